@@ -1,0 +1,198 @@
+"""What happened, as frozen values: told to an IEventSink once, read by logs and metrics.
+
+An event is told where it happens and never changes what happens. `line` is what the operator
+reads; it says the same as the reply the other side got, and the cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailhost.message.address import Address
+from mailhost.message.client import Client
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything that is told. `serious` events are logged as warnings."""
+
+    @property
+    def line(self) -> str:
+        """One line in plain words."""
+        raise NotImplementedError
+
+    @property
+    def serious(self) -> bool:
+        """True where an operator should look."""
+        return False
+
+
+def _path(address: Address | None) -> str:
+    return f"<{address}>" if address else "<>"
+
+
+def _cause(status: Status) -> str:
+    return f"{status} [{status.cause}]" if status.cause else str(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Event):
+    """A message was taken: we answered 250 and are responsible now."""
+
+    client: Client
+    identity: str
+    reverse_path: Address | None
+    recipients: tuple[Address, ...]
+    size: int
+    message_id: str
+
+    @property
+    def line(self) -> str:
+        who = f" as {self.client.account}" if self.client.account else ""
+        to = ", ".join(map(_path, self.recipients[:5]))
+        more = f" and {len(self.recipients) - 5} more" if len(self.recipients) > 5 else ""
+        return (
+            f"{self.identity} received from {_path(self.reverse_path)} to {to}{more}, "
+            f"{self.size} octets, Message-ID {self.message_id or 'none'}, "
+            f"by {self.client.protocol} from {self.client}{who}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Event):
+    """Something was refused at our door. `what` is the command or step, such as `RCPT <a@b>`."""
+
+    client: Client
+    what: str
+    status: Status
+
+    @property
+    def line(self) -> str:
+        return f"refused {self.what} from {self.client}: {_cause(self.status)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted(Event):
+    """A recipient's fate after one attempt, here or elsewhere."""
+
+    identity: str
+    outcome: Outcome
+
+    @property
+    def line(self) -> str:
+        outcome = self.outcome
+        by = f" by {outcome.by}" if outcome.by else ""
+        return (
+            f"{self.identity} {outcome.fate} {_path(outcome.recipient.address)}{by}: "
+            f"{_cause(outcome.status)}"
+        )
+
+    @property
+    def serious(self) -> bool:
+        return self.outcome.fate in (Fate.FAILED, Fate.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Event):
+    """A message waits in the queue for these recipients."""
+
+    identity: str
+    reverse_path: Address | None
+    recipients: tuple[Address, ...]
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} queued for {', '.join(map(_path, self.recipients))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed(Event):
+    """A bounce, delay warning or delivery report of ours was written about `identity`."""
+
+    identity: str
+    kind: str
+    to: Address
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} {self.kind} sent to {_path(self.to)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked(Event):
+    """An entry that our own code cannot carry: held, with the reason, until somebody looks."""
+
+    identity: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} parked, see `mailhost queue show {self.identity}`: {self.reason}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn(Event):
+    """A client proved to be an account."""
+
+    client: Client
+    account: Address
+    mechanism: str
+
+    @property
+    def line(self) -> str:
+        client = self.client
+        return f"{self.account} logged in to {client.protocol} from {client} by {self.mechanism}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused(Event):
+    """A login failed. `failures` counts those from this address lately."""
+
+    client: Client
+    username: str
+    status: Status
+    failures: int
+
+    @property
+    def line(self) -> str:
+        return (
+            f"login as {self.username!r} refused to {self.client} on {self.client.protocol}, "
+            f"failure {self.failures} from there lately: {_cause(self.status)}"
+        )
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted(Event):
+    """Something went wrong that is nobody's request: a disk, a lock, a bug, a bad certificate."""
+
+    where: str
+    cause: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.where}: {self.cause}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """Something the operator should read that is no fault: a start, what a reload changed."""
+
+    words: str
+
+    @property
+    def line(self) -> str:
+        return self.words

@@ -1,0 +1,342 @@
+"""Every seam of the house, as Interfaces: what goes over it, what it promises, what it raises.
+
+`Answer[T]` is a T or an awaitable of one. A provider returns the plain value where it can: only
+who really waits pays for waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+    IReactorUDP,
+    IReactorUNIX,
+)
+from zope.interface import Attribute, Interface
+
+from mailhost.events import Event
+from mailhost.message.accounts import DirectoryView
+from mailhost.message.address import Address
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.outcome import Outcome
+from mailhost.message.status import Status
+
+T = TypeVar("T")
+Answer: TypeAlias = T | Awaitable[T]
+
+
+class IReactor(
+    IReactorCore,
+    IReactorTime,
+    IReactorTCP,
+    IReactorUDP,
+    IReactorUNIX,
+    IReactorThreads,
+    IReactorFromThreads,
+):
+    """The reactor as the services that need all of it see it; most take IReactorTime alone."""
+
+
+class IEventSink(Interface):
+    """Who is told what happened."""
+
+    def tell(event: Event) -> None:
+        """Take note of `event`. Never raises, never waits."""
+
+
+# --- taking mail -------------------------------------------------------------------------------
+
+
+class IReception(Interface):
+    """Answers an SMTP or LMTP session's questions: may this client in, and what may it send?"""
+
+    def connected(client: Client) -> Answer[Status | None]:
+        """None lets the client speak. A Status is its greeting and its farewell (RFC 5321 §3.1)."""
+
+    def hello(client: Client) -> Answer[Status | None]:
+        """The client gave its name (`client.hello`). None accepts it."""
+
+    def transaction(client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
+        """MAIL FROM. `envelope` has no recipients yet. A Status refuses the sender."""
+
+
+class ITransaction(Interface):
+    """One message on its way in: recipients, then content, then end; or abandon at any time.
+
+    Exactly one of `end` and `abandon` is called, once.
+    """
+
+    def recipient(path: ForwardPath) -> Answer[Status]:
+        """RCPT TO. 2xx adds the recipient. Called again only after the answer."""
+
+    def begin() -> Answer[Status | None]:
+        """Content is about to come. None goes ahead; a Status refuses, and content is not sent
+        (DATA) or thrown away (BDAT)."""
+
+    def write(chunk: bytes) -> Answer[None]:
+        """The next octets of the content, dots unstuffed. No more are read before the answer.
+
+        Never raises for a full disk: `end` tells that.
+        """
+
+    def end() -> Answer[Sequence[Status]]:
+        """The content is whole. Returns one Status; for LMTP one for each accepted recipient, in
+        their order. 2xx means that the message is safe, whatever happens next."""
+
+    def abandon() -> None:
+        """Forget it: RSET, a lost connection, a refusal."""
+
+
+class IHandover(Interface):
+    """Where responsibility is taken: content and envelope go to every destination, safely."""
+
+    def take(envelope: Envelope, content: Content, identity: str) -> Awaitable[Sequence[Status]]:
+        """Deliver or queue for each of `envelope.recipients`, and return a Status for each.
+
+        2xx: safe, in a mailbox or in the queue, folder entry synced. 4xx, 5xx: not taken for this
+        recipient. `identity` names the message in the log. Never raises.
+        """
+
+    def take_or_queue(envelope: Envelope, content: Content, identity: str) -> Awaitable[Status]:
+        """As `take` for protocols with one answer: a recipient that cannot be served for now waits
+        in the queue. 4xx only where nothing was taken for anybody."""
+
+
+class ITransport(Interface):
+    """Carries a message for some recipients: into a mailbox here, or to another host."""
+
+    def deliver(
+        envelope: Envelope, content: Content, recipients: Sequence[ForwardPath], identity: str
+    ) -> Awaitable[Sequence[Outcome]]:
+        """Return an Outcome for each of `recipients`, in their order.
+
+        `envelope` carries the reverse-path and parameters; its own recipients are not looked at.
+        Raises only for bugs.
+        """
+
+
+# --- who lives here ----------------------------------------------------------------------------
+
+
+class DirectoryUnavailable(Exception):
+    """The directory cannot be read now. Answer 4xx, never 'no such user'."""
+
+
+class IDirectory(Interface):
+    """Domains, accounts, aliases."""
+
+    view: DirectoryView = Attribute("The newest view, read without waiting.")
+
+    def refresh() -> Awaitable[DirectoryView]:
+        """Look for changes made elsewhere and return the newest view.
+
+        Asked before anybody is refused as unknown. Raises DirectoryUnavailable.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """What SCRAM-SHA-256 needs to know of a password (RFC 5802 §3)."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
+class IAuthenticator(Interface):
+    """Says who may log in. Slows down and counts failures for each client address."""
+
+    def mechanisms(client: Client) -> Sequence[str]:
+        """SASL mechanisms to offer this client now; none where a password would be in the clear."""
+
+    def password(
+        client: Client, username: str, password: str, mechanism: str
+    ) -> Awaitable[Address | Status]:
+        """Return the account's address, or the refusal (535 5.7.8, 454 4.7.0, 421 4.7.0)."""
+
+    def scram_keys(client: Client, username: str) -> Awaitable[ScramKeys | Status]:
+        """Return the keys of an account; made-up but steady ones for an unknown name."""
+
+    def scram_result(client: Client, username: str, proven: bool) -> Awaitable[Address | Status]:
+        """The exchange ended: count it, and return the account or the refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The server's next words in a SASL exchange, before base64."""
+
+    data: bytes
+
+
+SASLStep: TypeAlias = Challenge | Address | Status
+
+
+class ISASLMechanism(Interface):
+    """One SASL exchange, server side (RFC 4422). Made new for each AUTH."""
+
+    def respond(response: bytes | None) -> Answer[SASLStep]:
+        """Take the client's response, decoded; None at first where it sent no initial response.
+
+        Returns a Challenge to go on, the account's Address when proven, a Status when refused.
+        """
+
+
+# --- where mail lies ---------------------------------------------------------------------------
+
+
+class IMailStore(Interface):
+    """Every account's mailboxes."""
+
+    def inbox(account: Address) -> IMailbox:
+        """The account's INBOX. Costs nothing; it need not exist on disk yet."""
+
+    def mailbox(account: Address, folder: str) -> IMailbox:
+        """A folder by its path with `/` between levels; `INBOX` is the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message in a mailbox.
+
+    `unique` is steady for the message's life (UIDL); `path` is where it lay when listed; `size`
+    is in octets as sent on the wire, lines ending in CRLF; `flags` are Maildir letters.
+    """
+
+    unique: str
+    path: str
+    size: int
+    flags: str = ""
+    crlf: bool = True
+
+
+class IMailbox(Interface):
+    """One folder of one account (Maildir++)."""
+
+    def deliver(chunks: Sequence[Content], quota: int | None) -> Awaitable[Status]:
+        """Add one message, made of `chunks` in a row, durably. 250 2.1.5, 452 4.2.2 (over quota),
+        452 4.3.1 (disk full), 451 4.3.0 or 451 4.2.0 (cannot be written now)."""
+
+    def messages() -> Awaitable[Sequence[StoredMessage]]:
+        """List what is there, oldest first. Raises OSError."""
+
+    def open(message: StoredMessage) -> Awaitable[Content]:
+        """Return the message with CRLF line ends, wherever its file is by now.
+
+        Raises FileNotFoundError where somebody removed it, OSError.
+        """
+
+    def remove(messages: Sequence[StoredMessage]) -> Awaitable[int]:
+        """Remove these for good and return how many could not be. Gone already is removed."""
+
+    def lock() -> Awaitable[ILock | None]:
+        """Take the mailbox for one POP3 session, in all processes. None: somebody has it."""
+
+
+class ILock(Interface):
+    """A lock that is held until it is released, or the process dies."""
+
+    def release() -> None:
+        """Let go. Again does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be made: written as `temporary`, synced, renamed to `final`, its folder synced.
+
+    Missing folders of either path are made.
+    """
+
+    temporary: str
+    final: str
+    contents: tuple[Content, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedFile:
+    """A file to be removed, its folder synced. Gone already is removed."""
+
+    path: str
+
+
+Change: TypeAlias = NewFile | RemovedFile
+
+
+class ICommitter(Interface):
+    """Makes changes to files durable, those of many callers together (group commit)."""
+
+    def commit(changes: Sequence[Change]) -> Awaitable[Sequence[OSError | None]]:
+        """Return one result for each change, None for a change that is safe on disk.
+
+        A change that failed left nothing behind under its final name. Never raises.
+        """
+
+
+# --- the queue ---------------------------------------------------------------------------------
+
+
+class IQueue(Interface):
+    """Mail that waits for another attempt, durable."""
+
+    def accept(
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        outcomes: Sequence[Outcome] = (),
+    ) -> Awaitable[Status]:
+        """Keep the message for `envelope.recipients` until each is settled. 250 2.0.0 once it is
+        synced. `outcomes` are deferrals known already: they decide when it is tried first."""
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+class NoSuchDomain(Exception):
+    """The name does not exist (NXDOMAIN). Asking again does not help."""
+
+
+class ResolveFailed(Exception):
+    """No answer, a broken answer or SERVFAIL: worth asking again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class MXRecord:
+    """`host` is `.` reduced to the empty string for a null MX (RFC 7505)."""
+
+    preference: int
+    host: str
+
+
+class IResolver(Interface):
+    """DNS with typed answers. Empty sequences mean: the name exists, such records do not."""
+
+    def mx(domain: str) -> Awaitable[Sequence[MXRecord]]:
+        """MX records in no order, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+
+    def addresses(host: str) -> Awaitable[Sequence[str]]:
+        """AAAA and A records as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+
+
+# --- keeping the wire in order -----------------------------------------------------------------
+
+
+class IMachine(Interface):
+    """A server's side of a wire language without I/O: bytes in, replies out, one step at a time."""
+
+    def receive(data: bytes) -> None:
+        """Append what arrived."""
+
+    def step() -> Answer[bool]:
+        """Take one command or block from what arrived. False where more bytes are needed first."""
+
+    def lost(reason: str) -> None:
+        """The connection is gone: free everything. Nothing is called after it."""

@@ -1,0 +1,1 @@
+"""Values that travel: addresses, envelopes, content, statuses. No sockets, no Twisted."""

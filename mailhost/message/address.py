@@ -1,0 +1,130 @@
+"""Mail addresses as values: parsing, normal form, printing (RFC 5321 §4.1.2, RFC 6531 §3.3).
+
+The domain is kept as lower-case A-labels or as an address literal, so two addresses of one
+domain compare equal however they were written. The local part is kept as it came; `key` is
+its form for comparison.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+
+import idna
+
+MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
+MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
+MAX_PATH = 256  # octets with the angle brackets, RFC 5321 §4.5.3.1.3
+
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]"
+_DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
+_QUOTED_STRING = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*)"')
+_LDH_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+_LITERAL = re.compile(r"\[(?:(?i:ipv6):([0-9A-Fa-f:.]+)|([0-9.]+))\]")
+
+
+class BadAddress(ValueError):
+    """The text is no address; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """`local@domain`. `domain` is empty only for the bare `<postmaster>` of RFC 5321 §4.1.1.3."""
+
+    local: str
+    domain: str
+
+    def __str__(self) -> str:
+        local = self.local if _DOT_STRING.fullmatch(self.local) else _quote(self.local)
+        return f"{local}@{self.domain}" if self.domain else local
+
+    def __bytes__(self) -> bytes:
+        return str(self).encode()
+
+    @property
+    def key(self) -> str:
+        """The local part as addresses are compared here: composed, without case."""
+        local = self.local
+        if local.isascii():
+            return local.lower()
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+
+    @property
+    def ascii(self) -> bool:
+        """True where the address can be sent to a host without SMTPUTF8."""
+        return self.local.isascii()
+
+
+def parse_address(text: str) -> Address:
+    """Return the address that `text` spells, without angle brackets.
+
+    Raises BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
+    """
+    quoted = _QUOTED_STRING.match(text)
+    if quoted:
+        local, end = re.sub(r"\\(.)", r"\1", quoted[1]), quoted.end()
+    else:
+        end = text.rfind("@")
+        local = text[: max(end, 0)]
+        if not _DOT_STRING.fullmatch(local):
+            raise BadAddress(f"{text!r} is no address: expected name@domain")
+    if text[end : end + 1] != "@":
+        raise BadAddress(f"{text!r} is no address: expected name@domain")
+    if not local or len(local.encode("utf-8", "replace")) > MAX_LOCAL_PART:
+        raise BadAddress(f"the part before the @ must have 1 to {MAX_LOCAL_PART} octets")
+    return Address(local, parse_domain(text[end + 1 :]))
+
+
+@lru_cache(maxsize=4096)
+def parse_domain(text: str) -> str:
+    """Return the normal form of a domain or address literal: lower case, A-labels.
+
+    Raises BadAddress. RFC 5321 §4.1.2 Domain, §4.1.3 address literals, RFC 5890.
+    """
+    if text.startswith("["):
+        return _parse_literal(text)
+    domain = text.lower()
+    if not domain.isascii():
+        try:
+            domain = idna.encode(unicodedata.normalize("NFC", text), uts46=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError) as error:
+            raise BadAddress(f"{text!r} is no domain name: {error}") from error
+    if len(domain) > MAX_DOMAIN or not all(map(_LDH_LABEL.fullmatch, domain.split("."))):
+        raise BadAddress(f"{text!r} is no domain name")
+    return domain
+
+
+def _parse_literal(text: str) -> str:
+    match = _LITERAL.fullmatch(text)
+    try:
+        if match and match[1]:
+            return f"[IPv6:{IPv6Address(match[1])}]"
+        if match:
+            return f"[{IPv4Address(match[2])}]"
+    except ValueError as error:
+        raise BadAddress(f"{text!r} is no address literal: {error}") from error
+    raise BadAddress(f"{text!r} is no address literal")
+
+
+def literal_address(domain: str) -> str | None:
+    """Return the IP address inside a literal such as `[192.0.2.1]`, None for a name."""
+    if not domain.startswith("["):
+        return None
+    return domain[1:-1].removeprefix("IPv6:")
+
+
+def unicode_domain(domain: str) -> str:
+    """Return a domain for people to read: U-labels where it has any."""
+    if "xn--" not in domain:
+        return domain
+    try:
+        return idna.decode(domain)
+    except idna.IDNAError:
+        return domain
+
+
+def _quote(local: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'

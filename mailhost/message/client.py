@@ -1,0 +1,44 @@
+"""Who is at the wire: what a session has learnt of its client so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from mailhost.message.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class TLSState:
+    """A finished handshake: `version` such as TLSv1.3, `cipher` by its OpenSSL name."""
+
+    version: str
+    cipher: str
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The peer of one connection. `ip` is empty for a unix socket.
+
+    `protocol` is the listener's (smtp, submission, submissions, lmtp, pop3, pop3s); `hello` is
+    what HELO, EHLO or LHLO said, `extended` whether it was EHLO or LHLO; `account` is set once
+    logged in. `session` is a short id that ties log lines together.
+    """
+
+    ip: str
+    port: int = 0
+    protocol: str = "smtp"
+    session: str = ""
+    hello: str = ""
+    extended: bool = False
+    tls: TLSState | None = None
+    account: Address | None = None
+
+    @property
+    def local_machine(self) -> bool:
+        """True for loopback addresses and unix sockets."""
+        return not self.ip or ip_address(self.ip.partition("%")[0]).is_loopback
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if self.ip else "a local socket"

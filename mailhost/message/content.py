@@ -1,0 +1,171 @@
+"""A message's bytes: in memory while small, in a file above a limit, never printed again.
+
+A Content is a row of pieces, each some bytes or a slice of an open file. Putting fields in front
+and cutting fields out make new rows over the same pieces; nothing is copied. Files are read with
+pread, so several readers, in any thread, do not disturb each other. A file goes when the last
+piece that holds it goes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+CHUNK = 1 << 16
+HEADER_LIMIT = 1 << 20
+
+
+class OpenFile:
+    """A file descriptor that is closed when nobody holds it any more."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """`length` octets of an open file from `offset`."""
+
+    file: OpenFile
+    offset: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return up to `length` octets from `start` of this slice."""
+        length = min(length, self.length - start)
+        return os.pread(self.file.fd, length, self.offset + start)
+
+
+Piece: TypeAlias = "bytes | FileSlice"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The whole message, header section first."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return sum(map(len, self.pieces))
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """Yield the bytes in order, at most `size` at once. Raises OSError for a short file."""
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                for start in range(0, len(piece), size):
+                    yield piece[start : start + size] if len(piece) > size else piece
+                continue
+            start = 0
+            while start < piece.length:
+                chunk = piece.read(start, size)
+                if not chunk:
+                    raise OSError(f"a message file ends {piece.length - start} octets early")
+                yield chunk
+                start += len(chunk)
+
+    def read(self, limit: int | None = None) -> bytes:
+        """Return the first `limit` octets, all of them for None. For small messages and tests."""
+        whole = bytearray()
+        for chunk in self.chunks():
+            whole += chunk
+            if limit is not None and len(whole) >= limit:
+                return bytes(whole[:limit])
+        return bytes(whole)
+
+    def header(self) -> bytes:
+        """Return the header section with its last CRLF, without the empty line after it.
+
+        At most HEADER_LIMIT octets: what is larger is cut there.
+        """
+        section = bytearray()
+        for chunk in self.chunks():
+            seen = max(len(section) - 3, 0)
+            section += chunk
+            if section.startswith(b"\r\n"):
+                return b""
+            end = section.find(b"\r\n\r\n", seen)
+            if end >= 0:
+                return bytes(section[: end + 2])
+            if len(section) >= HEADER_LIMIT:
+                return bytes(section[:HEADER_LIMIT])
+        return bytes(section)
+
+    def after(self, fields: bytes) -> Content:
+        """The same message with `fields` put in front."""
+        return Content((fields, *self.pieces))
+
+    def slice(self, start: int, end: int) -> Content:
+        """The octets from `start` to `end` as a Content of its own."""
+        pieces: list[Piece] = []
+        for piece in self.pieces:
+            first, last = max(start, 0), min(end, len(piece))
+            if first < last:
+                pieces.append(_cut(piece, first, last))
+            start, end = start - len(piece), end - len(piece)
+        return Content(tuple(pieces))
+
+
+def _cut(piece: Piece, first: int, last: int) -> Piece:
+    if isinstance(piece, bytes):
+        return piece[first:last]
+    return FileSlice(piece.file, piece.offset + first, last - first)
+
+
+class ContentWriter:
+    """Collects a message as it arrives: up to `memory` octets in memory, then in `folder`.
+
+    `write` raises OSError when the disk is full. Dropping the writer drops the file.
+    """
+
+    def __init__(self, folder: str, memory: int = 1 << 20) -> None:
+        self._folder = folder
+        self._memory = memory
+        self._parts: list[bytes] = []
+        self._file: OpenFile | None = None
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next octets."""
+        self.size += len(chunk)
+        if self._file is not None:
+            _write_all(self._file.fd, chunk)
+            return
+        self._parts.append(chunk)
+        if self.size > self._memory:
+            fd, path = tempfile.mkstemp(prefix="incoming-", dir=self._folder)
+            self._file = OpenFile(fd)
+            os.unlink(path)  # the kernel forgets the bytes with us, whatever happens
+            for part in self._parts:
+                _write_all(fd, part)
+            self._parts.clear()
+
+    def finish(self) -> Content:
+        """Return what was written."""
+        if self._file is not None:
+            return Content((FileSlice(self._file, 0, self.size),))
+        return Content((b"".join(self._parts),))
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def content_of_file(path: str, offset: int = 0) -> Content:
+    """Open a message file. Raises OSError."""
+    file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    return Content((FileSlice(file, offset, os.fstat(file.fd).st_size - offset),))

@@ -1,0 +1,71 @@
+"""The envelope of a message: who sent it, who gets it, and what the parameters ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Flag, StrEnum, auto
+
+from mailhost.message.address import Address
+
+
+class Body(StrEnum):
+    """What the content may hold (RFC 6152, RFC 3030)."""
+
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT = "8BITMIME"
+    BINARY = "BINARYMIME"
+
+
+class Return(StrEnum):
+    """How much of the message a bounce returns (RFC 3461 §4.3)."""
+
+    FULL = "FULL"
+    HEADERS = "HDRS"
+
+
+class Notify(Flag):
+    """When the sender wants to hear (RFC 3461 §4.1)."""
+
+    NEVER = 0
+    SUCCESS = auto()
+    FAILURE = auto()
+    DELAY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPath:
+    """One recipient. `notify` is None where the sender said nothing: failures and delays are told.
+
+    `original` is ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty.
+    """
+
+    address: Address
+    notify: Notify | None = None
+    original: str = ""
+
+    def wants(self, occasion: Notify) -> bool:
+        """True where the sender is to be told of `occasion`."""
+        wishes = Notify.FAILURE | Notify.DELAY if self.notify is None else self.notify
+        return bool(wishes & occasion)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """MAIL FROM with its parameters, and the recipients. `reverse_path` None is `<>`.
+
+    `size` is what the client announced, in octets, 0 where it did not. `envelope_id` is ENVID,
+    decoded from xtext. `recipients` grows by `to`.
+    """
+
+    reverse_path: Address | None
+    recipients: tuple[ForwardPath, ...] = ()
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+    size: int = 0
+    returns: Return | None = None
+    envelope_id: str = ""
+
+    def to(self, recipients: Sequence[ForwardPath]) -> Envelope:
+        """The same envelope for other recipients."""
+        return replace(self, recipients=tuple(recipients))

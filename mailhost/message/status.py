@@ -1,0 +1,45 @@
+"""What became of a request or a recipient: a reply code, an enhanced code (RFC 3463), words.
+
+The words are for the other side; the cause is for our own log and never leaves the house.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One answer. `enhanced` is empty for replies that have none (greetings, 354)."""
+
+    code: int
+    enhanced: str
+    words: str
+    cause: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """2xx: done."""
+        return self.code < 300
+
+    @property
+    def temporary(self) -> bool:
+        """4xx: worth trying again."""
+        return 400 <= self.code < 500
+
+    @property
+    def permanent(self) -> bool:
+        """5xx: trying again does not help."""
+        return self.code >= 500
+
+    def because(self, cause: str) -> Status:
+        """The same answer with a cause for the log."""
+        return replace(self, cause=cause)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.words}".replace("  ", " ")
+
+
+OK = Status(250, "2.0.0", "OK")
+LOCAL_ERROR = Status(451, "4.3.0", "Something failed here; please try again later")
+NO_STORAGE = Status(452, "4.3.1", "Not enough storage here for now; please try again later")

@@ -1,0 +1,1 @@
+"""What all wires share: the pump, limits, TLS, SASL and DNS."""

@@ -1,0 +1,1 @@
+"""The language of SMTP, both sides. It knows no domain and no mailbox."""

@@ -1,0 +1,1 @@
+"""Tests, run with trial; the folders mirror mailhost/."""
