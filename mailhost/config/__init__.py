@@ -1,0 +1,1 @@
+"""Settings: the model with its defaults, loading with every problem told, secrets, reloading."""

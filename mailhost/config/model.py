@@ -1,0 +1,208 @@
+"""Every setting, with its type and default, as frozen values.
+
+This file is the settings file's grammar: a key that is not here is unknown. What a setting means
+to a user stands in etc/mailhost.toml. Paths are as written until `load` has made them absolute.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mailhost.config.types import (
+    AccountName,
+    Bytes,
+    ClientEndpoint,
+    DomainName,
+    DomainPattern,
+    MailAddress,
+    Seconds,
+    SecretSource,
+    ServerAddress,
+    ServerEndpoint,
+    Target,
+)
+
+DAY = 86400.0
+HOUR = 3600.0
+MINUTE = 60.0
+MEGABYTE = 1_000_000
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and strict about keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Wire(StrEnum):
+    """What a listener speaks."""
+
+    SMTP = "smtp"
+    SUBMISSION = "submission"
+    SUBMISSIONS = "submissions"
+    LMTP = "lmtp"
+    POP3 = "pop3"
+    POP3S = "pop3s"
+
+    @property
+    def implicit_tls(self) -> bool:
+        """True where the handshake comes before the first word (RFC 8314 §3)."""
+        return self in (Wire.SUBMISSIONS, Wire.POP3S)
+
+
+class Listen(Section):
+    """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description."""
+
+    protocol: Wire
+    endpoint: ServerEndpoint
+
+
+class Certificate(Section):
+    """`[[tls.certificate]]`: a PEM chain, own certificate first, and its key."""
+
+    chain: str
+    key: str
+
+
+class TLSVersion(StrEnum):
+    """The oldest TLS that is spoken with clients."""
+
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+
+
+class TLS(Section):
+    """`[tls]`. Without certificates a self-signed one is made below the data folder."""
+
+    certificate: tuple[Certificate, ...] = ()
+    minimum: TLSVersion = TLSVersion.V1_2
+
+
+class Limits(Section):
+    """`[limits]`: how much one client, and all together, may ask for."""
+
+    message_size: Annotated[Bytes, Field(ge=1024)] = 50 * MEGABYTE
+    message_memory: Annotated[Bytes, Field(ge=0)] = 256_000
+    recipients: Annotated[int, Field(ge=1)] = 1000
+    connections: Annotated[int, Field(ge=1)] = 10_000
+    connections_per_client: Annotated[int, Field(ge=1)] = 100
+    errors: Annotated[int, Field(ge=1)] = 20
+    hops: Annotated[int, Field(ge=1)] = 50
+    command_timeout: Seconds = 5 * MINUTE
+    data_timeout: Seconds = 10 * MINUTE
+    stop_timeout: Seconds = 30.0
+
+
+class Login(Section):
+    """`[login]`: how accounts prove who they are."""
+
+    plaintext_on_loopback: bool = False
+    failures: Annotated[int, Field(ge=1)] = 10
+    failures_within: Seconds = 10 * MINUTE
+    delay: Seconds = 1.0
+
+
+class DNS(Section):
+    """`[dns]`. No servers: those of the system."""
+
+    servers: tuple[ServerAddress, ...] = ()
+    timeout: Seconds = 20.0
+
+
+class RouteTLS(StrEnum):
+    """What a route asks of TLS. `require` verifies the certificate too."""
+
+    NEVER = "never"
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRE = "require"
+
+
+class Route(Section):
+    """`[[relay.route]]`: where mail goes that MX records should not decide."""
+
+    sender: Annotated[DomainPattern, Field(alias="from")] = "*"
+    recipient: Annotated[DomainPattern, Field(alias="to")] = "*"
+    via: ClientEndpoint
+    user: str = ""
+    password: SecretSource | None = None
+    tls: RouteTLS = RouteTLS.OPPORTUNISTIC
+    after_attempts: Annotated[int, Field(ge=0)] = 0
+
+
+class Relay(Section):
+    """`[relay]`: mail for domains that are not ours."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    connections: Annotated[int, Field(ge=1)] = 100
+    connections_per_destination: Annotated[int, Field(ge=1)] = 5
+    messages_per_connection: Annotated[int, Field(ge=1)] = 100
+    connect_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 5.0
+    bind: str = ""
+    route: tuple[Route, ...] = ()
+
+
+class Queue(Section):
+    """`[queue]`: when waiting mail is tried again, and when it is given up."""
+
+    first_retry: Seconds = 5 * MINUTE
+    longest_retry: Seconds = 4 * HOUR
+    warn_after: Seconds = 4 * HOUR
+    expire_after: Seconds = 5 * DAY
+    concurrency: Annotated[int, Field(ge=1)] = 50
+
+
+class AccountSettings(Section):
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`."""
+
+    password: SecretSource | None = None
+    quota: Bytes | None = None
+
+
+class DomainSettings(Section):
+    """`[domain.NAME]`: a domain that lives in the file, read-only for the commands."""
+
+    aliases: tuple[DomainName, ...] = ()
+    catch_all: Target | None = None
+    account: dict[AccountName, AccountSettings] = {}
+    alias: dict[AccountName, tuple[Target, ...]] = {}
+
+
+class Demo(Section):
+    """`[demo]`: accounts that the first start makes, all with one random password."""
+
+    accounts: tuple[MailAddress, ...]
+    password_file: str = "demo-password"
+
+
+DEFAULT_LISTEN = (
+    Listen(protocol=Wire.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
+    Listen(protocol=Wire.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
+    Listen(protocol=Wire.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
+    Listen(protocol=Wire.POP3, endpoint="tcp6:110:interface=\\:\\:"),
+    Listen(protocol=Wire.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
+)
+
+
+class Settings(Section):
+    """The whole file."""
+
+    version: Annotated[int, Field(ge=1, le=1)]
+    hostname: DomainName
+    data: str
+    admin: MailAddress | None = None
+    user: str = ""
+    listen: tuple[Listen, ...] = DEFAULT_LISTEN
+    tls: TLS = TLS()
+    limits: Limits = Limits()
+    login: Login = Login()
+    dns: DNS = DNS()
+    relay: Relay = Relay()
+    queue: Queue = Queue()
+    domain: dict[DomainName, DomainSettings] = {}
+    demo: Demo | None = None
