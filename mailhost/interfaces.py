@@ -6,7 +6,7 @@ who really waits pays for waiting.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -24,7 +24,7 @@ from zope.interface import Attribute, Interface
 from mailhost.events import Event
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
-from mailhost.message.client import Client
+from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -329,14 +329,45 @@ class IResolver(Interface):
 # --- keeping the wire in order -----------------------------------------------------------------
 
 
+class IWire(Interface):
+    """What a machine does to its connection. Nothing here raises because the peer is gone."""
+
+    def write(data: bytes) -> None:
+        """Send, together with all else that is written before the machine waits."""
+
+    def stream(chunks: Iterator[bytes]) -> Awaitable[None]:
+        """Send as fast as the peer takes it, chunk by chunk. Raises ConnectionLost, OSError."""
+
+    def start_tls() -> None:
+        """Send what was written, then shake hands. `IMachine.secured` is called afterwards."""
+
+    def hang_up() -> None:
+        """Send what was written, then close. No step is taken after it."""
+
+
 class IMachine(Interface):
     """A server's side of a wire language without I/O: bytes in, replies out, one step at a time."""
+
+    def greet() -> Answer[None]:
+        """The connection is there (with implicit TLS: the handshake is done)."""
 
     def receive(data: bytes) -> None:
         """Append what arrived."""
 
     def step() -> Answer[bool]:
-        """Take one command or block from what arrived. False where more bytes are needed first."""
+        """Take one command or block from what arrived. False where more bytes are needed first.
+
+        An awaitable answer: no step is taken and nothing is read until it is there.
+        """
+
+    def secured(tls: TLSState) -> None:
+        """The handshake after `start_tls` is done. What came in the clear must be forgotten."""
+
+    def timed_out() -> None:
+        """The peer was silent too long: say farewell. The connection is closed then."""
+
+    def failed() -> None:
+        """A step raised: a bug, logged already. Say so; the connection is closed then."""
 
     def lost(reason: str) -> None:
         """The connection is gone: free everything. Nothing is called after it."""

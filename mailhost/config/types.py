@@ -122,13 +122,16 @@ def _client_endpoint(value: Any) -> str:
 
 def split_host_port(text: str, default: int) -> tuple[str, int]:
     """Split `host:port`, `[v6]:port`, or either without a port. Raises ValueError."""
-    match = re.fullmatch(
-        r"(?:\[([^\]]+)\]|([^:]*)|([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:.*))(?::(\d+))?", text
-    )
-    if not match:
-        raise ValueError(f"{text!r} is no host and port")
-    host = match[1] or match[2] or match[3] or ""
-    return host, int(match[4]) if match[4] else default
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is no host and port")
+        port = rest[1:]
+    elif text.count(":") > 1:
+        host, port = text, ""
+    else:
+        host, _, port = text.partition(":")
+    return host, int(port) if port else default
 
 
 @dataclass(frozen=True, slots=True)
