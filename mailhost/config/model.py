@@ -7,7 +7,6 @@ to a user stands in etc/mailhost.toml. Paths are as written until `load` has mad
 from __future__ import annotations
 
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,13 +15,18 @@ from mailhost.config.types import (
     AccountName,
     Bytes,
     ClientEndpoint,
+    Count,
     DomainName,
     DomainPattern,
     MailAddress,
+    Network,
+    Path,
     Seconds,
     SecretSource,
     ServerAddress,
     ServerEndpoint,
+    SourceAddress,
+    Switch,
     Target,
 )
 
@@ -64,8 +68,8 @@ class Listen(Section):
 class Certificate(Section):
     """`[[tls.certificate]]`: a PEM chain, own certificate first, and its key."""
 
-    chain: str
-    key: str
+    chain: Path
+    key: Path
 
 
 class TLSVersion(StrEnum):
@@ -87,11 +91,11 @@ class Limits(Section):
 
     message_size: Annotated[Bytes, Field(ge=1024)] = 50 * MEGABYTE
     message_memory: Annotated[Bytes, Field(ge=0)] = 256_000
-    recipients: Annotated[int, Field(ge=1)] = 1000
-    connections: Annotated[int, Field(ge=1)] = 10_000
-    connections_per_client: Annotated[int, Field(ge=1)] = 100
-    errors: Annotated[int, Field(ge=1)] = 20
-    hops: Annotated[int, Field(ge=1)] = 50
+    recipients: Annotated[Count, Field(ge=1)] = 1000
+    connections: Annotated[Count, Field(ge=1)] = 10_000
+    connections_per_client: Annotated[Count, Field(ge=1)] = 100
+    errors: Annotated[Count, Field(ge=1)] = 20
+    hops: Annotated[Count, Field(ge=1)] = 50
     command_timeout: Seconds = 5 * MINUTE
     data_timeout: Seconds = 10 * MINUTE
     stop_timeout: Seconds = 30.0
@@ -100,8 +104,8 @@ class Limits(Section):
 class Login(Section):
     """`[login]`: how accounts prove who they are."""
 
-    plaintext_on_loopback: bool = False
-    failures: Annotated[int, Field(ge=1)] = 10
+    plaintext_on_loopback: Switch = False
+    failures: Annotated[Count, Field(ge=1)] = 10
     failures_within: Seconds = 10 * MINUTE
     delay: Seconds = 1.0
 
@@ -130,20 +134,20 @@ class Route(Section):
     user: str = ""
     password: SecretSource | None = None
     tls: RouteTLS = RouteTLS.OPPORTUNISTIC
-    after_attempts: Annotated[int, Field(ge=0)] = 0
+    after_attempts: Annotated[Count, Field(ge=0)] = 0
 
 
 class Relay(Section):
     """`[relay]`: mail for domains that are not ours."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 25
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    connections: Annotated[int, Field(ge=1)] = 100
-    connections_per_destination: Annotated[int, Field(ge=1)] = 5
-    messages_per_connection: Annotated[int, Field(ge=1)] = 100
+    port: Annotated[Count, Field(ge=1, le=65535)] = 25
+    networks: tuple[Network, ...] = ()
+    connections: Annotated[Count, Field(ge=1)] = 100
+    connections_per_destination: Annotated[Count, Field(ge=1)] = 5
+    messages_per_connection: Annotated[Count, Field(ge=1)] = 100
     connect_timeout: Seconds = 30.0
     idle_timeout: Seconds = 5.0
-    bind: str = ""
+    bind: SourceAddress = ""
     route: tuple[Route, ...] = ()
 
 
@@ -154,7 +158,7 @@ class Queue(Section):
     longest_retry: Seconds = 4 * HOUR
     warn_after: Seconds = 4 * HOUR
     expire_after: Seconds = 5 * DAY
-    concurrency: Annotated[int, Field(ge=1)] = 50
+    concurrency: Annotated[Count, Field(ge=1)] = 50
 
 
 class AccountSettings(Section):
@@ -192,9 +196,9 @@ DEFAULT_LISTEN = (
 class Settings(Section):
     """The whole file."""
 
-    version: Annotated[int, Field(ge=1, le=1)]
+    version: Annotated[Count, Field(ge=1, le=1)]
     hostname: DomainName
-    data: str
+    data: Path
     admin: MailAddress | None = None
     user: str = ""
     listen: tuple[Listen, ...] = DEFAULT_LISTEN

@@ -1,17 +1,20 @@
 """How settings are written: sizes, times, names, secrets. Each type says what it wants to read.
 
 A wrong value raises ValueError with the remedy in its words; pydantic puts the key in front.
+Paths are joined with the folder that stands in the validation's context, where there is one.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
+from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
 from mailhost.message.address import (
     Address,
     BadAddress,
@@ -33,7 +36,32 @@ _SIZE_UNITS = {
 }
 _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("write a whole number, without quotes")
+    return value
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("write true or false, without quotes")
+    return value
+
+
+def _path(value: Any, info: ValidationInfo) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("write the path of a file or folder")
+    return _below(value, info)
+
+
+def _below(path: str, info: ValidationInfo) -> str:
+    if info.context is None:
+        return path
+    return os.path.join(info.context["folder"], os.path.expanduser(path))
 
 
 def _size(value: Any) -> int:
@@ -103,20 +131,54 @@ def _server_address(value: Any) -> str:
     words = 'write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"'
     if not isinstance(value, str):
         raise ValueError(words)
-    host, port = split_host_port(value, 53)
     try:
+        host, port = split_host_port(value, 53)
         ip_address(host)
     except ValueError as error:
         raise ValueError(words) from error
+    if not 0 < port < 65536:
+        raise ValueError(words)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _network(value: Any) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    words = 'write an IP network such as "192.0.2.0/24", or one address'
+    if not isinstance(value, str):
+        raise ValueError(words)
+    try:
+        return ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{words} ({error})") from error
+
+
+def _source_address(value: Any) -> str:
+    if value == "":
+        return ""
+    try:
+        return str(ip_address(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise ValueError('write an IP address of this machine, or "" for any') from error
+
+
+def _server_endpoint(value: Any, info: ValidationInfo) -> str:
+    if not isinstance(value, str):
+        raise ValueError('write an endpoint such as "tcp:25"')
+    folder = info.context["folder"] if info.context else ""
+    try:
+        return absolute_endpoint(value, folder)
+    except BadEndpoint as error:
+        raise ValueError(str(error)) from error
+
+
 def _client_endpoint(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError('write a host and a port, such as "smtp.isp.example:587"')
+    words = 'write a host and a port, such as "smtp.isp.example:587"'
+    if not isinstance(value, str):
+        raise ValueError(words)
     host, port = split_host_port(value, 25)
-    if not host or not 0 < port < 65536:
-        raise ValueError('write a host and a port, such as "smtp.isp.example:587"')
+    if not _HOST.fullmatch(host) or not 0 < port < 65536:
+        raise ValueError(words)
     return value
 
 
@@ -145,18 +207,25 @@ class Secret:
         return f"file {self.file}" if self.file else f"variable {self.env}"
 
 
-def _secret(value: Any) -> Secret:
+def _secret(value: Any, info: ValidationInfo) -> Secret:
     if isinstance(value, Secret):
         return value
     if isinstance(value, dict) and len(value) == 1:
         ((kind, where),) = value.items()
-        if kind in ("file", "env") and isinstance(where, str) and where:
-            return Secret(**{kind: where})
+        if kind == "file" and isinstance(where, str) and where:
+            return Secret(file=_below(where, info))
+        if kind == "env" and isinstance(where, str) and where:
+            return Secret(env=where)
     raise ValueError(
         'a secret is never written here; write { file = "secrets/name" } or { env = "NAME" }'
     )
 
 
+Count = Annotated[int, BeforeValidator(_count)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Path = Annotated[str, BeforeValidator(_path)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
@@ -165,6 +234,6 @@ MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer
 AccountName = Annotated[str, BeforeValidator(_account_name)]
 Target = Annotated[str, BeforeValidator(_target)]
 ServerAddress = Annotated[str, BeforeValidator(_server_address)]
-ServerEndpoint = Annotated[str, "a Twisted server endpoint description"]
+ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

@@ -1,0 +1,167 @@
+"""What a whole file must satisfy beyond its single values: files, listeners, domains, targets."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.model import Certificate, DomainSettings, Settings
+from mailhost.config.problems import Problem, key_of
+from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
+
+ALWAYS = ("postmaster", "abuse")  # taken in every domain (RFC 5321 §4.5.1, RFC 2142 §4)
+
+
+def check(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong between the settings, and between them and this machine."""
+    yield from _listeners(settings)
+    yield from _certificates(settings)
+    yield from _user(settings)
+    if os.path.exists(settings.data) and not os.path.isdir(settings.data):
+        yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
+    yield from _domain_names(settings)
+    for name, domain in settings.domain.items():
+        yield from _domain(settings, name, domain)
+    if settings.admin and not _reaches(settings, settings.admin):
+        yield Problem("admin", f"nobody in the file has the address {settings.admin}")
+
+
+def check_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield names that are one name, written differently: the model would keep but one of them."""
+    domains = raw.get("domain")
+    if not isinstance(domains, dict):
+        return
+    yield from _same(("domain",), domains, parse_domain)
+    for name, domain in domains.items():
+        for table in ("account", "alias"):
+            names = domain.get(table) if isinstance(domain, dict) else None
+            if isinstance(names, dict):
+                yield from _same(("domain", name, table), names, _local_key)
+
+
+def _same(above: tuple[str, ...], names: Mapping[str, Any], normal: Any) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name in names:
+        try:
+            first = seen.setdefault(normal(name), name)
+        except BadAddress:
+            continue  # told as a wrong value already
+        if first != name:
+            yield Problem(key_of((*above, name)), f"is {first!r} again; write both as one")
+
+
+def _local_key(name: str) -> str:
+    return parse_address(f"{name}@localhost").key
+
+
+def _listeners(settings: Settings) -> Iterator[Problem]:
+    if not settings.listen:
+        yield Problem("listen", "there is no listener; write one, or leave listen out")
+    endpoints = [parse_endpoint(listen.endpoint) for listen in settings.listen]
+    for number, endpoint in enumerate(endpoints):
+        for earlier in range(number):
+            if endpoint.overlaps(endpoints[earlier]):
+                there = f"listen[{earlier + 1}], {settings.listen[earlier].endpoint}"
+                words = f"clashes with {there}; give it another port or interface"
+                yield Problem(key_of(("listen", number, "endpoint")), words)
+                break
+
+
+def _certificates(settings: Settings) -> Iterator[Problem]:
+    for number, certificate in enumerate(settings.tls.certificate):
+        missing = False
+        for name, path in (("chain", certificate.chain), ("key", certificate.key)):
+            fault = _unreadable(path)
+            if fault:
+                missing = True
+                yield Problem(key_of(("tls", "certificate", number, name)), fault)
+        if not missing:
+            yield from _pair(key_of(("tls", "certificate", number)), certificate)
+
+
+def _unreadable(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        return f"cannot read {path}: {error.strerror}"
+    return ""
+
+
+def _pair(key: str, certificate: Certificate) -> Iterator[Problem]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate.chain, certificate.key, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        words = f"{certificate.chain} and {certificate.key} are no PEM chain and its key without "
+        yield Problem(key, f"{words}a passphrase ({reason})")
+
+
+def _user(settings: Settings) -> Iterator[Problem]:
+    if not settings.user:
+        return
+    try:
+        pwd.getpwnam(settings.user)
+    except KeyError:
+        yield Problem("user", f"this machine has no user {settings.user!r}; make one, or leave out")
+
+
+def _domain_names(settings: Settings) -> Iterator[Problem]:
+    taken = {name: key_of(("domain", name)) for name in settings.domain}
+    for name, domain in settings.domain.items():
+        for number, alias in enumerate(domain.aliases):
+            key = key_of(("domain", name, "aliases", number))
+            first = taken.setdefault(alias, key)
+            if first != key:
+                yield Problem(key, f"{alias} is there already, at {first}; remove one of them")
+
+
+def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[Problem]:
+    accounts = {Address(local, name).key for local in domain.account}
+    for local, targets in domain.alias.items():
+        key = ("domain", name, "alias", local)
+        if Address(local, name).key in accounts:
+            yield Problem(key_of(key), "is an account too; name the alias or the account otherwise")
+        if not targets:
+            yield Problem(key_of(key), "has no target; write who gets the mail")
+        for number, target in enumerate(targets):
+            if not _reaches(settings, _address(target, name)):
+                yield Problem(key_of((*key, number)), _nobody(target, name))
+    catch_all = domain.catch_all
+    if catch_all and not _named(settings, _address(catch_all, name)):
+        yield Problem(key_of(("domain", name, "catch_all")), _nobody(catch_all, name))
+
+
+def _nobody(target: str, domain: str) -> str:
+    address = _address(target, domain)
+    return f"there is no account or alias {address}; add it, or write another target"
+
+
+def _address(target: str, domain: str) -> Address:
+    return parse_address(target) if "@" in target else Address(target, domain)
+
+
+def _reaches(settings: Settings, address: Address) -> bool:
+    """True where the file takes mail for the address, or does not know its domain."""
+    domain = _domain_of(settings, address.domain)
+    return domain is None or bool(domain.catch_all) or _named(settings, address)
+
+
+def _named(settings: Settings, address: Address) -> bool:
+    domain = _domain_of(settings, address.domain)
+    if domain is None:
+        return True
+    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*ALWAYS}
+    return address.key in names or address.key.partition("+")[0] in names
+
+
+def _domain_of(settings: Settings, name: str) -> DomainSettings | None:
+    for own, domain in settings.domain.items():
+        if name == own or name in domain.aliases:
+            return domain
+    return None

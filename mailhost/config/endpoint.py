@@ -1,0 +1,238 @@
+"""Server endpoint descriptions, read without a reactor: is it one, and where does it listen?
+
+The grammar is Twisted's (`twisted.internet.endpoints.serverFromString`): parts between colons,
+`name=value` parts after them, a backslash before a colon that is meant as such. tcp, tcp6, unix,
+systemd, ssl, tls and haproxy in front of any of them are understood in full; other kinds are left
+to the endpoint plugins of Twisted, and only asked for by name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+# Each kind: the names of the parts by position, and how many of them must be there.
+_KINDS: dict[str, tuple[tuple[str, ...], int]] = {
+    "tcp": (("port", "interface", "backlog"), 1),
+    "tcp6": (("port", "backlog", "interface"), 1),
+    "unix": (("address", "mode", "backlog", "lockfile"), 1),
+    "systemd": (("domain", "index", "name"), 1),
+    "ssl": (
+        (
+            "port",
+            "privateKey",
+            "certKey",
+            "sslmethod",
+            "interface",
+            "backlog",
+            "extraCertChain",
+            "dhParameters",
+        ),
+        1,
+    ),
+    "tls": (("path", "port", "backlog", "interface"), 1),
+}
+_PATHS = ("address", "path", "privateKey", "certKey", "extraCertChain", "dhParameters")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NUMBERS = re.compile(r"[0-9.]+")
+_EXAMPLE = 'write one such as "tcp:25", "tcp6:25:interface=\\\\:\\\\:" or "haproxy:tcp:25"'
+
+
+class BadEndpoint(ValueError):
+    """The text is no server endpoint description; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a description says. `parts` are its arguments by name, in the order of `_KINDS`.
+
+    `proxied` is True behind `haproxy:`. Kinds that only plugins know have no `parts`.
+    """
+
+    kind: str
+    parts: tuple[tuple[str, str], ...] = ()
+    proxied: bool = False
+
+    def part(self, name: str, default: str = "") -> str:
+        """One argument, or the default."""
+        return dict(self.parts).get(name, default)
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port, None where there is none or the system chooses it."""
+        if self.kind not in ("tcp", "tcp6", "ssl", "tls"):
+            return None
+        return int(self.part("port", "443")) or None
+
+    @property
+    def interface(self) -> str:
+        """The IP address that is listened on; `0.0.0.0` and `::` mean all."""
+        everything = "0.0.0.0" if self.kind in ("tcp", "ssl") else "::"
+        written = self.part("interface") or everything
+        try:
+            return str(ip_address(written))
+        except ValueError:
+            return "127.0.0.1" if written == "localhost" else written
+
+    def overlaps(self, other: Endpoint) -> bool:
+        """True where both cannot be bound at once."""
+        if self.kind == "unix" == other.kind:
+            return self.part("address") == other.part("address")
+        if self.kind == "systemd" == other.kind:
+            return _same_descriptor(self, other)
+        if self.port is None or self.port != other.port:
+            return False
+        mine, yours = self.interface, other.interface
+        # A socket on `::` takes IPv4 connections too, on every system we run on.
+        return mine == yours or "::" in (mine, yours) or _all_of_one_family(mine, yours)
+
+    def __str__(self) -> str:
+        words = [f"{name}={_quote(value)}" for name, value in self.parts[1:]]
+        first = [_quote(value) for _, value in self.parts[:1]]
+        return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *words])
+
+
+def _all_of_one_family(mine: str, yours: str) -> bool:
+    return "0.0.0.0" in (mine, yours) and ":" not in mine + yours
+
+
+def _same_descriptor(one: Endpoint, other: Endpoint) -> bool:
+    index = one.part("index"), other.part("index")
+    name = one.part("name"), other.part("name")
+    return (index[0] == index[1] != "") or (name[0] == name[1] != "")
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Return what a server endpoint description says. Raises BadEndpoint."""
+    words, names = _split(text)
+    proxied = words[0] == "haproxy"
+    words = words[1:] if proxied else words
+    if not words or not words[0]:
+        raise BadEndpoint(f"{text!r} is no endpoint; {_EXAMPLE}")
+    if words[0] not in _KINDS:
+        return _plugin(words[0], proxied, text)
+    endpoint = Endpoint(words[0], _bind(words[0], words[1:], names, text), proxied)
+    _check(endpoint)
+    return endpoint
+
+
+def absolute_endpoint(text: str, folder: str) -> str:
+    """Return the description with its relative paths joined to `folder`. Raises BadEndpoint."""
+    endpoint = parse_endpoint(text)
+    paths = [name for name, value in endpoint.parts if name in _PATHS and not os.path.isabs(value)]
+    if not paths or not folder:
+        return text
+    parts = tuple(
+        (name, os.path.join(folder, value) if name in paths else value)
+        for name, value in endpoint.parts
+    )
+    return str(replace(endpoint, parts=parts))
+
+
+def _split(text: str) -> tuple[list[str], dict[str, str]]:
+    words: list[str] = []
+    names: dict[str, str] = {}
+    for part in _parts(text):
+        if len(part) == 1:
+            words.append(part[0])
+        else:
+            names[part[0]] = part[1]
+    return words or [""], names
+
+
+def _parts(text: str) -> Iterator[list[str]]:
+    """Yield each part as [value] or [name, value], backslashes taken away."""
+    part = [""]
+    letters = iter(text)
+    for letter in letters:
+        if letter == "\\":
+            part[-1] += next(letters, "")
+        elif letter == ":":
+            yield part
+            part = [""]
+        elif letter == "=" and len(part) == 1:
+            part.append("")
+        else:
+            part[-1] += letter
+    yield part
+
+
+def _bind(
+    kind: str, words: list[str], names: dict[str, str], text: str
+) -> tuple[tuple[str, str], ...]:
+    known, needed = _KINDS[kind]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
+    if len(words) > len(known):
+        raise BadEndpoint(
+            f"{text!r} has too many parts; write a backslash before a colon that is part of an "
+            'address, "tcp6:25:interface=\\\\:\\\\:1"'
+        )
+    given = dict(zip(known, words, strict=False)) | names
+    missing = [name for name in known[:needed] if not given.get(name)]
+    if missing:
+        raise BadEndpoint(f"{text!r} lacks its {missing[0]}; {_EXAMPLE}")
+    return tuple((name, given[name]) for name in known if name in given)
+
+
+def _check(endpoint: Endpoint) -> None:
+    for name, value in endpoint.parts:
+        if name == "port":
+            _number(endpoint, name, value, 65535)
+        elif name in ("backlog", "index", "lockfile"):
+            _number(endpoint, name, value, 1 << 30)
+        elif name == "mode":
+            _mode(value)
+        elif name == "interface" and value:
+            _interface(value)
+    if endpoint.kind == "systemd":
+        _check_systemd(endpoint)
+
+
+def _number(endpoint: Endpoint, name: str, value: str, most: int) -> None:
+    if not (value.isascii() and value.isdigit()) or int(value) > most:
+        raise BadEndpoint(f"the {name} {value!r} of {endpoint.kind} is no number up to {most}")
+
+
+def _mode(value: str) -> None:
+    try:
+        int(value, 8)
+    except ValueError as error:
+        raise BadEndpoint(f"the mode {value!r} is no octal number such as 660") from error
+
+
+def _interface(value: str) -> None:
+    """Twisted binds tcp to IPv6 addresses and tcp6 to IPv4 ones too, and to names."""
+    if _NAME.fullmatch(value) and not _NUMBERS.fullmatch(value):
+        return
+    try:
+        ip_address(value)
+    except ValueError as error:
+        raise BadEndpoint(f"the interface {value!r} is no IP address") from error
+
+
+def _check_systemd(endpoint: Endpoint) -> None:
+    if endpoint.part("domain") not in ("INET", "INET6", "UNIX"):
+        raise BadEndpoint("systemd sockets are of domain INET, INET6 or UNIX")
+    if bool(endpoint.part("index")) == bool(endpoint.part("name")):
+        raise BadEndpoint('say which systemd socket, as "systemd:domain=INET6:index=0"')
+
+
+def _plugin(kind: str, proxied: bool, text: str) -> Endpoint:
+    """Kinds that other packages bring. Looked up only here: it imports every Twisted plugin."""
+    from twisted.internet.interfaces import IStreamServerEndpointStringParser
+    from twisted.plugin import getPlugins
+
+    if any(found.prefix == kind for found in getPlugins(IStreamServerEndpointStringParser)):
+        return Endpoint(kind, (), proxied)
+    raise BadEndpoint(f"there is no kind of endpoint {kind!r} in {text!r}; {_EXAMPLE}")
+
+
+def _quote(value: str) -> str:
+    for letter in "\\:=":
+        value = value.replace(letter, "\\" + letter)
+    return value

@@ -1,0 +1,150 @@
+"""pydantic's findings in plain words: which key, what is wrong there, what to write instead."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mailhost.config.model import Section, Settings
+from mailhost.config.problems import Problem, key_of
+
+Location: TypeAlias = tuple[str | int, ...]
+
+_KEY = "[key]"  # how pydantic marks a fault of a table's key, not of its value
+_EXAMPLES = {
+    "version": "version = 1",
+    "hostname": 'hostname = "mail.example.com"',
+    "data": 'data = "/var/lib/mailhost"',
+    "protocol": 'protocol = "smtp"',
+    "endpoint": 'endpoint = "tcp:25"',
+    "chain": 'chain = "certificates/chain.pem"',
+    "key": 'key = "certificates/key.pem"',
+    "via": 'via = "smtp.isp.example:587"',
+    "accounts": 'accounts = ["ann@example.com"]',
+}
+_SHAPES = {
+    "string_type": "write a text in quotes",
+    "tuple_type": "write a list, in [ ]",
+    "dict_type": "write a table",
+    "model_type": "write a table",
+    "model_attributes_type": "write a table",
+}
+
+
+def explain(error: ValidationError) -> list[Problem]:
+    """Turn a failed validation into problems, in the order of the model."""
+    return [_problem(details) for details in error.errors(include_url=False)]
+
+
+def place(location: Location) -> Location:
+    """The place in the file that a location of pydantic's means."""
+    return tuple(part for part in location if part != _KEY)
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    location = details["loc"]
+    return Problem(key_of(place(location)), _words(details, location))
+
+
+def _words(details: ErrorDetails, location: Location) -> str:
+    kind, value = details["type"], details["input"]
+    context = details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown(location)
+    if kind == "missing":
+        return f"is missing; write {_EXAMPLES.get(str(location[-1]), 'it')}"
+    if location == ("version",):
+        return f"this mailhost reads version 1, {_shown(value)}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "tuple_type" and isinstance(value, dict):
+        return f"there may be several; write [[{key_of(location)}]], in double brackets"
+    return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}"
+
+
+def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
+    if kind == "enum":
+        return f"write one of {context['expected']}"
+    if kind == "greater_than_equal":
+        return f"write {context['ge']} or more"
+    if kind == "less_than_equal":
+        return f"write {context['le']} or less"
+    return _SHAPES.get(kind, message)
+
+
+def _shown(value: object) -> str:
+    """What stands there now; tables and lists are long, and may hold what nobody should see."""
+    if isinstance(value, dict | list):
+        return "not a table" if isinstance(value, dict) else "not a list"
+    return f"not {value!r}"
+
+
+def _unknown(location: Location) -> str:
+    key = str(location[-1])
+    section = section_at(location[:-1])
+    known = keys_of(section) if section else []
+    near = get_close_matches(key, known, 1)
+    if near:
+        return f"is unknown; did you mean {near[0]}?"
+    elsewhere = [place for place in all_keys(Settings) if place[-1] == key]
+    if elsewhere:
+        return f"is unknown here; it belongs {_above(elsewhere[0])}"
+    return f"is unknown; known here: {', '.join(known)}"
+
+
+def _above(path: Sequence[str]) -> str:
+    return f"in [{'.'.join(path[:-1])}]" if path[1:] else "at the top, before any [table]"
+
+
+def keys_of(section: type[Section]) -> list[str]:
+    """The keys of a table, as they are written."""
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def section_at(location: Location) -> type[Section] | None:
+    """The model of the table at this place, None where there is none."""
+    found: Any = Settings
+    for part in location:
+        if isinstance(found, type) and issubclass(found, Section):
+            found = _bare(_field(found, part))
+        elif get_origin(found) in (tuple, dict):
+            found = _bare(get_args(found)[get_origin(found) is dict])
+        else:
+            return None
+    return found if isinstance(found, type) and issubclass(found, Section) else None
+
+
+def _field(section: type[Section], key: str | int) -> Any:
+    for name, field in section.model_fields.items():
+        if key in (field.alias, name):
+            return field.annotation
+    return None
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without Annotated and None."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _bare(get_args(annotation)[0])
+    return annotation
+
+
+def all_keys(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of the settings as a path, with NAME for what users name themselves."""
+    for name, field in section.model_fields.items():
+        path = (*above, field.alias or name)
+        inner = _bare(field.annotation)
+        while get_origin(inner) in (tuple, dict):
+            named = get_origin(inner) is dict
+            path = (*path, "NAME") if named else path
+            inner = _bare(get_args(inner)[named])
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from all_keys(inner, path)
+        else:
+            yield path

@@ -1,0 +1,170 @@
+"""Loading a settings file: every problem is collected before anything starts.
+
+A file with wrong values is still looked at whole: what is wrong is told, left out, and the rest
+is checked as if it had never been there. Nothing here imports the reactor.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mailhost.config.check import check, check_names
+from mailhost.config.explain import Location, explain, place
+from mailhost.config.model import Settings
+from mailhost.config.problems import BadSettings, Problem
+from mailhost.config.secrets import Secrets, read_secrets
+
+__all__ = ["BadSettings", "Loaded", "Problem", "load"]
+
+# What stands in for a wrong value while the rest is checked. It clashes with nothing, and what is
+# said about it is not told. Keys are those of the table or list around it, or its own at the top.
+_STAND_INS: dict[str, object] = {
+    "version": 1,
+    "hostname": "stand-in.invalid",
+    "data": "stand-in",
+    "listen": {"protocol": "smtp", "endpoint": "tcp:0"},
+    "certificate": {"chain": "stand-in", "key": "stand-in"},
+    "route": {"via": "stand-in.invalid"},
+    "networks": "127.0.0.1",
+    "servers": "127.0.0.1:53",
+    "accounts": "stand-in@stand-in.invalid",
+    "domain": {"catch_all": "postmaster"},
+    "account": {},
+    "alias": ["postmaster"],
+}
+_NEEDED = {key: _STAND_INS[key] for key in ("version", "hostname", "data")}
+_PASSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings fit for use: checked, their paths absolute, their secrets read.
+
+    `path` is the absolute path of the file they came from.
+    """
+
+    settings: Settings
+    secrets: Secrets
+    path: str
+
+
+def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Read and check the settings file at `path`. Blocks for the disk.
+
+    Raises BadSettings with every problem that was found.
+    """
+    path = os.path.abspath(path)
+    raw = _read(path)
+    context = {"folder": os.path.dirname(path)}
+    problems: list[Problem] = []
+    try:
+        settings = Settings.model_validate(raw, context=context)
+    except ValidationError as error:
+        problems = explain(error)
+        settings = _rest(raw, error, context)
+    secrets, unread = read_secrets(settings, environment)
+    found = [*check_names(raw), *check(settings), *unread]
+    problems += [problem for problem in found if not _told(problem, problems)]
+    if problems:
+        raise BadSettings(path, problems)
+    return Loaded(_with_demo_path(settings), secrets, path)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            contents = file.read()
+        return tomllib.loads(contents.decode())
+    except OSError as error:
+        words = f"cannot be read: {error.strerror}; `mailhost init` writes one"
+    except UnicodeDecodeError as error:
+        line = contents.count(b"\n", 0, error.start) + 1
+        words = f"line {line} is not UTF-8; save the file as UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        end = f"at the end, line {len(contents.splitlines())}"
+        words = f"is no TOML: {error}".replace("at end of document", end)
+    except RecursionError:
+        words = "is nested too deeply"
+    raise BadSettings(path, [Problem("", words)])
+
+
+def _rest(raw: dict[str, Any], error: ValidationError, context: dict[str, str]) -> Settings:
+    """The settings without what is wrong with them, for the checks alone."""
+    remaining = deepcopy(raw)
+    for _ in range(_PASSES):
+        for details in reversed(error.errors(include_url=False)):
+            _leave_out(remaining, details)
+        try:
+            return Settings.model_validate(remaining, context=context)
+        except ValidationError as again:
+            error = again
+    return Settings.model_validate(_NEEDED, context=context)
+
+
+def _leave_out(data: dict[str, Any], details: ErrorDetails) -> None:
+    """Take one wrong value out of the file's data, or put a stand-in in its place."""
+    location = place(details["loc"])
+    if details["type"] == "missing" and len(location) > 1:
+        location = location[:-1]  # a table that lacks something is of no use
+    around, last = _around(data, location)
+    named = location != details["loc"] or details["type"] == "extra_forbidden"
+    if isinstance(around, list) and isinstance(last, int) and last < len(around):
+        around[last] = _stand_in(location)
+    elif isinstance(around, dict):
+        around.pop(last, None)
+        stand_in = None if named else _stand_in(location)
+        if stand_in is not None:
+            around[last] = stand_in
+
+
+def _around(data: Any, location: Location) -> tuple[Any, str | int]:
+    for part in location[:-1]:
+        data = data[part] if _has(data, part) else None
+    return data, location[-1]
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(part, int):
+        return isinstance(data, list) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _stand_in(location: Location) -> object:
+    *above, last = location
+    if not above:
+        return deepcopy(_STAND_INS.get(str(last))) if last in _NEEDED else None
+    if above[-1] == "aliases":
+        return f"stand-in-{last}.{str(above[1])[:100]}.invalid"
+    if len(above) > 2 and above[-2] == "alias":
+        return "postmaster"  # a target
+    return deepcopy(_STAND_INS.get(str(above[-1])))
+
+
+def _told(problem: Problem, problems: list[Problem]) -> bool:
+    """True where a wrong value in the same place is told already: the rest follows from it."""
+    parts = _steps(problem.key)
+    return any(
+        parts[: len(told)] == told or told[: len(parts)] == parts
+        for told in map(_steps, (known.key for known in problems))
+    )
+
+
+def _steps(key: str) -> list[str]:
+    return re.findall(r'"[^"]*"|[^.\["]+|\[\d+\]', key)
+
+
+def _with_demo_path(settings: Settings) -> Settings:
+    if settings.demo is None:
+        return settings
+    path = os.path.join(settings.data, settings.demo.password_file)
+    demo = settings.demo.model_copy(update={"password_file": path})
+    return settings.model_copy(update={"demo": demo})

@@ -1,0 +1,93 @@
+"""Secrets: read once from their files and variables, kept apart from the settings.
+
+The settings only name the sources, so that they can be printed and compared. A secret file that
+anybody on the machine may read is a problem, not a warning.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mailhost.config.model import Settings
+from mailhost.config.problems import Problem, key_of
+from mailhost.config.types import Secret
+
+LARGEST = 65_536  # octets; a secret is a line, whatever is larger is the wrong file
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the sources held. Never shown by `repr`."""
+
+    values: Mapping[Secret, str] = field(default_factory=dict, repr=False)
+
+    def of(self, source: Secret | None) -> str:
+        """The secret from this source, empty for no source or one that could not be read."""
+        return self.values.get(source, "") if source else ""
+
+
+def read_secrets(
+    settings: Settings, environment: Mapping[str, str] = os.environ
+) -> tuple[Secrets, list[Problem]]:
+    """Read every secret that the settings name; their file paths are absolute by now.
+
+    Returns what could be read, and a problem for each that could not.
+    """
+    values: dict[Secret, str] = {}
+    problems: list[Problem] = []
+    for key, source in secret_sources(settings):
+        try:
+            values[source] = _read(source, environment)
+        except _Unreadable as error:
+            problems.append(Problem(key, str(error)))
+    return Secrets(values), problems
+
+
+def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
+    """Every source of a secret with the key it stands under."""
+    for number, route in enumerate(settings.relay.route):
+        if route.password:
+            yield key_of(("relay", "route", number, "password")), route.password
+    for domain, there in settings.domain.items():
+        for name, account in there.account.items():
+            if account.password:
+                yield key_of(("domain", domain, "account", name, "password")), account.password
+
+
+class _Unreadable(Exception):
+    """The secret cannot be had; the message says what to do."""
+
+
+def _read(source: Secret, environment: Mapping[str, str]) -> str:
+    if source.file:
+        return _secret_file(source.file)
+    if not environment.get(source.env):
+        raise _Unreadable(f"the environment has no variable {source.env}; set it, or use a file")
+    return environment[source.env]
+
+
+def _secret_file(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            contents = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _Unreadable(f"cannot read {path}: {error.strerror}") from error
+    if mode & stat.S_IROTH and stat.S_ISREG(mode):
+        raise _Unreadable(f"everybody on this machine can read {path}; run: chmod 600 {path}")
+    if len(contents) > LARGEST:
+        raise _Unreadable(f"{path} is larger than {LARGEST} octets; that is no secret")
+    return _one_secret(path, contents)
+
+
+def _one_secret(path: str, contents: bytes) -> str:
+    try:
+        secret = contents.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise _Unreadable(f"{path} is not text in UTF-8") from error
+    if not secret:
+        raise _Unreadable(f"{path} is empty; put the secret on its first line")
+    return secret
