@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from inspect import isawaitable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
@@ -95,7 +95,7 @@ class ControlProtocol(LineOnlyReceiver):
                 raise Refused(f"this host knows no command {command!r}")
             result = self._commands[command](**arguments)
             if isawaitable(result):
-                result = await cast(Awaitable[Any], result)
+                result = await result
             json.dumps(result)
             return {"ok": True, "result": result}
         except Refused as error:
@@ -106,7 +106,7 @@ class ControlProtocol(LineOnlyReceiver):
 
     def _answer(self, answer: dict[str, Any]) -> None:
         if self.transport is not None and self.connected:
-            self.sendLine(json.dumps(answer).encode())
+            self.transport.write(json.dumps(answer).encode() + self.delimiter)
 
 
 def _request(line: bytes) -> tuple[str, dict[str, Any]]:
@@ -130,7 +130,7 @@ class ControlFactory(Factory):
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
-    def buildProtocol(self, address: IAddress) -> ControlProtocol:
+    def buildProtocol(self, address: IAddress | None) -> ControlProtocol:
         """Return the protocol for a new connection."""
         protocol = ControlProtocol(self._commands)
         protocol.factory = self
@@ -145,5 +145,4 @@ def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> ILis
     """
     path = control_path(data)
     # Twisted sets the mode between bind and listen: nobody can connect before.
-    port = reactor.listenUNIX(path, ControlFactory(commands), mode=0o600, wantPID=True)
-    return cast(IListeningPort, port)
+    return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600, wantPID=True)
