@@ -348,6 +348,8 @@ class IWire(Interface):
 class IMachine(Interface):
     """A server's side of a wire language without I/O: bytes in, replies out, one step at a time."""
 
+    timeout: float = Attribute("Seconds of silence that are borne now.")
+
     def greet() -> Answer[None]:
         """The connection is there (with implicit TLS: the handshake is done)."""
 
@@ -368,6 +370,9 @@ class IMachine(Interface):
 
     def failed() -> None:
         """A step raised: a bug, logged already. Say so; the connection is closed then."""
+
+    def stopping() -> None:
+        """The host stops: say farewell and hang up as soon as nothing is under way."""
 
     def lost(reason: str) -> None:
         """The connection is gone: free everything. Nothing is called after it."""

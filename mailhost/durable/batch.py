@@ -1,0 +1,135 @@
+"""One batch of changes made durable together, in a thread.
+
+All files are written, then all are synced, then all are renamed, then each folder is synced once.
+So a name appears only when its data is on the disk, and the cost of syncing is shared. A change
+that fails is undone and does not stop the others. A failed sync fails its change: the kernel may
+have dropped the pages, so trying again would prove nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mailhost.durable.system import OperatingSystem
+from mailhost.interfaces import Change, NewFile, RemovedFile
+
+MOST_OPEN = 100  # files that one batch holds open at a time
+
+
+@dataclass(slots=True)
+class _Work:
+    """A change, how far it came, and the error that stopped it."""
+
+    change: Change
+    fd: int = -1
+    named: bool = False
+    error: OSError | None = None
+
+
+class Batch:
+    """Runs once."""
+
+    def __init__(self, system: OperatingSystem, changes: Sequence[Change]) -> None:
+        self._system = system
+        self._works = [_Work(change) for change in changes]
+        self._folders: dict[str, OSError | None] = {}
+
+    def run(self) -> list[OSError | None]:
+        """Return one result for each change, None for one that is safe."""
+        for start in range(0, len(self._works), MOST_OPEN):
+            some = self._works[start : start + MOST_OPEN]
+            for step in (self._write, self._sync, self._name):
+                for work in some:
+                    self._try(step, work)
+        for work in self._works:
+            self._try(self._sync_folder, work)
+        return [work.error for work in self._works]
+
+    def _try(self, step: Callable[[_Work], None], work: _Work) -> None:
+        if work.error is not None:
+            return
+        try:
+            step(work)
+        except OSError as error:
+            work.error = error
+            self._undo(work)
+
+    def _write(self, work: _Work) -> None:
+        if isinstance(work.change, RemovedFile):
+            return
+        work.fd = self._create(work.change.temporary)
+        for content in work.change.contents:
+            for chunk in content.chunks():
+                self._system.write(work.fd, chunk)
+
+    def _create(self, path: str) -> int:
+        try:
+            return self._system.create(path)
+        except FileNotFoundError:
+            self._make_folders(os.path.dirname(path))
+            return self._system.create(path)
+
+    def _sync(self, work: _Work) -> None:
+        if work.fd >= 0:
+            self._system.sync(work.fd)
+            fd, work.fd = work.fd, -1
+            self._system.close(fd)
+
+    def _name(self, work: _Work) -> None:
+        change = work.change
+        if isinstance(change, RemovedFile):
+            with suppress(FileNotFoundError):
+                self._system.remove(change.path)
+            return
+        try:
+            self._system.rename(change.temporary, change.final)
+        except FileNotFoundError:
+            self._make_folders(os.path.dirname(change.final))
+            self._system.rename(change.temporary, change.final)
+        work.named = True
+
+    def _sync_folder(self, work: _Work) -> None:
+        change = work.change
+        path = change.final if isinstance(change, NewFile) else change.path
+        folder = os.path.dirname(path)
+        if folder not in self._folders:
+            self._folders[folder] = self._synced(folder)
+        error = self._folders[folder]
+        if error is not None:
+            raise error
+
+    def _synced(self, folder: str) -> OSError | None:
+        try:
+            self._system.sync_folder(folder)
+        except FileNotFoundError:
+            return None  # a removal in a folder that is gone
+        except OSError as error:
+            return error
+        return None
+
+    def _make_folders(self, folder: str) -> None:
+        """Make a folder and its parents, each durable in the one above it."""
+        for path in _missing(folder):
+            with suppress(FileExistsError):
+                self._system.make_folder(path)
+            self._system.sync_folder(os.path.dirname(path))
+
+    def _undo(self, work: _Work) -> None:
+        """Leave nothing of a failed file behind; the error that failed it is the one to tell."""
+        if work.fd >= 0:
+            with suppress(OSError):
+                self._system.close(work.fd)
+            work.fd = -1
+        if isinstance(work.change, NewFile):
+            with suppress(OSError):
+                self._system.remove(work.change.final if work.named else work.change.temporary)
+
+
+def _missing(folder: str) -> Iterator[str]:
+    """Yield the folders that do not exist on the way to `folder`, the outermost first."""
+    if not os.path.isdir(folder):
+        yield from _missing(os.path.dirname(folder))
+        yield folder

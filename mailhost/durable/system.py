@@ -1,0 +1,51 @@
+"""The few calls to the operating system that durable writes are made of.
+
+Tests hand in one that fails: a full disk, a sync that errs, a crash between two calls.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class OperatingSystem:
+    """The real one. Everything blocks and raises OSError."""
+
+    def create(self, path: str) -> int:
+        """Make a new file for writing, readable by its owner alone, and return its descriptor."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Write all of `data`."""
+        written = os.write(fd, data)
+        while written < len(data):
+            data = data[written:]
+            written = os.write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """Return when the file's bytes are on the disk."""
+        os.fsync(fd)
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor."""
+        os.close(fd)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file its final name, replacing what has it."""
+        os.rename(old, new)
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        os.unlink(path)
+
+    def make_folder(self, path: str) -> None:
+        """Make one folder for its owner alone. Raises FileExistsError, FileNotFoundError."""
+        os.mkdir(path, 0o700)
+
+    def sync_folder(self, path: str) -> None:
+        """Return when the names in a folder are on the disk."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,30 @@
+"""Going on with an answer that may be there already: only who really waits pays for waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
+from typing import Any, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+
+from mailhost.interfaces import Answer
+
+R = TypeVar("R")
+
+
+def then(answer: Answer[Any], use: Callable[[Any], Answer[R]]) -> Answer[R]:
+    """Return what `use` makes of the answer, now or when it comes.
+
+    The two are not tied by a type: mypy cannot take `T | Awaitable[T]` apart.
+    """
+    if isinstance(answer, CoroutineType | Deferred):
+        return _later(answer, use)
+    return use(answer)
+
+
+async def _later(answer: Awaitable[Any], use: Callable[[Any], Answer[R]]) -> R:
+    result: Any = use(await answer)
+    if isinstance(result, CoroutineType | Deferred):
+        return cast("R", await result)
+    return cast("R", result)

@@ -1,0 +1,363 @@
+"""Drives a server's machine from a Twisted transport: steps in order, one at a time.
+
+While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
+stays in the kernel. The pump is its transport's producer, so a client that does not read its
+replies stops being served until it does. Silence beyond `machine.timeout` ends the connection.
+
+Memory is bounded by what one read brings (64 KiB) above what the machine keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+
+from OpenSSL import SSL
+from twisted.internet.address import IPv4Address as TCP4
+from twisted.internet.address import IPv6Address as TCP6
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+    ITLSTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.events import Refused
+from mailhost.interfaces import IEventSink, IMachine, IWire
+from mailhost.message.client import Client
+from mailhost.message.ids import new_id
+from mailhost.message.status import Status
+from mailhost.net.limits import ConnectionLimits
+from mailhost.net.tls import tls_state
+
+MachineMaker = Callable[[IWire, Client], IMachine]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What all connections of one listening socket share.
+
+    `busy` turns a refusal by the connection limits into this wire's words.
+    """
+
+    protocol: str
+    implicit_tls: bool
+    busy: Callable[[Status], bytes]
+
+
+@implementer(IWire, IPushProducer, IHandshakeListener)
+class Pump(Protocol):
+    """One connection."""
+
+    def __init__(self, factory: PumpFactory, client: Client) -> None:
+        self._clock = factory.clock
+        self._home = factory
+        self._client = client
+        self._machine: IMachine | None = None
+        self._out: list[bytes] = []
+        self._busy = False
+        self._throttled = False
+        self._paused = False
+        self._closing = False
+        self._gone = False
+        self._stop_after = False
+        self._room: Deferred[None] | None = None
+        self._heard = 0.0
+        self._watch: IDelayedCall | None = None
+
+    # --- what the transport tells ---------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._home.connections.add(self)
+        assert self.transport is not None
+        self.transport.registerProducer(self, True)
+        self._tcp: ITCPTransport = ITCPTransport(self.transport, self.transport)
+        self._heard = self._clock.seconds()
+        if not self._home.listener.implicit_tls:
+            self._begin()
+        self._watch = self._clock.callLater(self._patience(), self._check_silence)
+
+    def handshakeCompleted(self) -> None:
+        self._client = replace(self._client, tls=tls_state(self.transport))
+        if self._machine is None:
+            self._begin()
+        elif self._client.tls is not None:
+            self._machine.secured(self._client.tls)
+            self._closing = False
+            self._run()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._machine is None or self._closing:
+            return
+        self._machine.receive(data)
+        if self._busy or self._throttled:
+            self._pause_reading()
+        else:
+            self._run()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._gone = True
+        if self._watch is not None and self._watch.active():
+            self._watch.cancel()
+        self._home.forget(self, self._client)
+        if reason.check(SSL.Error):
+            status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
+            self._home.events.tell(Refused(self._client, "TLS", status))
+        if self._machine is not None:
+            clean = reason.check(ConnectionDone)
+            self._machine.lost("closed by the client" if clean else reason.getErrorMessage())
+        if self._room is not None:
+            room, self._room = self._room, None
+            room.errback(ConnectionLost("the client went away"))
+
+    def pauseProducing(self) -> None:
+        self._throttled = True
+        self._pause_reading()
+
+    def resumeProducing(self) -> None:
+        self._throttled = False
+        self._heard = self._clock.seconds()
+        if self._room is not None:
+            room, self._room = self._room, None
+            room.callback(None)
+        elif not self._busy:
+            self._run()
+
+    def stopProducing(self) -> None:
+        self._closing = True
+
+    # --- what the machine asks for --------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        self._out.append(data)
+
+    def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
+        return self._stream(chunks)
+
+    async def _stream(self, chunks: Iterator[bytes]) -> None:
+        for chunk in chunks:
+            if self._gone:
+                raise ConnectionLost("the client went away")
+            self._out.append(chunk)
+            self._flush()
+            if self._throttled:
+                self._room = Deferred()
+                await self._room
+
+    def start_tls(self) -> None:
+        self._flush()
+        self._closing = True  # until the handshake is done, nothing is a command
+        ITLSTransport(self.transport).startTLS(self._home.tls)
+
+    def hang_up(self) -> None:
+        self._flush()
+        self._closing = True
+        if not self._gone:
+            self._tcp.loseConnection()
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def stopping(self) -> None:
+        """The host stops: ask the machine for its farewell."""
+        if self._busy:
+            self._stop_after = True
+        elif self._machine is None:
+            self.abort()
+        else:
+            self._machine.stopping()
+            self._flush()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if not self._gone:
+            self._tcp.abortConnection()
+
+    def _begin(self) -> None:
+        self._machine = self._home.machine_of(self, self._client)
+        answer = self._machine.greet()
+        if answer is None or self._settled(answer):
+            self._busy = False
+            self._flush()
+
+    def _run(self) -> None:
+        machine = self._machine
+        assert machine is not None
+        self._busy = True
+        try:
+            while not (self._closing or self._throttled):
+                answer = machine.step()
+                if answer is False:
+                    break
+                if answer is not True and not self._settled(answer):
+                    return
+                self._heard = self._clock.seconds()
+        except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
+            self._fail(Failure())
+        self._busy = False
+        self._flush()
+        self._resume_reading()
+
+    def _settled(self, answer: Awaitable[object]) -> bool:
+        """True where the answer is there already; otherwise go on when it is."""
+        self._busy = True
+        waiting = Deferred.fromCoroutine(_awaited(answer))
+        if waiting.called and not isinstance(waiting.result, Failure):
+            return True
+        self._flush()
+        waiting.addCallbacks(self._answered, self._fail)
+        return False
+
+    def _answered(self, _: object) -> None:
+        self._busy = False
+        self._heard = self._clock.seconds()
+        if self._gone:
+            return
+        if self._stop_after:
+            self.stopping()
+        self._run()
+
+    def _fail(self, failure: Failure) -> None:
+        self._busy = False
+        if self._gone and failure.check(ConnectionLost):
+            return
+        self._home.log.failure("A session failed", failure)
+        if self._machine is not None and not self._gone:
+            self._machine.failed()
+            self.hang_up()
+
+    def _flush(self) -> None:
+        if self._out and not self._gone:
+            self._tcp.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
+
+    def _pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._reading().pauseProducing()
+
+    def _resume_reading(self) -> None:
+        if self._paused and not (self._throttled or self._gone):
+            self._paused = False
+            self._reading().resumeProducing()
+
+    def _reading(self) -> IPushProducer:
+        return IPushProducer(self._tcp, self._tcp)
+
+    # --- silence ---------------------------------------------------------------------------------
+
+    def _patience(self) -> float:
+        return self._machine.timeout if self._machine is not None else self._home.handshake_timeout
+
+    def _check_silence(self) -> None:
+        if self._busy and not self._throttled:
+            self._heard = self._clock.seconds()  # it is we who are slow
+        left = self._heard + self._patience() - self._clock.seconds()
+        if left > 0:
+            self._watch = self._clock.callLater(left, self._check_silence)
+        elif self._closing or self._machine is None or self._throttled:
+            self.abort()
+        else:
+            self._machine.timed_out()
+            self.hang_up()
+            self._watch = self._clock.callLater(10, self.abort)
+
+
+async def _awaited(answer: Awaitable[object]) -> object:
+    return await answer
+
+
+class _Refusal(Protocol):
+    """Says why there is no room, and closes."""
+
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._words)
+        self.transport.loseConnection()
+
+
+class PumpFactory(Factory):
+    """Makes a Pump for each connection within the limits.
+
+    `machine_of` and `tls` may be replaced at any time: new connections take the new ones.
+    """
+
+    noisy = False
+    handshake_timeout = 60.0
+
+    def __init__(
+        self,
+        listener: Listener,
+        machine_of: MachineMaker,
+        clock: IReactorTime,
+        limits: ConnectionLimits,
+        tls: IOpenSSLServerConnectionCreator,
+        events: IEventSink,
+    ) -> None:
+        self.listener = listener
+        self.machine_of = machine_of
+        self.clock = clock
+        self.tls = tls
+        self.events = events
+        self.log = Logger("mailhost.net")
+        self.connections: set[Pump] = set()
+        self._limits = limits
+        self._empty: list[Deferred[None]] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
+        ip, port = _peer(addr)
+        client = Client(ip, port, self.listener.protocol, new_id())
+        refusal = self._limits.admit(ip)
+        if refusal is not None:
+            self.events.tell(Refused(client, "connection", refusal))
+            # TLS clients cannot read words in the clear
+            return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
+        return Pump(self, client)
+
+    def forget(self, pump: Pump, client: Client) -> None:
+        """A connection is gone."""
+        self.connections.discard(pump)
+        self._limits.release(client.ip)
+        if not self.connections:
+            waiting, self._empty = self._empty, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is under way end within `seconds`, then close every connection."""
+        for pump in list(self.connections):
+            pump.stopping()
+        if not self.connections:
+            return
+        empty: Deferred[None] = Deferred()
+        self._empty.append(empty)
+        deadline = self.clock.callLater(seconds, self._abort_all)
+        await empty
+        if deadline.active():
+            deadline.cancel()
+
+    def _abort_all(self) -> None:
+        for pump in list(self.connections):
+            pump.abort()
+
+
+def _peer(address: object) -> tuple[str, int]:
+    if not isinstance(address, TCP4 | TCP6):
+        return "", 0
+    mapped = (
+        IPv6Address(address.host.partition("%")[0]).ipv4_mapped if ":" in address.host else None
+    )
+    return str(mapped) if mapped else address.host, address.port

@@ -1,0 +1,64 @@
+"""The grammar of SMTP commands, as data beside its ABNF (RFC 5321 §4.1).
+
+Deviations, each for clients that exist: spaces after `FROM:` and `TO:` are passed over (old
+Outlook), and so are spaces at the end of a line.
+"""
+
+from __future__ import annotations
+
+import re
+
+# ehlo = "EHLO" SP ( Domain / address-literal ) CRLF; anything printable is taken as a name, since
+# the name proves nothing and RFC 5321 §4.1.4 forbids to refuse mail for it.
+HELLO_NAME = re.compile(rb"[\x21-\x7e\x80-\xff]{1,255}")
+
+# mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF
+# rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP ...] CRLF
+# The path is cut at the first ">" outside a quoted string.
+_PATH = rb'<((?:[^"\\<>\x00-\x1f]|"(?:[^"\\\x00-\x1f]|\\[ -~])*")*)>'
+MAIL = re.compile(rb"(?i:FROM):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
+RCPT = re.compile(rb"(?i:TO):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
+
+# A-d-l ":" in front of a Mailbox is accepted and ignored (RFC 5321 §4.1.2, appendix C).
+SOURCE_ROUTE = re.compile(rb"@[^:]*:")
+
+# esmtp-param = esmtp-keyword ["=" esmtp-value]
+PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
+
+# xtext = *( xchar / hexchar ); hexchar = "+" 2(%x30-39 / %x41-46)  (RFC 3461 §4)
+_XTEXT = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})*")
+
+# The same for addresses in UTF-8: "\x{" HEXPOINT "}" (RFC 6533 §3)
+_UNITEXT_POINT = re.compile(r"\\x\{([0-9A-F]{1,6})\}")
+
+# ORCPT = addr-type ";" xtext, or utf-8-addr-xtext, or UTF-8 itself under SMTPUTF8
+_ORCPT = re.compile(rb"([A-Za-z0-9-]+);(.+)", re.DOTALL)
+
+# size-value = 1*20DIGIT (RFC 1870 §3); chunk-size = 1*DIGIT (RFC 3030 §2)
+SIZE = re.compile(rb"[0-9]{1,20}")
+BDAT = re.compile(rb"([0-9]{1,20})(?:[ ]+((?i:LAST)))?[ ]*")
+
+
+def decode_xtext(value: bytes) -> str | None:
+    """Return what xtext stands for, None where it is none (RFC 3461 §4)."""
+    if not _XTEXT.fullmatch(value):
+        return None
+    return re.sub(rb"\+(..)", lambda m: bytes.fromhex(m[1].decode()), value).decode(
+        "utf-8", "replace"
+    )
+
+
+def decode_orcpt(value: bytes) -> str | None:
+    """Return `type;address` in plain text, None for bad syntax (RFC 3461 §4.2, RFC 6533 §3)."""
+    match = _ORCPT.fullmatch(value)
+    if not match:
+        return None
+    kind = match[1].decode().lower()
+    if kind != "utf-8":
+        address = decode_xtext(match[2])
+        return None if address is None or not address.isprintable() else f"{kind};{address}"
+    try:
+        text = _UNITEXT_POINT.sub(lambda m: chr(int(m[1], 16)), match[2].decode())
+    except (UnicodeDecodeError, ValueError, OverflowError):
+        return None
+    return f"utf-8;{text}" if text.isprintable() else None

@@ -1,0 +1,41 @@
+"""The AUTH command (RFC 4954): base64 lines between a client and a SASL mechanism."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from mailhost.interfaces import Answer, Challenge, ISASLMechanism, SASLStep
+from mailhost.message.status import Status
+
+CANCELLED = Status(501, "5.7.0", "Login cancelled")
+NOT_BASE64 = Status(501, "5.5.2", "That is not base64")
+
+
+class LoginExchange:
+    """One AUTH from its first response to its end."""
+
+    def __init__(self, mechanism: ISASLMechanism) -> None:
+        self._mechanism = mechanism
+
+    def begin(self, initial: bytes | None) -> Answer[SASLStep]:
+        """The AUTH command itself. `initial` is base64, `=` an empty response, None nothing."""
+        if initial is None:
+            return self._mechanism.respond(None)
+        return self._respond(b"" if initial == b"=" else initial)
+
+    def line(self, line: bytes) -> Answer[SASLStep]:
+        """A line of the client's after a challenge."""
+        return CANCELLED if line == b"*" else self._respond(line)
+
+    def _respond(self, text: bytes) -> Answer[SASLStep]:
+        try:
+            response = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return NOT_BASE64
+        return self._mechanism.respond(response)
+
+
+def encode_challenge(challenge: Challenge) -> bytes:
+    """Return the 334 reply."""
+    return b"334 " + base64.b64encode(challenge.data) + b"\r\n"

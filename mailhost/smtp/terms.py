@@ -1,0 +1,27 @@
+"""What a listener offers and how much it bears: handed to every session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Sizes in octets, times in seconds.
+
+    `errors` and `idle_commands` bound the bad, and the useless, commands of one session.
+    """
+
+    hostname: str
+    message_size: int
+    recipients: int = 1000
+    errors: int = 20
+    idle_commands: int = 1000
+    command_timeout: float = 300.0
+    data_timeout: float = 600.0
+    starttls: bool = True
+    lmtp: bool = False
+
+
+COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions ask for less
+LOGIN_LINE = 12288  # octets, RFC 4954 §4
