@@ -39,7 +39,7 @@ def _cause(status: Status) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received(Event):
-    """A message was taken: we answered 250 and are responsible now."""
+    """A message came in whole and is being handed over. A refusal may still follow."""
 
     client: Client
     identity: str

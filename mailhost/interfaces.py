@@ -115,11 +115,16 @@ class ITransport(Interface):
     """Carries a message for some recipients: into a mailbox here, or to another host."""
 
     def deliver(
-        envelope: Envelope, content: Content, recipients: Sequence[ForwardPath], identity: str
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[ForwardPath],
+        identity: str,
+        attempts: int = 0,
     ) -> Awaitable[Sequence[Outcome]]:
         """Return an Outcome for each of `recipients`, in their order.
 
         `envelope` carries the reverse-path and parameters; its own recipients are not looked at.
+        `attempts` counts those made before.
         Raises only for bugs.
         """
 
@@ -295,6 +300,17 @@ class IQueue(Interface):
     ) -> Awaitable[Status]:
         """Keep the message for `envelope.recipients` until each is settled. 250 2.0.0 once it is
         synced. `outcomes` are deferrals known already: they decide when it is tried first."""
+
+
+class INotices(Interface):
+    """Tells senders what became of their mail (RFC 3461, RFC 3464)."""
+
+    def report(
+        envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
+    ) -> Awaitable[None]:
+        """Report these outcomes to the reverse-path in one message, as far as it wants to hear of
+        them: failures, deliveries, relays, expansions, delays. Never for `<>`. Does nothing where
+        nothing is wanted. Returns when the report is safe; raises OSError where it could not be."""
 
 
 # --- names -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class _Work:
 
     change: Change
     fd: int = -1
+    made: bool = False
     named: bool = False
     error: OSError | None = None
 
@@ -61,6 +62,7 @@ class Batch:
         if isinstance(work.change, RemovedFile):
             return
         work.fd = self._create(work.change.temporary)
+        work.made = True
         for content in work.change.contents:
             for chunk in content.chunks():
                 self._system.write(work.fd, chunk)
@@ -123,7 +125,7 @@ class Batch:
             with suppress(OSError):
                 self._system.close(work.fd)
             work.fd = -1
-        if isinstance(work.change, NewFile):
+        if work.made and isinstance(work.change, NewFile):
             with suppress(OSError):
                 self._system.remove(work.change.final if work.named else work.change.temporary)
 

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
+    IConsumer,
     IDelayedCall,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
@@ -80,9 +81,8 @@ class Pump(Protocol):
 
     def connectionMade(self) -> None:
         self._home.connections.add(self)
-        assert self.transport is not None
-        self.transport.registerProducer(self, True)
         self._tcp: ITCPTransport = ITCPTransport(self.transport, self.transport)
+        IConsumer(self._tcp, self._tcp).registerProducer(self, True)
         self._heard = self._clock.seconds()
         if not self._home.listener.implicit_tls:
             self._begin()

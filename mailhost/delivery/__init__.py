@@ -1,0 +1,1 @@
+"""Delivery into the mailboxes of this host."""

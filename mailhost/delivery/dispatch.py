@@ -1,0 +1,42 @@
+"""The transport of waiting mail: what is ours goes to local delivery, the rest to the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zope.interface import implementer
+
+from mailhost.interfaces import IDirectory, ITransport
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.outcome import Outcome
+
+
+@implementer(ITransport)
+class Dispatch:
+    """Asks at each attempt, so that a domain that moved in or out meanwhile is served right."""
+
+    def __init__(self, directory: IDirectory, here: ITransport, elsewhere: ITransport) -> None:
+        self._directory = directory
+        self._here = here
+        self._elsewhere = elsewhere
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[ForwardPath],
+        identity: str,
+        attempts: int = 0,
+    ) -> Sequence[Outcome]:
+        view = self._directory.view
+        ours = [path for path in recipients if view.domain(path.address.domain)]
+        foreign = [path for path in recipients if not view.domain(path.address.domain)]
+        outcomes: dict[ForwardPath, Outcome] = {}
+        for transport, some in ((self._here, ours), (self._elsewhere, foreign)):
+            if some:
+                for outcome in await transport.deliver(
+                    envelope, content, some, identity, attempts=attempts
+                ):
+                    outcomes[outcome.recipient] = outcome
+        return [outcomes[path] for path in recipients]

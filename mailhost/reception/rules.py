@@ -1,0 +1,29 @@
+"""What a listener demands of those who send through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from mailhost.message.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`login` demands one (RFC 6409 §4.3). `networks` may relay without one. `hops` bounds the
+    Received fields of a message, `memory` the octets of one that are kept in memory."""
+
+    hostname: str
+    login: bool = False
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    hops: int = 50
+    memory: int = 256_000
+
+    def may_relay(self, client: Client) -> bool:
+        """True for those who may send to foreign domains through us."""
+        if client.account is not None:
+            return True
+        if not client.ip or not self.networks:
+            return False
+        address = ip_address(client.ip.partition("%")[0])
+        return any(address in network for network in self.networks)
