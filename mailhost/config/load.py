@@ -23,7 +23,7 @@ from mailhost.config.model import Settings
 from mailhost.config.problems import BadSettings, Problem
 from mailhost.config.secrets import Secrets, read_secrets
 
-__all__ = ["BadSettings", "Loaded", "Problem", "load"]
+__all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
 # What stands in for a wrong value while the rest is checked. It clashes with nothing, and what is
 # said about it is not told. Keys are those of the table or list around it, or its own at the top.
@@ -77,6 +77,18 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
     if problems:
         raise BadSettings(path, problems)
     return Loaded(_with_demo_path(settings), secrets, path)
+
+
+def data_of(path: str) -> str:
+    """Return the data folder that a settings file names, whatever else is wrong with the file.
+
+    Raises BadSettings.
+    """
+    path = os.path.abspath(path)
+    data = _read(path).get("data")
+    if not isinstance(data, str) or not data:
+        raise BadSettings(path, [Problem("data", 'is missing; write data = "/var/lib/mailhost"')])
+    return os.path.normpath(os.path.join(os.path.dirname(path), os.path.expanduser(data)))
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -165,6 +177,6 @@ def _steps(key: str) -> list[str]:
 def _with_demo_path(settings: Settings) -> Settings:
     if settings.demo is None:
         return settings
-    path = os.path.join(settings.data, settings.demo.password_file)
+    path = os.path.normpath(os.path.join(settings.data, settings.demo.password_file))
     demo = settings.demo.model_copy(update={"password_file": path})
     return settings.model_copy(update={"demo": demo})

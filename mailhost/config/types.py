@@ -61,7 +61,7 @@ def _path(value: Any, info: ValidationInfo) -> str:
 def _below(path: str, info: ValidationInfo) -> str:
     if info.context is None:
         return path
-    return os.path.join(info.context["folder"], os.path.expanduser(path))
+    return os.path.normpath(os.path.join(info.context["folder"], os.path.expanduser(path)))
 
 
 def _size(value: Any) -> int:

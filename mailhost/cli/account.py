@@ -1,0 +1,116 @@
+"""`mailhost account`: the accounts of the directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mailhost.cli.context import (
+    ADDRESS,
+    Fail,
+    config_option,
+    directory,
+    load_settings,
+    new_password,
+    refuse_file_domain,
+)
+from mailhost.cli.table import print_json, print_table, size
+from mailhost.message.address import Address
+
+
+@click.group("account")
+def command() -> None:
+    """Add, list and remove accounts, and set their passwords."""
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@click.option("--quota", metavar="SIZE", help='How much mail it may keep, such as "20 GB".')
+@config_option
+def add(address: Address, quota: str | None, config: str | None) -> None:
+    """Add an account. Its password is asked for, or read from standard input."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    octets = _octets(quota)
+    secret = _hash(address)
+    with directory(loaded) as database:
+        database.add_account(address, secret, octets)
+    click.echo(f"{address} is added")
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@config_option
+def passwd(address: Address, config: str | None) -> None:
+    """Set an account's password: asked for, or read from standard input."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    secret = _hash(address)
+    with directory(loaded) as database:
+        database.set_secret(address, secret)
+    click.echo(f"{address} has a new password")
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@config_option
+def remove(address: Address, config: str | None) -> None:
+    """Remove an account. Its mail stays in its folder."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    with directory(loaded) as database:
+        database.remove_account(address)
+    click.echo(f"{address} is removed; its mail stays in {loaded.settings.data}/mail")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def list_(as_json: bool, config: str | None) -> None:
+    """List all accounts, those of the settings file too."""
+    from mailhost.cli.views import both_views
+
+    rows: list[dict[str, Any]] = [
+        {
+            "account": str(account.address),
+            "where": where,
+            "quota": account.quota,
+            "login": bool(account.secret),
+        }
+        for where, view in both_views(load_settings(config))
+        for account in sorted(view.accounts(), key=lambda one: one.address)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        (
+            row["account"],
+            row["where"],
+            "no limit" if row["quota"] is None else size(row["quota"]),
+            "yes" if row["login"] else "no password",
+        )
+        for row in rows
+    ]
+    columns = ("account", "lives in", "quota", "may log in")
+    print_table(columns, cells, "there is no account yet; `mailhost account add` adds one")
+
+
+def _octets(quota: str | None) -> int | None:
+    if quota is None:
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    from mailhost.config.types import Bytes
+
+    try:
+        return TypeAdapter(Bytes).validate_python(quota)
+    except ValidationError as error:
+        raise Fail(f"{quota!r} is no quota: {error.errors()[0]['ctx']['error']}") from error
+
+
+def _hash(address: Address) -> str:
+    from mailhost.authentication.secret import hash_password
+
+    return hash_password(new_password(str(address)))

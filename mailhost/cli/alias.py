@@ -1,0 +1,72 @@
+"""`mailhost alias`: the aliases of the directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mailhost.cli.context import (
+    ADDRESS,
+    config_option,
+    directory,
+    load_settings,
+    refuse_file_domain,
+)
+from mailhost.cli.table import print_json, print_table
+from mailhost.message.address import Address
+
+
+@click.group("alias")
+def command() -> None:
+    """Add, list and remove aliases."""
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@click.argument("targets", type=ADDRESS, nargs=-1, required=True)
+@config_option
+def add(address: Address, targets: tuple[Address, ...], config: str | None) -> None:
+    """Add an address whose mail goes to others, here or elsewhere."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    with directory(loaded) as database:
+        database.add_alias(address, targets)
+    click.echo(f"mail for {address} goes to {', '.join(map(str, targets))}")
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@config_option
+def remove(address: Address, config: str | None) -> None:
+    """Remove an alias."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    with directory(loaded) as database:
+        database.remove_alias(address)
+    click.echo(f"{address} is removed")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def list_(as_json: bool, config: str | None) -> None:
+    """List all aliases, those of the settings file too."""
+    from mailhost.cli.views import both_views
+
+    rows: list[dict[str, Any]] = [
+        {
+            "alias": str(Address(local, domain.name)),
+            "where": where,
+            "targets": list(map(str, targets)),
+        }
+        for where, view in both_views(load_settings(config))
+        for _, domain in sorted(view.domains.items())
+        for local, targets in sorted(domain.aliases.items())
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [(row["alias"], row["where"], ", ".join(row["targets"])) for row in rows]
+    columns = ("alias", "lives in", "goes to")
+    print_table(columns, cells, "there is no alias yet; `mailhost alias add` adds one")

@@ -1,0 +1,20 @@
+"""`mailhost check-config`: is the settings file right?"""
+
+from __future__ import annotations
+
+import click
+
+from mailhost.cli.context import config_option, load_settings
+
+
+@click.command("check-config")
+@config_option
+def command(config: str | None) -> None:
+    """Tell everything that is wrong with the settings file."""
+    loaded = load_settings(config)
+    settings = loaded.settings
+    domains = len(settings.domain)
+    click.echo(
+        f"{loaded.path} is right: {settings.hostname}, {len(settings.listen)} listeners, "
+        f"{domains} {'domain' if domains == 1 else 'domains'} in the file"
+    )

@@ -1,0 +1,189 @@
+"""What several commands need: finding and loading the settings, passwords, the directory."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
+
+if TYPE_CHECKING:
+    from mailhost.config.load import Loaded
+    from mailhost.config.model import Settings
+    from mailhost.directory.sqlite import DirectoryDatabase
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PLACES = ("mailhost.toml", "/etc/mailhost/mailhost.toml")
+
+
+class Fail(click.ClickException):
+    """What was asked for cannot be done: one line and exit code 1."""
+
+
+def config_option(function: F) -> F:
+    """Give a command `--config FILE`."""
+    return click.option(
+        "--config",
+        "config",
+        metavar="FILE",
+        envvar="MAILHOST_CONFIG",
+        help="The settings file. Default: MAILHOST_CONFIG, ./mailhost.toml, "
+        "/etc/mailhost/mailhost.toml.",
+    )(function)
+
+
+def find_settings(config: str | None) -> str:
+    """The path of the settings file to use. Raises Fail where there is none."""
+    if config:
+        return config
+    for place in PLACES:
+        if os.path.exists(place):
+            return os.path.abspath(place)
+    raise Fail("there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE")
+
+
+def load_settings(config: str | None) -> Loaded:
+    """Load the settings. Raises Fail with every problem."""
+    from mailhost.config.load import BadSettings, load
+
+    try:
+        return load(find_settings(config))
+    except BadSettings as error:
+        raise Fail(str(error)) from error
+
+
+def data_folder(config: str | None) -> str:
+    """The data folder alone: enough to reach the running host, whatever else is wrong."""
+    from mailhost.config.load import BadSettings, data_of
+
+    try:
+        return data_of(find_settings(config))
+    except BadSettings as error:
+        raise Fail(str(error)) from error
+
+
+def address(text: str) -> Address:
+    """A mail address on the command line. Raises Fail."""
+    try:
+        return parse_address(text)
+    except BadAddress as error:
+        raise Fail(str(error)) from error
+
+
+def domain(text: str) -> str:
+    """A domain name on the command line, in its normal form. Raises Fail."""
+    try:
+        return parse_domain(text)
+    except BadAddress as error:
+        raise Fail(str(error)) from error
+
+
+ADDRESS = click.types.FuncParamType(address)
+DOMAIN = click.types.FuncParamType(domain)
+
+
+def new_password(what: str) -> str:
+    """Ask for a password twice, or read it from standard input where that is no terminal."""
+    if sys.stdin.isatty():
+        prompt: str = click.prompt(
+            f"Password for {what}", hide_input=True, confirmation_prompt=True
+        )
+        return prompt
+    return _first_line(sys.stdin.readline())
+
+
+def known_password(what: str, file: str | None) -> str:
+    """The password to log in with: from a file, or asked for, or read from standard input."""
+    if file:
+        try:
+            with open(file, encoding="utf-8") as source:
+                return _first_line(source.readline())
+        except UnicodeDecodeError as error:
+            raise Fail(f"{file} is not text in UTF-8") from error
+    if sys.stdin.isatty():
+        prompt: str = click.prompt(f"Password for {what}", hide_input=True)
+        return prompt
+    return _first_line(sys.stdin.readline())
+
+
+def _first_line(line: str) -> str:
+    password = line.removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise Fail("the password is empty")
+    return password
+
+
+@contextmanager
+def directory(loaded: Loaded) -> Iterator[DirectoryDatabase]:
+    """Open the directory for a change, as the host's user, and tell a running host afterwards."""
+    with reading(loaded.settings) as database:
+        yield database
+    tell_host(loaded)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[DirectoryDatabase]:
+    """Open the directory as the host's user. What it refuses becomes Fail."""
+    from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
+
+    with _as_owner(settings):
+        os.makedirs(settings.data, mode=0o700, exist_ok=True)
+        try:
+            yield DirectoryDatabase(directory_path(settings))
+        except DirectoryError as error:
+            raise Fail(str(error)) from error
+
+
+def directory_path(settings: Settings) -> str:
+    """Where the directory's database lies."""
+    return os.path.join(settings.data, "directory.sqlite")
+
+
+@contextmanager
+def _as_owner(settings: Settings) -> Iterator[None]:
+    """Work as the host's user where we are root: what we make must be the host's to write."""
+    if not settings.user or os.geteuid() != 0:
+        yield
+        return
+    user = pwd.getpwnam(settings.user)
+    if not os.path.exists(settings.data):
+        os.makedirs(settings.data, mode=0o700)
+        os.chown(settings.data, user.pw_uid, user.pw_gid)
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def tell_host(loaded: Loaded) -> None:
+    """Have a running host look at the directory again; none running is no fault."""
+    from mailhost.net.control_client import (
+        CommandFailed,
+        ControlClient,
+        NoHostRunning,
+        control_path,
+    )
+
+    try:
+        ControlClient(control_path(loaded.settings.data)).call("directory.refresh")
+    except NoHostRunning:
+        return
+    except CommandFailed as error:
+        click.echo(f"saved, but the running host could not be told: {error}", err=True)
+
+
+def refuse_file_domain(loaded: Loaded, name: str) -> None:
+    """Raise Fail for a domain that lives in the settings file."""
+    for own, there in loaded.settings.domain.items():
+        if name == own or name in there.aliases:
+            raise Fail(f"{name} lives in {loaded.path}; change it there, then reload the host")

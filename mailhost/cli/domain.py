@@ -1,0 +1,105 @@
+"""`mailhost domain`: the domains of the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mailhost.cli.context import (
+    ADDRESS,
+    DOMAIN,
+    Fail,
+    config_option,
+    directory,
+    load_settings,
+    refuse_file_domain,
+)
+from mailhost.cli.table import print_json, print_table
+from mailhost.message.accounts import Domain
+from mailhost.message.address import Address, unicode_domain
+
+
+@click.group("domain")
+def command() -> None:
+    """Add, list and remove domains."""
+
+
+@command.command()
+@click.argument("name", type=DOMAIN)
+@click.option("--alias-of", type=DOMAIN, metavar="DOMAIN", help="The same people as there.")
+@config_option
+def add(name: str, alias_of: str | None, config: str | None) -> None:
+    """Add a domain, or another name for one."""
+    loaded = load_settings(config)
+    for domain in filter(None, (name, alias_of)):
+        refuse_file_domain(loaded, domain)
+    with directory(loaded) as database:
+        if alias_of:
+            database.add_alias_domain(name, alias_of)
+        else:
+            database.add_domain(name)
+    click.echo(f"{name} is added" + (f", another name for {alias_of}" if alias_of else ""))
+
+
+@command.command()
+@click.argument("name", type=DOMAIN)
+@config_option
+def remove(name: str, config: str | None) -> None:
+    """Remove a domain. Mail that lies in its accounts' folders stays there."""
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, name)
+    with directory(loaded) as database:
+        database.remove_domain(name)
+    click.echo(f"{name} is removed; its mail stays in {loaded.settings.data}/mail/{name}")
+
+
+@command.command("catch-all")
+@click.argument("name", type=DOMAIN)
+@click.argument("address", type=ADDRESS, required=False)
+@click.option("--nobody", is_flag=True, help="Refuse unknown names again.")
+@config_option
+def catch_all(name: str, address: Address | None, nobody: bool, config: str | None) -> None:
+    """Say who gets the mail that no account or alias of a domain takes."""
+    if (address is None) != nobody:
+        raise Fail("name an address, or say --nobody")
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, name)
+    with directory(loaded) as database:
+        database.set_catch_all(name, address)
+    click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def list_(as_json: bool, config: str | None) -> None:
+    """List all domains, those of the settings file too."""
+    from mailhost.cli.views import both_views
+
+    rows = [
+        _row(domain, where, view.also)
+        for where, view in both_views(load_settings(config))
+        for _, domain in sorted(view.domains.items())
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        (unicode_domain(name), *rest, ", ".join(also))
+        for name, *rest, also in (row.values() for row in rows)
+    ]
+    columns = ("domain", "lives in", "accounts", "aliases", "catch-all", "also known as")
+    print_table(columns, cells, "there is no domain yet; `mailhost domain add NAME` adds one")
+
+
+def _row(domain: Domain, where: str, also: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "domain": domain.name,
+        "where": where,
+        "accounts": len(domain.accounts),
+        "aliases": len(domain.aliases),
+        "catch_all": str(domain.catch_all) if domain.catch_all else None,
+        "also": sorted(alias for alias, own in also.items() if own == domain.name),
+    }

@@ -1,0 +1,143 @@
+"""`mailhost export`: the whole directory as the tables of a settings file.
+
+Hashes of passwords are secrets, and secrets never stand in a settings file. `--secrets DIR` writes
+the hash of each account to a file there, of mode 600, and names that file; without it an account
+of the database is printed without its password, and a comment says so. Accounts of the settings
+file keep the source that they have.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from mailhost.cli.context import Fail, config_option, load_settings
+from mailhost.config.load import Loaded
+from mailhost.config.types import Secret
+from mailhost.message.accounts import Account, Domain
+from mailhost.message.address import Address
+
+
+@click.command("export")
+@click.option(
+    "--secrets",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Write the hashes of passwords to files here, of mode 600, and name them.",
+)
+@config_option
+def command(folder: str | None, config: str | None) -> None:
+    """Print all domains, accounts and aliases as TOML, to be put into a settings file.
+
+    Passwords of the directory's accounts are left out, unless --secrets says where to write their
+    hashes.
+    """
+    from mailhost.cli.views import both_views
+
+    loaded = load_settings(config)
+    sources = dict(_sources(loaded))
+    if folder:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    for _, view in both_views(loaded):
+        for name, domain in sorted(view.domains.items()):
+            also = sorted(alias for alias, own in view.also.items() if own == name)
+            passwords = _passwords(domain, sources, folder, loaded.path)
+            click.echo("\n".join(_tables(domain, also, passwords)))
+
+
+def _sources(loaded: Loaded) -> Iterator[tuple[Address, Secret]]:
+    for name, domain in loaded.settings.domain.items():
+        for local, account in domain.account.items():
+            if account.password:
+                yield Address(local, name), account.password
+
+
+def _passwords(
+    domain: Domain, sources: Mapping[Address, Secret], folder: str | None, settings: str
+) -> dict[Address, str]:
+    """The `password` of each account as TOML, or a comment where there is none to print."""
+    passwords = {}
+    for account in domain.accounts.values():
+        source = sources.get(account.address)
+        if source is None and account.secret and folder:
+            source = Secret(file=_write(folder, account))
+        if source:
+            passwords[account.address] = f"password = {_inline(source, settings)}"
+        elif account.secret:
+            passwords[account.address] = "# its password is left out; --secrets DIR exports it"
+    return passwords
+
+
+def _write(folder: str, account: Account) -> str:
+    """Put an account's hash into a file of its own, and return the file's absolute path."""
+    name = str(account.address).replace("/", "%2F")
+    path = os.path.join(os.path.abspath(folder), name)
+    if os.path.lexists(path):
+        raise Fail(f"{path} is there already; name an empty folder")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(account.secret + "\n")
+    return path
+
+
+def _inline(source: Secret, settings: str) -> str:
+    if source.env:
+        return "{ " + _pair("env", source.env) + " }"
+    return "{ " + _pair("file", _seen_from(os.path.dirname(settings), source.file)) + " }"
+
+
+def _seen_from(folder: str, path: str) -> str:
+    """Relative below the settings file's folder, so that both can move together."""
+    relative = os.path.relpath(path, folder)
+    return path if relative.startswith("..") else relative
+
+
+def _tables(domain: Domain, also: list[str], passwords: Mapping[Address, str]) -> Iterator[str]:
+    yield f"[domain.{_key(domain.name)}]"
+    if also:
+        yield _pair("aliases", also)
+    if domain.catch_all:
+        yield _pair("catch_all", _target(domain.catch_all, domain.name))
+    yield ""
+    for _, account in sorted(domain.accounts.items()):
+        yield f"[domain.{_key(domain.name)}.account.{_key(_local(account.address))}]"
+        if account.address in passwords:
+            yield passwords[account.address]
+        if account.quota is not None:
+            yield _pair("quota", account.quota)
+        yield ""
+    if domain.aliases:
+        yield f"[domain.{_key(domain.name)}.alias]"
+        for local, targets in sorted(domain.aliases.items()):
+            name = _local(Address(local, domain.name))
+            yield _pair(name, [_target(target, domain.name) for target in targets])
+        yield ""
+
+
+def _local(address: Address) -> str:
+    return str(address).removesuffix(f"@{address.domain}")
+
+
+def _target(address: Address, domain: str) -> str:
+    return _local(address) if address.domain == domain else str(address)
+
+
+def _pair(name: str, value: Any) -> str:
+    """One `key = value` as TOML, on one line where tomli-w would take several."""
+    import tomli_w
+
+    if isinstance(value, list):
+        return f"{_key(name)} = [{', '.join(_value(item) for item in value)}]"
+    return tomli_w.dumps({name: value}).rstrip("\n")
+
+
+def _value(value: Any) -> str:
+    return _pair("x", value).removeprefix("x = ")
+
+
+def _key(name: str) -> str:
+    return _pair(name, 0).removesuffix(" = 0")

@@ -1,0 +1,18 @@
+"""`mailhost hash-password`: what goes into an account's secret file."""
+
+from __future__ import annotations
+
+import click
+
+from mailhost.cli.context import new_password
+
+
+@click.command("hash-password")
+def command() -> None:
+    """Print a password's hash, for the file that an account's `password` names.
+
+    The password is asked for, or read from standard input.
+    """
+    from mailhost.authentication.secret import hash_password
+
+    click.echo(hash_password(new_password("the account")))

@@ -1,0 +1,196 @@
+"""`mailhost mail`: send and read a message by hand, through the host's own listeners.
+
+For trying things out, over smtplib and poplib, so that they go the way of any mail program.
+"""
+
+from __future__ import annotations
+
+import poplib
+import smtplib
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+from email.policy import SMTP, default
+
+import click
+
+from mailhost.cli.context import (
+    ADDRESS,
+    Fail,
+    config_option,
+    known_password,
+    load_settings,
+)
+from mailhost.cli.reach import Door, door_to, own_tls
+from mailhost.cli.table import plain
+from mailhost.config.model import Wire
+from mailhost.message.address import Address
+
+password_file_option = click.option(
+    "--password-file",
+    metavar="FILE",
+    help="Read the password from here. Default: ask, or read standard input.",
+)
+
+
+@click.group("mail")
+def command() -> None:
+    """Send and read mail by hand."""
+
+
+@command.command()
+@click.option("--from", "sender", type=ADDRESS, required=True, help="The account that sends.")
+@click.option("--to", "recipients", type=ADDRESS, required=True, multiple=True)
+@click.option("--subject", default="", help="The subject.")
+@click.option("--body", help="The text. Default: standard input.")
+@password_file_option
+@config_option
+def send(
+    sender: Address,
+    recipients: tuple[Address, ...],
+    subject: str,
+    body: str | None,
+    password_file: str | None,
+    config: str | None,
+) -> None:
+    """Send a message as an account, through the submission listener."""
+    settings = load_settings(config).settings
+    door = door_to(settings.listen, (Wire.SUBMISSION, Wire.SUBMISSIONS))
+    if body is None and password_file is None and not sys.stdin.isatty():
+        raise Fail("standard input cannot be both: give --body or --password-file")
+    password = known_password(str(sender), password_file)
+    if body is None:
+        body = sys.stdin.read()
+    message = _message(sender, recipients, subject, body)
+    with _told(door), _submission(door) as wire:
+        _log_in(wire, sender, password)
+        refused = wire.send_message(message, str(sender), list(map(str, recipients)))
+    for address, (code, words) in refused.items():
+        click.echo(f"{address} was refused: {code} {plain(words.decode(errors='replace'))}")
+    if refused:
+        raise Fail("the message went to the others only")
+    click.echo(f"the host took the message for {', '.join(map(str, recipients))}")
+
+
+def _message(
+    sender: Address, recipients: tuple[Address, ...], subject: str, body: str
+) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"] = str(sender)
+        message["To"] = ", ".join(map(str, recipients))
+        message["Subject"] = subject
+    except ValueError as error:
+        raise Fail(f"the message cannot be written: {error}") from error
+    message.set_content(body)
+    return message
+
+
+@contextmanager
+def _submission(door: Door) -> Iterator[smtplib.SMTP]:
+    tls = own_tls()
+    if door.implicit_tls:
+        wire: smtplib.SMTP = smtplib.SMTP_SSL(door.host, door.port, timeout=60, context=tls)
+    else:
+        wire = smtplib.SMTP(door.host, door.port, timeout=60)
+    with wire:
+        wire.ehlo()
+        if not door.implicit_tls and wire.has_extn("starttls"):
+            wire.starttls(context=tls)
+        yield wire
+
+
+def _log_in(wire: smtplib.SMTP, sender: Address, password: str) -> None:
+    """AUTH PLAIN by hand: smtplib's login takes ASCII alone."""
+    if not wire.has_extn("auth"):
+        raise Fail("the host takes no password here: TLS is missing")
+    response = b64encode(f"\0{sender}\0{password}".encode()).decode()
+    code, words = wire.docmd("AUTH", f"PLAIN {response}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, words)
+
+
+@contextmanager
+def _told(door: Door) -> Iterator[None]:
+    """What goes wrong on the wire becomes Fail."""
+    try:
+        yield
+    except ConnectionRefusedError as error:
+        raise Fail(f"no host is running: nobody listens on {door}") from error
+    except smtplib.SMTPRecipientsRefused as error:
+        each = [f"{to}: {reply[0]} {_text(reply[1])}" for to, reply in error.recipients.items()]
+        raise Fail(f"the host refused every recipient: {'; '.join(each)}") from error
+    except smtplib.SMTPResponseException as error:
+        raise Fail(f"the host said {error.smtp_code} {_text(error.smtp_error)}") from error
+    except (smtplib.SMTPException, poplib.error_proto, EOFError, OSError) as error:
+        words = _text(error.args[0]) if error.args else type(error).__name__
+        raise Fail(f"the host at {door} said: {words}") from error
+
+
+def _text(words: object) -> str:
+    if isinstance(words, bytes):
+        words = words.decode(errors="replace")
+    return plain(str(words).replace("\n", " "))
+
+
+@command.command()
+@click.argument("account", type=ADDRESS)
+@password_file_option
+@config_option
+def read(account: Address, password_file: str | None, config: str | None) -> None:
+    """Print the messages in an account's inbox, oldest first. Nothing is removed."""
+    settings = load_settings(config).settings
+    door = door_to(settings.listen, (Wire.POP3S, Wire.POP3))
+    password = known_password(str(account), password_file)
+    with _told(door), _maildrop(door) as wire:
+        wire.user(str(account))
+        wire.pass_(password)
+        count = wire.stat()[0]
+        for number in range(1, count + 1):
+            _, lines, _ = wire.retr(number)
+            _print(number, count, BytesParser(policy=default).parsebytes(b"\r\n".join(lines)))
+    if not count:
+        click.echo(f"there is no mail for {account}")
+
+
+@contextmanager
+def _maildrop(door: Door) -> Iterator[poplib.POP3]:
+    poplib._MAXLINE = 1 << 20  # type: ignore[attr-defined]  # longer than poplib expects, and right
+    tls = own_tls()
+    if door.implicit_tls:
+        wire: poplib.POP3 = poplib.POP3_SSL(door.host, door.port, timeout=60, context=tls)
+    else:
+        wire = poplib.POP3(door.host, door.port, timeout=60)
+        if "STLS" in wire.capa():
+            wire.stls(context=tls)
+    try:
+        yield wire
+        wire.quit()
+    finally:
+        wire.close()
+
+
+def _print(number: int, count: int, message: Message) -> None:
+    click.echo(f"--- message {number} of {count}")
+    for name in ("From", "To", "Date", "Subject"):
+        if message[name] is not None:
+            click.echo(f"{name}: {plain(message[name])}")
+    click.echo("")
+    for line in _body(message).splitlines():
+        click.echo(plain(line.replace("\t", "    ")))
+    click.echo("")
+
+
+def _body(message: Message) -> str:
+    if not isinstance(message, EmailMessage):
+        return ""
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return f"({message.get_content_type()}, which is no text)"
+    try:
+        return str(part.get_content())
+    except (LookupError, UnicodeError):
+        return "(text in a character set that is not known here)"

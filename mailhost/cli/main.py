@@ -1,0 +1,68 @@
+"""The entry point of the `mailhost` command.
+
+Command groups are imported when they are asked for, so that each command starts quickly. What
+goes wrong is one clear line and exit code 1; with MAILHOST_TRACEBACK set, bugs show where.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from importlib import import_module
+
+import click
+
+from mailhost import __version__
+
+_GROUPS = {
+    "init": "mailhost.cli.init",
+    "check-config": "mailhost.cli.check_config",
+    "hash-password": "mailhost.cli.hash_password",
+    "domain": "mailhost.cli.domain",
+    "account": "mailhost.cli.account",
+    "alias": "mailhost.cli.alias",
+    "export": "mailhost.cli.export",
+    "queue": "mailhost.cli.queue",
+    "mail": "mailhost.cli.mail",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are each the `command` of a module, imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order in which a newcomer meets them."""
+        return list(_GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None for a name that is none."""
+        if cmd_name not in _GROUPS:
+            return None
+        command = import_module(_GROUPS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mailhost")
+def mailhost() -> None:
+    """Host the mail of several domains.
+
+    The host itself is started by `twistd -n mailhost --config FILE`.
+    """
+
+
+def main() -> None:
+    """Run the command line; exits with 0, 1 for what could not be done, 2 for a wrong usage."""
+    try:
+        mailhost()
+    except (OSError, sqlite3.Error) as error:
+        sys.exit(f"Error: {error}")
+    except Exception as error:  # a bug: told in a line, unless asked for more
+        if os.environ.get("MAILHOST_TRACEBACK"):
+            raise
+        sys.exit(
+            f"Error: internal fault, {type(error).__name__}: {error}"
+            " (set MAILHOST_TRACEBACK=1 to see where)"
+        )

@@ -1,0 +1,170 @@
+"""`mailhost queue`: mail that waits, on the running host."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from mailhost.cli.context import Fail, config_option, data_folder
+from mailhost.cli.table import plain, print_json, print_table, size
+
+
+@click.group("queue")
+def command() -> None:
+    """Look at mail that waits for another attempt, and decide about it."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def list_(as_json: bool, config: str | None) -> None:
+    """List every message that waits."""
+    entries = _ask(config, "queue.list", all=True)
+    if as_json:
+        print_json(entries)
+        return
+    rows = [
+        (
+            entry["id"],
+            entry["state"],
+            _ago(entry["arrived"]),
+            _ahead(entry["next_attempt"]),
+            size(entry["size"]),
+            entry["sender"] or "<>",
+            _recipients(entry["recipients"]),
+        )
+        for entry in entries
+    ]
+    columns = ("id", "state", "arrived", "next attempt", "size", "from", "to")
+    print_table(columns, rows, "the queue is empty")
+
+
+@command.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
+    """Show all that is known of messages: each recipient, and what was last said about it."""
+    entries = _ask(config, "queue.show", ids=list(ids))
+    entries = entries if isinstance(entries, list) else [entries]
+    if as_json:
+        print_json(entries)
+        return
+    for entry in entries:
+        _print_entry(entry)
+
+
+def _print_entry(entry: dict[str, Any]) -> None:
+    click.echo(f"{entry['id']}  {entry['state']}")
+    click.echo(f"  from          {plain(entry['sender'] or '<>')}")
+    click.echo(f"  arrived       {_at(entry['arrived'])}")
+    click.echo(f"  next attempt  {_at(entry['next_attempt'])}")
+    click.echo(f"  size          {size(entry['size'])}")
+    known = ("id", "state", "sender", "arrived", "next_attempt", "size", "recipients")
+    for name, value in entry.items():
+        if name not in known and value not in (None, "", [], {}):
+            click.echo(f"  {name.replace('_', ' '):<12}  {_several_lines(value)}")
+    for recipient in entry["recipients"]:
+        click.echo(f"  to            {plain(recipient['address'])}: {plain(recipient['state'])}")
+        if recipient.get("status"):
+            click.echo(f"                {plain(recipient['status'])}")
+
+
+def _several_lines(value: object) -> str:
+    return "\n                ".join(map(plain, str(value).splitlines()))
+
+
+@command.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every message.")
+@config_option
+def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
+    """Try messages again now."""
+    _change(config, "queue.retry", ids, every, "tried again")
+
+
+@command.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every message.")
+@config_option
+def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
+    """Keep messages back until they are released."""
+    _change(config, "queue.hold", ids, every, "held")
+
+
+@command.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every message.")
+@config_option
+def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
+    """Let held messages go on."""
+    _change(config, "queue.release", ids, every, "released")
+
+
+@command.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every message.")
+@config_option
+def remove(ids: tuple[str, ...], every: bool, config: str | None) -> None:
+    """Throw messages away. Nobody is told."""
+    _change(config, "queue.remove", ids, every, "removed")
+
+
+def _change(config: str | None, name: str, ids: tuple[str, ...], every: bool, done: str) -> None:
+    if bool(ids) == every:
+        raise Fail("name messages by their ids, or say --all")
+    arguments: dict[str, Any] = {"all": True} if every else {"ids": list(ids)}
+    result = _ask(config, name, **arguments)
+    count = len(result) if isinstance(result, list) else result
+    if isinstance(count, int):
+        click.echo(f"{count} {'message' if count == 1 else 'messages'} {done}")
+    else:
+        click.echo(done)
+
+
+def _ask(config: str | None, name: str, **arguments: Any) -> Any:
+    from mailhost.net.control_client import (
+        CommandFailed,
+        ControlClient,
+        NoHostRunning,
+        control_path,
+    )
+
+    try:
+        return ControlClient(control_path(data_folder(config))).call(name, **arguments)
+    except (NoHostRunning, CommandFailed) as error:
+        raise Fail(str(error)) from error
+
+
+def _recipients(recipients: list[dict[str, Any]]) -> str:
+    """The addresses; with one recipient, what was last said about it too."""
+    if len(recipients) == 1 and recipients[0].get("status"):
+        return f"{recipients[0]['address']} ({recipients[0]['status']})"
+    return ", ".join(str(recipient["address"]) for recipient in recipients)
+
+
+def _ago(at: float | None) -> str:
+    return "" if at is None else f"{_span(time.time() - at)} ago"
+
+
+def _ahead(at: float | None) -> str:
+    if at is None:
+        return ""
+    wait = at - time.time()
+    return "now" if wait <= 0 else f"in {_span(wait)}"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
+def _at(at: float | None) -> str:
+    if at is None:
+        return "-"
+    when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at))
+    return f"{when} ({_ahead(at) if at > time.time() else _ago(at)})"
