@@ -149,7 +149,10 @@ def _parts(text: str) -> Iterator[list[str]]:
     letters = iter(text)
     for letter in letters:
         if letter == "\\":
-            part[-1] += next(letters, "")
+            following = next(letters, "")
+            if not following:
+                raise BadEndpoint(f"{text!r} ends in a backslash; {_EXAMPLE}")
+            part[-1] += following
         elif letter == ":":
             yield part
             part = [""]
@@ -172,7 +175,11 @@ def _bind(
             f"{text!r} has too many parts; write a backslash before a colon that is part of an "
             'address, "tcp6:25:interface=\\\\:\\\\:1"'
         )
-    given = dict(zip(known, words, strict=False)) | names
+    given = dict(zip(known, words, strict=False))
+    twice = sorted(set(given) & set(names))
+    if twice:
+        raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")
+    given |= names
     missing = [name for name in known[:needed] if not given.get(name)]
     if missing:
         raise BadEndpoint(f"{text!r} lacks its {missing[0]}; {_EXAMPLE}")
