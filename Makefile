@@ -1,0 +1,31 @@
+# What a newcomer types. Needs Python >= 3.11 with venv and pip, make and git.
+PYTHON ?= python3
+BIN    := .venv/bin
+TESTS  ?= tests
+
+.PHONY: run test check format clean
+
+run: .venv/.installed
+	$(BIN)/twistd --nodaemon --pidfile= mailhost --config etc/demo.toml
+
+test: .venv/.installed
+	$(BIN)/trial --reporter=text $(TESTS)
+
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=65.5'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info _trial_temp*

@@ -1,0 +1,167 @@
+"""A mailhost in a process of its own, on ports that were free a moment ago."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+PATIENCE = 60.0  # seconds; only a broken host takes so long
+
+
+def free_port(*addresses: str) -> int:
+    """Return a TCP port that is free on all of these addresses."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((addresses[0], 0))
+            port: int = probe.getsockname()[1]
+        if all(_free(address, port) for address in addresses):
+            return port
+
+
+def _free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
+class RunningHost:
+    """`settings` is the text of the settings file, without listeners, data and version.
+
+    `listen` maps protocols to ports on `address`.
+    """
+
+    folder: Path
+    settings: str
+    address: str = "127.0.0.1"
+    protocols: Iterable[str] = ("smtp", "submission", "submissions", "lmtp", "pop3", "pop3s")
+    ports: dict[str, int] = field(default_factory=dict)
+    hostname: str = "mx.example.org"
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+        for protocol in self.protocols:
+            self.ports.setdefault(protocol, free_port(self.address))
+        self.write_settings(self.settings)
+
+    @property
+    def config(self) -> Path:
+        """The settings file."""
+        return self.folder / "mailhost.toml"
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    def write_settings(self, settings: str) -> None:
+        """Replace the settings; a running host heeds them at `reload`."""
+        head = f'version = 1\nhostname = "{self.hostname}"\ndata = "data"\n'
+        listeners = "".join(
+            f'[[listen]]\nprotocol = "{protocol}"\n'
+            f'endpoint = "tcp:{port}:interface={self.address}"\n'
+            for protocol, port in self.ports.items()
+        )
+        first, _, rest = settings.partition("\n[")
+        self.config.write_text(head + first + "\n" + listeners + ("[" + rest if rest else ""))
+
+    def start(self) -> RunningHost:
+        """Start it and return when it is ready."""
+        self._process = subprocess.Popen(
+            [str(BIN / "twistd"), "-n", "--pidfile=", "mailhost", "--config", str(self.config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+        )
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self.wait_for(" is ready")
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout as output:
+            for line in output:
+                with self._changed:
+                    self.lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self.lines.append("--- ended")
+            self._changed.notify_all()
+
+    def wait_for(self, words: str, since: int = 0) -> str:
+        """Return the first log line from number `since` on that holds `words`."""
+
+        def found() -> str | None:
+            seen = self.lines[since:]
+            return next((line for line in seen if words in line or line == "--- ended"), None)
+
+        with self._changed:
+            line = self._changed.wait_for(found, PATIENCE)
+        if not line or words not in line:
+            raise AssertionError(f"the host never said {words!r}:\n" + "\n".join(self.lines[-40:]))
+        return line
+
+    def mark(self) -> int:
+        """How many lines were logged so far."""
+        return len(self.lines)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def reload(self) -> str:
+        """SIGHUP; return the line that says what came of it."""
+        since = self.mark()
+        self.signal(signal.SIGHUP)
+        return self.wait_for("reload", since)
+
+    def stop(self) -> int:
+        """SIGTERM, and return the exit code."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self.signal(signal.SIGTERM)
+        code = self._process.wait(PATIENCE)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL: no time to tidy up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        self._process = None
+
+    def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `mailhost ARGUMENTS --config ...` and return what came of it."""
+        return subprocess.run(
+            [str(BIN / "mailhost"), *arguments, "--config", str(self.config)],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env={**os.environ, "NO_COLOR": "1"},
+            check=False,
+        )
+
+    def inbox(self, address: str) -> list[Path]:
+        """The files of new and read messages in an account's inbox."""
+        local, _, domain = address.partition("@")
+        maildir = self.data / "mail" / domain / local
+        return sorted([*maildir.glob("new/*"), *maildir.glob("cur/*")])
