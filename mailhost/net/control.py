@@ -20,9 +20,10 @@ from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 
 from mailhost.net.control_client import (
     CommandFailed,
@@ -66,6 +67,11 @@ class ControlProtocol(LineOnlyReceiver):
         self._commands = commands
         self._waiting: deque[bytes] = deque()
         self._busy = False
+        self._gone = False
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Nobody listens any more; what was asked for is done all the same."""
+        self._gone = True
 
     def lineReceived(self, line: bytes) -> None:
         """Take a request; answer it after those before it."""
@@ -105,7 +111,7 @@ class ControlProtocol(LineOnlyReceiver):
             return {"ok": False, "error": "internal fault; the host's log says more"}
 
     def _answer(self, answer: dict[str, Any]) -> None:
-        if self.transport is not None and self.connected:
+        if self.transport is not None and not self._gone:
             self.transport.write(json.dumps(answer).encode() + self.delimiter)
 
 
