@@ -1,0 +1,194 @@
+"""What the operator may do to the running queue: the commands of `mailhost queue`.
+
+Each command takes `ids=[...]` or `all=True`, and returns what JSON can say. With `all`, entries
+that a command does not fit are passed over; named by id they are refused, and nothing is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from mailhost.message.outcome import Outcome
+from mailhost.net.control import Refused
+from mailhost.queue.entry import Recipient
+from mailhost.queue.runner import QueueRunner, View
+
+Fields: TypeAlias = dict[str, Any]
+
+
+class UnknownEntry(Refused, ValueError):
+    """The operator named an entry that is not there, or that the command does not fit."""
+
+
+class QueueControl:
+    """Turns commands into the runner's operations."""
+
+    def __init__(self, runner: QueueRunner) -> None:
+        self._runner = runner
+
+    def commands(self) -> Mapping[str, Callable[..., Awaitable[object]]]:
+        """The commands by name; each is a coroutine function of keyword arguments."""
+        return {
+            "queue.list": self.list,
+            "queue.show": self.show,
+            "queue.retry": self.retry,
+            "queue.hold": self.hold,
+            "queue.release": self.release,
+            "queue.remove": self.remove,
+        }
+
+    async def list(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
+        """Every entry, or those named: {id, sender, size, arrived, next_attempt, state,
+        recipients: [{address, state, status}]}. Times are seconds since the epoch."""
+        return [self._summary(id) for id in self._chosen(ids, all or not ids)]
+
+    async def show(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
+        """All that is known of entries: the message's header and a traceback included."""
+        return [await self._everything(id) for id in self._chosen(ids, all)]
+
+    async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
+        """Try entries now. Returns their ids."""
+        chosen = self._those(ids, all, self._is_going, "is held or parked: release it instead")
+        for id in chosen:
+            self._runner.retry(id)
+        return chosen
+
+    async def hold(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
+        """Keep entries back until they are released. Returns their ids."""
+        chosen = self._those(ids, all, self._is_whole, "cannot be read, so it is not tried anyway")
+        for id in chosen:
+            await self._runner.hold(id)
+        return chosen
+
+    async def release(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
+        """Let held and parked entries go on. Returns their ids."""
+        chosen = self._those(ids, all, self._is_stopped, "is neither held nor parked")
+        for id in chosen:
+            await self._runner.release(id)
+        return chosen
+
+    async def remove(
+        self, ids: Sequence[str] = (), all: bool = False, bounce: bool = False
+    ) -> Sequence[str]:
+        """Throw entries away; with `bounce` their senders are told. Returns their ids.
+
+        What cannot be read is removed by its id only, never by `all`.
+        """
+        if bounce:
+            chosen = self._those(ids, all, self._is_whole, "cannot be read, so nobody can be told")
+        elif all:
+            chosen = self._those(ids, all, self._is_whole, "")
+        else:
+            chosen = self._chosen(ids, all)
+        for id in chosen:
+            error = await self._runner.remove(id, bounce)
+            if error is not None:
+                raise Refused(f"{id} could not be removed: {error}")
+        return chosen
+
+    # --- which ---------------------------------------------------------------------------------
+
+    def _chosen(self, ids: Sequence[str], all: bool) -> Sequence[str]:
+        broken = self._runner.broken()
+        if all:
+            return sorted([*(view.entry.id for view in self._runner.views()), *broken])
+        if isinstance(ids, str) or not ids:
+            raise UnknownEntry("say which entries: a list of ids, or all")
+        for id in ids:
+            if self._runner.view(id) is None and id not in broken:
+                raise UnknownEntry(f"there is no entry {id!r} in the queue")
+        return list(dict.fromkeys(ids))
+
+    def _those(
+        self, ids: Sequence[str], all: bool, fits: Callable[[str], bool], otherwise: str
+    ) -> Sequence[str]:
+        chosen = self._chosen(ids, all)
+        fit = [id for id in chosen if fits(id)]
+        if len(fit) < len(chosen) and not all:
+            unfit = next(id for id in chosen if id not in fit)
+            raise UnknownEntry(f"{unfit} {otherwise}")
+        return fit
+
+    def _is_whole(self, id: str) -> bool:
+        return self._runner.view(id) is not None
+
+    def _is_going(self, id: str) -> bool:
+        view = self._runner.view(id)
+        return view is not None and not view.state.stopped
+
+    def _is_stopped(self, id: str) -> bool:
+        return not self._is_going(id)
+
+    # --- as JSON -------------------------------------------------------------------------------
+
+    def _summary(self, id: str) -> Fields:
+        view = self._runner.view(id)
+        return _broken(id) if view is None else _summary(view)
+
+    async def _everything(self, id: str) -> Fields:
+        view = self._runner.view(id)
+        if view is None:
+            return {**_broken(id), "parked": self._runner.broken().get(id, "")}
+        try:
+            header = (await self._runner.header(id)).decode("utf-8", "replace")
+        except (OSError, KeyError) as error:
+            header = f"(the message cannot be read: {error})"
+        envelope, state = view.entry.envelope, view.state
+        return {
+            **_summary(view),
+            "identity": view.entry.identity,
+            "body": str(envelope.body),
+            "smtputf8": envelope.smtputf8,
+            "returns": envelope.returns and str(envelope.returns),
+            "envelope_id": envelope.envelope_id,
+            "attempts": state.attempts,
+            "last_attempt": state.last_attempt,
+            "warned": state.warned,
+            "parked": state.parked,
+            "traceback": state.traceback,
+            "header": header,
+        }
+
+
+def _summary(view: View) -> Fields:
+    entry = view.entry
+    reverse_path = entry.envelope.reverse_path
+    return {
+        "id": entry.id,
+        "sender": "" if reverse_path is None else str(reverse_path),
+        "size": entry.size,
+        "arrived": entry.arrived,
+        "next_attempt": view.next_attempt,
+        "state": view.word,
+        "recipients": [_recipient(each) for each in view.state.recipients],
+    }
+
+
+def _broken(id: str) -> Fields:
+    return {
+        "id": id,
+        "sender": "",
+        "size": 0,
+        "arrived": None,
+        "next_attempt": None,
+        "state": "parked",
+        "recipients": [],
+    }
+
+
+def _recipient(recipient: Recipient) -> Fields:
+    return {
+        "address": str(recipient.path.address),
+        "state": str(recipient.progress),
+        "status": _said(recipient.outcome),
+    }
+
+
+def _said(outcome: Outcome | None) -> str:
+    """What was last said of a recipient: for the operator, so with the cause."""
+    if outcome is None:
+        return ""
+    by = f"{outcome.by}: " if outcome.by else ""
+    cause = f" [{outcome.status.cause}]" if outcome.status.cause else ""
+    return f"{by}{outcome.status}{cause}"

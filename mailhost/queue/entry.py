@@ -1,0 +1,330 @@
+"""What the queue keeps of a message: an entry that never changes, and a state that does.
+
+`<id>.msg` holds one line of JSON, version 1, and after its LF the content's octets, untouched:
+
+    {"version":1,"id":...,"identity":...,"arrived":seconds,"size":octets of content,
+     "reverse_path":[local,domain] or null,"body":...,"smtputf8":...,"announced":octets,
+     "returns":...,"envelope_id":...,
+     "recipients":[{"address":[local,domain],"notify":number or null,"original":...}, ...]}
+
+`<id>.state` holds one line of JSON, version 1; without it nothing has happened yet:
+
+    {"version":1,"attempts":n,"due":seconds,"last_attempt":seconds or null,"saved":seconds,
+     "waited":seconds,"warned":...,"held":...,"parked":reason,"traceback":...,
+     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],"by":...}, ...]}
+
+The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from mailhost.message.address import Address
+from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.status import Status
+
+VERSION = 1
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+class Unreadable(Exception):
+    """A file of the queue cannot be understood; the message says why."""
+
+
+class Progress(StrEnum):
+    """Where one recipient stands. `owed`: its fate is known, the sender is still to be told."""
+
+    WAITING = "waiting"
+    OWED = "owed"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient of an entry, and the last outcome, None before the first attempt."""
+
+    path: ForwardPath
+    progress: Progress = Progress.WAITING
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message in the queue. `offset` is where its content begins in the file, `size` its octets.
+
+    `identity` names the message in the log; `arrived` is in seconds since the epoch.
+    """
+
+    id: str
+    identity: str
+    arrived: float
+    envelope: Envelope
+    size: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What has happened to an entry so far.
+
+    `due`, `last_attempt` and `saved` (when this was written) are by the wall clock. `waited` counts
+    the seconds the entry spent in the queue as a steady clock saw them. `held` is the operator's
+    wish; `parked` says why our own code cannot carry the entry, empty where it can.
+    """
+
+    recipients: tuple[Recipient, ...]
+    due: float
+    attempts: int = 0
+    last_attempt: float | None = None
+    saved: float = 0.0
+    waited: float = 0.0
+    warned: bool = False
+    held: bool = False
+    parked: str = ""
+    traceback: str = ""
+
+    def those(self, progress: Progress) -> tuple[Recipient, ...]:
+        """The recipients that stand there."""
+        return tuple(each for each in self.recipients if each.progress is progress)
+
+    @property
+    def waiting(self) -> tuple[ForwardPath, ...]:
+        """Whom to try next."""
+        return tuple(each.path for each in self.those(Progress.WAITING))
+
+    @property
+    def settled(self) -> bool:
+        """True where nothing is left to do."""
+        return all(each.progress is Progress.SETTLED for each in self.recipients)
+
+    @property
+    def stopped(self) -> bool:
+        """True where only the operator's word sets the entry going again."""
+        return self.held or bool(self.parked)
+
+    def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
+        """Take one outcome for each waiting recipient, in order, and whether it is to be told."""
+        news = iter(zip(outcomes, owed, strict=True))
+        recipients = tuple(
+            _after(each, *next(news)) if each.progress is Progress.WAITING else each
+            for each in self.recipients
+        )
+        return replace(self, recipients=recipients)
+
+    def knowing(self, outcomes: Sequence[Outcome]) -> State:
+        """The same with deferrals that are known already, by recipient."""
+        known = {outcome.recipient: outcome for outcome in outcomes if not outcome.settled}
+        recipients = tuple(replace(each, outcome=known.get(each.path)) for each in self.recipients)
+        return replace(self, recipients=recipients)
+
+    def told(self) -> State:
+        """The same with every report that was owed given."""
+        recipients = tuple(
+            replace(each, progress=Progress.SETTLED) if each.progress is Progress.OWED else each
+            for each in self.recipients
+        )
+        return replace(self, recipients=recipients)
+
+
+def _after(recipient: Recipient, outcome: Outcome, owed: bool) -> Recipient:
+    settled = Progress.OWED if owed else Progress.SETTLED
+    progress = settled if outcome.settled else Progress.WAITING
+    return replace(recipient, progress=progress, outcome=outcome)
+
+
+def laid_out(entry: Entry) -> Entry:
+    """The same entry with the place of its content in its file."""
+    return replace(entry, offset=len(encode_entry(entry)))
+
+
+def first_state(entry: Entry) -> State:
+    """The state of an entry that nothing has happened to: due when it arrived."""
+    recipients = tuple(map(Recipient, entry.envelope.recipients))
+    return State(recipients, due=entry.arrived, saved=entry.arrived)
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return the line that stands before the content, LF included."""
+    envelope = entry.envelope
+    return _line(
+        {
+            "id": entry.id,
+            "identity": entry.identity,
+            "arrived": entry.arrived,
+            "size": entry.size,
+            "reverse_path": envelope.reverse_path and _pair(envelope.reverse_path),
+            "body": envelope.body,
+            "smtputf8": envelope.smtputf8,
+            "announced": envelope.size,
+            "returns": envelope.returns,
+            "envelope_id": envelope.envelope_id,
+            "recipients": [
+                {
+                    "address": _pair(path.address),
+                    "notify": None if path.notify is None else path.notify.value,
+                    "original": path.original,
+                }
+                for path in envelope.recipients
+            ],
+        }
+    )
+
+
+def encode_state(state: State) -> bytes:
+    """Return the whole state file."""
+    return _line(
+        {
+            "attempts": state.attempts,
+            "due": state.due,
+            "last_attempt": state.last_attempt,
+            "saved": state.saved,
+            "waited": state.waited,
+            "warned": state.warned,
+            "held": state.held,
+            "parked": state.parked,
+            "traceback": state.traceback,
+            "recipients": [
+                {"progress": each.progress, **_encode_outcome(each.outcome)}
+                for each in state.recipients
+            ],
+        }
+    )
+
+
+def _line(fields: Mapping[str, object]) -> bytes:
+    text = json.dumps({"version": VERSION, **fields}, separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii") + b"\n"
+
+
+def _pair(address: Address) -> list[str]:
+    return [address.local, address.domain]
+
+
+def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
+    if outcome is None:
+        return {}
+    status = outcome.status
+    words = [status.code, status.enhanced, status.words, status.cause]
+    return {"fate": outcome.fate, "status": words, "by": outcome.by}
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def decode_entry(line: bytes, name: str, file_size: int) -> Entry:
+    """Read an entry back from its first line. `name` is the id its file is named by.
+
+    Raises Unreadable, also for a file that is shorter or longer than it should be.
+    """
+    if not line.endswith(b"\n"):
+        raise Unreadable("the first line of the message file is not whole")
+    try:
+        entry = _entry(_fields(line), len(line))
+    except _DAMAGE as error:
+        raise Unreadable(f"the message file's first line is damaged: {error!r}") from error
+    if entry.id != name:
+        raise Unreadable(f"the message file says that it is {entry.id!r}")
+    if entry.offset + entry.size != file_size:
+        whole = entry.offset + entry.size
+        raise Unreadable(f"the message file has {file_size} octets and should have {whole}")
+    return entry
+
+
+def decode_state(text: bytes, entry: Entry) -> State:
+    """Read an entry's state back. Raises Unreadable."""
+    try:
+        return _state(_fields(text), entry.envelope.recipients)
+    except _DAMAGE as error:
+        raise Unreadable(f"the state file is damaged: {error!r}") from error
+
+
+def _fields(text: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(text)
+    version = fields["version"]
+    if version != VERSION:
+        raise Unreadable(f"it has version {version!r}; this program knows version {VERSION}")
+    return fields
+
+
+def _entry(fields: dict[str, Any], offset: int) -> Entry:
+    reverse_path = fields["reverse_path"]
+    returns = fields["returns"]
+    envelope = Envelope(
+        reverse_path=None if reverse_path is None else _address(reverse_path),
+        recipients=tuple(map(_path, fields["recipients"])),
+        body=Body(fields["body"]),
+        smtputf8=bool(fields["smtputf8"]),
+        size=int(fields["announced"]),
+        returns=None if returns is None else Return(returns),
+        envelope_id=_text(fields["envelope_id"]),
+    )
+    return Entry(
+        id=_text(fields["id"]),
+        identity=_text(fields["identity"]),
+        arrived=_seconds(fields["arrived"]),
+        envelope=envelope,
+        size=int(fields["size"]),
+        offset=offset,
+    )
+
+
+def _path(fields: dict[str, Any]) -> ForwardPath:
+    notify = fields["notify"]
+    wishes = None if notify is None else Notify(notify)
+    return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]))
+
+
+def _address(pair: object) -> Address:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError(f"{pair!r} is no address")
+    return Address(_text(pair[0]), _text(pair[1]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _seconds(value: object) -> float:
+    seconds = float(value) if isinstance(value, int | float) else math.nan
+    if not math.isfinite(seconds):
+        raise ValueError(f"{value!r} is no time")
+    return seconds
+
+
+def _state(fields: dict[str, Any], paths: Sequence[ForwardPath]) -> State:
+    last_attempt = fields["last_attempt"]
+    recipients = zip(paths, fields["recipients"], strict=True)
+    return State(
+        recipients=tuple(_recipient(path, each) for path, each in recipients),
+        due=_seconds(fields["due"]),
+        attempts=int(fields["attempts"]),
+        last_attempt=None if last_attempt is None else _seconds(last_attempt),
+        saved=_seconds(fields["saved"]),
+        waited=_seconds(fields["waited"]),
+        warned=bool(fields["warned"]),
+        held=bool(fields["held"]),
+        parked=_text(fields["parked"]),
+        traceback=_text(fields["traceback"]),
+    )
+
+
+def _recipient(path: ForwardPath, fields: dict[str, Any]) -> Recipient:
+    progress = Progress(fields["progress"])
+    if "fate" not in fields:
+        return Recipient(path, progress)
+    code, enhanced, words, cause = fields["status"]
+    status = Status(int(code), _text(enhanced), _text(words), _text(cause))
+    outcome = Outcome(path, Fate(fields["fate"]), status, _text(fields["by"]))
+    return Recipient(path, progress, outcome)

@@ -1,0 +1,238 @@
+"""The queue's folder: entries written, states replaced, entries removed, all through a committer.
+
+    DATA/queue/<id>.msg     an entry and its content; written once
+    DATA/queue/<id>.state   what has happened since; replaced whole
+    DATA/queue/*.tmp        a file being written; what a dead process left is removed at start
+
+Removing takes the message first and its state afterwards: a crash between the two leaves a state
+without a message, which is removed at start. A file that cannot be understood is told as `Broken`
+and left alone. One process at a time uses a folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar
+
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+
+from mailhost.interfaces import ICommitter, NewFile, RemovedFile
+from mailhost.message.content import Content, content_of_file
+from mailhost.message.ids import new_id
+from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status
+from mailhost.queue.entry import (
+    Entry,
+    State,
+    Unreadable,
+    decode_entry,
+    decode_state,
+    encode_entry,
+    encode_state,
+    first_state,
+)
+
+T = TypeVar("T")
+LONGEST_LINE = 64 << 20  # octets; about 60,000 recipients with everything they can carry
+BATCH = 200  # entries read in one visit to the disk
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+class InThread(Protocol):
+    """Runs a blocking call in a thread: `partial(deferToThreadPool, reactor, pool)` is one."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Return what `work` returns, or raise what it raises."""
+
+
+def threads_of(reactor: IReactorThreads) -> InThread:
+    """Run blocking calls in the reactor's own thread pool."""
+
+    def run(work: Callable[[], T], /) -> Awaitable[T]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry read at start. `damage` says what is wrong with its state; it is parked then."""
+
+    entry: Entry
+    state: State
+    has_state: bool
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A message file that cannot be read, and why. It stays where it is."""
+
+    id: str
+    reason: str
+
+
+Finding: TypeAlias = Found | Broken
+
+
+class Spool:
+    """Reads and writes the folder. It keeps no entry in memory; its caller does."""
+
+    def __init__(self, folder: str, committer: ICommitter, in_thread: InThread) -> None:
+        self._folder = folder
+        self._committer = committer
+        self._in_thread = in_thread
+        self._token = new_id()
+        self._numbers = itertools.count()
+        self._given: set[str] | None = set()  # ids of this process, until the scan has ended
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def name(self, identity: str, taken: Callable[[str], bool]) -> str:
+        """Return an id for a new entry: the message's identity where it can be, else a new one."""
+        fit = _ID.fullmatch(identity) is not None and not taken(identity)
+        if self._given is not None:
+            fit = fit and not os.path.lexists(self.message_path(identity))
+        id = identity if fit else new_id()
+        if self._given is not None:
+            self._given.add(id)
+        return id
+
+    def message_path(self, id: str) -> str:
+        """Where an entry's message lies."""
+        return os.path.join(self._folder, f"{id}.msg")
+
+    def state_path(self, id: str) -> str:
+        """Where an entry's state lies, once it has any."""
+        return os.path.join(self._folder, f"{id}.state")
+
+    def _new(self, path: str, *contents: Content) -> NewFile:
+        return NewFile(f"{path}.{self._token}.{next(self._numbers)}.tmp", path, contents)
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def write(self, entry: Entry, state: State | None, content: Content) -> Status:
+        """Make a new entry durable. 250 2.0.0, 452 4.3.1 for a full disk, 451 4.3.0.
+
+        A state that could not be written with it does no harm: the entry is tried sooner.
+        """
+        line = Content((encode_entry(entry),))
+        changes = [self._new(self.message_path(entry.id), line, content)]
+        if state is not None:
+            changes.append(self._new_state(entry.id, state))
+        results = await self._committer.commit(changes)
+        if results[0] is None:
+            return OK
+        if state is not None and results[1] is None:
+            await self._committer.commit([RemovedFile(self.state_path(entry.id))])
+        full = results[0].errno in (errno.ENOSPC, errno.EDQUOT)
+        return (NO_STORAGE if full else LOCAL_ERROR).because(f"the queue: {results[0]}")
+
+    async def settle(self, id: str, state: State) -> OSError | None:
+        """Make a new state durable. An error is returned, and the old state may be lost."""
+        return await self._one(self._new_state(id, state))
+
+    async def remove(self, id: str, has_state: bool) -> OSError | None:
+        """Forget an entry for good."""
+        error = await self._one(RemovedFile(self.message_path(id)))
+        if error is None and has_state:
+            await self._one(RemovedFile(self.state_path(id)))  # else removed at the next start
+        return error
+
+    def _new_state(self, id: str, state: State) -> NewFile:
+        return self._new(self.state_path(id), Content((encode_state(state),)))
+
+    async def _one(self, change: NewFile | RemovedFile) -> OSError | None:
+        return (await self._committer.commit([change]))[0]
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def open(self, entry: Entry) -> Awaitable[Content]:
+        """Return an entry's content. Raises OSError."""
+        path = self.message_path(entry.id)
+        return self._in_thread(lambda: content_of_file(path, entry.offset))
+
+    def header(self, entry: Entry) -> Awaitable[bytes]:
+        """Return the message's header section. Raises OSError."""
+        path = self.message_path(entry.id)
+        return self._in_thread(lambda: content_of_file(path, entry.offset).header())
+
+    def look(self, id: str) -> Awaitable[Finding | None]:
+        """Read one entry again, None where there is none."""
+        return self._in_thread(lambda: self._read_one(id))
+
+    async def scan(self, take: Callable[[Sequence[Finding]], None]) -> None:
+        """Hand everything that lay here at start to `take`, oldest names first, some at a time.
+
+        Entries written since the spool was made are not among it. Raises OSError.
+        """
+        names = await self._in_thread(self._tidy)
+        while batch := list(itertools.islice(names, BATCH)):
+            take(await self._in_thread(partial(self._read, batch)))
+        self._given = None
+
+    def _tidy(self) -> Iterator[str]:
+        """Remove what a dead process left behind, and return the ids of all messages."""
+        messages: list[str] = []
+        states: list[str] = []
+        for name in self._listed():
+            id, _, kind = name.partition(".")
+            if kind == "msg":
+                messages.append(id)
+            elif kind == "state":
+                states.append(id)
+            elif kind.endswith(".tmp") and self._token not in kind:
+                self._discard(name)
+        known = set(messages)
+        for id in states:
+            if id not in known and not self._ours(id):
+                self._discard(f"{id}.state")
+        return iter(sorted(messages))
+
+    def _listed(self) -> list[str]:
+        try:
+            return os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+
+    def _discard(self, name: str) -> None:
+        with suppress(OSError):  # it is looked at again at the next start
+            os.unlink(os.path.join(self._folder, name))
+
+    def _ours(self, id: str) -> bool:
+        return self._given is not None and id in self._given
+
+    def _read(self, ids: Sequence[str]) -> list[Finding]:
+        findings = (self._read_one(id) for id in ids if not self._ours(id))
+        return [finding for finding in findings if finding is not None]
+
+    def _read_one(self, id: str) -> Finding | None:
+        try:
+            return self._read_state(self._read_entry(id))
+        except FileNotFoundError:
+            return None
+        except (OSError, Unreadable) as error:
+            return Broken(id, str(error))
+
+    def _read_entry(self, id: str) -> Entry:
+        with open(self.message_path(id), "rb") as file:
+            line = file.readline(LONGEST_LINE)
+            return decode_entry(line, id, os.fstat(file.fileno()).st_size)
+
+    def _read_state(self, entry: Entry) -> Found:
+        """A state that cannot be read parks its entry: who was served already is not known."""
+        fresh = first_state(entry)
+        try:
+            with open(self.state_path(entry.id), "rb") as file:
+                return Found(entry, decode_state(file.read(LONGEST_LINE), entry), True)
+        except FileNotFoundError:
+            return Found(entry, fresh, False)
+        except (OSError, Unreadable) as error:
+            return Found(entry, replace(fresh, parked=str(error)), True, damage=str(error))

@@ -1,0 +1,255 @@
+"""A queue on a Clock: fakes of the Interfaces it is handed, and a house to put them together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from mailhost.config.model import Queue
+from mailhost.events import Event
+from mailhost.interfaces import (
+    Change,
+    ICommitter,
+    IEventSink,
+    IHandover,
+    ITransport,
+    RemovedFile,
+)
+from mailhost.message.address import Address, parse_address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.outcome import Fate, Outcome, outcome_of
+from mailhost.message.status import Status
+from mailhost.queue.notices import Notices
+from mailhost.queue.runner import QueueRunner
+from mailhost.queue.spool import Spool
+
+T = TypeVar("T")
+START = 1_700_000_000.0
+GOOD = Status(250, "2.0.0", "Accepted")
+BUSY = Status(451, "4.3.2", "Busy, come back later")
+UNKNOWN = Status(550, "5.1.1", "No such user here")
+MESSAGE = b"From: <a@here.example>\r\nSubject: hello\r\n\r\nOne line\r\n"
+SENDER = parse_address("ann@here.example")
+
+
+def here(work: Callable[[], T], /) -> Awaitable[T]:
+    """Run in this very thread."""
+    return maybeDeferred(work)
+
+
+def path(text: str) -> ForwardPath:
+    """A recipient."""
+    return ForwardPath(parse_address(text))
+
+
+def envelope(*recipients: str, sender: Address | None = SENDER) -> Envelope:
+    """An envelope from `sender` to these addresses."""
+    return Envelope(sender, tuple(map(path, recipients)))
+
+
+def message(body: bytes = MESSAGE) -> Content:
+    """Some content."""
+    return Content((body,))
+
+
+class Dead(BaseException):
+    """The process was killed."""
+
+
+@implementer(ICommitter)
+class FakeCommitter:
+    """Does what it is told at once. `fail` gives errors; `crash_at` counts single changes.
+
+    At change number `crash_at` (from 0) the process is dead: that change is done no more, except
+    that with `torn` a temporary file with half the bytes is left. Nobody gets an answer.
+    """
+
+    def __init__(self) -> None:
+        self.fail: Callable[[Change], OSError | None] = lambda change: None
+        self.crash_at: int | None = None
+        self.torn = False
+        self.done: list[Change] = []
+
+    def commit(self, changes: Sequence[Change]) -> Awaitable[Sequence[OSError | None]]:
+        results = []
+        for change in changes:
+            error = self.fail(change)
+            if error is None:
+                if self.crash_at is not None and len(self.done) >= self.crash_at:
+                    self._die(change)
+                self.done.append(change)
+                self._make(change)
+            results.append(error)
+        if self.crash_at is not None and len(self.done) >= self.crash_at:
+            raise Dead  # after the last change, before the answer
+        return succeed(results)
+
+    def _die(self, change: Change) -> None:
+        if self.torn and not isinstance(change, RemovedFile):
+            os.makedirs(os.path.dirname(change.temporary), exist_ok=True)
+            whole = b"".join(content.read() for content in change.contents)
+            with open(change.temporary, "wb") as file:
+                file.write(whole[: len(whole) // 2])
+        raise Dead
+
+    def _make(self, change: Change) -> None:
+        if isinstance(change, RemovedFile):
+            if os.path.exists(change.path):
+                os.unlink(change.path)
+            return
+        os.makedirs(os.path.dirname(change.final), exist_ok=True)
+        with open(change.temporary, "xb") as file:
+            for content in change.contents:
+                for chunk in content.chunks():
+                    file.write(chunk)
+        os.rename(change.temporary, change.final)
+
+
+class Answering(Protocol):
+    """Says what becomes of a recipient: a Status, or None to keep the attempt waiting."""
+
+    def __call__(self, recipient: ForwardPath) -> Status | None: ...
+
+
+@implementer(ITransport)
+class FakeTransport:
+    """Answers by `answer`. Attempts that are kept waiting lie in `held`."""
+
+    def __init__(self) -> None:
+        self.answer: Answering = lambda recipient: GOOD
+        self.good = Fate.RELAYED
+        self.by = "mx.there.example [192.0.2.7]"
+        self.calls: list[tuple[str, tuple[str, ...], int]] = []
+        self.bodies: list[bytes] = []
+        self.held: list[Deferred[None]] = []
+        self.most = 0
+
+    @property
+    def tried(self) -> list[str]:
+        """The addresses of all attempts, in order."""
+        return [address for _, addresses, _ in self.calls for address in addresses]
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[ForwardPath],
+        identity: str,
+        attempts: int = 0,
+    ) -> Sequence[Outcome]:
+        addresses = tuple(str(recipient.address) for recipient in recipients)
+        self.calls.append((identity, addresses, attempts))
+        self.bodies.append(content.read())
+        return [await self._outcome(recipient) for recipient in recipients]
+
+    async def _outcome(self, recipient: ForwardPath) -> Outcome:
+        status = self.answer(recipient)
+        if status is None:
+            waiting: Deferred[None] = Deferred()
+            self.held.append(waiting)
+            self.most = max(self.most, len(self.held))
+            await waiting
+            return outcome_of(recipient, BUSY, self.good)
+        return outcome_of(recipient, status, self.good, self.by)
+
+
+@implementer(IHandover)
+class FakeHandover:
+    """Keeps what it is handed and answers `status`."""
+
+    def __init__(self) -> None:
+        self.status = GOOD
+        self.taken: list[tuple[Envelope, bytes]] = []
+
+    def take(self, envelope: Envelope, content: Content, identity: str) -> Awaitable[list[Status]]:
+        self.taken.append((envelope, content.read()))
+        return succeed([self.status for _ in envelope.recipients])
+
+    def take_or_queue(
+        self, envelope: Envelope, content: Content, identity: str
+    ) -> Awaitable[Status]:
+        if self.status.ok:
+            self.taken.append((envelope, content.read()))
+        return succeed(self.status)
+
+
+@implementer(IEventSink)
+class Events:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        event.line  # noqa: B018 - a line that raises is a bug
+        self.told.append(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """Those of one kind."""
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+class House:
+    """One running queue on a folder. Another on the same folder is the next process."""
+
+    def __init__(
+        self,
+        folder: str,
+        settings: Queue | None = None,
+        committer: ICommitter | None = None,
+        wall: float = START,
+    ) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.offset = wall
+        self.committer = committer or FakeCommitter()
+        self.transport = FakeTransport()
+        self.handover = FakeHandover()
+        self.events = Events()
+        self.spool = Spool(folder, self.committer, here)
+        self.notices = Notices("mail.here.example", self.events, here, self.wall)
+        self.notices.handover = self.handover
+        self.runner = QueueRunner(
+            self.clock,
+            self.spool,
+            self.transport,
+            self.notices,
+            settings or Queue(),
+            self.events,
+            wall=self.wall,
+            steady=self.clock.seconds,
+            chance=lambda: 0.5,
+        )
+
+    def wall(self) -> float:
+        """The wall clock; moving `offset` makes it jump."""
+        return self.offset + self.clock.seconds()
+
+    def pass_time(self, seconds: float, step: float = 30.0) -> None:
+        """Let time go by in small steps."""
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.clock.advance(min(step, end - self.clock.seconds()))
+
+    def accept(
+        self,
+        wanted: Envelope,
+        identity: str = "m1",
+        content: Content | None = None,
+        outcomes: Sequence[Outcome] = (),
+    ) -> Status:
+        """Queue a message and return the answer."""
+        coming = self.runner.accept(wanted, content or message(), identity, outcomes)
+        answers: list[Status] = []
+        Deferred.fromCoroutine(coming).addCallback(answers.append)
+        return answers[0]
+
+    def files(self) -> list[str]:
+        """What lies in the folder."""
+        return sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []
