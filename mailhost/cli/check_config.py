@@ -7,7 +7,7 @@ import click
 from mailhost.cli.context import config_option, load_settings
 
 
-@click.command("check-config")
+@click.command("check-config", short_help="Tell what is wrong with the settings.")
 @config_option
 def command(config: str | None) -> None:
     """Tell everything that is wrong with the settings file."""

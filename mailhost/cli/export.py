@@ -21,7 +21,7 @@ from mailhost.message.accounts import Account, Domain
 from mailhost.message.address import Address
 
 
-@click.command("export")
+@click.command("export", short_help="Print the whole directory as TOML.")
 @click.option(
     "--secrets",
     "folder",

@@ -7,7 +7,7 @@ import click
 from mailhost.cli.context import new_password
 
 
-@click.command("hash-password")
+@click.command("hash-password", short_help="Print what goes into a secret file.")
 def command() -> None:
     """Print a password's hash, for the file that an account's `password` names.
 

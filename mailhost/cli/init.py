@@ -13,7 +13,7 @@ from mailhost.cli.context import DOMAIN, Fail, load_settings, reading
 from mailhost.message.address import unicode_domain
 
 
-@click.command("init")
+@click.command("init", short_help="Write a settings file to start from.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
 @click.option("--hostname", type=DOMAIN, required=True, help="The host's own full name.")
 @click.option("--domain", "domains", type=DOMAIN, multiple=True, required=True, metavar="D")

@@ -56,7 +56,7 @@ def mailhost() -> None:
 def main() -> None:
     """Run the command line; exits with 0, 1 for what could not be done, 2 for a wrong usage."""
     try:
-        mailhost()
+        mailhost(prog_name="mailhost")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"Error: {error}")
     except Exception as error:  # a bug: told in a line, unless asked for more

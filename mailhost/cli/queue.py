@@ -11,7 +11,7 @@ from mailhost.cli.context import Fail, config_option, data_folder
 from mailhost.cli.table import plain, print_json, print_table, size
 
 
-@click.group("queue")
+@click.group("queue", short_help="Look at mail that waits, and decide about it.")
 def command() -> None:
     """Look at mail that waits for another attempt, and decide about it."""
 

@@ -1,0 +1,171 @@
+"""`mailhost domain`, `account`, `alias` and `export`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from mailhost.config.load import load
+from mailhost.net.control_client import control_path
+from tests.cli.bench import CommandCase, fake_host
+
+IN_FILE = """
+[domain."file.example"]
+aliases = ["also.example"]
+catch_all = "ann"
+[domain."file.example".account.ann]
+password = { file = "secrets/ann" }
+quota = "1 GB"
+[domain."file.example".account."b.c"]
+[domain."file.example".alias]
+team = ["ann", "bob@elsewhere.example"]
+"""
+
+
+class DirectoryCase(CommandCase):
+    """A domain in the file, one in the directory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        os.mkdir(os.path.join(self.folder, "secrets"))
+        secret = os.path.join(self.folder, "secrets", "ann")
+        with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(self.run_ok("hash-password", stdin="hunter2\n"))
+        self.settings(IN_FILE)
+        self.run_ok("domain", "add", "example.com")
+
+
+class EditTests(DirectoryCase):
+    """Adding, listing and removing."""
+
+    def test_domains(self) -> None:
+        self.assertIn("example.com", self.run_ok("domain", "list"))
+        self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        self.run_ok("domain", "catch-all", "example.com", "ann@example.com")
+        rows = {row["domain"]: row for row in json.loads(self.run_ok("domain", "list", "--json"))}
+        self.assertEqual(rows["example.com"]["also"], ["example.org"])
+        self.assertEqual(rows["example.com"]["catch_all"], "ann@example.com")
+        self.assertEqual(rows["example.com"]["where"], "directory")
+        self.assertEqual(rows["file.example"]["where"], "settings file")
+        self.run_ok("domain", "catch-all", "example.com", "--nobody")
+        self.run_ok("domain", "remove", "example.org")
+        self.run_ok("account", "remove", "ann@example.com")
+        self.run_ok("domain", "remove", "example.com")
+        self.assertNotIn("example.com", self.run_ok("domain", "list"))
+
+    def test_accounts(self) -> None:
+        self.run_ok("account", "add", "Ann@Example.com", "--quota", "2 GB", stdin="hunter2\n")
+        rows = {row["account"]: row for row in json.loads(self.run_ok("account", "list", "--json"))}
+        self.assertEqual(rows["Ann@example.com"]["quota"], 2 * 10**9)
+        self.assertTrue(rows["Ann@example.com"]["login"])
+        self.assertFalse(rows["b.c@file.example"]["login"])
+        self.assertIn("2.0 GB", self.run_ok("account", "list"))
+        self.run_ok("account", "passwd", "ann@example.com", stdin="hunter3\n")
+        self.run_ok("account", "remove", "ann@example.com")
+        self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
+
+    def test_aliases(self) -> None:
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        self.run_ok("alias", "add", "team@example.com", "ann@example.com", "carl@far.example")
+        rows = {row["alias"]: row for row in json.loads(self.run_ok("alias", "list", "--json"))}
+        targets = rows["team@example.com"]["targets"]
+        self.assertEqual(set(targets), {"ann@example.com", "carl@far.example"})
+        self.assertIn("team@file.example", rows)
+        self.run_ok("alias", "remove", "team@example.com")
+        self.assertNotIn("team@example.com", self.run_ok("alias", "list"))
+
+    def test_what_is_there_already_or_not_there(self) -> None:
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        for arguments in (
+            ["domain", "add", "example.com"],
+            ["domain", "remove", "example.net"],
+            ["domain", "add", "example.net", "--alias-of", "nowhere.example"],
+            ["account", "add", "ann@example.com"],
+            ["account", "add", "ann@nowhere.example"],
+            ["account", "passwd", "bob@example.com"],
+            ["account", "remove", "bob@example.com"],
+            ["alias", "remove", "bob@example.com"],
+        ):
+            self.run_fails(*arguments, stdin="hunter2\n")
+
+    def test_what_is_no_address_or_quota(self) -> None:
+        self.assertIn("no address", self.run_fails("account", "add", "ann"))
+        error = self.run_fails("account", "add", "ann@example.com", "--quota", "big")
+        self.assertIn('"50 MB"', error)
+        self.assertIn("empty", self.run_fails("account", "add", "ann@example.com"))
+
+    def test_domains_of_the_file_are_read_only(self) -> None:
+        for arguments in (
+            ["domain", "add", "file.example"],
+            ["domain", "add", "also.example"],
+            ["domain", "add", "new.example", "--alias-of", "file.example"],
+            ["domain", "remove", "file.example"],
+            ["domain", "catch-all", "file.example", "--nobody"],
+            ["account", "add", "new@file.example"],
+            ["account", "passwd", "ann@file.example"],
+            ["account", "remove", "ann@file.example"],
+            ["alias", "add", "new@also.example", "ann@example.com"],
+            ["alias", "remove", "team@file.example"],
+        ):
+            self.assertIn(self.config, self.run_fails(*arguments, stdin="hunter2\n"))
+
+    def test_a_running_host_is_told(self) -> None:
+        with fake_host(control_path(self.data), lambda _: {"ok": True, "result": None}) as asked:
+            self.run_ok("domain", "add", "example.net")
+            self.run_ok("domain", "list")
+        self.assertEqual(asked, [{"command": "directory.refresh", "arguments": {}}])
+
+    def test_a_host_that_cannot_be_told_is_no_fault_of_the_change(self) -> None:
+        with fake_host(control_path(self.data), lambda _: {"ok": False, "error": "no disk"}):
+            result = self.call("domain", "add", "example.net")
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("no disk", result.stderr)
+        self.assertIn("example.net", self.run_ok("domain", "list"))
+
+
+class ExportTests(DirectoryCase):
+    """The directory as TOML that a settings file takes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
+        self.run_ok("account", "add", "ann@example.com", "--quota", "2 GB", stdin="hunter2\n")
+        self.run_ok("account", "add", "b.c@example.com", stdin="hunter2\n")
+        self.run_ok("alias", "add", "team@example.com", "ann@example.com", "carl@far.example")
+        self.run_ok("domain", "catch-all", "example.com", "ann@example.com")
+
+    def test_without_secrets(self) -> None:
+        text = self.run_ok("export")
+        self.assertNotIn("argon2", text)
+        self.assertIn("--secrets DIR", text)
+        self.settings(text)
+        domains = load(self.config).settings.domain
+        self.assertEqual(set(domains), {"example.com", "file.example"})
+        self.assertIsNone(domains["example.com"].account["ann"].password)
+
+    def test_with_secrets(self) -> None:
+        folder = os.path.join(self.folder, "exported")
+        text = self.run_ok("export", "--secrets", folder)
+        path = os.path.join(folder, "ann@example.com")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertIn('password = { file = "exported/ann@example.com" }', text)
+        self.assertIn('password = { file = "secrets/ann" }', text)
+        self.assertNotIn("argon2", text)
+        before = load(self.config).settings.domain["file.example"]
+        self.settings(text)
+        loaded = load(self.config)
+        domain = loaded.settings.domain["example.com"]
+        self.assertEqual(loaded.settings.domain["file.example"], before)
+        self.assertEqual(domain.aliases, ("example.org",))
+        self.assertEqual(domain.catch_all, "ann")
+        self.assertEqual(set(domain.alias["team"]), {"ann", "carl@far.example"})
+        self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
+
+    def test_secrets_elsewhere_are_named_absolutely_and_never_overwritten(self) -> None:
+        folder = os.path.abspath(self.mktemp())
+        self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))
+        self.assertIn("there already", self.run_fails("export", "--secrets", folder))

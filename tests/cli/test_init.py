@@ -1,0 +1,148 @@
+"""`mailhost init`, `check-config`, `hash-password`, and the entry point itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+
+from mailhost import __version__
+from mailhost.cli.main import LazyGroup, mailhost
+from mailhost.config.load import load
+from tests.cli.bench import CommandCase
+
+
+class InitTests(CommandCase):
+    """A settings file and a data folder to start from."""
+
+    def init(self, hostname: str = "mail.example.com", *more: str) -> str:
+        domains = ["--domain", "example.com", "--domain", "example.net", *more]
+        return self.run_ok("init", self.folder, "--hostname", hostname, *domains)
+
+    def test_what_is_made(self) -> None:
+        output = self.init()
+        settings = load(self.config).settings
+        self.assertEqual((settings.hostname, settings.data), ("mail.example.com", self.data))
+        self.assertEqual(stat.S_IMODE(os.stat(self.data).st_mode), 0o700)
+        self.assertRegex(output, r"example\.com\. +MX +10 mail\.example\.com\.")
+        self.assertRegex(output, r"example\.net\. +MX +10 mail\.example\.com\.")
+        self.assertIn(f"twistd -n mailhost --config {self.config}", output)
+
+    def test_its_domains_take_accounts_at_once(self) -> None:
+        self.init()
+        for address in ("ann@example.com", "bob@example.net"):
+            self.run_ok("account", "add", address, stdin="hunter2\n")
+
+    def test_run_again_it_overwrites_nothing(self) -> None:
+        self.init()
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("# mine\n")
+        with open(self.config, encoding="utf-8") as file:
+            before = file.read()
+        output = self.init("other.example.com", "--domain", "example.org")
+        with open(self.config, encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+        self.assertIn(f"{self.config} is there already", output)
+        self.assertIn("its hostname is mail.example.com", output)
+        self.assertIn("example.com is there already", output)
+        self.assertIn("example.org is added", output)
+        self.assertIn("ann@example.com", self.run_ok("account", "list"))
+
+    def test_domains_of_the_file_stay_there(self) -> None:
+        self.settings('[domain."example.com"]\naliases = ["example.net"]\n')
+        output = self.init()
+        self.assertIn("example.com is there already", output)
+        self.assertIn("example.net is there already", output)
+
+    def test_names_that_are_none(self) -> None:
+        error = self.run_fails("init", self.folder, "--hostname", "a b", "--domain", "example.com")
+        self.assertIn("no domain name", error)
+        self.assertFalse(os.path.exists(self.config))
+
+    def test_a_folder_that_cannot_be_written(self) -> None:
+        taken = os.path.join(self.folder, "taken")
+        with open(taken, "w", encoding="utf-8"):
+            pass
+        result = self.call("init", taken, "--hostname", "a.example", "--domain", "a.example")
+        self.assertNotEqual(result.exit_code, 0)
+
+
+class CheckTests(CommandCase):
+    """`mailhost check-config`."""
+
+    def test_right(self) -> None:
+        self.settings()
+        self.assertIn("is right", self.run_ok("check-config"))
+
+    def test_every_fault_with_its_key(self) -> None:
+        self.settings('admn = "x"\n[limits]\nrecipients = "many"\n')
+        error = self.run_fails("check-config")
+        self.assertIn("admn: is unknown; did you mean admin?", error)
+        self.assertIn("limits.recipients: write a whole number", error)
+
+    def test_which_file(self) -> None:
+        other = os.path.join(self.folder, "other.toml")
+        self.settings()
+        os.rename(self.config, other)
+        self.assertIn(other, self.run_ok("check-config", "--config", other))
+        self.assertIn("cannot be read", self.run_fails("check-config"))
+
+
+class HashTests(CommandCase):
+    """`mailhost hash-password`."""
+
+    def test_the_hash_of_standard_input(self) -> None:
+        first = self.run_ok("hash-password", stdin="hunter2\n")
+        second = self.run_ok("hash-password", stdin="hunter2\n")
+        self.assertEqual(len(first.splitlines()), 1)
+        self.assertNotIn("hunter2", first)
+        self.assertNotEqual(first, second)
+
+    def test_no_password(self) -> None:
+        self.assertIn("empty", self.run_fails("hash-password", stdin="\n"))
+
+    def test_a_password_is_never_an_argument(self) -> None:
+        for arguments in (["hash-password"], ["account", "passwd", "a@b.example"]):
+            self.assertEqual(self.call(*arguments, "hunter2").exit_code, 2)
+
+
+class EntryTests(CommandCase):
+    """The command as it is installed."""
+
+    def test_version(self) -> None:
+        self.assertIn(__version__, self.run_ok("--version"))
+
+    def test_every_command_has_help(self) -> None:
+        assert isinstance(mailhost, LazyGroup)
+        for name in ("init", "check-config", "hash-password", "domain", "account", "alias"):
+            self.assertIn(name, self.run_ok("--help"))
+            self.assertIn("Usage", self.run_ok(name, "--help"))
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        code = "from mailhost.cli.main import main; main()"
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        environment.pop("MAILHOST_CONFIG", None)
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_the_settings_here_are_found(self) -> None:
+        self.assertEqual(self.command("check-config").returncode, 1)
+        self.settings()
+        self.assertEqual(self.command("check-config").returncode, 0)
+
+    def test_faults_are_a_line_and_no_traceback(self) -> None:
+        self.settings()
+        os.mkdir(self.data)
+        os.mkdir(os.path.join(self.data, "directory.sqlite"))
+        result = self.command("domain", "add", "example.com")
+        self.assertEqual(result.returncode, 1)
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1)

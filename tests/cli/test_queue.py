@@ -1,0 +1,83 @@
+"""`mailhost queue`, against a host that says what the test wants."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from mailhost.net.control_client import control_path
+from tests.cli.bench import CommandCase, fake_host
+
+ENTRY = {
+    "id": "0123456789abcdef",
+    "sender": "ann@example.com",
+    "size": 12_345,
+    "arrived": time.time() - 3700,
+    "next_attempt": time.time() + 1900,
+    "state": "waiting",
+    "recipients": [
+        {"address": "bob@far.example", "state": "delayed", "status": "450 4.2.0 later\x1b[31m"}
+    ],
+}
+BOUNCE = ENTRY | {"sender": None, "id": "second", "next_attempt": None, "state": "held"}
+
+
+class QueueTests(CommandCase):
+    """Lists for people and programs, and what the host is asked to do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.settings()
+
+    def asked(self, result: Any, *arguments: str) -> tuple[str, list[Any]]:
+        """Run a command; return what it printed and what the host was asked."""
+        with fake_host(control_path(self.data), lambda _: {"ok": True, "result": result}) as asked:
+            return self.run_ok("queue", *arguments), list(asked)
+
+    def test_list(self) -> None:
+        output, asked = self.asked([ENTRY, BOUNCE], "list")
+        self.assertEqual(asked, [{"command": "queue.list", "arguments": {"all": True}}])
+        row = next(line for line in output.splitlines() if "0123456789abcdef" in line)
+        for words in ("waiting", "1 h ago", "in 31 min", "12.3 kB", "ann@example.com", "450 4.2.0"):
+            self.assertIn(words, row)
+        self.assertIn("<>", output)
+        self.assertNotIn("\x1b[31m", output)
+
+    def test_an_empty_list(self) -> None:
+        self.assertEqual(self.asked([], "list")[0], "the queue is empty\n")
+
+    def test_list_for_programs(self) -> None:
+        output, _ = self.asked([ENTRY], "list", "--json")
+        self.assertEqual(json.loads(output), [ENTRY])
+
+    def test_show(self) -> None:
+        output, asked = self.asked([ENTRY | {"parked": "Traceback\n  boom"}], "show", "a")
+        self.assertEqual(asked, [{"command": "queue.show", "arguments": {"ids": ["a"]}}])
+        for words in ("bob@far.example: delayed", "450 4.2.0 later", "boom", "12.3 kB"):
+            self.assertIn(words, output)
+        self.assertEqual(json.loads(self.asked([ENTRY], "show", "a", "--json")[0]), [ENTRY])
+
+    def test_changes(self) -> None:
+        for name in ("retry", "hold", "release", "remove"):
+            output, asked = self.asked(2, name, "a", "b")
+            arguments = {"ids": ["a", "b"]}
+            self.assertEqual(asked, [{"command": f"queue.{name}", "arguments": arguments}])
+            self.assertIn("2 messages", output)
+            output, asked = self.asked(["a"], name, "--all")
+            self.assertEqual(asked, [{"command": f"queue.{name}", "arguments": {"all": True}}])
+            self.assertIn("1 message ", output)
+            self.run_fails("queue", name)
+            self.run_fails("queue", name, "a", "--all")
+
+    def test_what_the_host_refuses(self) -> None:
+        answer = {"ok": False, "error": "there is no message a"}
+        with fake_host(control_path(self.data), lambda _: answer):
+            self.assertIn("no message a", self.run_fails("queue", "show", "a"))
+
+    def test_no_host_running(self) -> None:
+        self.assertIn("no host is running", self.run_fails("queue", "list"))
+
+    def test_faults_of_the_file_do_not_keep_it_from_the_running_host(self) -> None:
+        self.settings("nonsense = 1\n")
+        self.assertIn("empty", self.asked([], "list")[0])
