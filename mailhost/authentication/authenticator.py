@@ -39,7 +39,7 @@ from mailhost.message.accounts import Account
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.mechanisms import NAMES
+from mailhost.net.sasl.mechanisms import MECHANISMS
 
 THREADS = 2  # each holds argon2's memory while it works
 MOST_WAITING = 200
@@ -82,7 +82,7 @@ class Authenticator:
 
     def mechanisms(self, client: Client) -> Sequence[str]:
         if client.tls or (self._settings.plaintext_on_loopback and client.local_machine):
-            return NAMES
+            return tuple(MECHANISMS)
         return ()
 
     async def password(
