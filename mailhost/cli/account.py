@@ -12,7 +12,7 @@ from mailhost.cli.context import (
     config_option,
     directory,
     load_settings,
-    new_password,
+    new_secret,
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table, size
@@ -21,7 +21,7 @@ from mailhost.message.address import Address
 
 @click.group("account")
 def command() -> None:
-    """Add, list and remove accounts, and set their passwords."""
+    """Add, list and remove accounts, set their passwords and quotas."""
 
 
 @command.command()
@@ -33,7 +33,7 @@ def add(address: Address, quota: str | None, config: str | None) -> None:
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
     octets = _octets(quota)
-    secret = _hash(address)
+    secret = new_secret(str(address))
     with directory(loaded) as database:
         database.add_account(address, secret, octets)
     click.echo(f"{address} is added")
@@ -46,10 +46,27 @@ def passwd(address: Address, config: str | None) -> None:
     """Set an account's password: asked for, or read from standard input."""
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
-    secret = _hash(address)
+    secret = new_secret(str(address))
     with directory(loaded) as database:
         database.set_secret(address, secret)
     click.echo(f"{address} has a new password")
+
+
+@command.command()
+@click.argument("address", type=ADDRESS)
+@click.argument("size", required=False)
+@click.option("--unlimited", is_flag=True, help="Let it keep what the disk holds.")
+@config_option
+def quota(address: Address, size: str | None, unlimited: bool, config: str | None) -> None:
+    """Change how much mail an account may keep, such as "20 GB"."""
+    if (size is None) != unlimited:
+        raise Fail("write a size, or say --unlimited")
+    loaded = load_settings(config)
+    refuse_file_domain(loaded, address.domain)
+    octets = _octets(size)
+    with directory(loaded) as database:
+        database.set_quota(address, octets)
+    click.echo(f"{address} may keep {size or 'any amount'}")
 
 
 @command.command()
@@ -108,9 +125,3 @@ def _octets(quota: str | None) -> int | None:
         return TypeAdapter(Bytes).validate_python(quota)
     except ValidationError as error:
         raise Fail(f"{quota!r} is no quota: {error.errors()[0]['ctx']['error']}") from error
-
-
-def _hash(address: Address) -> str:
-    from mailhost.authentication.secret import hash_password
-
-    return hash_password(new_password(str(address)))

@@ -99,6 +99,17 @@ def new_password(what: str) -> str:
     return _first_line(sys.stdin.readline())
 
 
+def new_secret(what: str) -> str:
+    """Ask for a password as `new_password` does, and return what is kept of it."""
+    from mailhost.authentication.secret import hash_password
+
+    password = new_password(what)
+    try:
+        return hash_password(password)
+    except ValueError as error:
+        raise Fail(f"this password cannot be used: {error}") from error
+
+
 def known_password(what: str, file: str | None) -> str:
     """The password to log in with: from a file, or asked for, or read from standard input."""
     if file:
@@ -163,6 +174,21 @@ def _as_owner(settings: Settings) -> Iterator[None]:
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+def ask(config: str | None, name: str, **arguments: Any) -> Any:
+    """Ask the running host. Raises Fail where there is none, or it refuses."""
+    from mailhost.net.control_client import (
+        CommandFailed,
+        ControlClient,
+        NoHostRunning,
+        control_path,
+    )
+
+    try:
+        return ControlClient(control_path(data_folder(config))).call(name, **arguments)
+    except (NoHostRunning, CommandFailed) as error:
+        raise Fail(str(error)) from error
 
 
 def tell_host(loaded: Loaded) -> None:

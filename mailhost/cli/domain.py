@@ -45,13 +45,14 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
 
 @command.command()
 @click.argument("name", type=DOMAIN)
+@click.option("--force", is_flag=True, help="With its accounts and aliases.")
 @config_option
-def remove(name: str, config: str | None) -> None:
+def remove(name: str, force: bool, config: str | None) -> None:
     """Remove a domain. Mail that lies in its accounts' folders stays there."""
     loaded = load_settings(config)
     refuse_file_domain(loaded, name)
     with directory(loaded) as database:
-        database.remove_domain(name)
+        database.remove_domain(name, force)
     click.echo(f"{name} is removed; its mail stays in {loaded.settings.data}/mail/{name}")
 
 

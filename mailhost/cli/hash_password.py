@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mailhost.cli.context import new_password
+from mailhost.cli.context import new_secret
 
 
 @click.command("hash-password", short_help="Print what goes into a secret file.")
@@ -13,6 +13,4 @@ def command() -> None:
 
     The password is asked for, or read from standard input.
     """
-    from mailhost.authentication.secret import hash_password
-
-    click.echo(hash_password(new_password("the account")))
+    click.echo(new_secret("the account"))

@@ -5,6 +5,7 @@ For trying things out, over smtplib and poplib, so that they go the way of any m
 
 from __future__ import annotations
 
+import os
 import poplib
 import smtplib
 import sys
@@ -26,13 +27,14 @@ from mailhost.cli.context import (
 )
 from mailhost.cli.reach import Door, door_to, own_tls
 from mailhost.cli.table import plain
-from mailhost.config.model import Wire
+from mailhost.config.model import Demo, Wire
 from mailhost.message.address import Address
 
 password_file_option = click.option(
     "--password-file",
     metavar="FILE",
-    help="Read the password from here. Default: ask, or read standard input.",
+    help="Read the password from here. Default: the demo's for its accounts; for others ask, or "
+    "read standard input.",
 )
 
 
@@ -59,6 +61,7 @@ def send(
     """Send a message as an account, through the submission listener."""
     settings = load_settings(config).settings
     door = door_to(settings.listen, (Wire.SUBMISSION, Wire.SUBMISSIONS))
+    password_file = password_file or _demo_password(settings.demo, sender)
     if body is None and password_file is None and not sys.stdin.isatty():
         raise Fail("standard input cannot be both: give --body or --password-file")
     password = known_password(str(sender), password_file)
@@ -73,6 +76,13 @@ def send(
     if refused:
         raise Fail("the message went to the others only")
     click.echo(f"the host took the message for {', '.join(map(str, recipients))}")
+
+
+def _demo_password(demo: Demo | None, account: Address) -> str | None:
+    """The demo's accounts need not be asked for a password that they have never seen."""
+    if demo and account in demo.accounts and os.path.exists(demo.password_file):
+        return demo.password_file
+    return None
 
 
 def _message(
@@ -144,6 +154,7 @@ def read(account: Address, password_file: str | None, config: str | None) -> Non
     """Print the messages in an account's inbox, oldest first. Nothing is removed."""
     settings = load_settings(config).settings
     door = door_to(settings.listen, (Wire.POP3S, Wire.POP3))
+    password_file = password_file or _demo_password(settings.demo, account)
     password = known_password(str(account), password_file)
     with _told(door), _maildrop(door) as wire:
         wire.user(str(account))

@@ -18,6 +18,7 @@ from mailhost import __version__
 _GROUPS = {
     "init": "mailhost.cli.init",
     "check-config": "mailhost.cli.check_config",
+    "reload": "mailhost.cli.reload",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",
     "account": "mailhost.cli.account",

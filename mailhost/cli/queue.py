@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mailhost.cli.context import Fail, config_option, data_folder
+from mailhost.cli.context import Fail, ask, config_option
 from mailhost.cli.table import plain, print_json, print_table, size
 
 
@@ -21,7 +21,7 @@ def command() -> None:
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List every message that waits."""
-    entries = _ask(config, "queue.list", all=True)
+    entries = ask(config, "queue.list", all=True)
     if as_json:
         print_json(entries)
         return
@@ -47,7 +47,7 @@ def list_(as_json: bool, config: str | None) -> None:
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
     """Show all that is known of messages: each recipient, and what was last said about it."""
-    entries = _ask(config, "queue.show", ids=list(ids))
+    entries = ask(config, "queue.show", ids=list(ids))
     entries = entries if isinstance(entries, list) else [entries]
     if as_json:
         print_json(entries)
@@ -56,24 +56,29 @@ def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
         _print_entry(entry)
 
 
+_KNOWN = ("id", "state", "sender", "arrived", "next_attempt", "size", "recipients")
+_TIMES = ("last_attempt",)
+
+
 def _print_entry(entry: dict[str, Any]) -> None:
     click.echo(f"{entry['id']}  {entry['state']}")
-    click.echo(f"  from          {plain(entry['sender'] or '<>')}")
-    click.echo(f"  arrived       {_at(entry['arrived'])}")
-    click.echo(f"  next attempt  {_at(entry['next_attempt'])}")
-    click.echo(f"  size          {size(entry['size'])}")
-    known = ("id", "state", "sender", "arrived", "next_attempt", "size", "recipients")
-    for name, value in entry.items():
-        if name not in known and value not in (None, "", [], {}):
-            click.echo(f"  {name.replace('_', ' '):<12}  {_several_lines(value)}")
+    _print_field("from", entry["sender"] or "<>")
+    _print_field("arrived", _at(entry["arrived"]))
+    _print_field("next attempt", _at(entry["next_attempt"]))
+    _print_field("size", size(entry["size"]))
     for recipient in entry["recipients"]:
-        click.echo(f"  to            {plain(recipient['address'])}: {plain(recipient['state'])}")
-        if recipient.get("status"):
-            click.echo(f"                {plain(recipient['status'])}")
+        said = f"\n{recipient['status']}" if recipient.get("status") else ""
+        _print_field("to", f"{recipient['address']}: {recipient['state']}{said}")
+    for name, value in entry.items():
+        if name not in _KNOWN and value:
+            _print_field(name.replace("_", " "), _at(value) if name in _TIMES else value)
 
 
-def _several_lines(value: object) -> str:
-    return "\n                ".join(map(plain, str(value).splitlines()))
+def _print_field(name: str, value: object) -> None:
+    lines = [plain(line) for line in str(value).splitlines()] or [""]
+    click.echo(f"  {name:<13} {lines[0]}")
+    for line in lines[1:]:
+        click.echo(f"{'':<16}{line}")
 
 
 @command.command()
@@ -106,36 +111,26 @@ def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--bounce", is_flag=True, help="Tell the senders that it was not delivered.")
 @config_option
-def remove(ids: tuple[str, ...], every: bool, config: str | None) -> None:
-    """Throw messages away. Nobody is told."""
-    _change(config, "queue.remove", ids, every, "removed")
+def remove(ids: tuple[str, ...], every: bool, bounce: bool, config: str | None) -> None:
+    """Throw messages away. Nobody is told, unless you say --bounce."""
+    more = {"bounce": True} if bounce else {}
+    _change(config, "queue.remove", ids, every, "removed", **more)
 
 
-def _change(config: str | None, name: str, ids: tuple[str, ...], every: bool, done: str) -> None:
+def _change(
+    config: str | None, name: str, ids: tuple[str, ...], every: bool, done: str, **more: bool
+) -> None:
     if bool(ids) == every:
         raise Fail("name messages by their ids, or say --all")
     arguments: dict[str, Any] = {"all": True} if every else {"ids": list(ids)}
-    result = _ask(config, name, **arguments)
+    result = ask(config, name, **arguments, **more)
     count = len(result) if isinstance(result, list) else result
     if isinstance(count, int):
         click.echo(f"{count} {'message' if count == 1 else 'messages'} {done}")
     else:
         click.echo(done)
-
-
-def _ask(config: str | None, name: str, **arguments: Any) -> Any:
-    from mailhost.net.control_client import (
-        CommandFailed,
-        ControlClient,
-        NoHostRunning,
-        control_path,
-    )
-
-    try:
-        return ControlClient(control_path(data_folder(config))).call(name, **arguments)
-    except (NoHostRunning, CommandFailed) as error:
-        raise Fail(str(error)) from error
 
 
 def _recipients(recipients: list[dict[str, Any]]) -> str:

@@ -143,7 +143,7 @@ def _nobody(target: str, domain: str) -> str:
 
 
 def _address(target: str, domain: str) -> Address:
-    return parse_address(target) if "@" in target else Address(target, domain)
+    return parse_address(target if "@" in target else f"{target}@{domain}")
 
 
 def _reaches(settings: Settings, address: Address) -> bool:

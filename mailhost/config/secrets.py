@@ -7,6 +7,7 @@ anybody on the machine may read is a problem, not a warning.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.types import Secret
 
+_HASH = re.compile(r"\$argon2|SCRAM-SHA-256\$")
+_HOW = "write what `mailhost hash-password` prints there"
 LARGEST = 65_536  # octets; a secret is a line, whatever is larger is the wrong file
 
 
@@ -41,6 +44,8 @@ def read_secrets(
     for key, source in secret_sources(settings):
         try:
             values[source] = _read(source, environment)
+            if key.startswith("domain.") and not _HASH.search(values[source]):
+                raise _Unreadable(f"{source} holds no hash; {_HOW}")
         except _Unreadable as error:
             problems.append(Problem(key, str(error)))
     return Secrets(values), problems

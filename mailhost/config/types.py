@@ -123,7 +123,8 @@ def _account_name(value: Any) -> str:
 
 def _target(value: Any) -> str:
     if isinstance(value, str) and "@" not in value:
-        return _account_name(value)
+        _account_name(value)
+        return value
     return str(_mail_address(value))
 
 

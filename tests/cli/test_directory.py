@@ -51,8 +51,8 @@ class EditTests(DirectoryCase):
         self.assertEqual(rows["file.example"]["where"], "settings file")
         self.run_ok("domain", "catch-all", "example.com", "--nobody")
         self.run_ok("domain", "remove", "example.org")
-        self.run_ok("account", "remove", "ann@example.com")
-        self.run_ok("domain", "remove", "example.com")
+        self.assertIn("remove them first", self.run_fails("domain", "remove", "example.com"))
+        self.run_ok("domain", "remove", "example.com", "--force")
         self.assertNotIn("example.com", self.run_ok("domain", "list"))
 
     def test_accounts(self) -> None:
@@ -63,6 +63,11 @@ class EditTests(DirectoryCase):
         self.assertFalse(rows["b.c@file.example"]["login"])
         self.assertIn("2.0 GB", self.run_ok("account", "list"))
         self.run_ok("account", "passwd", "ann@example.com", stdin="hunter3\n")
+        self.run_ok("account", "quota", "ann@example.com", "3 GB")
+        self.assertIn("3.0 GB", self.run_ok("account", "list"))
+        self.run_ok("account", "quota", "ann@example.com", "--unlimited")
+        self.assertNotIn("3.0 GB", self.run_ok("account", "list"))
+        self.run_fails("account", "quota", "ann@example.com")
         self.run_ok("account", "remove", "ann@example.com")
         self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
 
@@ -105,6 +110,7 @@ class EditTests(DirectoryCase):
             ["domain", "catch-all", "file.example", "--nobody"],
             ["account", "add", "new@file.example"],
             ["account", "passwd", "ann@file.example"],
+            ["account", "quota", "ann@file.example", "1 GB"],
             ["account", "remove", "ann@file.example"],
             ["alias", "add", "new@also.example", "ann@example.com"],
             ["alias", "remove", "team@file.example"],

@@ -75,6 +75,19 @@ class SendTests(CommandCase):
         self.assertIn("550 5.1.1", self.send("nobody@example.net", fails=True))
         self.assertIn("others", self.send("nobody@example.net", "bob@example.net", fails=True))
 
+    def test_the_demo_needs_no_password_from_anybody(self) -> None:
+        os.mkdir(self.data)
+        with open(os.path.join(self.data, "demo-password"), "w", encoding="utf-8") as file:
+            file.write("pässword\n")
+        with fake_server("220 here", SMTP()) as (port, _):
+            self.settings(
+                '[[listen]]\nprotocol = "submission"\n'
+                f'endpoint = "tcp:{port}:interface=127.0.0.1"\n'
+                '[demo]\naccounts = ["ann@example.com"]\n'
+            )
+            arguments = ["--from", "ann@example.com", "--to", "bob@example.net", "--body", "x"]
+            self.run_ok("mail", "send", *arguments)
+
     def test_no_host_running(self) -> None:
         self.settings('[[listen]]\nprotocol = "submission"\nendpoint = "tcp:1"\n')
         arguments = ["--from", "a@b.example", "--to", "c@d.example", "--body", "x"]

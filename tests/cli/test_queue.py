@@ -54,6 +54,7 @@ class QueueTests(CommandCase):
     def test_show(self) -> None:
         output, asked = self.asked([ENTRY | {"parked": "Traceback\n  boom"}], "show", "a")
         self.assertEqual(asked, [{"command": "queue.show", "arguments": {"ids": ["a"]}}])
+        self.assertNotIn("\x1b", output)
         for words in ("bob@far.example: delayed", "450 4.2.0 later", "boom", "12.3 kB"):
             self.assertIn(words, output)
         self.assertEqual(json.loads(self.asked([ENTRY], "show", "a", "--json")[0]), [ENTRY])
@@ -69,6 +70,29 @@ class QueueTests(CommandCase):
             self.assertIn("1 message ", output)
             self.run_fails("queue", name)
             self.run_fails("queue", name, "a", "--all")
+
+    def test_an_entry_that_cannot_be_read(self) -> None:
+        broken: dict[str, Any] = {
+            "arrived": None,
+            "next_attempt": None,
+            "size": 0,
+            "recipients": [],
+        }
+        output, _ = self.asked([BOUNCE | broken | {"state": "parked"}], "list")
+        self.assertIn("parked", output)
+        self.assertIn("parked", self.asked([BOUNCE | broken | {"state": "parked"}], "show", "a")[0])
+
+    def test_senders_may_be_told_of_a_removal(self) -> None:
+        _, asked = self.asked(["a"], "remove", "a", "--bounce")
+        self.assertEqual(asked[0]["arguments"], {"ids": ["a"], "bounce": True})
+
+    def test_reload(self) -> None:
+        with fake_host(control_path(self.data), lambda _: {"ok": True, "result": []}) as asked:
+            self.run_ok("reload")
+        self.assertEqual(asked[0]["command"], "reload")
+        answer = {"ok": False, "error": "admn: is unknown"}
+        with fake_host(control_path(self.data), lambda _: answer):
+            self.assertIn("admn", self.run_fails("reload"))
 
     def test_what_the_host_refuses(self) -> None:
         answer = {"ok": False, "error": "there is no message a"}

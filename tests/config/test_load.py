@@ -316,6 +316,11 @@ class WrongTests(LoadCase):
             problems = self.problems(HEAD + route)
             self.assertIn(words, problems["relay.route[1].password"])
             self.assertNotIn("hunter2", str(problems))
+        self.write("s", "hunter2")
+        account = '[domain."a.example".account.ann]\npassword = {file = "s"}\n'
+        words = self.problems(HEAD + account)['domain."a.example".account.ann.password']
+        self.assertIn("hash-password", words)
+        self.assertNotIn("hunter2", words)
         problems = self.problems(HEAD + route.replace('file = "s"', 'env = "S"'))
         self.assertIn("no variable S", problems["relay.route[1].password"])
 
