@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
@@ -58,16 +58,12 @@ def message(body: bytes = MESSAGE) -> Content:
     return Content((body,))
 
 
-class Dead(BaseException):
-    """The process was killed."""
-
-
 @implementer(ICommitter)
 class FakeCommitter:
-    """Does what it is told at once. `fail` gives errors; `crash_at` counts single changes.
+    """Does what it is told at once. `fail` gives errors.
 
-    At change number `crash_at` (from 0) the process is dead: that change is done no more, except
-    that with `torn` a temporary file with half the bytes is left. Nobody gets an answer.
+    `crash_at` counts single changes: when so many are done the process is dead, and nothing that
+    waits for an answer goes on. With `torn` the next file is left half written.
     """
 
     def __init__(self) -> None:
@@ -75,28 +71,32 @@ class FakeCommitter:
         self.crash_at: int | None = None
         self.torn = False
         self.done: list[Change] = []
+        self.dead = False
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[Sequence[OSError | None]]:
-        results = []
-        for change in changes:
-            error = self.fail(change)
-            if error is None:
-                if self.crash_at is not None and len(self.done) >= self.crash_at:
-                    self._die(change)
-                self.done.append(change)
-                self._make(change)
-            results.append(error)
-        if self.crash_at is not None and len(self.done) >= self.crash_at:
-            raise Dead  # after the last change, before the answer
-        return succeed(results)
+        results = [self._one(change) for change in changes]
+        if self.crash_at == len(self.done):
+            self.dead = True  # after the last change, before its answer
+        return Deferred() if self.dead else succeed(results)
+
+    def _one(self, change: Change) -> OSError | None:
+        error = self.fail(change)
+        if error is not None or self.dead:
+            return error
+        if self.crash_at == len(self.done):
+            self._die(change)
+            return None
+        self.done.append(change)
+        self._make(change)
+        return None
 
     def _die(self, change: Change) -> None:
+        self.dead = True
         if self.torn and not isinstance(change, RemovedFile):
             os.makedirs(os.path.dirname(change.temporary), exist_ok=True)
             whole = b"".join(content.read() for content in change.contents)
             with open(change.temporary, "wb") as file:
                 file.write(whole[: len(whole) // 2])
-        raise Dead
 
     def _make(self, change: Change) -> None:
         if isinstance(change, RemovedFile):
@@ -208,7 +208,8 @@ class House:
         self.folder = folder
         self.clock = Clock()
         self.offset = wall
-        self.committer = committer or FakeCommitter()
+        self.disk = FakeCommitter()
+        self.committer = committer or self.disk
         self.transport = FakeTransport()
         self.handover = FakeHandover()
         self.events = Events()
@@ -237,18 +238,24 @@ class House:
         while self.clock.seconds() < end:
             self.clock.advance(min(step, end - self.clock.seconds()))
 
-    def accept(
+    def accept(self, *arguments: Any, **more: Any) -> Status:
+        """Queue a message and return the answer."""
+        answer = self.asked(*arguments, **more)
+        assert answer is not None
+        return answer
+
+    def asked(
         self,
         wanted: Envelope,
         identity: str = "m1",
         content: Content | None = None,
         outcomes: Sequence[Outcome] = (),
-    ) -> Status:
-        """Queue a message and return the answer."""
+    ) -> Status | None:
+        """Queue a message and return the answer, None where none came."""
         coming = self.runner.accept(wanted, content or message(), identity, outcomes)
         answers: list[Status] = []
         Deferred.fromCoroutine(coming).addCallback(answers.append)
-        return answers[0]
+        return answers[0] if answers else None
 
     def files(self) -> list[str]:
         """What lies in the folder."""
