@@ -1,10 +1,14 @@
-"""A self-signed certificate for a host that has no other yet: made once, then kept."""
+"""A self-signed certificate, made once, so that TLS works before anybody has a real one.
+
+It holds for ten years: nobody renews it by hand, and who checks certificates trusts none that is
+signed by itself. It says `localhost` too, for trying things out on one machine.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -15,56 +19,68 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailhost.net.tls import CertificateFiles
+from mailhost.net.certificate import current_time
+from mailhost.net.tls import CertificatePaths
 
-LIFETIME = timedelta(days=3650)
+LIFE = timedelta(days=3650)
+CLOCK_SKEW = timedelta(days=1)
+LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-def make_self_signed(
-    folder: str, hostname: str, addresses: Sequence[str] = ("127.0.0.1", "::1")
-) -> CertificateFiles:
-    """Return the pair in `folder`, making it where it is missing. Blocks. Raises OSError.
+def make_self_signed(folder: str, hostname: str, names: Iterable[str] = ()) -> CertificatePaths:
+    """Make `folder`/chain.pem and `folder`/key.pem (mode 600), unless both are there.
 
-    It is for `hostname`, `localhost` and the IP `addresses`.
+    The certificate is for `hostname`, `names` and this machine's own; names are host names or IP
+    addresses. Returns both paths. Blocks for the disk. Raises OSError.
     """
-    files = CertificateFiles(os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem"))
-    if os.path.exists(files.chain) and os.path.exists(files.key):
-        return files
+    chain_path, key_path = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
+    if os.path.exists(chain_path) and os.path.exists(key_path):
+        return chain_path, key_path
     os.makedirs(folder, mode=0o700, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(key, hostname, addresses)
-    _write(files.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _write(files.chain, certificate.public_bytes(Encoding.PEM))
-    return files
+    certificate = _certificate(key, hostname, (hostname, *names, *LOCAL), current_time())
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _write(key_path, secret)
+    _write(chain_path, certificate.public_bytes(Encoding.PEM))
+    return chain_path, key_path
 
 
 def _certificate(
-    key: ec.EllipticCurvePrivateKey, hostname: str, addresses: Sequence[str]
+    key: ec.EllipticCurvePrivateKey, hostname: str, names: Iterable[str], now: datetime
 ) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
-    now = datetime.now(UTC)
-    names = [x509.DNSName(hostname), x509.DNSName("localhost")]
-    numbers = [x509.IPAddress(ip_address(address)) for address in addresses]
-    builder = (
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    public = key.public_key()
+    alternatives = x509.SubjectAlternativeName(map(_general_name, dict.fromkeys(names)))
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + LIFETIME)
-        .add_extension(x509.SubjectAlternativeName([*names, *numbers]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + LIFE)
+        .add_extension(alternatives, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(key, hashes.SHA256())
     )
-    return builder.sign(key, hashes.SHA256())
 
 
-def _write(path: str, pem: bytes) -> None:
-    """Write under another name first: a crash never leaves half a key behind."""
-    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(path + ".new", path)
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write(path: str, contents: bytes) -> None:
+    """Write a file that is whole or not there."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(contents)
+    os.replace(temporary, path)

@@ -1,170 +1,199 @@
-"""TLS for both sides: our certificates with SNI and reload, and handshakes with other hosts.
+"""TLS for both sides of a wire: certificates chosen by server name, and read anew at a reload.
 
-Servers choose a certificate by the name that the client asks for (SNI): the first one whose
-subjectAltName fits, else the first of all. Session tickets are off, so that no key outlives a
-connection.
+A `ServerTLS` is handed to `transport.startTLS` and to whatever wraps a listener with implicit TLS.
+It stays the same object over a reload: connections made afterwards get the new certificates, those
+that are there keep theirs. Clients are made by `client_tls`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
 
-from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
+from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
 )
 from twisted.internet.ssl import (
+    AcceptableCiphers,
+    Certificate,
     CertificateOptions,
     TLSVersion,
     optionsForClientTLS,
-    platformTrust,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from mailhost.message.client import TLSState
+from mailhost.net.certificate import (
+    BadCertificate,
+    CertificateFiles,
+    current_time,
+    normal_name,
+    read_certificate,
+)
 
-_MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+__all__ = ["BadCertificate", "ServerTLS", "client_tls", "tls_state"]
 
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2)
+MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 
-class BadCertificate(Exception):
-    """A certificate or key cannot be used; the message names the file and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFiles:
-    """Paths of PEM files: the chain, own certificate first, and its private key."""
-
-    chain: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A usable certificate: the names it is for, and the options that present it."""
-
-    names: frozenset[str]
-    options: CertificateOptions = field(repr=False)
-
-    def fits(self, name: str) -> bool:
-        """True where the certificate names `name`, itself or by a wildcard for its first label."""
-        parent = name.partition(".")[2]
-        return name in self.names or (bool(parent) and f"*.{parent}" in self.names)
+CertificatePaths = tuple[str, str]
+"""A PEM chain, own certificate first, and its key."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
-    """What every listener shakes hands with. Reloading it changes new connections alone.
+    """Our side of handshakes with clients.
 
-    `files` are in order of preference; `minimum` is "1.2" or "1.3". Raises BadCertificate.
+    `certificates` are pairs of paths; the first is for clients that name no server, or one that
+    nobody knows. `minimum` is "1.2" or "1.3". Blocks for the disk. Raises BadCertificate.
+    `warnings` are for the operator: certificates that have run out, keys that lie open.
     """
 
-    def __init__(self, files: Sequence[CertificateFiles], minimum: str = "1.2") -> None:
-        self._certificates: list[_Loaded] = []
-        self.replace(files, minimum)
+    def __init__(
+        self,
+        certificates: Sequence[CertificatePaths],
+        minimum: str = "1.2",
+        now: Callable[[], datetime] = current_time,
+    ) -> None:
+        self._now = now
+        self.warnings: tuple[str, ...] = ()
+        self.replace(certificates, minimum)
 
-    def replace(self, files: Sequence[CertificateFiles], minimum: str) -> None:
-        """Read the files anew. Raises BadCertificate and keeps the old ones."""
-        lowest = _MINIMUM[minimum]
-        self._certificates = [self._load(pair, lowest) for pair in files]
+    def replace(self, certificates: Sequence[CertificatePaths], minimum: str) -> None:
+        """Use other files, or others' contents. Blocks for the disk.
 
-    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Begin one handshake."""
-        return self._certificates[0].options.serverConnectionForTLS(protocol)
+        Raises BadCertificate and keeps all as it was.
+        """
+        if not certificates:
+            raise BadCertificate("there is no certificate; name one below [tls]")
+        now = self._now()
+        found = [read_certificate(chain, key, now) for chain, key in certificates]
+        contexts = _Contexts(found, minimum)
+        self._certificates, self._minimum = tuple(certificates), minimum
+        self._contexts = contexts
+        self.warnings = tuple(warning for files in found for warning in files.warnings)
 
-    def _context_for(self, server_name: bytes | None) -> SSL.Context | None:
-        name = (server_name or b"").decode("ascii", "replace").lower().rstrip(".")
-        for certificate in self._certificates:
-            if certificate.fits(name):
-                return certificate.options.getContext()
-        return None
+    def reload(self) -> None:
+        """Read the same files again. Blocks for the disk.
 
-    def _load(self, pair: CertificateFiles, minimum: object) -> _Loaded:
-        chain = read_chain(pair.chain)
-        key = _read_key(pair.key)
+        Raises BadCertificate and keeps all as it was.
+        """
+        self.replace(self._certificates, self._minimum)
+
+    def factory(self) -> IOpenSSLServerConnectionCreator:
+        """What a listener hands to `startTLS`: good for as long as this object."""
+        return self
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a connection with the default certificate; the handshake may change it."""
+        return self._contexts.default.serverConnectionForTLS(tlsProtocol)
+
+
+class _Contexts:
+    """The contexts of one reading of the files: one for each certificate, found by name."""
+
+    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str) -> None:
+        self._of_name: dict[str, SSL.Context] = {}
+        self.default = _options(certificates[0], minimum, self._choose)
+        contexts = [self.default.getContext()]
+        contexts += [_options(files, minimum).getContext() for files in certificates[1:]]
+        for files, context in zip(certificates, contexts, strict=True):
+            for name in files.names:
+                self._of_name.setdefault(name, context)
+
+    def _choose(self, server_name: bytes | None) -> SSL.Context | None:
+        """Return the context for a client's server name (RFC 6066 §3); None is the default's."""
+        if not server_name:
+            return None
+        name = normal_name(server_name.decode("ascii", "replace"))
+        return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
+
+
+def _options(
+    files: CertificateFiles,
+    minimum: str,
+    choose: Callable[[bytes | None], SSL.Context | None] | None = None,
+) -> CertificateOptions:
+    own, *others = map(X509.from_cryptography, files.chain)
+    try:
         options = CertificateOptions(
-            privateKey=key,
-            certificate=crypto.X509.from_cryptography(chain[0]),
-            extraCertChain=[crypto.X509.from_cryptography(link) for link in chain[1:]],
-            raiseMinimumTo=minimum,
-            contextForServerName=self._context_for,
+            privateKey=PKey.from_cryptography_key(files.key),  # type: ignore[arg-type] # checked
+            certificate=own,
+            extraCertChain=others,
+            raiseMinimumTo=MINIMUM[minimum],
+            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
+            contextForServerName=choose,
         )
-        try:
-            options.getContext()
-        except SSL.Error as error:
-            raise BadCertificate(
-                f"{pair.key} is not the key of the certificate in {pair.chain}; name the pair "
-                "that was made together"
-            ) from error
-        return _Loaded(_names(chain[0]), options)
+        options.getContext()
+    except (SSL.Error, TypeError) as error:
+        name = files.names[0] if files.names else "without a name"
+        raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
+    return options
 
 
-def read_chain(path: str) -> list[x509.Certificate]:
-    """Return the certificates of a PEM file in order. Raises BadCertificate."""
-    try:
-        with open(path, "rb") as file:
-            return x509.load_pem_x509_certificates(file.read())
-    except (OSError, ValueError) as error:
-        raise BadCertificate(f"cannot read the certificates in {path}: {error}") from error
-
-
-def _read_key(path: str) -> crypto.PKey:
-    try:
-        with open(path, "rb") as file:
-            return crypto.load_privatekey(crypto.FILETYPE_PEM, file.read(), b"")
-    except (OSError, ValueError, crypto.Error) as error:
-        raise BadCertificate(
-            f"cannot read the private key in {path}: {error}; it must be PEM without a passphrase"
-        ) from error
-
-
-def _names(certificate: x509.Certificate) -> frozenset[str]:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return frozenset()
-    return frozenset(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
-
-
-def tls_state(transport: object) -> TLSState:
-    """Return what the handshake on a Twisted TLS transport agreed on."""
-    connection: SSL.Connection = transport.getHandle()  # type: ignore[attr-defined]  # ITLSTransport lacks it
-    name = connection.get_servername()
+def tls_state(transport: object) -> TLSState | None:
+    """Return what the handshake on a transport agreed upon, None where there was none."""
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, SSL.Connection):
+        return None
+    name = handle.get_servername() or b""
     return TLSState(
-        version=connection.get_protocol_version_name(),
-        cipher=connection.get_cipher_name() or "",
-        server_name=(name or b"").decode("ascii", "replace"),
+        handle.get_protocol_version_name(),
+        handle.get_cipher_name() or "",
+        name.decode("ascii", "replace"),
     )
 
 
 def client_tls(
-    hostname: str, verify: bool, trust: Any = None
+    hostname: str, verify: bool, trust_root: Certificate | None = None
 ) -> IOpenSSLClientConnectionCreator:
-    """Return what shakes hands with `hostname`, which is sent as SNI.
+    """Return what a client hands to `transport.startTLS`.
 
-    With `verify` the certificate must be valid for the name by `trust` (an IOpenSSLTrustRoot, the
-    platform's where None); without, any certificate will do: opportunistic TLS (RFC 7435) only
-    keeps out those who listen.
+    `hostname` is sent as the server name, unless it is an IP address. With `verify` the
+    certificate must be for it (RFC 6125) and come from an authority that this machine trusts, or
+    from `trust_root` alone where that is given; the connection is lost otherwise. Without, any
+    certificate will do: opportunistic TLS (RFC 7435).
     """
-    if verify:
-        return optionsForClientTLS(hostname, trustRoot=trust or platformTrust())
-    return _Unverified(hostname)
+    if not verify:
+        return _Opportunistic(hostname)
+    if trust_root is not None:
+        return optionsForClientTLS(hostname, trustRoot=trust_root)
+    return _verifying(hostname)
+
+
+@lru_cache(maxsize=64)  # reading the machine's authorities takes tens of milliseconds
+def _verifying(hostname: str) -> IOpenSSLClientConnectionCreator:
+    return optionsForClientTLS(hostname)
+
+
+@lru_cache(maxsize=1)
+def _any_certificate() -> CertificateOptions:
+    return CertificateOptions()
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class _Unverified:
-    """A handshake that takes any certificate."""
+class _Opportunistic:
+    """Encrypts to whoever answers."""
 
     def __init__(self, hostname: str) -> None:
-        self._hostname = hostname
-        self._options = CertificateOptions()
+        name = "" if _is_ip(hostname) else normal_name(hostname)
+        self._server_name = name.encode() if name.isascii() else b""
 
-    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = self._options.clientConnectionForTLS(protocol)
-        if any(letter.isalpha() for letter in self._hostname) and ":" not in self._hostname:
-            connection.set_tlsext_host_name(self._hostname.encode("ascii"))
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        connection = _any_certificate().clientConnectionForTLS(tlsProtocol)
+        if self._server_name:
+            connection.set_tlsext_host_name(self._server_name)
         return connection
+
+
+def _is_ip(hostname: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(hostname.strip("[]").partition("%")[0]))
+    return False

@@ -1,1 +1,1 @@
-"""SASL (RFC 4422): a mechanism a file, for the server; and what a client needs for a smarthost."""
+"""SASL (RFC 4422): a mechanism a file, both sides, for every wire that logs in."""

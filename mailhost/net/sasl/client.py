@@ -1,117 +1,146 @@
-"""SASL for a client: how we log in to a smarthost, with the best mechanism that it offers."""
+"""SASL, client side: how we log in to a smarthost.
+
+An exchange gives its initial response, None where it has none, then a response to each challenge.
+All bytes are before base64. `choose` takes the best mechanism that both sides know.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
+import binascii
 import hmac
-import re
 import secrets
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Protocol
 
-from mailhost.net.sasl.scram import xor
+from mailhost.net.sasl.saslprep import prepare_password
+from mailhost.net.sasl.scram_keys import client_proof, expected_signature, salted_password
 
-_MOST_ITERATIONS = 1_000_000
-
-
-class LoginFailed(Exception):
-    """The server does not prove that it knows the password, or speaks nonsense."""
+FEWEST_ITERATIONS = 4096  # RFC 7677 §4
+MOST_ITERATIONS = 500_000  # a tenth of a second; a server must not stop us for longer
 
 
-class ClientMechanism(Protocol):
-    """One exchange of the client's."""
+class BadChallenge(Exception):
+    """The server's challenge makes no sense, or the server does not know the password itself."""
 
-    name: str
+
+class ClientExchange(Protocol):
+    """One login, client side. Made new for each."""
+
+    @property
+    def name(self) -> str:
+        """The mechanism's name."""
 
     def initial(self) -> bytes | None:
-        """The initial response, None where the mechanism has none."""
+        """The initial response, None where the server speaks first."""
 
     def respond(self, challenge: bytes) -> bytes:
-        """The response to a challenge. Raises LoginFailed."""
+        """Return the response to a challenge. Raises BadChallenge: give up the connection."""
 
 
-def choose_mechanism(offered: Collection[str], user: str, password: str) -> ClientMechanism | None:
-    """Return the best mechanism among those offered, None where we know none of them."""
-    for make in (ScramClient, PlainClient, LoginClient):
-        if make.name in offered:
-            return make(user, password)
+def choose(
+    offered: Iterable[str], username: str, password: str, secure: bool
+) -> ClientExchange | None:
+    """Return an exchange of the best mechanism offered, None where none will do.
+
+    On a connection that is not `secure` (no TLS) the password itself is never sent.
+    """
+    names = {name.upper() for name in offered}
+    if ScramSha256Client.name in names:
+        return ScramSha256Client(username, password)
+    if secure and PlainClient.name in names:
+        return PlainClient(username, password)
+    if secure and LoginClient.name in names:
+        return LoginClient(username, password)
     return None
 
 
-@dataclass
 class PlainClient:
-    """PLAIN (RFC 4616)."""
+    """RFC 4616."""
 
-    user: str
-    password: str = field(repr=False)
     name = "PLAIN"
 
+    def __init__(self, username: str, password: str) -> None:
+        self._message = b"\0".join((b"", username.encode(), prepare_password(password).encode()))
+
     def initial(self) -> bytes | None:
-        return f"\0{self.user}\0{self.password}".encode()
+        return self._message
 
     def respond(self, challenge: bytes) -> bytes:
-        return self.initial() or b""
+        if challenge:
+            raise BadChallenge("PLAIN: the server asks for more")
+        return self._message  # a server that took no initial response asks with nothing
 
 
-@dataclass
 class LoginClient:
-    """LOGIN: the name, then the password, whatever the challenges say."""
+    """Name, then password, whatever the words of the questions."""
 
-    user: str
-    password: str = field(repr=False)
     name = "LOGIN"
-    _asked: bool = False
+
+    def __init__(self, username: str, password: str) -> None:
+        self._answers = [password.encode(), username.encode()]
 
     def initial(self) -> bytes | None:
         return None
 
     def respond(self, challenge: bytes) -> bytes:
-        if self._asked:
-            return self.password.encode()
-        self._asked = True
-        return self.user.encode()
+        if not self._answers:
+            raise BadChallenge("LOGIN: the server asks for more")
+        return self._answers.pop()
 
 
-@dataclass
-class ScramClient:
-    """SCRAM-SHA-256 (RFC 5802, RFC 7677)."""
+class ScramSha256Client:
+    """RFC 5802, RFC 7677, without channel binding. `nonce` is for tests."""
 
-    user: str
-    password: str = field(repr=False)
     name = "SCRAM-SHA-256"
-    _nonce: str = field(default_factory=lambda: secrets.token_urlsafe(18))
-    _proof_of_server: bytes | None = None
+
+    def __init__(self, username: str, password: str, nonce: str = "") -> None:
+        self._password = password
+        self._nonce = nonce or secrets.token_urlsafe(18)
+        name = username.replace("=", "=3D").replace(",", "=2C")
+        self._bare = f"n={name},r={self._nonce}"
+        self._signature: bytes | None = None
+        self._done = False
 
     def initial(self) -> bytes | None:
-        return b"n,," + self._bare()
-
-    def _bare(self) -> bytes:
-        name = self.user.replace("=", "=3D").replace(",", "=2C")
-        return f"n={name},r={self._nonce}".encode()
+        return f"n,,{self._bare}".encode()
 
     def respond(self, challenge: bytes) -> bytes:
-        if self._proof_of_server is None:
-            return self._prove(challenge)
-        if challenge != b"v=" + base64.b64encode(self._proof_of_server):
-            raise LoginFailed("the server does not know the password either")
-        return b""
+        if self._done:
+            raise BadChallenge("SCRAM: the server asks for more")
+        if self._signature is not None:
+            self._check_server(challenge)
+            return b""
+        if not challenge:
+            return f"n,,{self._bare}".encode()
+        return self._prove(challenge)
 
     def _prove(self, challenge: bytes) -> bytes:
-        match = re.fullmatch(rb"r=([!-+\--~]+),s=([A-Za-z0-9+/=]+),i=(\d{1,7})(?:,.*)?", challenge)
-        if not match or not match[1].startswith(self._nonce.encode()):
-            raise LoginFailed("the server's first message is no SCRAM")
-        if not 1 <= int(match[3]) <= _MOST_ITERATIONS:
-            raise LoginFailed(f"the server asks for {int(match[3])} iterations")
-        salted = hashlib.pbkdf2_hmac(
-            "sha256", self.password.encode(), base64.b64decode(match[2]), int(match[3])
-        )
-        client_key = hmac.digest(salted, b"Client Key", "sha256")
-        final = b"c=biws,r=" + match[1]
-        exchange = b",".join((self._bare(), challenge, final))
-        signature = hmac.digest(hashlib.sha256(client_key).digest(), exchange, "sha256")
-        self._proof_of_server = hmac.digest(
-            hmac.digest(salted, b"Server Key", "sha256"), exchange, "sha256"
-        )
-        return final + b",p=" + base64.b64encode(xor(client_key, signature))
+        server_first = challenge.decode("utf-8", "replace")
+        nonce, salt, iterations = self._parse(server_first)
+        without_proof = f"c=biws,r={nonce}"
+        signed = f"{self._bare},{server_first},{without_proof}".encode()
+        salted = salted_password(self._password, salt, iterations)
+        self._signature = expected_signature(salted, signed)
+        proof = base64.b64encode(client_proof(salted, signed)).decode()
+        return f"{without_proof},p={proof}".encode()
+
+    def _parse(self, server_first: str) -> tuple[str, bytes, int]:
+        try:
+            nonce, salt, iterations = server_first.split(",")[:3]
+            found = nonce[2:], base64.b64decode(salt[2:], validate=True), int(iterations[2:])
+        except (ValueError, binascii.Error) as error:
+            raise BadChallenge("SCRAM: the server's first message makes no sense") from error
+        if (nonce[:2], salt[:2], iterations[:2]) != ("r=", "s=", "i="):
+            raise BadChallenge("SCRAM: the server's first message makes no sense")
+        if not found[0].startswith(self._nonce) or found[0] == self._nonce:
+            raise BadChallenge("SCRAM: the server's nonce does not continue ours")
+        if not FEWEST_ITERATIONS <= found[2] <= MOST_ITERATIONS:
+            raise BadChallenge(f"SCRAM: {found[2]} iterations are too few or too many")
+        return found
+
+    def _check_server(self, challenge: bytes) -> None:
+        expected = b"v=" + base64.b64encode(self._signature or b"")
+        if not hmac.compare_digest(challenge.partition(b",")[0], expected):
+            raise BadChallenge("SCRAM: the server could not prove that it knows the password")
+        self._done = True

@@ -1,4 +1,7 @@
-"""LOGIN (draft-murchison-sasl-login): a name, then a password, for clients that know no better."""
+"""LOGIN, server side: user name and password, asked for one by one.
+
+It has no RFC (draft-murchison-sasl-login); old Outlooks and many devices know nothing else.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,33 @@ from zope.interface import implementer
 
 from mailhost.interfaces import Answer, Challenge, IAuthenticator, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
-from mailhost.message.status import Status
+from mailhost.net.sasl.terms import MALFORMED, Malformed, decode_text
 
-MALFORMED = Status(501, "5.5.2", "A name and a password in UTF-8, please")
+ASK_USERNAME = Challenge(b"Username:")
+ASK_PASSWORD = Challenge(b"Password:")
 
 
 @implementer(ISASLMechanism)
 class Login:
-    """One exchange. An initial response is taken as the name, as Outlook means it."""
+    """One exchange."""
+
+    name = "LOGIN"
 
     def __init__(self, client: Client, authenticator: IAuthenticator) -> None:
         self._client = client
         self._authenticator = authenticator
-        self._name: str | None = None
+        self._username = ""
 
     def respond(self, response: bytes | None) -> Answer[SASLStep]:
         if response is None:
-            return Challenge(b"Username:")
+            return ASK_USERNAME
         try:
-            text = response.decode()
-        except UnicodeDecodeError:
-            return MALFORMED
-        if not text or "\0" in text:
-            return MALFORMED
-        if self._name is None:
-            self._name = text
-            return Challenge(b"Password:")
-        return self._authenticator.password(self._client, self._name, text, "LOGIN")
+            text = decode_text(response)
+        except Malformed as error:
+            return MALFORMED.because(f"LOGIN: {error}")
+        if not text:
+            return MALFORMED.because("LOGIN: an empty user name or password")
+        if not self._username:
+            self._username = text
+            return ASK_PASSWORD
+        return self._authenticator.password(self._client, self._username, text, self.name)

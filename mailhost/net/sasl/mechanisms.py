@@ -1,20 +1,30 @@
-"""Which mechanisms there are, strongest first."""
+"""Every mechanism of the server side by its name."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from mailhost.interfaces import IAuthenticator, ISASLMechanism
 from mailhost.message.client import Client
 from mailhost.net.sasl.login import Login
 from mailhost.net.sasl.plain import Plain
-from mailhost.net.sasl.scram import ScramSHA256
+from mailhost.net.sasl.scram import ScramSha256
 
-_MECHANISMS = {"SCRAM-SHA-256": ScramSHA256, "PLAIN": Plain, "LOGIN": Login}
-NAMES = tuple(_MECHANISMS)
+MECHANISMS: Mapping[str, Callable[[Client, IAuthenticator], ISASLMechanism]] = MappingProxyType(
+    {mechanism.name: mechanism for mechanism in (ScramSha256, Plain, Login)}
+)
 
 
 def new_mechanism(
     name: str, client: Client, authenticator: IAuthenticator
 ) -> ISASLMechanism | None:
-    """Return a new exchange of the mechanism called `name`, None where there is no such."""
-    make = _MECHANISMS.get(name.upper())
+    """Return a new exchange, None for a mechanism that is not known or not for this client now.
+
+    Names are compared without case (RFC 4422 §3.1 has them in upper case; clients err).
+    """
+    wanted = name.upper()
+    if wanted not in authenticator.mechanisms(client):
+        return None
+    make = MECHANISMS.get(wanted)
     return make(client, authenticator) if make else None

@@ -1,4 +1,4 @@
-"""PLAIN (RFC 4616): one message, `authzid NUL authcid NUL password`."""
+"""PLAIN, server side (RFC 4616): `[authzid] NUL authcid NUL password` in one response."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from zope.interface import implementer
 
 from mailhost.interfaces import Answer, Challenge, IAuthenticator, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
-from mailhost.message.status import Status
-
-MALFORMED = Status(501, "5.5.2", "That is no PLAIN response: authzid NUL name NUL password")
-NO_PROXY = Status(535, "5.7.8", "Nobody may act for another account here")
+from mailhost.net.sasl.terms import (
+    MALFORMED,
+    NOT_YOURSELF,
+    Malformed,
+    decode_text,
+    same_user,
+)
 
 
 @implementer(ISASLMechanism)
 class Plain:
     """One exchange."""
+
+    name = "PLAIN"
 
     def __init__(self, client: Client, authenticator: IAuthenticator) -> None:
         self._client = client
@@ -24,11 +29,19 @@ class Plain:
         if response is None:
             return Challenge(b"")
         try:
-            authorize, name, password = response.decode().split("\0")
-        except ValueError:
-            return MALFORMED
-        if not name or not password:
-            return MALFORMED
-        if authorize and authorize != name:
-            return NO_PROXY
-        return self._authenticator.password(self._client, name, password, "PLAIN")
+            authzid, username, password = _parse(response)
+        except Malformed as error:
+            return MALFORMED.because(f"PLAIN: {error}")
+        if not same_user(authzid, username):
+            return NOT_YOURSELF.because(f"{username[:100]!r} asked to be {authzid[:100]!r}")
+        return self._authenticator.password(self._client, username, password, self.name)
+
+
+def _parse(response: bytes) -> tuple[str, str, str]:
+    parts = response.split(b"\0")
+    if len(parts) != 3:
+        raise Malformed("expected three parts with NUL between them")
+    authzid, username, password = map(decode_text, parts)
+    if not username or not password:
+        raise Malformed("an empty user name or password")
+    return authzid, username, password

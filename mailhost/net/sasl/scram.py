@@ -1,16 +1,14 @@
-"""SCRAM-SHA-256, server side (RFC 5802, RFC 7677): the password itself never travels.
+"""SCRAM-SHA-256, server side (RFC 5802, RFC 7677): the password itself is never sent.
 
-Channel binding is not offered: `n` and `y` are taken, `p=` is refused (RFC 5802 §6).
+Channel binding is not offered: `n` and `y` are accepted, `p=` is refused.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
-import re
 import secrets
+from dataclasses import dataclass
 
 from zope.interface import implementer
 
@@ -25,101 +23,143 @@ from mailhost.interfaces import (
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.plain import NO_PROXY
+from mailhost.net.sasl.scram_keys import proves, server_signature
+from mailhost.net.sasl.terms import (
+    MALFORMED,
+    NOT_YOURSELF,
+    Malformed,
+    decode_text,
+    same_user,
+)
 
-NAME = "SCRAM-SHA-256"
-MALFORMED = Status(501, "5.5.2", "That is no message of SCRAM-SHA-256")
-NO_BINDING = Status(501, "5.7.0", "Channel binding is not offered here")
+NO_BINDING = Status(535, "5.7.8", "Channel binding is not offered here; log in without it")
 
-# client-first-message = gs2-header client-first-message-bare  (RFC 5802 §7)
-_FIRST = re.compile(r"((?:n|y|p=[A-Za-z0-9.-]+),(?:a=([^,]+))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)")
-# client-final-message = channel-binding "," nonce ["," extensions] "," proof
-_FINAL = re.compile(r"(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)")
+
+@dataclass(frozen=True, slots=True)
+class ClientFirst:
+    """RFC 5802 §7 client-first-message. `bare` is what both sides sign."""
+
+    gs2_header: str
+    authzid: str
+    username: str
+    nonce: str
+    bare: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFinal:
+    """RFC 5802 §7 client-final-message. `without_proof` is what both sides sign."""
+
+    binding: bytes
+    nonce: str
+    proof: bytes
+    without_proof: str
+
+
+class BindingWanted(Exception):
+    """The client insists on channel binding."""
 
 
 @implementer(ISASLMechanism)
-class ScramSHA256:
-    """One exchange: first message, final message, and the client's empty last word."""
+class ScramSha256:
+    """One exchange. `nonce` is the server's part, for tests."""
 
-    def __init__(self, client: Client, authenticator: IAuthenticator) -> None:
+    name = "SCRAM-SHA-256"
+
+    def __init__(self, client: Client, authenticator: IAuthenticator, nonce: str = "") -> None:
         self._client = client
         self._authenticator = authenticator
-        self._expects = self._first
-        self._username = ""
-        self._header = ""
-        self._nonce = ""
-        self._exchange = ""  # AuthMessage as far as it is known
+        self._nonce = nonce or secrets.token_urlsafe(18)
+        self._first: ClientFirst | None = None
+        self._server_first = ""
         self._keys: ScramKeys | None = None
-        self._proven: Address | None = None
+        self._account: Address | None = None
 
     def respond(self, response: bytes | None) -> Answer[SASLStep]:
         if response is None:
             return Challenge(b"")
+        if self._account is not None:
+            return self._account if not response else MALFORMED.because("SCRAM: words at the end")
         try:
-            text = response.decode()
-        except UnicodeDecodeError:
-            return MALFORMED
-        return self._expects(text)
-
-    def _first(self, text: str) -> Answer[SASLStep]:
-        match = _FIRST.fullmatch(text)
-        name = _unescape(match[4]) if match else None
-        if not match or name is None:
-            return MALFORMED
-        if match[1].startswith("p"):
+            if self._first is None:
+                return self._begin(parse_client_first(decode_text(response)))
+            return self._end(self._first, parse_client_final(decode_text(response)))
+        except Malformed as error:
+            return MALFORMED.because(f"SCRAM: {error}")
+        except BindingWanted:
             return NO_BINDING
-        if match[2] is not None and _unescape(match[2]) != name:
-            return NO_PROXY
-        self._username, self._header, self._exchange = name, match[1], match[3]
-        self._nonce = match[5] + secrets.token_urlsafe(18)
-        return self._challenge()
 
-    async def _challenge(self) -> SASLStep:
-        keys = await self._authenticator.scram_keys(self._client, self._username)
+    def _begin(self, first: ClientFirst) -> Answer[SASLStep]:
+        if not same_user(first.authzid, first.username):
+            cause = f"{first.username[:100]!r} asked to be {first.authzid[:100]!r}"
+            return NOT_YOURSELF.because(cause)
+        self._first = first
+        return self._challenge(first)
+
+    async def _challenge(self, first: ClientFirst) -> SASLStep:
+        keys = await self._authenticator.scram_keys(self._client, first.username)
         if isinstance(keys, Status):
             return keys
-        self._keys, self._expects = keys, self._final
+        self._keys = keys
         salt = base64.b64encode(keys.salt).decode()
-        words = f"r={self._nonce},s={salt},i={keys.iterations}"
-        self._exchange += "," + words
-        return Challenge(words.encode())
+        self._server_first = f"r={first.nonce}{self._nonce},s={salt},i={keys.iterations}"
+        return Challenge(self._server_first.encode())
 
-    def _final(self, text: str) -> Answer[SASLStep]:
-        match = _FINAL.fullmatch(text)
-        if not match or match[3] != self._nonce or self._keys is None:
-            return MALFORMED
-        try:
-            binding = base64.b64decode(match[2], validate=True)
-            proof = base64.b64decode(match[4], validate=True)
-        except binascii.Error:
-            return MALFORMED
-        if binding != self._header.encode():
-            return MALFORMED
-        return self._judge(self._keys, f"{self._exchange},{match[1]}".encode(), proof)
+    def _end(self, first: ClientFirst, final: ClientFinal) -> Answer[SASLStep]:
+        if self._keys is None:
+            raise Malformed("a response before its challenge")
+        if final.binding != first.gs2_header.encode():
+            raise Malformed("the channel binding differs from the first message")
+        if final.nonce != first.nonce + self._nonce:
+            raise Malformed("the nonce differs from the challenge")
+        return self._judge(self._keys, first, final)
 
-    async def _judge(self, keys: ScramKeys, exchange: bytes, proof: bytes) -> SASLStep:
-        signature = hmac.digest(keys.stored_key, exchange, "sha256")
-        proven = len(proof) == len(signature) and hmac.compare_digest(
-            hashlib.sha256(xor(proof, signature)).digest(), keys.stored_key
-        )
-        result = await self._authenticator.scram_result(self._client, self._username, proven)
+    async def _judge(self, keys: ScramKeys, first: ClientFirst, final: ClientFinal) -> SASLStep:
+        signed = f"{first.bare},{self._server_first},{final.without_proof}".encode()
+        proven = proves(keys, signed, final.proof)
+        # asked before the signature is sent: it would tell that the password is right
+        result = await self._authenticator.scram_result(self._client, first.username, proven)
         if isinstance(result, Status):
             return result
-        self._proven, self._expects = result, self._last
-        server = hmac.digest(keys.server_key, exchange, "sha256")
-        return Challenge(b"v=" + base64.b64encode(server))
-
-    def _last(self, text: str) -> Answer[SASLStep]:
-        return self._proven if self._proven is not None and not text else MALFORMED
+        self._account = result
+        return Challenge(b"v=" + base64.b64encode(server_signature(keys, signed)))
 
 
-def xor(one: bytes, other: bytes) -> bytes:
-    """Return the exclusive or of two strings of one length."""
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+def parse_client_first(message: str) -> ClientFirst:
+    """Raises Malformed, BindingWanted."""
+    flag, _, rest = message.partition(",")
+    authzid, comma, bare = rest.partition(",")
+    if flag.startswith("p="):
+        raise BindingWanted
+    if flag not in ("n", "y") or not comma or (authzid and not authzid.startswith("a=")):
+        raise Malformed("no GS2 header")
+    parts = bare.split(",")
+    if len(parts) < 2 or not parts[0].startswith("n=") or not parts[1].startswith("r="):
+        raise Malformed("expected n=, then r=")  # `m=` too: RFC 5802 §5.1 has us refuse it
+    username, nonce = _saslname(parts[0][2:]), parts[1][2:]
+    if not username or not nonce or not (nonce.isascii() and nonce.isprintable()):
+        raise Malformed("an empty or unfit user name or nonce")
+    return ClientFirst(f"{flag},{authzid},", _saslname(authzid[2:]), username, nonce, bare)
 
 
-def _unescape(name: str) -> str | None:
-    """Return a saslname without its escapes, None for a bad one (RFC 5802 §5.1)."""
-    if re.search("=(?!2C|3D)", name):
-        return None
-    return name.replace("=2C", ",").replace("=3D", "=")
+def parse_client_final(message: str) -> ClientFinal:
+    """Raises Malformed."""
+    without_proof, found, proof = message.rpartition(",p=")
+    parts = without_proof.split(",")
+    if not found or len(parts) < 2 or parts[0][:2] != "c=" or parts[1][:2] != "r=":
+        raise Malformed("expected c=, r= and p=")
+    return ClientFinal(_base64(parts[0][2:]), parts[1][2:], _base64(proof), without_proof)
+
+
+def _saslname(text: str) -> str:
+    """Decode `=2C` and `=3D`; no other `=` may stand there (RFC 5802 §5.1)."""
+    if "=" in text.replace("=2C", "").replace("=3D", ""):
+        raise Malformed("a bare = in a name")
+    return text.replace("=2C", ",").replace("=3D", "=")
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Malformed("not base64") from error

@@ -1,0 +1,66 @@
+"""SASLprep: one form for the many spellings of a user name or password (RFC 4013).
+
+Unassigned code points are let through, as for queries (RFC 3454 §7): what Unicode added since
+version 3.2 must not shut people out of their mail.
+"""
+
+from __future__ import annotations
+
+import stringprep
+import unicodedata
+
+_PROHIBITED = (  # RFC 4013 §2.3
+    stringprep.in_table_c12,
+    stringprep.in_table_c21_c22,
+    stringprep.in_table_c3,
+    stringprep.in_table_c4,
+    stringprep.in_table_c5,
+    stringprep.in_table_c6,
+    stringprep.in_table_c7,
+    stringprep.in_table_c8,
+    stringprep.in_table_c9,
+)
+
+
+class BadText(ValueError):
+    """The text cannot be a user name or password under SASLprep."""
+
+
+def saslprep(text: str) -> str:
+    """Return the prepared form of `text`. Raises BadText."""
+    if text.isascii() and text.isprintable():
+        return text
+    mapped = "".join(_map(character) for character in text)
+    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
+    for character in prepared:
+        if any(prohibits(character) for prohibits in _PROHIBITED):
+            raise BadText(f"U+{ord(character):04X} cannot stand in a user name or password")
+    _check_direction(prepared)
+    return prepared
+
+
+def prepare_password(text: str) -> str:
+    """Return the prepared form of a password; one that has none stands for itself.
+
+    Client and server then still agree: both see the same text.
+    """
+    try:
+        return saslprep(text)
+    except BadText:
+        return text
+
+
+def _map(character: str) -> str:
+    if stringprep.in_table_c12(character):
+        return " "
+    return "" if stringprep.in_table_b1(character) else character
+
+
+def _check_direction(text: str) -> None:
+    """RFC 3454 §6: text from right to left is not mixed with text from left to right."""
+    if not any(map(stringprep.in_table_d1, text)):
+        return
+    mixed = any(map(stringprep.in_table_d2, text))
+    framed = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
+    if mixed or not framed:
+        raise BadText("text from right to left is mixed with text from left to right")

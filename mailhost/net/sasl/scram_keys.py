@@ -1,0 +1,55 @@
+"""The arithmetic of SCRAM-SHA-256 (RFC 5802 §3)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from mailhost.interfaces import ScramKeys
+from mailhost.net.sasl.saslprep import prepare_password
+
+
+def derive_keys(password: str, salt: bytes, iterations: int) -> ScramKeys:
+    """Return what a server keeps. Takes about 0.25 s of processor time a million iterations."""
+    salted = salted_password(password, salt, iterations)
+    stored = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
+    return ScramKeys(salt, iterations, stored, _hmac(salted, b"Server Key"))
+
+
+def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
+    """Hi(password, salt, i)."""
+    prepared = prepare_password(password).encode()
+    return hashlib.pbkdf2_hmac("sha256", prepared, salt, iterations)
+
+
+def client_proof(salted: bytes, signed: bytes) -> bytes:
+    """What a client sends to prove that it knows the password."""
+    client_key = _hmac(salted, b"Client Key")
+    signature = _hmac(hashlib.sha256(client_key).digest(), signed)
+    return _xor(client_key, signature)
+
+
+def proves(keys: ScramKeys, signed: bytes, proof: bytes) -> bool:
+    """True where `proof` could only be made with the password."""
+    if len(proof) != 32:
+        return False
+    client_key = _xor(proof, _hmac(keys.stored_key, signed))
+    return hmac.compare_digest(hashlib.sha256(client_key).digest(), keys.stored_key)
+
+
+def server_signature(keys: ScramKeys, signed: bytes) -> bytes:
+    """What a server sends to prove that it knows the keys."""
+    return _hmac(keys.server_key, signed)
+
+
+def expected_signature(salted: bytes, signed: bytes) -> bytes:
+    """The server's signature as a client expects it."""
+    return _hmac(_hmac(salted, b"Server Key"), signed)
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, "sha256")
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

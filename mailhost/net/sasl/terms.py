@@ -1,0 +1,41 @@
+"""What the mechanisms share: their refusals, and reading text from the wire."""
+
+from __future__ import annotations
+
+from mailhost.message.address import BadAddress, parse_address
+from mailhost.message.status import Status
+from mailhost.net.sasl.saslprep import BadText, saslprep
+
+MALFORMED = Status(501, "5.5.2", "That is no proper response for this mechanism")
+NOT_YOURSELF = Status(535, "5.7.8", "You can log in as yourself only")
+LARGEST = 8192  # octets of one response
+
+
+class Malformed(ValueError):
+    """The peer's response breaks the mechanism's grammar; the message says where."""
+
+
+def decode_text(octets: bytes) -> str:
+    """Return UTF-8 text without NUL. Raises Malformed."""
+    if len(octets) > LARGEST:
+        raise Malformed("too long")
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("not UTF-8") from error
+    if "\0" in text:
+        raise Malformed("holds a NUL")
+    return text
+
+
+def same_user(authzid: str, username: str) -> bool:
+    """True where the identity to act as is empty or the user's own, however written."""
+    return not authzid or _normal(authzid) == _normal(username)
+
+
+def _normal(name: str) -> str:
+    try:
+        address = parse_address(saslprep(name))
+    except (BadAddress, BadText):
+        return name
+    return f"{address.key}@{address.domain}"
