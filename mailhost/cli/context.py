@@ -145,7 +145,7 @@ def reading(settings: Settings) -> Iterator[DirectoryDatabase]:
     from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 
     with _as_owner(settings):
-        os.makedirs(settings.data, mode=0o700, exist_ok=True)
+        own_data(settings)
         try:
             yield DirectoryDatabase(directory_path(settings))
         except DirectoryError as error:
@@ -159,21 +159,31 @@ def directory_path(settings: Settings) -> str:
 
 @contextmanager
 def _as_owner(settings: Settings) -> Iterator[None]:
-    """Work as the host's user where we are root: what we make must be the host's to write."""
-    if not settings.user or os.geteuid() != 0:
+    """Work as the data folder's owner where we are root: the host must be able to write what we
+    make, and under systemd it never was root."""
+    if os.geteuid() != 0:
         yield
         return
-    user = pwd.getpwnam(settings.user)
-    if not os.path.exists(settings.data):
-        os.makedirs(settings.data, mode=0o700)
-        os.chown(settings.data, user.pw_uid, user.pw_gid)
-    os.setegid(user.pw_gid)
-    os.seteuid(user.pw_uid)
+    own_data(settings)
+    owner = os.stat(settings.data)
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
     try:
         yield
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+def own_data(settings: Settings) -> bool:
+    """Make the data folder, for the host's user; False where it was there. Raises OSError."""
+    if os.path.isdir(settings.data):
+        return False
+    os.makedirs(settings.data, mode=0o700)
+    if settings.user and os.geteuid() == 0:
+        user = pwd.getpwnam(settings.user)
+        os.chown(settings.data, user.pw_uid, user.pw_gid)
+    return True
 
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:

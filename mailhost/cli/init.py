@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 
 import click
 
-from mailhost.cli.context import DOMAIN, Fail, load_settings, reading
+from mailhost.cli.context import DOMAIN, Fail, load_settings, own_data, reading
 from mailhost.message.address import unicode_domain
 
 
@@ -17,19 +18,21 @@ from mailhost.message.address import unicode_domain
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
 @click.option("--hostname", type=DOMAIN, required=True, help="The host's own full name.")
 @click.option("--domain", "domains", type=DOMAIN, multiple=True, required=True, metavar="D")
-def command(folder: str, hostname: str, domains: tuple[str, ...]) -> None:
+@click.option("--user", default="", help="Whom the host becomes, when root starts it.")
+def command(folder: str, hostname: str, domains: tuple[str, ...], user: str) -> None:
     """Write DIR/mailhost.toml and make DIR/data, with these domains in its directory.
 
     Run again it leaves what is there as it is, and says so.
     """
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
     os.makedirs(folder, exist_ok=True)
-    _write_settings(path, hostname, domains[0])
+    _write_settings(path, hostname, domains[0], user)
     loaded = load_settings(path)
     settings = loaded.settings
     if settings.hostname != hostname:
         click.echo(f"its hostname is {settings.hostname}, not {hostname}: change it there")
-    _make_folder(settings.data)
+    made = own_data(settings)
+    click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
     with reading(settings) as database:
         view = database.view()
@@ -42,10 +45,15 @@ def command(folder: str, hostname: str, domains: tuple[str, ...]) -> None:
     click.echo("\n".join(_next_steps(path, settings.hostname, dict.fromkeys(domains))))
 
 
-def _write_settings(path: str, hostname: str, domain: str) -> None:
+def _write_settings(path: str, hostname: str, domain: str, user: str) -> None:
+    if user:
+        _need_user(user)
     template = Template(files("mailhost.cli").joinpath("templates/mailhost.toml").read_text())
     text = template.substitute(
-        hostname=f'"{hostname}"', plain_hostname=hostname, admin=f'"you@{domain}"'
+        hostname=f'"{hostname}"',
+        plain_hostname=hostname,
+        admin=f'"you@{domain}"',
+        user=f'user = "{user}"' if user else '#user = "mailhost"',
     )
     try:
         with open(path, "x", encoding="utf-8") as file:
@@ -58,12 +66,11 @@ def _write_settings(path: str, hostname: str, domain: str) -> None:
     click.echo(f"{path} is written")
 
 
-def _make_folder(data: str) -> None:
-    if os.path.isdir(data):
-        click.echo(f"{data} is there already: left as it is")
-        return
-    os.makedirs(data, mode=0o700)
-    click.echo(f"{data} is made")
+def _need_user(user: str) -> None:
+    try:
+        pwd.getpwnam(user)
+    except KeyError as error:
+        raise Fail(f"this machine has no user {user!r}; make one first") from error
 
 
 def _next_steps(path: str, hostname: str, domains: dict[str, None]) -> Iterator[str]:

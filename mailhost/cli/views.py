@@ -13,7 +13,7 @@ from mailhost.message.accounts import DirectoryView
 
 def both_views(loaded: Loaded) -> Iterator[tuple[str, DirectoryView]]:
     """Yield where each half lives, in a word, and what it holds."""
-    yield "settings file", view_of_settings(loaded.settings, loaded.secrets.of)
+    yield "settings file", view_of_settings(loaded.settings, loaded.secrets)
     if os.path.exists(directory_path(loaded.settings)):
         with reading(loaded.settings) as database:
             yield "directory", database.view()

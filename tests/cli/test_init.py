@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import subprocess
 import sys
+
+from twisted.trial.unittest import SkipTest
 
 from mailhost import __version__
 from mailhost.cli.main import LazyGroup, mailhost
@@ -55,6 +58,23 @@ class InitTests(CommandCase):
         output = self.init()
         self.assertIn("example.com is there already", output)
         self.assertIn("example.net is there already", output)
+
+    def test_what_root_makes_is_the_users(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        os.chmod(self.folder, 0o755)
+        self.init("mail.example.com", "--user", "nobody")
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        nobody = pwd.getpwnam("nobody").pw_uid
+        self.assertEqual(load(self.config).settings.user, "nobody")
+        for name in (".", "directory.sqlite"):
+            self.assertEqual(os.stat(os.path.join(self.data, name)).st_uid, nobody)
+        self.assertEqual(os.geteuid(), 0)
+
+    def test_a_user_that_nobody_is(self) -> None:
+        arguments = ["--hostname", "a.example", "--domain", "a.example", "--user", "no-such-user"]
+        self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
+        self.assertFalse(os.path.exists(self.config))
 
     def test_names_that_are_none(self) -> None:
         error = self.run_fails("init", self.folder, "--hostname", "a b", "--domain", "example.com")
