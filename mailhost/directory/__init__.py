@@ -1,1 +1,1 @@
-"""Who lives here: from the settings file, from SQLite, and the union of both."""
+"""Domains, accounts and aliases: from the settings file, from SQLite, the union of both."""

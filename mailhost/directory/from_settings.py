@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from mailhost.config.model import DomainSettings, Settings
-from mailhost.config.types import Secret
+from mailhost.config.secrets import Secrets
 from mailhost.message.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address, parse_address
 
 
-def view_of_settings(
-    settings: Settings, secret_of: Callable[[Secret | None], str]
-) -> DirectoryView:
-    """Return what the file says of domains. `secret_of` gives the hash that a source holds."""
-    return DirectoryView(
-        {name: _domain(name, domain, secret_of) for name, domain in settings.domain.items()},
-        {also: name for name, domain in settings.domain.items() for also in domain.aliases},
-    )
+def view_of_settings(settings: Settings, secrets: Secrets) -> DirectoryView:
+    """Return the settings' domains. `secrets` has what their sources held: hashes.
+
+    An account without a password cannot log in; it still gets mail.
+    """
+    domains = {name: _domain(name, domain, secrets) for name, domain in settings.domain.items()}
+    also = {alias: name for name, domain in settings.domain.items() for alias in domain.aliases}
+    return DirectoryView(domains, also)
 
 
-def _domain(name: str, settings: DomainSettings, secret_of: SecretOf) -> Domain:
-    accounts = [
-        Account(Address(local, name), secret_of(account.password), account.quota)
-        for local, account in settings.account.items()
-    ]
-    return Domain(
-        name,
-        {account.address.key: account for account in accounts},
-        {Address(a, name).key: _targets(targets, name) for a, targets in settings.alias.items()},
-        _target(settings.catch_all, name) if settings.catch_all else None,
-    )
+def _domain(name: str, settings: DomainSettings, secrets: Secrets) -> Domain:
+    accounts = {}
+    for local, account in settings.account.items():
+        address = Address(local, name)
+        accounts[address.key] = Account(address, secrets.of(account.password), account.quota)
+    aliases = {
+        Address(local, name).key: tuple(_target(target, name) for target in targets)
+        for local, targets in settings.alias.items()
+    }
+    catch_all = _target(settings.catch_all, name) if settings.catch_all else None
+    return Domain(name, accounts, aliases, catch_all)
 
 
-def _targets(targets: Iterable[str], domain: str) -> tuple[Address, ...]:
-    return tuple(_target(target, domain) for target in targets)
-
-
-def _target(target: str, domain: str) -> Address:
-    """A name without @ is one of the same domain."""
-    return parse_address(target if "@" in target else f"{target}@{domain}")
+def _target(text: str, domain: str) -> Address:
+    """A name without @ is meant in the domain itself."""
+    return parse_address(text) if "@" in text else Address(text, domain)

@@ -1,133 +1,200 @@
-"""The running host's directory: one view of file and database, made anew when either changes.
+"""The directory as the running host sees it: always a view at hand, kept up to date.
 
-The database is looked at in a thread: once a second, and whenever somebody is about to be refused
-as unknown. All who ask at once share one look. While it cannot be read the last view stays.
+The database is read in a thread, and only when its change stamp says that something is new. Where
+it cannot be read the last view stays, whoever asks for news is told DirectoryUnavailable, and the
+operator hears of it once; it is tried again every second.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.directory.sqlite import DirectoryDatabase
-from mailhost.directory.union import clashes, union
+from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError, Stamp
+from mailhost.directory.union import unite
 from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink
+from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink, IReactor
 from mailhost.message.accounts import DirectoryView
 
-INTERVAL = 1.0  # seconds between looks
+PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
+PATIENCE = 0.5  # seconds that a look waits for another process
+
+News = DirectoryView | None
+InThread = Callable[[Callable[[], News]], Deferred[News]]
 
 
 @implementer(IDirectory)
 class LiveDirectory:
-    """`start` reads the database once, waiting for it, and then keeps looking."""
+    """`database_path` None: the settings file's domains are all there is.
+
+    Call `load` once before anybody asks, `start` once the reactor runs, `stop` at the end.
+    `in_thread` is for tests; it defaults to the reactor's threads.
+    """
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         file_view: DirectoryView,
-        database: DirectoryDatabase,
+        database_path: str | None,
         events: IEventSink,
+        in_thread: InThread | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._file_view = file_view
-        self._database = database
-        self._database_view = DirectoryView()
-        self._version = -1
-        self._events = events
-        self._pool = ThreadPool(0, 1, "directory")
-        self._looking: list[Deferred[None]] | None = None
-        self._fault = ""
-        self._again = LoopingCall(self._look_quietly)
-        self._again.clock = reactor
         self.view = file_view
+        self._file_view = file_view
+        self._database_view = DirectoryView()
+        self._watched = _Watched(database_path) if database_path else None
+        self._events = events
+        self._in_thread = in_thread or _threads_of(reactor)
+        self._clashes: tuple[str, ...] = ()
+        self._outage = False
+        self._looking = False
+        self._waiting: list[Deferred[DirectoryView]] = []
+        self._periodic = LoopingCall(self._tick)
+        self._periodic.clock = IReactorTime(reactor)
+        self._log = Logger("mailhost.directory")
+
+    def load(self) -> None:
+        """Read for the first time, making the database where there is none. Blocks.
+
+        Raises DirectoryUnavailable: a host that does not know its domains must not start, it
+        would take their mail for foreign.
+        """
+        if self._watched is None:
+            return
+        try:
+            self._take(self._watched.first())
+        except DirectoryError as error:
+            raise DirectoryUnavailable(str(error)) from error
 
     def start(self) -> None:
-        """Read everything for the first time. Blocks, and raises sqlite3.Error."""
-        version, view = self._read(-1)
-        self._take(version, view)
-        self._pool.start()
-        self._again.start(INTERVAL, now=False)
+        """Look for changes every second from now on."""
+        if self._watched is not None and not self._periodic.running:
+            self._periodic.start(PERIOD, now=False)
 
     def stop(self) -> None:
         """Look no more."""
-        if self._again.running:
-            self._again.stop()
-        self._pool.stop()
-        self._database.close()
+        if self._periodic.running:
+            self._periodic.stop()
+
+    def refresh(self) -> Deferred[DirectoryView]:
+        """Look for changes and give the newest view.
+
+        All who ask while a look is under way share the next one: that look may have begun before
+        the change they ask about.
+        """
+        answer: Deferred[DirectoryView] = Deferred()
+        if self._watched is None:
+            answer.callback(self.view)
+            return answer
+        self._waiting.append(answer)
+        if not self._looking:
+            self._look(self._watched)
+        return answer
 
     def replace_file_view(self, view: DirectoryView) -> None:
-        """The settings file was read anew."""
+        """Use other domains of the settings file from now on."""
         self._file_view = view
-        self._merge()
+        self._unite()
 
-    async def refresh(self) -> DirectoryView:
-        await self._join()  # that look may have begun before what the asker knows of
-        if self._looking is None:
-            await self._look()
+    def _look(self, watched: _Watched) -> None:
+        self._looking = True
+        asked, self._waiting = self._waiting, []
+        self._in_thread(watched.news).addBoth(self._looked, watched, asked)
+
+    def _looked(
+        self, news: News | Failure, watched: _Watched, asked: list[Deferred[DirectoryView]]
+    ) -> None:
+        self._looking = False
+        if isinstance(news, Failure):
+            self._failed(news)
         else:
-            await self._join()
-        if self._fault:
-            raise DirectoryUnavailable(self._fault)
-        return self.view
+            self._found(news)
+        for answer in asked:
+            if isinstance(news, Failure):
+                answer.errback(DirectoryUnavailable(news.getErrorMessage()))
+            else:
+                answer.callback(self.view)
+        if self._waiting and not self._looking:
+            self._look(watched)
 
-    async def _join(self) -> None:
-        """Wait for the look that is under way, if one is."""
-        if self._looking is not None:
-            waiting: Deferred[None] = Deferred()
-            self._looking.append(waiting)
-            await waiting
+    def _found(self, news: News) -> None:
+        if news is not None:
+            self._take(news)
+        if self._outage:
+            self._outage = False
+            self._events.tell(Told("directory: it can be read again"))
 
-    async def _look(self) -> None:
-        self._looking = []
-        try:
-            found = await deferToThreadPool(self._reactor, self._pool, self._read, self._version)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            self._failed(error)
-        else:
-            self._recovered()
-            self._take(*found)
-        finally:
-            waiting, self._looking = self._looking, None
-            for deferred in waiting:
-                deferred.callback(None)
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(DirectoryError):
+            self._log.failure("A look into the directory failed", failure)
+        if not self._outage:
+            self._outage = True
+            self._events.tell(Faulted("directory", failure.getErrorMessage()))
 
-    def _read(self, known: int) -> tuple[int, DirectoryView | None]:
-        """In a thread: return the version, and the view where it changed."""
-        version = self._database.version()
-        return version, None if version == known else self._database.view()
-
-    def _take(self, version: int, view: DirectoryView | None) -> None:
-        self._version = version
-        if view is None:
-            return
+    def _take(self, view: DirectoryView) -> None:
         self._database_view = view
-        self._merge()
-        for name in clashes(self._file_view, view):
-            words = f"the domain {name} is in the settings file and the database; the file wins"
-            self._events.tell(Told(words))
+        self._unite()
 
-    def _merge(self) -> None:
-        self.view = union(self._file_view, self._database_view)
+    def _unite(self) -> None:
+        union = unite(self._file_view, self._database_view)
+        self.view = union.view
+        for words in union.clashes:
+            if words not in self._clashes:
+                self._events.tell(Faulted("directory", words))
+        self._clashes = union.clashes
 
-    def _failed(self, error: Exception) -> None:
-        if not self._fault:
-            self._events.tell(
-                Faulted("directory database, what was read before is used", str(error))
-            )
-        self._fault = f"directory database: {error}"
+    async def _tick(self) -> None:
+        try:
+            await self.refresh()
+        except DirectoryUnavailable:
+            return  # told already
 
-    def _recovered(self) -> None:
-        if self._fault:
-            self._fault = ""
-            self._events.tell(Told("the directory database can be read again"))
 
-    def _look_quietly(self) -> None:
-        if self._looking is None:
-            Deferred.fromCoroutine(self._look())
+class _Watched:
+    """The database and what was last seen of it. Used in one thread at a time; blocks."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._database: DirectoryDatabase | None = None
+        self._stamp: Stamp | None = None
+
+    def first(self) -> DirectoryView:
+        """Open the database, made where it is missing, and return what is there."""
+        self._database = DirectoryDatabase(self._path)
+        return self._read(self._database, self._database.version())
+
+    def news(self) -> News:
+        """Return what is there, None where nothing has changed since the last time.
+
+        A database that is gone is not made again: an empty directory would refuse everybody.
+        """
+        database = self._open()
+        stamp = database.version()
+        return None if stamp == self._stamp else self._read(database, stamp)
+
+    def _open(self) -> DirectoryDatabase:
+        if self._database is not None and self._database.replaced():
+            self._database.close()
+            self._database = self._stamp = None
+        if self._database is None:
+            self._database = DirectoryDatabase(self._path, PATIENCE, create=False)
+        return self._database
+
+    def _read(self, database: DirectoryDatabase, stamp: Stamp) -> DirectoryView:
+        view = database.view()
+        self._stamp = stamp  # from before the reading: a change in between is seen next time
+        return view
+
+
+def _threads_of(reactor: IReactor) -> InThread:
+    def in_thread(work: Callable[[], News]) -> Deferred[News]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
+    return in_thread

@@ -1,286 +1,285 @@
-"""The directory that is edited while the host runs: `DATA/directory.sqlite`.
+"""The directory in SQLite: `DATA/directory.sqlite`, changed by commands while the host runs.
 
-Tables: `domain` (name, catch_all), `alias_domain` (name, domain), `account` (domain, key, local,
-secret, quota), `alias` (domain, key, local, target, position). Keys are compared, locals are shown.
-WAL keeps readers going while somebody writes. Every method blocks, so the host calls them in a
-thread; a lock that lasts longer than BUSY raises sqlite3.OperationalError.
+Every method blocks for the disk, for `patience` seconds at most where another process holds the
+file. One object is one connection: used in one thread at a time, in any. The file is made at first
+use, for its owner alone. A change is whole or not made at all, and on disk when the method returns.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import quote
 
-from mailhost.message.accounts import Account, DirectoryView, Domain
-from mailhost.message.address import Address, parse_address
+from mailhost.directory.reading import read_view
+from mailhost.directory.schema import TooNew, migrate
+from mailhost.message.accounts import DirectoryView
+from mailhost.message.address import Address, unicode_domain
 
-BUSY = 2.0  # seconds
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE domain (name TEXT PRIMARY KEY, catch_all TEXT) STRICT, WITHOUT ROWID;
-CREATE TABLE alias_domain (
-    name TEXT PRIMARY KEY, domain TEXT NOT NULL REFERENCES domain ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
-CREATE TABLE account (
-    domain TEXT NOT NULL REFERENCES domain ON DELETE CASCADE,
-    key TEXT NOT NULL, local TEXT NOT NULL, secret TEXT NOT NULL, quota INTEGER,
-    PRIMARY KEY (domain, key)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE alias (
-    domain TEXT NOT NULL REFERENCES domain ON DELETE CASCADE,
-    key TEXT NOT NULL, position INTEGER NOT NULL, target TEXT NOT NULL,
-    PRIMARY KEY (domain, key, position)
-) STRICT, WITHOUT ROWID;
-"""
+Stamp = tuple[int, int]
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class DirectoryError(Exception):
-    """What was asked for cannot be done; the message says why, for who asked."""
+    """What was asked for cannot be done; the message says why and what to do."""
+
+
+class DirectoryBusy(DirectoryError):
+    """Another process holds the database. Worth trying again."""
+
+
+class DirectoryBroken(DirectoryError):
+    """The database cannot be read or written."""
 
 
 class DirectoryDatabase:
-    """Opens `path` anew for each piece of work, except for `changed`."""
+    """Opens `path`, made where it is missing unless `create` is False.
 
-    def __init__(self, path: str) -> None:
+    Raises DirectoryBusy, DirectoryBroken, as every method does.
+    """
+
+    def __init__(self, path: str, patience: float = 2.0, create: bool = True) -> None:
         self.path = path
-        self._watch: sqlite3.Connection | None = None
+        self._changes = 0
+        with _told(path):
+            if create:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._identity = _identity(path)
+            self._connection = sqlite3.connect(
+                f"file:{quote(os.path.abspath(path))}?mode=rw",  # it is never made by SQLite itself
+                uri=True,
+                timeout=patience,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
-    # --- reading ---------------------------------------------------------------------------------
-
-    def view(self) -> DirectoryView:
-        """Return everything. Raises sqlite3.Error."""
-        with self._open() as db:
-            db.execute("BEGIN")
-            return _view(db)
-
-    def version(self) -> int:
-        """Return a number that changes when another connection changed something."""
-        if self._watch is None:
-            self._watch = self._connect()
-        return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        migrate(self._connection)
 
     def close(self) -> None:
-        """Forget the connection that `version` keeps."""
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        """Close the file. Again does nothing."""
+        self._connection.close()
 
-    # --- changing --------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------
+
+    def view(self) -> DirectoryView:
+        """Return all that is there at one moment."""
+        with _told(self.path):
+            return read_view(self._connection)
+
+    def version(self) -> Stamp:
+        """Return a stamp that differs from the last one once anybody has changed anything.
+
+        It means something to this object alone.
+        """
+        with _told(self.path):
+            row = self._connection.execute("PRAGMA data_version").fetchone()
+            return row[0], self._changes
+
+    def replaced(self) -> bool:
+        """True where `path` is another file by now, or none: restored from a copy, moved away."""
+        try:
+            return _identity(self.path) != self._identity
+        except OSError:
+            return True
+
+    # --- domains --------------------------------------------------------------------------------
 
     def add_domain(self, name: str) -> None:
-        """Serve `name`, in normal form, from now on."""
-        with self._change() as db:
-            _need_no_domain(db, name)
-            db.execute("INSERT INTO domain (name) VALUES (?)", (name,))
+        """Add a domain, in its normal form. Raises DirectoryError where the name is taken."""
+        with self._change():
+            self._check_free_domain(name)
+            self._connection.execute("INSERT INTO domain (name) VALUES (?)", (name,))
 
     def remove_domain(self, name: str, force: bool = False) -> None:
-        """Serve it no more. With `force` its accounts and aliases go too; mail stays on disk."""
-        with self._change() as db:
-            if _exists(db, "SELECT 1 FROM alias_domain WHERE name = ?", name):
-                db.execute("DELETE FROM alias_domain WHERE name = ?", (name,))
+        """Remove a domain, or another name for one.
+
+        Raises DirectoryError where there is none, or where it has accounts, aliases or other
+        names; with `force` those go too.
+        """
+        with self._change():
+            if self._one("SELECT 1 FROM alias_domain WHERE name = ?", name):
+                self._connection.execute("DELETE FROM alias_domain WHERE name = ?", (name,))
                 return
-            _need_domain(db, name)
-            occupied = _exists(
-                db,
-                "SELECT 1 FROM account WHERE domain = ?1 UNION ALL SELECT 1 FROM alias"
-                " WHERE domain = ?1",
-                name,
-            )
-            if occupied and not force:
-                raise DirectoryError(f"{name} still has accounts or aliases; remove them first")
-            db.execute("DELETE FROM domain WHERE name = ?", (name,))
+            self._check_domain(name)
+            left = self._left_in(name)
+            if left and not force:
+                raise DirectoryError(f"{_shown(name)} still has {left}; remove them first")
+            self._connection.execute("DELETE FROM domain WHERE name = ?", (name,))
 
     def add_alias_domain(self, name: str, domain: str) -> None:
-        """Let `name` be another name of `domain`."""
-        with self._change() as db:
-            _need_domain(db, domain)
-            _need_no_domain(db, name)
-            db.execute("INSERT INTO alias_domain (name, domain) VALUES (?, ?)", (name, domain))
+        """Make `name` another name for `domain`."""
+        with self._change():
+            self._check_free_domain(name)
+            self._check_domain(domain)
+            self._connection.execute(
+                "INSERT INTO alias_domain (name, domain) VALUES (?, ?)", (name, domain)
+            )
 
     def remove_alias_domain(self, name: str) -> None:
-        """Let `name` mean nothing any more."""
-        with self._change() as db:
-            if not _exists(db, "SELECT 1 FROM alias_domain WHERE name = ?", name):
-                raise DirectoryError(f"{name} is no alias domain")
-            db.execute("DELETE FROM alias_domain WHERE name = ?", (name,))
+        """Remove another name of a domain. The domain itself stays."""
+        with self._change():
+            found = self._connection.execute("DELETE FROM alias_domain WHERE name = ?", (name,))
+            if not found.rowcount:
+                raise DirectoryError(f"{_shown(name)} is no other name of a domain here")
 
-    def set_catch_all(self, domain: str, target: Address | None) -> None:
-        """Send what nobody in `domain` takes to `target`, None to refuse it."""
-        with self._change() as db:
-            _need_domain(db, domain)
-            text = str(target) if target else None
-            db.execute("UPDATE domain SET catch_all = ? WHERE name = ?", (text, domain))
+    def set_catch_all(self, domain: str, address: Address | None) -> None:
+        """Say who gets what no account or alias of a domain takes; None for nobody."""
+        local, home = (address.local, address.domain) if address else (None, None)
+        with self._change():
+            self._check_domain(domain)
+            self._connection.execute(
+                "UPDATE domain SET catch_all_local = ?, catch_all_domain = ? WHERE name = ?",
+                (local, home, domain),
+            )
 
-    def add_account(self, address: Address, secret: str, quota: int | None) -> None:
-        """Add a mailbox. `secret` is what `hash_password` returned, `quota` in octets."""
-        with self._change() as db:
-            _need_domain(db, address.domain)
-            if _account_exists(db, address):
-                raise DirectoryError(f"{address} is there already")
-            db.execute(
+    # --- accounts -------------------------------------------------------------------------------
+
+    def add_account(self, address: Address, secret: str, quota: int | None = None) -> None:
+        """Add an account. `secret` is a hash, empty for no login; `quota` is in octets."""
+        with self._change():
+            self._check_free_address(address)
+            self._connection.execute(
                 "INSERT INTO account (domain, key, local, secret, quota) VALUES (?, ?, ?, ?, ?)",
                 (address.domain, address.key, address.local, secret, quota),
             )
 
     def set_secret(self, address: Address, secret: str) -> None:
-        """Change an account's password."""
-        with self._change() as db:
-            _need_account(db, address)
-            db.execute(
-                "UPDATE account SET secret = ? WHERE domain = ? AND key = ?",
-                (secret, address.domain, address.key),
-            )
+        """Replace the hash of an account's password; empty for no login."""
+        self._change_account("UPDATE account SET secret = ?", address, secret)
 
     def set_quota(self, address: Address, quota: int | None) -> None:
-        """Change an account's quota, in octets, None for no limit."""
-        with self._change() as db:
-            _need_account(db, address)
-            db.execute(
-                "UPDATE account SET quota = ? WHERE domain = ? AND key = ?",
-                (quota, address.domain, address.key),
-            )
+        """Replace an account's quota, in octets; None for no limit."""
+        self._change_account("UPDATE account SET quota = ?", address, quota)
 
     def remove_account(self, address: Address) -> None:
-        """Remove an account; its mail stays on disk."""
-        with self._change() as db:
-            _need_account(db, address)
-            db.execute(
-                "DELETE FROM account WHERE domain = ? AND key = ?", (address.domain, address.key)
+        """Remove an account. Its mail is not touched."""
+        self._change_account("DELETE FROM account", address)
+
+    def _change_account(self, statement: str, address: Address, *values: str | int | None) -> None:
+        with self._change():
+            self._check_domain(address.domain)
+            found = self._connection.execute(
+                f"{statement} WHERE domain = ? AND key = ?", (*values, address.domain, address.key)
             )
+            if not found.rowcount:
+                raise DirectoryError(f"there is no account {address}")
+
+    # --- aliases --------------------------------------------------------------------------------
 
     def add_alias(self, address: Address, targets: Sequence[Address]) -> None:
-        """Let mail for `address` go to `targets`; an alias that is there gets them added."""
-        with self._change() as db:
-            _need_domain(db, address.domain)
-            there = _targets(db, address)
-            new = [target for target in targets if target not in there]
-            if not new:
-                raise DirectoryError(f"{address} leads there already")
-            db.executemany(
-                "INSERT INTO alias (domain, key, position, target) VALUES (?, ?, ?, ?)",
+        """Have mail for `address` go to `targets`, here or elsewhere."""
+        if not targets:
+            raise DirectoryError(f"{address} needs somebody to go to")
+        where = (address.domain, address.key)
+        with self._change():
+            self._check_free_address(address)
+            self._connection.execute(
+                "INSERT INTO alias (domain, key, local) VALUES (?, ?, ?)", (*where, address.local)
+            )
+            self._connection.executemany(
+                "INSERT INTO alias_target VALUES (?, ?, ?, ?, ?)",
                 [
-                    (address.domain, address.key, len(there) + number, str(target))
-                    for number, target in enumerate(new)
+                    (*where, position, target.local, target.domain)
+                    for position, target in enumerate(dict.fromkeys(targets))
                 ],
             )
 
     def remove_alias(self, address: Address) -> None:
-        """Remove an alias with all its targets."""
-        with self._change() as db:
-            if not _targets(db, address):
-                raise DirectoryError(f"there is no alias {address}")
-            db.execute(
+        """Remove an alias."""
+        with self._change():
+            self._check_domain(address.domain)
+            found = self._connection.execute(
                 "DELETE FROM alias WHERE domain = ? AND key = ?", (address.domain, address.key)
             )
+            if not found.rowcount:
+                raise DirectoryError(f"there is no alias {address}")
 
-    # --- the file --------------------------------------------------------------------------------
-
-    def _connect(self) -> sqlite3.Connection:
-        if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
-        # one connection is used by one thread at a time, not always by the same
-        db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA foreign_keys = ON")
-            _migrate(db)
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
+    # --- what a change must heed ----------------------------------------------------------------
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = self._connect()
-        try:
-            yield db
-        finally:
-            db.close()
+    def _change(self) -> Iterator[None]:
+        """One transaction: committed at the end, undone by an exception."""
+        with _told(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._changes += 1
 
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, or nothing."""
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
+    def _one(self, query: str, *values: str) -> tuple[str | int, ...] | None:
+        row: tuple[str | int, ...] | None = self._connection.execute(query, values).fetchone()
+        return row
 
+    def _check_domain(self, name: str) -> None:
+        if self._one("SELECT 1 FROM domain WHERE name = ?", name):
+            return
+        other = self._one("SELECT domain FROM alias_domain WHERE name = ?", name)
+        if other:
+            real = _shown(str(other[0]))
+            raise DirectoryError(f"{_shown(name)} is another name for {real}; use {real} here")
+        raise DirectoryError(f"there is no domain {_shown(name)} here; add it first")
 
-def _migrate(db: sqlite3.Connection) -> None:
-    """Bring an old or new file to VERSION. Steps for later versions follow the first."""
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise sqlite3.DatabaseError("the directory was written by a newer mailhost")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("BEGIN IMMEDIATE")
-    if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
+    def _check_free_domain(self, name: str) -> None:
+        if self._one("SELECT 1 FROM domain WHERE name = ?", name):
+            raise DirectoryError(f"{_shown(name)} is there already")
+        other = self._one("SELECT domain FROM alias_domain WHERE name = ?", name)
+        if other:
+            real = _shown(str(other[0]))
+            raise DirectoryError(f"{_shown(name)} is there already, as another name for {real}")
 
+    def _check_free_address(self, address: Address) -> None:
+        self._check_domain(address.domain)
+        for table, kind in (("account", "an account"), ("alias", "an alias")):
+            query = f"SELECT 1 FROM {table} WHERE domain = ? AND key = ?"
+            if self._one(query, address.domain, address.key):
+                raise DirectoryError(f"{address} is there already, as {kind}")
 
-def _view(db: sqlite3.Connection) -> DirectoryView:
-    accounts: dict[str, dict[str, Account]] = defaultdict(dict)
-    for domain, key, local, secret, quota in db.execute(
-        "SELECT domain, key, local, secret, quota FROM account"
-    ):
-        accounts[domain][key] = Account(Address(local, domain), secret, quota)
-    aliases: dict[str, dict[str, tuple[Address, ...]]] = defaultdict(dict)
-    for domain, key, target in db.execute(
-        "SELECT domain, key, target FROM alias ORDER BY domain, key, position"
-    ):
-        there = aliases[domain].get(key, ())
-        aliases[domain][key] = (*there, parse_address(target))
-    domains = {
-        name: Domain(
-            name,
-            accounts.get(name, {}),
-            aliases.get(name, {}),
-            parse_address(catch_all) if catch_all else None,
-        )
-        for name, catch_all in db.execute("SELECT name, catch_all FROM domain ORDER BY name")
-    }
-    return DirectoryView(domains, dict(db.execute("SELECT name, domain FROM alias_domain")))
+    def _left_in(self, domain: str) -> str:
+        """What would go with a domain, in words."""
+        counts = {
+            "accounts": "SELECT count(*) FROM account WHERE domain = ?",
+            "aliases": "SELECT count(*) FROM alias WHERE domain = ?",
+            "other names": "SELECT count(*) FROM alias_domain WHERE domain = ?",
+        }
+        found = {kind: (self._one(query, domain) or (0,))[0] for kind, query in counts.items()}
+        return ", ".join(f"{count} {kind}" for kind, count in found.items() if count)
 
 
-def _exists(db: sqlite3.Connection, query: str, *values: str) -> bool:
-    return db.execute(query, values).fetchone() is not None
+def _identity(path: str) -> tuple[int, int]:
+    there = os.stat(path)
+    return there.st_dev, there.st_ino
 
 
-def _need_domain(db: sqlite3.Connection, name: str) -> None:
-    if not _exists(db, "SELECT 1 FROM domain WHERE name = ?", name):
-        raise DirectoryError(f"the domain {name} is not here; `mailhost domain add {name}` adds it")
+def _shown(domain: str) -> str:
+    return unicode_domain(domain)
 
 
-def _need_no_domain(db: sqlite3.Connection, name: str) -> None:
-    if _exists(
-        db,
-        "SELECT 1 FROM domain WHERE name = ?1 UNION ALL SELECT 1 FROM alias_domain WHERE name = ?1",
-        name,
-    ):
-        raise DirectoryError(f"the domain {name} is there already")
-
-
-def _account_exists(db: sqlite3.Connection, address: Address) -> bool:
-    query = "SELECT 1 FROM account WHERE domain = ? AND key = ?"
-    return _exists(db, query, address.domain, address.key)
-
-
-def _need_account(db: sqlite3.Connection, address: Address) -> None:
-    if not _account_exists(db, address):
-        raise DirectoryError(f"there is no account {address}")
-
-
-def _targets(db: sqlite3.Connection, address: Address) -> list[Address]:
-    return [
-        parse_address(target)
-        for (target,) in db.execute(
-            "SELECT target FROM alias WHERE domain = ? AND key = ? ORDER BY position",
-            (address.domain, address.key),
-        )
-    ]
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Turn what SQLite and the disk raise into words."""
+    try:
+        yield
+    except TooNew as error:
+        raise DirectoryBroken(f"{path} was made by a newer mailhost: {error}") from error
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+            words = f"{path} is held by another process; try again, or end that process"
+            raise DirectoryBusy(words) from error
+        raise DirectoryBroken(f"{path} cannot be used: {error}") from error
+    except OSError as error:
+        raise DirectoryBroken(f"{path} cannot be used: {error.strerror}") from error

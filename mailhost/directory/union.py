@@ -1,25 +1,41 @@
-"""Two directories as one: what the settings file says of a domain wins."""
+"""Two directories as one: the settings file's domains and the database's.
+
+A domain belongs to one of them whole. Where both have a name the settings file wins, and what the
+database says about it is left out and told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mailhost.message.accounts import DirectoryView
+from mailhost.message.address import unicode_domain
 
 
-def union(file: DirectoryView, database: DirectoryView) -> DirectoryView:
-    """Return both views as one. A name that the file has, the database cannot have."""
-    taken = file.domains.keys() | file.also.keys()
+@dataclass(frozen=True, slots=True)
+class Union:
+    """One view, and the names that the database has in vain, in words."""
+
+    view: DirectoryView
+    clashes: tuple[str, ...] = ()
+
+
+def unite(file: DirectoryView, database: DirectoryView) -> Union:
+    """Return both as one."""
+    taken = {*file.domains, *file.also}
     domains = {name: domain for name, domain in database.domains.items() if name not in taken}
     also = {
-        name: domain
-        for name, domain in database.also.items()
-        if name not in taken and domain in domains
+        alias: name
+        for alias, name in database.also.items()
+        if alias not in taken and name in domains
     }
-    return DirectoryView({**domains, **file.domains}, {**also, **file.also})
+    lost = [name for name in (*database.domains, *database.also) if name in taken]
+    view = DirectoryView({**domains, **file.domains}, {**also, **file.also})
+    return Union(view, tuple(map(_words, sorted(lost))))
 
 
-def clashes(file: DirectoryView, database: DirectoryView) -> Iterator[str]:
-    """Yield the domains that both have; the file's are served."""
-    taken = file.domains.keys() | file.also.keys()
-    yield from sorted(taken & (database.domains.keys() | database.also.keys()))
+def _words(name: str) -> str:
+    return (
+        f"{unicode_domain(name)} lives in the settings file and in the database; "
+        "the settings file's is used, what the database has of it is not"
+    )
