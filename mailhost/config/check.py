@@ -20,6 +20,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong between the settings, and between them and this machine."""
     yield from _listeners(settings)
     yield from _certificates(settings)
+    yield from _routes(settings)
     yield from _user(settings)
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
@@ -100,6 +101,16 @@ def _pair(key: str, certificate: Certificate) -> Iterator[Problem]:
         reason = getattr(error, "reason", None) or error
         words = f"{certificate.chain} and {certificate.key} are no PEM chain and its key without "
         yield Problem(key, f"{words}a passphrase ({reason})")
+
+
+def _routes(settings: Settings) -> Iterator[Problem]:
+    for number, route in enumerate(settings.relay.route):
+        if route.user and route.password is None:
+            words = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
+            yield Problem(key_of(("relay", "route", number, "password")), words)
+        if route.password is not None and not route.user:
+            words = "is missing; write who logs in there, or leave out password"
+            yield Problem(key_of(("relay", "route", number, "user")), words)
 
 
 def _user(settings: Settings) -> Iterator[Problem]:

@@ -72,6 +72,8 @@ def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
         return f"write one of {context['expected']}"
     if kind == "greater_than_equal":
         return f"write {context['ge']} or more"
+    if kind == "greater_than":
+        return f"write more than {context['gt']:g}"
     if kind == "less_than_equal":
         return f"write {context['le']} or less"
     return _SHAPES.get(kind, message)

@@ -36,6 +36,9 @@ MINUTE = 60.0
 MEGABYTE = 1_000_000
 
 
+Positive = Annotated[Seconds, Field(gt=0)]
+
+
 class Section(BaseModel):
     """A table of the file: frozen, and strict about keys it does not know."""
 
@@ -96,8 +99,8 @@ class Limits(Section):
     connections_per_client: Annotated[Count, Field(ge=1)] = 100
     errors: Annotated[Count, Field(ge=1)] = 20
     hops: Annotated[Count, Field(ge=1)] = 50
-    command_timeout: Seconds = 5 * MINUTE
-    data_timeout: Seconds = 10 * MINUTE
+    command_timeout: Positive = 5 * MINUTE
+    data_timeout: Positive = 10 * MINUTE
     stop_timeout: Seconds = 30.0
 
 
@@ -114,7 +117,7 @@ class DNS(Section):
     """`[dns]`. No servers: those of the system."""
 
     servers: tuple[ServerAddress, ...] = ()
-    timeout: Seconds = 20.0
+    timeout: Positive = 20.0
 
 
 class RouteTLS(StrEnum):
@@ -145,7 +148,7 @@ class Relay(Section):
     connections: Annotated[Count, Field(ge=1)] = 100
     connections_per_destination: Annotated[Count, Field(ge=1)] = 5
     messages_per_connection: Annotated[Count, Field(ge=1)] = 100
-    connect_timeout: Seconds = 30.0
+    connect_timeout: Positive = 30.0
     idle_timeout: Seconds = 5.0
     bind: SourceAddress = ""
     route: tuple[Route, ...] = ()
@@ -154,10 +157,10 @@ class Relay(Section):
 class Queue(Section):
     """`[queue]`: when waiting mail is tried again, and when it is given up."""
 
-    first_retry: Seconds = 5 * MINUTE
-    longest_retry: Seconds = 4 * HOUR
+    first_retry: Positive = 5 * MINUTE
+    longest_retry: Positive = 4 * HOUR
     warn_after: Seconds = 4 * HOUR
-    expire_after: Seconds = 5 * DAY
+    expire_after: Positive = 5 * DAY
     concurrency: Annotated[Count, Field(ge=1)] = 50
 
 

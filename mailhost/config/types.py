@@ -35,6 +35,8 @@ _SIZE_UNITS = {
     "tib": 2**40,
 }
 _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
+LARGEST_SIZE = 2**60
+LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
@@ -65,23 +67,29 @@ def _below(path: str, info: ValidationInfo) -> str:
 
 
 def _size(value: Any) -> int:
-    match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not match or match[2].lower() not in _SIZE_UNITS:
+    amount = _quantity(value, _SIZE_UNITS)
+    if not 0 <= amount <= LARGEST_SIZE:
         raise ValueError('write a size such as "50 MB", "20 GiB" or a number of bytes')
-    return int(float(match[1]) * _SIZE_UNITS[match[2].lower()])
+    return int(amount)
 
 
 def _time(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return float(value)
+    amount = _quantity(value, _TIME_UNITS)
+    if not 0 <= amount <= LONGEST_TIME:
+        raise ValueError('write a time such as "30 seconds", "5 minutes", "4 hours" or "5 days"')
+    return float(amount)
+
+
+def _quantity(value: Any, units: dict[str, int]) -> float:
+    """A number, or a number and a unit; -1 for what is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if units is _TIME_UNITS or isinstance(value, int) else -1
     match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
     unit = match[2].lower() if match else "?"
-    unit = unit if unit in _TIME_UNITS else unit.removesuffix("s")
-    if not match or unit not in _TIME_UNITS:
-        raise ValueError('write a time such as "30 seconds", "5 minutes", "4 hours" or "5 days"')
-    return float(match[1]) * _TIME_UNITS[unit]
+    unit = unit if unit in units else unit.removesuffix("s")
+    if not match or unit not in units:
+        return -1
+    return float(match[1]) * units[unit]
 
 
 def _domain(value: Any) -> str:

@@ -111,6 +111,7 @@ class RightTests(LoadCase):
             [[relay.route]]
             to = "*.example"
             via = "[2001:db8::1]:25"
+            user = "me"
             password = { env = "ISP_PASSWORD" }
             [domain."example.com"]
             aliases = ["example.org"]
@@ -135,7 +136,7 @@ class RightTests(LoadCase):
 
     def test_one_newline_of_a_secret_is_taken_away(self) -> None:
         self.write("s", "hunter2 \n\n")
-        route = '[[relay.route]]\nvia = "h:1"\npassword = {file = "s"}\n'
+        route = '[[relay.route]]\nvia = "h:1"\nuser = "me"\npassword = {file = "s"}\n'
         loaded = self.load(HEAD + route)
         self.assertEqual(loaded.secrets.of(loaded.settings.relay.route[0].password), "hunter2 \n")
 
@@ -192,6 +193,7 @@ class WrongTests(LoadCase):
             key = "none.key"
             [[relay.route]]
             via = "h:1"
+            user = "me"
             password = { file = "none" }
             [domain."example.com".alias]
             team = ["ann"]
@@ -263,6 +265,7 @@ class WrongTests(LoadCase):
             "listen": ('listen = "tcp:25"', "list"),
             "limits": ("limits = 1", "table"),
             "limits.recipients": ("limits.recipients = 1.5", "whole number"),
+            "queue.first_retry": ("queue.first_retry = 0", "more than 0"),
             "limits.errors": ("limits.errors = 0", "1 or more"),
             "limits.message_size": ('limits.message_size = "big"', '"50 MB"'),
             "limits.data_timeout": ('limits.data_timeout = "long"', '"5 minutes"'),
@@ -294,6 +297,13 @@ class WrongTests(LoadCase):
         problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtp"\nendpoint = "tcp25"\n')
         self.assertIn('"tcp:25"', problems["listen[1].endpoint"])
 
+    def test_a_login_at_a_smarthost_has_user_and_password(self) -> None:
+        self.write("s", "hunter2")
+        route = '[[relay.route]]\nvia = "h:1"\n'
+        self.assertIn("relay.route[1].password", self.problems(HEAD + route + 'user = "me"\n'))
+        problems = self.problems(HEAD + route + 'password = { file = "s" }\n')
+        self.assertIn("relay.route[1].user", problems)
+
     def test_no_listener(self) -> None:
         self.assertIn("no listener", self.problems(HEAD + "listen = []\n")["listen"])
 
@@ -304,7 +314,7 @@ class WrongTests(LoadCase):
             self.assertNotIn("hunter2", str(problems))
 
     def test_secrets_that_cannot_be_used(self) -> None:
-        route = '[[relay.route]]\nvia = "h:1"\npassword = {file = "s"}\n'
+        route = '[[relay.route]]\nvia = "h:1"\nuser = "me"\npassword = {file = "s"}\n'
         cases: list[tuple[str | bytes, int, str]] = [
             ("hunter2", 0o644, "chmod 600"),
             ("", 0o600, "is empty"),

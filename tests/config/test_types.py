@@ -33,11 +33,17 @@ class TypeTests(SynchronousTestCase):
 
     def test_sizes(self) -> None:
         right: dict[object, object] = {7: 7, "1 kB": 1000, "1.5MiB": 1572864, "20 GB": 20 * 10**9}
-        self.table(Bytes, right, ["", "MB", "1 XB", True, "-1", 1.5, "1 MB 2"])
+        self.table(
+            Bytes, right, ["", "MB", "1 XB", True, "-1", 1.5, "1 MB 2", -5, "9" * 400 + " GB"]
+        )
 
     def test_times(self) -> None:
         right: dict[object, object] = {7: 7.0, "5 minutes": 300.0, "1 day": 86400.0, "4h": 14400.0}
-        self.table(Seconds, right, ["", "minutes", "1 blink", True, -1, "-1 s"])
+        self.table(
+            Seconds,
+            right,
+            ["", "minutes", "1 blink", True, -1, "-1 s", float("inf"), float("nan"), "99999 weeks"],
+        )
 
     def test_names_and_targets(self) -> None:
         self.table(AccountName, {"ann": "ann", "a.b": "a.b"}, ["", "a@b", "a b", ".a", 5])
