@@ -82,7 +82,7 @@ class RunningHost:
     def start(self) -> RunningHost:
         """Start it and return when it is ready."""
         self._process = subprocess.Popen(
-            [str(BIN / "twistd"), "-n", "--pidfile=", "mailhost", "--config", str(self.config)],
+            self._command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -91,6 +91,17 @@ class RunningHost:
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         self.wait_for(" is ready")
         return self
+
+    def launch(self) -> subprocess.CompletedProcess[str]:
+        """Start a host that must end by itself, and return what it said."""
+        return subprocess.run(
+            self._command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    @property
+    def _command(self) -> list[str]:
+        twistd = str(BIN / "twistd")
+        return [twistd, "-n", "--pidfile=", "mailhost", "--config", str(self.config)]
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

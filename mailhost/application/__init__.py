@@ -1,0 +1,1 @@
+"""The composition root: settings become services. It alone (with cli/) knows everybody."""

@@ -1,0 +1,39 @@
+"""What the `mailhost` command may ask of the running host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mailhost.application.rooms import Rooms
+from mailhost.interfaces import DirectoryUnavailable
+from mailhost.net.control import Commands, Refused
+from mailhost.queue.control import QueueControl
+
+
+def control_commands(rooms: Rooms, reload: Callable[[], list[str]]) -> Commands:
+    """Return the commands by name, each taking its arguments by keyword."""
+    queue = QueueControl(rooms.queue).commands()
+
+    async def refresh() -> None:
+        try:
+            await rooms.directory.refresh()
+        except DirectoryUnavailable as error:
+            raise Refused(str(error)) from error
+
+    return {
+        **{name: _in_words(command) for name, command in queue.items()},
+        "directory.refresh": refresh,
+        "reload": reload,
+    }
+
+
+def _in_words(command: Callable[..., object]) -> Callable[..., object]:
+    """What the queue says of wrong arguments is for the asker."""
+
+    def asked(**arguments: object) -> object:
+        try:
+            return command(**arguments)
+        except (ValueError, TypeError) as error:
+            raise Refused(str(error)) from error
+
+    return asked

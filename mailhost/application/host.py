@@ -1,0 +1,205 @@
+"""The whole host: settings become services, started and stopped in order, reloaded in place.
+
+Starting goes from the disk up: folders, committer, directory, queue, then the listeners speak.
+Stopping goes the other way: no new connections, what is under way ends (bounded), then the queue,
+then the disk. A reload is refused whole when its settings have a fault.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import sys
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from mailhost.application.control import control_commands
+from mailhost.application.demo import banner, make_demo
+from mailhost.application.listeners import Listener
+from mailhost.application.privileges import become, give, make_folder
+from mailhost.application.rooms import Rooms
+from mailhost.application.wires import machine_maker, make_factory
+from mailhost.config.load import BadSettings, Loaded, load
+from mailhost.config.model import Listen
+from mailhost.config.reload import changed_secrets, changes
+from mailhost.events import Faulted, Told
+from mailhost.net.control import Refused, listen_control
+from mailhost.net.tls import BadCertificate
+from mailhost.observe.log import LogSink
+
+
+class Host(Service):
+    """`loaded` is a settings file fit for use."""
+
+    def __init__(self, reactor: Any, loaded: Loaded) -> None:
+        self._reactor = reactor
+        self._loaded = loaded
+        self._events = LogSink(Logger("mailhost"))
+        self._listeners: list[Listener] = []
+        self._control: IListeningPort | None = None
+        self._rooms: Rooms | None = None
+
+    # --- starting --------------------------------------------------------------------------------
+
+    def privilegedStartService(self) -> None:
+        """Read the certificates and open the listening sockets, as root where need be."""
+        Service.privilegedStartService(self)
+        settings = self._loaded.settings
+        try:
+            make_folder(settings.data)
+            self._rooms = Rooms(self._reactor, self._loaded, self._events)
+            give(settings.user, settings.data)
+        except OSError as error:
+            sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
+        except BadCertificate as bad:
+            sys.exit(f"mailhost: {bad}")
+        try:
+            self._listeners += map(self._open, settings.listen)
+        except CannotListenError as error:
+            sys.exit(f"mailhost: {_plain(error)}")
+
+    def startService(self) -> None:
+        """Drop privileges, make what is missing on disk, and let everybody in."""
+        Service.startService(self)
+        if self._rooms is None:
+            self.privilegedStartService()
+        assert self._rooms is not None
+        settings = self._loaded.settings
+        become(settings.user)
+        try:
+            if settings.demo is not None:
+                make_demo(settings, settings.demo)
+            self._rooms.start()
+            commands = control_commands(self._rooms, self._reload_asked)
+            self._control = listen_control(self._reactor, settings.data, commands)
+        except CannotListenError as error:
+            sys.exit(f"mailhost: another host uses {settings.data}: {error.socketError}")
+        except (OSError, sqlite3.Error) as error:
+            sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
+        self._reactor.callWhenRunning(self._listen_to_hangup)
+        self._tell_ready()
+
+    def _open(self, listen: Listen) -> Listener:
+        assert self._rooms is not None
+        factory = make_factory(self._rooms, listen, self._reactor)
+        listener = Listener(self._reactor, listen, factory)
+        listener.open()
+        return listener
+
+    def _tell_ready(self) -> None:
+        for listener in self._listeners:
+            where = f"{listener.listen.protocol.value} on {listener.address}"
+            self._events.tell(Told(f"listening for {where}"))
+        settings = self._loaded.settings
+        self._events.tell(Told(f"{settings.hostname} is ready, its data in {settings.data}"))
+        if settings.demo is not None:
+            print(banner(self._loaded, settings.demo), flush=True)  # noqa: T201 - the demo greets who started it
+
+    # --- reloading -------------------------------------------------------------------------------
+
+    def _listen_to_hangup(self) -> None:
+        def hung_up(number: int, frame: FrameType | None) -> None:
+            self._reactor.callFromThread(self.reload)
+
+        signal.signal(signal.SIGHUP, hung_up)
+
+    def _reload_asked(self) -> list[str]:
+        problems = self.reload()
+        if problems:
+            raise Refused("\n".join(problems))
+        return []
+
+    def reload(self) -> list[str]:
+        """Read settings and certificates anew; return the problems that refused them, if any.
+
+        Connections go on: what changed holds for new ones.
+        """
+        try:
+            loaded = load(self._loaded.path)
+            return self._replace(loaded)
+        except BadSettings as bad:
+            problems = [str(problem) for problem in bad.problems]
+        except (BadCertificate, CannotListenError, OSError) as bad:
+            problems = [str(bad)]
+        self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
+        return problems
+
+    def _replace(self, loaded: Loaded) -> list[str]:
+        assert self._rooms is not None
+        changed = [*changes(self._loaded.settings, loaded.settings)]
+        changed += changed_secrets(self._loaded, loaded)
+        opened = self._open_new(loaded.settings.listen)
+        try:
+            self._rooms.replace(loaded)
+        except BadCertificate:
+            for listener in opened:
+                Deferred.fromCoroutine(listener.close())
+            raise
+        self._loaded = loaded
+        kept = [old for old in self._listeners if old.listen in loaded.settings.listen]
+        for gone in self._listeners:
+            if gone not in kept:
+                Deferred.fromCoroutine(self._retire(gone))
+        self._listeners = kept + opened
+        for listener in self._listeners:
+            listener.factory.machine_of = machine_maker(self._rooms, listener.listen.protocol)
+        told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
+        self._events.tell(Told(f"reloaded: {told}"))
+        return []
+
+    def _open_new(self, wanted: tuple[Listen, ...]) -> list[Listener]:
+        """Open the listeners that are new; all or none. Raises CannotListenError."""
+        opened: list[Listener] = []
+        try:
+            for listen in wanted:
+                if all(old.listen != listen for old in self._listeners):
+                    opened.append(self._open(listen))
+        except CannotListenError:
+            for listener in opened:
+                Deferred.fromCoroutine(listener.close())
+            raise
+        return opened
+
+    async def _retire(self, listener: Listener) -> None:
+        await listener.close()
+        await listener.drain(self._loaded.settings.limits.stop_timeout)
+
+    # --- stopping --------------------------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        """Stop in order; the reactor waits for it."""
+        Service.stopService(self)
+        seconds = self._loaded.settings.limits.stop_timeout
+        self._events.tell(Told(f"stopping; what is under way has {seconds:g} seconds to end"))
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        with suppress(ValueError):  # only the main thread has signals
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        seconds = self._loaded.settings.limits.stop_timeout
+        for listener in self._listeners:
+            await listener.close()
+        await gatherResults(
+            [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
+        )
+        if self._control is not None:
+            await _fired(self._control.stopListening())
+        if self._rooms is not None:
+            await self._rooms.stop(seconds)
+
+
+def _plain(error: CannotListenError) -> str:
+    where = f"{error.interface or ''}:{error.port}" if error.port else error.interface
+    return f"cannot listen on {where}: {error.socketError}"
+
+
+async def _fired(maybe: Deferred[Any] | None) -> None:
+    if maybe is not None:
+        await maybe

@@ -1,0 +1,68 @@
+"""A listening socket: opened before privileges are dropped, silent until the host is ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from mailhost.config.model import Listen
+from mailhost.net.pump import PumpFactory
+
+
+class Listener:
+    """One `[[listen]]`: its endpoint and the factory behind it."""
+
+    def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
+        self.listen = listen
+        self.factory = factory
+        self._endpoint = serverFromString(reactor, listen.endpoint)
+        self._port: IListeningPort | None = None
+
+    def open(self) -> None:
+        """Open the socket. Raises CannotListenError.
+
+        Nobody is answered before the reactor runs, and by then the host is ready.
+        """
+        result: list[object] = []
+        self._endpoint.listen(self._outermost()).addCallback(self._opened).addBoth(result.append)
+        if result and isinstance(result[0], Failure):
+            error = result[0].value
+            if isinstance(error, CannotListenError):
+                raise error
+            raise CannotListenError(None, self.listen.endpoint, error)
+
+    def _outermost(self) -> IProtocolFactory:
+        """With implicit TLS the handshake comes before the first word (RFC 8314 §3)."""
+        if self.listen.protocol.implicit_tls:
+            return TLSMemoryBIOFactory(self.factory.tls, False, self.factory)
+        return self.factory
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that the system chose where none was asked for."""
+        if self._port is None:
+            return self.listen.endpoint
+        there: Any = self._port.getHost()
+        if not hasattr(there, "port"):
+            return self.listen.endpoint
+        return f"[{there.host}]:{there.port}" if ":" in there.host else f"{there.host}:{there.port}"
+
+    async def close(self) -> None:
+        """Take no more connections."""
+        port, self._port = self._port, None
+        stopping = port.stopListening() if port is not None else None
+        if isinstance(stopping, Deferred):
+            await stopping
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is under way end, `seconds` at most."""
+        await self.factory.drain(seconds)
+
+    def _opened(self, port: IListeningPort) -> None:
+        self._port = port

@@ -1,0 +1,224 @@
+"""One host, driven by smtplib, poplib and the `mailhost` command."""
+
+from __future__ import annotations
+
+import poplib
+import smtplib
+import socket
+import ssl
+from contextlib import closing
+from email.message import EmailMessage
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.end_to_end.running import RunningHost
+
+PASSWORD = "correct horse battery"
+SETTINGS = """
+admin = "ann@example.com"
+[limits]
+message_size = "5 MB"
+stop_timeout = "10 seconds"
+"""
+
+
+def plain(subject: str, sender: str = "sue@elsewhere.example") -> bytes:
+    """A message as it goes over the wire."""
+    return f"From: {sender}\r\nSubject: {subject}\r\n\r\n.Hello\r\n..\r\n".encode()
+
+
+class OneHost(TestCase):
+    """Each test has a host of its own, with two domains and an account in each."""
+
+    def setUp(self) -> None:
+        self.host = RunningHost(Path(self.mktemp()).absolute(), SETTINGS)
+        self.addCleanup(self.host.stop)
+        for domain in ("example.com", "example.net"):
+            self.run_command("domain", "add", domain)
+        for account in ("ann@example.com", "bob@example.net"):
+            self.run_command("account", "add", account, text=PASSWORD + "\n")
+        self.host.start()
+
+    def run_command(self, *arguments: str, text: str = "") -> str:
+        """Run a `mailhost` command that must succeed."""
+        done = self.host.command(*arguments, text=text)
+        self.assertEqual(0, done.returncode, f"{arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def smtp(self, protocol: str = "smtp") -> smtplib.SMTP:
+        """A connected client that said EHLO."""
+        client = smtplib.SMTP(self.host.address, self.host.ports[protocol], timeout=30)
+        self.addCleanup(client.close)
+        client.ehlo("client.example")
+        return client
+
+    def trusting(self) -> ssl.SSLContext:
+        """Trusts the host's own certificate, and checks the name in it."""
+        return ssl.create_default_context(cafile=str(self.host.data / "tls" / "chain.pem"))
+
+    def only_mail(self, address: str) -> bytes:
+        """The one message in an inbox."""
+        (path,) = self.host.inbox(address)
+        return path.read_bytes()
+
+
+class Receiving(OneHost):
+    def test_mail_lands_in_the_maildir_with_its_bytes_untouched(self) -> None:
+        content = plain("one")
+        self.smtp().sendmail("sue@elsewhere.example", ["ann@example.com"], content)
+        stored = self.only_mail("ann@example.com")
+        self.assertTrue(stored.endswith(content), stored)
+        top = stored[: -len(content)].decode()
+        self.assertTrue(top.startswith("Return-Path: <sue@elsewhere.example>\r\n"), top)
+        self.assertIn("Delivered-To: ann@example.com\r\n", top)
+        self.assertIn("with ESMTP id", top)
+        self.assertIn("from client.example ([127.0.0.1])", top)
+
+    def test_several_recipients_in_two_domains(self) -> None:
+        self.smtp().sendmail(
+            "", ["ann+tag@example.com", "BOB@example.net", "postmaster"], plain("two")
+        )
+        self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+        self.assertEqual(1, len(self.host.inbox("bob@example.net")))
+
+    def test_unknown_users_and_foreign_domains_are_refused(self) -> None:
+        client = self.smtp()
+        client.mail("sue@elsewhere.example")
+        for recipient, reply in (("eve@example.com", b"5.1.1"), ("x@other.example", b"5.7.1")):
+            code, words = client.rcpt(recipient)
+            self.assertEqual((550, True), (code, words.startswith(reply)), words)
+
+    def test_an_account_made_while_it_runs_gets_mail_at_once(self) -> None:
+        client = self.smtp()
+        client.mail("sue@elsewhere.example")
+        self.assertEqual(550, client.rcpt("new@example.com")[0])
+        self.run_command("account", "add", "new@example.com", text=PASSWORD + "\n")
+        self.assertEqual(250, client.rcpt("new@example.com")[0])
+
+    def test_lmtp_answers_for_each_recipient(self) -> None:
+        with closing(smtplib.LMTP(self.host.address, self.host.ports["lmtp"])) as client:
+            client.sendmail("s@e.example", ["ann@example.com", "bob@example.net"], plain("lmtp"))
+        self.assertIn(b"with LMTP id", self.only_mail("bob@example.net"))
+
+    def test_what_was_answered_survives_a_kill(self) -> None:
+        self.smtp().sendmail("s@e.example", ["ann@example.com"], plain("kept"))
+        self.host.kill()
+        self.assertIn(b"Subject: kept", self.only_mail("ann@example.com"))
+        self.host.start()
+        self.smtp().sendmail("s@e.example", ["ann@example.com"], plain("more"))
+        self.assertEqual(2, len(self.host.inbox("ann@example.com")))
+
+
+class SubmittingAndReading(OneHost):
+    def log_in(self) -> smtplib.SMTP:
+        client = self.smtp("submission")
+        client.starttls(context=self.trusting())
+        client.login("ann@example.com", PASSWORD)
+        return client
+
+    def test_starttls_login_send_and_read_by_pop3(self) -> None:
+        message = EmailMessage()
+        message["From"] = "Ann <ann@example.com>"
+        message["Subject"] = "hello"
+        message.set_content("Hi Bob\n.\nAnn")
+        self.log_in().send_message(message, "ann@example.com", ["bob@example.net"])
+        with closing(
+            poplib.POP3_SSL(
+                "localhost", self.host.ports["pop3s"], context=self.trusting(), timeout=30
+            )
+        ) as reader:
+            reader.user("bob@example.net")
+            reader.pass_(PASSWORD)
+            self.assertEqual(1, reader.stat()[0])
+            lines = reader.retr(1)[1]
+            self.assertEqual([b"Hi Bob", b".", b"Ann"], lines[-3:])
+            header = b"\n".join(lines)
+            for field in (b"Message-ID: <", b"Date: ", b"with ESMTPSA id", b"(using TLSv1.3"):
+                self.assertIn(field, header)
+            reader.dele(1)
+            reader.quit()
+        self.assertEqual([], self.host.inbox("bob@example.net"))
+
+    def test_no_password_in_the_clear(self) -> None:
+        client = self.smtp("submission")
+        self.assertFalse(client.has_extn("auth"))
+        self.assertEqual(538, client.docmd("AUTH", "PLAIN AGFubgB4")[0])
+        self.assertEqual(530, client.mail("ann@example.com")[0])
+
+    def test_only_ones_own_addresses(self) -> None:
+        client = self.log_in()
+        self.assertEqual(553, client.mail("bob@example.net")[0])
+        with self.assertRaises(smtplib.SMTPDataError) as refused:
+            client.sendmail(
+                "ann@example.com", ["bob@example.net"], plain("x", sender="bob@example.net")
+            )
+        self.assertEqual(554, refused.exception.smtp_code)
+
+    def test_a_wrong_password(self) -> None:
+        client = self.smtp("submission")
+        client.starttls(context=self.trusting())
+        with self.assertRaises(smtplib.SMTPAuthenticationError):
+            client.login("ann@example.com", "wrong")
+
+    def test_implicit_tls(self) -> None:
+        with closing(
+            smtplib.SMTP_SSL(
+                "localhost", self.host.ports["submissions"], context=self.trusting(), timeout=30
+            )
+        ) as client:
+            client.login("bob@example.net", PASSWORD)
+            client.sendmail(
+                "bob@example.net", ["ann@example.com"], plain("s", sender="bob@example.net")
+            )
+        self.assertIn(b"with ESMTPSA", self.only_mail("ann@example.com"))
+
+
+class Operating(OneHost):
+    def test_sighup_takes_new_settings_and_drops_nobody(self) -> None:
+        client = self.smtp()
+        self.host.write_settings(SETTINGS.replace("5 MB", "1 MB"))
+        self.assertIn("limits.message_size", self.host.reload())
+        self.assertEqual(250, client.noop()[0])
+        self.assertEqual("5000000", client.esmtp_features["size"])
+        self.assertEqual("1000000", self.smtp().esmtp_features["size"])
+
+    def test_a_reload_with_a_fault_is_refused_whole(self) -> None:
+        self.host.write_settings(SETTINGS.replace("message_size", "mesage_size"))
+        line = self.host.reload()
+        self.assertIn("refused", line)
+        self.assertIn("limits.mesage_size", line)
+        self.assertIn("message_size", line)
+        self.assertEqual("5000000", self.smtp().esmtp_features["size"])
+
+    def test_sigterm_lets_a_transaction_end(self) -> None:
+        client = self.smtp()
+        client.mail("s@e.example")
+        client.rcpt("ann@example.com")
+        client.docmd("DATA")
+        since = self.host.mark()
+        self.host.signal(15)
+        self.host.wait_for("topping", since)
+        client.send(plain("last") + b".\r\n")
+        self.assertEqual(250, client.getreply()[0])
+        self.assertEqual(0, self.host.stop())
+        self.assertIn(b"Subject: last", self.only_mail("ann@example.com"))
+
+    def test_a_wrong_setting_ends_it_with_its_key(self) -> None:
+        self.host.stop()
+        self.host.write_settings("hostnam = 3\n" + SETTINGS)
+        done = self.host.launch()
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("hostnam", done.stderr)
+        self.assertNotIn("Traceback", done.stdout + done.stderr)
+
+    def test_a_taken_port_ends_it_with_one_line(self) -> None:
+        self.host.stop()
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind((self.host.address, self.host.ports["smtp"]))
+            other.listen()
+            done = self.host.launch()
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn(f"cannot listen on {self.host.address}", done.stderr)
+        self.assertNotIn("Traceback", done.stdout + done.stderr)
