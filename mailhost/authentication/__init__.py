@@ -1,1 +1,1 @@
-"""Passwords: how they are kept, who may log in with them, and how guessing is slowed."""
+"""Who may log in: secrets, their verification, and failures counted for each client address."""

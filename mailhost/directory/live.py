@@ -34,8 +34,8 @@ InThread = Callable[[Callable[[], News]], Deferred[News]]
 class LiveDirectory:
     """`database_path` None: the settings file's domains are all there is.
 
-    Call `load` once before anybody asks, `start` once the reactor runs, `stop` at the end.
-    `in_thread` is for tests; it defaults to the reactor's threads.
+    Call `start` before anybody asks, `stop` at the end. `in_thread` is for tests; it defaults to
+    the reactor's threads.
     """
 
     def __init__(
@@ -60,23 +60,19 @@ class LiveDirectory:
         self._periodic.clock = IReactorTime(reactor)
         self._log = Logger("mailhost.directory")
 
-    def load(self) -> None:
-        """Read for the first time, making the database where there is none. Blocks.
+    def start(self) -> None:
+        """Read all, making the database where there is none, and look for changes from now on.
 
-        Raises DirectoryUnavailable: a host that does not know its domains must not start, it
-        would take their mail for foreign.
+        Blocks for the first reading. Raises DirectoryUnavailable: a host that does not know its
+        domains must not start, it would take their mail for foreign.
         """
-        if self._watched is None:
+        if self._watched is None or self._periodic.running:
             return
         try:
             self._take(self._watched.first())
         except DirectoryError as error:
             raise DirectoryUnavailable(str(error)) from error
-
-    def start(self) -> None:
-        """Look for changes every second from now on."""
-        if self._watched is not None and not self._periodic.running:
-            self._periodic.start(PERIOD, now=False)
+        self._periodic.start(PERIOD, now=False)
 
     def stop(self) -> None:
         """Look no more."""

@@ -18,7 +18,7 @@ def derive_keys(password: str, salt: bytes, iterations: int) -> ScramKeys:
 
 def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
     """Hi(password, salt, i)."""
-    prepared = prepare_password(password).encode()
+    prepared = prepare_password(password).encode("utf-8", "surrogatepass")
     return hashlib.pbkdf2_hmac("sha256", prepared, salt, iterations)
 
 
