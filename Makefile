@@ -9,7 +9,7 @@ run: .venv/.installed
 	$(BIN)/twistd --nodaemon --pidfile= mailhost --config etc/demo.toml
 
 test: .venv/.installed
-	$(BIN)/trial --reporter=text $(TESTS)
+	$(BIN)/python -m twisted.trial --reporter=text $(TESTS)
 
 check: .venv/.installed
 	$(BIN)/ruff check .

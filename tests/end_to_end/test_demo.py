@@ -96,8 +96,12 @@ class Wheel(TestCase):
         main = "from mailhost.cli.main import main; main()"
         self.assertIn("0.", self.run_quietly([python, "-c", main, "--version"], folder, path))
         self.run_quietly(
-            [python, "-c", main, "init", "new", "--hostname", "m.example.com"]
-            + ["--domain", "example.com"],
+            [
+                python,
+                "-c",
+                main,
+                *shlex.split("init new --hostname m.example.com --domain a.example"),
+            ],
             folder,
             path,
         )

@@ -220,5 +220,7 @@ class Operating(OneHost):
             other.listen()
             done = self.host.launch()
         self.assertNotEqual(0, done.returncode)
-        self.assertIn(f"cannot listen on {self.host.address}", done.stderr)
+        said = [line for line in done.stdout.splitlines() if "cannot listen on" in line]
+        self.assertEqual(1, len(said), done.stdout)
+        self.assertIn(f"{self.host.address}:{self.host.ports['smtp']}", said[0])
         self.assertNotIn("Traceback", done.stdout + done.stderr)

@@ -1,0 +1,155 @@
+"""Two hosts and a DNS server on loopback: mail is carried, bounces come back, the queue keeps."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+
+ONE, TWO = "127.0.0.2", "127.0.0.3"
+PASSWORD = "correct horse battery"
+RECORDS = {
+    "one.example": [["MX", 10, "mx.one.example"]],
+    "two.example": [["MX", 10, "mx.two.example"]],
+    "mx.one.example": [["A", ONE]],
+    "mx.two.example": [["A", TWO]],
+    "null.example": [["MX", 0, "."]],
+}
+
+
+class DNSProcess:
+    """The tests' DNS server in a process of its own."""
+
+    def __init__(self) -> None:
+        root = Path(__file__).parents[2]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.dns_server", json.dumps(RECORDS)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline().split()[-1])
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class TwoHosts(TestCase):
+    def setUp(self) -> None:
+        self.dns = DNSProcess()
+        self.addCleanup(self.dns.stop)
+        self.port = free_port(ONE, TWO)
+        self.one = self.make("one", ONE)
+        self.two = self.make("two", TWO)
+
+    def make(self, name: str, address: str) -> RunningHost:
+        """A host for NAME.example with the account ann."""
+        settings = f"""
+admin = "ann@{name}.example"
+[dns]
+servers = ["127.0.0.1:{self.dns.port}"]
+[relay]
+port = {self.port}
+bind = "{address}"
+[queue]
+first_retry = "1 second"
+longest_retry = "1 second"
+[login]
+plaintext_on_loopback = true
+"""
+        host = RunningHost(
+            Path(self.mktemp()).absolute(),
+            settings,
+            address,
+            protocols=("submission",),
+            ports={"smtp": self.port},
+            hostname=f"mx.{name}.example",
+        )
+        self.addCleanup(host.stop)
+        for arguments in (("domain", "add", f"{name}.example"),):
+            self.assertEqual(0, host.command(*arguments).returncode)
+        added = host.command("account", "add", f"ann@{name}.example", text=PASSWORD + "\n")
+        self.assertEqual(0, added.returncode, added.stderr)
+        return host
+
+    def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
+        """ann@one.example sends to these."""
+        with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
+            client.login("ann@one.example", PASSWORD)
+            content = b"From: ann@one.example\r\nSubject: hello\r\n\r\n.dots\r\n..\r\n"
+            client.sendmail("ann@one.example", recipients, content, rcpt_options=options)
+
+    def mail(self, host: RunningHost, address: str, count: int = 1) -> list[bytes]:
+        """Wait until the inbox has so many messages."""
+        done = threading.Event()
+        for _ in range(int(PATIENCE * 10)):
+            found = host.inbox(address)
+            if len(found) >= count:
+                return [path.read_bytes() for path in found]
+            done.wait(0.1)
+        raise AssertionError(f"{address} has {len(found)} of {count}:\n" + "\n".join(host.lines))
+
+    def test_mail_reaches_the_mx_host_over_tls(self) -> None:
+        self.one.start()
+        self.two.start()
+        self.send("ann@two.example")
+        (stored,) = self.mail(self.two, "ann@two.example")
+        self.assertTrue(stored.endswith(b"\r\n\r\n.dots\r\n..\r\n"), stored)
+        self.assertIn(b"Return-Path: <ann@one.example>", stored)
+        self.assertIn(b"with ESMTPS id", stored)
+        self.assertIn(b"from mx.one.example ([127.0.0.2])", stored)
+
+    def test_an_unknown_user_there_bounces_back_here(self) -> None:
+        self.one.start()
+        self.two.start()
+        self.send("nobody@two.example")
+        (bounce,) = self.mail(self.one, "ann@one.example")
+        self.assertIn(b"Return-Path: <>", bounce)
+        self.assertIn(b"Final-Recipient: rfc822; nobody@two.example", bounce)
+        self.assertIn(b"Status: 5.1.1", bounce)
+        self.assertIn(b"Action: failed", bounce)
+
+    def test_a_null_mx_and_a_missing_domain_bounce(self) -> None:
+        self.one.start()
+        self.send("x@null.example", "y@missing.example")
+        text = b"".join(self.mail(self.one, "ann@one.example"))
+        self.one.wait_for("missing.example")
+        for _ in range(100):
+            text = b"".join(self.mail(self.one, "ann@one.example"))
+            if b"missing.example" in text and b"null.example" in text:
+                break
+            threading.Event().wait(0.1)
+        self.assertIn(b"5.1.10", text)
+        self.assertIn(b"5.1.2", text)
+
+    def test_mail_waits_for_a_host_that_is_down_and_survives_kills(self) -> None:
+        self.one.start()
+        self.send("ann@two.example")
+        self.one.wait_for("delayed <ann@two.example>")
+        self.one.kill()
+        self.one.start()
+        listed = self.one.command("queue", "list")
+        self.assertIn("ann@two.example", listed.stdout)
+        self.two.start()
+        self.one.command("queue", "retry", "--all")
+        self.mail(self.two, "ann@two.example")
+
+    def test_a_report_of_success_where_it_is_asked_for(self) -> None:
+        self.one.start()
+        self.two.start()
+        self.send("ann@two.example", options=("NOTIFY=SUCCESS",))
+        self.mail(self.two, "ann@two.example")
+        (report,) = self.mail(self.one, "ann@one.example")
+        self.assertIn(b"Action: delivered", report)
+        self.assertIn(b"Reporting-MTA: dns; mx.two.example", report)
