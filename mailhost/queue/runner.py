@@ -190,7 +190,7 @@ class QueueRunner:
         return id in self._live or id in self._coming or id in self._broken
 
     def _enter(self, entry: Entry, state: State, has_state: bool) -> Live:
-        live = Live(entry, state, self._steady(), has_state)
+        live = Live(entry, state, self._steady(), has_state=has_state)
         self._live[entry.id] = live
         return live
 

@@ -1,0 +1,263 @@
+"""The operator's commands on a running queue."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.envelope import ForwardPath
+from mailhost.message.status import Status
+from mailhost.net.control import Refused
+from mailhost.queue.control import QueueControl
+from tests.queue.fakes import BUSY, GOOD, START, House, envelope
+
+
+class ControlCase(SynchronousTestCase):
+    """A house with m1 and m2 waiting."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.join(self.mktemp(), "queue")
+        self.house = House(self.folder)
+        self.house.runner.start()
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.accept(envelope("bob@x.example"), "m1")
+        self.house.accept(envelope("eve@y.example", sender=None), "m2")
+        self.control = QueueControl(self.house.runner)
+
+    def say(self, command: str, **arguments: Any) -> Any:
+        """Ask, as the control socket does, and read the JSON back."""
+        asked = self.control.commands()[f"queue.{command}"](**arguments)
+        result: list[Any] = []
+        Deferred.fromCoroutine(asked).addCallback(result.append)  # type: ignore[arg-type]
+        return json.loads(json.dumps(result[0]))
+
+    def refused(self, command: str, **arguments: Any) -> str:
+        """Ask for what is refused; return the words."""
+        asked = self.control.commands()[f"queue.{command}"](**arguments)
+        failure = self.failureResultOf(
+            Deferred.fromCoroutine(asked),  # type: ignore[arg-type]
+            ValueError,
+        )
+        self.assertIsInstance(failure.value, Refused)
+        return str(failure.value)
+
+    def states(self) -> list[str]:
+        """The states of all entries."""
+        return [entry["state"] for entry in self.say("list")]
+
+    def parked(self) -> None:
+        """Have m3 parked."""
+
+        def crash(recipient: ForwardPath) -> Status | None:
+            raise ZeroDivisionError("a bug")
+
+        self.house.transport.answer = crash
+        self.house.accept(envelope("z@z.example"), "m3")
+        self.house.transport.answer = lambda recipient: BUSY
+
+
+class Looking(ControlCase):
+    """list and show."""
+
+    def test_list(self) -> None:
+        self.house.clock.advance(60.0)
+        self.assertEqual(
+            self.say("list", all=True)[0],
+            {
+                "id": "m1",
+                "sender": "ann@here.example",
+                "size": 52,
+                "arrived": START,
+                "next_attempt": START + 300.0,
+                "state": "waiting",
+                "recipients": [
+                    {
+                        "address": "bob@x.example",
+                        "state": "waiting",
+                        "status": "mx.there.example [192.0.2.7]: 451 4.3.2 Busy, come back later",
+                    }
+                ],
+            },
+        )
+        self.assertEqual([entry["id"] for entry in self.say("list")], ["m1", "m2"])
+        self.assertEqual([entry["id"] for entry in self.say("list", ids=["m2"])], ["m2"])
+        self.assertEqual(self.say("list")[1]["sender"], "")
+
+    def test_next_attempt_follows_the_steady_clock(self) -> None:
+        self.house.offset += 1e6
+        self.assertEqual(self.say("list")[0]["next_attempt"], START + 1e6 + 300.0)
+
+    def test_running(self) -> None:
+        self.house.transport.answer = lambda recipient: None
+        self.house.accept(envelope("z@z.example"), "m3")
+        self.assertEqual(self.states(), ["waiting", "waiting", "running"])
+
+    def test_show(self) -> None:
+        (shown,) = self.say("show", ids=["m1"])
+        self.assertEqual(shown["header"], "From: <a@here.example>\r\nSubject: hello\r\n")
+        self.assertEqual((shown["attempts"], shown["last_attempt"]), (1, START))
+        self.assertEqual((shown["parked"], shown["traceback"]), ("", ""))
+
+    def test_show_what_is_parked(self) -> None:
+        self.parked()
+        (shown,) = self.say("show", ids=["m3"])
+        self.assertEqual(shown["state"], "parked")
+        self.assertEqual(shown["parked"], "ZeroDivisionError: a bug")
+        self.assertIn("in crash", shown["traceback"])
+        self.assertIsNone(shown["next_attempt"])
+
+    def test_show_without_its_file(self) -> None:
+        os.unlink(os.path.join(self.folder, "m1.msg"))
+        self.assertIn("cannot be read", self.say("show", ids=["m1"])[0]["header"])
+
+
+class Deciding(ControlCase):
+    """retry, hold, release, remove."""
+
+    def test_retry(self) -> None:
+        self.assertEqual(self.say("retry", ids=["m1"]), ["m1"])
+        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 2)
+        self.assertEqual(self.say("retry", all=True), ["m1", "m2"])
+        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 3)
+
+    def test_hold_and_release(self) -> None:
+        self.assertEqual(self.say("hold", ids=["m1"]), ["m1"])
+        self.assertEqual(self.states(), ["held", "waiting"])
+        self.house.pass_time(86400.0, 300.0)
+        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 1)
+        self.house.transport.answer = lambda recipient: GOOD
+        self.assertEqual(self.say("release", all=True), ["m1"])
+        self.assertEqual(self.house.transport.tried[-1], "bob@x.example")
+        self.assertNotIn("m1.msg", self.house.files())
+
+    def test_held_across_a_restart(self) -> None:
+        self.say("hold", all=True)
+        again = House(self.folder)
+        again.runner.start()
+        again.pass_time(3600.0)
+        self.assertEqual(again.transport.calls, [])
+
+    def test_time_on_hold_does_not_count(self) -> None:
+        self.say("hold", ids=["m1"])
+        self.house.pass_time(30 * 86400.0, 3600.0)
+        self.say("release", ids=["m1"])
+        self.assertEqual(self.house.handover.taken, [])
+        self.assertIn("waiting", self.states())
+
+    def test_hold_while_it_runs(self) -> None:
+        self.house.transport.answer = lambda recipient: None
+        self.house.accept(envelope("z@z.example"), "m3")
+        self.say("hold", ids=["m3"])
+        self.house.transport.held[0].callback(None)
+        self.house.pass_time(3600.0)
+        self.assertEqual(self.house.transport.tried.count("z@z.example"), 1)
+        view = self.house.runner.view("m3")
+        assert view is not None
+        self.assertEqual((view.word, view.state.attempts), ("held", 1))
+
+    def test_hold_and_release_while_it_waits_its_turn(self) -> None:
+        self.house.runner.reconfigure(
+            self.house.runner._backoff.settings.model_copy(update={"concurrency": 1})
+        )
+        self.house.transport.answer = lambda recipient: None
+        self.house.accept(envelope("z@z.example"), "m3")
+        self.house.accept(envelope("z@z.example"), "m4")
+        self.say("hold", ids=["m4"])
+        self.say("release", ids=["m4"])
+        self.house.transport.held.pop().callback(None)
+        self.assertEqual(self.house.transport.tried.count("z@z.example"), 2)
+
+    def test_release_what_is_parked(self) -> None:
+        self.parked()
+        self.house.transport.answer = lambda recipient: GOOD
+        self.assertEqual(self.say("release", ids=["m3"]), ["m3"])
+        self.assertEqual(self.house.transport.tried.count("z@z.example"), 2)
+        self.assertNotIn("m3.msg", self.house.files())
+
+    def test_remove(self) -> None:
+        self.assertEqual(self.say("remove", ids=["m1"]), ["m1"])
+        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
+        self.house.pass_time(3600.0)
+        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 1)
+        self.assertEqual(self.house.handover.taken, [])
+        self.say("remove", all=True)
+        self.assertEqual(self.house.files(), [])
+
+    def test_remove_with_a_bounce(self) -> None:
+        self.say("remove", all=True, bounce=True)
+        (bounce,) = self.house.handover.taken
+        self.assertIn(b"removed the message from its", bounce[1])
+        self.assertEqual(self.house.files(), [])
+
+    def test_remove_while_it_runs(self) -> None:
+        self.house.transport.answer = lambda recipient: None
+        self.house.accept(envelope("z@z.example"), "m3")
+        self.say("remove", ids=["m3"])
+        self.house.transport.held[0].callback(None)
+        self.house.pass_time(3600.0)
+        self.assertEqual(self.house.transport.tried.count("z@z.example"), 1)
+        self.assertNotIn("m3.msg", self.house.files())
+        self.assertNotIn("m3.state", self.house.files())
+
+
+class Mistakes(ControlCase):
+    """Clear words, and nothing is done."""
+
+    def test_unknown(self) -> None:
+        for command in ("list", "show", "retry", "hold", "release", "remove"):
+            words = self.refused(command, ids=["m1", "nope"])
+            self.assertEqual(words, "there is no entry 'nope' in the queue")
+        self.assertEqual(self.states(), ["waiting", "waiting"])
+
+    def test_nothing_named(self) -> None:
+        for command in ("show", "retry", "hold", "release", "remove"):
+            self.assertIn("say which", self.refused(command))
+            self.assertIn("say which", self.refused(command, ids="m1"))
+
+    def test_what_does_not_fit(self) -> None:
+        self.say("hold", ids=["m1"])
+        self.assertIn("release it instead", self.refused("retry", ids=["m1"]))
+        self.assertIn("neither held nor parked", self.refused("release", ids=["m2"]))
+
+
+class Broken(ControlCase):
+    """A message file that cannot be read."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = os.path.join(self.folder, "m1.msg")
+        with open(self.path, "rb") as file:
+            self.whole = file.read()
+        with open(self.path, "wb") as file:
+            file.write(b"junk")
+        self.house = House(self.folder)
+        self.house.runner.start()
+        self.control = QueueControl(self.house.runner)
+
+    def test_listed_and_shown(self) -> None:
+        self.assertEqual(self.states(), ["parked", "waiting"])
+        self.assertIn("not whole", self.say("show", ids=["m1"])[0]["parked"])
+
+    def test_not_for_everything(self) -> None:
+        self.assertIn("cannot be read", self.refused("hold", ids=["m1"]))
+        self.assertIn("nobody can be told", self.refused("remove", ids=["m1"], bounce=True))
+        self.say("remove", all=True)
+        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+
+    def test_removed_by_its_name(self) -> None:
+        self.say("remove", ids=["m1"])
+        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
+        self.assertEqual(len(self.states()), 1)
+
+    def test_mended_and_released(self) -> None:
+        self.say("release", ids=["m1"])
+        self.assertEqual(self.states(), ["parked", "waiting"])
+        with open(self.path, "wb") as file:
+            file.write(self.whole)
+        self.say("release", ids=["m1"])
+        self.house.pass_time(360.0)
+        self.assertIn("bob@x.example", self.house.transport.tried)

@@ -1,0 +1,507 @@
+"""The queue at work on a Clock: retries, partial success, fairness, parking, jumps, stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from mailhost.config.model import DAY, HOUR, MINUTE, Queue
+from mailhost.events import Attempted, Faulted, Noticed, Parked, Queued
+from mailhost.interfaces import Change, INotices, IQueue, RemovedFile
+from mailhost.message.envelope import ForwardPath
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.status import Status
+from mailhost.queue.entry import Progress
+from tests.message.reports import status_fields
+from tests.queue.fakes import BUSY, GOOD, START, UNKNOWN, House, envelope, message
+
+BOB = "bob@there.example"
+
+
+class RunnerCase(SynchronousTestCase):
+    """One running house."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.join(self.mktemp(), "queue")
+        self.house = self.start()
+
+    def start(self, settings: Queue | None = None, wall: float = START) -> House:
+        """Another process on the same folder."""
+        house = House(self.folder, settings, wall=wall)
+        house.runner.start()
+        return house
+
+    def answers(self, **by_name: Status | None) -> None:
+        """What the next hop says to each local part."""
+        self.house.transport.answer = lambda recipient: by_name[recipient.address.local]
+
+
+class Attempting(RunnerCase):
+    """What one attempt does."""
+
+    def test_provides(self) -> None:
+        verifyObject(IQueue, self.house.runner)
+        verifyObject(INotices, self.house.notices)
+
+    def test_new_mail_goes_at_once(self) -> None:
+        status = self.house.accept(envelope(BOB))
+        self.assertEqual((status.code, status.enhanced), (250, "2.0.0"))
+        self.assertEqual(self.house.transport.calls, [("m1", (BOB,), 0)])
+        self.assertEqual(self.house.transport.bodies, [message().read()])
+        self.assertEqual(self.house.files(), [])
+        self.assertEqual(self.house.runner.views(), [])
+        self.assertEqual(len(self.house.events.of(Queued)), 1)
+
+    def test_a_deferral_is_tried_again_with_back_off(self) -> None:
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.accept(envelope(BOB))
+        times = [0.0]
+        while len(times) < 7:
+            before = len(self.house.transport.calls)
+            self.house.pass_time(30.0)
+            if len(self.house.transport.calls) > before:
+                times.append(self.house.clock.seconds())
+        waits = [(b - a) / MINUTE for a, b in itertools.pairwise(times)]
+        self.assertEqual(waits, [5, 10, 20, 40, 80, 160])
+        self.assertEqual([call[2] for call in self.house.transport.calls], list(range(7)))
+
+    def test_each_recipient_alone(self) -> None:
+        self.answers(good=GOOD, gone=UNKNOWN, busy=BUSY)
+        names = ("good@x.example", "gone@x.example", "busy@x.example")
+        self.house.accept(envelope(*names))
+        self.house.pass_time(6 * MINUTE)
+        self.answers(busy=GOOD)
+        self.house.pass_time(20 * MINUTE)
+        tried = [addresses for _, addresses, _ in self.house.transport.calls]
+        self.assertEqual(tried, [names, names[2:], names[2:]])
+        self.assertEqual(self.house.files(), [])
+
+    def test_a_failure_bounces_once(self) -> None:
+        self.answers(gone=UNKNOWN, busy=BUSY)
+        self.house.accept(envelope("gone@x.example", "busy@x.example"))
+        self.house.pass_time(2 * HOUR)
+        (bounce,) = self.house.handover.taken
+        self.assertIsNone(bounce[0].reverse_path)
+        self.assertEqual(str(bounce[0].recipients[0].address), "ann@here.example")
+        self.assertIn(b"gone@x.example", bounce[1])
+        self.assertNotIn(b"busy@x.example", bounce[1])
+        self.assertEqual([event.kind for event in self.house.events.of(Noticed)], ["bounce"])
+
+    def test_failures_of_one_attempt_share_a_report(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.accept(envelope("a@x.example", "b@x.example", "c@y.example"))
+        self.assertEqual(len(self.house.handover.taken), 1)
+
+    def test_null_reverse_path_is_never_told(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.accept(envelope(BOB, sender=None))
+        self.assertEqual(self.house.handover.taken, [])
+        self.assertEqual(self.house.files(), [])
+
+    def test_deferrals_known_already(self) -> None:
+        wanted = envelope(BOB)
+        known = Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)
+        self.house.accept(wanted, outcomes=[known])
+        self.assertEqual(self.house.transport.calls, [])
+        self.assertEqual(self.house.runner.views()[0].state.recipients[0].outcome, known)
+        self.house.pass_time(5 * MINUTE)
+        self.assertEqual(self.house.transport.calls, [("m1", (BOB,), 1)])
+
+    def test_known_for_some_only(self) -> None:
+        wanted = envelope(BOB, "eve@there.example")
+        self.house.accept(wanted, outcomes=[Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)])
+        self.assertEqual(len(self.house.transport.calls), 1)
+
+    def test_two_entries_of_one_identity(self) -> None:
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.accept(envelope("a@x.example"))
+        self.house.accept(envelope("b@x.example"))
+        self.assertEqual(len(self.house.runner.views()), 2)
+        self.assertEqual([call[0] for call in self.house.transport.calls], ["m1", "m1"])
+
+    def test_utf8_everywhere(self) -> None:
+        self.answers(jürgen=Status(451, "4.3.0", "später", "größer"))
+        self.house.accept(envelope("jürgen@bücher.example"))
+        again = self.start()
+        again.pass_time(6 * MINUTE)
+        self.assertEqual(again.transport.tried, ["jürgen@xn--bcher-kva.example"])
+
+
+class Late(RunnerCase):
+    """Warnings and expiry."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.transport.answer = lambda recipient: BUSY
+
+    def test_one_warning(self) -> None:
+        self.house.accept(envelope(BOB))
+        self.house.pass_time(3.9 * HOUR, 60.0)
+        self.assertEqual(self.house.handover.taken, [])
+        self.house.pass_time(3 * DAY, 300.0)
+        (warning,) = self.house.handover.taken
+        self.assertIn(b"Action: delayed", warning[1])
+        self.assertIn(b"Will-Retry-Until: Sun, 19 Nov 2023", warning[1])
+
+    def test_one_warning_across_a_restart(self) -> None:
+        self.house.accept(envelope(BOB))
+        self.house.pass_time(6 * HOUR, 60.0)
+        self.assertEqual(len(self.house.handover.taken), 1)
+        again = self.start(wall=self.house.wall())
+        again.transport.answer = lambda recipient: BUSY
+        again.pass_time(DAY, 300.0)
+        self.assertEqual(again.handover.taken, [])
+
+    def test_expiry(self) -> None:
+        self.house.accept(envelope(BOB))
+        self.house.pass_time(4.9 * DAY, 300.0)
+        self.assertEqual(len(self.house.files()), 2)
+        self.house.pass_time(0.4 * DAY, 300.0)
+        self.assertEqual(self.house.files(), [])
+        _, (fields,) = status_fields(self.house.handover.taken[-1][1])
+        self.assertEqual(fields["Action"], "failed")
+        self.assertEqual(fields["Status"], "4.4.7")
+        self.assertEqual(fields["Remote-MTA"], "dns; mx.there.example")
+        self.assertIn("Busy, come back later", fields["Diagnostic-Code"])
+        failed = [event.outcome for event in self.house.events.of(Attempted)]
+        self.assertEqual([outcome.fate for outcome in failed], [Fate.FAILED])
+
+    def test_expiry_of_a_bounce_is_silent(self) -> None:
+        self.house.accept(envelope(BOB, sender=None))
+        self.house.pass_time(6 * DAY, 300.0)
+        self.assertEqual((self.house.files(), self.house.handover.taken), ([], []))
+
+    def test_settings_can_change(self) -> None:
+        self.house.accept(envelope(BOB))
+        self.house.runner.reconfigure(Queue(expire_after=60.0))
+        self.house.pass_time(6 * MINUTE)
+        self.assertEqual(self.house.files(), [])
+
+
+class Reporting(RunnerCase):
+    """A report that cannot be handed over now is owed, not lost."""
+
+    def test_a_refused_bounce_is_tried_again(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.handover.status = BUSY
+        self.house.accept(envelope(BOB))
+        (view,) = self.house.runner.views()
+        self.assertEqual(view.state.recipients[0].progress, Progress.OWED)
+        self.house.handover.status = GOOD
+        self.house.pass_time(6 * MINUTE)
+        self.assertEqual(len(self.house.handover.taken), 1)
+        self.assertEqual(self.house.transport.tried, [BOB])
+        self.assertEqual(self.house.files(), [])
+
+    def test_owed_across_a_restart(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.handover.status = BUSY
+        self.house.accept(envelope(BOB))
+        again = self.start()
+        again.pass_time(6 * MINUTE)
+        self.assertEqual(len(again.handover.taken), 1)
+        self.assertEqual(again.transport.calls, [])
+        self.assertEqual(again.files(), [])
+
+    def test_a_bounce_that_nobody_takes_is_dropped_and_told(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.handover.status = UNKNOWN
+        self.house.accept(envelope(BOB))
+        self.assertEqual(self.house.files(), [])
+        (fault,) = self.house.events.of(Faulted)
+        self.assertIn("the bounce to <ann@here.example> was refused: 550", fault.line)
+
+    def test_nobody_is_owed_for_ever(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        self.house.handover.status = BUSY
+        self.house.accept(envelope(BOB))
+        self.house.pass_time(6 * DAY, 300.0)
+        self.assertEqual(self.house.files(), [])
+
+    def test_the_bounce_comes_before_the_recipient_is_settled(self) -> None:
+        self.answers(gone=UNKNOWN, busy=BUSY)
+        handed: list[int] = []
+
+        def fail(change: Change) -> OSError | None:
+            handed.append(len(self.house.handover.taken))
+            return None
+
+        self.house.disk.fail = fail
+        self.house.accept(envelope("gone@x.example", "busy@x.example"))
+        self.assertEqual(handed, [0, 1])  # the message; its state once the bounce is safe
+
+
+class Parking(RunnerCase):
+    """A bug in our own code."""
+
+    def crash(self, recipient: ForwardPath) -> Status | None:
+        """A transport with a bug."""
+        if recipient.address.local == "evil":
+            raise ZeroDivisionError("what a bug")
+        return GOOD
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.transport.answer = self.crash
+
+    def test_parked_reported_and_the_rest_goes_on(self) -> None:
+        self.house.accept(envelope("evil@x.example"), "m1")
+        self.house.accept(envelope("good@x.example"), "m2")
+        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        self.house.pass_time(10 * DAY, 3600.0)
+        self.assertEqual(self.house.transport.tried, ["evil@x.example", "good@x.example"])
+        (parked,) = self.house.events.of(Parked)
+        self.assertEqual((parked.identity, parked.reason), ("m1", "ZeroDivisionError: what a bug"))
+        view = self.house.runner.view("m1")
+        assert view is not None
+        self.assertIn("raise ZeroDivisionError", view.state.traceback)
+        self.assertEqual(view.word, "parked")
+
+    def test_the_postmaster_is_told_once(self) -> None:
+        self.house.accept(envelope("evil@x.example"))
+        self.house.pass_time(DAY, 3600.0)
+        (alarm,) = self.house.handover.taken
+        self.assertEqual(str(alarm[0].recipients[0].address), "postmaster")
+        self.assertIsNone(alarm[0].reverse_path)
+        self.assertIn(b"mailhost queue show m1", alarm[1])
+
+    def test_an_alarm_that_is_parked_makes_none(self) -> None:
+        self.house.accept(envelope("evil@x.example", sender=None))
+        self.assertEqual(self.house.handover.taken, [])
+        self.assertEqual(len(self.house.events.of(Parked)), 1)
+
+    def test_parked_stays_parked_after_a_restart(self) -> None:
+        self.house.accept(envelope("evil@x.example"))
+        again = self.start()
+        again.pass_time(DAY, 3600.0)
+        self.assertEqual(again.transport.calls, [])
+        self.assertEqual(again.runner.views()[0].word, "parked")
+
+    def test_a_transport_that_answers_nonsense(self) -> None:
+        self.house.transport._outcome = None  # type: ignore[method-assign, assignment]
+        self.house.accept(envelope(BOB))
+        self.assertEqual(len(self.house.events.of(Parked)), 1)
+
+    def test_a_bug_after_delivery_does_not_deliver_again(self) -> None:
+        self.house.transport.answer = lambda recipient: UNKNOWN
+        handover, self.house.notices.handover = self.house.handover, None  # type: ignore[assignment]
+        self.house.accept(envelope(BOB))
+        self.assertEqual(self.house.runner.views()[0].word, "parked")
+        self.house.notices.handover = handover
+        self.successResultOf(Deferred.fromCoroutine(self.house.runner.release("m1")))
+        self.assertEqual(self.house.transport.tried, [BOB])
+        self.assertEqual(len(handover.taken), 1)
+        self.assertEqual(self.house.files(), [])
+
+
+class Disk(RunnerCase):
+    """The disk fails while the queue works."""
+
+    def test_a_state_that_cannot_be_written(self) -> None:
+        self.answers(good=GOOD, busy=BUSY)
+        self.house.disk.fail = lambda change: _full(change, ".state")
+        self.house.accept(envelope("good@x.example", "busy@x.example"))
+        self.assertEqual(len(self.house.events.of(Faulted)), 1)
+        self.house.disk.fail = lambda change: None
+        self.house.pass_time(6 * MINUTE)
+        self.assertEqual(self.house.transport.calls[1][1], ("busy@x.example",))
+        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+
+    def test_a_removal_that_fails_is_tried_again(self) -> None:
+        self.house.disk.fail = lambda change: (
+            OSError(errno.EROFS, "read only") if isinstance(change, RemovedFile) else None
+        )
+        self.house.accept(envelope(BOB))
+        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        again = self.start()
+        again.pass_time(6 * MINUTE)
+        self.assertEqual((again.transport.calls, again.files()), ([], []))
+        self.house.disk.fail = lambda change: None
+        self.house.pass_time(6 * MINUTE)
+        self.assertEqual(self.house.transport.tried, [BOB])
+
+    def test_a_file_that_somebody_removed(self) -> None:
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.accept(envelope(BOB))
+        os.unlink(os.path.join(self.folder, "m1.msg"))
+        self.house.pass_time(6 * MINUTE)
+        self.assertEqual(self.house.runner.views(), [])
+        self.assertIn("is gone", self.house.events.of(Faulted)[0].line)
+
+
+class Sharing(RunnerCase):
+    """Concurrency and fairness."""
+
+    def test_bounded(self) -> None:
+        self.house = self.start(Queue(concurrency=8))
+        self.house.transport.answer = lambda recipient: None
+        for number in range(30):
+            self.house.accept(envelope(f"bob@d{number}.example"), f"m{number}")
+        self.assertEqual(self.house.transport.most, 8)
+        for _ in range(30):
+            self.house.transport.held.pop(0).callback(None)
+        self.assertEqual(len(self.house.transport.calls), 30)
+        self.assertLessEqual(self.house.transport.most, 8)
+
+    def test_a_dead_destination_starves_nobody(self) -> None:
+        def answer(recipient: ForwardPath) -> Status | None:
+            return None if recipient.address.domain == "dead.example" else GOOD
+
+        self.house.transport.answer = answer
+        for number in range(10_000):
+            self.house.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
+        self.assertLess(len(self.house.transport.calls), 20)
+        self.house.accept(envelope("eve@alive.example"), "alive")
+        self.assertIn("eve@alive.example", self.house.transport.tried)
+        both = envelope("x@dead.example", "y@other.example")
+        self.house.accept(both, "both")  # not behind the ten thousand either
+        self.assertIn("x@dead.example", self.house.transport.tried)
+
+    def test_retries_of_a_dead_destination_leave_room(self) -> None:
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.transport.by = ""
+        for number in range(200):
+            self.house.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
+        self.house.transport.answer = lambda recipient: None
+        self.house.pass_time(6 * MINUTE)
+        self.house.transport.answer = lambda recipient: GOOD
+        self.house.accept(envelope("eve@alive.example"), "alive")
+        self.assertEqual(self.house.transport.tried[-1], "eve@alive.example")
+        self.assertLess(self.house.transport.most, 20)
+
+
+class Jumping(RunnerCase):
+    """The wall clock jumps."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.transport.answer = lambda recipient: BUSY
+        self.house.accept(envelope(BOB))
+
+    def test_forwards_while_running(self) -> None:
+        self.house.pass_time(4 * MINUTE)
+        self.house.offset += 400 * DAY
+        self.house.pass_time(30.0)
+        self.assertEqual(len(self.house.transport.calls), 1)
+        self.house.pass_time(HOUR)
+        self.assertEqual(len(self.house.transport.calls), 4)
+        self.assertEqual(self.house.handover.taken, [])  # neither late nor expired
+
+    def test_backwards_while_running(self) -> None:
+        self.house.offset -= 400 * DAY
+        self.house.pass_time(HOUR)
+        self.assertEqual(len(self.house.transport.calls), 4)
+
+    def test_backwards_before_a_restart(self) -> None:
+        again = self.start(wall=START - 400 * DAY)
+        again.pass_time(6 * MINUTE)
+        self.assertEqual(again.transport.tried, [BOB])
+
+    def test_forwards_before_a_restart(self) -> None:
+        again = self.start(wall=START + 400 * DAY)
+        again.transport.answer = lambda recipient: BUSY
+        again.pass_time(10 * MINUTE)
+        self.assertGreaterEqual(len(again.transport.calls), 1)
+        self.assertEqual(len(again.runner.views()), 1)  # not expired
+        again.transport.answer = lambda recipient: GOOD
+        again.pass_time(HOUR)
+        self.assertEqual(again.files(), [])
+
+    def test_forwards_before_a_restart_is_no_stampede(self) -> None:
+        for number in range(50):
+            self.house.accept(envelope(f"u{number}@d{number}.example"), f"n{number}")
+        again = House(self.folder, wall=START + 400 * DAY)
+        chances = iter(number / 51 for number in range(10_000))
+        object.__setattr__(again.runner._backoff, "chance", lambda: next(chances) % 1.0)
+        again.runner.start()
+        self.assertLess(len(again.transport.calls), 5)
+        again.pass_time(6 * MINUTE)
+        self.assertEqual(len(again.transport.calls), 51)
+
+    def test_timers_misled_by_a_jump_are_made_up_for(self) -> None:
+        timers = [call.getTime() - self.house.clock.seconds() for call in self.house.clock.calls]
+        self.assertLessEqual(max(timers), 60.0)
+
+
+class Restarting(RunnerCase):
+    """What waits goes on in the next process."""
+
+    def test_goes_on_where_it_was(self) -> None:
+        self.answers(good=GOOD, busy=BUSY)
+        self.house.accept(envelope("good@x.example", "busy@x.example"))
+        self.house.pass_time(6 * MINUTE)
+        again = self.start(wall=self.house.wall())
+        again.pass_time(8 * MINUTE)
+        self.assertEqual(again.transport.calls, [])
+        again.pass_time(2 * MINUTE)
+        self.assertEqual(again.transport.calls, [("m1", ("busy@x.example",), 2)])
+
+    def test_mail_taken_before_start_is_tried_after(self) -> None:
+        house = House(os.path.join(self.mktemp(), "queue"))
+        self.assertTrue(house.accept(envelope(BOB)).ok)
+        self.assertEqual(house.transport.calls, [])
+        house.runner.start()
+        self.assertEqual(house.transport.tried, [BOB])
+
+
+class Stopping(RunnerCase):
+    """stop() waits for what runs, and no longer than it may."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.transport.answer = lambda recipient: None
+        self.house.accept(envelope(BOB))
+
+    def test_waits_for_what_runs(self) -> None:
+        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
+        self.house.clock.advance(10.0)
+        self.assertNoResult(stopped)
+        self.house.transport.held[0].callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+
+    def test_bounded(self) -> None:
+        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
+        self.house.clock.advance(31.0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.house.files(), ["m1.msg"])
+        self.assertEqual(self.house.events.of(Parked), [])
+        self.assertEqual(self.start().transport.tried, [BOB])
+
+    def test_bounded_even_where_breaking_off_does_not_work(self) -> None:
+        async def deaf(recipient: ForwardPath) -> Outcome:
+            while True:
+                with contextlib.suppress(CancelledError):
+                    await Deferred()
+
+        self.house.transport._outcome = deaf  # type: ignore[method-assign]
+        self.house.accept(envelope("deaf@x.example"), "m2")
+        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
+        self.house.clock.advance(30.0)
+        self.house.clock.advance(3.0)
+        self.successResultOf(stopped)
+
+    def test_begins_nothing_new(self) -> None:
+        self.successResultOf(self._stopped())
+        calls = len(self.house.transport.calls)
+        self.assertTrue(self.house.accept(envelope("eve@x.example"), "m2").ok)
+        self.house.pass_time(HOUR)
+        self.assertEqual(len(self.house.transport.calls), calls)
+        self.assertIn("m2.msg", self.house.files())
+
+    def _stopped(self) -> Deferred[None]:
+        stopped = Deferred.fromCoroutine(self.house.runner.stop(0.0))
+        self.house.clock.advance(0.0)
+        return stopped
+
+
+def _full(change: Change, kind: str) -> OSError | None:
+    path = change.path if isinstance(change, RemovedFile) else change.final
+    return OSError(errno.ENOSPC, "full") if path.endswith(kind) else None
