@@ -1,0 +1,1 @@
+"""Where mail lies: a Maildir++ for each account, readable with any tool, and the truth."""

@@ -1,0 +1,1 @@
+"""The Maildir++ format: names of files and folders, listing, opening, removing."""
