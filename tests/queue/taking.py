@@ -1,0 +1,78 @@
+"""A process that takes mail as fast as it can and says so, until it is killed.
+
+Run as `python -m tests.queue.taking FOLDER`: prints an entry's id once it was answered 250.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from mailhost.config.model import Queue
+from mailhost.durable.committer import Committer
+from mailhost.durable.system import OperatingSystem
+from mailhost.interfaces import ITransport
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.queue.notices import Notices
+from mailhost.queue.runner import QueueRunner
+from mailhost.queue.spool import Spool, threads_of
+from tests.queue.fakes import BUSY, Events, envelope, message
+
+
+@implementer(ITransport)
+class Busy:
+    """Defers everything, so that states are written all the time."""
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[ForwardPath],
+        identity: str,
+        attempts: int = 0,
+    ) -> Sequence[Outcome]:
+        return [Outcome(recipient, Fate.DEFERRED, BUSY) for recipient in recipients]
+
+
+async def take(runner: QueueRunner, name: str) -> None:
+    """Take one message after the other."""
+    number = 0
+    while True:
+        number += 1
+        id = f"{name}-{number:06}"
+        status = await runner.accept(envelope("bob@x.example"), message(), id)
+        if status.ok:
+            os.write(1, f"{id}\n".encode())
+
+
+def main(folder: str) -> None:
+    """Never returns."""
+    clock: Any = reactor  # typed as no more than what all reactors have
+    committer = Committer(clock, OperatingSystem())
+    in_thread = threads_of(clock)
+    events = Events()
+    runner = QueueRunner(
+        clock,
+        Spool(folder, committer, in_thread),
+        Busy(),
+        Notices("mail.here.example", events, in_thread),
+        Queue(first_retry=0.05, longest_retry=0.2),
+        events,
+    )
+    committer.start()
+    runner.start()
+    for name in "abcd":
+        Deferred.fromCoroutine(take(runner, name))
+    clock.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
