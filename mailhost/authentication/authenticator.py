@@ -91,7 +91,8 @@ class Authenticator:
             delay = self._count(client, username, result)
         finally:
             self._failures.end(client.ip)
-        await deferLater(self._clock, delay)
+        if delay:
+            await deferLater(self._clock, delay)
         return result
 
     async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
@@ -156,7 +157,7 @@ class Authenticator:
 
         With the directory out of reach a guess counts too, though nobody can say it was wrong.
         """
-        guessed = status.code == WRONG.code or (status.code == NOT_NOW.code and status != BUSY)
+        guessed = status.code in (WRONG.code, NOT_NOW.code) and status is not BUSY
         delay = self._failures.add(client.ip, _normal(username)) if guessed else 0.0
         self._refuse(client, username, status)
         return delay
