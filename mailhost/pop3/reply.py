@@ -1,0 +1,63 @@
+"""What a POP3 server says (RFC 1939 §3): +OK or -ERR, response codes (RFC 2449 §8), messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+TEMPORARY = "[SYS/TEMP]"  # RFC 3206 §4
+IN_USE = "[IN-USE]"  # RFC 2449 §8.1.2
+NOT_PROVEN = "[AUTH]"  # RFC 3206 §4
+
+
+def good(words: str = "") -> bytes:
+    """Return a positive reply."""
+    return _line("+OK", words)
+
+
+def bad(words: str, code: str = "") -> bytes:
+    """Return a negative reply, with a response code in brackets."""
+    return _line("-ERR", f"{code} {words}")
+
+
+def listing(words: str, items: Iterable[str]) -> bytes:
+    """Return a positive reply of several lines; no item may begin with a dot."""
+    body = "".join(f"{item}\r\n" for item in items)
+    return good(words) + body.encode("ascii", "replace") + b".\r\n"
+
+
+def _line(mark: str, words: str) -> bytes:
+    return " ".join([mark, *words.split()]).encode("ascii", "replace") + b"\r\n"
+
+
+def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a message as it goes over the wire: dots stuffed, and the end marked.
+
+    Every chunk is looked at together with the two octets before it, so that borders between
+    chunks change nothing.
+    """
+    before = b"\r\n"  # the message begins at the start of a line
+    for chunk in chunks:
+        joined = before + chunk
+        yield joined.replace(b"\r\n.", b"\r\n..")[len(before) :]
+        before = joined[-2:]
+    yield b".\r\n" if before == b"\r\n" else b"\r\n.\r\n"
+
+
+def top(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Yield the header, the empty line, and `count` lines of the body (RFC 1939 §7)."""
+    left: int | None = None  # lines still wanted; None in the header
+    at_line_start, held = True, b""
+    for chunk in chunks:
+        block = held + chunk
+        held = b"\r" if block.endswith(b"\r") else b""  # a CRLF is looked at whole
+        for line in block[: len(block) - len(held)].splitlines(keepends=True):
+            if left == 0:
+                return
+            yield line
+            if left is None:
+                left = count if at_line_start and line == b"\r\n" else None
+            elif line.endswith(b"\n"):
+                left -= 1
+            at_line_start = line.endswith(b"\n")
+    if held and left != 0:
+        yield held
