@@ -24,7 +24,7 @@ from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink, IR
 from mailhost.message.accounts import DirectoryView
 
 PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
-PATIENCE = 0.5  # seconds that a look waits for another process
+PATIENCE = 2.0  # seconds that a look waits for another process
 
 News = DirectoryView | None
 InThread = Callable[[Callable[[], News]], Deferred[News]]
@@ -163,7 +163,7 @@ class _Watched:
 
     def first(self) -> DirectoryView:
         """Open the database, made where it is missing, and return what is there."""
-        self._database = DirectoryDatabase(self._path)
+        self._database = DirectoryDatabase(self._path, PATIENCE)
         return self._read(self._database, self._database.version())
 
     def news(self) -> News:

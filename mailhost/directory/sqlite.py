@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from mailhost.directory.reading import read_view
@@ -220,6 +220,16 @@ class DirectoryDatabase:
                     self._connection.execute("ROLLBACK")
                 raise
             self._changes += 1
+            self._gather()
+
+    def _gather(self) -> None:
+        """Bring the change from the -wal file into the database itself.
+
+        A plain copy of the one file is then a whole backup, and a copy put back in its place is
+        not mixed with what the -wal file still had. Where readers are in the way it comes later.
+        """
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _one(self, query: str, *values: str) -> tuple[str | int, ...] | None:
         row: tuple[str | int, ...] | None = self._connection.execute(query, values).fetchone()

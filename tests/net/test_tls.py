@@ -154,7 +154,7 @@ class Versions(Folder):
                 incoming.write(b"".join(transport.stream))
                 transport.stream.clear()
         self.cipher = client.cipher()
-        return client.version() or ""
+        return str(client.version())
 
     def test_tls_1_2_is_spoken_with_modern_ciphers(self) -> None:
         self.assertEqual(self.version(ServerTLS([self.certificate("a.example")])), "TLSv1.2")

@@ -1,0 +1,55 @@
+"""What the directory's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from zope.interface import implementer
+
+from mailhost.events import Event
+from mailhost.interfaces import IEventSink
+from mailhost.message.address import Address, parse_address
+
+T = TypeVar("T")
+
+
+def address(text: str) -> Address:
+    """Spell an address shorter."""
+    return parse_address(text)
+
+
+@implementer(IEventSink)
+class Events:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
+
+    @property
+    def lines(self) -> list[str]:
+        """What the operator reads, and forget it."""
+        told, self.told = self.told, []
+        return [event.line for event in told]
+
+
+class Threads:
+    """Runs work when told to, as a thread would: later."""
+
+    def __init__(self) -> None:
+        self.work: list[Callable[[], object]] = []
+
+    def __call__(self, work: Callable[[], T]) -> Deferred[T]:
+        result: Deferred[T] = Deferred()
+        self.work.append(lambda: maybeDeferred(work).chainDeferred(result))
+        return result
+
+    def run(self) -> None:
+        """Do what waits now."""
+        work, self.work = self.work, []
+        for task in work:
+            task()

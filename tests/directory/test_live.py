@@ -1,0 +1,203 @@
+"""The live directory: news when there is news, silence otherwise, and outages told once."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any, cast
+
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface.verify import verifyObject
+
+from mailhost.directory import live
+from mailhost.directory.live import LiveDirectory
+from mailhost.directory.sqlite import DirectoryBusy, DirectoryDatabase
+from mailhost.interfaces import DirectoryUnavailable, IDirectory
+from mailhost.message.accounts import DirectoryView, Domain
+from tests.directory.fakes import Events, Threads, address
+
+ANN = address("ann@example.com")
+FILE = DirectoryView({"file.example": Domain("file.example")})
+
+
+class Live(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.path = os.path.join(folder, "directory.sqlite")
+        self.commands = DirectoryDatabase(self.path)  # as `mailhost domain` has it
+        self.addCleanup(self.commands.close)
+        self.commands.add_domain("example.com")
+        self.clock = cast("Any", Clock())
+        self.threads = Threads()
+        self.events = Events()
+        self.patch(live, "PATIENCE", 0.01)
+        self.directory = self.make(self.path)
+        self.directory.start()
+        self.addCleanup(self.directory.stop)
+
+    def make(self, path: str | None) -> LiveDirectory:
+        return LiveDirectory(self.clock, FILE, path, self.events, self.threads)
+
+    def turn(self, seconds: float = 1.0) -> None:
+        self.clock.advance(seconds)
+        self.threads.run()
+
+
+class News(Live):
+    def test_it_is_a_directory(self) -> None:
+        verifyObject(IDirectory, self.directory)
+
+    def test_all_is_there_at_the_start(self) -> None:
+        self.assertEqual(set(self.directory.view.domains), {"file.example", "example.com"})
+
+    def test_changes_are_seen_when_asked_for(self) -> None:
+        self.commands.add_account(ANN, "")
+        asked = self.directory.refresh()
+        self.assertNoResult(asked)  # nothing blocks the reactor
+        self.threads.run()
+        view = self.successResultOf(asked)
+        self.assertIsNotNone(view.account(ANN))
+        self.assertIs(view, self.directory.view)
+
+    def test_removals_take_effect_within_a_second(self) -> None:
+        self.commands.add_account(ANN, "")
+        self.turn()
+        self.assertIsNotNone(self.directory.view.account(ANN))
+        self.commands.remove_account(ANN)
+        self.turn()
+        self.assertIsNone(self.directory.view.account(ANN))
+
+    def test_nothing_is_read_where_nothing_changed(self) -> None:
+        view = self.directory.view
+        for _ in range(3):
+            self.turn()
+        self.assertIs(self.directory.view, view)
+
+    def test_all_who_ask_share_a_look(self) -> None:
+        asked = [self.directory.refresh() for _ in range(50)]
+        self.assertEqual(len(self.threads.work), 1)
+        self.commands.add_account(ANN, "")
+        self.threads.run()
+        self.assertEqual(len(self.threads.work), 1)  # the others' look begins after they asked
+        self.threads.run()
+        for one in asked:
+            self.assertIsNotNone(self.successResultOf(one).account(ANN))
+        self.assertEqual(self.threads.work, [])
+
+    def test_stopped_it_looks_no_more(self) -> None:
+        self.directory.stop()
+        self.clock.advance(10)
+        self.assertEqual(self.threads.work, [])
+        self.directory.stop()
+
+    def test_without_a_database(self) -> None:
+        directory = self.make(None)
+        directory.start()
+        self.assertIs(self.successResultOf(directory.refresh()), FILE)
+
+
+class Files(Live):
+    def test_a_reload_of_the_settings(self) -> None:
+        self.directory.replace_file_view(DirectoryView({"new.example": Domain("new.example")}))
+        self.assertEqual(set(self.directory.view.domains), {"new.example", "example.com"})
+
+    def test_a_clash_is_told_once(self) -> None:
+        self.assertEqual(self.events.lines, [])
+        both = DirectoryView({"example.com": Domain("example.com")})
+        self.directory.replace_file_view(both)
+        (line,) = self.events.lines
+        self.assertIn("example.com lives in the settings file and in the database", line)
+        self.commands.add_account(ANN, "")
+        self.turn()
+        self.assertEqual(self.events.lines, [])
+        self.assertIsNone(self.directory.view.account(ANN))
+
+
+class Outages(Live):
+    def hide(self) -> None:
+        os.rename(self.path, self.path + ".old")
+
+    def test_told_once_and_over_by_itself(self) -> None:
+        view = self.directory.view
+        self.hide()
+        for _ in range(3):
+            asked = self.directory.refresh()
+            self.threads.run()
+            self.failureResultOf(asked, DirectoryUnavailable)
+            self.turn()
+        (line,) = self.events.lines
+        self.assertIn(f"{self.path} cannot be used: No such file", line)
+        self.assertIs(self.directory.view, view)  # known people go on getting mail
+        self.assertFalse(os.path.exists(self.path))  # no empty directory is made
+        os.rename(self.path + ".old", self.path)
+        self.turn()
+        self.assertEqual(self.events.lines, ["directory: it can be read again"])
+        self.assertEqual(set(self.directory.view.domains), {"file.example", "example.com"})
+
+    def test_a_lock_is_an_outage(self) -> None:
+        def busy(_: object) -> None:
+            raise DirectoryBusy("held")
+
+        self.patch(DirectoryDatabase, "version", busy)
+        asked = self.directory.refresh()
+        self.threads.run()
+        self.failureResultOf(asked, DirectoryUnavailable)
+        self.assertEqual(self.events.lines, ["directory: held"])
+
+    def test_a_writer_elsewhere_disturbs_nobody(self) -> None:
+        holder = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN EXCLUSIVE")
+        asked = self.directory.refresh()
+        self.threads.run()
+        self.assertIn("example.com", self.successResultOf(asked).domains)
+
+    def test_a_copy_put_in_its_place_is_read(self) -> None:
+        self.commands.close()
+        other = DirectoryDatabase(self.path + ".new")
+        other.add_domain("restored.example")
+        other.close()
+        os.replace(self.path + ".new", self.path)
+        self.turn()
+        self.assertEqual(set(self.directory.view.domains), {"file.example", "restored.example"})
+
+    def test_a_host_does_not_start_while_it_is_held(self) -> None:
+        path = self.path + ".held"
+        DirectoryDatabase(path).close()
+        holder = sqlite3.connect(path, isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        self.assertRaises(DirectoryUnavailable, self.make(path).start)
+
+    def test_a_host_does_not_start_without_its_directory(self) -> None:
+        with open(self.path + ".junk", "wb") as file:
+            file.write(b"junk" * 1000)
+        self.assertRaises(DirectoryUnavailable, self.make(self.path + ".junk").start)
+
+    def test_a_bug_is_logged_and_told_and_does_not_stop_the_looking(self) -> None:
+        def fail(_: object) -> None:
+            raise RuntimeError("a bug")
+
+        self.patch(DirectoryDatabase, "version", fail)
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(len(self.events.lines), 1)
+
+
+class RealThreads(TestCase):
+    async def test_a_look_in_the_reactors_threads(self) -> None:
+        path = self.mktemp()
+        directory = LiveDirectory(cast("Any", installed_reactor), FILE, path, Events())
+        directory.start()
+        self.addCleanup(directory.stop)
+        database = DirectoryDatabase(path)
+        self.addCleanup(database.close)
+        database.add_domain("example.com")
+        view = await directory.refresh()
+        self.assertIn("example.com", view.domains)

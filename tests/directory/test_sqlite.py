@@ -1,0 +1,245 @@
+"""The database: what it keeps, what it refuses, and what happens when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.directory import schema
+from mailhost.directory.sqlite import (
+    DirectoryBroken,
+    DirectoryBusy,
+    DirectoryDatabase,
+    DirectoryError,
+)
+from mailhost.message.accounts import Account
+from tests.directory.fakes import address
+
+ANN = address("Ann@example.com")
+
+
+class Database(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.path = os.path.join(folder, "directory.sqlite")
+        self.database = DirectoryDatabase(self.path, patience=0.01)
+        self.addCleanup(self.database.close)
+
+    def other(self) -> DirectoryDatabase:
+        """The same file as another process has it."""
+        other = DirectoryDatabase(self.path, patience=0.01)
+        self.addCleanup(other.close)
+        return other
+
+    def refused(self, words: str, method: object, *arguments: object) -> None:
+        assert callable(method)
+        before = self.database.view()
+        error: DirectoryError = self.assertRaises(DirectoryError, method, *arguments)
+        self.assertIn(words, str(error))
+        self.assertEqual(self.database.view(), before)
+
+
+class Kept(Database):
+    def test_everything_comes_back(self) -> None:
+        database = self.database
+        database.add_domain("example.com")
+        database.add_domain("xn--mller-kva.example")
+        database.add_alias_domain("example.org", "example.com")
+        database.add_account(ANN, "hash", 20_000)
+        database.add_account(address("müller@example.com"), "")
+        targets = [ANN, address("zoe@elsewhere.example"), address("bob@example.com")]
+        database.add_alias(address("Team@example.com"), [*targets, ANN])
+        database.set_catch_all("example.com", ANN)
+        view = self.other().view()
+        self.assertEqual(set(view.domains), {"example.com", "xn--mller-kva.example"})
+        self.assertEqual(view.also, {"example.org": "example.com"})
+        domain = view.domains["example.com"]
+        self.assertEqual(domain.accounts["ann"], Account(ANN, "hash", 20_000))
+        self.assertEqual(domain.accounts["müller"].quota, None)
+        self.assertEqual(domain.aliases, {"team": tuple(targets)})
+        self.assertEqual(domain.catch_all, ANN)
+        self.assertIsNone(view.domains["xn--mller-kva.example"].catch_all)
+        self.assertIsNotNone(view.account(address("ANN@example.org")))
+
+    def test_changes_and_removals(self) -> None:
+        database = self.database
+        database.add_domain("example.com")
+        database.add_account(ANN, "old")
+        database.set_secret(address("ann@example.com"), "new")
+        database.set_quota(ANN, 5)
+        self.assertEqual(database.view().account(ANN), Account(ANN, "new", 5))
+        database.add_alias(address("team@example.com"), [ANN])
+        database.set_catch_all("example.com", ANN)
+        database.set_catch_all("example.com", None)
+        database.add_alias_domain("example.org", "example.com")
+        database.remove_alias(address("TEAM@example.com"))
+        database.remove_account(ANN)
+        database.remove_alias_domain("example.org")
+        database.remove_domain("example.com")
+        self.assertEqual(database.view().domains, {})
+        self.assertEqual(database.view().also, {})
+
+    def test_removing_by_force_leaves_nothing(self) -> None:
+        database = self.database
+        database.add_domain("example.com")
+        database.add_account(ANN, "")
+        database.add_alias(address("team@example.com"), [ANN])
+        database.add_alias_domain("example.org", "example.com")
+        database.remove_domain("example.com", force=True)
+        database.add_domain("example.com")
+        self.assertEqual(database.view().domains["example.com"].accounts, {})
+        self.assertEqual(database.view().domains["example.com"].aliases, {})
+        self.assertEqual(database.view().also, {})
+
+    def test_another_name_is_removed_as_a_domain(self) -> None:
+        self.database.add_domain("example.com")
+        self.database.add_alias_domain("example.org", "example.com")
+        self.database.remove_domain("example.org")
+        self.assertEqual(self.database.view().also, {})
+
+    def test_a_copy_of_the_one_file_is_a_whole_backup(self) -> None:
+        reader = self.other()
+        self.database.add_domain("example.com")
+        reader.view()
+        shutil.copy(self.path, self.path + ".copy")
+        copy = DirectoryDatabase(self.path + ".copy")
+        self.addCleanup(copy.close)
+        self.assertIn("example.com", copy.view().domains)
+
+    def test_the_file_is_for_its_owner_alone(self) -> None:
+        self.database.add_domain("example.com")
+        folder = os.path.dirname(self.path)
+        for name in os.listdir(folder):
+            mode = os.stat(os.path.join(folder, name)).st_mode
+            self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+
+
+class Mistakes(Database):
+    def setUp(self) -> None:
+        super().setUp()
+        self.database.add_domain("example.com")
+        self.database.add_alias_domain("example.org", "example.com")
+        self.database.add_account(ANN, "")
+        self.database.add_alias(address("team@example.com"), [ANN])
+
+    def test_there_already(self) -> None:
+        database = self.database
+        self.refused("there already", database.add_domain, "example.com")
+        self.refused("another name for example.com", database.add_domain, "example.org")
+        self.refused("there already", database.add_alias_domain, "example.com", "example.com")
+        self.refused("as an account", database.add_account, address("ANN@example.com"), "")
+        self.refused("as an alias", database.add_account, address("team@example.com"), "")
+        self.refused("as an alias", database.add_alias, address("TEAM@example.com"), [ANN])
+        self.refused("as an account", database.add_alias, ANN, [ANN])
+
+    def test_not_there(self) -> None:
+        database, nobody = self.database, address("nobody@example.com")
+        self.refused("no domain example.net", database.remove_domain, "example.net")
+        self.refused("no domain example.net", database.add_account, address("a@example.net"), "")
+        self.refused("no domain example.net", database.add_alias_domain, "x.org", "example.net")
+        self.refused("no domain", database.set_catch_all, "example.net", ANN)
+        self.refused("no account nobody@", database.set_secret, nobody, "")
+        self.refused("no account nobody@", database.remove_account, nobody)
+        self.refused("no alias nobody@", database.remove_alias, nobody)
+        self.refused("no other name", database.remove_alias_domain, "example.com")
+
+    def test_another_name_is_told(self) -> None:
+        words = "use example.com here"
+        self.refused(words, self.database.add_account, address("bob@example.org"), "")
+        self.refused(words, self.database.set_secret, address("ann@example.org"), "")
+
+    def test_a_domain_in_use(self) -> None:
+        words = "1 accounts, 1 aliases, 1 other names"
+        self.refused(words, self.database.remove_domain, "example.com")
+
+    def test_an_alias_to_nobody(self) -> None:
+        self.refused("somebody", self.database.add_alias, address("x@example.com"), [])
+
+
+class Stamps(Database):
+    def test_others_changes_and_own_ones_show(self) -> None:
+        stamps = [self.database.version()]
+        self.assertEqual(self.database.version(), stamps[0])
+        self.other().add_domain("example.com")
+        stamps.append(self.database.version())
+        self.database.add_domain("example.net")
+        stamps.append(self.database.version())
+        self.assertEqual(len(set(stamps)), 3)
+
+    def test_another_file_in_its_place(self) -> None:
+        self.assertFalse(self.database.replaced())
+        os.rename(self.path, self.path + ".old")
+        self.assertTrue(self.database.replaced())
+        with open(self.path, "wb"):
+            self.assertTrue(self.database.replaced())
+
+
+class Trouble(Database):
+    def lock(self) -> sqlite3.Connection:
+        """Hold the file as nobody should."""
+        self.database.close()
+        holder = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        return holder
+
+    def test_a_lock_is_told_and_passes(self) -> None:
+        holder = self.lock()
+        error: DirectoryBusy = self.assertRaises(
+            DirectoryBusy, DirectoryDatabase, self.path, patience=0.01
+        )
+        self.assertIn("held by another process", str(error))
+        holder.close()
+        DirectoryDatabase(self.path).close()
+
+    def test_two_writers(self) -> None:
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        self.assertRaises(DirectoryBusy, self.database.add_domain, "example.com")
+        self.assertEqual(self.database.view().domains, {})
+        other.execute("ROLLBACK")
+        self.database.add_domain("example.com")
+
+    def test_no_database(self) -> None:
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"junk" * 1000)
+        error: DirectoryBroken = self.assertRaises(DirectoryBroken, DirectoryDatabase, path)
+        self.assertIn(path, str(error))
+        self.assertRaises(DirectoryBroken, DirectoryDatabase, "/nowhere/directory.sqlite")
+
+    def test_it_is_not_made_where_it_must_be_there(self) -> None:
+        path = self.mktemp()
+        self.assertRaises(DirectoryBroken, DirectoryDatabase, path, create=False)
+        self.assertFalse(os.path.exists(path))
+
+
+class Versions(Database):
+    def test_a_newer_file_is_left_alone(self) -> None:
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        error: DirectoryBroken = self.assertRaises(DirectoryBroken, DirectoryDatabase, self.path)
+        self.assertIn("newer mailhost", str(error))
+
+    def test_an_older_file_is_brought_up_and_keeps_its_data(self) -> None:
+        self.database.add_domain("example.com")
+        steps = (*schema.MIGRATIONS, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (1)"))
+        self.patch(schema, "MIGRATIONS", steps)
+        self.assertIn("example.com", self.other().view().domains)
+        with sqlite3.connect(self.path) as connection:
+            self.assertEqual(connection.execute("SELECT x FROM later").fetchall(), [(1,)])
+        self.other()  # and once only
+
+    def test_a_step_that_fails_changes_nothing(self) -> None:
+        steps = (*schema.MIGRATIONS, ("CREATE TABLE later (x)", "nonsense"))
+        self.patch(schema, "MIGRATIONS", steps)
+        self.assertRaises(DirectoryBroken, DirectoryDatabase, self.path)
+        with sqlite3.connect(self.path) as connection:
+            self.assertRaises(sqlite3.OperationalError, connection.execute, "SELECT x FROM later")

@@ -1,0 +1,76 @@
+"""Views of the settings file, and of file and database together."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.model import Settings
+from mailhost.config.secrets import Secrets
+from mailhost.config.types import Secret
+from mailhost.directory.from_settings import view_of_settings
+from mailhost.directory.union import unite
+from mailhost.message.accounts import Account, DirectoryView, Domain
+from tests.directory.fakes import address
+
+ANN = address("ann@example.com")
+
+
+class FromSettings(SynchronousTestCase):
+    def setUp(self) -> None:
+        settings = Settings.model_validate(
+            {
+                "version": 1,
+                "hostname": "mail.example.com",
+                "data": "data",
+                "domain": {
+                    "Example.COM": {
+                        "aliases": ["example.org"],
+                        "catch_all": "ann",
+                        "account": {
+                            "Ann": {"password": {"file": "secrets/ann"}, "quota": "20 GB"},
+                            "bob": {},
+                        },
+                        "alias": {"Team": ["ann", "bob@example.net", '"c d"@example.com']},
+                    }
+                },
+            }
+        )
+        self.view = view_of_settings(settings, Secrets({Secret(file="secrets/ann"): "hash"}))
+
+    def test_accounts_and_their_secrets(self) -> None:
+        ann, bob = self.view.account(ANN), self.view.account(address("bob@example.com"))
+        self.assertEqual(ann, Account(address("Ann@example.com"), "hash", 20 * 10**9))
+        self.assertEqual(bob, Account(address("bob@example.com"), "", None))
+
+    def test_targets_without_a_domain_are_of_this_one(self) -> None:
+        domain = self.view.domains["example.com"]
+        self.assertEqual(
+            domain.aliases["team"],
+            (ANN, address("bob@example.net"), address('"c d"@example.com')),
+        )
+        self.assertEqual(domain.catch_all, ANN)
+
+    def test_other_names(self) -> None:
+        self.assertIs(self.view.domain("example.org"), self.view.domains["example.com"])
+
+
+class Unions(SynchronousTestCase):
+    def test_both_are_there(self) -> None:
+        file = DirectoryView({"a.example": Domain("a.example")}, {"b.example": "a.example"})
+        database = DirectoryView({"c.example": Domain("c.example")}, {"d.example": "c.example"})
+        union = unite(file, database)
+        self.assertEqual(set(union.view.domains), {"a.example", "c.example"})
+        self.assertEqual(union.view.also, {"b.example": "a.example", "d.example": "c.example"})
+        self.assertEqual(union.clashes, ())
+
+    def test_the_file_wins_and_clashes_are_told(self) -> None:
+        ours = Domain("a.example", {"ann": Account(address("ann@a.example"))})
+        file = DirectoryView({"a.example": ours}, {"b.example": "a.example"})
+        database = DirectoryView(
+            {"a.example": Domain("a.example"), "b.example": Domain("b.example")},
+            {"x.example": "a.example"},
+        )
+        union = unite(file, database)
+        self.assertEqual(union.view, file)
+        self.assertEqual([words.split()[0] for words in union.clashes], ["a.example", "b.example"])
+        self.assertIn("the settings file's is used", union.clashes[0])
