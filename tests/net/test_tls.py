@@ -209,7 +209,7 @@ class Faults(Folder):
         return str(caught.exception)
 
     def file(self, contents: bytes) -> str:
-        path = self.mktemp()
+        path: str = self.mktemp()
         with open(path, "wb") as file:
             file.write(contents)
         return path
