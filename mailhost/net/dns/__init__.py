@@ -1,0 +1,1 @@
+"""DNS with typed answers, over twisted.names."""

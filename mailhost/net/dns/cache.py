@@ -1,0 +1,77 @@
+"""Answers remembered for as long as they hold, in bounded memory; equal questions asked once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from mailhost.interfaces import NoSuchDomain
+
+LONGEST = 3600.0  # seconds that any answer is believed
+NEGATIVE = 60.0  # seconds that "there is none" is believed
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The texts of an answer, how long they hold, and whether the name exists."""
+
+    records: tuple[str, ...]
+    seconds: float
+    exists: bool = True
+
+
+Question = tuple[str, str]
+
+
+class AnswerCache:
+    """Asks through `ask`, which raises ResolveFailed where nothing can be known now."""
+
+    def __init__(self, clock: IReactorTime, ask: Callable[[Question], Awaitable[Answered]]) -> None:
+        self._clock = clock
+        self._ask = ask
+        self._known: OrderedDict[Question, tuple[float, Answered]] = OrderedDict()
+        self._asked: dict[Question, list[Deferred[Answered]]] = {}
+
+    async def get(self, question: Question) -> tuple[str, ...]:
+        """Return the records. Raises NoSuchDomain, ResolveFailed."""
+        until, answer = self._known.get(question, (0.0, None))
+        if answer is None or until <= self._clock.seconds():
+            answer = await self._fresh(question)
+        if not answer.exists:
+            raise NoSuchDomain(question[1])
+        return answer.records
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+
+    async def _fresh(self, question: Question) -> Answered:
+        if question in self._asked:
+            waiting: Deferred[Answered] = Deferred()
+            self._asked[question].append(waiting)
+            return await waiting
+        self._asked[question] = []
+        try:
+            answer = await self._ask(question)
+        except BaseException:
+            failure = Failure()
+            for waiting in self._asked.pop(question):
+                waiting.errback(failure)
+            raise
+        self._remember(question, answer)
+        for waiting in self._asked.pop(question):
+            waiting.callback(answer)
+        return answer
+
+    def _remember(self, question: Question, answer: Answered) -> None:
+        until = self._clock.seconds() + min(answer.seconds, LONGEST)
+        self._known[question] = (until, answer)
+        self._known.move_to_end(question)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)

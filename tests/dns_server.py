@@ -1,0 +1,93 @@
+"""A DNS server on loopback, made from twisted.names, whose records may change at any time.
+
+`python -m tests.dns_server '{"a.example": [["A", "127.0.0.1"], ["MX", 10, "b.example"]]}'` serves
+these and prints its port.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.names import dns, error, server
+
+Records = Mapping[str, Sequence[Sequence[Any]]]
+TTL = 60
+_MAKE: Mapping[str, Callable[..., Any]] = {
+    "A": lambda address: dns.Record_A(address, TTL),
+    "AAAA": lambda address: dns.Record_AAAA(address, TTL),
+    "MX": lambda preference, host: dns.Record_MX(preference, host.rstrip("."), TTL),
+    "CNAME": lambda host: dns.Record_CNAME(host, TTL),
+}
+
+
+class _Factory(server.DNSServerFactory):
+    """Says SERVFAIL without writing to the log."""
+
+    noisy = False
+
+    def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
+        if failure.check(error.DomainError):
+            super().gotResolverError(failure, protocol, message, address)
+            return
+        response = self._responseFromMessage(message=message, rCode=dns.ESERVER)
+        self.sendReply(protocol, response, address)
+
+
+class DNSServer:
+    """`records` has `[type, value ...]` rows by name; a row `["SERVFAIL"]` or `["SILENT"]` says
+    how to fail. `asked` counts questions."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = dict(records)
+        self.asked: list[tuple[str, str]] = []
+        self._ports: list[Any] = []
+
+    def start(self, reactor: Any, address: str = "127.0.0.1") -> int:
+        """Listen on UDP and TCP, and return the port."""
+        factory = _Factory(clients=[self])
+        tcp = reactor.listenTCP(0, factory, interface=address)
+        port: int = tcp.getHost().port
+        udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface=address)
+        self._ports = [tcp, udp]
+        return port
+
+    async def stop(self) -> None:
+        """Close both ports."""
+        for port in self._ports:
+            await port.stopListening()
+
+    def query(self, query: Any, timeout: Any = None) -> Deferred[Any]:
+        """What twisted.names asks a resolver."""
+        name = str(query.name).lower().rstrip(".")
+        kind = dns.QUERY_TYPES.get(query.type, str(query.type))
+        self.asked.append((kind, name))
+        rows = self.records.get(name)
+        if rows is None:
+            return fail(error.DomainError(name))
+        if ["SERVFAIL"] in [list(row) for row in rows]:
+            return fail(error.ResolverError(name))
+        if ["SILENT"] in [list(row) for row in rows]:
+            return Deferred()
+        answers = [
+            dns.RRHeader(name, payload.TYPE, dns.IN, TTL, payload)
+            for payload in (_MAKE[row[0]](*row[1:]) for row in rows)
+            if payload.TYPE in (query.type, dns.CNAME)
+        ]
+        return succeed((answers, [], []))
+
+
+def main() -> None:
+    """Serve until ended."""
+    from twisted.internet import reactor
+
+    port = DNSServer(json.loads(sys.argv[1])).start(reactor)
+    print(f"listening on port {port}", flush=True)
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()
