@@ -159,8 +159,10 @@ def client_tls(
     `hostname` is sent as the server name, unless it is an IP address. With `verify` the
     certificate must be for it (RFC 6125) and come from an authority that this machine trusts, or
     from `trust_root` alone where that is given; the connection is lost otherwise. Without, any
-    certificate will do: opportunistic TLS (RFC 7435).
+    certificate will do: opportunistic TLS (RFC 7435). Raises ValueError for a name that is to be
+    verified and that no certificate can be for.
     """
+    hostname = hostname.strip("[]")
     if not verify:
         return _Opportunistic(hostname)
     if trust_root is not None:
@@ -195,5 +197,5 @@ class _Opportunistic:
 
 def _is_ip(hostname: str) -> bool:
     with suppress(ValueError):
-        return bool(ip_address(hostname.strip("[]").partition("%")[0]))
+        return bool(ip_address(hostname.partition("%")[0]))
     return False

@@ -6,9 +6,20 @@ import os
 import shutil
 import ssl
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
@@ -232,13 +243,6 @@ class Faults(Folder):
         self.assertIn("holds no private key", self.words(chain, chain))
 
     def test_a_passphrase(self) -> None:
-        from cryptography.hazmat.primitives.serialization import (
-            BestAvailableEncryption,
-            Encoding,
-            PrivateFormat,
-            load_pem_private_key,
-        )
-
         chain, key = self.certificate("a.example")
         with open(key, "rb") as file:
             plain = load_pem_private_key(file.read(), None)
@@ -294,6 +298,74 @@ class Clients(Folder):
             client = client_tls(name, False)
             verifyObject(IOpenSSLClientConnectionCreator, client)
             self.assertIsNotNone(shake(self.server, client)[1].state, name)
+
+    def test_names_that_no_certificate_has(self) -> None:
+        for name in ("bad_name.example", "a..b", ""):
+            self.assertRaises(ValueError, client_tls, name, True)
+
+
+class Chains(Folder):
+    """A certificate of an authority below another."""
+
+    def setUp(self) -> None:
+        root, root_key = issue("root")
+        middle, middle_key = issue("middle", root, root_key)
+        leaf, leaf_key = issue("mx.example.com", middle, middle_key, ca=False)
+        self.root = Certificate.loadPEM(pem(root))
+        self.leaf, self.middle = pem(leaf), pem(middle)
+        self.key = self.put(
+            leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+
+    def put(self, contents: bytes) -> str:
+        path: str = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(contents)
+        return path
+
+    def test_the_whole_chain_is_sent_and_verified(self) -> None:
+        server = ServerTLS([(self.put(self.leaf + self.middle), self.key)])
+        client = client_tls("mx.example.com", True, self.root)
+        self.assertEqual(shake(server, client)[1].subject, "mx.example.com")
+
+    def test_without_its_middle_nobody_trusts_it(self) -> None:
+        server = ServerTLS([(self.put(self.leaf), self.key)])
+        client = client_tls("mx.example.com", True, self.root)
+        self.assertIsNone(shake(server, client)[1].state)
+
+    def test_the_own_certificate_comes_first(self) -> None:
+        pair = (self.put(self.middle + self.leaf), self.key)
+        error: BadCertificate = self.assertRaises(BadCertificate, ServerTLS, [pair])
+        self.assertIn("put that certificate first", str(error))
+
+
+Key = ec.EllipticCurvePrivateKey
+
+
+def issue(
+    name: str, by: x509.Certificate | None = None, by_key: Key | None = None, ca: bool = True
+) -> tuple[x509.Certificate, Key]:
+    """Make a certificate, signed by itself or by another."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(by.subject if by else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(by_key or key, hashes.SHA256())
+    )
+    return certificate, key
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
 
 
 class SelfSigned(Folder):
