@@ -29,20 +29,6 @@ def _line(mark: str, words: str) -> bytes:
     return " ".join([mark, *words.split()]).encode("ascii", "replace") + b"\r\n"
 
 
-def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a message as it goes over the wire: dots stuffed, and the end marked.
-
-    Every chunk is looked at together with the two octets before it, so that borders between
-    chunks change nothing.
-    """
-    before = b"\r\n"  # the message begins at the start of a line
-    for chunk in chunks:
-        joined = before + chunk
-        yield joined.replace(b"\r\n.", b"\r\n..")[len(before) :]
-        before = joined[-2:]
-    yield b".\r\n" if before == b"\r\n" else b"\r\n.\r\n"
-
-
 def top(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
     """Yield the header, the empty line, and `count` lines of the body (RFC 1939 §7)."""
     left: int | None = None  # lines still wanted; None in the header

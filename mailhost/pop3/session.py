@@ -30,9 +30,10 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.answer import then
+from mailhost.net.dots import stuffed
 from mailhost.net.sasl.mechanisms import new_mechanism
 from mailhost.pop3.maildrop import Maildrop
-from mailhost.pop3.reply import IN_USE, NOT_PROVEN, TEMPORARY, bad, good, listing, stuffed, top
+from mailhost.pop3.reply import IN_USE, NOT_PROVEN, TEMPORARY, bad, good, listing, top
 from mailhost.pop3.state import COMMANDS, State
 
 COMMAND_LINE = 255  # octets, RFC 2449 §4, with the CRLF

@@ -1,0 +1,38 @@
+"""Dot-stuffing on the way out (RFC 5321 §4.5.2, RFC 1939 §3), whatever the chunks' borders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class BareLineEnd(Exception):
+    """The content has a CR or LF alone: sent as it is, it could be taken for its own end."""
+
+
+def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a message as it goes over the wire: dots stuffed, and the end marked.
+
+    Every chunk is looked at together with the two octets before it, so that borders between
+    chunks change nothing. A message that does not end in CRLF gets one.
+    """
+    before = b"\r\n"  # the message begins at the start of a line
+    for chunk in chunks:
+        joined = before + chunk
+        yield joined.replace(b"\r\n.", b"\r\n..")[len(before) :]
+        before = joined[-2:]
+    yield b".\r\n" if before == b"\r\n" else b"\r\n.\r\n"
+
+
+def checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks as they are. Raises BareLineEnd before the first one that has one."""
+    held = b""
+    for chunk in chunks:
+        block = held + chunk
+        held = b"\r" if block.endswith(b"\r") else b""
+        block = block[: len(block) - len(held)]
+        pairs = block.count(b"\r\n")
+        if block.count(b"\n") != pairs or block.count(b"\r") != pairs:
+            raise BareLineEnd
+        yield block
+    if held:
+        raise BareLineEnd
