@@ -8,7 +8,6 @@ then the disk. A reload is refused whole when its settings have a fault.
 from __future__ import annotations
 
 import signal
-import sqlite3
 import sys
 from contextlib import suppress
 from types import FrameType
@@ -30,6 +29,7 @@ from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.events import Faulted, Told
+from mailhost.interfaces import DirectoryUnavailable
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
 from mailhost.observe.log import LogSink
@@ -81,7 +81,7 @@ class Host(Service):
             self._control = listen_control(self._reactor, settings.data, commands)
         except CannotListenError as error:
             sys.exit(f"mailhost: another host uses {settings.data}: {error.socketError}")
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, DirectoryUnavailable) as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         self._reactor.callWhenRunning(self._listen_to_hangup)
         self._tell_ready()

@@ -79,20 +79,22 @@ class Rooms:
         self._notices.handover = self.handover
 
     def start(self) -> None:
-        """Make what is missing on disk, read what is there. Raises OSError, sqlite3.Error."""
+        """Make what is missing on disk, read what is there.
+
+        Raises OSError, DirectoryUnavailable.
+        """
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(self.settings.data, name), mode=0o700, exist_ok=True)
         self.committer.start()
-        self.authenticator.start()
         self.directory.start()
         self.queue.start()
+        self._tell_warnings()
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         await self.queue.stop(seconds)
         await self.relay.stop()
         self.directory.stop()
-        self.authenticator.stop()
         await self.committer.stop()
 
     def replace(self, loaded: Loaded) -> None:
@@ -110,6 +112,11 @@ class Rooms:
         self.resolver.replace_settings(settings.dns)
         self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
         self.queue.reconfigure(settings.queue)
+        self._tell_warnings()
+
+    def _tell_warnings(self) -> None:
+        for warning in self.tls.warnings:
+            self.events.tell(Faulted("certificates", warning))
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -40,4 +41,6 @@ def makeService(options: Options) -> IService:
         loaded = load(options["config"])
     except BadSettings as bad:
         sys.exit(f"mailhost: {bad}")
+    # a wall clock that is set back must not stall every timer
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]  # the reactor is no module
     return Host(reactor, loaded)

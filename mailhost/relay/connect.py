@@ -1,0 +1,138 @@
+"""From an IP address to a dialogue that is ready for mail: connect, greet, TLS, log in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    connectProtocol,
+    wrapClientTLS,
+)
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+
+from mailhost.config.model import RouteTLS
+from mailhost.message.status import Status
+from mailhost.smtp.client import Broken, SMTPClient
+from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.timeouts import Timeouts
+
+SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
+RFC_TIMEOUTS = Timeouts()
+ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
+
+
+class Unreachable(Exception):
+    """No mail can be given to this address now; `status` is a deferral that says why."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host at one address, and what the way there asks for."""
+
+    name: str
+    ip: str
+    port: int
+    tls: RouteTLS = RouteTLS.OPPORTUNISTIC
+    user: str = ""
+    password: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name.strip('[]')} [{self.ip}]"
+
+
+class Connector:
+    """Opens connections. `bind` is our own address, empty for any."""
+
+    def __init__(
+        self, reactor: Any, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
+    ) -> None:
+        self.hostname = hostname
+        self.bind = ""
+        self.connect_timeout = 30.0
+        self._reactor = reactor
+        self._tls = tls
+        self._timeouts = timeouts
+
+    async def open(self, target: Target) -> Dialogue:
+        """Return a dialogue ready for mail. Raises Unreachable.
+
+        Where TLS is only wished for, a handshake that fails has us come again without it.
+        """
+        try:
+            return await self._open(target, target.tls is not RouteTLS.NEVER)
+        except _HandshakeFailed as failed:
+            if target.tls is RouteTLS.REQUIRE or target.user:
+                words = "The TLS handshake failed, and TLS is required"
+                raise Unreachable(Status(451, "4.7.5", words, f"{target}: {failed}")) from failed
+        return await self._open(target, with_tls=False)
+
+    async def _open(self, target: Target, with_tls: bool) -> Dialogue:
+        client = await self._connect(target)
+        dialogue = Dialogue(client, self.hostname, self._timeouts)
+        try:
+            refusal = await dialogue.greet()
+            if refusal is None and with_tls and not client.secure:
+                refusal = await self._secure(dialogue, target)
+            if refusal is None and target.user:
+                refusal = await dialogue.log_in(target.user, target.password)
+        except Broken as broken:
+            raise _unreachable(target, str(broken)) from broken
+        except BaseException:
+            dialogue.abort()
+            raise
+        if refusal is not None:
+            await dialogue.quit()
+            raise _unreachable(target, str(refusal))
+        return dialogue
+
+    async def _secure(self, dialogue: Dialogue, target: Target) -> Status | None:
+        if "STARTTLS" not in dialogue.offers:
+            if target.tls is RouteTLS.REQUIRE:
+                return Status(451, "4.7.10", "TLS is required, and the host offers none")
+            return None
+        verify = target.tls is RouteTLS.REQUIRE
+        try:
+            refusal = await dialogue.secure(self._tls(target.name, verify))
+        except Broken as broken:
+            raise _HandshakeFailed(str(broken)) from broken
+        return refusal if verify else None
+
+    async def _connect(self, target: Target) -> SMTPClient:
+        client = SMTPClient(self._reactor)
+        endpoint = self._endpoint(target)
+        implicit = target.port == SUBMISSIONS
+        if implicit:
+            options = self._tls(target.name, target.tls is RouteTLS.REQUIRE)
+            endpoint = wrapClientTLS(options, endpoint)
+        try:
+            await connectProtocol(endpoint, client)
+        except (ConnectError, OSError) as error:
+            raise _unreachable(target, str(error)) from error
+        client.secure = implicit
+        return client
+
+    def _endpoint(self, target: Target) -> IStreamClientEndpoint:
+        six = ":" in target.ip
+        make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
+        own = (self.bind, 0) if self.bind and (":" in self.bind) is six else None
+        return make(
+            self._reactor, target.ip, target.port, timeout=self.connect_timeout, bindAddress=own
+        )
+
+
+class _HandshakeFailed(Exception):
+    """STARTTLS was agreed on, and then no TLS came about."""
+
+
+def _unreachable(target: Target, cause: str) -> Unreachable:
+    words = f"{target} cannot take mail now: {cause}"
+    return Unreachable(Status(451, "4.4.1", " ".join(words.split())))
