@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from types import CoroutineType
 from typing import Any, TypeVar, cast
-
-from twisted.internet.defer import Deferred
 
 from mailhost.interfaces import Answer
 
@@ -18,13 +15,13 @@ def then(answer: Answer[Any], use: Callable[[Any], Answer[R]]) -> Answer[R]:
 
     The two are not tied by a type: mypy cannot take `T | Awaitable[T]` apart.
     """
-    if isinstance(answer, CoroutineType | Deferred):
+    if hasattr(answer, "__await__"):
         return _later(answer, use)
     return use(answer)
 
 
 async def _later(answer: Awaitable[Any], use: Callable[[Any], Answer[R]]) -> R:
     result: Any = use(await answer)
-    if isinstance(result, CoroutineType | Deferred):
+    if hasattr(result, "__await__"):
         return cast("R", await result)
     return cast("R", result)

@@ -1,14 +1,17 @@
-"""Reading MAIL and RCPT: from the bytes after the verb to an Envelope or a ForwardPath."""
+"""Reading HELO, MAIL, RCPT and BDAT: from the bytes after the verb to a value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
 from mailhost.message.status import Status
 from mailhost.smtp.grammar import (
+    BDAT,
+    HELLO_NAME,
     MAIL,
     PARAMETER,
     RCPT,
@@ -23,6 +26,8 @@ V = TypeVar("V")
 BAD_SENDER = Status(501, "5.1.7", "Bad sender address: write MAIL FROM:<name@domain>")
 BAD_RECIPIENT = Status(501, "5.1.3", "Bad recipient address: write RCPT TO:<name@domain>")
 NEEDS_SMTPUTF8 = Status(553, "5.6.7", "An address outside ASCII needs SMTPUTF8 on the MAIL command")
+# the session cannot be kept in step with a client whose octets cannot be counted (RFC 3030 §2)
+BAD_CHUNK = Status(421, "4.5.2", "BDAT needs a size; goodbye")
 _NOTIFY = {b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Notify.DELAY}
 
 
@@ -32,6 +37,24 @@ class BadCommand(ValueError):
     def __init__(self, status: Status) -> None:
         super().__init__(str(status))
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What BDAT announces: `size` octets, and whether they are the last (RFC 3030 §2)."""
+
+    size: int
+    last: bool
+
+
+def parse_hello(verb: bytes, name: bytes, lmtp: bool) -> str:
+    """Return the client's name. Raises BadCommand. RFC 5321 §4.1.1.1, RFC 2033 §4.1."""
+    if lmtp is not (verb == b"LHLO"):
+        words = f"Say {'LHLO' if lmtp else 'EHLO or HELO'} here"
+        raise BadCommand(Status(500, "5.5.1", words))
+    if not HELLO_NAME.fullmatch(name):
+        raise BadCommand(Status(501, "5.5.4", f"Say {verb.decode()} with your name"))
+    return name.decode("utf-8", "replace")
 
 
 def parse_mail(arguments: bytes) -> Envelope:
@@ -52,7 +75,7 @@ def parse_mail(arguments: bytes) -> Envelope:
         envelope_id=_take(given, b"ENVID", _envelope_id, ""),
         smtputf8=_flag(given, b"SMTPUTF8"),
     )
-    given.pop(b"AUTH", None)
+    _take(given, b"AUTH", decode_xtext, "")
     _nothing_left(given)
     if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
@@ -68,7 +91,7 @@ def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
         address = Address("postmaster", "")
     else:
         address = _address(match[1], BAD_RECIPIENT)
-    if not (smtputf8 or match[1].isascii()):
+    if not (smtputf8 or arguments.isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
     if match[2] is None:
         return ForwardPath(address)
@@ -82,9 +105,18 @@ def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
     return path
 
 
+def parse_chunk(arguments: bytes) -> Chunk:
+    """Return what BDAT announces. Raises BadCommand."""
+    match = BDAT.fullmatch(arguments)
+    if not match:
+        raise BadCommand(BAD_CHUNK)
+    return Chunk(int(match[1]), bool(match[2]))
+
+
 def _address(path: bytes, bad: Status) -> Address:
     try:
-        return parse_address(SOURCE_ROUTE.sub(b"", path, count=1).decode())
+        route = SOURCE_ROUTE.match(path)
+        return parse_address(path[route.end() if route else 0 :].decode())
     except (BadAddress, UnicodeDecodeError) as error:
         raise BadCommand(bad.because(str(error))) from error
 

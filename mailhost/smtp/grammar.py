@@ -20,7 +20,8 @@ MAIL = re.compile(rb"(?i:FROM):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
 RCPT = re.compile(rb"(?i:TO):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
 
 # A-d-l ":" in front of a Mailbox is accepted and ignored (RFC 5321 §4.1.2, appendix C).
-SOURCE_ROUTE = re.compile(rb"@[^:]*:")
+_AT_DOMAIN = rb"@(?:\[[^\[\]]*\]|[^@:,\[\]\"]+)"
+SOURCE_ROUTE = re.compile(_AT_DOMAIN + rb"(?:," + _AT_DOMAIN + rb")*:")
 
 # esmtp-param = esmtp-keyword ["=" esmtp-value]
 PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?")
@@ -33,6 +34,7 @@ _UNITEXT_POINT = re.compile(r"\\x\{([0-9A-F]{1,6})\}")
 
 # ORCPT = addr-type ";" xtext, or utf-8-addr-xtext, or UTF-8 itself under SMTPUTF8
 _ORCPT = re.compile(rb"([A-Za-z0-9-]+);(.+)", re.DOTALL)
+LONGEST_ORCPT = 500  # octets, RFC 3461 §4.2
 
 # size-value = 1*20DIGIT (RFC 1870 §3); chunk-size = 1*DIGIT (RFC 3030 §2)
 SIZE = re.compile(rb"[0-9]{1,20}")
@@ -40,18 +42,20 @@ BDAT = re.compile(rb"([0-9]{1,20})(?:[ ]+((?i:LAST)))?[ ]*")
 
 
 def decode_xtext(value: bytes) -> str | None:
-    """Return what xtext stands for, None where it is none (RFC 3461 §4)."""
+    """Return what xtext stands for, None where it is none or stands for more than ASCII.
+
+    RFC 3461 §4.
+    """
     if not _XTEXT.fullmatch(value):
         return None
-    return re.sub(rb"\+(..)", lambda m: bytes.fromhex(m[1].decode()), value).decode(
-        "utf-8", "replace"
-    )
+    plain = re.sub(rb"\+(..)", lambda m: bytes.fromhex(m[1].decode()), value)
+    return plain.decode("ascii") if plain.isascii() else None
 
 
 def decode_orcpt(value: bytes) -> str | None:
     """Return `type;address` in plain text, None for bad syntax (RFC 3461 §4.2, RFC 6533 §3)."""
     match = _ORCPT.fullmatch(value)
-    if not match:
+    if not match or len(value) > LONGEST_ORCPT:
         return None
     kind = match[1].decode().lower()
     if kind != "utf-8":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from mailhost.interfaces import Answer, ITransaction
 from mailhost.message.status import Status
 from mailhost.smtp.dot import DotReader
+from mailhost.smtp.line_ends import LineEnds
 
 TOO_LARGE = Status(552, "5.3.4", "The message is larger than the SIZE that EHLO told")
 BARE_LINE_END = Status(
@@ -19,19 +20,19 @@ NUL = Status(554, "5.6.0", "The message has a NUL; send it as BINARYMIME or enco
 
 
 class Incoming:
-    """Takes the content of one message. `refusal` is what it will be refused with, if anything."""
+    """Takes the content of one message. `refusal` is what it will be refused with, if anything.
 
-    def __init__(self, transaction: ITransaction, limit: int) -> None:
+    `limit` is in octets; `binary` content (BINARYMIME) may hold anything.
+    """
+
+    def __init__(self, transaction: ITransaction, limit: int, binary: bool = False) -> None:
         self.transaction = transaction
         self.refusal: Status | None = None
-        self._left = limit
+        self.size = 0
         self._limit = limit
+        self._binary = binary
         self._dots = DotReader()
-
-    @property
-    def size(self) -> int:
-        """Octets so far."""
-        return self._limit - self._left
+        self._chunk_ends = LineEnds()
 
     def data(self, block: bytes) -> tuple[Answer[None], bytes | None]:
         """Take a block of DATA.
@@ -39,18 +40,27 @@ class Incoming:
         Returns when more may come, and once the end came, what follows it (None until then).
         """
         dots = self._dots
-        chunk, rest = dots.read(block)
-        if dots.bare_line_end and self.refusal is None:
-            self.refusal = BARE_LINE_END
-        if dots.nul and self.refusal is None:
-            self.refusal = NUL
-        return self.chunk(chunk), rest if dots.ended else None
+        octets, rest = dots.read(block)
+        self._judge(dots.ends)
+        return self._take(octets), rest if dots.ended else None
 
-    def chunk(self, chunk: bytes) -> Answer[None]:
-        """Take octets as they are. Returns when more may come."""
-        self._left -= len(chunk)
-        if self._left < 0 and self.refusal is None:
+    def chunk(self, octets: bytes, last: bool) -> Answer[None]:
+        """Take octets of BDAT; `last` with those that end the message."""
+        if not self._binary:
+            self._chunk_ends.look(octets)
+            if last:
+                self._chunk_ends.end()
+            self._judge(self._chunk_ends)
+        return self._take(octets)
+
+    def _judge(self, ends: LineEnds) -> None:
+        if self.refusal is None and (ends.bare or ends.nul):
+            self.refusal = BARE_LINE_END if ends.bare else NUL
+
+    def _take(self, octets: bytes) -> Answer[None]:
+        self.size += len(octets)
+        if self.size > self._limit and self.refusal is None:
             self.refusal = TOO_LARGE
-        if self.refusal is not None or not chunk:
+        if self.refusal is not None or not octets:
             return None
-        return self.transaction.write(chunk)
+        return self.transaction.write(octets)

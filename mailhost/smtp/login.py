@@ -5,8 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 
-from mailhost.interfaces import Answer, Challenge, ISASLMechanism, SASLStep
+from mailhost.interfaces import Answer, Challenge, IAuthenticator, ISASLMechanism, SASLStep
+from mailhost.message.client import Client
 from mailhost.message.status import Status
+from mailhost.net.sasl.mechanisms import new_mechanism
+
+NO_LOGIN = Status(502, "5.5.1", "Nobody can log in here")
+LOGGED_IN_ALREADY = Status(503, "5.5.1", "You are logged in already")
+ENCRYPT_FIRST = Status(538, "5.7.11", "No password in the clear here; use STARTTLS first")
+NO_MECHANISM = Status(501, "5.5.4", "Say AUTH with a mechanism")
 
 CANCELLED = Status(501, "5.7.0", "Login cancelled")
 NOT_BASE64 = Status(501, "5.5.2", "That is not base64")
@@ -34,6 +41,26 @@ class LoginExchange:
         except binascii.Error:
             return NOT_BASE64
         return self._mechanism.respond(response)
+
+
+def new_login(
+    name: bytes, client: Client, authenticator: IAuthenticator | None
+) -> LoginExchange | Status:
+    """Return a new exchange of the mechanism that AUTH names, or the refusal (RFC 4954 §4)."""
+    if authenticator is None:
+        return NO_LOGIN
+    if client.account is not None:
+        return LOGGED_IN_ALREADY
+    offered = authenticator.mechanisms(client)
+    if not offered:
+        return ENCRYPT_FIRST
+    if not name:
+        return NO_MECHANISM
+    mechanism = new_mechanism(name.decode("ascii", "replace"), client, authenticator)
+    if mechanism is None:
+        words = f"Mechanism not offered; choose from {' '.join(offered)}"
+        return Status(504, "5.5.4", words)
+    return LoginExchange(mechanism)
 
 
 def encode_challenge(challenge: Challenge) -> bytes:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum, auto
 
+from mailhost.message.status import Status
+
+NO_RECIPIENTS = Status(554, "5.5.1", "No valid recipients")
+
 
 class State(Enum):
     """Where a session is."""
@@ -46,4 +50,19 @@ NEXT: Mapping[State, Mapping[bytes, State]] = {
     State.CHUNKS: _row(State.CHUNKS, State.READY, BDAT=State.CHUNKS),
 }
 
-VERBS = frozenset(verb for row in NEXT.values() for verb in row)
+# Commands that bring no message nearer: a session may have only so many of them between messages
+IDLE = frozenset((*_HELLOS, b"NOOP", b"HELP", b"VRFY", b"RSET"))
+
+
+def why_not_now(verb: bytes, state: State, lmtp: bool) -> Status:
+    """Return the refusal of a command that is missing in a state."""
+    words = "Wrong order of commands"
+    if state is State.GREETED:
+        words = "Say LHLO first" if lmtp else "Say EHLO first"
+    elif verb in (b"DATA", b"BDAT") and state is State.SENDER:
+        if not lmtp:
+            return NO_RECIPIENTS
+        words = NO_RECIPIENTS.words  # with 503: RFC 2033 §4.2
+    elif verb in (b"RCPT", b"DATA", b"BDAT") and state is State.READY:
+        words = "Say MAIL FROM first"
+    return Status(503, "5.5.1", words)

@@ -1,0 +1,68 @@
+"""What came from a client and is not read yet.
+
+Lines are held up to a limit; what is longer is thrown away as it comes, up to its end.
+"""
+
+from __future__ import annotations
+
+from mailhost.message.status import Status
+
+TOO_LONG = Status(500, "5.5.2", "The line is too long")
+BARE = Status(500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it")
+
+
+class BadLine(ValueError):
+    """The line is no line; `status` says why."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+class ReadBuffer:
+    """Octets in order."""
+
+    __slots__ = ("_at", "_data", "_skipping")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._at = 0
+        self._skipping = False
+
+    def __len__(self) -> int:
+        return len(self._data) - self._at
+
+    def append(self, data: bytes) -> None:
+        """Add what came."""
+        self._data = self._data[self._at :] + data if len(self) else data
+        self._at = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._data, self._at, self._skipping = b"", 0, False
+
+    def take(self, octets: int) -> bytes:
+        """Return the next octets, fewer where fewer are there."""
+        chunk = self._data[self._at : self._at + octets]
+        self._at += len(chunk)
+        if self._at == len(self._data):
+            self._data, self._at = b"", 0
+        return chunk
+
+    def take_line(self, limit: int) -> bytes | None:
+        """Return the next line without its CRLF, None until it is whole.
+
+        `limit` is in octets without the LF. Raises BadLine; the line is gone then.
+        """
+        end = self._data.find(b"\n", self._at)
+        if end < 0:
+            if len(self) > limit:
+                self._skipping, self._data, self._at = True, b"", 0
+            return None
+        line = self.take(end + 1 - self._at)[:-1]
+        if self._skipping or len(line) > limit:
+            self._skipping = False
+            raise BadLine(TOO_LONG)
+        if line[-1:] != b"\r" or line.find(b"\r") < len(line) - 1 or b"\0" in line:
+            raise BadLine(BARE)
+        return line[:-1]
