@@ -76,15 +76,15 @@ class Host(Service):
         try:
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
-            self._rooms.start()
             commands = control_commands(self._rooms, self._reload_asked)
             self._control = listen_control(self._reactor, settings.data, commands)
+            self._rooms.start()
         except CannotListenError as error:
-            sys.exit(f"mailhost: another host uses {settings.data}: {error.socketError}")
+            sys.exit(f"mailhost: cannot open {error.port}: {error.socketError}")
         except (OSError, DirectoryUnavailable) as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
-        self._reactor.callWhenRunning(self._listen_to_hangup)
-        self._tell_ready()
+        # a turn after the start, by when Twisted's own signal handlers are in place too
+        self._reactor.callWhenRunning(self._reactor.callLater, 0, self._now_running)
 
     def _open(self, listen: Listen) -> Listener:
         assert self._rooms is not None
@@ -93,6 +93,10 @@ class Host(Service):
         listener.open()
         return listener
 
+    def _now_running(self) -> None:
+        self._listen_to_hangup()
+        self._tell_ready()
+
     def _tell_ready(self) -> None:
         for listener in self._listeners:
             where = f"{listener.listen.protocol.value} on {listener.address}"
@@ -100,7 +104,8 @@ class Host(Service):
         settings = self._loaded.settings
         self._events.tell(Told(f"{settings.hostname} is ready, its data in {settings.data}"))
         if settings.demo is not None:
-            print(banner(self._loaded, settings.demo), flush=True)  # noqa: T201 - the demo greets who started it
+            # past the log, so that what it prints can be pasted
+            print(banner(self._loaded, settings.demo), file=sys.__stdout__, flush=True)
 
     # --- reloading -------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.live import LiveDirectory
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
+from mailhost.events import Faulted
 from mailhost.handover import Handover
 from mailhost.interfaces import IEventSink
 from mailhost.net.dns.resolver import Resolver
@@ -85,8 +86,8 @@ class Rooms:
         """
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(self.settings.data, name), mode=0o700, exist_ok=True)
+        self.directory.start()  # first: what can fail comes before the threads are there
         self.committer.start()
-        self.directory.start()
         self.queue.start()
         self._tell_warnings()
 

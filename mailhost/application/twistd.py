@@ -42,5 +42,5 @@ def makeService(options: Options) -> IService:
     except BadSettings as bad:
         sys.exit(f"mailhost: {bad}")
     # a wall clock that is set back must not stall every timer
-    reactor.seconds = time.monotonic  # type: ignore[attr-defined]  # the reactor is no module
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # there is no other way
     return Host(reactor, loaded)

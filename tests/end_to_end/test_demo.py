@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import BIN, PATIENCE, RunningHost, free_port
+from tests.end_to_end.running import BIN, PATIENCE, RunningHost, free_port, short_folder
 
 DEMO = Path(__file__).parents[2] / "etc" / "demo.toml"
 
@@ -19,7 +19,7 @@ DEMO = Path(__file__).parents[2] / "etc" / "demo.toml"
 class Demo(TestCase):
     def setUp(self) -> None:
         """A copy of the demo's settings, on free ports."""
-        self.folder = Path(self.mktemp()).absolute()
+        self.folder = short_folder(self)
         self.host = RunningHost(self.folder / "etc", "", protocols=())
         text = re.sub(r"tcp:\d+:", lambda _: f"tcp:{free_port('127.0.0.1')}:", DEMO.read_text())
         self.host.config.write_text(text)
@@ -73,7 +73,7 @@ class Wheel(TestCase):
     def test_an_installed_wheel_works_from_any_folder(self) -> None:
         """Built without network, put on the path, and asked from elsewhere."""
         source = Path(__file__).parents[2]
-        folder = Path(self.mktemp()).absolute()
+        folder = short_folder(self)
         copy = folder / "source"
         shutil.copytree(
             source,

@@ -8,11 +8,10 @@ import socket
 import ssl
 from contextlib import closing
 from email.message import EmailMessage
-from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import RunningHost
+from tests.end_to_end.running import RunningHost, short_folder
 
 PASSWORD = "correct horse battery"
 SETTINGS = """
@@ -32,7 +31,7 @@ class OneHost(TestCase):
     """Each test has a host of its own, with two domains and an account in each."""
 
     def setUp(self) -> None:
-        self.host = RunningHost(Path(self.mktemp()).absolute(), SETTINGS)
+        self.host = RunningHost(short_folder(self), SETTINGS)
         self.addCleanup(self.host.stop)
         for domain in ("example.com", "example.net"):
             self.run_command("domain", "add", domain)

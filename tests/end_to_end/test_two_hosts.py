@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port, short_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
@@ -69,7 +69,7 @@ longest_retry = "1 second"
 plaintext_on_loopback = true
 """
         host = RunningHost(
-            Path(self.mktemp()).absolute(),
+            short_folder(self),
             settings,
             address,
             protocols=("submission",),
