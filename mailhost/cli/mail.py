@@ -110,6 +110,7 @@ def _submission(door: Door) -> Iterator[smtplib.SMTP]:
         wire.ehlo()
         if not door.implicit_tls and wire.has_extn("starttls"):
             wire.starttls(context=tls)
+            wire.ehlo()  # what was offered in the clear is forgotten
         yield wire
 
 

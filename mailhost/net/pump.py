@@ -86,7 +86,7 @@ class Pump(Protocol):
         self._heard = self._clock.seconds()
         if not self._home.listener.implicit_tls:
             self._begin()
-        self._watch = self._clock.callLater(self._patience(), self._check_silence)
+        self._watch = self._clock.callLater(LOOK, self._check_silence)
 
     def handshakeCompleted(self) -> None:
         self._client = replace(self._client, tls=tls_state(self.transport))
@@ -164,6 +164,8 @@ class Pump(Protocol):
         self._flush()
         self._closing = True
         if not self._gone:
+            # a TLS transport does not close while it has a producer
+            IConsumer(self._tcp, self._tcp).unregisterProducer()
             self._tcp.loseConnection()
 
     # --- running ---------------------------------------------------------------------------------
@@ -260,17 +262,18 @@ class Pump(Protocol):
         return self._machine.timeout if self._machine is not None else self._home.handshake_timeout
 
     def _check_silence(self) -> None:
-        if self._busy and not self._throttled:
-            self._heard = self._clock.seconds()  # it is we who are slow
-        left = self._heard + self._patience() - self._clock.seconds()
-        if left > 0:
-            self._watch = self._clock.callLater(left, self._check_silence)
-        elif self._closing or self._machine is None or self._throttled:
-            self.abort()
-        else:
+        now = self._clock.seconds()
+        if self._busy and not (self._throttled or self._closing):
+            self._heard = now  # it is we who are slow
+        left = self._heard + self._patience() - now
+        if left <= 0:
+            if self._machine is None or self._shaking or self._throttled or self._closing:
+                self.abort()
+                return
             self._machine.timed_out()
             self.hang_up()
-            self._watch = self._clock.callLater(10, self.abort)
+            left = LINGER
+        self._watch = self._clock.callLater(min(left, LOOK), self._check_silence)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:

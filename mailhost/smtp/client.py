@@ -96,6 +96,8 @@ class SMTPClient(Protocol):
     def close(self) -> None:
         """Close, once all is sent."""
         if self.gone is None:
+            # a TLS transport does not close while it has a producer
+            IConsumer(self._tcp, cast(IConsumer, self._tcp)).unregisterProducer()
             self._tcp.loseConnection()
 
     def abort(self) -> None:
