@@ -4,7 +4,8 @@ While a step waits, no other is taken; should more arrive meanwhile, reading sto
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
 replies stops being served until it does. Silence beyond `machine.timeout` ends the connection.
 
-Memory is bounded by what one read brings (64 KiB) above what the machine keeps.
+Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
+keeps and one reply of its makes.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ from mailhost.message.status import Status
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
+OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
+LOOK = 30.0  # seconds between two looks at how long a connection has been silent
+LINGER = 30.0  # seconds that a peer has to take the last words
+
 MachineMaker = Callable[[IWire, Client], IMachine]
 
 
@@ -70,6 +75,8 @@ class Pump(Protocol):
         self._busy = False
         self._throttled = False
         self._paused = False
+        self._unsent = 0
+        self._shaking = False
         self._closing = False
         self._gone = False
         self._stop_after = False
@@ -92,13 +99,13 @@ class Pump(Protocol):
         self._client = replace(self._client, tls=tls_state(self.transport))
         if self._machine is None:
             self._begin()
-        elif self._client.tls is not None:
+        elif self._shaking and self._client.tls is not None:
+            self._shaking = False
             self._machine.secured(self._client.tls)
-            self._closing = False
             self._run()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._machine is None or self._closing:
+        if self._machine is None or self._shaking or self._closing:
             return
         self._machine.receive(data)
         if self._busy or self._throttled:
@@ -141,6 +148,7 @@ class Pump(Protocol):
 
     def write(self, data: bytes) -> None:
         self._out.append(data)
+        self._unsent += len(data)
 
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
         return self._stream(chunks)
@@ -149,7 +157,7 @@ class Pump(Protocol):
         for chunk in chunks:
             if self._gone:
                 raise ConnectionLost("the client went away")
-            self._out.append(chunk)
+            self.write(chunk)
             self._flush()
             if self._throttled:
                 self._room = Deferred()
@@ -157,16 +165,20 @@ class Pump(Protocol):
 
     def start_tls(self) -> None:
         self._flush()
-        self._closing = True  # until the handshake is done, nothing is a command
+        self._shaking = True  # until the handshake is done, nothing is a command
+        self._heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._home.tls)
 
     def hang_up(self) -> None:
         self._flush()
+        if self._closing or self._gone:
+            return
         self._closing = True
-        if not self._gone:
-            # a TLS transport does not close while it has a producer
-            IConsumer(self._tcp, self._tcp).unregisterProducer()
-            self._tcp.loseConnection()
+        self._throttled = False
+        self._heard = self._clock.seconds()
+        # neither TCP nor TLS closes while a producer is there to bring more
+        IConsumer(self._tcp, self._tcp).unregisterProducer()
+        self._tcp.loseConnection()
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -186,8 +198,12 @@ class Pump(Protocol):
             self._tcp.abortConnection()
 
     def _begin(self) -> None:
-        self._machine = self._home.machine_of(self, self._client)
-        answer = self._machine.greet()
+        try:
+            self._machine = self._home.machine_of(self, self._client)
+            answer = self._machine.greet()
+        except Exception:  # noqa: BLE001 - as in _run
+            self._fail(Failure())
+            return
         if answer is None or self._settled(answer):
             self._busy = False
             self._flush()
@@ -197,13 +213,15 @@ class Pump(Protocol):
         assert machine is not None
         self._busy = True
         try:
-            while not (self._closing or self._throttled):
+            while not (self._closing or self._shaking or self._throttled):
                 answer = machine.step()
                 if answer is False:
                     break
                 if answer is not True and not self._settled(answer):
                     return
                 self._heard = self._clock.seconds()
+                if self._unsent > OUTPUT:
+                    self._flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
             self._fail(Failure())
         self._busy = False
@@ -234,7 +252,9 @@ class Pump(Protocol):
         if self._gone and failure.check(ConnectionLost):
             return
         self._home.log.failure("A session failed", failure)
-        if self._machine is not None and not self._gone:
+        if self._machine is None:
+            self.abort()
+        elif not self._gone:
             self._machine.failed()
             self.hang_up()
 
@@ -242,6 +262,7 @@ class Pump(Protocol):
         if self._out and not self._gone:
             self._tcp.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
+        self._unsent = 0
 
     def _pause_reading(self) -> None:
         if not self._paused:
@@ -259,9 +280,15 @@ class Pump(Protocol):
     # --- silence ---------------------------------------------------------------------------------
 
     def _patience(self) -> float:
-        return self._machine.timeout if self._machine is not None else self._home.handshake_timeout
+        if self._closing:
+            return LINGER
+        if self._machine is None or self._shaking:
+            return self._home.handshake_timeout
+        return self._machine.timeout
 
     def _check_silence(self) -> None:
+        if self._gone:
+            return
         now = self._clock.seconds()
         if self._busy and not (self._throttled or self._closing):
             self._heard = now  # it is we who are slow
