@@ -236,20 +236,26 @@ class TalkCase(SynchronousTestCase):
         self.talk = self.new_talk()
 
     def new_talk(self, terms: Terms = TERMS, *, hello: bool = True, **more: Any) -> Talk:
-        talk = Talk(terms, **more)
-        written = talk.wire.write
-
-        def write(data: bytes) -> None:
-            check_reply(data)
-            written(data)
-
-        talk.wire.write = write  # type: ignore[method-assign]  # looks at every reply
+        talk = checked_talk(terms, hello=hello, **more)
         self.addCleanup(check_end, talk)
-        talk.begin()
-        if hello:
-            talk.lines("LHLO client.example" if terms.lmtp else "EHLO client.example")
-            talk.reception.seen.clear()
         return talk
+
+
+def checked_talk(terms: Terms = TERMS, *, hello: bool = True, **more: Any) -> Talk:
+    """Make a talk whose replies are looked at. `check_end` is to be called for it."""
+    talk = Talk(terms, **more)
+    written = talk.wire.write
+
+    def write(data: bytes) -> None:
+        check_reply(data)
+        written(data)
+
+    talk.wire.write = write  # type: ignore[method-assign]  # looks at every reply
+    talk.begin()
+    if hello:
+        talk.lines("LHLO client.example" if terms.lmtp else "EHLO client.example")
+        talk.reception.seen.clear()
+    return talk
 
 
 def check_reply(data: bytes) -> None:
