@@ -241,7 +241,9 @@ class TalkCase(SynchronousTestCase):
         return talk
 
 
-def checked_talk(terms: Terms = TERMS, *, hello: bool = True, **more: Any) -> Talk:
+def checked_talk(
+    terms: Terms = TERMS, *, hello: bool = True, greet: bool = True, **more: Any
+) -> Talk:
     """Make a talk whose replies are looked at. `check_end` is to be called for it."""
     talk = Talk(terms, **more)
     written = talk.wire.write
@@ -251,7 +253,8 @@ def checked_talk(terms: Terms = TERMS, *, hello: bool = True, **more: Any) -> Ta
         written(data)
 
     talk.wire.write = write  # type: ignore[method-assign]  # looks at every reply
-    talk.begin()
+    if greet:
+        talk.begin()
     if hello:
         talk.lines("LHLO client.example" if terms.lmtp else "EHLO client.example")
         talk.reception.seen.clear()
