@@ -11,6 +11,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Retur
 from mailhost.message.status import Status
 from mailhost.smtp.grammar import (
     BDAT,
+    CONTROLS,
     HELLO_NAME,
     MAIL,
     PARAMETER,
@@ -116,7 +117,10 @@ def parse_chunk(arguments: bytes) -> Chunk:
 def _address(path: bytes, bad: Status) -> Address:
     try:
         route = SOURCE_ROUTE.match(path)
-        return parse_address(path[route.end() if route else 0 :].decode())
+        text = path[route.end() if route else 0 :].decode()
+        if CONTROLS.search(text):
+            raise BadAddress(f"{text!r} holds a control character")
+        return parse_address(text)
     except (BadAddress, UnicodeDecodeError) as error:
         raise BadCommand(bad.because(str(error))) from error
 

@@ -19,6 +19,9 @@ _PATH = rb'<((?:[^"\\<>\x00-\x1f]|"(?:[^"\\\x00-\x1f]|\\[ -~])*")*)>'
 MAIL = re.compile(rb"(?i:FROM):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
 RCPT = re.compile(rb"(?i:TO):[ ]*" + _PATH + rb"(?:[ ]+(.*))?", re.DOTALL)
 
+# UTF-8-non-ascii allows them, and RFC 5198 §2 does not: C1 controls, line and paragraph separators
+CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
+
 # A-d-l ":" in front of a Mailbox is accepted and ignored (RFC 5321 §4.1.2, appendix C).
 _AT_DOMAIN = rb"@(?:\[[^\[\]]*\]|[^@:,\[\]\"]+)"
 SOURCE_ROUTE = re.compile(_AT_DOMAIN + rb"(?:," + _AT_DOMAIN + rb")*:")

@@ -115,6 +115,10 @@ class PathTests(CommandCase):
             parse_rcpt(f"TO:{path}".encode(), True)
         address = parse_rcpt("TO:<Ü@BÜCHER.example>".encode(), True).address
         self.assertEqual(address, Address("Ü", "xn--bcher-kva.example"))
+        for letter in ("\x80", "\x85", "\x9b", "\u2028", "\u2029"):
+            arguments = f"FROM:<a{letter}@example.net> SMTPUTF8"
+            self.assertEqual(self.refusal_of_mail(arguments), "501 5.1.7", repr(letter))
+        self.assertTrue(parse_mail("FROM:<a\u200d@example.net> SMTPUTF8".encode()).smtputf8)
         broken = self.assertRaises(BadCommand, parse_mail, b"FROM:<\xff@example.net> SMTPUTF8")
         self.assertEqual(broken.status.code, 501)
 
