@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import sys
 
@@ -49,7 +50,8 @@ def banner(loaded: Loaded, demo: Demo) -> str:
     )
     people = ", ".join(map(str, demo.accounts))
     first, last = demo.accounts[0], demo.accounts[-1]
-    command = f"{_command()} {{}} --config {os.path.relpath(loaded.path)}"
+    config = shlex.quote(os.path.relpath(loaded.path))
+    command = f"{shlex.quote(_command())} {{}} --config {config}"
     return f"""
     mailhost is running. It listens for
 {listening}

@@ -1,0 +1,75 @@
+"""Which session a listener gets, and by which rules."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application.rooms import Rooms
+from mailhost.application.wires import machine_maker, make_factory
+from mailhost.config.model import Listen, Settings, Wire
+from mailhost.interfaces import IMachine
+from mailhost.message.client import Client
+from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.pop3.session import Pop3Session
+from mailhost.smtp.session import Session
+from tests.fake_wire import FakeWire, drive
+
+SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
+
+
+def rooms(settings: Settings = SETTINGS) -> Rooms:
+    """Rooms that no session here comes to use."""
+    nobody = SimpleNamespace(mechanisms=lambda client: ())
+    return cast(
+        Rooms,
+        SimpleNamespace(
+            settings=settings,
+            events=SimpleNamespace(tell=lambda event: None),
+            directory=SimpleNamespace(),
+            router=SimpleNamespace(),
+            handover=SimpleNamespace(),
+            incoming="/nowhere",
+            authenticator=nobody,
+            store=SimpleNamespace(),
+            limits=ConnectionLimits(Bounds(0, 0)),
+            tls=SimpleNamespace(factory=lambda: None),
+        ),
+    )
+
+
+class Machines(SynchronousTestCase):
+    def make(self, wire: Wire) -> tuple[IMachine, FakeWire]:
+        """A session of this wire."""
+        output = FakeWire()
+        client = Client("127.0.0.1", 1, wire.value)
+        return machine_maker(rooms(), wire)(cast(Any, output), client), output
+
+    def test_each_protocol_has_its_session(self) -> None:
+        for wire in Wire:
+            machine, _ = self.make(wire)
+            expected = Pop3Session if wire in (Wire.POP3, Wire.POP3S) else Session
+            self.assertIsInstance(machine, expected, wire)
+
+    def test_submission_demands_a_login(self) -> None:
+        for wire in (Wire.SUBMISSION, Wire.SUBMISSIONS):
+            machine, output = self.make(wire)
+            drive(machine, b"EHLO me.example\r\nMAIL FROM:<a@b.example>\r\n")
+            self.assertIn(b"530 5.7.0", output.sent)
+
+    def test_lmtp_wants_lhlo(self) -> None:
+        machine, output = self.make(Wire.LMTP)
+        drive(machine, b"EHLO me.example\r\nLHLO me.example\r\n")
+        self.assertIn(b"500 5.5.1", output.sent)
+        self.assertIn(b"250-mx.example.org", output.sent)
+
+    def test_the_words_for_no_room_are_the_wires_own(self) -> None:
+        for wire, words in ((Wire.SMTP, b"421 4.3.2 "), (Wire.POP3, b"-ERR [SYS/TEMP] ")):
+            listen = Listen(protocol=wire, endpoint="tcp:0")
+            factory = make_factory(rooms(), listen, Clock())
+            refusal = factory._limits.admit("127.0.0.1")
+            assert refusal is not None
+            self.assertTrue(factory.listener.busy(refusal).startswith(words))
