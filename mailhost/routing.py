@@ -1,22 +1,28 @@
 """Where a forward-path leads: mailboxes here, addresses elsewhere, or nowhere.
 
-A pure function of a directory's view. Names are tried in this order: alias, account, the same
-without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all.
+A pure function of a directory's view. Names are tried in this order: alias, account, both again
+without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
+back to its own name means the account of that name, where there is one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from mailhost.message.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address
 from mailhost.message.status import Status
 
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
+NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
 LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
 MOST = 10_000  # destinations of one address
+
+_Name: TypeAlias = tuple[str, str]  # domain and key, however the address was written
 
 
 @dataclass(slots=True)
@@ -49,25 +55,27 @@ class Router:
 
     def route(self, view: DirectoryView, address: Address) -> Destinations | Status:
         """Return where `address` leads, or the refusal."""
-        found = Destinations()
-        self._expand(view, self._complete(view, address), found, set())
-        if found.count > MOST:
-            return TOO_MANY
-        if found.count:
-            return found
-        return LOOP if found.looped and not found.unknown else NO_SUCH_USER
+        refusal = NO_SUCH_USER
+        for meant in self._meanings(view, address):
+            found = self._lead(view, meant)
+            if isinstance(found, Destinations):
+                return found
+            refusal = found
+        return refusal
 
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
-        """Return the account whose mailbox `address` names itself, without any alias."""
+        """Return the account whose mailbox `address` names itself, without any alias.
+
+        postmaster and abuse have a mailbox in every domain, made when mail comes.
+        """
         domain = view.domain(address.domain)
         if domain is None:
             return None
-        account = domain.accounts.get(address.key)
-        if account is None and self.separator in address.local:
-            account = domain.accounts.get(self._without_detail(address).key)
-        if account is None and address.key in ROLES and not self._heir(view, domain):
-            return Account(Address(address.key, domain.name))
-        return account
+        for key in self._keys(address):
+            if key in domain.accounts:
+                return domain.accounts[key]
+        role = address.key in ROLES
+        return Account(Address(address.key, domain.name)) if role else None
 
     def reaches(self, view: DirectoryView, address: Address, account: Address) -> bool:
         """True where mail for `address` reaches the account: the right to receive is the right to
@@ -77,74 +85,81 @@ class Router:
         found = self.route(view, address)
         return isinstance(found, Destinations) and account in found.here
 
-    def _expand(
-        self,
-        view: DirectoryView,
-        address: Address,
-        found: Destinations,
-        seen: set[tuple[str, str]],
-    ) -> None:
-        domain = view.domain(address.domain)
-        if domain is None:
-            found.elsewhere[address] = None
-            return
+    def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
+        """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
+        is that of our own name, or the admin, or that of any domain here."""
+        if address.domain:
+            yield address
+        elif view.domain(self.hostname):
+            yield replace(address, domain=self.hostname)
+        else:
+            if self.admin:
+                yield self.admin
+            if view.domains:
+                yield replace(address, domain=next(iter(view.domains)))
+
+    def _lead(self, view: DirectoryView, address: Address) -> Destinations | Status:
+        found = self._expand(view, address)
         if found.count > MOST:
-            return
-        key = (domain.name, address.key)
-        targets = self._targets(view, domain, address)
-        if targets and key not in seen:
-            seen.add(key)
-            found.expanded |= len(targets) > 1
-            for target in targets:
-                self._expand(view, target, found, seen)
-            return
+            return TOO_MANY
+        if found.count:
+            return found
+        if address.key in ROLES:  # whoever should get it, a role is never unknown
+            role = self.account_of(view, address)
+            return Destinations({role.address: address}) if role else NO_SUCH_USER
+        return LOOP if found.looped and not found.unknown else NO_SUCH_USER
+
+    def _expand(self, view: DirectoryView, address: Address) -> Destinations:
+        """Follow aliases, each once, the deepest first."""
+        found = Destinations()
+        seen: set[_Name] = set()
+        on_the_way: set[_Name] = set()
+        ahead: list[Address | _Name] = [address]
+        while ahead and found.count <= MOST:
+            step = ahead.pop()
+            if isinstance(step, tuple):
+                on_the_way.remove(step)  # all its targets are done
+                continue
+            domain = view.domain(step.domain)
+            if domain is None:
+                found.elsewhere[step] = None
+                continue
+            name = (domain.name, step.key)
+            targets = self._targets(domain, step)
+            if targets and name not in seen:
+                seen.add(name)
+                on_the_way.add(name)
+                ahead += [name, *reversed(targets)]
+                found.expanded |= len(targets) > 1
+            elif not targets or name in on_the_way:
+                self._arrive(view, step, found, looped=bool(targets))
+        return found
+
+    def _arrive(
+        self, view: DirectoryView, address: Address, found: Destinations, looped: bool
+    ) -> None:
         account = self.account_of(view, address)
         if account is not None:
             found.here.setdefault(account.address, address)
-        elif targets:
+        elif looped:
             found.looped = True
         else:
             found.unknown.append(address)
 
-    def _targets(
-        self, view: DirectoryView, domain: Domain, address: Address
-    ) -> tuple[Address, ...]:
+    def _targets(self, domain: Domain, address: Address) -> tuple[Address, ...]:
         """The addresses that stand for this one, none for a mailbox or an unknown name."""
-        plain = self._without_detail(address)
-        targets = domain.aliases.get(address.key) or domain.aliases.get(plain.key)
-        if targets:
-            return targets
-        if address.key in domain.accounts or plain.key in domain.accounts:
-            return ()
+        for key in self._keys(address):
+            if domain.aliases.get(key):
+                return domain.aliases[key]
+            if key in domain.accounts:
+                return ()
+        heir = domain.catch_all
         if address.key in ROLES:
-            heir = self._heir(view, domain)
-            return (heir,) if heir else ()
-        return (domain.catch_all,) if domain.catch_all else ()
+            heir = self.admin or heir
+        return (heir,) if heir else ()
 
-    def _heir(self, view: DirectoryView, domain: Domain) -> Address | None:
-        """Who gets the mail of a role that has no name of its own in the domain.
-
-        None where there is nobody: the role then has a mailbox of its own, made when mail comes.
-        """
-        if domain.catch_all:
-            return domain.catch_all
-        admin = self.admin
-        if admin is None:
-            return None
-        home = view.domain(admin.domain)
-        if home is not None and home.name == domain.name and admin.key in ROLES:
-            return None
-        return admin
-
-    def _complete(self, view: DirectoryView, address: Address) -> Address:
-        """Give the bare `<postmaster>` of RFC 5321 §4.1.1.3 a domain."""
-        if address.domain:
-            return address
-        if self.admin is not None and self.hostname not in view.domains:
-            return self.admin
-        name = self.hostname if view.domain(self.hostname) else next(iter(view.domains), "")
-        return replace(address, domain=name or self.hostname)
-
-    def _without_detail(self, address: Address) -> Address:
+    def _keys(self, address: Address) -> tuple[str, ...]:
+        """The names under which an address is looked up: as it is, and without its detail."""
         local, found, _ = address.local.partition(self.separator)
-        return Address(local, address.domain) if found and local else address
+        plain = Address(local, address.domain)
+        return (address.key, plain.key) if found and local else (address.key,)

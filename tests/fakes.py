@@ -1,0 +1,309 @@
+"""Fakes of the house's Interfaces that tests of several rooms share. Everything answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mailhost.events import Event
+from mailhost.interfaces import (
+    Answer,
+    Change,
+    DirectoryUnavailable,
+    ICommitter,
+    IDirectory,
+    IEventSink,
+    IHandover,
+    ILock,
+    IMailbox,
+    IMailStore,
+    INotices,
+    IQueue,
+    ITransport,
+    StoredMessage,
+)
+from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.message.address import Address, parse_address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath, Notify
+from mailhost.message.outcome import Fate, Outcome, outcome_of
+from mailhost.message.status import OK, Status
+
+T = TypeVar("T")
+
+DELIVERED = Status(250, "2.1.5", "Delivered")
+FULL = Status(452, "4.2.2", "The mailbox is full")
+
+
+def now(answer: Answer[T]) -> T:
+    """Return what is there at once; fail the test where it is not."""
+
+    async def wait() -> T:
+        if isinstance(answer, Awaitable):
+            return await answer
+        return answer
+
+    result: T = SynchronousTestCase().successResultOf(Deferred.fromCoroutine(wait()))
+    return result
+
+
+def address(text: str) -> Address:
+    """An address; without an `@` the bare one of `<postmaster>`."""
+    return parse_address(text) if "@" in text else Address(text, "")
+
+
+def path(text: str, notify: Notify | None = None, original: str = "") -> ForwardPath:
+    """A recipient."""
+    return ForwardPath(address(text), notify, original)
+
+
+def envelope(*recipients: str | ForwardPath, sender: str = "sue@far.example") -> Envelope:
+    """An envelope from `sender`, empty for `<>`, to these recipients."""
+    paths = [path(each) if isinstance(each, str) else each for each in recipients]
+    return Envelope(address(sender) if sender else None, tuple(paths))
+
+
+def domain(
+    name: str,
+    accounts: str = "",
+    aliases: Mapping[str, str] | None = None,
+    catch_all: str = "",
+    quota: int | None = None,
+) -> Domain:
+    """A domain. Accounts and targets are words; a target without `@` is in the domain itself."""
+
+    def target(text: str) -> Address:
+        return address(text if "@" in text else f"{text}@{name}")
+
+    own = [Address(local, name) for local in accounts.split()]
+    return Domain(
+        name,
+        {each.key: Account(each, quota=quota) for each in own},
+        {key: tuple(map(target, words.split())) for key, words in (aliases or {}).items()},
+        target(catch_all) if catch_all else None,
+    )
+
+
+def view_of(*domains: Domain, **also: str) -> DirectoryView:
+    """A view of these domains. `also`: alias domains, `_` for `.` in their names."""
+    others = {name.replace("_", "."): meant for name, meant in also.items()}
+    return DirectoryView({each.name: each for each in domains}, others)
+
+
+@implementer(IEventSink)
+class RecordingEvents:
+    """Keeps what it is told. A line that raises is a bug."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        event.line  # noqa: B018
+        self.told.append(event)
+
+    @property
+    def lines(self) -> list[str]:
+        """What the operator reads."""
+        return [event.line for event in self.told]
+
+    def of(self, kind: type[T]) -> list[T]:
+        """Those of one kind."""
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+@implementer(IDirectory)
+class FakeDirectory:
+    """Has `view`, and what was changed elsewhere as `newer`. Cannot be read while `outage`."""
+
+    def __init__(self, view: DirectoryView) -> None:
+        self.view = view
+        self.newer: DirectoryView | None = None
+        self.outage = ""
+        self.refreshed = 0
+
+    def refresh(self) -> Awaitable[DirectoryView]:
+        self.refreshed += 1
+        if self.outage:
+            return fail(DirectoryUnavailable(self.outage))
+        self.view = self.newer or self.view
+        return succeed(self.view)
+
+
+@implementer(IMailStore)
+class FakeStore:
+    """Mailboxes in memory, made when they are asked for. `answers` are for single accounts:
+    a Status, or an exception to raise."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, list[bytes]] = {}
+        self.quotas: dict[str, int | None] = {}
+        self.answers: dict[str, Status | Exception] = {}
+
+    def inbox(self, account: Address) -> IMailbox:
+        return FakeMailbox(self, str(account))
+
+    def mailbox(self, account: Address, folder: str) -> IMailbox:
+        return FakeMailbox(self, f"{account}/{folder}")
+
+
+@implementer(IMailbox)
+class FakeMailbox:
+    """One mailbox of a FakeStore; it can only be delivered to."""
+
+    def __init__(self, store: FakeStore, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    async def deliver(self, chunks: Sequence[Content], quota: int | None) -> Status:
+        answer = self._store.answers.get(self._name, DELIVERED)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.ok:
+            whole = b"".join(content.read() for content in chunks)
+            self._store.boxes.setdefault(self._name, []).append(whole)
+            self._store.quotas[self._name] = quota
+        return answer
+
+    def messages(self) -> Awaitable[Sequence[StoredMessage]]:
+        raise NotImplementedError
+
+    def open(self, message: StoredMessage) -> Awaitable[Content]:
+        raise NotImplementedError
+
+    def remove(self, messages: Sequence[StoredMessage]) -> Awaitable[int]:
+        raise NotImplementedError
+
+    def lock(self) -> Awaitable[ILock | None]:
+        raise NotImplementedError
+
+
+@implementer(ITransport)
+class FakeTransport:
+    """Delivers in `good` fate, or answers what `answers` has for an address. `bug` is raised."""
+
+    def __init__(self, good: Fate = Fate.DELIVERED) -> None:
+        self.good = good
+        self.answers: dict[str, Status] = {}
+        self.bug: Exception | None = None
+        self.delivered: list[str] = []
+        self.tried: list[str] = []
+        self.log: list[str] = []
+
+    async def deliver(
+        self,
+        envelope: Envelope,
+        content: Content,
+        recipients: Sequence[ForwardPath],
+        identity: str,
+        attempts: int = 0,
+    ) -> Sequence[Outcome]:
+        self.log.append("deliver")
+        if self.bug is not None:
+            raise self.bug
+        return [self._one(each) for each in recipients]
+
+    def _one(self, recipient: ForwardPath) -> Outcome:
+        to = str(recipient.address)
+        self.tried.append(to)
+        outcome = outcome_of(recipient, self.answers.get(to, DELIVERED), self.good)
+        if outcome.fate is self.good:
+            self.delivered.append(to)
+        return outcome
+
+
+@implementer(IQueue)
+class FakeQueue:
+    """Keeps what it accepts. `answers` are given in turn, `bug` is raised."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Envelope, bytes, Sequence[Outcome]]] = []
+        self.answers: list[Status] = []
+        self.bug: Exception | None = None
+        self.log: list[str] = []
+
+    @property
+    def waiting(self) -> list[list[str]]:
+        """The recipients of each entry."""
+        return [[str(each.address) for each in kept.recipients] for kept, _, _ in self.kept]
+
+    async def accept(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        outcomes: Sequence[Outcome] = (),
+    ) -> Status:
+        self.log.append("queue")
+        if self.bug is not None:
+            raise self.bug
+        status = self.answers.pop(0) if self.answers else OK
+        if status.ok:
+            self.kept.append((envelope, content.read(), outcomes))
+        return status
+
+
+@implementer(INotices)
+class FakeNotices:
+    """Keeps what the sender wants to hear of what is reported. `fault` is raised."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.reported: list[Outcome] = []
+        self.fault: Exception | None = None
+        self.log: list[str] = []
+
+    async def report(
+        self, envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
+    ) -> None:
+        self.log.append("report")
+        occasions = {Fate.FAILED: Notify.FAILURE, Fate.DEFERRED: Notify.DELAY}
+        wanted = [
+            outcome
+            for outcome in outcomes
+            if outcome.recipient.wants(occasions.get(outcome.fate, Notify.SUCCESS))
+            and envelope.reverse_path is not None
+        ]
+        if wanted and self.fault is not None:
+            raise self.fault
+        self.reported += wanted
+        self.told += [(str(each.fate), str(each.recipient.address)) for each in wanted]
+
+
+@implementer(IHandover)
+class FakeHandover:
+    """Keeps what it takes and answers `status`."""
+
+    def __init__(self) -> None:
+        self.status = Status(250, "2.0.0", "Taken")
+        self.taken: list[tuple[Envelope, bytes, str]] = []
+
+    async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
+        self.taken.append((envelope, content.read(), identity))
+        return [self.status] * len(envelope.recipients)
+
+    async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
+        self.taken.append((envelope, content.read(), identity))
+        return self.status
+
+
+@implementer(ICommitter)
+class FakeCommitter:
+    """Keeps the changes it is told and answers each by `fail`."""
+
+    def __init__(self) -> None:
+        self.done: list[Change] = []
+        self.fail: Callable[[Change], OSError | None] = lambda change: None
+
+    def commit(self, changes: Sequence[Change]) -> Awaitable[Sequence[OSError | None]]:
+        results = [self.fail(change) for change in changes]
+        self.done += [each for each, fault in zip(changes, results, strict=True) if fault is None]
+        return succeed(results)
+
+
+def in_this_thread(work: Callable[..., T], *arguments: Any) -> Deferred[T]:
+    """What runs work in a thread, for tests: runs it here and now."""
+    return maybeDeferred(work, *arguments)

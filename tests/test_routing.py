@@ -1,0 +1,280 @@
+"""Where addresses lead, as a table; and who may send as whom."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.accounts import DirectoryView
+from mailhost.message.address import Address
+from mailhost.message.status import Status
+from mailhost.routing import LOOP, MOST, NO_SUCH_USER, TOO_MANY, Destinations, Router
+from tests.fakes import address, domain, view_of
+
+ADMIN = address("ann@a.example")
+ROUTER = Router("mail.host.example", ADMIN)
+NO_ADMIN = Router("mail.host.example")
+
+VIEW = view_of(
+    domain(
+        "a.example",
+        "ann bob Carol dora+lists postmen",
+        {
+            "one": "ann",
+            "team": "ann bob sue@far.example",
+            "far": "sue@far.example sam@far.example",
+            "carol": "carol bob",
+            "everybody": "team one carol",
+            "left": "below",
+            "right": "below",
+            "diamond": "left right",
+            "below": "bob",
+            "twice": "moved also-moved",
+            "moved": "bob",
+            "also-moved": "moved",
+            "postmen": "bob",
+            "both-postmen": "postmen again",
+            "again": "postmen",
+            "a-loop": "b-loop",
+            "b-loop": "a-loop",
+            "half-loop": "a-loop ann",
+            "half-unknown": "ann nobody",
+            "nobodies": "nobody nobody-else",
+            "lost": "nobody a-loop",
+            "dora": "bob",
+            "tagged": "ann+tag",
+            "to-tag": "to-tag+x",
+            "over": "kit@b.example",
+            "empty": "",
+        },
+    ),
+    domain("b.example", "kit", catch_all="kit"),
+    domain("c.example", "eve", {"abuse": "eve"}, catch_all="nobody"),
+    domain("d.example", "postmaster", catch_all="sue@far.example"),
+    domain("e.example", catch_all="eve@c.example"),
+    also_example="a.example",
+)
+
+
+def led(found: Destinations | Status) -> str:
+    """Where it leads, in words."""
+    if isinstance(found, Status):
+        return str(found)
+    here = [str(to) if to == account else f"{to}={account}" for account, to in found.here.items()]
+    unknown = [f"?{each}" for each in found.unknown]
+    return " ".join(here + [f">{each}" for each in found.elsewhere] + unknown)
+
+
+class RouteTests(SynchronousTestCase):
+    def check(self, cases: dict[str, str | Status], router: Router = ROUTER) -> None:
+        for text, wanted in cases.items():
+            self.assertEqual(led(router.route(VIEW, address(text))), str(wanted), text)
+
+    def test_accounts_and_details(self) -> None:
+        self.check(
+            {
+                "ann@a.example": "ann@a.example",
+                "ANN@a.example": "ANN@a.example=ann@a.example",
+                "ann+tag@a.example": "ann+tag@a.example=ann@a.example",
+                "ann+@a.example": "ann+@a.example=ann@a.example",
+                "ann+a+b@a.example": "ann+a+b@a.example=ann@a.example",
+                "+ann@a.example": NO_SUCH_USER,
+                "nobody@a.example": NO_SUCH_USER,
+                "nobody+ann@a.example": NO_SUCH_USER,
+                "ann@far.example": ">ann@far.example",
+                "ann@[192.0.2.1]": ">ann@[192.0.2.1]",
+            }
+        )
+
+    def test_an_account_comes_before_an_alias_without_the_detail(self) -> None:
+        self.check(
+            {
+                "dora+lists@a.example": "dora+lists@a.example",
+                "dora+else@a.example": "bob@a.example",
+            }
+        )
+
+    def test_alias_domains(self) -> None:
+        self.check(
+            {
+                "ann+x@also.example": "ann+x@also.example=ann@a.example",
+                "team@also.example": "ann@a.example bob@a.example >sue@far.example",
+                "nobody@also.example": NO_SUCH_USER,
+            }
+        )
+
+    def test_aliases(self) -> None:
+        self.check(
+            {
+                "one@a.example": "ann@a.example",
+                "team@a.example": "ann@a.example bob@a.example >sue@far.example",
+                "TEAM+tag@a.example": "ann@a.example bob@a.example >sue@far.example",
+                "far@a.example": ">sue@far.example >sam@far.example",
+                "tagged@a.example": "ann+tag@a.example=ann@a.example",
+                "over@a.example": "kit@b.example",
+                "empty@a.example": NO_SUCH_USER,
+            }
+        )
+
+    def test_an_alias_that_holds_its_own_name_means_the_account(self) -> None:
+        self.check({"carol@a.example": "carol@a.example=Carol@a.example bob@a.example"})
+
+    def test_nested_aliases_and_diamonds_lead_to_each_place_once(self) -> None:
+        self.check(
+            {
+                "everybody@a.example": "ann@a.example bob@a.example "
+                "carol@a.example=Carol@a.example >sue@far.example",
+                "diamond@a.example": "bob@a.example",
+                "twice@a.example": "bob@a.example",
+            }
+        )
+
+    def test_an_account_that_is_redirected_gets_nothing_however_often_it_is_met(self) -> None:
+        self.check({"both-postmen@a.example": "bob@a.example"})
+
+    def test_loops(self) -> None:
+        self.check(
+            {
+                "a-loop@a.example": LOOP,
+                "half-loop@a.example": "ann@a.example",
+                "lost@a.example": NO_SUCH_USER,
+                "to-tag@a.example": LOOP,
+            }
+        )
+
+    def test_unknown_targets_are_named(self) -> None:
+        self.check(
+            {
+                "half-unknown@a.example": "ann@a.example ?nobody@a.example",
+                "nobodies@a.example": NO_SUCH_USER,
+            }
+        )
+
+    def test_catch_all(self) -> None:
+        self.check(
+            {
+                "anybody@b.example": "kit@b.example",
+                "kit+x@b.example": "kit+x@b.example=kit@b.example",
+                "anybody@d.example": ">sue@far.example",
+                "anybody@e.example": "eve@c.example",
+            }
+        )
+
+    def test_a_catch_all_that_nobody_has_is_a_loop(self) -> None:
+        self.check({"anybody@c.example": LOOP, "eve@c.example": "eve@c.example"})
+
+    def test_roles_of_their_own(self) -> None:
+        for router in (ROUTER, NO_ADMIN):
+            self.check(
+                {
+                    "postmaster@d.example": "postmaster@d.example",
+                    "abuse@c.example": "eve@c.example",
+                },
+                router,
+            )
+
+    def test_the_admin_gets_what_roles_have_nobody_for(self) -> None:
+        for name in ("a", "b", "e", "also"):
+            for role in ("postmaster", "Abuse"):
+                self.check({f"{role}@{name}.example": "ann@a.example"})
+
+    def test_without_admin_the_catch_all_gets_it(self) -> None:
+        self.check(
+            {
+                "postmaster@b.example": "kit@b.example",
+                "abuse@d.example": ">sue@far.example",
+                "postmaster@e.example": "eve@c.example",
+            },
+            NO_ADMIN,
+        )
+
+    def test_a_role_without_anybody_has_a_mailbox(self) -> None:
+        self.check(
+            {
+                "postmaster@a.example": "postmaster@a.example",
+                "Abuse@also.example": "Abuse@also.example=abuse@a.example",
+                "postmaster@c.example": "postmaster@c.example",
+            },
+            NO_ADMIN,
+        )
+
+    def test_a_role_is_never_refused_for_an_admin_who_is_gone(self) -> None:
+        gone = Router("mail.host.example", address("gone@a.example"))
+        self.check({"postmaster@b.example": "postmaster@b.example"}, gone)
+        role = Router("mail.host.example", address("postmaster@a.example"))
+        self.check(
+            {
+                "postmaster@a.example": "postmaster@a.example",
+                "abuse@b.example": "postmaster@a.example",
+            },
+            role,
+        )
+        self.check({"postmaster": "postmaster@a.example"}, gone)
+
+    def test_bare_postmaster(self) -> None:
+        self.check({"postmaster": "ann@a.example", "PostMaster": "ann@a.example"})
+        self.check({"postmaster": "postmaster@a.example"}, NO_ADMIN)
+        self.check({"postmaster": "postmaster@d.example"}, Router("d.example", ADMIN))
+        self.check({"postmaster": "ann@a.example"}, Router("b.example", ADMIN))
+        far = Router("mail.host.example", address("ops@far.example"))
+        self.check({"postmaster": ">ops@far.example"}, far)
+
+    def test_a_host_without_domains_sends_no_postmaster_away(self) -> None:
+        empty = DirectoryView()
+        self.assertEqual(NO_ADMIN.route(empty, address("postmaster")), NO_SUCH_USER)
+
+    def test_what_is_expanded(self) -> None:
+        for text, wanted in {"ann": False, "one": False, "team": True, "everybody": True}.items():
+            found = ROUTER.route(VIEW, Address(text, "a.example"))
+            assert isinstance(found, Destinations)
+            self.assertEqual(found.expanded, wanted, text)
+
+    def test_a_chain_of_any_length(self) -> None:
+        links = {f"l{number}": f"l{number + 1}" for number in range(5000)}
+        view = view_of(domain("a.example", "l5000", links))
+        self.assertEqual(led(ROUTER.route(view, address("l0@a.example"))), "l5000@a.example")
+
+    def test_too_many(self) -> None:
+        far = " ".join(f"u{number}@far.example" for number in range(MOST + 1))
+        view = view_of(domain("a.example", "ann", {"all": far, "more": f"all {far}"}))
+        self.assertEqual(ROUTER.route(view, address("all@a.example")), TOO_MANY)
+        self.assertEqual(ROUTER.route(view, address("more@a.example")), TOO_MANY)
+
+
+class AccountTests(SynchronousTestCase):
+    def test_the_account_an_address_names_itself(self) -> None:
+        cases = {
+            "ann@a.example": "ann@a.example",
+            "Ann+x@also.example": "ann@a.example",
+            "carol@a.example": "Carol@a.example",
+            "dora+lists@a.example": "dora+lists@a.example",
+            "abuse@a.example": "abuse@a.example",
+            "team@a.example": "None",
+            "nobody@b.example": "None",
+            "ann@far.example": "None",
+        }
+        for text, wanted in cases.items():
+            account = ROUTER.account_of(VIEW, address(text))
+            self.assertEqual(str(account and account.address), wanted, text)
+
+
+class RightToSendTests(SynchronousTestCase):
+    def check(self, account: str, yes: str, no: str) -> None:
+        for text in yes.split():
+            self.assertTrue(ROUTER.reaches(VIEW, address(text), address(account)), text)
+        for text in no.split():
+            self.assertFalse(ROUTER.reaches(VIEW, address(text), address(account)), text)
+
+    def test_own_names_tags_aliases_and_alias_domains(self) -> None:
+        self.check(
+            "ann@a.example",
+            "ann@a.example Ann+x@also.example one@a.example team@also.example tagged@a.example "
+            "postmaster@a.example half-loop@a.example",
+            "bob@a.example far@a.example nobody@a.example kit@b.example ann@b.example "
+            "sue@far.example ann@far.example a-loop@a.example postmaster@d.example",
+        )
+
+    def test_the_catch_all_sends_as_anybody_whom_it_serves(self) -> None:
+        self.check("kit@b.example", "any@b.example kit@b.example over@a.example", "any@a.example")
+
+    def test_not_as_an_account_that_is_redirected_away(self) -> None:
+        self.check("postmen@a.example", "", "postmen@a.example")
