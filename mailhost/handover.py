@@ -1,44 +1,125 @@
 """The one place where a 250 is earned: every destination of a message is safe, or it is refused.
 
 Mail for other hosts goes into the queue first: only when that is safe are the mailboxes served,
-so that a full disk refuses a message before anybody has it. A mailbox that cannot take it now
-keeps its copy in the queue; one that never will gets a bounce sent, like any failure elsewhere.
+so that a full disk refuses a message before anybody has it. Then each client's answer is earned:
+as long as nothing of it is safe, the client is refused and keeps the message; but once a part is
+safe, the rest is ours to carry: what cannot be delivered now waits in the queue, what never can
+is bounced. So nobody gets a message twice because somebody else could not get it. One exception:
+a disk that fills up in between, when what is left can be neither delivered nor queued. The client
+is asked to come again then; some get the message twice, nobody loses it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
+from typing import TypeAlias
 
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted
-from mailhost.interfaces import IDirectory, IEventSink, IHandover, INotices, IQueue, ITransport
+from mailhost.events import Attempted, Faulted
+from mailhost.interfaces import (
+    DirectoryUnavailable,
+    IDirectory,
+    IEventSink,
+    IHandover,
+    INotices,
+    IQueue,
+    ITransport,
+)
+from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.routing import NO_SUCH_USER, Destinations, Router
+from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
 
 TAKEN = Status(250, "2.0.0", "Taken")
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
 
 
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """What is handed over."""
+
+    envelope: Envelope
+    content: Content
+    identity: str
+
+
+@dataclass(slots=True, eq=False)
+class _Destination:
+    """A mailbox, a foreign address, or a name that nobody has, and what became of it.
+
+    `safe`: it lies there, or in the queue, or its sender was told that it never will.
+    """
+
+    path: ForwardPath
+    outcome: Outcome | None = None
+    safe: bool = False
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take note of an attempt."""
+        self.outcome = outcome
+        self.safe = outcome.fate not in (Fate.DEFERRED, Fate.FAILED)
+
+    def defer(self, status: Status) -> None:
+        """It could not be tried, or not be kept."""
+        self.settle(Outcome(self.path, Fate.DEFERRED, status))
+
+    @property
+    def failed(self) -> bool:
+        """True where trying again does not help."""
+        return self.outcome is not None and self.outcome.fate is Fate.FAILED
+
+
+_Places: TypeAlias = dict[Address, _Destination]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Recipients that share one answer: where they lead, and which of them were expanded."""
+
+    destinations: list[_Destination] = field(default_factory=list)
+    expanded: list[Outcome] = field(default_factory=list)
+
+    @property
+    def begun(self) -> bool:
+        """True once a part is safe: then the rest is ours."""
+        return any(destination.safe for destination in self.destinations)
+
+    @property
+    def refusal(self) -> Status | None:
+        """None when all is safe, else why not: a reason that may go away comes first."""
+        if self.destinations and all(each.safe for each in self.destinations):
+            return None
+        statuses = [each.outcome.status for each in self.destinations if each.outcome]
+        refusals = [status for status in statuses if not status.ok] or [LOCAL_ERROR]
+        return next((status for status in refusals if status.temporary), refusals[0])
+
+
 @dataclass(slots=True)
 class _Plan:
-    """Where each recipient leads, merged: one copy for a destination, whoever leads there."""
+    """Where everybody leads, merged: one copy for a destination, whoever leads there.
 
-    here: dict[Address, ForwardPath] = field(default_factory=dict)
-    elsewhere: dict[Address, ForwardPath] = field(default_factory=dict)
-    failed: list[Outcome] = field(default_factory=list)
-    expanded: list[Outcome] = field(default_factory=list)
-    of_recipient: list[list[Address]] = field(default_factory=list)
+    Mailboxes are known by their account.
+    """
+
+    here: _Places = field(default_factory=dict)
+    elsewhere: _Places = field(default_factory=dict)
+    nowhere: _Places = field(default_factory=dict)
+    groups: list[_Group] = field(default_factory=list)
 
 
 @implementer(IHandover)
 class Handover:
     """Takes messages. `router` may be replaced at any time."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -57,132 +138,170 @@ class Handover:
         self.router = router
 
     async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
-        plan = self._plan(envelope)
-        queued = await self._queue_foreign(plan, envelope, content, identity)
-        if not queued.ok:
-            return [queued] * len(envelope.recipients)
-        outcomes = await self._deliver(plan, envelope, content, identity)
-        # a recipient with one mailbox can be told its fate; several share what follows
-        alone = [places[0] for places in plan.of_recipient if len(places) == 1]
-        shared = [
-            outcome
-            for outcome in (*outcomes.values(), *plan.failed)
-            if outcome.fate is not Fate.DELIVERED
-            and outcome.recipient.address not in alone
-            and outcome.recipient not in envelope.recipients
-        ]
-        kept = await self._keep(shared, envelope, content, identity)
-        await self._tell(plan, list(outcomes.values()), envelope, content, identity, shared)
-        return [
-            self._answer(places, path, plan, outcomes, kept)
-            for path, places in zip(envelope.recipients, plan.of_recipient, strict=True)
-        ]
+        alone = [[path] for path in envelope.recipients]
+        return await self._take(_Mail(envelope, content, identity), alone)
 
     async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
-        plan = self._plan(envelope)
-        queued = await self._queue_foreign(plan, envelope, content, identity)
-        if not queued.ok:
-            return queued
-        outcomes = list((await self._deliver(plan, envelope, content, identity)).values())
-        refused = [o for o in outcomes if o.fate is not Fate.DELIVERED] + plan.failed
-        if not plan.elsewhere and len(refused) == len(outcomes) + len(plan.failed):
-            return _worth_trying(refused)  # nobody has it: the client keeps it
-        kept = await self._keep(refused, envelope, content, identity)
-        await self._tell(plan, outcomes, envelope, content, identity, refused)
-        return kept if not kept.ok else replace(TAKEN, words=f"Taken as {identity}")
+        together = [envelope.recipients]
+        return (await self._take(_Mail(envelope, content, identity), together))[0]
+
+    async def _take(
+        self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]
+    ) -> Sequence[Status]:
+        """Return an answer for each group of recipients."""
+        try:
+            return await self._carry(mail, recipients)
+        except Exception as bug:  # noqa: BLE001 - told; whoever is not served comes again
+            return [self._bug(mail, bug)] * len(recipients)
+
+    async def _carry(
+        self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]
+    ) -> Sequence[Status]:
+        try:
+            plan = await self._plan(recipients)
+        except DirectoryUnavailable as error:
+            return [NO_DIRECTORY.because(str(error))] * len(recipients)
+        full = await self._keep(mail, plan.elsewhere.values())
+        if full is not None:
+            return [full] * len(recipients)
+        await self._deliver(mail, plan.here.values())
+        await self._carry_the_rest(mail, plan)
+        taken = replace(TAKEN, words=f"Taken as {mail.identity}")
+        return [group.refusal or taken for group in plan.groups]
 
     # --- planning --------------------------------------------------------------------------------
 
-    def _plan(self, envelope: Envelope) -> _Plan:
-        plan = _Plan()
-        view = self._directory.view
-        for path in envelope.recipients:
-            found = self.router.route(view, path.address)
-            if isinstance(found, Status):
-                plan.failed.append(Outcome(path, Fate.FAILED, found))
-                plan.of_recipient.append([])
-                continue
-            inherited = self._inherited(path, found, plan)
-            for account, address in found.here.items():
-                plan.here.setdefault(account, replace(inherited, address=address))
-            for address in found.elsewhere:
-                plan.elsewhere.setdefault(address, replace(inherited, address=address))
-            for address in found.unknown:
-                lost = replace(inherited, address=address)
-                plan.failed.append(Outcome(lost, Fate.FAILED, NO_SUCH_USER))
-            places = [plan.here[account].address for account in found.here]
-            plan.of_recipient.append([*places, *found.elsewhere])
-        return plan
+    async def _plan(self, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
+        """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
+        plan = self._drawn(self._directory.view, recipients)
+        if not plan.nowhere:
+            return plan
+        return self._drawn(await self._directory.refresh(), recipients)
 
-    def _inherited(self, path: ForwardPath, found: Destinations, plan: _Plan) -> ForwardPath:
-        """What the destinations inherit: of a list, success is told once (RFC 3461 §5.2.7)."""
-        if not found.expanded or not path.wants(Notify.SUCCESS) or path.notify is None:
-            return path
-        plan.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
-        return replace(path, notify=path.notify & ~Notify.SUCCESS)
+    def _drawn(self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
+        plan = _Plan()
+        for paths in recipients:
+            group = _Group()
+            plan.groups.append(group)
+            for path in dict.fromkeys(paths):
+                found = self.router.route(view, path.address)
+                group.destinations += _destinations(plan, group, path, found)
+        return plan
 
     # --- carrying out ----------------------------------------------------------------------------
 
-    async def _queue_foreign(
-        self, plan: _Plan, envelope: Envelope, content: Content, identity: str
-    ) -> Status:
-        if not plan.elsewhere:
-            return TAKEN
-        waiting = envelope.to(list(plan.elsewhere.values()))
-        return await self._queue.accept(waiting, content, identity)
+    async def _deliver(self, mail: _Mail, mailboxes: Iterable[_Destination]) -> None:
+        """Deliver here. A bug defers: what is safe elsewhere already must not be sent again."""
+        mailboxes = list(mailboxes)
+        if not mailboxes:
+            return
+        paths = [mailbox.path for mailbox in mailboxes]
+        try:
+            outcomes = await self._delivery.deliver(
+                mail.envelope, mail.content, paths, mail.identity
+            )
+            for mailbox, outcome in zip(mailboxes, outcomes, strict=True):
+                mailbox.settle(outcome)
+        except Exception as bug:  # noqa: BLE001 - told; the mail is kept by us or by the client
+            status = self._bug(mail, bug)
+            for mailbox in mailboxes:
+                if mailbox.outcome is None:
+                    mailbox.defer(status)
 
-    async def _deliver(
-        self, plan: _Plan, envelope: Envelope, content: Content, identity: str
-    ) -> dict[Address, Outcome]:
-        if not plan.here:
-            return {}
-        paths = list(plan.here.values())
-        outcomes = await self._delivery.deliver(envelope, content, paths, identity)
-        return {outcome.recipient.address: outcome for outcome in outcomes}
+    async def _carry_the_rest(self, mail: _Mail, plan: _Plan) -> None:
+        """Where a part is safe the rest is queued, or bounced; else the client keeps it all."""
+        begun = [group for group in plan.groups if group.begun]
+        ours = {each: None for group in begun for each in group.destinations if not each.safe}
+        failed = [each for each in ours if each.failed]
+        delivered = [each for each in plan.here.values() if each.safe]
+        self._tell_unknown(mail, plan.nowhere.values(), ours)
+        await self._keep(mail, [each for each in ours if not each.failed])
+        expanded = [outcome for group in begun for outcome in group.expanded]
+        reports = [*_outcomes([*delivered, *failed]), *dict.fromkeys(expanded)]
+        if reports and not await self._reported(mail, reports):
+            await self._keep(mail, failed)  # the queue will find out again, and report it then
+            return
+        for each in failed:
+            each.safe = True
 
-    async def _keep(
-        self, refused: Sequence[Outcome], envelope: Envelope, content: Content, identity: str
-    ) -> Status:
-        """Queue what cannot be delivered here for now."""
-        deferred = [outcome for outcome in refused if outcome.fate is Fate.DEFERRED]
-        if not deferred:
-            return TAKEN
-        waiting = envelope.to([outcome.recipient for outcome in deferred])
-        return await self._queue.accept(waiting, content, identity, deferred)
+    async def _keep(self, mail: _Mail, destinations: Iterable[_Destination]) -> Status | None:
+        """Have these wait in the queue. None where they do, else why not."""
+        waiting = list(destinations)
+        if not waiting:
+            return None
+        envelope = mail.envelope.to([each.path for each in waiting])
+        known = [each for each in _outcomes(waiting) if each.fate is Fate.DEFERRED]
+        try:
+            status = await self._queue.accept(envelope, mail.content, mail.identity, known)
+        except Exception as bug:  # noqa: BLE001 - told; the client keeps it
+            status = self._bug(mail, bug)
+        for each in waiting:
+            if status.ok:
+                each.safe = True
+            else:
+                each.defer(status)
+        return None if status.ok else status
 
-    async def _tell(
-        self,
-        plan: _Plan,
-        outcomes: Sequence[Outcome],
-        envelope: Envelope,
-        content: Content,
-        identity: str,
-        refused: Sequence[Outcome],
+    # --- telling ---------------------------------------------------------------------------------
+
+    async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
+        """Tell the sender what it asked to hear. False where that could not be made safe."""
+        try:
+            await self._notices.report(mail.envelope, mail.content, mail.identity, outcomes)
+        except OSError as error:
+            self._events.tell(Faulted("handover", str(error)))
+            return False
+        except Exception as bug:  # noqa: BLE001 - told
+            self._bug(mail, bug)
+            return False
+        return True
+
+    def _tell_unknown(
+        self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
     ) -> None:
-        """Report to the sender what it asked to hear, and what failed after it was answered."""
-        for outcome in plan.failed:
-            self._events.tell(Attempted(identity, outcome))
-        delivered = [o for o in outcomes if o.fate is Fate.DELIVERED]
-        failed = [o for o in refused if o.fate is Fate.FAILED]
-        report = [*delivered, *failed, *plan.expanded]
-        await self._notices.report(envelope, content, identity, report)
+        """Delivery tells its own outcomes; those who live nowhere never came that far."""
+        for outcome in _outcomes(each for each in unknown if each in ours):
+            self._events.tell(Attempted(mail.identity, outcome))
 
-    def _answer(
-        self,
-        places: Sequence[Address],
-        path: ForwardPath,
-        plan: _Plan,
-        outcomes: dict[Address, Outcome],
-        kept: Status,
-    ) -> Status:
-        if not places:
-            return next((o.status for o in plan.failed if o.recipient == path), NO_SUCH_USER)
-        if len(places) == 1 and places[0] in outcomes:
-            return outcomes[places[0]].status
-        return kept
+    def _bug(self, mail: _Mail, bug: Exception) -> Status:
+        self._log.failure("A bug in the handover of {identity}", identity=mail.identity)
+        self._events.tell(Faulted("handover", f"{mail.identity}: {type(bug).__name__}: {bug}"))
+        return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
 
 
-def _worth_trying(refused: Sequence[Outcome]) -> Status:
-    """The answer when nobody got it: temporary where that is true for anybody."""
-    statuses = [outcome.status for outcome in refused]
-    return next((s for s in statuses if s.temporary), statuses[0] if statuses else LOCAL_ERROR)
+def _destinations(
+    plan: _Plan, group: _Group, path: ForwardPath, found: Destinations | Status
+) -> Iterator[_Destination]:
+    """Yield where one recipient leads, new in the plan or not."""
+    if isinstance(found, Status):
+        yield _nowhere(plan, path, found)
+        return
+    if found.expanded and path.notify is not None and path.wants(Notify.SUCCESS):
+        # of a list success is told once, and by us (RFC 3461 §5.2.7.3)
+        group.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
+        path = replace(path, notify=path.notify & ~Notify.SUCCESS)
+    for account, address in found.here.items():
+        yield _place(plan.here, account, replace(path, address=address))
+    for address in found.elsewhere:
+        yield _place(plan.elsewhere, address, replace(path, address=address))
+    for address in found.unknown:
+        yield _nowhere(plan, replace(path, address=address), NO_SUCH_USER)
+
+
+def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
+    """Several ways to one place are one copy, and it is told what any of them wants told."""
+    known = places.setdefault(key, _Destination(path))
+    if known.path.notify != path.notify:
+        wishes = (each for each in Notify if known.path.wants(each) or path.wants(each))
+        known.path = replace(known.path, notify=reduce(or_, wishes, Notify.NEVER))
+    return known
+
+
+def _nowhere(plan: _Plan, path: ForwardPath, refusal: Status) -> _Destination:
+    lost = _place(plan.nowhere, path.address, path)
+    lost.settle(Outcome(lost.path, Fate.FAILED, refusal))
+    return lost
+
+
+def _outcomes(destinations: Iterable[_Destination]) -> Iterator[Outcome]:
+    return (each.outcome for each in destinations if each.outcome is not None)

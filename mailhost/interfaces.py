@@ -108,7 +108,8 @@ class IHandover(Interface):
 
     def take_or_queue(envelope: Envelope, content: Content, identity: str) -> Awaitable[Status]:
         """As `take` for protocols with one answer: a recipient that cannot be served for now waits
-        in the queue. 4xx only where nothing was taken for anybody."""
+        in the queue. 4xx only where nothing was taken for anybody, or where the disk filled up
+        while it was: then twice is better than never."""
 
 
 class ITransport(Interface):

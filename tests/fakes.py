@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,7 +11,6 @@ from zope.interface import implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import (
-    Answer,
     Change,
     DirectoryUnavailable,
     ICommitter,
@@ -39,16 +38,23 @@ DELIVERED = Status(250, "2.1.5", "Delivered")
 FULL = Status(452, "4.2.2", "The mailbox is full")
 
 
-def now(answer: Answer[T]) -> T:
+@overload
+def now(answer: Awaitable[T]) -> T: ...
+
+
+@overload
+def now(answer: T) -> T: ...
+
+
+def now(answer: Any) -> Any:
     """Return what is there at once; fail the test where it is not."""
 
-    async def wait() -> T:
-        if isinstance(answer, Awaitable):
-            return await answer
-        return answer
+    async def wait() -> Any:
+        return await answer
 
-    result: T = SynchronousTestCase().successResultOf(Deferred.fromCoroutine(wait()))
-    return result
+    if not isinstance(answer, Awaitable):
+        return answer
+    return SynchronousTestCase().successResultOf(Deferred.fromCoroutine(wait()))
 
 
 def address(text: str) -> Address:
