@@ -93,7 +93,7 @@ class Pump(Protocol):
         self._heard = self._clock.seconds()
         if not self._home.listener.implicit_tls:
             self._begin()
-        self._watch = self._clock.callLater(LOOK, self._check_silence)
+        self._watch = self._clock.callLater(min(self._patience(), LOOK), self._check_silence)
 
     def handshakeCompleted(self) -> None:
         self._client = replace(self._client, tls=tls_state(self.transport))

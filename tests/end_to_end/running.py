@@ -143,6 +143,12 @@ class RunningHost:
         """How many lines were logged so far."""
         return len(self.lines)
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         assert self._process is not None

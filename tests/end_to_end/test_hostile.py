@@ -1,0 +1,431 @@
+"""What clients may do wrong: each gets a clear reply and a log line, and others are served."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import time
+from typing import ClassVar
+
+from tests.end_to_end.shared import MAIL, Raw, SharedHost
+
+MB = 1_000_000
+
+
+class Talking(SharedHost):
+    settings = """
+[limits]
+recipients = 1000
+message_size = "5 MB"
+errors = 20
+"""
+
+    def test_lines_too_long(self) -> None:
+        client = self.raw()
+        since = self.host.mark()
+        self.refused(client.say(b"NOOP " + b"x" * 5000 + b"\r\n"), "500 5.5.2")
+        self.refused(client.say(b"x" * 3 * MB + b"\r\n"), "500 5.5.2")
+        self.host.wait_for("The line is too long", since)
+        self.refused(client.say("NOOP\r\n"), "250")
+        self.serves()
+
+    def test_a_line_that_never_ends(self) -> None:
+        before = self.memory()
+        client = self.raw()
+        for _ in range(30):
+            client.send(b"y" * MB)
+        self.serves()
+        self.assertLess(self.memory() - before, 10 * MB)
+        self.refused(client.say("\r\n"), "500")
+
+    def test_commands_in_the_wrong_order(self) -> None:
+        client = self.raw(hello="")
+        client.reply()
+        since = self.host.mark()
+        for command in ("MAIL FROM:<a@b.example>", "RCPT TO:<ann@example.com>", "DATA"):
+            self.refused(client.say(command + "\r\n"), "503 5.5.1")
+        self.host.wait_for("Say EHLO first", since)
+        client.say("EHLO c.example\r\n")
+        for command in ("RCPT TO:<ann@example.com>", "DATA"):
+            self.refused(client.say(command + "\r\n"), "503 5.5.1")
+        client.say("MAIL FROM:<a@b.example>\r\n")
+        self.refused(client.say("MAIL FROM:<a@b.example>\r\n"), "503 5.5.1")
+        self.refused(client.say("DATA\r\n"), "554 5.5.1", "503 5.5.1")
+        self.refused(client.say("RCPT TO:<ann@example.com>\r\n"), "250")
+        self.refused(client.say("STARTTLS\r\n"), "503")
+        self.refused(client.say("DATA\r\n"), "354")
+        self.refused(client.say(MAIL % b"in the end"), "250 2.0.0")
+
+    def test_binary_junk_ends_with_421(self) -> None:
+        since = self.host.mark()
+        client = self.raw()
+        junk = bytes(octet for octet in range(256) if octet not in b"\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(50):
+                client.send(junk + b"\r\n")
+        said = client.rest()
+        self.assertIn(b"500 5.5.", said)
+        self.host.wait_for("421 4.7.0 Too many errors", since)
+        self.serves()
+
+    def test_a_tls_hello_to_a_plain_port(self) -> None:
+        client = self.raw(hello="")
+        client.reply()
+        client.send(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200) + b"\n\n")
+        self.refused(client.reply(), "500 5.5.2")
+        self.serves()
+
+    def test_endless_helo_ends_with_421(self) -> None:
+        since = self.host.mark()
+        client = self.raw(hello="")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                client.send(b"HELO client.example\r\n" * 100)
+        self.host.wait_for("421 4.7.0 Too many commands without a message", since)
+        self.serves()
+
+    def test_ten_thousand_recipients(self) -> None:
+        client = self.raw()
+        client.say("MAIL FROM:<sue@elsewhere.example>\r\n")
+        rcpts = [f"RCPT TO:<ann+{number}@example.com>\r\n" for number in range(10_000)]
+        since = self.host.mark()
+        codes = []
+        for start in range(0, len(rcpts), 100):
+            client.send("".join(rcpts[start : start + 100]))
+            codes += [client.reply()[:9] for _ in range(100)]
+        self.assertEqual([b"250 2.1.5"] * 1000, codes[:1000])
+        self.assertEqual({b"452 4.5.3"}, set(codes[1000:]))
+        self.refused(client.say("DATA\r\n"), "354")
+        self.refused(client.say(MAIL % b"for many"), "250 2.0.0")
+        told = [line for line in self.host.lines[since:] if "452 4.5.3" in line]
+        self.assertEqual(1, len(told), "one line of log, not thousands")
+        self.assertEqual(1, self.arrived("for many"))
+
+    def test_nuls_bare_cr_and_bare_lf(self) -> None:
+        for octets, words in ((b"\0", b"NUL"), (b"\r", b"bare CR"), (b"\n", b"bare CR or LF")):
+            client = self.raw()
+            client.envelope("ann@example.com")
+            client.say("DATA\r\n")
+            since = self.host.mark()
+            reply = client.say(b"Subject: bad\r\n\r\none" + octets + b"two\r\n.\r\n")
+            self.refused(reply, "554 5.6.0")
+            self.assertIn(words, reply)
+            self.host.wait_for("554 5.6.0", since)
+            self.refused(client.say("NOOP\r\n"), "250")
+        for octets in (b"\0", b"\r", b"\n"):
+            client = self.raw()
+            self.refused(client.say(b"NOOP a" + octets + b"b\r\n"), "500 5.5.2")
+        self.assertEqual(0, self.arrived("Subject: bad"))
+
+    def test_smuggling(self) -> None:
+        """Only CRLF.CRLF ends a message, however the octets are cut."""
+        ends = (
+            b"\n.\n",
+            b"\n.\r\n",
+            b"\r\n.\n",
+            b"\r.\r",
+            b"\r.\r\n",
+            b"\r\n.\r",
+            b"\r\n\0.\r\n",
+            b"\r\n.\0\r\n",
+            b"\r\n.\r\r\n",
+        )
+        inner = (
+            b"MAIL FROM:<evil@elsewhere.example>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n"
+            b"Subject: smuggled\r\n\r\nx\r\n.\r\n"
+        )
+        for end in ends:
+            for cut in range(len(end) + 1):
+                client = self.raw()
+                client.envelope("ann@example.com")
+                client.say("DATA\r\n")
+                client.send(b"Subject: outer\r\n\r\nx" + end[:cut])
+                if cut % 3 == 1:
+                    time.sleep(0.005)
+                client.send(end[cut:] + inner)
+                self.refused(client.reply(), "554 5.6.0")
+                self.refused(client.say("NOOP\r\n"), "250")
+                self.refused(client.say("QUIT\r\n"), "221")
+                client.close()
+        for inbox in ("ann@example.com", "bob@example.com"):
+            self.assertEqual(0, self.arrived("smuggled", inbox))
+            self.assertEqual(0, self.arrived("Subject: outer", inbox))
+
+    def test_a_dot_line_at_every_border_is_no_end(self) -> None:
+        """A line far beyond any buffer, then a line that begins with a dot: all of it arrives."""
+        for length in (16382, 16383, 16384, 65535, 65536, 200_000):
+            client = self.raw()
+            client.envelope("ann@example.com")
+            client.say("DATA\r\n")
+            line = b"z" * length
+            subject = b"border %d." % length
+            client.send(b"Subject: " + subject + b"\r\n\r\n" + line)
+            reply = client.say(b"\r\n..stuffed\r\nRSET\r\n.\r\n")
+            self.refused(reply, "250 2.0.0")
+            stored = [
+                path.read_bytes()
+                for path in self.host.inbox("ann@example.com")
+                if subject in path.read_bytes()
+            ]
+            self.assertEqual(1, len(stored))
+            self.assertTrue(stored[0].endswith(line + b"\r\n.stuffed\r\nRSET\r\n"))
+            client.close()
+
+    def test_clients_that_vanish_in_mid_data(self) -> None:
+        since = self.host.mark()
+        for _ in range(20):
+            client = self.raw()
+            client.envelope("ann@example.com")
+            client.say("DATA\r\n")
+            client.send(b"Subject: half\r\n\r\n" + b"q" * 300_000)
+            client.close()
+        self.host.wait_for("451 4.4.2 Connection lost", since)
+        self.serves()
+        self.assertEqual(0, self.arrived("Subject: half"))
+        self.assertEqual([], list((self.host.data / "incoming").iterdir()))
+
+    def test_a_reset_in_mid_data(self) -> None:
+        since = self.host.mark()
+        client = self.raw()
+        client.envelope("ann@example.com")
+        client.say("DATA\r\n")
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        self.host.wait_for("451 4.4.2 Connection lost", since)
+        self.serves()
+
+    def test_garbage_after_starttls(self) -> None:
+        since = self.host.mark()
+        client = self.raw()
+        self.refused(client.say("STARTTLS\r\n"), "220")
+        client.send(b"EHLO plain words where a handshake should be\r\n" * 10)
+        self.assertNotIn(b"250", client.rest())
+        line = self.host.wait_for("TLS handshake failed", since)
+        self.assertIn(self.host.address, line)
+        self.serves()
+
+    def test_vanishing_after_starttls(self) -> None:
+        client = self.raw()
+        self.refused(client.say("STARTTLS\r\n"), "220")
+        client.close()
+        self.serves()
+
+    def test_what_was_pipelined_behind_starttls_is_thrown_away(self) -> None:
+        client = self.raw()
+        self.refused(client.say("STARTTLS\r\nRSET\r\nNOOP\r\n"), "220")
+        client.start_tls()
+        self.refused(client.say("MAIL FROM:<a@b.example>\r\n"), "503 5.5.1")
+        self.refused(client.say("EHLO c.example\r\n"), "250")
+        self.refused(client.say("STARTTLS\r\n"), "503")
+
+    def test_a_million_noops_and_no_reading(self) -> None:
+        before = self.memory()
+        client = self.raw()
+        client.socket.settimeout(2)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            for _ in range(100):
+                client.send(b"NOOP\r\n" * 10_000)
+        self.serves()
+        self.assertLess(self.memory() - before, 10 * MB)
+
+    def test_no_reading_of_long_replies(self) -> None:
+        """VRFY, errors and EHLO make replies longer than what asked for them."""
+        before = self.memory()
+        clients = [self.raw() for _ in range(5)]
+        for client in clients:
+            client.socket.settimeout(1)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                client.send((b"MAIL FROM:<>\r\n" + b"RCPT TO:<ann@example.com>\r\n" * 500) * 100)
+        self.serves()
+        self.assertLess(self.memory() - before, 20 * MB)
+
+    def test_odd_addresses(self) -> None:
+        client = self.raw()
+        client.say("MAIL FROM:<>\r\n")
+        odd = (
+            "RCPT TO:<>",
+            "RCPT TO:ann@example.com>",
+            "RCPT TO:<ann@>",
+            "RCPT TO:<@example.com>",
+            "RCPT TO:<ann@example.com",
+            'RCPT TO:<"ann@example.com>',
+            "RCPT TO:<a\x01b@example.com>",
+            "RCPT TO:<../../etc/passwd@example.com>",
+            "RCPT TO:<ann@example..com>",
+            f"RCPT TO:<{'a' * 2000}@example.com>",
+            "RCPT TO:<ann@" + "a." * 1500 + "com>",
+            "RCPT TO:<ann@[1.2.3.4.5]>",
+            "RCPT TO:<ann@[IPv6:zz]>",
+        )
+        for command in odd:
+            self.refused(client.say(command + "\r\n"), "501", "550", "553", "555", "500")
+        self.refused(client.say("RCPT TO:<ann@example.com>\r\n"), "250")
+
+
+class Large(SharedHost):
+    settings = """
+[limits]
+message_size = "5 MB"
+"""
+
+    def test_far_too_large_a_message(self) -> None:
+        """Read to its end, refused, and kept nowhere."""
+        before = self.memory("VmHWM")
+        client = self.raw()
+        client.socket.settimeout(60)
+        self.refused(client.say(f"MAIL FROM:<> SIZE={2 << 30}\r\n"), "552 5.3.4")
+        client.envelope("ann@example.com")
+        client.say("DATA\r\n")
+        block = (b"k" * 998 + b"\r\n") * 1000
+        since = self.host.mark()
+        for turn in range(300):
+            client.send(block)
+            if turn == 150:
+                self.serves()
+        self.refused(client.say(".\r\n"), "552 5.3.4")
+        self.host.wait_for("552 5.3.4", since)
+        self.assertLess(self.memory("VmHWM") - before, 25 * MB)
+        self.refused(client.say("NOOP\r\n"), "250")
+
+    def test_bdat_far_too_large(self) -> None:
+        before = self.memory("VmHWM")
+        client = self.raw()
+        client.envelope("ann@example.com")
+        client.send(f"BDAT {100 * MB} LAST\r\n")
+        for _ in range(100):
+            client.send((b"k" * 998 + b"\r\n") * 1000)
+        self.refused(client.reply(), "552 5.3.4")
+        self.assertLess(self.memory("VmHWM") - before, 25 * MB)
+        client = self.raw()
+        client.envelope("ann@example.com")
+        self.refused(client.say(f"BDAT {'9' * 100} LAST\r\n"), "5", "4")
+        self.serves()
+
+
+class LargeAllowed(SharedHost):
+    settings = """
+[limits]
+message_size = "100 MB"
+"""
+
+    def test_a_large_message_passes_through_a_file(self) -> None:
+        self.serves()
+        before = self.memory("VmHWM")
+        client = self.raw()
+        client.envelope("ann@example.com", "bob@example.com")
+        client.say("DATA\r\n")
+        client.send("Subject: large\r\n\r\n")
+        block = (b"k" * 998 + b"\r\n") * 1000
+        for _ in range(80):
+            client.send(block)
+        self.refused(client.say(".\r\n"), "250 2.0.0")
+        self.assertLess(self.memory("VmHWM") - before, 25 * MB)
+        sizes = [
+            path.stat().st_size
+            for inbox in ("ann@example.com", "bob@example.com")
+            for path in self.host.inbox(inbox)
+        ]
+        self.assertEqual(2, sum(80 * MB < size < 80 * MB + 2000 for size in sizes), sizes)
+
+
+class Stalling(SharedHost):
+    settings = """
+[limits]
+command_timeout = "1 second"
+data_timeout = "2 seconds"
+"""
+
+    def test_stalls_end_with_421(self) -> None:
+        since = self.host.mark()
+        idle = self.raw()
+        inside = self.raw()
+        inside.envelope("ann@example.com")
+        inside.say("DATA\r\n")
+        inside.send("Subject: stalled\r\n")
+        chunk = self.raw()
+        chunk.envelope("ann@example.com")
+        chunk.send("BDAT 100\r\nhalf")
+        for client in (idle, inside, chunk):
+            client.socket.settimeout(40)
+            self.refused(client.reply(), "421 4.4.2")
+            self.assertEqual(b"", client.rest())
+        self.host.wait_for("refused message", since)
+        self.serves()
+        self.assertEqual(0, self.arrived("stalled"))
+
+
+class Crowding(SharedHost):
+    settings = """
+[limits]
+connections_per_client = 10
+"""
+
+    def test_more_connections_than_one_client_may_have(self) -> None:
+        since = self.host.mark()
+        clients = [self.raw() for _ in range(10)]
+        surplus = [self.raw(hello="") for _ in range(5)]
+        for client in surplus:
+            self.refused(client.reply(), "421 4.7.0")
+            self.assertEqual(b"", client.rest())
+        self.host.wait_for("Too many connections", since)
+        other = socket.create_connection(
+            (self.host.address, self.host.ports["smtp"]), 10, ("127.0.0.9", 0)
+        )
+        with other:
+            self.assertEqual(b"220", other.recv(3))
+        for client in clients:
+            self.refused(client.say("NOOP\r\n"), "250")
+            client.close()
+        self.host.wait_for("is ready")  # said long ago; below, the places are free again
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            client = Raw((self.host.address, self.host.ports["smtp"]))
+            greeting = client.reply()
+            client.close()
+            if greeting.startswith(b"220"):
+                return
+        self.fail("the places never became free")
+
+
+class Guessing(SharedHost):
+    protocols = ("smtp", "submission", "submissions", "pop3s")
+    settings = """
+[login]
+plaintext_on_loopback = true
+failures = 4
+delay = "0.2 seconds"
+"""
+    guess: ClassVar[str] = base64.b64encode(b"\0ann@example.com\0guess").decode()
+
+    def test_guesses_are_slowed_then_shown_out(self) -> None:
+        since = self.host.mark()
+        began = time.monotonic()
+        client = self.raw("submission")
+        replies = []
+        for _ in range(6):
+            replies.append(client.say(f"AUTH PLAIN {self.guess}\r\n")[:3])
+            if replies[-1] != b"535":
+                break
+        self.assertEqual(b"421", replies[-1], replies)
+        self.assertLessEqual(len(replies), 5)
+        self.assertGreater(time.monotonic() - began, 0.2 + 0.4 + 0.6)
+        self.host.wait_for("login as 'ann@example.com' refused", since)
+        again = self.raw("submission")
+        self.refused(again.say(f"AUTH PLAIN {self.guess}\r\n"), "421", "454")
+        self.serves()
+
+    def test_plain_words_to_the_tls_port(self) -> None:
+        for protocol in ("submissions", "pop3s"):
+            since = self.host.mark()
+            client = self.raw(protocol, hello="")
+            client.send("EHLO there\r\n" * 20)
+            self.assertNotIn(b"250", client.rest())
+            line = self.host.wait_for("TLS handshake failed", since)
+            self.assertIn(self.host.address, line)
+        self.serves()
+
+    def test_vanishing_before_the_handshake(self) -> None:
+        for _ in range(20):
+            self.raw("submissions", hello="").close()
+        self.serves()
