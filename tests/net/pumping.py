@@ -11,6 +11,7 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IPushProducer,
     ITCPTransport,
+    ITLSTransport,
 )
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -126,6 +127,7 @@ class Lines:
         self.told.append(f"lost: {reason}")
 
 
+@implementer(ITLSTransport)
 class SlowTransport(StringTransport):
     """Holds what is written until `read`; over `room` octets it asks its producer to pause.
 
@@ -137,6 +139,10 @@ class SlowTransport(StringTransport):
         self._room = room
         self._full = False
         self.most = 0
+        self.handshakes = 0
+
+    def startTLS(self, contextFactory: object) -> None:
+        self.handshakes += 1
 
     @property
     def closed(self) -> bool:

@@ -281,6 +281,23 @@ class EndTests(PumpCase):
         self.assertEqual(transport.read(), b"at last\nearly\n")
 
 
+class HandshakeTests(PumpCase):
+    def test_what_comes_in_the_clear_is_dropped(self) -> None:
+        self.pump.dataReceived(b"tls\n")
+        self.assertEqual(self.transport.handshakes, 1)
+        self.machine.largest = 0
+        self.pump.dataReceived(b"injected\n")
+        self.assertEqual((self.machine.ran, self.machine.largest), (["tls"], 0))
+
+    def test_a_handshake_that_stalls(self) -> None:
+        self.pump.dataReceived(b"tls\n")
+        self.house.clock.pump([10] * 5)
+        self.assertFalse(self.transport.disconnected)
+        self.house.clock.pump([10] * 2)
+        self.assertTrue(self.transport.disconnected)
+        self.assertEqual(self.machine.told, [])
+
+
 class LimitTests(PumpCase):
     def test_too_many_of_one_client(self) -> None:
         house = House(per_client=1)

@@ -186,6 +186,12 @@ class ContentTests(TalkCase):
             talk.reception.answers["end"] = statuses
             self.assertEqual(len(talk.lines(MAIL, RCPT, RCPT, "DATA", ".")), 5)
 
+    def test_each_refused_message_is_told(self) -> None:
+        self.talk.reception.answers["end"] = [Status(554, "5.7.1", "No")]
+        for count in (1, 2, 3):
+            self.talk.lines(MAIL, RCPT, "DATA", ".")
+            self.assertEqual(len(self.talk.events.told), count)
+
     def test_real_size(self) -> None:
         talk = self.new_talk(Terms("mx.example.com", 1000))
         fits = "x" * 998

@@ -133,7 +133,8 @@ class RefusedLoginTests(AuthCase):
         self.assertEqual(self.authenticator.asked, [])
 
     def test_empty_responses(self) -> None:
-        self.assertEqual(self.talk.lines("AUTH PLAIN ="), ["501 5.5.2"])
+        reply = self.talk.say(b"AUTH PLAIN =\r\n")
+        self.assertEqual(reply, b"501 5.5.2 That is no proper response for this mechanism\r\n")
         self.assertEqual(self.talk.lines("AUTH PLAIN", ""), ["334", "501 5.5.2"])
         self.assertEqual(self.talk.lines("AUTH LOGIN", "", "NOOP")[1:], ["501 5.5.2", "250 2.0.0"])
 
