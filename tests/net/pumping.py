@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import Answer, IEventSink, IMachine, IWire
@@ -127,7 +127,6 @@ class Lines:
         self.told.append(f"lost: {reason}")
 
 
-@implementer(ITLSTransport)
 class SlowTransport(StringTransport):
     """Holds what is written until `read`; over `room` octets it asks its producer to pause.
 
@@ -136,6 +135,7 @@ class SlowTransport(StringTransport):
 
     def __init__(self, address: IAddress = PEER, room: int = 65536) -> None:
         super().__init__(peerAddress=address, lenient=True)
+        directlyProvides(self, ITLSTransport)  # as far as the pump needs it
         self._room = room
         self._full = False
         self.most = 0
