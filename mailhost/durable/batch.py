@@ -1,15 +1,19 @@
 """One batch of changes made durable together, in a thread.
 
 All files are written, then all are synced, then all are renamed, then each folder is synced once.
-So a name appears only when its data is on the disk, and the cost of syncing is shared. A change
-that fails is undone and does not stop the others. A failed sync fails its change: the kernel may
-have dropped the pages, so trying again would prove nothing.
+So a name appears only when its data is on the disk, and the cost of syncing is shared. A folder's
+own name counts as well, and those of all above it: whoever made them, they are synced before the
+first file in them is called safe.
+
+A change that fails is undone and does not stop the others. A failed sync fails its change: the
+kernel may have dropped the pages, so trying again would prove nothing. A bug while one change is
+made fails that change, as an OSError whose cause is the bug.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,11 +35,14 @@ class _Work:
 
 
 class Batch:
-    """Runs once."""
+    """Runs once. `rooted` has the folders whose names are durable, and grows."""
 
-    def __init__(self, system: OperatingSystem, changes: Sequence[Change]) -> None:
+    def __init__(
+        self, system: OperatingSystem, changes: Sequence[Change], rooted: set[str]
+    ) -> None:
         self._system = system
         self._works = [_Work(change) for change in changes]
+        self._rooted = rooted
         self._folders: dict[str, OSError | None] = {}
 
     def run(self) -> list[OSError | None]:
@@ -56,6 +63,10 @@ class Batch:
             step(work)
         except OSError as error:
             work.error = error
+        except Exception as bug:  # noqa: BLE001 - told by the committer
+            work.error = OSError(f"{type(bug).__name__}: {bug}")
+            work.error.__cause__ = bug
+        if work.error is not None:
             self._undo(work)
 
     def _write(self, work: _Work) -> None:
@@ -95,8 +106,16 @@ class Batch:
 
     def _sync_folder(self, work: _Work) -> None:
         change = work.change
-        path = change.final if isinstance(change, NewFile) else change.path
-        folder = os.path.dirname(path)
+        if isinstance(change, NewFile):
+            folder = os.path.dirname(change.final)
+            self._sync_names(folder)
+            self._root(os.path.abspath(folder))
+            return
+        with suppress(FileNotFoundError):  # the folder went with the file
+            self._sync_names(os.path.dirname(change.path))
+
+    def _sync_names(self, folder: str) -> None:
+        """Make the names in a folder durable, once for the whole batch."""
         if folder not in self._folders:
             self._folders[folder] = self._synced(folder)
         error = self._folders[folder]
@@ -106,18 +125,30 @@ class Batch:
     def _synced(self, folder: str) -> OSError | None:
         try:
             self._system.sync_folder(folder)
-        except FileNotFoundError:
-            return None  # a removal in a folder that is gone
         except OSError as error:
             return error
         return None
 
+    def _root(self, folder: str) -> None:
+        """Make the folder's own name durable, and those of the folders above it."""
+        on_the_way = []
+        while folder not in self._rooted and not self._system.is_mount(folder):
+            on_the_way.append(folder)
+            folder = os.path.dirname(folder)
+            try:
+                self._sync_names(folder)
+            except PermissionError:
+                break  # what we may not even read we have not made
+        self._rooted.update(on_the_way)
+
     def _make_folders(self, folder: str) -> None:
-        """Make a folder and its parents, each durable in the one above it."""
-        for path in _missing(folder):
-            with suppress(FileExistsError):
-                self._system.make_folder(path)
-            self._system.sync_folder(os.path.dirname(path))
+        """Make a folder, and those above it that are missing."""
+        if self._system.is_folder(folder):
+            return
+        self._make_folders(os.path.dirname(folder))
+        with suppress(FileExistsError):
+            self._system.make_folder(folder)
+        self._rooted.discard(folder)
 
     def _undo(self, work: _Work) -> None:
         """Leave nothing of a failed file behind; the error that failed it is the one to tell."""
@@ -128,10 +159,3 @@ class Batch:
         if work.made and isinstance(work.change, NewFile):
             with suppress(OSError):
                 self._system.remove(work.change.final if work.named else work.change.temporary)
-
-
-def _missing(folder: str) -> Iterator[str]:
-    """Yield the folders that do not exist on the way to `folder`, the outermost first."""
-    if not os.path.isdir(folder):
-        yield from _missing(os.path.dirname(folder))
-        yield folder

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
@@ -23,11 +25,14 @@ from mailhost.interfaces import Change, ICommitter
 class Committer:
     """The one writer. `start` and `stop` bracket its thread."""
 
+    _log = Logger()
+
     def __init__(self, reactor: IReactorFromThreads, system: OperatingSystem) -> None:
         self._reactor = reactor
         self._system = system
         self._pool = ThreadPool(1, 1, "durable")
         self._waiting: list[tuple[Sequence[Change], Deferred[Sequence[OSError | None]]]] = []
+        self._rooted: set[str] = set()
         self._busy = False
         self._idle: list[Deferred[None]] = []
 
@@ -54,13 +59,7 @@ class Committer:
     async def _work(self) -> None:
         while self._waiting:
             jobs, self._waiting = self._waiting, []
-            batch = Batch(self._system, [change for changes, _ in jobs for change in changes])
-            try:
-                results = await deferToThreadPool(self._reactor, self._pool, batch.run)
-            except Exception as bug:  # noqa: BLE001 - whoever waits must hear of it
-                for _, done in jobs:
-                    done.errback(bug)
-                continue
+            results = await self._run([change for changes, _ in jobs for change in changes])
             for changes, done in jobs:
                 mine, results = results[: len(changes)], results[len(changes) :]
                 done.callback(mine)
@@ -68,3 +67,16 @@ class Committer:
         idle, self._idle = self._idle, []
         for deferred in idle:
             deferred.callback(None)
+
+    async def _run(self, changes: Sequence[Change]) -> Sequence[OSError | None]:
+        """Have a batch made durable. A bug is logged, and is one more reason to fail."""
+        batch = Batch(self._system, changes, self._rooted)
+        try:
+            results = await deferToThreadPool(self._reactor, self._pool, batch.run)
+        except Exception as bug:  # noqa: BLE001 - whoever waits must hear of it
+            self._log.failure("A batch of changes failed")
+            return [OSError(f"{type(bug).__name__}: {bug}")] * len(changes)
+        for error in results:
+            if error is not None and error.__cause__ is not None:
+                self._log.failure("A change failed for a bug", Failure(error.__cause__))
+        return results

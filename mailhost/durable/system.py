@@ -49,3 +49,11 @@ class OperatingSystem:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def is_folder(self, path: str) -> bool:
+        """True where a folder is there."""
+        return os.path.isdir(path)
+
+    def is_mount(self, path: str) -> bool:
+        """True where a file system begins: what is above it is none of its names."""
+        return os.path.ismount(path)
