@@ -1,4 +1,4 @@
-"""One log line for each event."""
+"""One log line for each event. Words of others in it cannot break the line or the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ class LogSink:
         self._log = log
 
     def tell(self, event: Event) -> None:
+        line = printable(event.line)
         if event.serious:
-            self._log.warn("{line}", line=event.line)
+            self._log.warn("{line}", line=line)
         else:
-            self._log.info("{line}", line=event.line)
+            self._log.info("{line}", line=line)
+
+
+def printable(line: str) -> str:
+    """Return the line with escapes for what is no visible character or space."""
+    if line.isprintable():
+        return line
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in line
+    )
