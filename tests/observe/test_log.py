@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.events import Faulted, Told
@@ -14,7 +14,8 @@ from mailhost.observe.log import LogSink
 class LogSinkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.seen: list[dict[str, Any]] = []
-        self.sink = LogSink(Logger("test", observer=self.seen.append))
+        observer = cast(ILogObserver, self.seen.append)
+        self.sink = LogSink(Logger("test", observer=observer))
 
     def test_an_event_is_one_line(self) -> None:
         self.sink.tell(Told("all is well"))
