@@ -7,6 +7,7 @@ then the disk. A reload is refused whole when its settings have a fault.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -29,10 +30,11 @@ from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable
+from mailhost.interfaces import DirectoryUnavailable, ILock
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
 from mailhost.observe.log import LogSink
+from mailhost.store.lock import try_lock
 
 
 class Host(Service):
@@ -44,6 +46,7 @@ class Host(Service):
         self._events = LogSink(Logger("mailhost"))
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
+        self._lock: ILock | None = None  # on the data folder, until the process ends
         self._rooms: Rooms | None = None
 
     # --- starting --------------------------------------------------------------------------------
@@ -74,6 +77,9 @@ class Host(Service):
         settings = self._loaded.settings
         become(settings.user)
         try:
+            self._lock = try_lock(os.path.join(settings.data, "lock"))
+            if self._lock is None:
+                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
             commands = control_commands(self._rooms, self._reload_asked)

@@ -13,8 +13,10 @@ other exception is a bug, told to the log with its traceback and answered as an 
 from __future__ import annotations
 
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
@@ -146,9 +148,11 @@ class ControlFactory(Factory):
 def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> IListeningPort:
     """Open the control socket of a data folder, for its owner alone.
 
-    A socket that a killed host left behind is replaced. Raises CannotListenError: another host
-    runs on this data folder, or the path is too long for a socket.
+    The data folder is the caller's alone: a socket that is there was left behind by a killed host,
+    and is replaced. Raises CannotListenError: the path is too long for a socket.
     """
     path = control_path(data)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
     # Twisted sets the mode between bind and listen: nobody can connect before.
-    return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600, wantPID=True)
+    return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600)

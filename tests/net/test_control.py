@@ -193,12 +193,12 @@ class SocketTests(TestCase):
         left.bind(control_path(self.data))
         left.close()
         self.assertRaises(NoHostRunning, self.client.call, "add")
-        os.symlink("999999999", control_path(self.data) + ".lock")  # Twisted's, of a dead process
         self.listen()
 
-    def test_two_hosts_on_one_data_folder(self) -> None:
-        self.listen()
-        self.assertRaises(CannotListenError, listen_control, reactor, self.data, COMMANDS)
+    def test_a_path_too_long_for_a_socket(self) -> None:
+        data = os.path.join(self.data, "long" * 30)
+        os.mkdir(data)
+        self.assertRaises(CannotListenError, listen_control, reactor, data, COMMANDS)
 
     def test_a_host_that_talks_nonsense(self) -> None:
         for words, expected in [

@@ -1,0 +1,342 @@
+"""What may break below a running host: disks, mailboxes, the directory, the queue, the host."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+from twisted.trial.unittest import SkipTest, TestCase
+
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+from tests.end_to_end.shared import DOMAINS, MAIL, Raw, new_folder
+
+ROUTE = """
+[[relay.route]]
+to = "*"
+via = "127.0.0.1:{port}"
+[queue]
+first_retry = "1 second"
+longest_retry = "1 second"
+"""
+
+
+class FaultyHost(TestCase):
+    """Each test has a host of its own, not started yet."""
+
+    settings = ""
+    timeout = 120
+
+    def setUp(self) -> None:
+        folder = new_folder()
+        self.addCleanup(shutil.rmtree, folder)
+        self.host = RunningHost(folder, self.settings + DOMAINS, protocols=("smtp", "lmtp"))
+        self.addCleanup(self.host.stop)
+
+    def raw(self, protocol: str = "smtp") -> Raw:
+        client = Raw(
+            (self.host.address, self.host.ports[protocol]),
+            hello="LHLO" if protocol == "lmtp" else "EHLO",
+        )
+        self.addCleanup(client.close)
+        return client
+
+    def send_mail(self, subject: str, *recipients: str, padding: int = 0) -> bytes:
+        """One message; return the last reply."""
+        client = self.raw()
+        for reply in client.envelope(*recipients):
+            self.assertTrue(reply.startswith(b"250"), reply)
+        client.say("DATA\r\n")
+        client.send(b"X-Padding: x\r\n" + b" padding\r\n" * (padding // 10))
+        return client.say(MAIL % subject.encode())
+
+    def refused(self, reply: bytes, *starts: str) -> None:
+        self.assertTrue(reply.startswith(tuple(each.encode() for each in starts)), reply)
+
+    def subjects(self, address: str) -> list[str]:
+        """The subjects in an inbox, sorted; every message in it is whole."""
+        found = []
+        for path in self.host.inbox(address):
+            content = path.read_bytes()
+            self.assertTrue(content.endswith(b"\r\nHello\r\n"), f"{path} is cut short")
+            found.append(content.rpartition(b"Subject: ")[2].split(b"\r\n")[0].decode())
+        return sorted(found)
+
+    def queued(self) -> list[dict[str, object]]:
+        """What waits, as the running host says."""
+        done = self.host.command("queue", "list", "--json")
+        self.assertEqual(0, done.returncode, done.stderr + done.stdout)
+        found = json.loads(done.stdout)
+        return list(found["entries"] if isinstance(found, dict) else found)
+
+    def until(self, wanted: Callable[[], bool], words: str) -> None:
+        """Look again and again until it is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not wanted():
+            if time.monotonic() > deadline:
+                self.fail(f"{words}:\n" + "\n".join(self.host.lines[-30:]))
+            time.sleep(0.05)
+
+
+class FullDisk(FaultyHost):
+    settings = ROUTE.format(port=9)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host.data.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(self.host.data)],
+            capture_output=True,
+            check=False,
+        )
+        if mounted.returncode:
+            raise SkipTest("only root can mount the small disk that this test fills")
+        self.addCleanup(subprocess.run, ["umount", str(self.host.data)], check=False)
+        self.addCleanup(self.host.stop)
+
+    def test_452_nothing_lost_and_back_to_work(self) -> None:
+        self.host.start()
+        reply, taken = b"250", 0
+        while reply.startswith(b"250") and taken < 100:
+            reply = self.send_mail(f"{taken:03}", "ann@example.com", padding=200_000)
+            taken += reply.startswith(b"250")
+        self.refused(reply, "452 4.3.1")
+        self.host.wait_for("452 4.3.1")
+        ballast = self.host.data / "ballast"
+        with ballast.open("wb", buffering=0) as file, self.assertRaises(OSError):
+            for _ in range(10_000):
+                file.write(b"b" * 4096)
+        for padding in (0, 300_000):  # kept in memory, and in a file while it arrives
+            since = self.host.mark()
+            self.refused(self.send_mail("x", "bob@example.com", padding=padding), "452 4.3.1")
+            self.host.wait_for("No space left", since)
+        client = self.raw("lmtp")
+        client.envelope("ann@example.com", "bob@example.net")
+        client.say("DATA\r\n")
+        self.refused(client.say(MAIL % b"x"), "452 4.3.1")
+        self.refused(client.reply(), "452 4.3.1")
+        self.assertEqual(
+            [f"{number:03}" for number in range(taken)], self.subjects("ann@example.com")
+        )
+        self.assertEqual([], self.subjects("bob@example.com"))
+        left = [path for path in (self.host.data / "mail").rglob("tmp/*") if path.is_file()]
+        self.assertEqual([], left)
+        ballast.unlink()
+        self.refused(self.send_mail("room again", "bob@example.com"), "250")
+        self.assertEqual(["room again"], self.subjects("bob@example.com"))
+        self.assertNotIn("Traceback", "\n".join(self.host.lines))
+
+
+class BrokenMailbox(FaultyHost):
+    settings = ROUTE.format(port=9)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.broken = self.host.data / "mail" / "example.com" / "bob"
+        self.broken.parent.mkdir(parents=True)
+        self.broken.write_text("a file in place of a folder")
+
+    def test_451_for_that_recipient_alone(self) -> None:
+        self.host.start()
+        since = self.host.mark()
+        self.refused(self.send_mail("alone", "bob@example.com"), "451 4.")
+        self.host.wait_for("refused message", since)
+        client = self.raw("lmtp")
+        client.envelope("ann@example.com", "bob@example.com", "bob@example.net")
+        client.say("DATA\r\n")
+        self.refused(client.say(MAIL % b"by lmtp"), "250")
+        self.refused(client.reply(), "451 4.")
+        self.refused(client.reply(), "250")
+        self.assertEqual(["by lmtp"], self.subjects("ann@example.com"))
+
+    def test_by_smtp_the_good_one_gets_it_and_the_other_waits(self) -> None:
+        self.host.start()
+        self.refused(self.send_mail("mixed", "ann@example.com", "bob@example.com"), "250")
+        self.assertEqual(["mixed"], self.subjects("ann@example.com"))
+        self.assertEqual(1, len(self.queued()))
+        self.broken.unlink()
+        self.until(lambda: bool(self.host.inbox("bob@example.com")), "it never came")
+        self.assertEqual(["mixed"], self.subjects("bob@example.com"))
+        self.assertEqual(["mixed"], self.subjects("ann@example.com"))
+        self.until(lambda: not self.queued(), "it stays in the queue")
+
+
+class BrokenDirectory(FaultyHost):
+    def setUp(self) -> None:
+        super().setUp()
+        for command, text in (
+            (("domain", "add", "example.org"), ""),
+            (("account", "add", "sam@example.org"), "a long enough password\n"),
+        ):
+            done = self.host.command(*command, text=text)
+            self.assertEqual(0, done.returncode, done.stderr)
+        self.host.start()
+        self.path = self.host.data / "directory.sqlite"
+
+    def served(self, unknown: str) -> None:
+        """Those who are known get their mail; of others it says what it must."""
+        client = self.raw()
+        good = client.envelope("sam@example.org", "ann@example.com")
+        for reply in good:
+            self.refused(reply, "250")
+        self.refused(client.say("RCPT TO:<eve@example.org>\r\n"), unknown)
+        client.say("DATA\r\n")
+        self.refused(client.say(MAIL % b"known"), "250")
+
+    def test_replaced_by_garbage(self) -> None:
+        kept = self.path.read_bytes()
+        wal = self.path.with_name(self.path.name + "-wal")
+        self.served("550 5.1.1")
+        since = self.host.mark()
+        garbage = self.path.with_name("garbage")
+        garbage.write_bytes(b"this is no database" * 1000)
+        garbage.rename(self.path)
+        self.served("451 4.3.0")
+        self.host.wait_for("directory.sqlite", since)
+        again = self.path.with_name("again")
+        again.write_bytes(kept)
+        wal.unlink(missing_ok=True)
+        again.rename(self.path)
+        self.host.wait_for("it can be read again", since)
+        self.served("550 5.1.1")
+
+    def test_overwritten_in_place(self) -> None:
+        with self.path.open("r+b") as file:
+            file.write(b"this is no database" * 500)
+        self.path.with_name(self.path.name + "-wal").write_bytes(b"")
+        client = self.raw()
+        (reply,) = client.envelope("sam@example.org")
+        self.refused(reply, "250")
+        self.refused(client.say("RCPT TO:<eve@example.org>\r\n"), "451 4.3.0", "550 5.1.1")
+
+    def test_gone(self) -> None:
+        self.path.unlink()
+        self.served("451 4.3.0")
+
+    def test_a_writer_holds_it(self) -> None:
+        """A change under way elsewhere keeps nobody from reading."""
+        with sqlite3.connect(self.path, isolation_level=None) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.served("550 5.1.1")
+            other.execute("ROLLBACK")
+        other.close()
+
+    def test_locked(self) -> None:
+        with self.path.with_name(self.path.name + "-shm").open("r+b") as shared:
+            fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 120)  # SQLite's own lock bytes
+            self.served("451 4.3.0")
+            self.host.wait_for("directory")
+        self.host.wait_for("it can be read again")
+        self.served("550 5.1.1")
+
+
+class Starting(FaultyHost):
+    settings = ROUTE.format(port=9)
+
+    def test_a_corrupt_queue_entry_is_parked_and_the_rest_goes_on(self) -> None:
+        broken = self.host.data / "mail" / "example.com" / "bob"
+        broken.parent.mkdir(parents=True)
+        broken.write_text("a file in place of a folder")
+        self.host.start()
+        for subject in ("first", "second", "third"):
+            self.refused(self.send_mail(subject, "ann@example.com", "bob@example.com"), "250")
+        self.assertEqual(3, len(self.queued()))
+        self.host.stop()
+        queue = self.host.data / "queue"
+        entries = sorted(queue.glob("*.msg"))
+        self.assertEqual(3, len(entries))
+        damaged = entries[1]
+        whole = damaged.read_bytes()
+        damaged.write_bytes(whole[: len(whole) // 2])
+        (queue / "junk.msg").write_bytes(os.urandom(5000))
+        (queue / "empty.msg").write_bytes(b"")
+        broken.unlink()
+        since = self.host.mark()
+        self.host.start()
+        self.host.wait_for(damaged.stem, since)
+        self.until(lambda: len(self.host.inbox("bob@example.com")) == 2, "the rest waits")
+        self.assertEqual(2, len(self.subjects("bob@example.com")))
+        self.assertTrue(damaged.exists())
+        self.assertTrue((queue / "junk.msg").exists())
+        shown = self.host.command("queue", "show", damaged.stem)
+        self.assertEqual(0, shown.returncode, shown.stdout + shown.stderr)
+
+    def test_a_second_host_on_the_same_data_does_not_start(self) -> None:
+        self.host.start()
+        kept = self.host.config.read_text()
+        for protocol in ("smtp", "lmtp"):
+            port = self.host.ports[protocol]
+            kept = kept.replace(f"tcp:{port}", f"tcp:{free_port(self.host.address)}")
+        second = RunningHost(self.host.folder / "second", "")
+        second.config.write_text(kept.replace('data = "data"', f'data = "{self.host.data}"'))
+        done = second.launch()
+        self.assertNotEqual(0, done.returncode)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "mailhost:" in line]
+        self.assertEqual(1, len(said), done.stdout + done.stderr)
+        self.assertIn("another", said[0])
+        self.assertNotIn("Traceback", done.stdout + done.stderr)
+        self.refused(self.send_mail("still here", "ann@example.com"), "250")
+        self.assertEqual(0, self.host.command("queue", "list").returncode)
+
+    def test_a_lock_of_a_process_whose_number_is_taken_again(self) -> None:
+        """In a container the next process often has the number of the one that was killed."""
+        self.host.start()
+        self.host.kill()
+        stale = self.host.data / "control.sock.lock"
+        stale.unlink(missing_ok=True)
+        stale.symlink_to(str(os.getpid()))
+        self.host.start()
+        self.refused(self.send_mail("again", "ann@example.com"), "250")
+
+    def test_a_killed_host_leaves_nothing_that_stops_the_next(self) -> None:
+        for _ in range(2):
+            self.host.start()
+            self.refused(self.send_mail("again", "ann@example.com"), "250")
+            self.host.kill()
+        self.host.start()
+        self.assertEqual(["again", "again"], self.subjects("ann@example.com"))
+
+
+class Killed(FaultyHost):
+    settings = ROUTE.format(port=9) + "[limits]\nconnections_per_client = 300\n"
+
+    def test_all_that_was_answered_is_there(self) -> None:
+        self.host.start()
+        answered: set[str] = set()
+        enough = threading.Event()
+
+        def deliver(number: int) -> None:
+            try:
+                client = Raw((self.host.address, self.host.ports["smtp"]), hello="EHLO")
+                for turn in range(50):
+                    subject = f"{number}.{turn}"
+                    client.envelope("ann@example.com", "bob@example.net")
+                    client.say("DATA\r\n")
+                    client.send(b"X: y\r\n" + b" pad\r\n" * (number * 30))
+                    if not client.say(MAIL % subject.encode()).startswith(b"250"):
+                        return
+                    answered.add(subject)
+                    if len(answered) > 150:
+                        enough.set()
+            except OSError:
+                return
+
+        threads = [threading.Thread(target=deliver, args=(number,)) for number in range(200)]
+        for thread in threads:
+            thread.start()
+        self.assertTrue(enough.wait(PATIENCE))
+        self.host.kill()
+        for thread in threads:
+            thread.join(PATIENCE)
+        self.host.start()
+        for inbox in ("ann@example.com", "bob@example.net"):
+            found = self.subjects(inbox)  # each of them whole
+            self.assertEqual(set(), answered - set(found))
+            self.assertEqual(len(found), len(set(found)))
+        self.refused(self.send_mail("after", "ann@example.com"), "250")
