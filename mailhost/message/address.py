@@ -17,11 +17,12 @@ import idna
 
 MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
-MAX_PATH = 256  # octets with the angle brackets, RFC 5321 §4.5.3.1.3
 
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]"
+# UTF8-non-ascii (RFC 6532 §3.1), but for the control characters among it (RFC 5198 §2)
+_UTF8 = "\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]"
 _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
-_QUOTED_STRING = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*)"')
+_QUOTED_STRING = re.compile(rf'"((?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)"')
 _LDH_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _LITERAL = re.compile(r"\[(?:(?i:ipv6):([0-9A-Fa-f:.]+)|([0-9.]+))\]")
 
@@ -50,7 +51,8 @@ class Address:
         local = self.local
         if local.isascii():
             return local.lower()
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+        # canonical caseless matching, Unicode §3.13 D145
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", local).casefold())
 
     @property
     def ascii(self) -> bool:
@@ -70,10 +72,10 @@ def parse_address(text: str) -> Address:
         end = text.rfind("@")
         local = text[: max(end, 0)]
         if not _DOT_STRING.fullmatch(local):
-            raise BadAddress(f"{text!r} is no address: expected name@domain")
+            raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
     if text[end : end + 1] != "@":
-        raise BadAddress(f"{text!r} is no address: expected name@domain")
-    if not local or len(local.encode("utf-8", "replace")) > MAX_LOCAL_PART:
+        raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
+    if not local or len(local.encode()) > MAX_LOCAL_PART:
         raise BadAddress(f"the part before the @ must have 1 to {MAX_LOCAL_PART} octets")
     return Address(local, parse_domain(text[end + 1 :]))
 
@@ -84,16 +86,18 @@ def parse_domain(text: str) -> str:
 
     Raises BadAddress. RFC 5321 §4.1.2 Domain, §4.1.3 address literals, RFC 5890.
     """
+    if len(text) > MAX_DOMAIN:  # nor does encoding make one that fits of it
+        raise BadAddress(f"a domain has at most {MAX_DOMAIN} octets")
     if text.startswith("["):
         return _parse_literal(text)
     domain = text.lower()
     if not domain.isascii():
         try:
             domain = idna.encode(unicodedata.normalize("NFC", text), uts46=True).decode("ascii")
-        except (idna.IDNAError, UnicodeError) as error:
-            raise BadAddress(f"{text!r} is no domain name: {error}") from error
+        except UnicodeError as error:  # IDNAError is one
+            raise BadAddress(f"{text[:300]!r} is no domain name: {error}") from error
     if len(domain) > MAX_DOMAIN or not all(map(_LDH_LABEL.fullmatch, domain.split("."))):
-        raise BadAddress(f"{text!r} is no domain name")
+        raise BadAddress(f"{text[:300]!r} is no domain name")
     return domain
 
 
@@ -105,8 +109,8 @@ def _parse_literal(text: str) -> str:
         if match:
             return f"[{IPv4Address(match[2])}]"
     except ValueError as error:
-        raise BadAddress(f"{text!r} is no address literal: {error}") from error
-    raise BadAddress(f"{text!r} is no address literal")
+        raise BadAddress(f"{text[:300]!r} is no address literal: {error}") from error
+    raise BadAddress(f"{text[:300]!r} is no address literal")
 
 
 def literal_address(domain: str) -> str | None:
@@ -122,7 +126,7 @@ def unicode_domain(domain: str) -> str:
         return domain
     try:
         return idna.decode(domain)
-    except idna.IDNAError:
+    except UnicodeError:
         return domain
 
 

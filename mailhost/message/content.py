@@ -98,10 +98,10 @@ class Content:
                 return b""
             end = section.find(b"\r\n\r\n", seen)
             if end >= 0:
-                return bytes(section[: end + 2])
-            if len(section) >= HEADER_LIMIT:
-                return bytes(section[:HEADER_LIMIT])
-        return bytes(section)
+                del section[end + 2 :]
+            if end >= 0 or len(section) >= HEADER_LIMIT:
+                break
+        return bytes(section[:HEADER_LIMIT])
 
     def after(self, fields: bytes) -> Content:
         """The same message with `fields` put in front."""
@@ -145,11 +145,11 @@ class ContentWriter:
             return
         self._parts.append(chunk)
         if self.size > self._memory:
-            fd, path = tempfile.mkstemp(prefix="incoming-", dir=self._folder)
-            self._file = OpenFile(fd)
-            os.unlink(path)  # the kernel forgets the bytes with us, whatever happens
+            # a file without a name: the kernel forgets the bytes with us, whatever happens
+            with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
+                self._file = OpenFile(os.dup(file.fileno()))
             for part in self._parts:
-                _write_all(fd, part)
+                _write_all(self._file.fd, part)
             self._parts.clear()
 
     def finish(self) -> Content:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import getaddresses
 
 from mailhost.message.address import Address, BadAddress, parse_address
 
-_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:((?:[^\r\n]|\r?\n[ \t]|\r(?!\n))*)\r?\n?", re.MULTILINE)
+_FIELD = re.compile(
+    rb"^([!-9;-~]+)[ \t]*:([^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*)\r?\n?", re.MULTILINE
+)
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
 
@@ -48,9 +49,69 @@ def count_received(header: bytes) -> int:
     return len(_RECEIVED.findall(header))
 
 
+# --- addresses in fields -------------------------------------------------------------------------
+
+# What an address-list is made of (RFC 5322 §3.4): a quoted string, an address in angle brackets,
+# an address literal, other text, a separator, the beginning of a comment.
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_TOKEN = re.compile(
+    rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"()])*>|\[[^\[\]]*\]|[^"<>,;:()\[\]]+|[,;:(]', re.DOTALL
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_COMMENT = re.compile(r"(?:[^()\\]|\\.)*([()])", re.DOTALL)
+
+
 def addresses(value: str) -> list[Address]:
-    """Return the addresses in a field such as From. Raises BadAddress for what is none."""
-    found = [address for _, address in getaddresses([value])]
-    if not all(found):
-        raise BadAddress(f"{value[:200]!r} holds no address that can be read")
-    return [parse_address(address) for address in found]
+    """Return the addresses in a field such as From, those in groups too; at least one.
+
+    Raises BadAddress for what is none, and for all that another reader might read otherwise: who
+    may send depends on it.
+    """
+    if _CONTROLS.search(value):
+        raise BadAddress(f"{value[:200]!r} holds control characters")
+    found = [parse_address(text) for text in map(_address, _mailboxes(value)) if text]
+    if not found:
+        raise BadAddress(f"{value[:200]!r} holds no address")
+    return found
+
+
+def _mailboxes(value: str) -> Iterator[list[str]]:
+    """Yield the tokens of each mailbox, without comments and without the names of groups."""
+    at, tokens = 0, list[str]()
+    while at < len(value):
+        match = _TOKEN.match(value, at)
+        if match is None:
+            raise BadAddress(f"{value[:200]!r} cannot be read as addresses")
+        token, at = match[0], match.end()
+        if token == "(":
+            at = _after_comment(value, at)
+            tokens.append(" ")
+        elif token in ",;":
+            yield tokens
+            tokens = []
+        elif token == ":":
+            tokens = []  # so far it was a group's name
+        else:
+            tokens.append(token)
+    yield tokens
+
+
+def _after_comment(value: str, at: int) -> int:
+    depth = 1
+    while depth:
+        match = _COMMENT.match(value, at)
+        if match is None:
+            raise BadAddress(f"{value[:200]!r} has a comment without end")
+        depth += 1 if match[1] == "(" else -1
+        at = match.end()
+    return at
+
+
+def _address(tokens: list[str]) -> str:
+    """The text of the address: what is in angle brackets, at the end, or all there is."""
+    bracketed = [token for token in tokens if token.startswith("<")]
+    if not bracketed:
+        return "".join(tokens).strip()
+    if len(bracketed) > 1 or "".join(tokens[tokens.index(bracketed[0]) + 1 :]).strip():
+        raise BadAddress(f"{''.join(tokens)[:200]!r} is not one address")
+    return bracketed[0][1:-1].strip() or "<>"

@@ -37,7 +37,7 @@ class Status:
         return replace(self, cause=cause)
 
     def __str__(self) -> str:
-        return f"{self.code} {self.enhanced} {self.words}".replace("  ", " ")
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.words)))
 
 
 OK = Status(250, "2.0.0", "OK")
