@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 TESTS  ?= tests
 
-.PHONY: run test check format clean
+.PHONY: run test check bench format clean
 
 run: .venv/.installed
 	$(BIN)/twistd --nodaemon --pidfile= mailhost --config etc/demo.toml
@@ -16,6 +16,9 @@ check: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: .venv/.installed
+	$(BIN)/python -m bench.run
 
 format: .venv/.installed
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""mailhost against Postfix on the same machine, disk and work: `make bench`."""

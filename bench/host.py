@@ -1,0 +1,81 @@
+"""A mailhost to be measured: the real `twistd`, its data in one folder, on one loopback port."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.load import ADDRESS, DOMAIN, USERS, free_port
+from mailhost.authentication.secret import hash_password
+
+PASSWORD = "bench"
+
+
+class Mailhost:
+    """`sink` is the port of the host that foreign mail goes to."""
+
+    name = "mailhost"
+
+    def __init__(self, folder: Path, sink: int) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        folder.mkdir(parents=True)
+        secret = folder / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text(hash_password(PASSWORD))
+        accounts = "".join(
+            f'[domain."{DOMAIN}".account."{user}"]\npassword = {{ file = "secret" }}\n'
+            for user in USERS
+        )
+        (folder / "mailhost.toml").write_text(
+            f"""version = 1
+hostname = "mailhost.example.org"
+data = "data"
+[[listen]]
+protocol = "smtp"
+endpoint = "tcp:{self.port}:interface={ADDRESS}:backlog=1000"
+[limits]
+message_size = "200 MB"
+connections_per_client = 10000
+[relay]
+networks = ["127.0.0.0/8"]
+connections_per_destination = 20
+[[relay.route]]
+via = "{ADDRESS}:{sink}"
+{accounts}"""
+        )
+
+    @property
+    def maildirs(self) -> Path:
+        """Where local mail lies."""
+        return self._folder / "data" / "mail" / DOMAIN
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and return when it is ready."""
+        twistd = str(Path(sys.executable).parent / "twistd")
+        config = str(self._folder / "mailhost.toml")
+        log = self._folder / "log"
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                [twistd, "-n", "--pidfile=", "mailhost", "--config", config],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        while " is ready" not in log.read_text():
+            if self._process.poll() is not None:
+                raise RuntimeError(log.read_text())
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)

@@ -1,0 +1,121 @@
+"""Runs every work on both hosts in turn, A B A B, and prints the medians and their ratio.
+
+`python -m bench.run [--rounds N] [--json FILE] [--only WORDS]`. Works are in `load`, hosts in
+`host` and `postfix`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.host import Mailhost
+from bench.load import WORKS, Sink, Work, delivered, send, wait_until
+from bench.postfix import Postfix, installed
+
+Host = Mailhost | Postfix
+
+
+def measure(host: Host, work: Work, sink: Sink) -> float:
+    """Return deliveries a second, from the first connection to the last copy in its place."""
+    _empty(host)
+    before = sink.count
+    begun = time.monotonic()
+    send(work, host.port)
+    if work.foreign:
+        wait_until(lambda: sink.count - before >= work.messages)
+    else:
+        wait_until(lambda: delivered(host.maildirs) >= work.deliveries)
+    return work.deliveries / (time.monotonic() - begun)
+
+
+def _empty(host: Host) -> None:
+    """Remove the Maildirs of all accounts; both hosts make them anew."""
+    for account in host.maildirs.iterdir() if host.maildirs.exists() else ():
+        shutil.rmtree(account)
+
+
+def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, object]:
+    """Measure both hosts in turn and return the figures."""
+    figures: dict[str, list[float]] = {"mailhost": [], "postfix": []}
+    for number in range(rounds):
+        for kind, make in (("mailhost", Mailhost), ("postfix", Postfix)):
+            if make is Postfix and not installed():
+                continue
+            place = folder / f"{kind}-{WORKS.index(work)}-{number}"
+            host = make(place, sink.port)
+            host.start()
+            try:
+                figures[kind].append(measure(host, work, sink))
+            finally:
+                host.stop()
+                shutil.rmtree(place, ignore_errors=True)
+    medians = {kind: statistics.median(values) for kind, values in figures.items() if values}
+    ratio = medians["mailhost"] / medians["postfix"] if "postfix" in medians else None
+    return {
+        "work": work.name,
+        "figures": figures,
+        "medians": medians,
+        "ratio": ratio,
+        "least": work.least,
+        "aim": work.aim,
+    }
+
+
+def table(results: Sequence[dict[str, object]]) -> Table:
+    """Return the results for people."""
+    shown = Table(title="deliveries a second, medians")
+    for column in ("work", "mailhost", "Postfix", "ratio", "least", "aim"):
+        shown.add_column(column, justify="left" if column == "work" else "right")
+    for result in results:
+        medians = result["medians"]
+        assert isinstance(medians, dict)
+        ratio = result["ratio"]
+        shown.add_row(
+            str(result["work"]),
+            f"{medians['mailhost']:,.0f}",
+            f"{medians['postfix']:,.0f}" if "postfix" in medians else "not installed",
+            f"{ratio:.2f}" if isinstance(ratio, float) else "",
+            str(result["least"]),
+            str(result["aim"]),
+        )
+    return shown
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, default=Path("bench.json"))
+    parser.add_argument("--only", default="")
+    wanted = parser.parse_args()
+    if shutil.which("smtp-source", path="/usr/sbin:/usr/bin") is None:
+        sys.exit("bench: needs smtp-source, from Debian's package: apt-get install postfix")
+    if not installed():
+        print("Postfix is measured only by root: mailhost alone is.", file=sys.stderr)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
+    folder.chmod(0o755)  # Postfix works as its own user
+    sink = Sink()
+    try:
+        results = [
+            compare(work, wanted.rounds, sink, folder) for work in WORKS if wanted.only in work.name
+        ]
+    finally:
+        sink.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    Console().print(table(results))
+    wanted.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
