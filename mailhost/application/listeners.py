@@ -12,6 +12,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from mailhost.config.model import Listen
+from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
 
 
@@ -21,7 +22,11 @@ class Listener:
     def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
         self.listen = listen
         self.factory = factory
-        self._endpoint = serverFromString(reactor, listen.endpoint)
+        self._reactor = reactor
+        self._proxied = listen.endpoint.startswith("haproxy:")
+        # not Twisted's own wrapper: it lets us speak before the proxy has said who the client is
+        description = listen.endpoint.removeprefix("haproxy:")
+        self._endpoint = serverFromString(reactor, description)
         self._port: IListeningPort | None = None
 
     def open(self) -> None:
@@ -38,10 +43,11 @@ class Listener:
             raise CannotListenError(None, self.listen.endpoint, error)
 
     def _outermost(self) -> IProtocolFactory:
-        """With implicit TLS the handshake comes before the first word (RFC 8314 §3)."""
+        """The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3)."""
+        factory: IProtocolFactory = self.factory
         if self.listen.protocol.implicit_tls:
-            return TLSMemoryBIOFactory(self.factory.tls, False, self.factory)
-        return self.factory
+            factory = TLSMemoryBIOFactory(self.factory.tls, False, factory)
+        return ProxiedFactory(factory, self._reactor) if self._proxied else factory
 
     @property
     def address(self) -> str:
