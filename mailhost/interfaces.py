@@ -259,12 +259,14 @@ class ILock(Interface):
 class NewFile:
     """A file to be made: written as `temporary`, synced, renamed to `final`, its folder synced.
 
-    Missing folders of either path are made.
+    Missing folders of either path are made. With `replaces` a file may have the final name: it is
+    there until the new one is, and where the last sync fails it is unknown which of the two is.
     """
 
     temporary: str
     final: str
     contents: tuple[Content, ...]
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

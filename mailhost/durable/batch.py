@@ -151,11 +151,15 @@ class Batch:
         self._rooted.discard(folder)
 
     def _undo(self, work: _Work) -> None:
-        """Leave nothing of a failed file behind; the error that failed it is the one to tell."""
+        """Leave nothing of a failed file behind; the error that failed it is the one to tell.
+
+        What replaced an older file stays: the older one cannot be brought back.
+        """
         if work.fd >= 0:
             with suppress(OSError):
                 self._system.close(work.fd)
             work.fd = -1
-        if work.made and isinstance(work.change, NewFile):
+        change = work.change
+        if work.made and isinstance(change, NewFile) and not (work.named and change.replaces):
             with suppress(OSError):
-                self._system.remove(work.change.final if work.named else work.change.temporary)
+                self._system.remove(change.final if work.named else change.temporary)

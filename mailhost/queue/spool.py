@@ -113,8 +113,9 @@ class Spool:
         """Where an entry's state lies, once it has any."""
         return os.path.join(self._folder, f"{id}.state")
 
-    def _new(self, path: str, *contents: Content) -> NewFile:
-        return NewFile(f"{path}.{self._token}.{next(self._numbers)}.tmp", path, contents)
+    def _new(self, path: str, *contents: Content, replaces: bool = False) -> NewFile:
+        temporary = f"{path}.{self._token}.{next(self._numbers)}.tmp"
+        return NewFile(temporary, path, contents, replaces)
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class Spool:
         return (NO_STORAGE if full else LOCAL_ERROR).because(f"the queue: {results[0]}")
 
     async def settle(self, id: str, state: State) -> OSError | None:
-        """Make a new state durable. An error is returned, and the old state may be lost."""
+        """Make a new state durable. An error is returned; the old or the new state is there then."""
         return await self._one(self._new_state(id, state))
 
     async def remove(self, id: str, has_state: bool) -> OSError | None:
@@ -147,7 +148,7 @@ class Spool:
         return error
 
     def _new_state(self, id: str, state: State) -> NewFile:
-        return self._new(self.state_path(id), Content((encode_state(state),)))
+        return self._new(self.state_path(id), Content((encode_state(state),)), replaces=True)
 
     async def _one(self, change: NewFile | RemovedFile) -> OSError | None:
         return (await self._committer.commit([change]))[0]

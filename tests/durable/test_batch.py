@@ -152,6 +152,20 @@ class FailureTests(SynchronousTestCase):
         else:
             self.assertGreaterEqual(failed, 1, call)
 
+    def test_what_replaced_an_older_file_stays(self) -> None:
+        class Unsure(FakeDisk):
+            def sync_folder(self, path: str) -> None:
+                if any(name.startswith("rename") for name in self.calls):
+                    raise OSError(errno.EIO, "broken")
+                super().sync_folder(path)
+
+        disk = Unsure(QUEUE)
+        disk.close(disk.create(f"{QUEUE}/1.state"))
+        change = NewFile(f"{QUEUE}/1.tmp", f"{QUEUE}/1.state", (Content((b"new",)),), replaces=True)
+        (error,) = run(disk, [change])
+        self.assertIsNotNone(error)
+        self.assertEqual({f"{QUEUE}/1.state": b"new"}, disk.files())
+
     def test_a_failed_sync_is_not_tried_again(self) -> None:
         disk = disk_with_old()
         run(disk)
