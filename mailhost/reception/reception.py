@@ -15,9 +15,12 @@ from mailhost.interfaces import (
     IReception,
     ITransaction,
 )
+from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
+from mailhost.net.answer import then
+from mailhost.reception.refusal import refusal
 from mailhost.reception.rules import Rules
 from mailhost.reception.submission import sender_refusal
 from mailhost.reception.transaction import Transaction
@@ -59,13 +62,14 @@ class Reception:
         return None
 
     def transaction(self, client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
-        account = client.account
+        account, sender = client.account, envelope.reverse_path
         if account is None:
             if self.rules.login:
                 return LOGIN_FIRST if client.tls or client.local_machine else ENCRYPT_FIRST
             return Transaction(self, client, envelope)
-        view = self.directory.view
-        refusal = sender_refusal(
-            envelope.reverse_path, lambda address: self.router.reaches(view, address, account)
-        )
-        return refusal or Transaction(self, client, envelope)
+
+        def judge(view: DirectoryView) -> Status | None:
+            return sender_refusal(sender, lambda each: self.router.reaches(view, each, account))
+
+        found = refusal(self.directory, judge)
+        return then(found, lambda status: status or Transaction(self, client, envelope))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mailhost.message.address import Address, BadAddress
 from mailhost.message.date import format_date
-from mailhost.message.header import addresses, values
+from mailhost.message.header import addresses, fields, values
 from mailhost.message.status import Status
 
 NOT_YOURS = "You may not send as <{}>; use an address whose mail reaches you"
@@ -37,9 +37,7 @@ def missing_fields(
     header: bytes, author: Address, hostname: str, identity: str, now: float
 ) -> bytes:
     """Return the fields that a message should have and this one has not: From, Date, Message-ID."""
-    present = {
-        line.partition(b":")[0].strip().lower() for line in header.split(b"\r\n") if b":" in line
-    }
+    present = {field.name.lower() for field in fields(header)}
     added = b""
     if b"from" not in present:
         added += f"From: <{author}>\r\n".encode()

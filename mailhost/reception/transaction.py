@@ -1,7 +1,6 @@
 """One message on its way in: recipients checked, content collected, header looked at, handed over.
 
-Who is unknown is asked for twice: before a refusal the directory is refreshed, so that an account
-made a moment ago is found, and a directory that cannot be read refuses nobody for good.
+A disk that cannot take the content is told at the end of data, and nothing is handed over.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from mailhost.events import Received
-from mailhost.interfaces import Answer, DirectoryUnavailable, ITransaction
+from mailhost.interfaces import Answer, ITransaction
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
 from mailhost.message.content import Content, ContentWriter
@@ -22,6 +21,8 @@ from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.message.trace import received_field
+from mailhost.net.answer import then
+from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
-NO_DIRECTORY = Status(451, "4.3.0", "Cannot look the recipient up now; please try again later")
 TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hosts")
 
 
@@ -46,32 +46,20 @@ class Transaction:
         self._fault: OSError | None = None
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        status = self._judge(self._home.directory.view, path)
-        return self._accept(path, status) if status.ok else self._look_again(path)
+        found = refusal(self._home.directory, lambda view: self._judge(view, path))
+        return then(found, lambda status: status or self._accept(path))
 
-    async def _look_again(self, path: ForwardPath) -> Status:
-        try:
-            view = await self._home.directory.refresh()
-        except DirectoryUnavailable as error:
-            return NO_DIRECTORY.because(str(error))
-        return self._accept(path, self._judge(view, path))
-
-    def _judge(self, view: DirectoryView, path: ForwardPath) -> Status:
+    def _judge(self, view: DirectoryView, path: ForwardPath) -> Status | None:
         found = self._home.router.route(view, path.address)
         if isinstance(found, Status):
             return found
-        if (
-            path.address.domain
-            and view.domain(path.address.domain) is None
-            and not self._home.rules.may_relay(self._client)
-        ):
-            return NO_RELAY
-        return GOOD_RECIPIENT
+        domain = path.address.domain  # none: the bare postmaster, who is always ours
+        foreign = bool(domain) and view.domain(domain) is None
+        return NO_RELAY if foreign and not self._home.rules.may_relay(self._client) else None
 
-    def _accept(self, path: ForwardPath, status: Status) -> Status:
-        if status.ok:
-            self._accepted.append(path)
-        return status
+    def _accept(self, path: ForwardPath) -> Status:
+        self._accepted.append(path)
+        return GOOD_RECIPIENT
 
     def begin(self) -> Answer[Status | None]:
         self._writer = ContentWriter(self._home.folder, self._home.rules.memory)
@@ -87,25 +75,27 @@ class Transaction:
 
     def end(self) -> Answer[Sequence[Status]]:
         if self._fault is not None:
-            full = self._fault.errno in (errno.ENOSPC, errno.EDQUOT)
-            return [(NO_STORAGE if full else LOCAL_ERROR).because(str(self._fault))]
+            return [_of_disk(self._fault)]
         assert self._writer is not None
-        content = self._writer.finish()
-        header = content.header()
-        refusal = self._look(header)
-        return [refusal] if refusal else self._hand_over(content, header)
+        content, self._writer = self._writer.finish(), None
+        try:
+            header = content.header()
+        except OSError as fault:
+            return [_of_disk(fault)]
+        if count_received(header) > self._home.rules.hops:
+            return [TOO_MANY_HOPS]
+        found = refusal(self._home.directory, lambda view: self._judge_authors(view, header))
+        return then(found, lambda status: [status] if status else self._hand_over(content, header))
 
     def abandon(self) -> None:
         self._writer = None
 
-    def _look(self, header: bytes) -> Status | None:
-        home, account = self._home, self._client.account
-        if count_received(header) > home.rules.hops:
-            return TOO_MANY_HOPS
+    def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
+        """Who logged in may write as nobody else; what others write is theirs to answer for."""
+        account, router = self._client.account, self._home.router
         if account is None:
             return None
-        view = home.directory.view
-        return author_refusal(header, lambda author: home.router.reaches(view, author, account))
+        return author_refusal(header, lambda author: router.reaches(view, author, account))
 
     async def _hand_over(self, content: Content, header: bytes) -> Sequence[Status]:
         home, client = self._home, self._client
@@ -134,3 +124,8 @@ class Transaction:
                 next(iter(values(header, "Message-ID")), "")[:200],
             )
         )
+
+
+def _of_disk(fault: OSError) -> Status:
+    full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
+    return (NO_STORAGE if full else LOCAL_ERROR).because(str(fault))

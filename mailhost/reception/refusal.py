@@ -1,0 +1,31 @@
+"""Nobody is refused by yesterday's directory: who is unknown is looked up once more.
+
+An account made a moment ago is found that way, and a directory that cannot be read now refuses
+nobody for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mailhost.interfaces import Answer, DirectoryUnavailable, IDirectory
+from mailhost.message.accounts import DirectoryView
+from mailhost.message.status import Status
+from mailhost.routing import NO_DIRECTORY
+
+
+def refusal(
+    directory: IDirectory, judge: Callable[[DirectoryView], Status | None]
+) -> Answer[Status | None]:
+    """Return the refusal that `judge` finds and still finds in a fresh view, None for none."""
+    return None if judge(directory.view) is None else _looked_again(directory, judge)
+
+
+async def _looked_again(
+    directory: IDirectory, judge: Callable[[DirectoryView], Status | None]
+) -> Status | None:
+    try:
+        view = await directory.refresh()
+    except DirectoryUnavailable as error:
+        return NO_DIRECTORY.because(str(error))
+    return judge(view)

@@ -1,0 +1,166 @@
+"""Submission: a login, one's own names, and what a message must have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.header import fields, values
+from mailhost.message.status import Status
+from mailhost.reception.reception import ENCRYPT_FIRST, LOGIN_FIRST
+from mailhost.reception.rules import Rules
+from mailhost.reception.submission import author_refusal, missing_fields
+from tests.fakes import address
+from tests.reception.house import ANN, STRANGER, TLS, ReceptionCase
+
+DATE = b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+
+
+class LoginTests(ReceptionCase):
+    rules = Rules("mx.a.example", login=True)
+
+    def test_nobody_submits_without_login(self) -> None:
+        self.assertEqual(self.mail(STRANGER, "ann@a.example"), ENCRYPT_FIRST)
+        self.assertEqual(self.mail(STRANGER, ""), ENCRYPT_FIRST)
+        self.assertEqual(self.mail(replace(STRANGER, tls=TLS), "ann@a.example"), LOGIN_FIRST)
+        self.assertEqual(self.mail(replace(STRANGER, ip="::1"), "ann@a.example"), LOGIN_FIRST)
+        self.assertEqual((ENCRYPT_FIRST.code, LOGIN_FIRST.code), (530, 530))
+
+    def test_who_logged_in_does(self) -> None:
+        self.begin(ANN, "ann@a.example")
+
+
+class SenderTests(ReceptionCase):
+    def test_ones_own_names(self) -> None:
+        for sender in (
+            "ann@a.example",
+            "Ann+tag@also.example",
+            "team@a.example",
+            "anybody@b.example",
+            "",
+        ):
+            self.begin(ANN, sender)
+
+    def test_the_names_of_others(self) -> None:
+        for sender in (
+            "bob@a.example",
+            "sales@a.example",
+            "nobody@a.example",
+            "kit@b.example",
+            "ann@far.example",
+        ):
+            refusal = self.mail(ANN, sender)
+            assert isinstance(refusal, Status)
+            self.assertEqual((refusal.code, refusal.enhanced), (553, "5.7.1"))
+            self.assertIn(f"<{sender}>", refusal.words)
+
+    def test_strangers_may_call_themselves_anything(self) -> None:
+        self.begin(STRANGER, "ann@a.example")
+
+
+class AuthorTests(ReceptionCase):
+    def answer(self, *from_fields: str) -> tuple[int, str]:
+        header = "".join(f"{field}\r\n" for field in from_fields)
+        content = f"Subject: x\r\n{header}\r\nFrom: eve@far.example\r\n".encode()
+        (status,) = self.send(content, client=ANN, sender="ann@a.example")
+        return status.code, status.enhanced
+
+    def test_ones_own(self) -> None:
+        for field in (
+            "From: ann@a.example",
+            "FROM: Ann <ANN@A.Example>",
+            "From:\r\n Ann\r\n\t<ann+x@also.example>",
+            'From: "bob@a.example" <ann@a.example>',
+            "From: =?utf-8?q?bob=40a=2Eexample?= <ann@a.example>",
+            "From: Ännchen <ann@a.example>",
+            "From: ann@a.example, team@a.example",
+            "From: Us: ann@a.example, team@a.example;",
+            "From: any@b.example",
+        ):
+            self.assertEqual(self.answer(field), (250, "2.0.0"), field)
+
+    def test_of_others(self) -> None:
+        for field in (
+            "From: bob@a.example",
+            "from : Ann <bob@a.example>",
+            "From:\r\n bob@a.example",
+            'From: "ann@a.example" <bob@a.example>',
+            "From: =?utf-8?q?ann=40a=2Eexample?= <bob@a.example>",
+            "From: ann@a.example, bob@a.example",
+            "From: Us: ann@a.example, bob@a.example;",
+            "From: jörg@a.example",
+            "From: ann@far.example",
+            "From: ann@xn--exmple-cua.com",
+        ):
+            self.assertEqual(self.answer(field), (554, "5.7.1"), field)
+
+    def test_what_cannot_be_read(self) -> None:
+        for field in (
+            "From:",
+            "From: Ann",
+            "From: undisclosed:;",
+            "From: ann@a.example bob@a.example",
+            "From: ann@a.example <bob@a.example",
+            "From: " + "(" * 5000,
+        ):
+            self.assertEqual(self.answer(field), (554, "5.6.0"), field)
+
+    def test_every_from_field_counts(self) -> None:
+        twice = ("From: ann@a.example", "From: bob@a.example")
+        self.assertEqual(self.answer(*twice), (554, "5.7.1"))
+        self.assertEqual(self.answer(*reversed(twice)), (554, "5.7.1"))
+
+    def test_nothing_is_handed_over_then(self) -> None:
+        self.answer("From: bob@a.example")
+        self.assertEqual((self.handover.taken, self.events.told), ([], []))
+
+    def test_a_missing_from_is_added(self) -> None:
+        self.assertEqual(self.answer(), (250, "2.0.0"))
+        _, content, _ = self.handover.taken[0]
+        self.assertIn(b"\r\nFrom: <ann@a.example>\r\n", content.partition(b"\r\n\r\n")[0])
+
+    @settings(deadline=None, max_examples=100)
+    @given(st.binary(max_size=80))
+    def test_any_bytes_are_judged(self, value: bytes) -> None:
+        author_refusal(b"From:" + value + b"\r\n", lambda author: False)
+
+
+class MissingFieldTests(SynchronousTestCase):
+    def added(self, header: bytes) -> bytes:
+        author = address("ann@a.example")
+        return missing_fields(header, author, "mx.a.example", "id1", 1_700_000_000.9)
+
+    def test_all(self) -> None:
+        wanted = b"From: <ann@a.example>\r\n" + DATE + b"Message-ID: <id1@mx.a.example>\r\n"
+        self.assertEqual(self.added(b""), wanted)
+        self.assertEqual(self.added(b"Subject: x\r\n"), wanted)
+
+    def test_none(self) -> None:
+        self.assertEqual(self.added(b"from : a@b\r\nDATE: x\r\nMessage-Id:\r\n <x>\r\n"), b"")
+
+    def test_what_stands_in_a_folded_line_is_no_field(self) -> None:
+        header = b"Subject: a\r\n From: b\r\n\tDate: c\r\n Message-ID: d\r\n"
+        names = [field.name for field in fields(self.added(header))]
+        self.assertEqual(names, [b"From", b"Date", b"Message-ID"])
+
+
+class AddedFieldTests(ReceptionCase):
+    def test_only_for_who_logged_in(self) -> None:
+        for client, sender, count in ((STRANGER, "sue@far.example", 0), (ANN, "ann@a.example", 1)):
+            self.handover.taken.clear()
+            self.send(b"Subject: x\r\n\r\nbody", client=client, sender=sender)
+            _, content, identity = self.handover.taken[0]
+            for name in ("From", "Date", "Message-ID"):
+                self.assertEqual(len(values(content, name)), count)
+        self.assertIn(f"Message-ID: <{identity}@mx.a.example>".encode(), content)
+
+    def test_the_account_stands_for_the_null_reverse_path(self) -> None:
+        self.send(b"Subject: x\r\n\r\n", client=ANN, sender="")
+        self.assertEqual(values(self.handover.taken[0][1], "From"), ["<ann@a.example>"])
+
+    def test_no_listed_network_gets_them(self) -> None:
+        self.send(b"\r\nbody", client=replace(STRANGER, ip="127.0.0.1"))
+        self.assertEqual(values(self.handover.taken[0][1], "Date"), [])

@@ -1,0 +1,141 @@
+"""Content on its way in: kept, looked at, given its Received field, handed over."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from typing import Any
+
+from mailhost.events import Received
+from mailhost.message.content import ContentWriter
+from mailhost.message.envelope import Body
+from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from tests.fakes import now, path
+from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+
+HOP = b"Received: from x by y; z\r\n"
+
+
+class HandOverTests(ReceptionCase):
+    def test_the_bytes_are_untouched_below_our_received_field(self) -> None:
+        for size in (10, 5000):
+            self.handover.taken.clear()
+            message = b"A:\t\xff\x00 \r\nB:x\r\n\r\n.\r\n" + b"\xfe" * size
+            self.send(message)
+            envelope, content, identity = self.handover.taken[0]
+            top, found, rest = content.partition(b"A:\t")
+            self.assertEqual(found + rest, message)
+            self.assertEqual(
+                top.decode(),
+                "Received: from far.example ([192.0.2.7])\r\n"
+                f"\tby mx.a.example (mailhost) with ESMTP id {identity}\r\n"
+                "\tfor <bob@a.example>; Tue, 14 Nov 2023 22:13:20 +0000\r\n",
+            )
+            self.assertEqual(str(envelope.reverse_path), "sue@far.example")
+
+    def test_the_envelope_is_handed_on(self) -> None:
+        more: dict[str, Any] = {
+            "body": Body.EIGHT_BIT,
+            "envelope_id": "x",
+            "smtputf8": True,
+            "size": 9,
+        }
+        self.send(MESSAGE, **more)
+        envelope = self.handover.taken[0][0]
+        self.assertEqual({name: getattr(envelope, name) for name in more}, more)
+
+    def test_the_answer_is_that_of_the_handover(self) -> None:
+        self.handover.status = Status(452, "4.3.1", "Full")
+        self.assertEqual(self.send(), [self.handover.status])
+
+    def test_lmtp_has_an_answer_for_each(self) -> None:
+        lmtp = replace(STRANGER, protocol="lmtp")
+        statuses = self.send(MESSAGE, "ann@a.example", "bob@a.example", client=lmtp)
+        self.assertEqual(statuses, [self.handover.status] * 2)
+        self.assertIn(b" with LMTP id ", self.handover.taken[0][1])
+
+    def test_it_is_told(self) -> None:
+        content = b"Message-ID: <1@far.example>\r\n" + MESSAGE
+        self.send(content, "ann@a.example", "bob@a.example")
+        (event,) = self.events.of(Received)
+        _, taken, identity = self.handover.taken[0]
+        self.assertEqual((event.identity, event.size), (identity, len(taken)))
+        self.assertIn(
+            "received from <sue@far.example> to <ann@a.example>, <bob@a.example>", event.line
+        )
+        self.assertIn("Message-ID <1@far.example>, by smtp from [192.0.2.7]:4711", event.line)
+
+    def test_a_message_id_of_ours_is_told(self) -> None:
+        self.send(b"\r\n", client=ANN, sender="ann@a.example")
+        (event,) = self.events.of(Received)
+        self.assertEqual(event.message_id, f"<{event.identity}@mx.a.example>")
+        self.assertIn("as ann@a.example", event.line)
+
+    def test_names_are_never_given_twice(self) -> None:
+        self.send()
+        self.send()
+        self.assertNotEqual(self.handover.taken[0][2], self.handover.taken[1][2])
+
+
+class HopTests(ReceptionCase):
+    def test_too_many_hops_are_a_loop(self) -> None:
+        (good,) = self.send(HOP * 3 + MESSAGE + HOP * 9)
+        self.assertTrue(good.ok)
+        (status,) = self.send(HOP * 4 + MESSAGE)
+        self.assertEqual((status.code, status.enhanced), (554, "5.4.6"))
+        self.assertEqual(len(self.handover.taken), 1)
+
+
+class FullDiskTests(ReceptionCase):
+    def answer(self, number: int) -> Status:
+        def broken(writer: ContentWriter, chunk: bytes) -> None:
+            raise OSError(number, os.strerror(number))
+
+        self.patch(ContentWriter, "write", broken)
+        (status,) = self.send()
+        return status
+
+    def test_a_full_disk_is_told_at_the_end(self) -> None:
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            status = self.answer(number)
+            self.assertEqual(replace(status, cause=""), NO_STORAGE)
+            self.assertIn(os.strerror(number), status.cause)
+        self.assertEqual((self.handover.taken, self.events.told), ([], []))
+
+    def test_so_is_a_broken_one(self) -> None:
+        self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)
+
+    def test_a_missing_folder(self) -> None:
+        os.rmdir(self.folder)
+        (status,) = self.send(b"x" * 1000)
+        self.assertEqual(replace(status, cause=""), LOCAL_ERROR)
+
+    def test_content_that_cannot_be_read_again(self) -> None:
+        def broken(fd: int, length: int, offset: int) -> bytes:
+            raise OSError(errno.EIO, "broken")
+
+        self.patch(os, "pread", broken)
+        (status,) = self.send(b"x" * 1000)
+        self.assertEqual(replace(status, cause=""), LOCAL_ERROR)
+        self.assertEqual(self.handover.taken, [])
+
+
+class AbandonTests(ReceptionCase):
+    def test_what_is_abandoned_is_forgotten(self) -> None:
+        before = len(os.listdir("/dev/fd"))
+        transaction = self.begin()
+        now(transaction.recipient(path("bob@a.example")))
+        now(transaction.begin())
+        now(transaction.write(b"x" * 1000))
+        self.assertEqual(len(os.listdir("/dev/fd")), before + 1)
+        transaction.abandon()
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual((self.handover.taken, self.events.told), ([], []))
+
+    def test_before_anything_came(self) -> None:
+        self.begin().abandon()
+
+    def test_everybody_is_let_in(self) -> None:
+        self.assertIsNone(now(self.reception.connected(STRANGER)))
+        self.assertIsNone(now(self.reception.hello(STRANGER)))
