@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from collections.abc import Iterator
@@ -19,14 +20,18 @@ from mailhost.message.address import unicode_domain
 @click.option("--hostname", type=DOMAIN, required=True, help="The host's own full name.")
 @click.option("--domain", "domains", type=DOMAIN, multiple=True, required=True, metavar="D")
 @click.option("--user", default="", help="Whom the host becomes, when root starts it.")
-def command(folder: str, hostname: str, domains: tuple[str, ...], user: str) -> None:
-    """Write DIR/mailhost.toml and make DIR/data, with these domains in its directory.
+@click.option(
+    "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
+)
+def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, data: str) -> None:
+    """Write DIR/mailhost.toml and make a data folder, with these domains in its directory.
 
     Run again it leaves what is there as it is, and says so.
     """
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
     os.makedirs(folder, exist_ok=True)
-    _write_settings(path, hostname, domains[0], user)
+    data = data if data == "data" else os.path.abspath(data)
+    _write_settings(path, hostname, domains[0], user, data)
     loaded = load_settings(path)
     settings = loaded.settings
     if settings.hostname != hostname:
@@ -45,13 +50,14 @@ def command(folder: str, hostname: str, domains: tuple[str, ...], user: str) -> 
     click.echo("\n".join(_next_steps(path, settings.hostname, dict.fromkeys(domains))))
 
 
-def _write_settings(path: str, hostname: str, domain: str, user: str) -> None:
+def _write_settings(path: str, hostname: str, domain: str, user: str, data: str) -> None:
     if user:
         _need_user(user)
     template = Template(files("mailhost.cli").joinpath("templates/mailhost.toml").read_text())
     text = template.substitute(
         hostname=f'"{hostname}"',
         plain_hostname=hostname,
+        data=json.dumps(data, ensure_ascii=False),  # a JSON string is a TOML string
         admin=f'"you@{domain}"',
         user=f'user = "{user}"' if user else '#user = "mailhost"',
     )

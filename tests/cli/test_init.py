@@ -32,6 +32,12 @@ class InitTests(CommandCase):
         self.assertRegex(output, r"example\.net\. +MX +10 mail\.example\.com\.")
         self.assertIn(f"twistd -n mailhost --config {self.config}", output)
 
+    def test_another_data_folder(self) -> None:
+        data = os.path.join(self.folder, 'else "where"')
+        self.init("mail.example.com", "--data", data)
+        self.assertEqual(load(self.config).settings.data, data)
+        self.assertEqual(stat.S_IMODE(os.stat(data).st_mode), 0o700)
+
     def test_its_domains_take_accounts_at_once(self) -> None:
         self.init()
         for address in ("ann@example.com", "bob@example.net"):
