@@ -52,21 +52,23 @@ class Host(Service):
     # --- starting --------------------------------------------------------------------------------
 
     def privilegedStartService(self) -> None:
-        """Read the certificates and open the listening sockets, as root where need be."""
+        """Take the data folder, read the certificates, open the sockets; as root where need be."""
         Service.privilegedStartService(self)
         settings = self._loaded.settings
         try:
             make_folder(settings.data)
+            self._lock = try_lock(os.path.join(settings.data, "lock"))
+            if self._lock is None:
+                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
             self._rooms = Rooms(self._reactor, self._loaded, self._events)
+            self._listeners += map(self._open, settings.listen)
             give(settings.user, settings.data)
+        except CannotListenError as error:
+            sys.exit(f"mailhost: {_plain(error)}")
         except OSError as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         except BadCertificate as bad:
             sys.exit(f"mailhost: {bad}")
-        try:
-            self._listeners += map(self._open, settings.listen)
-        except CannotListenError as error:
-            sys.exit(f"mailhost: {_plain(error)}")
 
     def startService(self) -> None:
         """Drop privileges, make what is missing on disk, and let everybody in."""
@@ -77,9 +79,6 @@ class Host(Service):
         settings = self._loaded.settings
         become(settings.user)
         try:
-            self._lock = try_lock(os.path.join(settings.data, "lock"))
-            if self._lock is None:
-                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
             commands = control_commands(self._rooms, self._reload_asked)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
@@ -34,6 +38,14 @@ class Listener:
 
         Nobody is answered before the reactor runs, and by then the host is ready.
         """
+        try:
+            self._try_open()
+        except CannotListenError:
+            if not _removed_left_behind(parse_endpoint(self.listen.endpoint)):
+                raise
+            self._try_open()
+
+    def _try_open(self) -> None:
         result: list[object] = []
         self._endpoint.listen(self._outermost()).addCallback(self._opened).addBoth(result.append)
         if result and isinstance(result[0], Failure):
@@ -72,3 +84,26 @@ class Listener:
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
+
+
+def _removed_left_behind(endpoint: Endpoint) -> bool:
+    """Remove a unix socket that a killed host left behind. False where there is none such.
+
+    Twisted's lock beside it names a process by a number that another may have by now.
+    """
+    path = endpoint.part("address")
+    if endpoint.kind != "unix" or not path:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass
+        except OSError:
+            return False
+        else:
+            return False  # somebody listens
+    for left in (f"{path}.lock", path):
+        with suppress(FileNotFoundError):
+            os.unlink(left)
+    return True

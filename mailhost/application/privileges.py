@@ -14,14 +14,26 @@ def make_folder(path: str) -> None:
 
 
 def give(user: str, folder: str) -> None:
-    """Give `folder`, and what root made in it before it became `user`, to that user."""
+    """Give `folder`, and what root made in it before it became `user`, to that user.
+
+    Whoever is that user already could set traps for root: links of both kinds are not followed.
+    Folders that are the user's own are not searched: there may be a million messages below.
+    """
     if not user or os.getuid() != 0:
         return
     entry = pwd.getpwnam(user)
-    for path, _, files in os.walk(folder):
-        for name in (path, *(os.path.join(path, file) for file in files)):
-            if os.stat(name).st_uid == 0:
-                os.chown(name, entry.pw_uid, entry.pw_gid)
+    for _, folders, files, fd in os.fwalk(folder):
+        if os.fstat(fd).st_uid == 0:
+            os.chown(fd, entry.pw_uid, entry.pw_gid)
+        for name in files:
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if found.st_uid == 0 and found.st_nlink == 1:
+                os.chown(name, entry.pw_uid, entry.pw_gid, dir_fd=fd, follow_symlinks=False)
+        folders[:] = [each for each in folders if _is_roots(each, fd)]
+
+
+def _is_roots(name: str, fd: int) -> bool:
+    return os.stat(name, dir_fd=fd, follow_symlinks=False).st_uid == 0
 
 
 def become(user: str) -> None:

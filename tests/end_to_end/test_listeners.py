@@ -1,0 +1,417 @@
+"""Every way to be reached: IPv6, unix sockets, proxies, systemd, another user, reloads, curl."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, TestCase
+
+from mailhost.net.selfsigned import make_self_signed
+from tests.end_to_end.running import RunningHost, free_port
+from tests.end_to_end.shared import DOMAINS, MAIL, Raw, new_folder
+
+PASSWORD = "correct horse battery"
+LOOPBACK = "127.0.0.1"
+
+
+def listen(protocol: str, endpoint: str) -> str:
+    """One listener of the settings file; backslashes are for Twisted, as the file has them."""
+    return f"[[listen]]\nprotocol = '{protocol}'\nendpoint = '{endpoint}'\n"
+
+
+class Listening(TestCase):
+    """Hosts with listeners of all kinds."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.folder = new_folder()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.port = free_port(LOOPBACK)
+
+    def make(self, *listeners: str, settings: str = "") -> RunningHost:
+        """A host, not started yet. `settings` may begin with keys outside of tables."""
+        host = RunningHost(self.folder, self.text(*listeners, settings=settings), protocols=())
+        self.addCleanup(host.stop)
+        return host
+
+    def text(self, *listeners: str, settings: str = "") -> str:
+        return settings + "\n" + "".join(listeners) + DOMAINS
+
+    def smtp(self, host: str, port: int | None = None) -> Raw:
+        client = Raw((host, port or self.port), hello="EHLO")
+        self.addCleanup(client.close)
+        return client
+
+    def deliver(self, client: Raw, *recipients: str) -> bytes:
+        """Send one message; return the last reply."""
+        for reply in client.envelope(*(recipients or ("ann@example.com",))):
+            self.refused(reply, "250")
+        self.refused(client.say("DATA\r\n"), "354")
+        return client.say(MAIL % b"hello")
+
+    def refused(self, reply: bytes, *starts: str) -> None:
+        self.assertTrue(reply.startswith(tuple(each.encode() for each in starts)), reply)
+
+    def last_mail(self, host: RunningHost, address: str = "ann@example.com") -> str:
+        """What an inbox got last."""
+        newest = max(host.inbox(address), key=lambda path: path.stat().st_mtime_ns)
+        return newest.read_text()
+
+
+class Addresses(Listening):
+    def test_ipv6(self) -> None:
+        host = self.make(listen("smtp", rf"tcp6:{self.port}:interface=\:\:1")).start()
+        self.refused(self.deliver(self.smtp("::1")), "250 2.0.0")
+        self.assertIn("from client.example ([IPv6:::1])", self.last_mail(host))
+        with self.assertRaises(ConnectionRefusedError):
+            Raw((LOOPBACK, self.port))
+
+    def test_one_socket_for_both_families(self) -> None:
+        host = self.make(listen("smtp", rf"tcp6:{self.port}:interface=\:\:")).start()
+        self.refused(self.deliver(self.smtp("::1")), "250 2.0.0")
+        self.assertIn("([IPv6:::1])", self.last_mail(host))
+        self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+        self.assertIn("([127.0.0.1])", self.last_mail(host))
+
+    def test_address_literals_and_help(self) -> None:
+        self.make(listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")).start()
+        client = self.smtp(LOOPBACK)
+        replies = client.envelope("ann@[192.0.2.1]", "ann@[IPv6:2001:db8::1]", "ann@[x]")
+        self.refused(replies[0], "550 5.7.1")
+        self.refused(replies[1], "550 5.7.1")
+        self.refused(replies[2], "501", "553", "550 5.7.1")
+        self.refused(client.say("MAIL FROM:<sue@[192.0.2.1]>\r\n"), "503")
+        client.say("RSET\r\n")
+        self.refused(client.say("MAIL FROM:<sue@[192.0.2.1]>\r\n"), "250")
+        self.refused(client.say("EHLO [127.0.0.1]\r\n"), "250")
+        self.refused(client.say("EHLO [IPv6:::1]\r\n"), "250")
+        client.send("HELP\r\nNOOP\r\n")
+        said = client.line() + client.line()
+        self.assertTrue(said.startswith(b"214-2.0.0 "), said)
+        self.assertIn(b"STARTTLS", said)
+        self.refused(client.reply(), "250")
+
+    def test_lmtp_over_a_unix_socket_and_again_after_a_kill(self) -> None:
+        host = self.make(listen("lmtp", "unix:lmtp.sock"))
+        path = self.folder / "lmtp.sock"
+        for _ in range(2):
+            host.start()
+            client = Raw(str(path), hello="LHLO")
+            self.refused(self.deliver(client), "250 2.")
+            client.close()
+            host.kill()
+            # as where process numbers are given again: in a container, after a boot
+            lock = self.folder / "lmtp.sock.lock"
+            lock.unlink(missing_ok=True)
+            lock.symlink_to(str(os.getpid()))
+        self.assertIn("with LMTP id", self.last_mail(host))
+
+    def test_a_unix_socket_that_somebody_listens_on_is_left_alone(self) -> None:
+        host = self.make(listen("lmtp", "unix:lmtp.sock"))
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(self.folder / "lmtp.sock"))
+            other.listen()
+            done = host.launch()
+            self.assertNotEqual(0, done.returncode)
+            self.assertIn("cannot listen on", done.stdout + done.stderr)
+            self.assertNotIn("Traceback", done.stdout + done.stderr)
+            Raw(str(self.folder / "lmtp.sock")).close()
+
+
+class Proxied(Listening):
+    def proxied(self, header: str, port: int | None = None) -> Raw:
+        client = Raw((LOOPBACK, port or self.port))
+        self.addCleanup(client.close)
+        client.send(header)
+        return client
+
+    def test_the_clients_address_counts_and_not_the_proxys(self) -> None:
+        host = self.make(
+            listen("smtp", f"haproxy:tcp:{self.port}:interface={LOOPBACK}"),
+            settings='[limits]\nconnections_per_client = 2\n[relay]\nnetworks = ["127.0.0.1"]\n',
+        ).start()
+        header = "PROXY TCP4 192.0.2.7 192.0.2.1 4321 25\r\n"
+        client = self.proxied(header)
+        self.refused(client.reply(), "220")
+        client.say("EHLO client.example\r\n")
+        self.refused(self.deliver(client), "250 2.0.0")
+        self.assertIn("([192.0.2.7])", self.last_mail(host))
+        (reply,) = client.envelope("someone@elsewhere.example")
+        self.refused(reply, "550 5.7.1")  # 127.0.0.1 may relay, this client not
+        client.say("RSET\r\n")
+        self.refused(self.proxied(header).reply(), "220")
+        self.refused(self.proxied(header).reply(), "421 4.7.0")
+        self.refused(self.proxied(header.replace("2.7", "2.8")).reply(), "220")
+        self.refused(client.say("STARTTLS\r\n"), "220")
+        client.start_tls()
+        self.refused(client.say("EHLO client.example\r\n"), "250")
+        self.refused(self.deliver(client), "250 2.0.0")
+        self.assertIn("with ESMTPS id", self.last_mail(host))
+
+    def test_without_a_header_nothing_is_said(self) -> None:
+        self.make(listen("smtp", f"haproxy:tcp:{self.port}:interface={LOOPBACK}")).start()
+        client = Raw((LOOPBACK, self.port))
+        self.addCleanup(client.close)
+        client.send("EHLO client.example\r\n")
+        self.assertEqual(b"", client.rest())
+
+    def test_implicit_tls(self) -> None:
+        self.make(listen("submissions", f"haproxy:tcp:{self.port}:interface={LOOPBACK}")).start()
+        client = self.proxied("PROXY TCP6 2001:db8::7 2001:db8::1 4321 465\r\n")
+        client.start_tls()
+        self.refused(client.reply(), "220")
+
+
+LAUNCH = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="smtp")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@dataclass
+class ActivatedHost(RunningHost):
+    """Started with an open socket, as systemd does it."""
+
+    port: int = 0
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, "-c", LAUNCH, str(self.port), *super()._command]
+
+
+class Activated(Listening):
+    def test_a_socket_of_systemd(self) -> None:
+        for endpoint in ("systemd:domain=INET:index=0", "systemd:domain=INET:name=smtp"):
+            text = self.text(listen("smtp", endpoint))
+            self.port = free_port(LOOPBACK)
+            host = ActivatedHost(self.folder, text, protocols=(), port=self.port)
+            self.addCleanup(host.stop)
+            host.start()
+            self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+            self.assertIn("reloaded", host.reload())
+            self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+            host.stop()
+
+
+HIDDEN = """
+set -e
+base=$1; hidden=$2; aside=$3; shift 3
+mount --bind "$base" "$aside"
+mount -t tmpfs -o mode=755 tmpfs "$hidden"
+mkdir -p "$base"
+mount --bind "$aside" "$base"
+exec "$@"
+"""
+
+
+@dataclass
+class ReadableHost(RunningHost):
+    """Where Python lies below a folder that only root may enter, shown without that folder."""
+
+    @property
+    def _command(self) -> list[str]:
+        base = Path(sys.base_prefix)
+        closed = [each for each in reversed(base.parents) if not each.stat().st_mode & 1]
+        if not closed:
+            return super()._command
+        aside = self.folder / "aside"
+        aside.mkdir(exist_ok=True)
+        script = ["unshare", "-m", "sh", "-c", HIDDEN, "sh"]
+        return [*script, str(base), str(closed[0]), str(aside), *super()._command]
+
+
+class AnotherUser(Listening):
+    def test_privileges_are_dropped(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root can drop privileges")
+        nobody = pwd.getpwnam("nobody").pw_uid
+        settings = 'user = "nobody"\n'
+        socket_ = listen("lmtp", "unix:data/lmtp.sock")
+        smtp = listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")
+        text = self.text(smtp, socket_, settings=settings)
+        host = ReadableHost(self.folder, text, protocols=())
+        self.addCleanup(host.stop)
+        host.start()
+        status = Path(f"/proc/{host.pid}/status").read_text()
+        for field in ("Uid", "Gid"):
+            line = next(line for line in status.splitlines() if line.startswith(field))
+            self.assertNotIn("0", line.split()[1:])
+        groups = next(line for line in status.splitlines() if line.startswith("Groups:"))
+        self.assertNotIn("0", groups.split()[1:])
+        self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+        for path in host.data.rglob("*"):
+            self.assertEqual(nobody, path.lstat().st_uid, path)
+        other = free_port(LOOPBACK)
+        more = listen("smtp", f"tcp:{other}:interface={LOOPBACK}")
+        host.write_settings(self.text(smtp, socket_, more, settings=settings))
+        self.assertNotIn("refused", host.reload())
+        self.refused(self.deliver(self.smtp(LOOPBACK, other)), "250 2.0.0")
+        self.assertIn("nothing changed", host.reload())
+        host.stop()
+        host.start()
+        self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+
+
+class Reloaded(Listening):
+    def test_listeners_come_and_go(self) -> None:
+        other = free_port(LOOPBACK)
+        first = listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")
+        second = listen("smtp", f"tcp:{other}:interface={LOOPBACK}")
+        host = self.make(first).start()
+        old = self.smtp(LOOPBACK)
+        old.envelope("ann@example.com")
+        host.write_settings(self.text(second))
+        self.assertIn("reloaded", host.reload())
+        self.refused(self.deliver(self.smtp(LOOPBACK, other)), "250")
+        with self.assertRaises(ConnectionRefusedError):
+            Raw((LOOPBACK, self.port))
+        old.say("DATA\r\n")
+        self.refused(old.say(MAIL % b"begun before"), "250")
+        self.assertIn("begun before", self.last_mail(host))
+
+    def test_a_listener_that_cannot_be_opened_refuses_the_reload(self) -> None:
+        first = listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")
+        host = self.make(first).start()
+        with socket.create_server((LOOPBACK, 0)) as taken:
+            second = listen("smtp", f"tcp:{taken.getsockname()[1]}:interface={LOOPBACK}")
+            host.write_settings(self.text(second))
+            self.assertIn("refused", host.reload())
+        self.refused(self.deliver(self.smtp(LOOPBACK)), "250")
+
+    def test_other_certificates_are_served_to_new_connections(self) -> None:
+        tls = self.folder / "tls"
+        settings = "[[tls.certificate]]\nchain = 'tls/chain.pem'\nkey = 'tls/key.pem'\n"
+        make_self_signed(str(tls), "first.example.org")
+        shutil.move(tls, self.folder / "first")
+        make_self_signed(str(tls), "mx.example.org")
+        smtps = free_port(LOOPBACK)
+        host = self.make(
+            listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}"),
+            listen("submissions", f"tcp:{smtps}:interface={LOOPBACK}"),
+            settings=settings,
+        ).start()
+        before = self.certificates(smtps)
+        kept = smtplib.SMTP(LOOPBACK, self.port, timeout=30)
+        self.addCleanup(kept.close)
+        kept.starttls(context=untrusting())
+        shutil.rmtree(tls)
+        shutil.move(self.folder / "first", tls)
+        self.assertIn("reloaded", host.reload())
+        after = self.certificates(smtps)
+        self.assertEqual(1, len(set(before)))
+        self.assertEqual(1, len(set(after)))
+        self.assertNotEqual(before[0], after[0])
+        self.assertEqual(250, kept.ehlo()[0])
+        (tls / "key.pem").write_text("no key")
+        self.assertIn("refused", host.reload())
+        self.assertEqual(after, self.certificates(smtps))
+
+    def certificates(self, smtps: int) -> list[bytes]:
+        """What is shown after STARTTLS and with implicit TLS."""
+        found = []
+        with closing(smtplib.SMTP(LOOPBACK, self.port, timeout=30)) as client:
+            client.starttls(context=untrusting())
+            assert isinstance(client.sock, ssl.SSLSocket)
+            found.append(client.sock.getpeercert(True) or b"")
+        with closing(smtplib.SMTP_SSL(LOOPBACK, smtps, timeout=30, context=untrusting())) as client:
+            assert isinstance(client.sock, ssl.SSLSocket)
+            found.append(client.sock.getpeercert(True) or b"")
+        return found
+
+
+def untrusting() -> ssl.SSLContext:
+    """Takes any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class Curl(Listening):
+    def curl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["curl", "-sS", "-m", "30", "-k", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
+
+    def test_sending_and_reading(self) -> None:
+        if shutil.which("curl") is None:
+            raise SkipTest("curl is not installed")
+        ports = {name: free_port(LOOPBACK) for name in ("submission", "submissions", "pop3s")}
+        ports["pop3"] = free_port(LOOPBACK)
+        listeners = [
+            listen(name, f"tcp:{port}:interface={LOOPBACK}") for name, port in ports.items()
+        ]
+        host = self.make(*listeners)
+        for command, text in (
+            (("domain", "add", "example.org"), ""),
+            (("account", "add", "sam@example.org"), PASSWORD + "\n"),
+        ):
+            self.assertEqual(0, host.command(*command, text=text).returncode)
+        host.start()
+        mail = self.folder / "mail"
+        mail.write_bytes(b"From: sam@example.org\r\nSubject: by curl\r\n\r\n.\r\n..dots\r\nend\r\n")
+        user = ("--user", f"sam@example.org:{PASSWORD}")
+        for scheme, protocol in (("smtp", "submission"), ("smtps", "submissions")):
+            envelope = ("--mail-from", "sam@example.org", "--mail-rcpt", "sam@example.org")
+            url = f"{scheme}://{LOOPBACK}:{ports[protocol]}/client.example"
+            self.curl("--ssl-reqd", *user, *envelope, "--upload-file", str(mail), url)
+        for scheme in ("pop3", "pop3s"):
+            url = f"{scheme}://{LOOPBACK}:{ports[scheme]}"
+            listed = self.curl("--ssl-reqd", *user, url)
+            self.assertEqual(2, len(listed.split("\n")) - 1, listed)
+            read = self.curl("--ssl-reqd", *user, f"{url}/1")
+            self.assertTrue(read.replace("\r", "").endswith("\n\n.\n..dots\nend\n"), read)
+
+
+class Initialised(Listening):
+    def test_what_init_wrote_serves(self) -> None:
+        host = self.make()
+        host.config.unlink()
+        domains: Sequence[str] = ("example.com", "example.net")
+        asked = [word for domain in domains for word in ("--domain", domain)]
+        mailhost = str(Path(sys.executable).parent / "mailhost")
+        for _ in range(2):  # and again, which overwrites nothing
+            done = subprocess.run(
+                [mailhost, "init", str(self.folder), "--hostname", "mx.example.com", *asked],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(0, done.returncode, done.stderr)
+        text = host.config.read_text()
+        self.assertIn('#[[listen]]\n#protocol = "smtp"', text)
+        text = text.replace("#[[listen]]\n", "[[listen]]\n").replace("#protocol", "protocol")
+        text = text.replace('#endpoint = "tcp:25"', f'endpoint = "tcp:{self.port}"')
+        host.config.write_text(text.replace("#admin", "admin"))
+        for domain in domains:
+            done = host.command("account", "add", f"you@{domain}", text=PASSWORD + "\n")
+            self.assertEqual(0, done.returncode, done.stderr)
+        host.start()
+        for domain in domains:
+            reply = self.deliver(self.smtp(LOOPBACK), f"postmaster@{domain}", f"abuse@{domain}")
+            self.refused(reply, "250 2.0.0")
+        self.refused(self.deliver(self.smtp(LOOPBACK), "postmaster"), "250 2.0.0")
+        arrived = len(host.inbox("you@example.com")) + len(host.inbox("you@example.net"))
+        self.assertGreaterEqual(arrived, 3)
+        (reply,) = self.smtp(LOOPBACK).envelope("nobody@example.com")
+        self.refused(reply, "550 5.1.1")
