@@ -6,21 +6,29 @@ that carries our Delivered-To for the same address already is going round in cir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted
-from mailhost.interfaces import IDirectory, IEventSink, IMailStore, ITransport
+from mailhost.events import Attempted, Faulted
+from mailhost.interfaces import (
+    DirectoryUnavailable,
+    IDirectory,
+    IEventSink,
+    IMailStore,
+    ITransport,
+)
 from mailhost.message.accounts import Account
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivery_fields
-from mailhost.routing import NO_SUCH_USER, Router
+from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
 
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
 
@@ -28,6 +36,8 @@ LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this addres
 @implementer(ITransport)
 class LocalDelivery:
     """Delivers to accounts. `router` may be replaced at any time."""
+
+    _log = Logger()
 
     def __init__(
         self, directory: IDirectory, store: IMailStore, router: Router, events: IEventSink
@@ -45,15 +55,24 @@ class LocalDelivery:
         identity: str,
         attempts: int = 0,
     ) -> Sequence[Outcome]:
-        seen = {value.lower() for value in values(content.header(), "Delivered-To")}
+        try:
+            seen = {value.lower() for value in values(content.header(), "Delivered-To")}
+        except OSError as error:
+            status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
+            return [self._told(identity, path, status) for path in recipients]
+
+        async def one(path: ForwardPath) -> Outcome:
+            status = await self._one(envelope, content, path, identity, seen)
+            return self._told(identity, path, status)
+
         if len(recipients) == 1:
-            return [await self._one(envelope, content, recipients[0], identity, seen)]
-        return await gatherResults(
-            [
-                Deferred.fromCoroutine(self._one(envelope, content, path, identity, seen))
-                for path in recipients
-            ]
-        )
+            return [await one(recipients[0])]
+        return await gatherResults([Deferred.fromCoroutine(one(path)) for path in recipients])
+
+    def _told(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
+        outcome = outcome_of(path, status, Fate.DELIVERED)
+        self._events.tell(Attempted(identity, outcome))
+        return outcome
 
     async def _one(
         self,
@@ -61,24 +80,28 @@ class LocalDelivery:
         content: Content,
         path: ForwardPath,
         identity: str,
-        seen: set[str],
-    ) -> Outcome:
-        account = self.router.account_of(self._directory.view, path.address)
-        if account is None:
-            status = NO_SUCH_USER
-        elif str(path.address).lower() in seen:
-            status = LOOP
-        else:
-            status = await self._store_in(account, envelope, content, path)
-        outcome = outcome_of(path, status, Fate.DELIVERED)
-        self._events.tell(Attempted(identity, outcome))
-        return outcome
-
-    async def _store_in(
-        self, account: Account, envelope: Envelope, content: Content, path: ForwardPath
+        seen: Container[str],
     ) -> Status:
-        top = Content((delivery_fields(envelope.reverse_path, path.address),))
+        """What becomes of one recipient. Nothing raised here stops the others."""
         try:
+            account = await self._account(path.address)
+            if account is None:
+                return NO_SUCH_USER
+            if str(path.address).lower() in seen:
+                return LOOP
+            top = Content((delivery_fields(envelope.reverse_path, path.address),))
             return await self._store.inbox(account.address).deliver((top, content), account.quota)
+        except DirectoryUnavailable as error:
+            return NO_DIRECTORY.because(str(error))
         except OSError as error:
-            return LOCAL_ERROR.because(f"{account.address}: {error}")
+            return LOCAL_ERROR.because(f"{path.address}: {error}")
+        except Exception as bug:  # noqa: BLE001 - told; the recipient waits
+            self._log.failure("A bug in the delivery of {identity}", identity=identity)
+            where = f"delivery of {identity} to {path.address}"
+            self._events.tell(Faulted(where, f"{type(bug).__name__}: {bug}"))
+            return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
+
+    async def _account(self, address: Address) -> Account | None:
+        """The account, if need be as the directory has it now."""
+        account = self.router.account_of(self._directory.view, address)
+        return account or self.router.account_of(await self._directory.refresh(), address)

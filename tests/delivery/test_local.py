@@ -1,0 +1,208 @@
+"""Into mailboxes: what is put on top, what is left alone, and that nobody stops another."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.delivery.local import LOOP, LocalDelivery
+from mailhost.events import Attempted, Faulted
+from mailhost.interfaces import IMailbox
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.status import LOCAL_ERROR, Status
+from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
+from tests.fakes import (
+    DELIVERED,
+    FULL,
+    FakeDirectory,
+    FakeStore,
+    RecordingEvents,
+    domain,
+    envelope,
+    now,
+    view_of,
+)
+
+VIEW = view_of(
+    domain("a.example", "ann bob jörg", {"team": "ann bob"}, quota=1000), also_example="a.example"
+)
+WITHOUT_ANN = view_of(domain("a.example", "bob"))
+MESSAGE = b"Received: from x by y; z\r\nA:\t\xff\x00 \r\nB:x\r\n\r\nbody\xfe\r\n"
+
+
+class LocalCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.directory = FakeDirectory(VIEW)
+        self.store = FakeStore()
+        self.events = RecordingEvents()
+        router = Router("mx.a.example")
+        self.delivery = LocalDelivery(self.directory, self.store, router, self.events)
+
+    def deliver(
+        self, *to: str, message: bytes = MESSAGE, sender: str = "sue@far.example"
+    ) -> list[Status]:
+        """Deliver and return the statuses; the outcomes are in `outcomes`."""
+        wanted = envelope(*to, sender=sender)
+        delivery = self.delivery.deliver(wanted, Content((message,)), wanted.recipients, "m1")
+        self.outcomes: list[Outcome] = list(now(delivery))
+        self.assertEqual([each.recipient for each in self.outcomes], list(wanted.recipients))
+        return [each.status for each in self.outcomes]
+
+
+class DeliveryTests(LocalCase):
+    def test_the_message_lies_untouched_below_its_delivery_fields(self) -> None:
+        self.assertEqual(self.deliver("ann@a.example"), [DELIVERED])
+        self.assertEqual(
+            self.store.boxes,
+            {
+                "ann@a.example": [
+                    b"Return-Path: <sue@far.example>\r\nDelivered-To: ann@a.example\r\n" + MESSAGE
+                ]
+            },
+        )
+        self.assertEqual(self.outcomes[0].fate, Fate.DELIVERED)
+
+    def test_the_null_reverse_path(self) -> None:
+        self.deliver("ann@a.example", sender="")
+        self.assertTrue(self.store.boxes["ann@a.example"][0].startswith(b"Return-Path: <>\r\n"))
+
+    def test_delivered_to_is_the_address_that_was_written_to(self) -> None:
+        self.deliver("ANN+tag@also.example", "jörg@a.example", "postmaster@a.example")
+        for box, to in (
+            ("ann@a.example", "ANN+tag@also.example"),
+            ("jörg@a.example", "jörg@a.example"),
+            ("postmaster@a.example", "postmaster@a.example"),
+        ):
+            field = f"\r\nDelivered-To: {to}\r\n".encode()
+            self.assertIn(field, self.store.boxes[box][0])
+
+    def test_the_quota_is_handed_on(self) -> None:
+        self.deliver("ann@a.example", "abuse@a.example")
+        self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "abuse@a.example": None})
+
+    def test_every_outcome_is_told(self) -> None:
+        self.store.answers["bob@a.example"] = FULL
+        self.deliver("ann@a.example", "bob@a.example", "nobody@a.example")
+        told = self.events.of(Attempted)
+        self.assertEqual([each.outcome for each in told], self.outcomes)
+        self.assertEqual([each.serious for each in told], [False, True, True])
+
+    def test_nobody_at_all(self) -> None:
+        self.assertEqual(self.deliver(), [])
+
+
+class LoopTests(LocalCase):
+    def test_own_delivered_to_is_a_loop(self) -> None:
+        top = b"Delivered-To: bob@a.example\r\ndelivered-to :\r\n ANN@A.example\r\n"
+        statuses = self.deliver("ann@a.example", "bob@a.example", "jörg@a.example", message=top)
+        self.assertEqual(statuses, [LOOP, LOOP, DELIVERED])
+        self.assertEqual((LOOP.code, LOOP.enhanced), (554, "5.4.6"))
+        self.assertEqual(self.outcomes[0].fate, Fate.FAILED)
+
+    def test_what_we_deliver_ourselves_is_found(self) -> None:
+        self.deliver("Ann+x@also.example")
+        (first,) = self.store.boxes["ann@a.example"]
+        self.assertEqual(self.deliver("ann+X@also.example", message=first), [LOOP])
+
+    def test_what_only_looks_like_it_is_none(self) -> None:
+        for message in (
+            b"X-Delivered-To: ann@a.example\r\n\r\n",
+            b"Subject: x\r\n Delivered-To: ann@a.example\r\n\r\n",
+            b"Subject: x\r\n\r\nDelivered-To: ann@a.example\r\n",
+            b"Delivered-To: ann@a.example.far.example\r\n\r\n",
+        ):
+            self.assertEqual(self.deliver("ann@a.example", message=message), [DELIVERED])
+
+
+class OthersTests(LocalCase):
+    """What happens to one does not happen to the others."""
+
+    def check(self, answer: Status | Exception, wanted: Status) -> None:
+        self.store.answers["ann@a.example"] = answer
+        statuses = self.deliver("bob@a.example", "ann@a.example", "jörg@a.example")
+        self.assertEqual(statuses, [DELIVERED, wanted, DELIVERED])
+        self.assertEqual(sorted(self.store.boxes), ["bob@a.example", "jörg@a.example"])
+
+    def test_over_quota(self) -> None:
+        self.check(FULL, FULL)
+
+    def test_a_disk_that_fails(self) -> None:
+        error = OSError(errno.EIO, "broken")
+        self.check(error, LOCAL_ERROR.because(f"ann@a.example: {error}"))
+
+    def test_a_bug_is_logged_and_told(self) -> None:
+        self.check(ZeroDivisionError("oops"), LOCAL_ERROR.because("ZeroDivisionError: oops"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        (fault,) = self.events.of(Faulted)
+        self.assertEqual(fault.line, "delivery of m1 to ann@a.example: ZeroDivisionError: oops")
+
+    def test_a_bug_with_a_single_recipient(self) -> None:
+        self.store.answers["ann@a.example"] = ZeroDivisionError("oops")
+        self.assertEqual(self.deliver("ann@a.example")[0].code, 451)
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_a_store_that_cannot_name_a_mailbox(self) -> None:
+        class Choosy(FakeStore):
+            def inbox(self, account: Address) -> IMailbox:
+                if account.local == "ann":
+                    raise ValueError("no folder can be called that")
+                return super().inbox(account)
+
+        self.delivery._store = self.store = Choosy()
+        codes = [status.code for status in self.deliver("ann@a.example", "bob@a.example")]
+        self.assertEqual(codes, [451, 250])
+        self.flushLoggedErrors(ValueError)
+
+    def test_a_slow_mailbox_does_not_keep_the_others_waiting(self) -> None:
+        slow: Deferred[Status] = Deferred()
+
+        class Slow:
+            def deliver(self, *arguments: object) -> Deferred[Status]:
+                return slow
+
+        class Half(FakeStore):
+            def inbox(self, account: Address) -> IMailbox:
+                return Slow() if account.local == "ann" else super().inbox(account)  # type: ignore[return-value]
+
+        self.delivery._store = self.store = Half()
+        wanted = envelope("ann@a.example", "bob@a.example")
+        coming = Deferred.fromCoroutine(
+            self.delivery.deliver(wanted, Content((MESSAGE,)), wanted.recipients, "m1")
+        )
+        self.assertNoResult(coming)
+        self.assertEqual(list(self.store.boxes), ["bob@a.example"])
+        slow.callback(DELIVERED)
+        outcomes = self.successResultOf(coming)
+        self.assertEqual([each.fate for each in outcomes], [Fate.DELIVERED] * 2)
+
+
+class UnknownTests(LocalCase):
+    def test_aliases_and_strangers_have_no_mailbox(self) -> None:
+        unknown = self.deliver("team@a.example", "nobody@a.example", "ann@far.example")
+        self.assertEqual(unknown, [NO_SUCH_USER] * 3)
+
+    def test_not_before_the_directory_was_refreshed(self) -> None:
+        self.directory.view, self.directory.newer = WITHOUT_ANN, VIEW
+        self.assertEqual(self.deliver("ann@a.example", "bob@a.example"), [DELIVERED] * 2)
+        self.assertEqual(self.directory.refreshed, 1)
+
+    def test_a_directory_that_cannot_be_read(self) -> None:
+        self.directory.outage = "locked"
+        statuses = self.deliver("nobody@a.example", "ann@a.example")
+        self.assertEqual(statuses, [NO_DIRECTORY.because("locked"), DELIVERED])
+
+
+class UnreadableTests(LocalCase):
+    def test_a_message_that_cannot_be_read_waits_for_all(self) -> None:
+        def broken(content: Content) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        self.patch(Content, "header", broken)
+        codes = [status.code for status in self.deliver("ann@a.example", "bob@a.example")]
+        self.assertEqual(codes, [451, 451])
+        self.assertEqual(len(self.events.of(Attempted)), 2)
