@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import (
-    Change,
     DirectoryUnavailable,
-    ICommitter,
     IDirectory,
     IEventSink,
     IHandover,
@@ -294,22 +292,3 @@ class FakeHandover:
     async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
         self.taken.append((envelope, content.read(), identity))
         return self.status
-
-
-@implementer(ICommitter)
-class FakeCommitter:
-    """Keeps the changes it is told and answers each by `fail`."""
-
-    def __init__(self) -> None:
-        self.done: list[Change] = []
-        self.fail: Callable[[Change], OSError | None] = lambda change: None
-
-    def commit(self, changes: Sequence[Change]) -> Awaitable[Sequence[OSError | None]]:
-        results = [self.fail(change) for change in changes]
-        self.done += [each for each, fault in zip(changes, results, strict=True) if fault is None]
-        return succeed(results)
-
-
-def in_this_thread(work: Callable[..., T], *arguments: Any) -> Deferred[T]:
-    """What runs work in a thread, for tests: runs it here and now."""
-    return maybeDeferred(work, *arguments)
