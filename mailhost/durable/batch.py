@@ -5,6 +5,10 @@ So a name appears only when its data is on the disk, and the cost of syncing is 
 own name counts as well, and those of all above it: whoever made them, they are synced before the
 first file in them is called safe.
 
+Where a batch is large, its files are synced by one sync of their file system, and so are its
+folders: measured on ext4, 20 small files take half the time or less. A file system that others
+write to as well makes us wait for them.
+
 A change that fails is undone and does not stop the others. A failed sync fails its change: the
 kernel may have dropped the pages, so trying again would prove nothing. A bug while one change is
 made fails that change, as an OSError whose cause is the bug.
@@ -21,6 +25,7 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces import Change, NewFile, RemovedFile
 
 MOST_OPEN = 100  # files that one batch holds open at a time
+MANY = 4  # syncs that one sync of the file system replaces
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class _Work:
     change: Change
     fd: int = -1
     made: bool = False
+    synced: bool = False
     named: bool = False
     error: OSError | None = None
 
@@ -49,12 +55,17 @@ class Batch:
         """Return one result for each change, None for one that is safe."""
         for start in range(0, len(self._works), MOST_OPEN):
             some = self._works[start : start + MOST_OPEN]
-            for step in (self._write, self._sync, self._name):
-                for work in some:
-                    self._try(step, work)
-        for work in self._works:
-            self._try(self._sync_folder, work)
+            self._each(self._write, some)
+            self._sync_together([work for work in some if work.fd >= 0])
+            self._each(self._sync, some)
+            self._each(self._name, some)
+        self._sync_folders_together()
+        self._each(self._sync_folder, self._works)
         return [work.error for work in self._works]
+
+    def _each(self, step: Callable[[_Work], None], works: Sequence[_Work]) -> None:
+        for work in works:
+            self._try(step, work)
 
     def _try(self, step: Callable[[_Work], None], work: _Work) -> None:
         if work.error is not None:
@@ -85,9 +96,30 @@ class Batch:
             self._make_folders(os.path.dirname(path))
             return self._system.create(path)
 
+    def _sync_together(self, works: Sequence[_Work]) -> None:
+        """Sync many open files at once. A failure is that of each of them."""
+        if not self._system.shares_syncs:
+            return
+        for fds in self._by_file_system([work.fd for work in works]):
+            error = _failure(self._system.sync_file_system, fds[0])
+            for work in works:
+                if work.fd in fds:
+                    work.synced = True
+                    work.error = error
+                    if error is not None:
+                        self._undo(work)
+
+    def _by_file_system(self, fds: Sequence[int]) -> list[list[int]]:
+        """Return those descriptors that share a file system with many others."""
+        groups: dict[int, list[int]] = {}
+        for fd in fds:
+            groups.setdefault(self._system.file_system(fd), []).append(fd)
+        return [group for group in groups.values() if len(group) >= MANY]
+
     def _sync(self, work: _Work) -> None:
         if work.fd >= 0:
-            self._system.sync(work.fd)
+            if not work.synced:
+                self._system.sync(work.fd)
             fd, work.fd = work.fd, -1
             self._system.close(fd)
 
@@ -104,15 +136,31 @@ class Batch:
             self._system.rename(change.temporary, change.final)
         work.named = True
 
+    def _sync_folders_together(self) -> None:
+        """Sync many folders at once; those that could not be opened are left to be synced alone."""
+        if not self._system.shares_syncs:
+            return
+        opened: dict[int, str] = {}
+        try:
+            for folder in {_folder(work.change) for work in self._works if work.error is None}:
+                with suppress(OSError):
+                    opened[self._system.open_folder(folder)] = folder
+            for fds in self._by_file_system(list(opened)):
+                error = _failure(self._system.sync_file_system, fds[0])
+                self._folders.update({opened[fd]: error for fd in fds})
+        finally:
+            for fd in opened:
+                with suppress(OSError):  # nothing was written by it
+                    self._system.close(fd)
+
     def _sync_folder(self, work: _Work) -> None:
         change = work.change
         if isinstance(change, NewFile):
-            folder = os.path.dirname(change.final)
-            self._sync_names(folder)
-            self._root(os.path.abspath(folder))
+            self._sync_names(_folder(change))
+            self._root(os.path.abspath(_folder(change)))
             return
         with suppress(FileNotFoundError):  # the folder went with the file
-            self._sync_names(os.path.dirname(change.path))
+            self._sync_names(_folder(change))
 
     def _sync_names(self, folder: str) -> None:
         """Make the names in a folder durable, once for the whole batch."""
@@ -163,3 +211,15 @@ class Batch:
         if work.made and isinstance(change, NewFile) and not (work.named and change.replaces):
             with suppress(OSError):
                 self._system.remove(change.final if work.named else change.temporary)
+
+
+def _folder(change: Change) -> str:
+    return os.path.dirname(change.final if isinstance(change, NewFile) else change.path)
+
+
+def _failure(sync: Callable[[int], None], fd: int) -> OSError | None:
+    try:
+        sync(fd)
+    except OSError as error:
+        return error
+    return None

@@ -29,7 +29,8 @@ class FakeDisk(OperatingSystem):
     """Paths of folders and files. `names` are those the kernel knows, `safe_names` those on the
     disk; a folder is a name whose inode is None."""
 
-    def __init__(self, *folders: str) -> None:
+    def __init__(self, *folders: str, shares_syncs: bool = False) -> None:
+        self.shares_syncs = shares_syncs
         self.names: dict[str, Inode | None] = {"/": None}
         for folder in folders:
             parts = folder.split("/")
@@ -132,6 +133,23 @@ class FakeDisk(OperatingSystem):
                 self.safe_names[name] = self.names[name]
             else:
                 del self.safe_names[name]
+
+    def open_folder(self, path: str) -> int:
+        self._call("open", path)
+        self._folder(path)
+        fd = len(self.calls) + 1000
+        self.open[fd] = Inode()
+        return fd
+
+    def file_system(self, fd: int) -> int:
+        return 1
+
+    def sync_file_system(self, fd: int) -> None:
+        self._call("sync everything", str(fd))
+        for inode in self.names.values():
+            if inode is not None:
+                inode.safe = bytes(inode.data)
+        self.safe_names = dict(self.names)
 
     def is_folder(self, path: str) -> bool:
         return self.names.get(path, self) is None
