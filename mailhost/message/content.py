@@ -146,8 +146,7 @@ class ContentWriter:
         self._parts.append(chunk)
         if self.size > self._memory:
             # a file without a name: the kernel forgets the bytes with us, whatever happens
-            with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
-                self._file = OpenFile(os.dup(file.fileno()))
+            self._file = _nameless(self._folder)
             for part in self._parts:
                 _write_all(self._file.fd, part)
             self._parts.clear()
@@ -157,6 +156,13 @@ class ContentWriter:
         if self._file is not None:
             return Content((FileSlice(self._file, 0, self.size),))
         return Content((b"".join(self._parts),))
+
+
+def _nameless(folder: str) -> OpenFile:
+    """Return a new file without a name in `folder`, which is made again where it is gone."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        return OpenFile(os.dup(file.fileno()))
 
 
 def _write_all(fd: int, data: bytes) -> None:

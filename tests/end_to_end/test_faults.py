@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import resource
 import shutil
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -236,6 +239,77 @@ class BrokenDirectory(FaultyHost):
         self.served("550 5.1.1")
 
 
+class Strained(FaultyHost):
+    settings = """
+[limits]
+connections_per_client = 300
+stop_timeout = "1 second"
+"""
+
+    def test_no_more_file_descriptors(self) -> None:
+        self.host.start()
+        early = self.raw()
+        limit = len(os.listdir(f"/proc/{self.host.pid}/fd")) + 12
+        resource.prlimit(self.host.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        crowd = [socket.create_connection((self.host.address, self.host.ports["smtp"]))]
+        crowd += [socket.create_connection(crowd[0].getpeername()) for _ in range(50)]
+        time.sleep(0.3)
+        early.envelope("ann@example.com")
+        early.say("DATA\r\n")
+        early.send(b"X-Padding: x\r\n" + b" padding\r\n" * 50_000)
+        reply = early.say(MAIL % b"strained")
+        self.refused(reply, "250", "451 4.3.0", "452 4.3.1")
+        kept = reply.startswith(b"250")
+        for each in crowd:
+            each.close()
+        self.until(lambda: self.answers(), "nobody is served any more")
+        self.refused(self.send_mail("later", "ann@example.com"), "250")
+        self.assertEqual(
+            ["later", "strained"] if kept else ["later"], self.subjects("ann@example.com")
+        )
+
+    def answers(self) -> bool:
+        client = Raw((self.host.address, self.host.ports["smtp"]), seconds=5)
+        try:
+            return client.reply().startswith(b"220")
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    def test_folders_that_somebody_deleted_come_back(self) -> None:
+        self.host.start()
+        self.refused(self.send_mail("first", "ann@example.com"), "250")
+        for name in ("mail", "incoming", "queue"):
+            shutil.rmtree(self.host.data / name)
+        self.refused(self.send_mail("small", "ann@example.com"), "250")
+        self.refused(self.send_mail("large", "ann@example.com", padding=500_000), "250")
+        self.assertEqual(["large", "small"], self.subjects("ann@example.com"))
+
+    def test_a_stop_waits_for_nobody_too_long(self) -> None:
+        self.host.start()
+        client = self.raw()
+        client.envelope("ann@example.com")
+        client.say("DATA\r\n")
+        deaf = self.raw()
+        deaf.socket.settimeout(1)
+        with contextlib.suppress(OSError):
+            deaf.send(b"RCPT TO:<ann@example.com>\r\n" * 500_000)
+        began = time.monotonic()
+        self.host.stop()
+        self.assertLess(time.monotonic() - began, 5)
+
+    def test_the_same_recipient_twice_by_lmtp_gets_two_replies(self) -> None:
+        self.host.start()
+        client = self.raw("lmtp")
+        client.envelope("ann@example.com", "ann@example.com", "ANN+tag@example.com")
+        client.say("DATA\r\n")
+        self.refused(client.say(MAIL % b"once"), "250")
+        self.refused(client.reply(), "250")
+        self.refused(client.reply(), "250")
+        self.refused(client.say("NOOP\r\n"), "250 2.0.0 OK", "250")
+
+
 class Starting(FaultyHost):
     settings = ROUTE.format(port=9)
 
@@ -304,7 +378,11 @@ class Starting(FaultyHost):
 
 
 class Killed(FaultyHost):
-    settings = ROUTE.format(port=9) + "[limits]\nconnections_per_client = 300\n"
+    settings = (
+        '[relay]\nnetworks = ["127.0.0.1"]\n'
+        + ROUTE.format(port=9)
+        + "[limits]\nconnections_per_client = 300\n"
+    )
 
     def test_all_that_was_answered_is_there(self) -> None:
         self.host.start()
@@ -316,7 +394,7 @@ class Killed(FaultyHost):
                 client = Raw((self.host.address, self.host.ports["smtp"]), hello="EHLO")
                 for turn in range(50):
                     subject = f"{number}.{turn}"
-                    client.envelope("ann@example.com", "bob@example.net")
+                    client.envelope("ann@example.com", "bob@example.net", f"{subject}@far.example")
                     client.say("DATA\r\n")
                     client.send(b"X: y\r\n" + b" pad\r\n" * (number * 30))
                     if not client.say(MAIL % subject.encode()).startswith(b"250"):
@@ -339,4 +417,10 @@ class Killed(FaultyHost):
             found = self.subjects(inbox)  # each of them whole
             self.assertEqual(set(), answered - set(found))
             self.assertEqual(len(found), len(set(found)))
+        for subject in answered - {
+            str(path["address"]).partition("@")[0]
+            for entry in self.queued()
+            for path in entry["recipients"]  # type: ignore[attr-defined]  # JSON
+        }:
+            self.fail(f"{subject} was answered and does not wait for its next hop")
         self.refused(self.send_mail("after", "ann@example.com"), "250")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import signal
 import socket
 import time
 from typing import ClassVar
@@ -239,6 +240,97 @@ errors = 20
                 client.send((b"MAIL FROM:<>\r\n" + b"RCPT TO:<ann@example.com>\r\n" * 500) * 100)
         self.serves()
         self.assertLess(self.memory() - before, 20 * MB)
+
+    def test_no_reading_over_tls(self) -> None:
+        before = self.memory()
+        clients = [self.raw() for _ in range(5)]
+        for client in clients:
+            client.say("STARTTLS\r\n")
+            client.start_tls()
+            client.say("EHLO client.example\r\n")
+            client.socket.settimeout(1)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                client.send((b"MAIL FROM:<>\r\n" + b"RCPT TO:<ann@example.com>\r\n" * 500) * 100)
+        self.serves()
+        self.assertLess(self.memory() - before, 20 * MB)
+
+    def test_nothing_a_client_says_makes_a_line_of_the_log_or_moves_the_cursor(self) -> None:
+        since = self.host.mark()
+        client = self.raw(hello="")
+        client.reply()
+        client.say(b"EHLO x\x1b[2J.example\r\n")
+        client.say(b"EHLO good.example\r\n")
+        client.say(b"\x1b]0;title\x07\r\n")
+        client.say(b"MAIL FROM:<\x1b[31m@b.example>\r\n")
+        client.say(b"MAIL FROM:<a@b.example>\r\n")
+        client.say(b"RCPT TO:<eve\x1b[31m@example.com>\r\n")
+        client.say(b'RCPT TO:<"eve\\\x1b[31m"@example.com>\r\n')
+        client.say(b"RCPT TO:<ann@example.com>\r\n")
+        client.say("DATA\r\n")
+        header = b"Message-ID: <\x1b[2J\x85\xe2\x80\xa8fake@b.example\r\n\tmore>\r\n"
+        self.refused(client.say(header + MAIL % b"escapes"), "250")
+        self.host.wait_for("Message-ID <", since)
+        for line in self.host.lines[since:]:
+            self.assertNotIn("\x1b", line)
+            self.assertTrue(line.startswith("20"), f"no line of its own: {line!r}")
+            self.assertTrue(line.isprintable(), repr(line))
+
+    def test_utf8_that_is_none(self) -> None:
+        client = self.raw()
+        self.refused(client.say(b"MAIL FROM:<\xff\xfe@b.example> SMTPUTF8\r\n"), "501", "553")
+        self.refused(client.say(b"MAIL FROM:<\xc3\xa4@b.example>\r\n"), "553", "501", "550")
+        self.refused(client.say("MAIL FROM:<ä@bücher.example> SMTPUTF8\r\n"), "250")
+        self.refused(client.say(b"RCPT TO:<\xff@example.com>\r\n"), "501", "553")
+        self.refused(client.say("RCPT TO:<ä@example.com>\r\n"), "550 5.1.1")
+        self.refused(client.say("RCPT TO:<ann@example.com>\r\n"), "250")
+        self.refused(client.say("DATA\r\n"), "354")
+        self.refused(client.say(MAIL % "süß".encode()), "250")
+
+    def test_bdat_of_all_sorts(self) -> None:
+        client = self.raw()
+        self.refused(client.say("BDAT 5 LAST\r\n12345"), "503")
+        client.envelope("ann@example.com")
+        self.refused(client.say("BDAT 0\r\n"), "250")
+        self.refused(client.say("DATA\r\n"), "503")
+        self.refused(client.say("BDAT 9\r\nSubject: "), "250")
+        self.refused(client.say("BDAT 8\r\nx\r\n.\r\nab"), "250")
+        self.refused(client.say("BDAT 2 LAST\r\n\r\n"), "250 2.0.0")
+        client.envelope("ann@example.com")
+        self.refused(client.say("BDAT 3\r\na\nb"), "554", "250")
+        reply = client.say("BDAT 0 LAST\r\n")
+        self.refused(reply, "554", "503")
+        client = self.raw()
+        client.envelope("ann@example.com")
+        self.refused(client.say("BDAT -1 LAST\r\n"), "501", "421")
+        client = self.raw()
+        client.envelope("ann@example.com")
+        self.refused(client.say("BDAT 1x LAST\r\n"), "501", "421")
+        self.serves()
+
+    def test_a_storm_of_hangups(self) -> None:
+        client = self.raw()
+        client.envelope("ann@example.com")
+        client.say("DATA\r\n")
+        for _ in range(30):
+            self.host.signal(signal.SIGHUP)
+        self.assertIn("nothing changed", self.host.reload())
+        self.refused(client.say(MAIL % b"through the storm"), "250")
+        self.serves()
+
+    def test_nonsense_on_the_control_socket(self) -> None:
+        for junk in (
+            b"\0" * 100 + b"\n",
+            b"[" * 100_000 + b"\n",
+            b'{"command": []}\n',
+            b"x" * 2 * MB,
+        ):
+            client = Raw(str(self.host.data / "control.sock"))
+            with contextlib.suppress(ConnectionError):
+                client.send(junk)
+                if junk.endswith(b"\n"):
+                    self.assertIn(b'"ok": false', client.line())
+            client.close()
+        self.serves()
 
     def test_odd_addresses(self) -> None:
         client = self.raw()
