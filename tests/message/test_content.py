@@ -156,9 +156,16 @@ class WriterTests(ContentCase):
         self.assertEqual(self.open_files(), before)
         self.assertEqual(os.listdir(self.folder), [])
 
-    def test_a_folder_that_is_not_there(self) -> None:
+    def test_a_folder_that_is_not_there_is_made(self) -> None:
         writer = ContentWriter(os.path.join(self.folder, "no"), 0)
-        self.assertRaises(FileNotFoundError, writer.write, b"x")
+        writer.write(b"x")
+        self.assertEqual(writer.finish().read(), b"x")
+
+    def test_a_folder_that_cannot_be_made(self) -> None:
+        with open(os.path.join(self.folder, "file"), "w"):
+            pass
+        writer = ContentWriter(os.path.join(self.folder, "file"), 0)
+        self.assertRaises(OSError, writer.write, b"x")
 
     def test_a_write_that_takes_only_a_part_goes_on(self) -> None:
         writer = ContentWriter(self.folder, 0)
