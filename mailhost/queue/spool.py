@@ -137,7 +137,7 @@ class Spool:
         return (NO_STORAGE if full else LOCAL_ERROR).because(f"the queue: {results[0]}")
 
     async def settle(self, id: str, state: State) -> OSError | None:
-        """Make a new state durable. An error is returned; the old or the new state is there then."""
+        """Make a new state durable. After an error the old or the new one is there."""
         return await self._one(self._new_state(id, state))
 
     async def remove(self, id: str, has_state: bool) -> OSError | None:

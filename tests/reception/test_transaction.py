@@ -106,9 +106,15 @@ class FullDiskTests(ReceptionCase):
     def test_so_is_a_broken_one(self) -> None:
         self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)
 
-    def test_a_missing_folder(self) -> None:
+    def test_a_missing_folder_is_made_again(self) -> None:
         os.rmdir(self.folder)
         (status,) = self.send(b"x" * 1000)
+        self.assertTrue(status.ok)
+
+    def test_a_folder_that_cannot_be_made(self) -> None:
+        os.rmdir(self.folder)
+        with open(self.folder, "w"):
+            (status,) = self.send(b"x" * 1000)
         self.assertEqual(replace(status, cause=""), LOCAL_ERROR)
 
     def test_content_that_cannot_be_read_again(self) -> None:
