@@ -3,6 +3,7 @@
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
 replies stops being served until it does. Silence beyond `machine.timeout` ends the connection.
+After TURN steps in a row the other connections come first, however much one has pipelined.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
 keeps and one reply of its makes.
@@ -44,6 +45,7 @@ from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
+TURN = 200  # steps of one connection before the others have their turn
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
 LINGER = 30.0  # seconds that a peer has to take the last words
 
@@ -213,7 +215,13 @@ class Pump(Protocol):
         assert machine is not None
         self._busy = True
         try:
+            steps = 0
             while not (self._closing or self._shaking or self._throttled):
+                if steps == TURN:
+                    self._flush()
+                    self._clock.callLater(0, self._answered, None)
+                    return
+                steps += 1
                 answer = machine.step()
                 if answer is False:
                     break

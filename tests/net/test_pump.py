@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 from mailhost.events import Refused
 from mailhost.interfaces import IWire
 from mailhost.message.client import Client
-from mailhost.net.pump import LINGER
+from mailhost.net.pump import LINGER, TURN
 from tests.net.pumping import House, Lines
 
 GONE = Failure(ConnectionLost("reset"))
@@ -69,12 +69,33 @@ class OrderTests(PumpCase):
         self.assertEqual(self.machine.ran, ["wait"] * 3 + ["a"])
 
     def test_deep_pipelines_do_not_recurse(self) -> None:
-        self.pump.dataReceived(b"noop\n" * 10_000)
-        self.pump.dataReceived(b"fired\n" * 10_000)
+        self.receive(b"noop\n" * 10_000)
+        self.receive(b"fired\n" * 10_000)
         self.transport.read()
-        self.pump.dataReceived(b"wait\n" + b"fired\n" * 3000 + b"end\n")
+        self.receive(b"wait\n" + b"fired\n" * 3000 + b"end\n")
         self.machine.waiting[0].callback(None)
+        self.house.clock.pump([0] * 20)
         self.assertEqual(self.machine.ran[-1], "end")
+
+    def receive(self, data: bytes) -> None:
+        """Let the pump have as many turns as it wants."""
+        self.pump.dataReceived(data)
+        self.house.clock.pump([0] * 60)
+
+    def test_a_deep_pipeline_lets_others_have_their_turn(self) -> None:
+        self.pump.dataReceived(b"a\n" * 500)
+        self.assertEqual(len(self.machine.ran), TURN)
+        self.pump.dataReceived(b"b\n")
+        self.assertEqual(self.transport.producerState, "paused")
+        self.house.clock.advance(0)  # a clock of tests knows no others: all turns at once
+        self.assertEqual(self.machine.ran, ["a"] * 500 + ["b"])
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_who_goes_away_between_two_turns(self) -> None:
+        self.pump.dataReceived(b"a\n" * 500)
+        self.pump.connectionLost(GONE)
+        self.house.clock.advance(0)
+        self.assertEqual(len(self.machine.ran), TURN)
 
     def test_the_client_is_described(self) -> None:
         for address, ip, port in (

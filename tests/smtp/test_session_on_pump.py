@@ -70,6 +70,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         replies = b""
         while data := self.transport.read():
             replies += data
+            self.clock.advance(0)
         self.assertEqual(replies.count(b"250 2.0.0 OK\r\n"), 100_000)
         self.assertEqual(replies.count(b"250 HELP\r\n"), 5000)
         self.assertTrue(replies.endswith(b"221 2.0.0 Goodbye\r\n"))
@@ -83,6 +84,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         replies = b""
         while data := self.transport.read():
             replies += data
+            self.clock.advance(0)
         self.assertEqual(codes(replies)[-2:], ["354", "250 2.0.0"])
         self.assertEqual(len(self.reception.transactions[0].paths), 10_001)
 
