@@ -13,6 +13,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.pop3.session import Pop3Session
+from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
 from mailhost.smtp.reply import encode_reply
@@ -45,9 +46,8 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
     )
-    reception = Reception(
-        rules, rooms.directory, rooms.router, rooms.handover, rooms.incoming, rooms.events
-    )
+    desk = Desk(rules, rooms.directory, rooms.router, rooms.handover, rooms.incoming, rooms.events)
+    reception = Reception(desk)
     terms = _terms(settings, wire)
 
     def make(output: IWire, client: Client) -> IMachine:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
-    IDirectory,
-    IEventSink,
-    IHandover,
-    IReception,
-    ITransaction,
-)
+from mailhost.interfaces import Answer, IReception, ITransaction
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
 from mailhost.net.answer import then
+from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
-from mailhost.reception.rules import Rules
 from mailhost.reception.submission import sender_refusal
 from mailhost.reception.transaction import Transaction
-from mailhost.routing import Router
 
 LOGIN_FIRST = Status(530, "5.7.0", "Log in first")
 ENCRYPT_FIRST = Status(530, "5.7.0", "Use STARTTLS and log in first")
@@ -32,28 +21,10 @@ ENCRYPT_FIRST = Status(530, "5.7.0", "Use STARTTLS and log in first")
 
 @implementer(IReception)
 class Reception:
-    """Made anew when settings change; sessions keep the one they began with.
+    """Opens a Transaction for each message that a client may send."""
 
-    `folder` takes the content of large messages while they arrive.
-    """
-
-    def __init__(
-        self,
-        rules: Rules,
-        directory: IDirectory,
-        router: Router,
-        handover: IHandover,
-        folder: str,
-        events: IEventSink,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self.rules = rules
-        self.directory = directory
-        self.router = router
-        self.handover = handover
-        self.folder = folder
-        self.events = events
-        self.now = now
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return None
@@ -64,12 +35,13 @@ class Reception:
     def transaction(self, client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
         account, sender = client.account, envelope.reverse_path
         if account is None:
-            if self.rules.login:
+            if self._desk.rules.login:
                 return LOGIN_FIRST if client.tls or client.local_machine else ENCRYPT_FIRST
-            return Transaction(self, client, envelope)
+            return Transaction(self._desk, client, envelope)
 
         def judge(view: DirectoryView) -> Status | None:
-            return sender_refusal(sender, lambda each: self.router.reaches(view, each, account))
+            router = self._desk.router
+            return sender_refusal(sender, lambda each: router.reaches(view, each, account))
 
-        found = refusal(self.directory, judge)
-        return then(found, lambda status: status or Transaction(self, client, envelope))
+        found = refusal(self._desk.directory, judge)
+        return then(found, lambda status: status or Transaction(self._desk, client, envelope))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
@@ -22,11 +21,9 @@ from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.message.trace import received_field
 from mailhost.net.answer import then
+from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
-
-if TYPE_CHECKING:
-    from mailhost.reception.reception import Reception
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
@@ -37,8 +34,8 @@ TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hos
 class Transaction:
     """What a client sends between MAIL and the end of data."""
 
-    def __init__(self, home: Reception, client: Client, envelope: Envelope) -> None:
-        self._home = home
+    def __init__(self, desk: Desk, client: Client, envelope: Envelope) -> None:
+        self._desk = desk
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
@@ -46,23 +43,23 @@ class Transaction:
         self._fault: OSError | None = None
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        found = refusal(self._home.directory, lambda view: self._judge(view, path))
+        found = refusal(self._desk.directory, lambda view: self._judge(view, path))
         return then(found, lambda status: status or self._accept(path))
 
     def _judge(self, view: DirectoryView, path: ForwardPath) -> Status | None:
-        found = self._home.router.route(view, path.address)
+        found = self._desk.router.route(view, path.address)
         if isinstance(found, Status):
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
         foreign = bool(domain) and view.domain(domain) is None
-        return NO_RELAY if foreign and not self._home.rules.may_relay(self._client) else None
+        return NO_RELAY if foreign and not self._desk.rules.may_relay(self._client) else None
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
         return GOOD_RECIPIENT
 
     def begin(self) -> Answer[Status | None]:
-        self._writer = ContentWriter(self._home.folder, self._home.rules.memory)
+        self._writer = ContentWriter(self._desk.folder, self._desk.rules.memory)
         return None
 
     def write(self, chunk: bytes) -> Answer[None]:
@@ -82,9 +79,9 @@ class Transaction:
             header = content.header()
         except OSError as fault:
             return [_of_disk(fault)]
-        if count_received(header) > self._home.rules.hops:
+        if count_received(header) > self._desk.rules.hops:
             return [TOO_MANY_HOPS]
-        found = refusal(self._home.directory, lambda view: self._judge_authors(view, header))
+        found = refusal(self._desk.directory, lambda view: self._judge_authors(view, header))
         return then(found, lambda status: [status] if status else self._hand_over(content, header))
 
     def abandon(self) -> None:
@@ -92,29 +89,29 @@ class Transaction:
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Who logged in may write as nobody else; what others write is theirs to answer for."""
-        account, router = self._client.account, self._home.router
+        account, router = self._client.account, self._desk.router
         if account is None:
             return None
         return author_refusal(header, lambda author: router.reaches(view, author, account))
 
     async def _hand_over(self, content: Content, header: bytes) -> Sequence[Status]:
-        home, client = self._home, self._client
-        identity, now = new_id(), home.now()
+        desk, client = self._desk, self._client
+        identity, now = new_id(), desk.now()
         envelope = self._envelope.to(self._accepted)
-        top = received_field(client, envelope, home.rules.hostname, identity, now)
+        top = received_field(client, envelope, desk.rules.hostname, identity, now)
         if client.account is not None:
             author = envelope.reverse_path or client.account
-            top += missing_fields(header, author, home.rules.hostname, identity, now)
+            top += missing_fields(header, author, desk.rules.hostname, identity, now)
         content = content.after(top)
         self._tell_received(identity, envelope, content, header + top)
         if client.protocol == "lmtp":
-            return await home.handover.take(envelope, content, identity)
-        return [await home.handover.take_or_queue(envelope, content, identity)]
+            return await desk.handover.take(envelope, content, identity)
+        return [await desk.handover.take_or_queue(envelope, content, identity)]
 
     def _tell_received(
         self, identity: str, envelope: Envelope, content: Content, header: bytes
     ) -> None:
-        self._home.events.tell(
+        self._desk.events.tell(
             Received(
                 self._client,
                 identity,

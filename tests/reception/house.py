@@ -12,6 +12,7 @@ from mailhost.interfaces import ITransaction
 from mailhost.message.client import Client, TLSState
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
+from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
@@ -53,7 +54,7 @@ class ReceptionCase(SynchronousTestCase):
         self.reception = self.reception_with(self.rules)
 
     def reception_with(self, rules: Rules) -> Reception:
-        return Reception(
+        desk = Desk(
             rules,
             self.directory,
             Router("mx.a.example"),
@@ -62,6 +63,7 @@ class ReceptionCase(SynchronousTestCase):
             self.events,
             now=lambda: NOW,
         )
+        return Reception(desk)
 
     def mail(self, client: Client, sender: str, **more: object) -> ITransaction | Status:
         """Say MAIL; an empty sender is `<>`."""

@@ -1,0 +1,28 @@
+"""What every transaction of one listener works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailhost.interfaces import IDirectory, IEventSink, IHandover
+from mailhost.reception.rules import Rules
+from mailhost.routing import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Made anew when settings change; sessions keep the one they began with.
+
+    `folder` takes the content of large messages while they arrive; `now` is in seconds since the
+    epoch.
+    """
+
+    rules: Rules
+    directory: IDirectory
+    router: Router
+    handover: IHandover
+    folder: str
+    events: IEventSink
+    now: Callable[[], float] = time.time
