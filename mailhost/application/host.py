@@ -85,7 +85,7 @@ class Host(Service):
             self._control = listen_control(self._reactor, settings.data, commands)
             self._rooms.start()
         except CannotListenError as error:
-            sys.exit(f"mailhost: cannot open {error.port}: {error.socketError}")
+            sys.exit(f"mailhost: {_plain(error)}")
         except (OSError, DirectoryUnavailable) as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         # a turn after the start, by when Twisted's own signal handlers are in place too
@@ -136,7 +136,9 @@ class Host(Service):
             return self._replace(loaded)
         except BadSettings as bad:
             problems = [str(problem) for problem in bad.problems]
-        except (BadCertificate, CannotListenError, OSError) as bad:
+        except CannotListenError as bad:
+            problems = [_plain(bad)]
+        except (BadCertificate, OSError) as bad:
             problems = [str(bad)]
         self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
         return problems
@@ -206,7 +208,9 @@ class Host(Service):
 
 
 def _plain(error: CannotListenError) -> str:
-    where = f"{error.interface or ''}:{error.port}" if error.port else error.interface
+    where = os.fsdecode(error.port) if isinstance(error.port, bytes) else error.port
+    if isinstance(where, int):
+        where = f"{error.interface or ''}:{where}"
     return f"cannot listen on {where}: {error.socketError}"
 
 

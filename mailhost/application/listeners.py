@@ -21,7 +21,10 @@ from mailhost.net.pump import PumpFactory
 
 
 class Listener:
-    """One `[[listen]]`: its endpoint and the factory behind it."""
+    """One `[[listen]]`: its endpoint and the factory behind it.
+
+    Raises CannotListenError for a socket of systemd's that is not there.
+    """
 
     def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
         self.listen = listen
@@ -30,7 +33,11 @@ class Listener:
         self._proxied = listen.endpoint.startswith("haproxy:")
         # not Twisted's own wrapper: it lets us speak before the proxy has said who the client is
         description = listen.endpoint.removeprefix("haproxy:")
-        self._endpoint = serverFromString(reactor, description)
+        try:
+            self._endpoint = serverFromString(reactor, description)
+        except LookupError as error:  # what it says when a description names a socket in vain
+            words = "systemd handed over no such socket; compare the .socket unit"
+            raise CannotListenError(None, listen.endpoint, words) from error
         self._port: IListeningPort | None = None
 
     def open(self) -> None:

@@ -184,6 +184,23 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+class Refusing(Listening):
+    def test_a_socket_that_cannot_be_had_ends_it_with_one_line(self) -> None:
+        for endpoint in (
+            "systemd:domain=INET:index=0",
+            "systemd:domain=INET:name=smtp",
+            "unix:/nonexistent/lmtp.sock",
+            "tcp:25:interface=203.0.113.9",
+        ):
+            done = self.make(listen("smtp", endpoint)).launch()
+            self.assertNotEqual(0, done.returncode)
+            said = done.stdout + done.stderr
+            self.assertNotIn("Traceback", said)
+            lines = [line for line in said.splitlines() if "mailhost: cannot listen on " in line]
+            self.assertEqual(1, len(lines), said)
+            self.assertNotIn("cannot listen on :", lines[0])
+
+
 @dataclass
 class ActivatedHost(RunningHost):
     """Started with an open socket, as systemd does it."""
