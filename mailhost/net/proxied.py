@@ -10,6 +10,7 @@ The specification is haproxy.org's `proxy-protocol.txt`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
@@ -31,6 +32,11 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LONGEST_LINE = 107  # octets of a version 1 header, CRLF included
 LONGEST_BINARY = 4096  # octets of a version 2 header that are borne: addresses and a few notes
 PATIENCE = 10.0  # seconds until the header is there
+
+_KINDS: Mapping[str, Callable[[str], IPv4Address | IPv6Address]] = {
+    "TCP4": IPv4Address,
+    "TCP6": IPv6Address,
+}
 
 
 class BadProxyHeader(ValueError):
@@ -65,8 +71,7 @@ def _line(data: bytes) -> ProxyHeader | None:
         return ProxyHeader(None, end + 2)
     try:
         family, source, _, port, _ = words[1:]
-        address = {"TCP4": IPv4Address, "TCP6": IPv6Address}[family](source)
-        return ProxyHeader(_client(address, int(port)), end + 2)
+        return ProxyHeader(_client(_KINDS[family](source), int(port)), end + 2)
     except (ValueError, KeyError) as error:
         raise BadProxyHeader(f"its PROXY line is wrong: {error}") from error
 
@@ -147,8 +152,9 @@ class ProxiedProtocol(Protocol):
     def _hand_on(self, header: ProxyHeader) -> None:
         self.connectionLost()
         rest, self._read = self._read[header.length :], b""
-        inner: IProtocol | None = self._home.inner.buildProtocol(header.client or self._proxy)
         transport: Any = self.transport
+        client = header.client or self._proxy or transport.getPeer()
+        inner: IProtocol | None = self._home.inner.buildProtocol(client)
         if inner is None:
             transport.loseConnection()
             return
