@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.names import dns, error, server
 
 Records = Mapping[str, Sequence[Sequence[Any]]]
@@ -25,9 +25,13 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
 
 
 class _Factory(server.DNSServerFactory):
-    """Says SERVFAIL without writing to the log."""
+    """Says SERVFAIL without writing to the log, and sends no more over UDP than fits there."""
 
     noisy = False
+
+    def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
+        message.maxSize = 512 if address else 0  # RFC 1035 §4.2.1
+        super().sendReply(protocol, message, address)
 
     def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
         if failure.check(error.DomainError):
@@ -57,8 +61,9 @@ class DNSServer:
 
     async def stop(self) -> None:
         """Close both ports."""
-        for port in self._ports:
-            await port.stopListening()
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await maybeDeferred(port.stopListening)
 
     def query(self, query: Any, timeout: Any = None) -> Deferred[Any]:
         """What twisted.names asks a resolver."""

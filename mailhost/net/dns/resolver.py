@@ -1,7 +1,8 @@
 """IResolver over twisted.names: bounded in time, CNAMEs followed, answers cached.
 
 twisted.names has no typed answers and spreads its errors over many classes; here there are three
-outcomes: records, NoSuchDomain, ResolveFailed.
+outcomes: records, NoSuchDomain, ResolveFailed. A name in an answer that no host can have is passed
+over: it would only come up again in replies, reports and logs.
 """
 
 from __future__ import annotations
@@ -10,45 +11,45 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, TimeoutError
-from twisted.names import client, dns
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.names import dns
 from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.config.types import split_host_port
 from mailhost.interfaces import IResolver, MXRecord, NoSuchDomain, ResolveFailed
-from mailhost.message.address import literal_address
+from mailhost.message.address import BadAddress, literal_address, parse_domain
 from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
+from mailhost.net.dns.client import DNSClient
+from mailhost.net.dns.servers import SystemServers, servers_of_settings
 
 MOST_CNAMES = 8
+MOST_RECORDS = 64  # of one answer that are kept
 _TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA}
-_SHARES = (0.1, 0.25, 0.65)  # of the time for a question, for its first, second and last try
 
 
 @implementer(IResolver)
 class Resolver:
     """Asks the servers of the settings, or the system's where they name none."""
 
-    def __init__(self, reactor: Any, settings: DNS) -> None:
+    def __init__(self, reactor: Any, settings: DNS, system: SystemServers | None = None) -> None:
         self._reactor = reactor
+        self._system = system or SystemServers()
         self._cache = AnswerCache(reactor, self._ask)
         self.replace_settings(settings)
 
     def replace_settings(self, settings: DNS) -> None:
         """Take other servers; what was learnt from the old ones is forgotten."""
         self._timeout = settings.timeout
-        tries = [max(settings.timeout * share, 0.05) for share in _SHARES]
-        servers = [split_host_port(server, dns.PORT) for server in settings.servers]
-        system = None if servers else "/etc/resolv.conf"
-        self._resolver = client.Resolver(
-            resolv=system, servers=servers or None, timeout=tries, reactor=self._reactor
-        )
+        named = servers_of_settings(settings.servers)
+        find = (lambda: named) if named else self._system.get
+        self._client = DNSClient(self._reactor, find, settings.timeout)
         self._cache.clear()
 
     async def mx(self, domain: str) -> Sequence[MXRecord]:
-        records = await self._cache.get(("MX", domain))
-        return [_mx_record(text) for text in records]
+        if literal_address(domain):
+            return []
+        return [_mx_record(text) for text in await self._cache.get(("MX", domain))]
 
     async def addresses(self, host: str) -> Sequence[str]:
         literal = literal_address(host)
@@ -66,6 +67,14 @@ class Resolver:
         return found
 
     async def _ask(self, question: Question) -> Answered:
+        """Ask the servers. Raises ResolveFailed."""
+        following = Deferred.fromCoroutine(self._following(question))
+        try:
+            return await following.addTimeout(self._timeout, self._reactor)
+        except TimeoutError as error:
+            raise ResolveFailed(f"{question[1]}: no answer from the DNS servers") from error
+
+    async def _following(self, question: Question) -> Answered:
         """Ask the servers, following CNAMEs."""
         kind, name = question
         seconds = float("inf")
@@ -76,24 +85,23 @@ class Resolver:
                 return Answered((), NEGATIVE, exists=False)
             name, followed = _follow(name, answers)
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
-            records = [record for record in answers if _named(record, name)]
-            wanted = [_text(record) for record in records if record.type == _TYPES[kind]]
+            wanted = _records(answers, name, _TYPES[kind])
+            if kind == "MX" and not wanted and any(each.type == dns.MX for each in answers):
+                raise ResolveFailed(f"{name}: its MX records name no host")
             if wanted or not followed:
-                return Answered(tuple(wanted), seconds if wanted else NEGATIVE)
+                return Answered(wanted, seconds if wanted else NEGATIVE)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
 
     async def _query(self, name: str, kind: int) -> list[Any]:
-        query = dns.Query(name.encode("ascii"), kind, dns.IN)
-        asked: Deferred[Any] = self._resolver.query(query)
-        asked.addTimeout(self._timeout, self._reactor)
         try:
-            answers, _, _ = await asked
+            query = dns.Query(name.encode("ascii"), kind, dns.IN)
+            answers, _, _ = await self._client.ask(query)
         except DNSNameError as error:
             raise NoSuchDomain(name) from error
-        except TimeoutError as error:
-            raise ResolveFailed(f"{name}: no answer from the DNS servers") from error
+        except (TimeoutError, CancelledError):  # `_ask` says so
+            raise
         except Exception as error:
-            words = type(error).__name__
+            words = f"{type(error).__name__} {error}"[:100].strip()
             raise ResolveFailed(f"{name}: the DNS servers failed ({words})") from error
         return [record for record in answers if record.payload is not None]
 
@@ -112,12 +120,26 @@ def _follow(name: str, answers: Sequence[Any]) -> tuple[str, bool]:
     return end, bool(seen)
 
 
-def _named(record: Any, name: str) -> bool:
-    return _name(record.name) == name.lower().rstrip(".")
+def _records(answers: Sequence[Any], name: str, kind: int) -> tuple[str, ...]:
+    """The records of one kind and name as texts, MX records by preference."""
+    found = [each for each in answers if each.type == kind and _name(each.name) == name]
+    if kind == dns.MX:
+        found = [each for each in found if _possible(_name(each.payload.name))]
+        found.sort(key=lambda each: int(each.payload.preference))
+    return tuple(map(_text, found[:MOST_RECORDS]))
+
+
+def _possible(host: str) -> bool:
+    """True for a name that a host can have, and for the empty one of a null MX."""
+    try:
+        return not host or parse_domain(host) == host
+    except BadAddress:
+        return False
 
 
 def _name(name: Any) -> str:
-    return str(name).lower().rstrip(".")
+    """A name as text; octets outside ASCII make it none that is looked for."""
+    return str(name.name.decode("latin-1")).lower().rstrip(".")
 
 
 def _text(record: Any) -> str:

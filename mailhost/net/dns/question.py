@@ -1,0 +1,152 @@
+"""One question to one DNS server, over UDP or TCP (RFC 1035 §4.2).
+
+Each question has a socket of its own, connected to its server: the port is as hard to guess as the
+id, what others send never arrives, and a server that is not there is known at once. (A port of
+twisted.names tells the log of every question, twice.) Whatever comes that is no answer to this
+question is passed over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IAddress, IReadDescriptor
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.names import dns
+from twisted.protocols.basic import Int16StringReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.net.dns.servers import Server
+
+LARGEST = 65_535  # octets of an answer
+
+
+class Question:
+    """A question as a message, and what is an answer to it."""
+
+    def __init__(self, query: dns.Query) -> None:
+        self._query = query
+        self._id = secrets.randbelow(1 << 16)
+
+    def __bytes__(self) -> bytes:
+        message = dns.Message(self._id, recDes=1)
+        message.queries = [self._query]
+        return bytes(message.toStr())
+
+    def read(self, data: bytes) -> dns.Message | None:
+        """Return the answer in `data`, None where it is none, or none to this question."""
+        message = dns.Message()
+        try:
+            message.fromStr(data)
+        except Exception:  # noqa: BLE001 - twisted.names raises much for bytes without sense
+            return None
+        if message.id != self._id or not message.answer or message.queries != [self._query]:
+            return None
+        return message
+
+
+async def ask_over_udp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+    """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
+    asking = _Datagrams(reactor, server, Question(query))
+    try:
+        return await asking.answer.addTimeout(seconds, reactor)
+    finally:
+        asking.close()
+
+
+async def ask_over_tcp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+    """As `ask_over_udp`, for answers that do not fit a datagram."""
+    endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
+    stream = _Stream(Question(query))
+    connecting: Deferred[Any] = endpoint.connect(_Once(stream))
+    await connecting.addTimeout(seconds, reactor)
+    try:
+        return await stream.answer.addTimeout(seconds, reactor)
+    finally:
+        if stream.transport is not None:
+            stream.transport.abortConnection()  # type: ignore[attr-defined] # it is TCP
+        await stream.lost
+
+
+@implementer(IReadDescriptor)
+class _Datagrams:
+    """A UDP socket for one question. Raises OSError where there is none to be had."""
+
+    def __init__(self, reactor: Any, server: Server, question: Question) -> None:
+        self.answer: Deferred[dns.Message] = Deferred()
+        self._reactor = reactor
+        self._question = question
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect(server)
+            self._socket.send(bytes(question))
+        except BaseException:
+            self._socket.close()
+            raise
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return "dns"
+
+    def doRead(self) -> None:
+        try:
+            message = self._question.read(self._socket.recv(LARGEST))
+        except BlockingIOError:
+            return
+        except OSError as error:  # the server's machine says that nobody listens there
+            if not self.answer.called:
+                self.answer.errback(error)
+            return
+        if message is not None and not self.answer.called:
+            self.answer.callback(message)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor gives up on the socket: the time runs out."""
+
+    def close(self) -> None:
+        self._reactor.removeReader(self)
+        self._socket.close()
+
+
+class _Stream(Int16StringReceiver):
+    """A TCP connection for one question."""
+
+    def __init__(self, question: Question) -> None:
+        self.answer: Deferred[dns.Message] = Deferred()
+        self.lost: Deferred[None] = Deferred()
+        self._question = question
+
+    def connectionMade(self) -> None:
+        self.sendString(bytes(self._question))  # type: ignore[no-untyped-call] # Twisted's
+
+    def stringReceived(self, string: bytes) -> None:
+        message = self._question.read(string)
+        if message is not None and not self.answer.called:
+            self.answer.callback(message)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.answer.called:
+            self.answer.errback(reason)
+        self.lost.callback(None)
+
+
+class _Once(Factory):
+    """A factory of one connection, that the log does not hear of."""
+
+    noisy = False
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+
+    def buildProtocol(self, addr: IAddress | None) -> _Stream:
+        return self._stream

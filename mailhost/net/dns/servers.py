@@ -1,0 +1,52 @@
+"""Which DNS servers are asked: those of the settings, or those of the system (resolv.conf(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+
+from mailhost.config.types import split_host_port
+
+PORT = 53
+MOST = 3  # as the C library has it
+LARGEST = 65_536  # octets of a file that are looked at
+
+Server = tuple[str, int]
+
+
+def servers_of_settings(servers: Sequence[str]) -> list[Server]:
+    """Return `ip:port` texts as pairs."""
+    return [split_host_port(server, PORT) for server in servers]
+
+
+class SystemServers:
+    """Reads the system's file, and again where it has changed since."""
+
+    def __init__(self, path: str = "/etc/resolv.conf") -> None:
+        self._path = path
+        self._changed: float | None = None
+        self._servers: list[Server] = [("127.0.0.1", PORT)]
+
+    def get(self) -> list[Server]:
+        """Return the servers. A file that cannot be read now means those known so far."""
+        with suppress(OSError):
+            changed = os.stat(self._path).st_mtime
+            if changed != self._changed:
+                with open(self._path, "rb") as file:
+                    text = file.read(LARGEST).decode("utf-8", "replace")
+                self._servers = _parse(text) or [("127.0.0.1", PORT)]
+                self._changed = changed
+        return self._servers
+
+
+def _parse(text: str) -> list[Server]:
+    found: list[Server] = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "nameserver":
+            with suppress(ValueError):
+                ip_address(words[1])
+                found.append((words[1], PORT))
+    return found[:MOST]
