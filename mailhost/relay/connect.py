@@ -9,11 +9,15 @@ from typing import Any
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
-    connectProtocol,
     wrapClientTLS,
 )
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLClientConnectionCreator,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
 
 from mailhost.config.model import RouteTLS
 from mailhost.message.status import Status
@@ -114,7 +118,7 @@ class Connector:
             options = self._tls(target.name, target.tls is RouteTLS.REQUIRE)
             endpoint = wrapClientTLS(options, endpoint)
         try:
-            await connectProtocol(endpoint, client)
+            await endpoint.connect(_Once(client))
         except (ConnectError, OSError) as error:
             raise _unreachable(target, str(error)) from error
         client.secure = implicit
@@ -127,6 +131,18 @@ class Connector:
         return make(
             self._reactor, target.ip, target.port, timeout=self.connect_timeout, bindAddress=own
         )
+
+
+class _Once(Factory):
+    """A factory of one connection, that the log does not hear of."""
+
+    noisy = False
+
+    def __init__(self, client: SMTPClient) -> None:
+        self._client = client
+
+    def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
+        return self._client
 
 
 class _HandshakeFailed(Exception):

@@ -160,12 +160,12 @@ class RelayTransport:
     ) -> list[Outcome] | None:
         """Send over this connection. None: the host took nothing and said nothing that counts."""
         dialogue = connection.dialogue
-        begun = connection.messages
         try:
             await dialogue.send(sending)
         except Broken as broken:
-            if not sending.statuses and begun:
-                return None  # an idle connection that had died
+            if not sending.begun:
+                sending.statuses.clear()
+                return None  # nothing of the message is there: another host may take it
             sending.decide(LOST.because(f"{connection.target}: {broken}"))
         except BaseException:
             dialogue.abort()

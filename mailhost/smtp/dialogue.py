@@ -42,6 +42,7 @@ class Sending:
     content: Content
     recipients: Sequence[ForwardPath]
     statuses: dict[ForwardPath, Status] = field(default_factory=dict)
+    begun: bool = False  # content is on its way: from now on the host may have the message
 
     @property
     def undecided(self) -> list[ForwardPath]:
@@ -223,6 +224,7 @@ class Dialogue:
             self._client.send(b".\r\n")
             await self._client.reply(self._timeouts.end)
             return
+        sending.begun = True
         try:
             chunks = stuffed(checked(sending.content.chunks()))
             await self._client.stream(chunks, self._timeouts.block)
@@ -233,6 +235,7 @@ class Dialogue:
         await self._ended(sending)
 
     async def _chunk(self, sending: Sending) -> None:
+        sending.begun = True
         self._client.send(f"BDAT {sending.content.size} LAST\r\n".encode())
         await self._client.stream(sending.content.chunks(), self._timeouts.block)
         await self._ended(sending)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor as running_reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -197,7 +197,7 @@ class Trouble(ResolverCase):
     @run
     async def test_nonsense_is_passed_over(self) -> None:
         nonsense = Nonsense()
-        port = reactor.listenUDP(0, nonsense, interface="127.0.0.1")
+        port = cast(Any, reactor).listenUDP(0, nonsense, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         resolver = self.make(f"127.0.0.1:{port.getHost().port}", timeout=0.5)
         await self.fails(ResolveFailed, resolver.mx("a.example"))
