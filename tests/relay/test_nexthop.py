@@ -1,0 +1,150 @@
+"""Which hosts mail goes to, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from twisted.internet.defer import fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mailhost.config.model import Route
+from mailhost.interfaces import IResolver, MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.message.status import Status
+from mailhost.relay.nexthop import (
+    LOOP,
+    NO_HOST,
+    NO_SUCH_DOMAIN,
+    NULL_MX,
+    Destination,
+    Host,
+    choose_destination,
+    find_addresses,
+    find_hosts,
+)
+from tests.fakes import now
+
+
+@implementer(IResolver)
+class FakeResolver:
+    """Answers by name; names without an answer do not exist."""
+
+    def __init__(
+        self,
+        mx: dict[str, list[tuple[int, str]] | Exception] | None = None,
+        addresses: dict[str, list[str] | Exception] | None = None,
+    ) -> None:
+        self._mx = mx or {}
+        self._addresses = addresses or {}
+
+    def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
+        found = self._mx.get(domain, NoSuchDomain(domain))
+        if isinstance(found, Exception):
+            return fail(found)
+        return succeed([MXRecord(*record) for record in found])
+
+    def addresses(self, host: str) -> Awaitable[Sequence[str]]:
+        found = self._addresses.get(host, NoSuchDomain(host))
+        return fail(found) if isinstance(found, Exception) else succeed(found)
+
+
+def route(sender: str, recipient: str, via: str, after: int = 0) -> Route:
+    """A route as the settings have it."""
+    return Route.model_validate(
+        {"from": sender, "to": recipient, "via": via, "after_attempts": after}
+    )
+
+
+class Destinations(SynchronousTestCase):
+    routes = (
+        route("*", "partner.example", "one.example:587"),
+        route("ours.example", "*", "[::1]:2525"),
+        route("*", "*.sub.example", "two.example"),
+        route("*", "slow.example", "three.example", after=3),
+        route("*", "slow.example", "never.example"),
+    )
+
+    def choose(self, sender: str, recipient: str, attempts: int = 0) -> tuple[str, int]:
+        """The name and port of the destination."""
+        found = choose_destination(self.routes, 25, sender, recipient, attempts)
+        return found.name, found.port
+
+    def test_the_first_route_that_fits_wins(self) -> None:
+        table = {
+            ("far.example", "partner.example"): ("one.example", 587),
+            ("ours.example", "partner.example"): ("one.example", 587),
+            ("ours.example", "x.example"): ("::1", 2525),
+            ("far.example", "a.sub.example"): ("two.example", 25),
+            ("far.example", "sub.example"): ("sub.example", 25),
+            ("", "x.example"): ("x.example", 25),
+        }
+        for (sender, recipient), expected in table.items():
+            self.assertEqual(expected, self.choose(sender, recipient), (sender, recipient))
+
+    def test_after_some_attempts(self) -> None:
+        self.assertEqual(("slow.example", 25), self.choose("a.example", "slow.example", 2))
+        self.assertEqual(("three.example", 25), self.choose("a.example", "slow.example", 3))
+
+
+class Hosts(SynchronousTestCase):
+    def find(self, answer: list[tuple[int, str]] | Exception, own: str = "us.example") -> object:
+        """The names of the hosts of a domain with these MX records, or the status."""
+        resolver = FakeResolver(mx={"d.example": answer})
+        found = now(find_hosts(resolver, Destination("d.example", 25), own, list.reverse))
+        return found if isinstance(found, Status) else [host.name for host in found]
+
+    def test_by_preference_and_shuffled_among_equals(self) -> None:
+        records = [(20, "c"), (10, "a"), (10, "b"), (30, "d")]
+        self.assertEqual(["b", "a", "c", "d"], self.find(records))
+
+    def test_our_own_name_cuts_the_list(self) -> None:
+        records = [(10, "a"), (20, "us.example"), (20, "b"), (30, "c")]
+        self.assertEqual(["a"], self.find(records))
+        self.assertEqual(LOOP, self.find([(10, "us.example"), (20, "a")]))
+
+    def test_implicit_mx(self) -> None:
+        self.assertEqual(["d.example"], self.find([]))
+
+    def test_null_mx(self) -> None:
+        self.assertEqual(NULL_MX, self.find([(0, "")]))
+
+    def test_a_domain_that_is_not_there_fails_for_good(self) -> None:
+        self.assertEqual(NO_SUCH_DOMAIN, self.find(NoSuchDomain("d.example")))
+
+    def test_a_failed_look_up_is_tried_again(self) -> None:
+        status = self.find(ResolveFailed("silence"))
+        assert isinstance(status, Status)
+        self.assertEqual((451, "4.4.3", "silence"), (status.code, status.enhanced, status.cause))
+
+    def test_routes_and_literals_have_no_mx(self) -> None:
+        for destination in (
+            Destination("[192.0.2.1]", 25),
+            Destination("smart.example", 587, route("*", "*", "smart.example:587")),
+        ):
+            found = now(find_hosts(FakeResolver(), destination, "us.example", list.reverse))
+            self.assertEqual([Host(destination.name)], found)
+
+
+class Addresses(SynchronousTestCase):
+    def find(self, name: str, answer: list[str] | Exception | None = None) -> object:
+        """The addresses of a host."""
+        resolver = FakeResolver(addresses={} if answer is None else {name: answer})
+        return now(find_addresses(resolver, Host(name)))
+
+    def test_those_of_the_dns(self) -> None:
+        self.assertEqual(["::1", "192.0.2.1"], self.find("h.example", ["::1", "192.0.2.1"]))
+
+    def test_literals_numbers_and_this_machine_need_no_dns(self) -> None:
+        self.assertEqual(["192.0.2.1"], self.find("[192.0.2.1]"))
+        self.assertEqual(["2001:db8::1"], self.find("[IPv6:2001:db8::1]"))
+        self.assertEqual(["::1"], self.find("::1"))
+        self.assertEqual(["127.0.0.1", "::1"], self.find("localhost"))
+
+    def test_none(self) -> None:
+        self.assertEqual(NO_HOST, self.find("h.example", []))
+        missing = self.find("h.example")
+        assert isinstance(missing, Status)
+        self.assertTrue(missing.permanent)
+        failed = self.find("h.example", ResolveFailed("silence"))
+        assert isinstance(failed, Status)
+        self.assertTrue(failed.temporary)
