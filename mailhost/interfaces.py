@@ -112,6 +112,15 @@ class IHandover(Interface):
         while it was: then twice is better than never."""
 
 
+class Unfinished(Exception):
+    """A bug stopped some recipients. `outcomes` are the others', and `bug` is what was raised."""
+
+    def __init__(self, bug: Exception, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(repr(bug))
+        self.bug = bug
+        self.outcomes = outcomes
+
+
 class ITransport(Interface):
     """Carries a message for some recipients: into a mailbox here, or to another host."""
 
@@ -126,7 +135,7 @@ class ITransport(Interface):
 
         `envelope` carries the reverse-path and parameters; its own recipients are not looked at.
         `attempts` counts those made before.
-        Raises only for bugs.
+        Raises only for bugs: Unfinished where some recipients have an outcome all the same.
         """
 
 

@@ -10,6 +10,7 @@ from mailhost.interfaces import IDirectory, ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
+from mailhost.net.together import together
 
 
 @implementer(ITransport)
@@ -32,11 +33,13 @@ class Dispatch:
         view = self._directory.view
         ours = [path for path in recipients if view.domain(path.address.domain)]
         foreign = [path for path in recipients if not view.domain(path.address.domain)]
-        outcomes: dict[ForwardPath, Outcome] = {}
-        for transport, some in ((self._here, ours), (self._elsewhere, foreign)):
-            if some:
-                for outcome in await transport.deliver(
-                    envelope, content, some, identity, attempts=attempts
-                ):
-                    outcomes[outcome.recipient] = outcome
-        return [outcomes[path] for path in recipients]
+        both = ((self._here, ours), (self._elsewhere, foreign))
+        outcomes = await together(
+            [
+                transport.deliver(envelope, content, some, identity, attempts=attempts)
+                for transport, some in both
+                if some
+            ]
+        )
+        known = {outcome.recipient: outcome for outcome in outcomes}
+        return [known[path] for path in recipients]

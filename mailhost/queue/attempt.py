@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from twisted.internet.defer import DeferredLock
 
 from mailhost.events import Attempted, Faulted, Parked
-from mailhost.interfaces import IEventSink, ITransport
+from mailhost.interfaces import IEventSink, ITransport, Unfinished
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
@@ -96,17 +96,26 @@ class Attempts:
         entry, waiting = live.entry, live.state.waiting
         if not waiting:
             return ()
-        outcomes = await self._transport.deliver(
-            entry.envelope, content, waiting, entry.identity, attempts=live.state.attempts
-        )
+        try:
+            outcomes = await self._transport.deliver(
+                entry.envelope, content, waiting, entry.identity, attempts=live.state.attempts
+            )
+        except Unfinished as unfinished:
+            self._note(live, unfinished.outcomes, backoff)
+            await self.save(live)
+            raise unfinished.bug from unfinished
         if [outcome.recipient for outcome in outcomes] != list(waiting):
             raise ValueError(f"the transport answered {outcomes!r} for {waiting!r}")
+        self._note(live, outcomes, backoff)
+        return outcomes
+
+    def _note(self, live: Live, outcomes: Sequence[Outcome], backoff: Backoff) -> None:
+        """Take what came of an attempt into the state."""
         self.count(live)
         if live.state.waited >= backoff.settings.expire_after:
             outcomes = [self._expired(live, outcome) for outcome in outcomes]
-        owed = [wanted(entry.envelope, outcome) for outcome in outcomes]
+        owed = [wanted(live.entry.envelope, outcome) for outcome in outcomes]
         live.state = live.state.with_outcomes(outcomes, owed)
-        return outcomes
 
     def _expired(self, live: Live, outcome: Outcome) -> Outcome:
         """A deferral becomes a failure. Its 4xx code tells that it was us who gave up."""

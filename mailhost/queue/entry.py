@@ -110,10 +110,12 @@ class State:
         return self.held or bool(self.parked)
 
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
-        """Take one outcome for each waiting recipient, in order, and whether it is to be told."""
-        news = iter(zip(outcomes, owed, strict=True))
+        """Take outcomes of recipients that wait, and for each whether it is to be told."""
+        news = {each.recipient: (each, told) for each, told in zip(outcomes, owed, strict=True)}
         recipients = tuple(
-            _after(each, *next(news)) if each.progress is Progress.WAITING else each
+            _after(each, *news[each.path])
+            if each.progress is Progress.WAITING and each.path in news
+            else each
             for each in self.recipients
         )
         return replace(self, recipients=recipients)

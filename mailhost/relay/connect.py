@@ -25,6 +25,7 @@ from mailhost.smtp.client import Broken, SMTPClient
 from mailhost.smtp.dialogue import Dialogue
 from mailhost.smtp.timeouts import Timeouts
 
+OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
 SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
 RFC_TIMEOUTS = Timeouts()
 ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
@@ -93,6 +94,8 @@ class Connector:
         except BaseException:
             dialogue.abort()
             raise
+        if refusal is None and dialogue.peer == self.hostname.lower():
+            refusal = OURSELVES
         if refusal is not None:
             await dialogue.quit()
             raise _unreachable(target, str(refusal))

@@ -1,7 +1,8 @@
 """Open connections by destination: kept a moment for the next message, and never too many.
 
 Who wants to send asks for a place; places are bounded for each destination and in all, and given
-in the order of asking. An idle connection of a full house is closed for whoever waits.
+in the order of asking. Connections in use and idle ones together stay within the bound: the one
+that has been idle longest is ended for whoever opens another.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from mailhost.smtp.dialogue import Dialogue
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A dialogue with a host, and how many messages it carried."""
+    """A dialogue with a host, ready for mail."""
 
     dialogue: Dialogue
     target: Target
-    messages: int = 0
     timer: IDelayedCall | None = None
 
 
@@ -38,7 +38,9 @@ class Pool:
         self._clock = clock
         self._places: Counter[Destination] = Counter()
         self._queue: deque[tuple[Destination, Deferred[None]]] = deque()
-        self._idle: dict[Destination, list[Connection]] = {}
+        self._idle: dict[Connection, Destination] = {}  # idle longest first
+        self._closed = False
+        self._serving = False
 
     @asynccontextmanager
     async def place(self, destination: Destination) -> AsyncIterator[None]:
@@ -49,7 +51,7 @@ class Pool:
             try:
                 await waiting
             except BaseException:
-                self._forget(waiting)
+                self._queue.remove((destination, waiting))
                 raise
         else:
             self._places[destination] += 1
@@ -59,33 +61,32 @@ class Pool:
             self._leave(destination)
 
     def take(self, destination: Destination) -> Connection | None:
-        """Return an idle connection that is alive, None where there is none."""
-        idle = self._idle.get(destination, [])
-        while idle:
-            connection = idle.pop()
-            self._stop_timer(connection)
+        """Return an idle connection that is alive. None says that one may be opened."""
+        ours = [each for each, theirs in self._idle.items() if theirs == destination]
+        for connection in reversed(ours):
+            self._forget(connection)
             if connection.dialogue.alive:
                 return connection
+        while self._idle and self._places.total() + len(self._idle) > self.settings.connections:
+            self._end(next(iter(self._idle)))
         return None
 
     def give(self, destination: Destination, connection: Connection) -> None:
         """Keep a connection for the next message, or end it where it has done enough."""
-        used_up = connection.messages >= self.settings.messages_per_connection
-        if used_up or not connection.dialogue.alive or not self.settings.idle_timeout:
+        dialogue, settings = connection.dialogue, self.settings
+        most = min(settings.messages_per_connection, dialogue.most_transactions)
+        used_up = dialogue.transactions >= most or not settings.idle_timeout
+        if used_up or self._closed or not dialogue.alive:
             self._end(connection)
             return
-        self._idle.setdefault(destination, []).append(connection)
-        connection.timer = self._clock.callLater(
-            self.settings.idle_timeout, self._expire, destination, connection
-        )
+        self._idle[connection] = destination
+        connection.timer = self._clock.callLater(settings.idle_timeout, self._end, connection)
 
     def close(self) -> None:
-        """End all idle connections."""
-        for idle in self._idle.values():
-            for connection in idle:
-                self._stop_timer(connection)
-                self._end(connection)
-        self._idle.clear()
+        """End all connections that are idle now or later."""
+        self._closed = True
+        for connection in list(self._idle):
+            self._end(connection)
 
     def _full(self, destination: Destination) -> bool:
         return (
@@ -97,29 +98,26 @@ class Pool:
         self._places[destination] -= 1
         if not self._places[destination]:
             del self._places[destination]
-        for entry in list(self._queue):
-            wanted, waiting = entry
-            if not self._full(wanted):
-                self._queue.remove(entry)
-                self._places[wanted] += 1
-                waiting.callback(None)
-                return
+        if not self._serving:
+            self._serving = True
+            self._serve()
+            self._serving = False
 
-    def _forget(self, waiting: Deferred[None]) -> None:
-        self._queue = deque(entry for entry in self._queue if entry[1] is not waiting)
+    def _serve(self) -> None:
+        """Give free places to those who wait. A place may come back before this returns."""
+        while entry := next((each for each in self._queue if not self._full(each[0])), None):
+            self._queue.remove(entry)
+            destination, waiting = entry
+            self._places[destination] += 1
+            waiting.callback(None)
 
-    def _expire(self, destination: Destination, connection: Connection) -> None:
-        connection.timer = None
-        idle = self._idle.get(destination, [])
-        idle.remove(connection)
-        if not idle:
-            del self._idle[destination]
-        self._end(connection)
-
-    def _stop_timer(self, connection: Connection) -> None:
-        if connection.timer is not None:
+    def _forget(self, connection: Connection) -> None:
+        """Count a connection as idle no more."""
+        self._idle.pop(connection, None)
+        if connection.timer is not None and connection.timer.active():
             connection.timer.cancel()
-            connection.timer = None
+        connection.timer = None
 
     def _end(self, connection: Connection) -> None:
+        self._forget(connection)
         Deferred.fromCoroutine(connection.dialogue.quit())

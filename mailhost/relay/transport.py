@@ -1,46 +1,34 @@
-"""The relay as a transport: recipients grouped by next hop, hosts tried in turn, each recipient's
-fate its own.
+"""The relay as a transport: recipients grouped by next hop, each group sent at once.
 
-A host that cannot be reached, does not want us or says 421 passes the turn to the next one; what a
-host says of a recipient or a message counts (RFC 5321 §4.5.4.1, §5.1). A destination where nobody
-answered is left alone for a moment, so that not each message of many waits for the same silence.
+A destination where nobody could be reached is left alone for a moment, so that not each message of
+many waits for the same silence.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
 from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.events import Attempted
-from mailhost.interfaces import IEventSink, IResolver, ITransport
+from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.outcome import Fate, Outcome, outcome_of
+from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.net.tls import client_tls
-from mailhost.relay.connect import ClientTLS, Connector, Target, Unreachable
-from mailhost.relay.nexthop import (
-    NO_HOST,
-    Destination,
-    Host,
-    choose_destination,
-    find_addresses,
-    find_hosts,
-)
+from mailhost.net.together import together
+from mailhost.relay.attempt import Attempt
+from mailhost.relay.connect import ClientTLS, Connector, Target
+from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
 from mailhost.relay.pool import Connection, Pool
-from mailhost.smtp.client import Broken
-from mailhost.smtp.dialogue import Sending
+from mailhost.smtp.sending import Sending
 
-MOST_ADDRESSES = 10  # tried for one message in one attempt
-REST = 10.0  # seconds that a destination where nobody answered is left alone
-LOST = Status(451, "4.4.2", "The connection was lost before the host took the message")
+REST = 10.0  # seconds that a destination where nobody could be reached is left alone
 
 
 @implementer(ITransport)
@@ -94,58 +82,46 @@ class RelayTransport:
                 self._settings.route, self._settings.port, sender, path.address.domain, attempts
             )
             groups.setdefault(destination, []).append(path)
-        results = await gatherResults(
+        outcomes = {}
+        for outcome in await together(
             [
-                Deferred.fromCoroutine(self._carry(destination, Sending(envelope, content, some)))
+                self._carry(destination, Sending(envelope, content, some))
                 for destination, some in groups.items()
-            ],
-            consumeErrors=True,
-        )
-        outcomes = {outcome.recipient: outcome for result in results for outcome in result}
-        for path in recipients:
-            self._events.tell(Attempted(identity, outcomes[path]))
+            ]
+        ):
+            self._events.tell(Attempted(identity, outcome))
+            outcomes[outcome.recipient] = outcome
         return [outcomes[path] for path in recipients]
 
-    async def _carry(self, destination: Destination, sending: Sending) -> list[Outcome]:
-        until, status = self._silent.get(destination, (0.0, LOST))
-        if until > self._clock.seconds():
-            return _all(sending, status)
-        self._silent.pop(destination, None)
-        async with self._pool.place(destination):
-            connection = self._pool.take(destination)
-            if connection is not None:
-                outcomes = await self._send(destination, connection, sending)
-                if outcomes is not None:
-                    return outcomes
-            return await self._try_hosts(destination, sending)
+    async def _carry(self, destination: Destination, sending: Sending) -> Sequence[Outcome]:
+        attempt = Attempt(destination, sending, self._pool)
+        try:
+            async with self._pool.place(destination):
+                await self._try(destination, attempt)
+        except Exception as bug:
+            raise Unfinished(bug, list(attempt.outcomes.values())) from bug
+        return list(attempt.outcomes.values())
 
-    async def _try_hosts(self, destination: Destination, sending: Sending) -> list[Outcome]:
-        hosts = await find_hosts(
-            self._resolver, destination, self._connector.hostname, random.shuffle
-        )
-        if isinstance(hosts, Status):
-            return _all(sending, hosts)
-        trouble = NO_HOST
-        tried = 0
-        for host in hosts:
-            addresses = await find_addresses(self._resolver, host)
-            if isinstance(addresses, Status):
-                trouble = _worse(trouble, addresses)
-                continue
-            for ip in addresses[: MOST_ADDRESSES - tried]:
-                tried += 1
-                try:
-                    connection = await self._connect(destination, host, ip)
-                except Unreachable as unreachable:
-                    trouble = unreachable.status
-                    continue
-                outcomes = await self._send(destination, connection, sending)
-                if outcomes is not None:
-                    return outcomes
-                trouble = LOST.because(f"{connection.target} would not go on")
-        if trouble.temporary:
-            self._silent[destination] = (self._clock.seconds() + REST, trouble)
-        return _all(sending, trouble)
+    async def _try(self, destination: Destination, attempt: Attempt) -> None:
+        until, silence = self._silent.get(destination, (0.0, NO_HOST))
+        if self._clock.seconds() < until:
+            attempt.give_up(silence)
+            return
+        connection = self._pool.take(destination)
+        if connection is not None:
+            await attempt.send(connection)
+        if attempt.over:
+            return
+        own_name = self._connector.hostname
+        trouble = await attempt.try_hosts(self._resolver, own_name, self._connect)
+        attempt.give_up(trouble)
+        if trouble.temporary and not attempt.reached:
+            self._leave_alone(destination, trouble)
+
+    def _leave_alone(self, destination: Destination, trouble: Status) -> None:
+        now = self._clock.seconds()
+        self._silent = {each: rest for each, rest in self._silent.items() if rest[0] > now}
+        self._silent[destination] = (now + REST, trouble)
 
     async def _connect(self, destination: Destination, host: Host, ip: str) -> Connection:
         route = destination.route
@@ -154,37 +130,3 @@ class RelayTransport:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
         return Connection(await self._connector.open(target), target)
-
-    async def _send(
-        self, destination: Destination, connection: Connection, sending: Sending
-    ) -> list[Outcome] | None:
-        """Send over this connection. None: the host took nothing and said nothing that counts."""
-        dialogue = connection.dialogue
-        try:
-            await dialogue.send(sending)
-        except Broken as broken:
-            if not sending.begun:
-                sending.statuses.clear()
-                return None  # nothing of the message is there: another host may take it
-            sending.decide(LOST.because(f"{connection.target}: {broken}"))
-        except BaseException:
-            dialogue.abort()
-            raise
-        if all(status.code == 421 for status in sending.statuses.values()):
-            dialogue.abort()
-            sending.statuses.clear()
-            return None
-        connection.messages += 1
-        self._pool.give(destination, connection)
-        good = Fate.PASSED_ON if dialogue.reports else Fate.RELAYED
-        by = str(connection.target)
-        return [outcome_of(path, sending.statuses[path], good, by) for path in sending.recipients]
-
-
-def _all(sending: Sending, status: Status) -> list[Outcome]:
-    return [outcome_of(path, status, Fate.RELAYED) for path in sending.recipients]
-
-
-def _worse(known: Status, new: Status) -> Status:
-    """Of two troubles, the one that leaves hope: another attempt may find what this one did not."""
-    return known if known.temporary else new

@@ -2,18 +2,20 @@
 pace, TLS begun.
 
 What to say is `dialogue`'s business; this is I/O alone. Whatever goes wrong raises a Broken, and
-the connection is of no more use.
+the connection is of no more use. So does a reply that nobody asked for: the next one would be
+taken for the answer to something else, in the end to a message that the server never had.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import cast
+from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IConsumer,
+    IDelayedCall,
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IPushProducer,
@@ -25,35 +27,48 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.smtp.reply_reader import BadReply, Reply, ReplyReader
+from mailhost.message.status import Status
+from mailhost.smtp.reply_reader import Reply, ReplyReader
 
-MOST_UNREAD = 1000  # replies nobody has waited for yet
+T = TypeVar("T")
+
+CLOSING = 10.0  # seconds that the peer has to read our last words
 
 
 class Broken(Exception):
-    """The connection ended, stalled or spoke nonsense; the message says which."""
+    """The connection ended, stalled or spoke nonsense; the message says which.
+
+    `status` is what the server said where it closed the connection itself (421, RFC 5321 §3.8).
+    """
+
+    def __init__(self, words: str, status: Status | None = None) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 @implementer(IPushProducer, IHandshakeListener)
 class SMTPClient(Protocol):
-    """One connection to a server."""
+    """One connection to a server. `gone` is why it is of no more use."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
+        self._owed = 1  # replies that the server has yet to give: its greeting
         self._waiting: Deferred[Reply] | None = None
         self._room: Deferred[None] | None = None
         self._handshake: Deferred[None] | None = None
         self._throttled = False
+        self._closing: IDelayedCall | None = None
         self.gone: Broken | None = None
         self.secure = False
 
     # --- what the dialogue asks for --------------------------------------------------------------
 
-    def send(self, data: bytes) -> None:
-        """Send commands."""
+    def send(self, data: bytes, replies: int = 1) -> None:
+        """Send commands that get so many replies."""
         if self.gone is None:
+            self._owed += replies
             self._tcp.write(data)
 
     async def reply(self, seconds: float) -> Reply:
@@ -63,47 +78,46 @@ class SMTPClient(Protocol):
         if self.gone is not None:
             raise self.gone
         self._waiting = Deferred()
-        timer = self._clock.callLater(seconds, self._break, Broken(f"no reply in {seconds:g} s"))
-        try:
-            return await self._waiting
-        finally:
-            if timer.active():
-                timer.cancel()
+        return await self._within(seconds, self._waiting, f"no reply in {seconds:g} s")
 
-    async def stream(self, chunks: Iterable[bytes], seconds: float) -> None:
-        """Send at the peer's pace; it may rest for `seconds` at most. Raises Broken."""
+    async def stream(self, chunks: Iterable[bytes], seconds: float) -> bool:
+        """Send content, which gets one reply, at the peer's pace. False where that reply came
+        before all was sent. Raises Broken, also where the peer rests for more than `seconds`."""
+        self._owed += 1
         for chunk in chunks:
+            if self._throttled and self.gone is None and not self._replies:
+                self._room = Deferred()
+                await self._within(seconds, self._room, "the peer reads no more")
+            if self._replies:
+                return False
             if self.gone is not None:
                 raise self.gone
             self._tcp.write(chunk)
-            if self._throttled:
-                await self._until_room(seconds)
+        return True
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
         """Shake hands. What came in the clear before is forgotten. Raises Broken."""
+        if self.gone is not None:
+            raise self.gone
         self._reader.reset()
         self._replies.clear()
         self._handshake = Deferred()
-        timer = self._clock.callLater(seconds, self._break, Broken("no TLS handshake in time"))
         ITLSTransport(self._tcp).startTLS(options)
-        try:
-            await self._handshake
-        finally:
-            if timer.active():
-                timer.cancel()
+        await self._within(seconds, self._handshake, "no TLS handshake in time")
         self.secure = True
 
     def close(self) -> None:
-        """Close, once all is sent."""
+        """Close, once all is sent. The peer has not for ever to read it."""
         if self.gone is None:
             # a TLS transport does not close while it has a producer
             IConsumer(self._tcp, cast(IConsumer, self._tcp)).unregisterProducer()
+            self._fail(Broken("closed"))
+            self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
             self._tcp.loseConnection()
 
     def abort(self) -> None:
         """Close at once: the server must not take what it has for the whole."""
-        if self.gone is None:
-            self._tcp.abortConnection()
+        self._break(Broken("given up"))
 
     # --- what the transport tells ----------------------------------------------------------------
 
@@ -112,15 +126,22 @@ class SMTPClient(Protocol):
         IConsumer(self._tcp, cast(IConsumer, self._tcp)).registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
-        try:
-            self._replies.extend(self._reader.feed(data))
-        except BadReply as bad:
-            self._break(Broken(str(bad)))
+        if self.gone is not None:
             return
-        if len(self._replies) > MOST_UNREAD:
-            self._break(Broken("replies that nobody asked for"))
-        elif self._replies and self._waiting is not None:
+        replies = self._reader.feed(data)
+        asked, surplus = replies[: self._owed], replies[self._owed :]
+        self._owed -= len(asked)
+        self._replies.extend(asked)
+        broken = _unasked(surplus[0]) if surplus else None
+        if self._reader.fault:
+            broken = broken or Broken(self._reader.fault)
+        waiting = None
+        if self._replies:
             waiting, self._waiting = self._waiting, None
+            self._wake()  # whoever sends content is to look at it
+        if broken is not None:  # before a reply is used: nothing more is to be sent
+            self._break(broken)
+        if waiting is not None:
             waiting.callback(self._replies.popleft())
 
     def handshakeCompleted(self) -> None:
@@ -129,37 +150,40 @@ class SMTPClient(Protocol):
             handshake.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._handshake is not None:
-            self._fail(Broken(f"the TLS handshake failed: {reason.getErrorMessage()}"))
-        else:
-            self._fail(Broken(f"connection lost: {reason.getErrorMessage()}"))
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        what = "connection lost" if self._handshake is None else "the TLS handshake failed"
+        self._fail(Broken(f"{what}: {reason.getErrorMessage()}"))
 
     def pauseProducing(self) -> None:
         self._throttled = True
 
     def resumeProducing(self) -> None:
         self._throttled = False
-        if self._room is not None:
-            room, self._room = self._room, None
-            room.callback(None)
+        self._wake()
 
     def stopProducing(self) -> None:
         self._throttled = False
 
     # --- inside ----------------------------------------------------------------------------------
 
-    async def _until_room(self, seconds: float) -> None:
-        self._room = Deferred()
-        timer = self._clock.callLater(seconds, self._break, Broken("the peer reads no more"))
+    async def _within(self, seconds: float, awaited: Deferred[T], words: str) -> T:
+        timer = self._clock.callLater(seconds, self._break, Broken(words))
         try:
-            await self._room
+            return await awaited
         finally:
             if timer.active():
                 timer.cancel()
 
+    def _wake(self) -> None:
+        if self._room is not None:
+            room, self._room = self._room, None
+            room.callback(None)
+
     def _break(self, broken: Broken) -> None:
-        self.abort()
-        self._fail(broken)
+        if self.gone is None:
+            self._fail(broken)
+            self._tcp.abortConnection()
 
     def _fail(self, broken: Broken) -> None:
         """Tell whoever waits; the first reason is the one that counts."""
@@ -171,3 +195,9 @@ class SMTPClient(Protocol):
         for deferred in (waiting, room, handshake):
             if deferred is not None:
                 deferred.errback(self.gone)
+
+
+def _unasked(reply: Reply) -> Broken:
+    if reply.code == 421:
+        return Broken(str(reply.status()), reply.status())
+    return Broken(f"a reply that nobody asked for: {reply.status()}")

@@ -1,73 +1,55 @@
 """What an SMTP client says and in which order: greeting, TLS, login, then message after message.
 
-Every recipient gets a status of its own (RFC 5321 §4.2, §4.5.4). A connection that breaks raises
-Broken; what was known by then stays in the `Sending`.
+Every recipient gets a status of its own (RFC 5321 §4.2, §4.5.4). A connection that breaks, or that
+the host ends with a 421, raises Broken. Who has no status in the `Sending` then may be sent to
+another host at once: where the host may have taken a message though its reply was lost, its
+recipients have a deferral (RFC 5321 §4.5.4.1 has us send twice rather than never, but not now).
 
-8-bit content is sent to hosts without 8BITMIME as it is: converting it would break signatures, and
-hosts that cannot carry it are gone (RFC 6152 §3 would have us bounce it). BINARYMIME content is not
-sent without CHUNKING and BINARYMIME, nor UTF-8 addresses without SMTPUTF8.
+Content with a bare CR or LF is refused, unless it is BINARYMIME and goes by BDAT: another host
+might see the end of the message, and a second one, where we see none.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Sequence
 
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
-from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.dots import BareLineEnd, checked, stuffed
 from mailhost.net.sasl.client import BadChallenge, choose
 from mailhost.smtp.client import Broken, SMTPClient
 from mailhost.smtp.reply_reader import Reply
+from mailhost.smtp.sending import Offers, Sending, limit, mail_command, rcpt_command, refusal
 from mailhost.smtp.timeouts import Timeouts
 
-TOO_LARGE = Status(552, "5.3.4", "The message is larger than the next host takes")
-NEEDS_SMTPUTF8 = Status(553, "5.6.7", "The next host takes no addresses outside ASCII")
-NEEDS_BINARY = Status(554, "5.6.3", "The next host takes no binary messages")
+MOST_RECIPIENTS = 100  # in one transaction: what every host must take, RFC 5321 §4.5.3.1.8
+MOST_CHALLENGES = 10
 BARE_LINE_END = Status(554, "5.6.0", "The message has a bare CR or LF and cannot be sent safely")
 NO_LOGIN = Status(454, "4.7.0", "The next host offers no login that we can use safely")
-
-
-@dataclass(slots=True)
-class Sending:
-    """One message for some recipients, and what is known of their fate so far."""
-
-    envelope: Envelope
-    content: Content
-    recipients: Sequence[ForwardPath]
-    statuses: dict[ForwardPath, Status] = field(default_factory=dict)
-    begun: bool = False  # content is on its way: from now on the host may have the message
-
-    @property
-    def undecided(self) -> list[ForwardPath]:
-        """Recipients without a status."""
-        return [path for path in self.recipients if path not in self.statuses]
-
-    def decide(self, status: Status) -> None:
-        """Give `status` to all that have none."""
-        for path in self.undecided:
-            self.statuses[path] = status
+UNKNOWN_FATE = Status(
+    451, "4.4.2", "The connection was lost before the host said whether it took the message"
+)
 
 
 class Dialogue:
-    """One connection's talk. `hostname` is the name we give."""
+    """One connection's talk. `hostname` is the name we give, `peer` the one that the host gave."""
 
     def __init__(self, client: SMTPClient, hostname: str, timeouts: Timeouts) -> None:
         self._client = client
         self._hostname = hostname
         self._timeouts = timeouts
-        self.offers: Mapping[str, str] = {}
-        self._used = False
+        self.peer = ""
+        self.offers: Offers = {}
+        self.transactions = 0
+        self._open = False  # a transaction that no end of data has closed
 
     @property
     def alive(self) -> bool:
-        """True while the connection is."""
+        """True while the connection is of use."""
         return self._client.gone is None
 
     @property
@@ -75,16 +57,21 @@ class Dialogue:
         """True where the next host takes over reporting (RFC 3461)."""
         return "DSN" in self.offers
 
+    @property
+    def most_transactions(self) -> int:
+        """How many transactions the host wants over this connection at most (RFC 9422)."""
+        return limit(self.offers, "MAILMAX") or sys.maxsize
+
     async def greet(self) -> Status | None:
         """Read the greeting and say EHLO. A Status says why the host will not have us."""
-        greeting = await self._client.reply(self._timeouts.greeting)
-        return await self._hello() if greeting.ok else greeting.status()
+        greeting = await self._reply(self._timeouts.greeting)
+        return await self._hello() if greeting.ok else _refused(greeting)
 
     async def secure(self, options: IOpenSSLClientConnectionCreator) -> Status | None:
         """STARTTLS, and EHLO again (RFC 3207 §4.2). A Status refuses; Broken: it failed."""
         reply = await self._ask(b"STARTTLS")
         if not reply.ok:
-            return reply.status()
+            return _refused(reply)
         await self._client.start_tls(options, self._timeouts.command)
         return await self._hello()
 
@@ -98,38 +85,44 @@ class Dialogue:
         if initial is not None:
             command += b" " + (base64.b64encode(initial) or b"=")
         reply = await self._ask(command)
-        while reply.code == 334:
+        for _ in range(MOST_CHALLENGES):
+            if reply.code != 334:
+                return None if reply.ok else _refused(reply)
             try:
                 challenge = base64.b64decode(reply.lines[0], validate=True)
                 response = exchange.respond(challenge)
-            except (binascii.Error, BadChallenge) as error:
+            except (ValueError, BadChallenge) as error:
+                self._client.abort()
                 raise Broken(f"login: {error}") from error
             reply = await self._ask(base64.b64encode(response))
-        return None if reply.ok else reply.status()
+        self._client.abort()
+        raise Broken("login: the host never stops asking")
 
     async def send(self, sending: Sending) -> None:
         """Send one message; every recipient has a status afterwards. Raises Broken."""
-        refusal = self._refusal(sending)
-        if refusal is not None:
-            sending.decide(refusal)
-            return
-        if self._used and not (await self._ask(b"RSET")).ok:
-            raise Broken("the host refused RSET")
-        self._used = True
-        if "PIPELINING" in self.offers:
-            await self._pipelined(sending)
-        else:
-            await self._one_by_one(sending)
+        unfit = refusal(sending, self.offers)
+        if unfit is not None:
+            sending.decide(unfit)
+        most = min(MOST_RECIPIENTS, limit(self.offers, "RCPTMAX") or MOST_RECIPIENTS)
+        while some := sending.undecided[:most]:
+            if self._open and not (await self._ask(b"RSET")).ok:
+                self._client.abort()
+                raise Broken("the host refused RSET")
+            self._open = True
+            self.transactions += 1
+            if "PIPELINING" in self.offers:
+                await self._pipelined(sending, some)
+            else:
+                await self._one_by_one(sending, some)
 
     async def quit(self) -> None:
         """Say goodbye and close, however the host takes it."""
-        if self._client.gone is None:
+        try:
             self._client.send(b"QUIT\r\n")
-            try:
-                await self._client.reply(self._timeouts.quit)
-            except Broken:
-                return
-            self._client.close()
+            await self._client.reply(self._timeouts.quit)
+        except Broken:
+            return
+        self._client.close()
 
     def abort(self) -> None:
         """Close at once."""
@@ -139,157 +132,122 @@ class Dialogue:
 
     async def _hello(self) -> Status | None:
         name = self._hostname.encode("ascii")
+        self.offers = {}
         reply = await self._ask(b"EHLO " + name)
         if reply.ok:
             self.offers = {
                 word.upper(): rest.strip()
                 for word, _, rest in (line.partition(" ") for line in reply.lines[1:])
             }
-            return None
-        self.offers = {}
-        if 500 <= reply.code < 510:  # a host that knows no EHLO (RFC 5321 §3.2)
+        elif 500 <= reply.code < 510:  # a host that knows no EHLO (RFC 5321 §3.2)
             reply = await self._ask(b"HELO " + name)
-        return None if reply.ok else reply.status()
+        self.peer = reply.lines[0].split(" ")[0].lower()
+        return None if reply.ok else _refused(reply)
 
     async def _ask(self, command: bytes) -> Reply:
         self._client.send(command + b"\r\n")
-        return await self._client.reply(self._timeouts.command)
+        return await self._reply(self._timeouts.command)
+
+    async def _reply(self, seconds: float) -> Reply:
+        reply = await self._client.reply(seconds)
+        if reply.code == 421:
+            self._client.abort()
+            raise Broken(str(reply.status()), reply.status())
+        return reply
 
     # --- a message -------------------------------------------------------------------------------
 
-    def _refusal(self, sending: Sending) -> Status | None:
-        """What this host cannot take."""
-        size = self.offers.get("SIZE", "").split(" ")[0]
-        if size.isdigit() and len(size) < 20 and 0 < int(size) < sending.content.size:
-            return TOO_LARGE
-        if self._needs_utf8(sending) and "SMTPUTF8" not in self.offers:
-            return NEEDS_SMTPUTF8
-        binary = sending.envelope.body is Body.BINARY
-        if binary and not {"CHUNKING", "BINARYMIME"} <= self.offers.keys():
-            return NEEDS_BINARY
-        return None
-
-    def _needs_utf8(self, sending: Sending) -> bool:
-        """True for UTF-8 addresses; else UTF-8 in the header, where the sender asked for it."""
-        addresses = [path.address for path in sending.recipients]
-        if sending.envelope.reverse_path:
-            addresses.append(sending.envelope.reverse_path)
-        if not all(address.ascii for address in addresses):
-            return True
-        return sending.envelope.smtputf8 and not sending.content.header().isascii()
-
-    async def _pipelined(self, sending: Sending) -> None:
+    async def _pipelined(self, sending: Sending, some: Sequence[ForwardPath]) -> None:
         """All commands at once, then all replies (RFC 2920)."""
-        binary = sending.envelope.body is Body.BINARY
-        commands = [self._mail(sending), *map(self._rcpt, sending.recipients)]
-        if not binary:
+        commands = [mail_command(sending, self.offers)]
+        commands += [rcpt_command(path, self.offers) for path in some]
+        if not sending.binary:
             commands.append(b"DATA")
-        self._client.send(b"".join(command + b"\r\n" for command in commands))
-        replies = [await self._client.reply(self._timeouts.command) for _ in commands]
-        self._judge(sending, replies[0], replies[1 : len(sending.recipients) + 1])
-        if binary:
-            if sending.undecided:
-                await self._chunk(sending)
-            return
-        await self._content(sending, replies[-1])
+        self._client.send(b"".join(command + b"\r\n" for command in commands), len(commands))
+        command = self._timeouts.command
+        mail = await self._reply(command)
+        accepted = _Accepted(sending, mail)
+        for path in some:
+            accepted.judge(path, await self._reply(command))
+        if sending.binary and accepted.paths:
+            await self._chunk(sending, accepted.paths)
+        elif not sending.binary:
+            await self._content(sending, accepted.paths, await self._reply(self._timeouts.data))
 
-    async def _one_by_one(self, sending: Sending) -> None:
-        mail = await self._ask(self._mail(sending))
-        replies: list[Reply] = []
-        if mail.ok:
-            replies = [await self._ask(self._rcpt(path)) for path in sending.recipients]
-        self._judge(sending, mail, replies)
-        if not sending.undecided:
+    async def _one_by_one(self, sending: Sending, some: Sequence[ForwardPath]) -> None:
+        accepted = _Accepted(sending, await self._ask(mail_command(sending, self.offers)))
+        if not accepted.open:
             return
-        if sending.envelope.body is Body.BINARY:
-            await self._chunk(sending)
-        else:
-            await self._content(sending, await self._ask(b"DATA"))
+        for path in some:
+            accepted.judge(path, await self._ask(rcpt_command(path, self.offers)))
+        if accepted.paths and sending.binary:
+            await self._chunk(sending, accepted.paths)
+        elif accepted.paths:
+            self._client.send(b"DATA\r\n")
+            await self._content(sending, accepted.paths, await self._reply(self._timeouts.data))
 
-    def _judge(self, sending: Sending, mail: Reply, recipients: Sequence[Reply]) -> None:
-        """MAIL's refusal is everybody's, RCPT's is its own."""
-        if not mail.ok:
-            sending.decide(_refused(mail))
-            return
-        for path, reply in zip(sending.recipients, recipients, strict=True):
-            if not reply.ok:
-                sending.statuses[path] = _refused(reply)
-
-    async def _content(self, sending: Sending, data: Reply) -> None:
+    async def _content(self, sending: Sending, to: Sequence[ForwardPath], data: Reply) -> None:
         if data.code != 354:
-            sending.decide(_refused(data))
+            sending.decide(_refused(data), to)
             return
-        if not sending.undecided:
+        if not to:
             # all were refused while DATA was under way: end it empty (RFC 2920 §3.1)
             self._client.send(b".\r\n")
-            await self._client.reply(self._timeouts.end)
+            await self._reply(self._timeouts.end)
+            self._open = False
             return
-        sending.begun = True
         try:
             chunks = stuffed(checked(sending.content.chunks()))
-            await self._client.stream(chunks, self._timeouts.block)
-        except BareLineEnd as error:
+            whole = await self._client.stream(chunks, self._timeouts.block)
+        except BareLineEnd:
             sending.decide(BARE_LINE_END)
             self._client.abort()
-            raise Broken("given up in the middle of a message") from error
-        await self._ended(sending)
+            return
+        await self._ended(sending, to, whole)
 
-    async def _chunk(self, sending: Sending) -> None:
-        sending.begun = True
-        self._client.send(f"BDAT {sending.content.size} LAST\r\n".encode())
-        await self._client.stream(sending.content.chunks(), self._timeouts.block)
-        await self._ended(sending)
+    async def _chunk(self, sending: Sending, to: Sequence[ForwardPath]) -> None:
+        self._client.send(f"BDAT {sending.content.size} LAST\r\n".encode(), replies=0)
+        whole = await self._client.stream(sending.content.chunks(), self._timeouts.block)
+        await self._ended(sending, to, whole)
 
-    async def _ended(self, sending: Sending) -> None:
-        reply = await self._client.reply(self._timeouts.end)
-        sending.decide(reply.status() if reply.ok else _refused(reply))
-
-    # --- commands --------------------------------------------------------------------------------
-
-    def _mail(self, sending: Sending) -> bytes:
-        envelope = sending.envelope
-        words = [f"MAIL FROM:<{envelope.reverse_path or ''}>"]
-        if "SIZE" in self.offers:
-            words.append(f"SIZE={sending.content.size}")
-        if envelope.body is not Body.SEVEN_BIT and (
-            "8BITMIME" in self.offers or envelope.body is Body.BINARY
-        ):
-            words.append(f"BODY={envelope.body}")
-        if self._needs_utf8(sending):
-            words.append("SMTPUTF8")
-        if self.reports and envelope.returns:
-            words.append(f"RET={envelope.returns}")
-        if self.reports and envelope.envelope_id:
-            words.append(f"ENVID={encode_xtext(envelope.envelope_id)}")
-        return " ".join(words).encode()
-
-    def _rcpt(self, path: ForwardPath) -> bytes:
-        words = [f"RCPT TO:<{path.address}>", *(self._notify(path) if self.reports else ())]
-        return " ".join(words).encode()
-
-    def _notify(self, path: ForwardPath) -> Iterator[str]:
-        if path.notify is not None:
-            names = ",".join(str(flag.name) for flag in path.notify)
-            yield f"NOTIFY={names or 'NEVER'}"
-        if path.original:
-            kind, _, address = path.original.partition(";")
-            if kind != "utf-8":
-                yield f"ORCPT={kind};{encode_xtext(address)}"
-            else:
-                yield f"ORCPT=utf-8;{encode_unitext(address)}"
+    async def _ended(self, sending: Sending, to: Sequence[ForwardPath], whole: bool) -> None:
+        try:
+            reply = await self._reply(self._timeouts.end)
+        except Broken as broken:
+            if broken.status is None:
+                sending.decide(UNKNOWN_FATE.because(str(broken)), to)
+            raise
+        if not whole:  # the rest of the message would be taken for commands
+            self._client.abort()
+            if reply.ok:
+                raise Broken("the host took a message before its end")
+        self._open = False
+        sending.decide(reply.status() if reply.ok else _refused(reply), to)
 
 
-def encode_xtext(text: str) -> str:
-    """Return `text` as xtext (RFC 3461 §4)."""
-    return "".join(
-        chr(octet) if 0x21 <= octet <= 0x7E and octet not in b"+=" else f"+{octet:02X}"
-        for octet in text.encode()
-    )
+class _Accepted:
+    """The recipients of one transaction that the host takes, `paths`, so far."""
+
+    def __init__(self, sending: Sending, mail: Reply) -> None:
+        self._sending = sending
+        self.open = mail.ok
+        self.paths: list[ForwardPath] = []
+        if not mail.ok:  # what the host says of the sender is said to everybody
+            sending.decide(_refused(mail))
+
+    def judge(self, path: ForwardPath, reply: Reply) -> None:
+        """Take the reply to a RCPT. One that is too many for this transaction goes in another."""
+        if not self.open:
+            return
+        if reply.ok:
+            self.paths.append(path)
+        elif not (_too_many(reply) and self.paths):
+            self._sending.decide(_refused(reply), [path])
 
 
-def encode_unitext(text: str) -> str:
-    """Return `text` as utf-8-addr-xtext (RFC 6533 §3), which needs no SMTPUTF8."""
-    return re.sub(r"[^!-*,-<>-\[\]-~]", lambda match: f"\\x{{{ord(match[0]):X}}}", text)
+def _too_many(reply: Reply) -> bool:
+    """True for 452 without or with a fitting enhanced code (RFC 5321 §4.5.3.1.10)."""
+    return reply.code == 452 and reply.status().enhanced in ("4.0.0", "4.5.3")
 
 
 def _refused(reply: Reply) -> Status:

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 from mailhost.message.status import Status
 
-LONGEST_LINE = 2048  # octets; RFC 5321 §4.5.3.1.5 has 512
+LONGEST_LINE = 2048  # octets without the line end; RFC 5321 §4.5.3.1.5 has 512
 MOST_LINES = 256
+LARGEST = 16_384  # octets of a whole reply
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)(.*)", re.DOTALL)
-
-
-class BadReply(Exception):
-    """What the server said is no reply; the connection is of no more use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +32,61 @@ class Reply:
         if first is None or first[1][0] != str(self.code)[0]:
             return Status(self.code, f"{self.code // 100}.0.0", "\n".join(self.lines))
         mark = f"{first[1]} "
-        words = [line.removeprefix(mark).strip() for line in self.lines]
+        words = [f"{line} ".removeprefix(mark).strip() for line in self.lines]
         return Status(self.code, first[1], "\n".join(words))
 
 
+class _BadReply(Exception):
+    """What the server said is no reply."""
+
+
 class ReplyReader:
-    """Takes bytes, gives whole replies."""
+    """Takes bytes, gives whole replies. After a `fault` the connection is of no more use."""
 
     def __init__(self) -> None:
-        self._buffer = b""
-        self._code = b""
-        self._lines: list[str] = []
-
-    def feed(self, data: bytes) -> list[Reply]:
-        """Return the replies that are whole now. Raises BadReply."""
-        self._buffer += data
-        replies: list[Reply] = []
-        *lines, self._buffer = self._buffer.split(b"\n")
-        for line in lines:
-            reply = self._line(line.removesuffix(b"\r"))
-            if reply is not None:
-                replies.append(reply)
-        if len(self._buffer) > LONGEST_LINE:
-            raise BadReply("a line that is too long")
-        return replies
+        self.fault = ""
+        self.reset()
 
     def reset(self) -> None:
         """Forget what came, as STARTTLS demands (RFC 3207 §4.2)."""
-        self._buffer, self._code = b"", b""
-        self._lines.clear()
+        self._buffer = b""
+        self._code = b""
+        self._lines: list[str] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """Return the replies that are whole now, those before a fault too."""
+        replies: list[Reply] = []
+        if self.fault:
+            return replies
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        try:
+            for line in lines:
+                reply = self._line(line.removesuffix(b"\r"))
+                if reply is not None:
+                    replies.append(reply)
+            if len(self._buffer.removesuffix(b"\r")) > LONGEST_LINE:
+                raise _BadReply(f"a line that is too long: {self._buffer[:80]!r}")
+        except _BadReply as bad:
+            self.fault = str(bad)
+        return replies
 
     def _line(self, line: bytes) -> Reply | None:
+        if len(line) > LONGEST_LINE:
+            raise _BadReply(f"a line that is too long: {line[:80]!r}")
         match = _LINE.fullmatch(line)
-        if not match or len(line) > LONGEST_LINE or len(self._lines) >= MOST_LINES:
-            raise BadReply(f"no SMTP reply: {line[:80]!r}")
+        self._size += len(line)
+        if not match:
+            raise _BadReply(f"no SMTP reply: {line[:80]!r}")
+        if len(self._lines) >= MOST_LINES or self._size > LARGEST:
+            raise _BadReply(f"a reply that is too long: {line[:80]!r}")
         if self._lines and match[1] != self._code:
-            raise BadReply(f"a reply with two codes: {line[:80]!r}")
+            raise _BadReply(f"a reply with two codes: {line[:80]!r}")
         self._code = match[1]
         self._lines.append(_printable(match[3] or b""))
         if match[2] == b"-":
             return None
-        lines, self._lines = tuple(self._lines), []
+        lines, self._lines, self._size = tuple(self._lines), [], 0
         return Reply(int(match[1]), lines)
 
 

@@ -1,0 +1,103 @@
+"""One attempt to give one message to one destination: over a connection that is open, or to its
+hosts in turn until everybody has an outcome.
+
+A host that cannot be reached, does not want us, says 421 or is lost before it had the message
+passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
+§4.5.4.1, §5.1).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+from mailhost.interfaces import IResolver
+from mailhost.message.envelope import ForwardPath
+from mailhost.message.outcome import Fate, Outcome, outcome_of
+from mailhost.message.status import Status
+from mailhost.relay.connect import Unreachable
+from mailhost.relay.nexthop import NO_HOST, Destination, Host, find_addresses, find_hosts
+from mailhost.relay.pool import Connection, Pool
+from mailhost.smtp.client import Broken
+from mailhost.smtp.sending import Sending
+
+MOST_ADDRESSES = 10  # tried for one message in one attempt
+LOST = Status(451, "4.4.2", "The connection was lost before the host took the message")
+
+Open = Callable[[Destination, Host, str], Awaitable[Connection]]
+
+
+class Attempt:
+    """`outcomes` are known so far; `reached` is true once a host was ready for mail."""
+
+    def __init__(self, destination: Destination, sending: Sending, pool: Pool) -> None:
+        self._destination = destination
+        self._sending = sending
+        self._pool = pool
+        self.outcomes: dict[ForwardPath, Outcome] = {}
+        self.reached = False
+
+    @property
+    def over(self) -> bool:
+        """True when everybody has an outcome."""
+        return len(self.outcomes) == len(self._sending.recipients)
+
+    def give_up(self, status: Status) -> None:
+        """Everybody else has this status, which no host gave."""
+        for path in self._sending.recipients:
+            self.outcomes.setdefault(path, outcome_of(path, status, Fate.RELAYED))
+
+    async def send(self, connection: Connection) -> Status:
+        """Send over this connection, then leave it to the pool.
+
+        Return why those who have no outcome now were not sent to.
+        """
+        self.reached = True
+        dialogue = connection.dialogue
+        trouble = LOST
+        try:
+            await dialogue.send(self._sending)
+        except Broken as broken:
+            trouble = LOST.because(f"{connection.target}: {broken}")
+        except BaseException:
+            dialogue.abort()
+            raise
+        finally:
+            self._take_outcomes(connection)
+        self._pool.give(self._destination, connection)
+        return trouble
+
+    def _take_outcomes(self, connection: Connection) -> None:
+        good = Fate.PASSED_ON if connection.dialogue.reports else Fate.RELAYED
+        by = str(connection.target)
+        for path, status in self._sending.statuses.items():
+            self.outcomes.setdefault(path, outcome_of(path, status, good, by))
+
+    async def try_hosts(self, resolver: IResolver, own_name: str, connect: Open) -> Status:
+        """Send to one host after the other. Return what to tell of those without an outcome."""
+        hosts = await find_hosts(resolver, self._destination, own_name, random.shuffle)
+        if isinstance(hosts, Status):
+            return hosts
+        trouble = NO_HOST
+        tried = 0
+        for host in hosts:
+            addresses = await find_addresses(resolver, host)
+            if isinstance(addresses, Status):
+                trouble = _hopeful(trouble, addresses)
+                continue
+            for ip in addresses[: MOST_ADDRESSES - tried]:
+                tried += 1
+                try:
+                    connection = await connect(self._destination, host, ip)
+                except Unreachable as unreachable:
+                    trouble = unreachable.status
+                    continue
+                trouble = await self.send(connection)
+                if self.over:
+                    return trouble
+        return trouble
+
+
+def _hopeful(known: Status, new: Status) -> Status:
+    """Of two troubles, the one that leaves hope: another attempt may find what this one did not."""
+    return known if known.temporary else new

@@ -1,0 +1,100 @@
+"""The client side on a string transport: scripts of what the server says and what is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import ITLSTransport
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides, providedBy
+
+from mailhost.smtp.client import SMTPClient
+from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.timeouts import Timeouts
+
+T = TypeVar("T")
+
+
+class Transport(StringTransport):
+    """Counts handshakes; `aborted` is a close at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        directlyProvides(self, providedBy(self), ITLSTransport)
+        self.handshakes = 0
+        self.aborted = False
+
+    def startTLS(self, contextFactory: object) -> None:
+        self.handshakes += 1
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+class ClientCase(SynchronousTestCase):
+    """A client whose server is the test."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.wire = Transport()
+        self.client = SMTPClient(self.clock)
+        self.client.makeConnection(self.wire)
+        self.dialogue = Dialogue(self.client, "us.example", Timeouts())
+
+    def run_script(self, work: Coroutine[Any, Any, T], script: str) -> Deferred[T]:
+        """Start `work` and play the script; at each step nothing else may have been sent.
+
+        S: the server says this line; C: the client must have sent this line; S| and C| are octets
+        as in a Python literal. `= lost`, `= secure` (the handshake ends), `= wait SECONDS`.
+        """
+        done = Deferred.fromCoroutine(work)
+        for line in filter(None, map(str.strip, script.splitlines())):
+            kind, _, text = line.partition(" ")
+            if kind in ("C:", "C|"):
+                self.expect(f"{text}\r\n".encode() if kind == "C:" else octets(text))
+            else:
+                self.assertEqual(b"", self.wire.value(), f"sent before {line!r}")
+                self.step(kind, text)
+        self.assertEqual(b"", self.wire.value(), "sent after the script")
+        return done
+
+    def expect(self, wanted: bytes) -> None:
+        """The client must have sent these octets next."""
+        sent = self.wire.value()
+        self.assertEqual(wanted, sent[: len(wanted)])
+        self.wire.clear()
+        self.wire.write(sent[len(wanted) :])
+
+    def step(self, kind: str, text: str) -> None:
+        """Let the server do something."""
+        if kind == "S:":
+            self.client.dataReceived(f"{text}\r\n".encode())
+        elif kind == "S|":
+            self.client.dataReceived(octets(text))
+        elif text == "lost":
+            self.client.connectionLost(Failure(ConnectionLost()))
+        elif text == "secure":
+            self.client.handshakeCompleted()
+        else:
+            self.clock.advance(float(text.removeprefix("wait ")))
+
+    def open_up(self, *offers: str) -> None:
+        """Greet, with these extensions."""
+        lines = ["there.example", *offers]
+        reply = "".join(
+            f"S: 250{'-' if number < len(lines) else ' '}{line}\n"
+            for number, line in enumerate(lines, 1)
+        )
+        script = f"S: 220 there.example\nC: EHLO us.example\n{reply}"
+        self.assertIsNone(self.successResultOf(self.run_script(self.dialogue.greet(), script)))
+
+
+def octets(text: str) -> bytes:
+    """What a Python literal without quotes says."""
+    return text.encode().decode("unicode_escape").encode("latin-1")

@@ -1,0 +1,277 @@
+"""One message over a connection, as scripts: who gets which status, and what is left undecided."""
+
+from __future__ import annotations
+
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope
+from mailhost.smtp.client import Broken
+from mailhost.smtp.sending import NEEDS_BINARY, NEEDS_SMTPUTF8, TOO_LARGE, Sending
+from tests.fakes import envelope as envelope_to
+from tests.smtp.client_talk import ClientCase
+
+TEXT = b"Subject: hi\r\n\r\n.dot\r\n"
+ON_WIRE = r"Subject: hi\r\n\r\n..dot\r\n.\r\n"
+PIPELINED = r"""
+    C| MAIL FROM:<sue@far.example>\r\nRCPT TO:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n"""
+
+
+class SendCase(ClientCase):
+    envelope: Envelope = envelope_to("a@x.example", "b@x.example")
+    text = TEXT
+
+    def send(self, script: str, broken: str | None = None) -> str:
+        """Play the script; return the code for each recipient, `-` for none."""
+        self.sending = Sending(self.envelope, Content((self.text,)), self.envelope.recipients)
+        work = self.run_script(self.dialogue.send(self.sending), script)
+        if broken is None:
+            self.successResultOf(work)
+        else:
+            self.assertIn(broken, str(self.failureResultOf(work, Broken).value))
+        known = self.sending.statuses
+        return " ".join(
+            str(known[path].code) if path in known else "-" for path in self.sending.recipients
+        )
+
+
+class OneByOne(SendCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.open_up("SIZE", "8BITMIME")
+
+    def test_a_message(self) -> None:
+        script = rf"""
+            C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}
+            S: 250 OK
+            C: RCPT TO:<a@x.example>
+            S: 250 OK
+            C: RCPT TO:<b@x.example>
+            S: 251 will forward
+            C: DATA
+            S: 354 go
+            C| {ON_WIRE}
+            S: 250 2.0.0 taken as 17"""
+        self.assertEqual("250 250", self.send(script))
+        self.assertEqual("taken as 17", self.sending.statuses[self.envelope.recipients[0]].words)
+
+    def test_each_step_refused(self) -> None:
+        mail = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\n"
+        a, b = "C: RCPT TO:<a@x.example>\n", "C: RCPT TO:<b@x.example>\n"
+        ok, go = "S: 250 OK\n", "S: 354 go\n"
+        for script, codes in (
+            (mail + "S: 550 no\n", "550 550"),
+            (mail + "S: 451 wait\n", "451 451"),
+            (mail + ok + a + "S: 550 no\n" + b + "S: 450 wait\n", "550 450"),
+            (mail + ok + a + ok + b + "S: 550 no\nC: DATA\nS: 554 no\n", "554 550"),
+            (mail + ok + a + ok + b + "S: 550 no\nC: DATA\nS: 250 odd\n", "451 550"),
+            (mail + ok + a + ok + b + ok + f"C: DATA\n{go}C| {ON_WIRE}\nS: 451 no\n", "451 451"),
+            (
+                mail + ok + a + "S: 450 no\n" + b + ok + f"C: DATA\n{go}C| {ON_WIRE}\n{ok}",
+                "450 250",
+            ),
+        ):
+            with self.subTest(script):
+                self.setUp()
+                self.assertEqual(codes, self.send(script))
+
+    def test_421_at_each_step_leaves_it_to_another_host(self) -> None:
+        mail = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\n"
+        a, b = "C: RCPT TO:<a@x.example>\n", "C: RCPT TO:<b@x.example>\n"
+        ok, end = "S: 250 OK\n", "S: 421 4.3.2 bye"
+        to_data = mail + ok + a + "S: 550 no\n" + b + ok + "C: DATA\n"
+        for script, codes in (
+            (mail, "- -"),
+            (mail + ok + a, "- -"),
+            (mail + ok + a + "S: 550 no\n" + b, "550 -"),
+            (to_data, "550 -"),
+            (to_data + f"S: 354 go\nC| {ON_WIRE}\n", "550 -"),
+        ):
+            with self.subTest(script):
+                self.setUp()
+                self.assertEqual(codes, self.send(script + end, broken="421 4.3.2 bye"))
+
+    def test_a_lost_connection_before_and_after_the_content(self) -> None:
+        mail = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\nS: 250 OK\n"
+        both = mail + "C: RCPT TO:<a@x.example>\nS: 250 OK\nC: RCPT TO:<b@x.example>\nS: 550 no\n"
+        sent = both + f"C: DATA\nS: 354 go\nC| {ON_WIRE}\n"
+        for script, codes in (
+            (mail + "C: RCPT TO:<a@x.example>\n= lost", "- -"),
+            (both + "C: DATA\n= lost", "- 550"),
+            (sent + "= lost", "451 550"),
+            (sent + "= wait 600", "451 550"),
+            (sent + "S: nonsense", "451 550"),
+        ):
+            with self.subTest(script):
+                self.setUp()
+                self.assertEqual(codes, self.send(script, broken=""))
+
+    def test_the_next_message_needs_no_rset_unless_one_was_left_open(self) -> None:
+        mail = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\n"
+        rcpt = "C: RCPT TO:<a@x.example>\nS: 250 OK\nC: RCPT TO:<b@x.example>\nS: 250 OK\n"
+        whole = f"{mail}S: 250 OK\n{rcpt}C: DATA\nS: 354 go\nC| {ON_WIRE}\nS: 250 OK\n"
+        self.assertEqual("250 250", self.send(whole))
+        self.assertEqual("550 550", self.send(mail + "S: 550 no\n"))
+        self.assertEqual("250 250", self.send("C: RSET\nS: 250 OK\n" + whole))
+        self.assertEqual("550 550", self.send(mail + "S: 550 no\n"))
+        self.assertEqual("- -", self.send("C: RSET\nS: 500 no\n", broken="refused RSET"))
+
+
+class Pipelined(SendCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.open_up("PIPELINING")
+
+    def test_a_message(self) -> None:
+        script = rf"""{PIPELINED}
+            S| 250 OK\r\n250 OK\r\n550 no\r\n354 go\r\n
+            C| {ON_WIRE}
+            S: 250 OK"""
+        self.assertEqual("250 550", self.send(script))
+
+    def test_all_refused_and_no_354(self) -> None:
+        refused = r"S| 250 OK\r\n550 no\r\n451 wait\r\n554 no valid recipients\r\n"
+        self.assertEqual("550 451", self.send(f"{PIPELINED}\n{refused}"))
+
+    def test_all_refused_and_354_all_the_same(self) -> None:
+        refused = r"S| 250 OK\r\n550 no\r\n451 wait\r\n354 go\r\n"
+        script = f"{PIPELINED}\n{refused}\nC: .\nS: 554 no valid recipients"
+        self.assertEqual("550 451", self.send(script))
+
+    def test_mail_refused(self) -> None:
+        refused = r"S| 550 no\r\n503 no\r\n503 no\r\n503 no\r\n"
+        self.assertEqual("550 550", self.send(f"{PIPELINED}\n{refused}"))
+
+    def test_a_host_that_takes_few_at_a_time(self) -> None:
+        script = rf"""{PIPELINED}
+            S| 250 OK\r\n250 OK\r\n452 4.5.3 too many\r\n354 go\r\n
+            C| {ON_WIRE}
+            S: 250 OK
+            C| MAIL FROM:<sue@far.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n
+            S| 250 OK\r\n250 OK\r\n354 go\r\n
+            C| {ON_WIRE}
+            S: 250 OK"""
+        self.assertEqual("250 250", self.send(script))
+
+    def test_452_for_the_first_or_for_another_reason_is_final(self) -> None:
+        script = rf"{PIPELINED}" + "\n" + r"S| 250 OK\r\n452 4.5.3 many\r\n452 4.2.2 full\r\n"
+        self.assertEqual("452 452", self.send(script + "\n" + r"S| 554 none\r\n"))
+
+    def test_a_reply_too_many_before_the_content_is_not_its_answer(self) -> None:
+        script = rf"{PIPELINED}" + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n250 OK\r\n"
+        self.assertEqual("- -", self.send(script, broken="nobody asked for"))
+
+    def test_taken_before_its_end_is_not_taken(self) -> None:
+        self.client.pauseProducing()
+        script = PIPELINED + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n"
+        self.assertEqual("- -", self.send(script + "\nS: 250 OK", broken="before its end"))
+        self.assertTrue(self.wire.aborted)
+
+    def test_refused_before_its_end(self) -> None:
+        self.client.pauseProducing()
+        script = PIPELINED + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n"
+        self.assertEqual("552 552", self.send(script + "\nS: 552 5.3.4 too large"))
+        self.assertTrue(self.wire.aborted)
+
+
+class Limits(SendCase):
+    def test_told_limits_are_kept(self) -> None:
+        self.open_up("PIPELINING", "LIMITS RCPTMAX=1 MAILMAX=7 ODD=x")
+        self.assertEqual(7, self.dialogue.most_transactions)
+        script = "".join(
+            rf"""
+            C| MAIL FROM:<sue@far.example>\r\nRCPT TO:<{name}@x.example>\r\nDATA\r\n
+            S| 250 OK\r\n250 OK\r\n354 go\r\n
+            C| {ON_WIRE}
+            S: 250 OK"""
+            for name in "ab"
+        )
+        self.assertEqual("250 250", self.send(script))
+        self.assertEqual(2, self.dialogue.transactions)
+
+    def test_size(self) -> None:
+        self.open_up(f"SIZE {len(TEXT) - 1}")
+        self.assertEqual("552 552", self.send(""))
+        self.assertEqual({TOO_LARGE}, set(self.sending.statuses.values()))
+
+    def test_no_size_and_sizes_without_sense(self) -> None:
+        for told in ("SIZE", "SIZE 0", "SIZE x", "SIZE 9999", "SIZE " + "9" * 30):
+            self.setUp()
+            self.open_up(told)
+            script = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\nS: 550 no"
+            self.assertEqual("550 550", self.send(script))
+
+
+class UTF8(SendCase):
+    envelope = envelope_to("j\u00fcrgen@x.example")
+
+    def test_a_host_without_it(self) -> None:
+        self.open_up()
+        self.assertEqual("553", self.send(""))
+        self.assertEqual({NEEDS_SMTPUTF8}, set(self.sending.statuses.values()))
+
+    def test_a_host_with_it(self) -> None:
+        self.open_up("SMTPUTF8", "8BITMIME")
+        script = r"""
+            C: MAIL FROM:<sue@far.example> SMTPUTF8
+            S: 250 OK
+            C| RCPT TO:<j\xc3\xbcrgen@x.example>\r\n
+            S: 550 no"""
+        self.assertEqual("550", self.send(script))
+
+
+class UTF8Header(SendCase):
+    text = "Subject: gr\u00fc\u00dfe\r\n\r\nhi\r\n".encode()
+    envelope = Envelope(
+        envelope_to().reverse_path, envelope_to("a@x.example").recipients, smtputf8=True
+    )
+
+    def test_a_header_in_utf8_needs_it(self) -> None:
+        self.open_up()
+        self.assertEqual("553", self.send(""))
+
+    def test_an_ascii_header_does_not(self) -> None:
+        self.text = TEXT
+        self.open_up()
+        self.assertEqual("550", self.send("C: MAIL FROM:<sue@far.example>\nS: 550 no"))
+
+
+class Binary(SendCase):
+    text = b"Subject: hi\r\n\r\n\0\n.\r\r\n"
+    envelope = Envelope(
+        envelope_to().reverse_path, envelope_to("a@x.example").recipients, Body.BINARY
+    )
+
+    def test_a_host_that_cannot(self) -> None:
+        for offers in ((), ("CHUNKING",), ("BINARYMIME",)):
+            self.setUp()
+            self.open_up(*offers)
+            self.assertEqual("554", self.send(""))
+            self.assertEqual({NEEDS_BINARY}, set(self.sending.statuses.values()))
+
+    def test_bdat_with_and_without_pipelining(self) -> None:
+        size = len(self.text)
+        content = rf"C| BDAT {size} LAST\r\nSubject: hi\r\n\r\n\x00\n.\r\r\n"
+        mail, rcpt = "MAIL FROM:<sue@far.example> BODY=BINARYMIME", "RCPT TO:<a@x.example>"
+        slow = f"C: {mail}\nS: 250 OK\nC: {rcpt}\nS: 250 OK\n{content}\nS: 250 OK"
+        fast = rf"C| {mail}\r\n{rcpt}\r\n" + f"\nS: 250 OK\nS: 250 OK\n{content}\nS: 250 OK"
+        for offers, script in (((), slow), (("PIPELINING",), fast)):
+            self.setUp()
+            self.open_up("CHUNKING", "BINARYMIME", *offers)
+            self.assertEqual("250", self.send(script))
+
+    def test_nobody_taken(self) -> None:
+        self.open_up("CHUNKING", "BINARYMIME", "PIPELINING")
+        mail, rcpt = "MAIL FROM:<sue@far.example> BODY=BINARYMIME", "RCPT TO:<a@x.example>"
+        script = rf"C| {mail}\r\n{rcpt}\r\n" + "\nS: 250 OK\nS: 550 no"
+        self.assertEqual("550", self.send(script))
+
+
+class BareLineEnds(SendCase):
+    def test_content_that_another_host_might_see_otherwise(self) -> None:
+        self.open_up("PIPELINING")
+        for text in (b"a\n.\n", b"a\r.\r", b"a\r\n.\r\n\n"):
+            self.setUp()
+            self.open_up("PIPELINING")
+            self.text = text
+            script = PIPELINED + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n"
+            self.assertEqual("554 554", self.send(script))
+            self.assertTrue(self.wire.aborted)
