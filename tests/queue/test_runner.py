@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.config.model import DAY, HOUR, MINUTE, Queue
 from mailhost.events import Attempted, Faulted, Noticed, Parked, Queued
-from mailhost.interfaces import Change, INotices, IQueue, RemovedFile
+from mailhost.interfaces import Change, INotices, IQueue, RemovedFile, Unfinished
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
@@ -298,6 +298,20 @@ class Parking(RunnerCase):
         self.assertEqual(self.house.transport.tried, [BOB])
         self.assertEqual(len(handover.taken), 1)
         self.assertEqual(self.house.files(), [])
+
+    def test_what_was_carried_before_a_bug_is_not_carried_again(self) -> None:
+        self.house.transport.answer = self.stop_half_way
+        self.house.accept(envelope("good@x.example", "evil@x.example"))
+        self.assertEqual(self.house.events.of(Parked)[0].reason, "ZeroDivisionError: what a bug")
+        again = self.start()
+        self.successResultOf(Deferred.fromCoroutine(again.runner.release("m1")))
+        self.assertEqual(again.transport.tried, ["evil@x.example"])
+
+    def stop_half_way(self, recipient: ForwardPath) -> Status:
+        if "evil" not in str(recipient.address):
+            return GOOD
+        good = self.house.runner.views()[0].state.waiting[0]
+        raise Unfinished(ZeroDivisionError("what a bug"), [Outcome(good, Fate.RELAYED, GOOD)])
 
 
 class Disk(RunnerCase):

@@ -1,0 +1,96 @@
+"""A relay over far hosts in memory, and mail for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.model import Relay
+from mailhost.config.secrets import Secrets
+from mailhost.config.types import Secret
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
+from mailhost.message.outcome import Outcome
+from mailhost.relay.transport import RelayTransport
+from tests.fakes import RecordingEvents
+from tests.fakes import envelope as envelope_to
+from tests.relay.far_net import FarHost, FarNet
+from tests.relay.test_nexthop import FakeResolver
+
+TEXT = "Subject: hi\r\n\r\nhello\r\n"
+MX: dict[str, list[tuple[int, str]] | Exception] = {
+    "x.example": [(10, "mx1.x.example"), (20, "mx2.x.example")],
+    "y.example": [(10, "mx.y.example")],
+}
+ADDRESSES: dict[str, list[str] | Exception] = {
+    "mx1.x.example": ["192.0.2.1"],
+    "mx2.x.example": ["192.0.2.2", "2001:db8::2"],
+    "mx.y.example": ["192.0.2.3"],
+    "smart.example": ["192.0.2.9"],
+}
+
+
+class RelayCase(SynchronousTestCase):
+    """mx1 and mx2 serve x.example, mx serves y.example; smart.example is a smarthost."""
+
+    def setUp(self) -> None:
+        self.net = FarNet()
+        self.mx1, self.mx2, self.mx, self.smart = FarHost(), FarHost(), FarHost(), FarHost()
+        self.net.hosts = {
+            "192.0.2.1": self.mx1,
+            "192.0.2.2": self.mx2,
+            "192.0.2.3": self.mx,
+            "192.0.2.9": self.smart,
+        }
+        self.events = RecordingEvents()
+        self.tls: list[tuple[str, bool]] = []
+        self.make({})
+
+    def make(self, settings: dict[str, Any], secrets: dict[Secret, str] | None = None) -> None:
+        """A relay with these settings."""
+        resolver = FakeResolver(MX, ADDRESSES)
+        relay = Relay.model_validate(settings)
+        kept = Secrets(secrets or {})
+        self.relay = RelayTransport(
+            self.net, resolver, relay, kept, "us.example", self.events, self.record_tls
+        )
+
+    def record_tls(self, name: str, verify: bool) -> Any:
+        """Instead of TLS options."""
+        self.tls.append((name, verify))
+        return name
+
+    def begin(
+        self, *recipients: str, envelope: Envelope | None = None, attempts: int = 0
+    ) -> Deferred[Sequence[Outcome]]:
+        """Hand over a message; it is on its way until the net settles."""
+        envelope = envelope or envelope_to(*recipients)
+        content = Content((TEXT.encode(),))
+        to = envelope.recipients
+
+        async def deliver() -> Sequence[Outcome]:
+            return await self.relay.deliver(envelope, content, to, "one", attempts)
+
+        return Deferred.fromCoroutine(deliver())
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let time pass and everybody speak."""
+        self.net.settle()
+        for _ in range(5):
+            self.net.advance(0)
+            self.net.settle()
+        if seconds:
+            self.net.advance(seconds)
+            self.turn()
+
+    def send(self, *recipients: str, **also: Any) -> list[str]:
+        """Send, and return fate, code and host for each recipient."""
+        work = self.begin(*recipients, **also)
+        self.turn()
+        return [
+            f"{outcome.fate} {outcome.status.code} {outcome.by}".strip()
+            for outcome in self.successResultOf(work)
+        ]

@@ -1,0 +1,118 @@
+"""Connections that are kept, bounded and ended."""
+
+from __future__ import annotations
+
+from mailhost.interfaces import Unfinished
+from tests.fakes import now
+from tests.relay.carrying import RelayCase
+
+
+class Reuse(RelayCase):
+    def test_the_next_message_takes_the_idle_connection(self) -> None:
+        self.send("a@x.example")
+        self.send("b@x.example")
+        self.assertEqual(1, self.mx1.connections)
+        self.assertEqual(2, len(self.mx1.mail))
+        self.assertNotIn("RSET", self.mx1.said)
+
+    def test_an_idle_connection_ends_by_itself(self) -> None:
+        self.send("a@x.example")
+        self.turn(4.9)
+        self.assertEqual(1, self.mx1.open)
+        self.turn(0.2)
+        self.assertEqual((0, "QUIT"), (self.mx1.open, self.mx1.said[-1]))
+        self.send("b@x.example")
+        self.assertEqual(2, self.mx1.connections)
+
+    def test_one_that_the_host_ended_meanwhile_costs_nothing(self) -> None:
+        for reply in ("lost", "421 4.4.2 idle for too long"):
+            self.setUp()
+            self.send("a@x.example")
+            self.mx1.replies["MAIL FROM:<sue@far.example>"] = reply
+            work = self.begin("b@x.example")
+            self.net.settle()
+            self.mx1.replies.clear()
+            self.turn()
+            self.assertTrue(self.successResultOf(work)[0].status.ok)
+
+    def test_one_that_has_done_enough_is_ended(self) -> None:
+        self.make({"messages_per_connection": 2})
+        for _ in range(3):
+            self.send("a@x.example")
+        self.assertEqual((2, 3), (self.mx1.connections, len(self.mx1.mail)))
+
+    def test_a_host_that_wants_few_messages(self) -> None:
+        self.mx1.offers = ("PIPELINING", "LIMITS MAILMAX=1")
+        self.send("a@x.example")
+        self.send("a@x.example")
+        self.assertEqual((2, 0), (self.mx1.connections, self.mx1.open))
+
+    def test_none_is_kept_where_the_settings_say_so(self) -> None:
+        self.make({"idle_timeout": 0})
+        self.send("a@x.example")
+        self.assertEqual(0, self.mx1.open)
+
+    def test_stopping_ends_those_that_are_idle_and_those_that_would_be(self) -> None:
+        self.send("a@x.example")
+        busy = self.begin("a@y.example")
+        self.net.settle()
+        now(self.relay.stop())
+        self.turn()
+        self.assertTrue(self.successResultOf(busy)[0].status.ok)
+        self.assertEqual((0, 0), (self.mx1.open, self.mx.open))
+
+
+class Bounds(RelayCase):
+    def test_connections_to_one_destination(self) -> None:
+        self.make({"connections_per_destination": 2})
+        works = [self.begin("a@x.example") for _ in range(7)]
+        self.turn()
+        for work in works:
+            self.successResultOf(work)
+        self.assertEqual((2, 7), (self.mx1.most, len(self.mx1.mail)))
+
+    def test_those_who_wait_are_served_in_order(self) -> None:
+        self.make({"connections_per_destination": 1})
+        for name in "abc":
+            self.begin(f"{name}@x.example")
+        self.turn()
+        self.assertEqual(
+            ["a@x.example", "b@x.example", "c@x.example"], [mail[0] for mail in self.mx1.mail]
+        )
+
+    def test_a_full_destination_does_not_stop_another(self) -> None:
+        self.make({"connections_per_destination": 1})
+        self.mx1.greeting = None
+        self.begin("a@x.example")
+        self.begin("b@x.example")
+        self.assertIn("relayed", self.send("a@y.example")[0])
+
+    def test_connections_in_all_idle_ones_count(self) -> None:
+        self.make({"connections": 1})
+        self.send("a@x.example")
+        self.assertEqual(1, self.mx1.open)
+        self.send("a@y.example")
+        self.assertEqual((0, 1), (self.mx1.open, self.mx.open))
+
+    def test_who_gives_up_waiting_leaves_the_queue(self) -> None:
+        self.make({"connections_per_destination": 1})
+        self.mx1.greeting = None
+        first, second, third = (self.begin("a@x.example") for _ in range(3))
+        second.cancel()
+        self.failureResultOf(second, Unfinished)
+        self.mx1.greeting = "220 there.example"
+        self.turn(300)
+        self.successResultOf(first)
+        self.successResultOf(third)
+
+    def test_an_attempt_that_is_cancelled_gives_its_place_and_connection_back(self) -> None:
+        self.make({"connections_per_destination": 1})
+        self.mx1.end = None
+        work = self.begin("a@x.example")
+        self.turn()
+        work.cancel()
+        self.failureResultOf(work, Unfinished)
+        self.turn()
+        self.assertEqual(0, self.mx1.open)
+        self.mx1.end = "250 OK"
+        self.assertIn("relayed", self.send("a@x.example")[0])

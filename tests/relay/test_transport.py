@@ -1,0 +1,251 @@
+"""Carrying mail to hosts in memory: which host gets it, and what becomes of each recipient."""
+
+from __future__ import annotations
+
+from mailhost.config.types import Secret
+from mailhost.interfaces import Unfinished
+from mailhost.message.envelope import Envelope
+from mailhost.relay.transport import REST
+from tests.fakes import envelope as envelope_to
+from tests.fakes import path
+from tests.relay.carrying import TEXT, RelayCase
+from tests.relay.far_net import FarHost
+
+BY_1, BY_2 = "mx1.x.example [192.0.2.1]", "mx2.x.example [192.0.2.2]"
+
+
+class Hosts(RelayCase):
+    def test_the_best_one_gets_the_mail(self) -> None:
+        self.assertEqual([f"relayed 250 {BY_1}"], self.send("a@x.example"))
+        self.assertEqual([("a@x.example", TEXT)], self.mx1.mail)
+        self.assertEqual(["192.0.2.1:25"], self.net.tried)
+        self.assertEqual(
+            [f"one relayed <a@x.example> by {BY_1}: 250 2.0.0 taken"], self.events.lines
+        )
+
+    def test_the_next_one_where_the_best_one_cannot(self) -> None:
+        for name, spoil in {
+            "refuses connections": None,
+            "greets with 554": FarHost(greeting="554 5.3.2 no"),
+            "greets with 421": FarHost(greeting="421 4.3.2 busy"),
+            "greets with nonsense": FarHost(greeting="HTTP/1.1 400 Bad Request"),
+            "hangs up": FarHost(greeting="lost"),
+            "refuses EHLO": FarHost(replies={"EHLO": "451 4.3.0 later"}),
+            "is we ourselves": FarHost(replies={"EHLO": "250 us.example"}),
+            "421 at MAIL": FarHost(replies={"MAIL": "421 4.3.2 bye"}),
+            "421 at RCPT": FarHost(replies={"RCPT": "421 4.3.2 bye"}),
+            "lost at MAIL": FarHost(replies={"MAIL": "lost"}),
+            "lost at DATA": FarHost(replies={"DATA": "lost"}),
+            "421 at the end": FarHost(end="421 4.3.2 bye"),
+        }.items():
+            with self.subTest(name):
+                self.setUp()
+                self.net.hosts["192.0.2.1"] = spoil
+                if spoil is None:
+                    del self.net.hosts["192.0.2.1"]
+                self.assertEqual([f"relayed 250 {BY_2}"], self.send("a@x.example"))
+                self.assertEqual([("a@x.example", TEXT)], self.mx2.mail)
+
+    def test_a_silent_one_costs_its_timeout(self) -> None:
+        for silent in (None, FarHost(greeting=None), FarHost(offers=(), replies={"MAIL": None})):
+            self.setUp()
+            self.net.hosts["192.0.2.1"] = silent
+            work = self.begin("a@x.example")
+            self.turn()
+            self.assertNoResult(work)
+            self.turn(300)
+            self.assertEqual(BY_2, self.successResultOf(work)[0].by)
+
+    def test_every_address_of_a_host_ipv6_too(self) -> None:
+        del self.net.hosts["192.0.2.1"], self.net.hosts["192.0.2.2"]
+        self.net.hosts["2001:db8::2"] = there = FarHost()
+        self.assertEqual(["relayed 250 mx2.x.example [2001:db8::2]"], self.send("a@x.example"))
+        self.assertEqual(1, len(there.mail))
+        self.assertEqual(3, len(self.net.tried))
+
+    def test_an_address_literal(self) -> None:
+        self.net.hosts["2001:db8::7"] = FarHost()
+        for literal, ip in (("[192.0.2.3]", "192.0.2.3"), ("[IPv6:2001:db8::7]", "2001:db8::7")):
+            self.assertIn(f"[{ip}]", self.send(f"a@{literal}")[0])
+
+    def test_what_a_host_says_of_the_message_counts(self) -> None:
+        for spoil, fate in (
+            (FarHost(replies={"MAIL": "550 5.7.1 no"}), "failed 550"),
+            (FarHost(replies={"RCPT": "450 4.2.1 busy"}), "delayed 450"),
+            (FarHost(end="554 5.6.0 spam"), "failed 554"),
+            (FarHost(end="451 4.3.0 later"), "delayed 451"),
+            (FarHost(end="lost"), "delayed 451"),
+        ):
+            self.setUp()
+            self.net.hosts["192.0.2.1"] = spoil
+            self.assertEqual([f"{fate} {BY_1}"], self.send("a@x.example"))
+            self.assertEqual(["192.0.2.1:25"], self.net.tried)
+
+    def test_who_is_undecided_goes_to_the_next_host_alone(self) -> None:
+        self.mx1.offers = ()
+        self.mx1.replies["RCPT TO:<a@x.example>"] = "550 5.1.1 nobody"
+        self.mx1.replies["RCPT TO:<b@x.example>"] = "421 4.3.2 bye"
+        self.assertEqual(
+            [f"failed 550 {BY_1}", f"relayed 250 {BY_2}"], self.send("a@x.example", "b@x.example")
+        )
+        self.assertEqual([("b@x.example", TEXT)], self.mx2.mail)
+
+    def test_nobody_can_be_reached(self) -> None:
+        self.net.hosts.clear()
+        self.assertEqual(["delayed 451"], self.send("a@x.example"))
+
+    def test_dns_decides(self) -> None:
+        self.assertEqual(["failed 550"], self.send("a@gone.example"))
+        self.assertEqual([], self.net.tried)
+
+    def test_recipients_of_several_domains(self) -> None:
+        self.net.hosts["192.0.2.3"] = FarHost(replies={"RCPT": "550 5.1.1 nobody"})
+        self.assertEqual(
+            [f"relayed 250 {BY_1}", "failed 550 mx.y.example [192.0.2.3]", f"relayed 250 {BY_1}"],
+            self.send("a@x.example", "b@y.example", "c@x.example"),
+        )
+        self.assertEqual([("a@x.example", "c@x.example", TEXT)], self.mx1.mail)
+
+
+class LeftAlone(RelayCase):
+    def test_a_destination_where_nobody_is_reached_rests_a_moment(self) -> None:
+        self.net.hosts.clear()
+        self.send("a@x.example")
+        tried = len(self.net.tried)
+        self.assertEqual(["delayed 451"], self.send("b@x.example"))
+        self.assertEqual(tried, len(self.net.tried))
+        self.send("b@y.example")
+        self.assertEqual(tried + 1, len(self.net.tried))
+        self.turn(REST)
+        self.send("b@x.example")
+        self.assertEqual(2 * tried + 1, len(self.net.tried))
+
+    def test_one_that_spoke_does_not(self) -> None:
+        self.mx1.replies["MAIL"] = self.mx2.replies["MAIL"] = "421 4.3.2 bye"
+        self.assertEqual(["delayed 451"], self.send("a@x.example"))
+        self.mx1.replies.clear()
+        self.assertEqual([f"relayed 250 {BY_1}"], self.send("a@x.example"))
+
+    def test_those_who_waited_for_a_place_do_not_wait_for_the_same_silence(self) -> None:
+        self.make({"connections_per_destination": 1})
+        self.net.hosts["192.0.2.3"] = None
+        works = [self.begin("a@y.example") for _ in range(2000)]
+        self.turn(30)
+        for work in works:
+            self.assertEqual(451, self.successResultOf(work)[0].status.code)
+        self.assertEqual(1, len(self.net.tried))
+
+
+class Reports(RelayCase):
+    def dsn(self) -> Envelope:
+        return envelope_to(path("a@x.example", original="rfc822;a@x.example"))
+
+    def test_who_takes_over_reporting(self) -> None:
+        self.mx1.offers = ("PIPELINING", "DSN")
+        self.assertEqual([f"passed-on 250 {BY_1}"], self.send(envelope=self.dsn()))
+        self.assertIn("RCPT TO:<a@x.example> ORCPT=rfc822;a@x.example", self.mx1.said)
+
+    def test_who_does_not(self) -> None:
+        self.assertEqual([f"relayed 250 {BY_1}"], self.send(envelope=self.dsn()))
+        self.assertIn("RCPT TO:<a@x.example>", self.mx1.said)
+
+
+class TLS(RelayCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.mx.offers = ("PIPELINING", "STARTTLS")
+
+    def test_it_is_used_where_it_is_offered_without_asking_who_it_is(self) -> None:
+        self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], self.send("a@y.example"))
+        self.assertEqual([("mx.y.example", False)], self.tls)
+        self.assertEqual(2, [word[:4] for word in self.mx.said].count("EHLO"))
+
+    def test_a_handshake_that_fails_has_us_come_again_without(self) -> None:
+        self.mx.tls = "bad"
+        self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], self.send("a@y.example"))
+        self.assertEqual(2, self.mx.connections)
+
+    def test_a_refusal_has_us_go_on_without(self) -> None:
+        self.mx.replies["STARTTLS"] = "454 4.7.0 not now"
+        self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], self.send("a@y.example"))
+        self.assertEqual(1, self.mx.connections)
+
+    def test_required_it_is_verified_or_the_mail_waits(self) -> None:
+        self.make({"route": [{"via": "smart.example:25", "tls": "require"}]})
+        for offers, tls, outcome in (
+            (("STARTTLS",), "good", "relayed 250 smart.example [192.0.2.9]"),
+            (("STARTTLS",), "bad", "delayed 451"),
+            ((), "good", "delayed 451"),
+        ):
+            self.smart.offers, self.smart.tls, self.smart.mail = ("PIPELINING", *offers), tls, []
+            self.assertEqual([outcome], self.send("a@y.example"))
+            self.assertEqual(int(outcome.startswith("relayed")), len(self.smart.mail))
+            self.turn(REST)
+        self.assertEqual({("smart.example", True)}, set(self.tls))
+
+    def test_never_means_never(self) -> None:
+        self.make({"route": [{"via": "smart.example:25", "tls": "never"}]})
+        self.smart.offers = ("STARTTLS",)
+        self.send("a@y.example")
+        self.assertEqual([], self.tls)
+        self.assertEqual(1, len(self.smart.mail))
+
+
+class Smarthost(RelayCase):
+    def login(self, tls: str = "opportunistic") -> None:
+        password = {"env": "ISP"}
+        route = {"via": "smart.example:587", "user": "me", "password": password, "tls": tls}
+        self.make({"route": [route]}, {Secret(env="ISP"): "secret"})
+
+    def test_a_login_over_tls(self) -> None:
+        self.login()
+        self.smart.offers = ("PIPELINING", "STARTTLS", "AUTH PLAIN")
+        self.smart.replies["AUTH"] = "235 2.7.0 welcome"
+        self.assertEqual(["relayed 250 smart.example [192.0.2.9]"], self.send("a@y.example"))
+        self.assertIn("AUTH PLAIN AG1lAHNlY3JldA==", self.smart.said)
+        self.assertEqual(["192.0.2.9:587"], self.net.tried)
+
+    def test_no_password_without_tls(self) -> None:
+        self.login()
+        for offers, tls in ((("AUTH PLAIN",), "good"), (("STARTTLS", "AUTH PLAIN"), "bad")):
+            self.smart.offers, self.smart.tls = ("PIPELINING", *offers), tls
+            self.assertEqual(["delayed 451"], self.send("a@y.example"))
+            self.assertFalse([word for word in self.smart.said if word.startswith("AUTH")])
+            self.turn(REST)
+
+    def test_a_login_that_is_refused_has_the_mail_wait(self) -> None:
+        self.login()
+        self.smart.offers = ("STARTTLS", "AUTH PLAIN")
+        self.smart.replies["AUTH"] = "535 5.7.8 wrong"
+        self.assertEqual(["delayed 451"], self.send("a@y.example"))
+        self.assertEqual([], self.smart.mail)
+
+    def test_only_after_some_attempts(self) -> None:
+        self.make({"route": [{"via": "smart.example", "after_attempts": 2}]})
+        for attempts, host in ((0, "192.0.2.3:25"), (1, "192.0.2.3:25"), (2, "192.0.2.9:25")):
+            self.send("a@y.example", attempts=attempts)
+            self.turn(10)
+            self.assertEqual(host, self.net.tried[-1])
+
+    def test_our_own_address(self) -> None:
+        self.make({"bind": "192.0.2.77"})
+        self.send("a@y.example")
+        self.assertEqual([("192.0.2.77", 0)], self.net.bound)
+
+
+class Bugs(RelayCase):
+    def test_a_bug_for_one_destination_keeps_the_others_outcomes(self) -> None:
+        self.record_tls = self.raising  # type: ignore[method-assign]
+        self.make({})
+        self.mx.offers = ("STARTTLS",)
+        work = self.begin("a@x.example", "b@y.example")
+        self.turn()
+        unfinished = self.failureResultOf(work, Unfinished).value
+        self.assertIsInstance(unfinished.bug, ZeroDivisionError)
+        self.assertEqual(
+            ["a@x.example"], [str(each.recipient.address) for each in unfinished.outcomes]
+        )
+        self.assertEqual(0, self.mx.open)
+
+    def raising(self, name: str, verify: bool) -> object:
+        raise ZeroDivisionError
