@@ -17,7 +17,7 @@ class Mailhost:
 
     name = "mailhost"
 
-    def __init__(self, folder: Path, sink: int) -> None:
+    def __init__(self, folder: Path, sink: int, workers: int = 0) -> None:
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
@@ -33,6 +33,7 @@ class Mailhost:
             f"""version = 1
 hostname = "mailhost.example.org"
 data = "data"
+workers = {workers}
 [[listen]]
 protocol = "smtp"
 endpoint = "tcp:{self.port}:interface={ADDRESS}:backlog=1000"

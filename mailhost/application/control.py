@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailhost.application.rooms import Rooms
+from mailhost.application.head import Head
 from mailhost.interfaces import DirectoryUnavailable
 from mailhost.net.control import Commands, Refused
 from mailhost.queue.control import QueueControl
 
 
-def control_commands(rooms: Rooms, reload: Callable[[], list[str]]) -> Commands:
+def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
     """Return the commands by name, each taking its arguments by keyword."""
-    queue = QueueControl(rooms.queue).commands()
+    queue = QueueControl(head.queue).commands()
 
     async def refresh() -> None:
         try:
-            await rooms.directory.refresh()
+            await head.rooms.directory.refresh()
         except DirectoryUnavailable as error:
             raise Refused(str(error)) from error
 

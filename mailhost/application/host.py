@@ -22,9 +22,9 @@ from twisted.logger import Logger
 
 from mailhost.application.control import control_commands
 from mailhost.application.demo import banner, make_demo
+from mailhost.application.head import Head
 from mailhost.application.listeners import Listener
 from mailhost.application.privileges import become, give, make_folder
-from mailhost.application.rooms import Rooms
 from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen
@@ -47,7 +47,7 @@ class Host(Service):
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
-        self._rooms: Rooms | None = None
+        self._head: Head | None = None
 
     # --- starting --------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ class Host(Service):
             self._lock = try_lock(os.path.join(settings.data, "lock"))
             if self._lock is None:
                 sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
-            self._rooms = Rooms(self._reactor, self._loaded, self._events)
+            self._head = Head(self._reactor, self._loaded, self._events, self._shared)
             self._listeners += map(self._open, settings.listen)
             give(settings.user, settings.data)
         except CannotListenError as error:
@@ -73,17 +73,17 @@ class Host(Service):
     def startService(self) -> None:
         """Drop privileges, make what is missing on disk, and let everybody in."""
         Service.startService(self)
-        if self._rooms is None:
+        if self._head is None:
             self.privilegedStartService()
-        assert self._rooms is not None
+        assert self._head is not None
         settings = self._loaded.settings
         become(settings.user)
         try:
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
-            commands = control_commands(self._rooms, self._reload_asked)
+            commands = control_commands(self._head, self._reload_asked)
             self._control = listen_control(self._reactor, settings.data, commands)
-            self._rooms.start()
+            self._head.start()
         except CannotListenError as error:
             sys.exit(f"mailhost: {_plain(error)}")
         except (OSError, DirectoryUnavailable) as error:
@@ -92,11 +92,16 @@ class Host(Service):
         self._reactor.callWhenRunning(self._reactor.callLater, 0, self._now_running)
 
     def _open(self, listen: Listen) -> Listener:
-        assert self._rooms is not None
-        factory = make_factory(self._rooms, listen, self._reactor)
+        assert self._head is not None
+        factory = make_factory(self._head.rooms, listen, self._reactor)
         listener = Listener(self._reactor, listen, factory)
         listener.open()
         return listener
+
+    def _shared(self) -> list[tuple[int, Listen]]:
+        """The sockets that workers can serve too."""
+        found = [(listener.shared, listener.listen) for listener in self._listeners]
+        return [(fd, listen) for fd, listen in found if fd is not None]
 
     def _now_running(self) -> None:
         self._listen_to_hangup()
@@ -144,12 +149,12 @@ class Host(Service):
         return problems
 
     def _replace(self, loaded: Loaded) -> list[str]:
-        assert self._rooms is not None
+        assert self._head is not None
         changed = [*changes(self._loaded.settings, loaded.settings)]
         changed += changed_secrets(self._loaded, loaded)
         opened = self._open_new(loaded.settings.listen)
         try:
-            self._rooms.replace(loaded)
+            self._head.replace(loaded)
         except BadCertificate:
             for listener in opened:
                 Deferred.fromCoroutine(listener.close())
@@ -161,7 +166,8 @@ class Host(Service):
                 Deferred.fromCoroutine(self._retire(gone))
         self._listeners = kept + opened
         for listener in self._listeners:
-            listener.factory.machine_of = machine_maker(self._rooms, listener.listen.protocol)
+            listener.factory.machine_of = machine_maker(self._head.rooms, listener.listen.protocol)
+        self._head.employ()
         told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
         self._events.tell(Told(f"reloaded: {told}"))
         return []
@@ -198,13 +204,14 @@ class Host(Service):
         seconds = self._loaded.settings.limits.stop_timeout
         for listener in self._listeners:
             await listener.close()
-        await gatherResults(
-            [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
-        )
+        ends = [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
+        if self._head is not None:
+            ends.append(Deferred.fromCoroutine(self._head.crew.stop(seconds)))
+        await gatherResults(ends)
         if self._control is not None:
             await _fired(self._control.stopListening())
-        if self._rooms is not None:
-            await self._rooms.stop(seconds)
+        if self._head is not None:
+            await self._head.stop(seconds)
 
 
 def _plain(error: CannotListenError) -> str:

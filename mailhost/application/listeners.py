@@ -30,7 +30,6 @@ class Listener:
         self.listen = listen
         self.factory = factory
         self._reactor = reactor
-        self._proxied = listen.endpoint.startswith("haproxy:")
         # not Twisted's own wrapper: it lets us speak before the proxy has said who the client is
         description = listen.endpoint.removeprefix("haproxy:")
         try:
@@ -54,19 +53,20 @@ class Listener:
 
     def _try_open(self) -> None:
         result: list[object] = []
-        self._endpoint.listen(self._outermost()).addCallback(self._opened).addBoth(result.append)
+        factory = outermost(self.factory, self.listen, self._reactor)
+        self._endpoint.listen(factory).addCallback(self._opened).addBoth(result.append)
         if result and isinstance(result[0], Failure):
             error = result[0].value
             if isinstance(error, CannotListenError):
                 raise error
             raise CannotListenError(None, self.listen.endpoint, error)
 
-    def _outermost(self) -> IProtocolFactory:
-        """The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3)."""
-        factory: IProtocolFactory = self.factory
-        if self.listen.protocol.implicit_tls:
-            factory = TLSMemoryBIOFactory(self.factory.tls, False, factory)
-        return ProxiedFactory(factory, self._reactor) if self._proxied else factory
+    @property
+    def shared(self) -> int | None:
+        """The descriptor that another process may accept from too; None for unix sockets."""
+        there: Any = self._port
+        internet = there is not None and hasattr(there.getHost(), "port")
+        return there.fileno() if internet else None
 
     @property
     def address(self) -> str:
@@ -91,6 +91,18 @@ class Listener:
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
+
+
+def outermost(factory: PumpFactory, listen: Listen, reactor: Any) -> IProtocolFactory:
+    """Return what takes a listener's connections.
+
+    The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3).
+    """
+    outer: IProtocolFactory = factory
+    if listen.protocol.implicit_tls:
+        outer = TLSMemoryBIOFactory(factory.tls, False, outer)
+    proxied = listen.endpoint.startswith("haproxy:")
+    return ProxiedFactory(outer, reactor) if proxied else outer
 
 
 def _removed_left_behind(endpoint: Endpoint) -> bool:

@@ -74,10 +74,8 @@ class Authenticator:
         self._settings = self._failures.settings = settings
 
     def mechanisms(self, client: Client) -> Sequence[str]:
-        """See IAuthenticator. None without TLS, loopback excepted where the settings say so."""
-        if client.tls or (client.local_machine and self._settings.plaintext_on_loopback):
-            return MECHANISMS
-        return ()
+        """See IAuthenticator."""
+        return mechanisms_for(self._settings, client)
 
     async def password(
         self, client: Client, username: str, password: str, mechanism: str
@@ -201,6 +199,13 @@ class Authenticator:
         seed = hmac.digest(self._key, shown.encode("utf-8", "surrogatepass"), "sha512")
         stored = hashlib.sha256(seed).digest()
         return ScramKeys(seed[:16], ITERATIONS, stored, seed[32:])
+
+
+def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
+    """None without TLS, loopback excepted where the settings say so."""
+    if client.tls or (client.local_machine and settings.plaintext_on_loopback):
+        return MECHANISMS
+    return ()
 
 
 def _parse(username: str) -> Address | None:

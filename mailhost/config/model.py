@@ -204,6 +204,7 @@ class Settings(Section):
     data: Path
     admin: MailAddress | None = None
     user: str = ""
+    workers: Annotated[Count, Field(ge=0, le=16)] = 0
     listen: tuple[Listen, ...] = DEFAULT_LISTEN
     tls: TLS = TLS()
     limits: Limits = Limits()

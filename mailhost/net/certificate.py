@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -28,6 +28,14 @@ class BadCertificate(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PEM:
+    """A chain and its key as their files hold them. Never shown by `repr`."""
+
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFiles:
     """A chain, own certificate first, its key, the names it is for, and what an operator should
     know about them."""
@@ -36,12 +44,14 @@ class CertificateFiles:
     key: PrivateKeyTypes
     names: tuple[str, ...]
     warnings: tuple[str, ...]
+    pem: PEM
 
 
 def read_certificate(chain_path: str, key_path: str, now: datetime) -> CertificateFiles:
     """Read a PEM chain and its key. Blocks for the disk. Raises BadCertificate."""
-    chain = _read_chain(chain_path)
-    key = _read_key(key_path)
+    pem = PEM(_read(chain_path), _read(key_path))
+    chain = _chain(pem.chain, chain_path)
+    key = _key(pem.key, key_path)
     public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if chain[0].public_key().public_bytes(*public) != key.public_key().public_bytes(*public):
         raise BadCertificate(
@@ -49,7 +59,14 @@ def read_certificate(chain_path: str, key_path: str, now: datetime) -> Certifica
             "name the key that the certificate was made for, and put that certificate first"
         )
     warnings = (*_validity(chain_path, chain[0], now), *_exposure(key_path))
-    return CertificateFiles(chain, key, names_of(chain[0]), warnings)
+    return CertificateFiles(chain, key, names_of(chain[0]), warnings, pem)
+
+
+def parse_certificate(pem: PEM) -> CertificateFiles:
+    """Take what another process has read and checked."""
+    chain = _chain(pem.chain, "the head's certificate")
+    key = _key(pem.key, "the head's key")
+    return CertificateFiles(chain, key, names_of(chain[0]), (), pem)
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -80,18 +97,18 @@ def _read(path: str) -> bytes:
         raise BadCertificate(f"cannot read {path}: {error.strerror}") from error
 
 
-def _read_chain(path: str) -> tuple[x509.Certificate, ...]:
+def _chain(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_pem_x509_certificates(_read(path)))
+        return tuple(x509.load_pem_x509_certificates(pem))
     except ValueError as error:
         raise BadCertificate(
             f"{path} holds no certificate in PEM (-----BEGIN CERTIFICATE-----): {error}"
         ) from error
 
 
-def _read_key(path: str) -> PrivateKeyTypes:
+def _key(pem: bytes, path: str) -> PrivateKeyTypes:
     try:
-        return load_pem_private_key(_read(path), password=None)
+        return load_pem_private_key(pem, password=None)
     except TypeError as error:
         raise BadCertificate(
             f"the key in {path} asks for a passphrase; write it without one, readable for the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from typing import Protocol
 
 from mailhost.message.status import Status
 
@@ -24,34 +25,54 @@ def client_key(ip: str) -> str:
     return str(ip_network((ip_address(ip.partition("%")[0]), 64), strict=False))
 
 
+class OtherCounts(Protocol):
+    """Connections that other processes hold, and where ours are told to them."""
+
+    def total(self) -> int:
+        """How many."""
+
+    def of_client(self, client: str) -> int:
+        """How many of one client."""
+
+    def add(self, client: str, change: int) -> None:
+        """Tell the others of one more or less of ours."""
+
+
 class ConnectionLimits:
     """Counts open connections over all listeners. `bounds` may be replaced at any time."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, others: OtherCounts | None = None) -> None:
         self.bounds = bounds
         self.total = 0
+        self._others = others
         self._of_client: Counter[str] = Counter()
 
     def admit(self, ip: str) -> Status | None:
         """Count a new connection; None lets it in, and `release` must follow one day."""
         key = client_key(ip)
-        if self.total >= self.bounds.total:
+        others = self._others
+        total = self.total + (others.total() if others else 0)
+        of_client = self._of_client[key] + (others.of_client(key) if others else 0)
+        if total >= self.bounds.total:
             return Status(421, "4.3.2", "Too busy now; please try again later", "connection limit")
-        if key and self._of_client[key] >= self.bounds.per_client:
+        if key and of_client >= self.bounds.per_client:
             return Status(
                 421,
                 "4.7.0",
                 "Too many connections from your address; please close some",
                 f"{self.bounds.per_client} connections from {key}",
             )
-        self.total += 1
-        self._of_client[key] += 1
+        self._add(key, 1)
         return None
 
     def release(self, ip: str) -> None:
         """An admitted connection is gone."""
-        key = client_key(ip)
-        self.total -= 1
-        self._of_client[key] -= 1
+        self._add(client_key(ip), -1)
+
+    def _add(self, key: str, change: int) -> None:
+        self.total += change
+        self._of_client[key] += change
         if not self._of_client[key]:
             del self._of_client[key]
+        if self._others:
+            self._others.add(key, change)

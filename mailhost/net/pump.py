@@ -378,14 +378,17 @@ class PumpFactory(Factory):
         """Let what is under way end within `seconds`, then close every connection."""
         for pump in list(self.connections):
             pump.stopping()
-        if not self.connections:
-            return
-        empty: Deferred[None] = Deferred()
-        self._empty.append(empty)
         deadline = self.clock.callLater(seconds, self._abort_all)
-        await empty
+        await self.ended()
         if deadline.active():
             deadline.cancel()
+
+    async def ended(self) -> None:
+        """Wait until there is no connection."""
+        if self.connections:
+            empty: Deferred[None] = Deferred()
+            self._empty.append(empty)
+            await empty
 
     def _abort_all(self) -> None:
         for pump in list(self.connections):

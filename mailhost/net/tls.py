@@ -31,10 +31,12 @@ from zope.interface import implementer
 
 from mailhost.message.client import TLSState
 from mailhost.net.certificate import (
+    PEM,
     BadCertificate,
     CertificateFiles,
     current_time,
     normal_name,
+    parse_certificate,
     read_certificate,
 )
 
@@ -44,21 +46,25 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good
 MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 
 CertificatePaths = tuple[str, str]
-"""A PEM chain, own certificate first, and its key."""
+"""Files with a PEM chain, own certificate first, and its key."""
+
+CertificateSource = CertificatePaths | PEM
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
     """Our side of handshakes with clients.
 
-    `certificates` are pairs of paths; the first is for clients that name no server, or one that
-    nobody knows. `minimum` is "1.2" or "1.3". Blocks for the disk. Raises BadCertificate.
-    `warnings` are for the operator: certificates that have run out, keys that lie open.
+    `certificates` are pairs of paths, or what another process read there; the first is for clients
+    that name no server, or one that nobody knows. `minimum` is "1.2" or "1.3". Blocks for the disk.
+    Raises BadCertificate.
+    `warnings` are for the operator: certificates that have run out, keys that lie open. `pem` is
+    for other processes.
     """
 
     def __init__(
         self,
-        certificates: Sequence[CertificatePaths],
+        certificates: Sequence[CertificateSource],
         minimum: str = "1.2",
         now: Callable[[], datetime] = current_time,
     ) -> None:
@@ -66,7 +72,7 @@ class ServerTLS:
         self.warnings: tuple[str, ...] = ()
         self.replace(certificates, minimum)
 
-    def replace(self, certificates: Sequence[CertificatePaths], minimum: str) -> None:
+    def replace(self, certificates: Sequence[CertificateSource], minimum: str) -> None:
         """Use other files, or others' contents. Blocks for the disk.
 
         Raises BadCertificate and keeps all as it was.
@@ -74,11 +80,15 @@ class ServerTLS:
         if not certificates:
             raise BadCertificate("there is no certificate; name one below [tls]")
         now = self._now()
-        found = [read_certificate(chain, key, now) for chain, key in certificates]
+        found = [
+            parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
+            for each in certificates
+        ]
         contexts = _Contexts(found, minimum)
         self._certificates, self._minimum = tuple(certificates), minimum
         self._contexts = contexts
         self.warnings = tuple(warning for files in found for warning in files.warnings)
+        self.pem = tuple(files.pem for files in found)
 
     def reload(self) -> None:
         """Read the same files again. Blocks for the disk.

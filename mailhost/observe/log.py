@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -17,11 +19,16 @@ class LogSink:
         self._log = log
 
     def tell(self, event: Event) -> None:
-        line = printable(event.line)
-        if event.serious:
-            self._log.warn("{line}", line=line)
-        else:
-            self._log.info("{line}", line=line)
+        self._write(event.serious, event.line)
+
+    def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:
+        """Write what another process told: for each line whether it is serious, and its words."""
+        for serious, line in lines:
+            self._write(serious, line)
+
+    def _write(self, serious: bool, line: str) -> None:
+        write = self._log.warn if serious else self._log.info
+        write("{line}", line=printable(line))
 
 
 def printable(line: str) -> str:

@@ -28,10 +28,11 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.queue.attempt import Attempts, Live
-from mailhost.queue.entry import Entry, State, first_state, laid_out
+from mailhost.queue.entry import Entry, State
+from mailhost.queue.intake import Intake
 from mailhost.queue.notices import Notices
 from mailhost.queue.schedule import Agenda, Backoff
-from mailhost.queue.spool import Broken, Finding, Spool
+from mailhost.queue.spool import Broken, Finding, Found, Spool
 from mailhost.queue.turns import Turns
 
 LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
@@ -77,9 +78,10 @@ class QueueRunner:
         self._steady = steady
         self._backoff = Backoff(settings, chance)
         self._attempts = Attempts(spool, transport, notices, events, wall, steady)
+        self._intake = Intake(spool, self._backoff, wall, self._taken)
+        self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
         self._live: dict[str, Live] = {}
         self._broken: dict[str, str] = {}
-        self._coming: set[str] = set()  # ids being written
         self._agenda = Agenda()
         self._turns = Turns(settings.concurrency)
         self._turning = False
@@ -130,7 +132,7 @@ class QueueRunner:
 
     def reconfigure(self, settings: Queue) -> None:
         """Take new settings; waits that are under way stay as they are."""
-        self._backoff = replace(self._backoff, settings=settings)
+        self._backoff = self._intake.backoff = replace(self._backoff, settings=settings)
         self._turns.places = settings.concurrency
         self._turn()
 
@@ -168,26 +170,40 @@ class QueueRunner:
         identity: str,
         outcomes: Sequence[Outcome] = (),
     ) -> Status:
-        id = self._spool.name(identity, self._taken)
-        entry = laid_out(Entry(id, identity, self._wall(), envelope, content.size))
-        state = first_state(entry).knowing(outcomes)
-        known = all(each.outcome for each in state.recipients)
-        wait = self._backoff.wait(int(known))
-        state = replace(state, attempts=int(known), due=state.due + wait)
-        self._coming.add(id)
-        try:
-            status = await self._spool.write(entry, state if outcomes else None, content)
-        finally:
-            self._coming.discard(id)
+        status, found = await self._intake.write(envelope, content, identity, outcomes)
         if status.ok:
             paths = tuple(path.address for path in envelope.recipients)
             self._events.tell(Queued(identity, envelope.reverse_path, paths))
-            self._schedule(self._enter(entry, state, bool(outcomes)), wait)
-            self._turn()
+            self.take(found)
         return status
 
+    def take(self, found: Found) -> None:
+        """Begin with an entry that was made durable a moment ago, by whatever process."""
+        self._looked_for.discard(found.entry.id)
+        if found.entry.id not in self._live:
+            live = self._enter(found.entry, found.state, found.has_state)
+            self._schedule(live, max(found.state.due - self._wall(), 0.0))
+            self._turn()
+
+    async def look(self, id: str) -> None:
+        """Read an entry that another process wrote."""
+        if self._intake.knows(id) or id in self._looked_for:
+            return
+        self._looked_for.add(id)
+        try:
+            found = await self._spool.look(id)
+            if found is not None and id in self._looked_for:
+                self._found([found])
+        finally:
+            self._looked_for.discard(id)
+
+    async def look_around(self) -> None:
+        """Find what a process wrote that died before it could tell. Raises OSError."""
+        for id in await self._spool.ids():
+            await self.look(id)
+
     def _taken(self, id: str) -> bool:
-        return id in self._live or id in self._coming or id in self._broken
+        return id in self._live or id in self._broken
 
     def _enter(self, entry: Entry, state: State, has_state: bool) -> Live:
         live = Live(entry, state, self._steady(), has_state=has_state)

@@ -6,7 +6,7 @@
 
 Removing takes the message first and its state afterwards: a crash between the two leaves a state
 without a message, which is removed at start. A file that cannot be understood is told as `Broken`
-and left alone. One process at a time uses a folder.
+and left alone. One process at a time reads a folder; others may write new entries to it.
 """
 
 from __future__ import annotations
@@ -168,6 +168,11 @@ class Spool:
     def look(self, id: str) -> Awaitable[Finding | None]:
         """Read one entry again, None where there is none."""
         return self._in_thread(lambda: self._read_one(id))
+
+    async def ids(self) -> list[str]:
+        """Return the ids of all messages that lie here now. Raises OSError."""
+        names = await self._in_thread(self._listed)
+        return sorted(name.removesuffix(".msg") for name in names if name.endswith(".msg"))
 
     async def scan(self, take: Callable[[Sequence[Finding]], None]) -> None:
         """Hand everything that lay here at start to `take`, oldest names first, some at a time.

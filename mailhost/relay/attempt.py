@@ -59,7 +59,7 @@ class Attempt:
             await dialogue.send(self._sending)
         except Broken as broken:
             trouble = LOST.because(f"{connection.target}: {broken}")
-        except BaseException:
+        except Exception:
             dialogue.abort()
             raise
         finally:

@@ -91,7 +91,7 @@ class Connector:
                 refusal = await dialogue.log_in(target.user, target.password)
         except Broken as broken:
             raise _unreachable(target, str(broken)) from broken
-        except BaseException:
+        except Exception:
             dialogue.abort()
             raise
         if refusal is None and dialogue.peer == self.hostname.lower():

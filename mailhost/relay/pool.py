@@ -50,7 +50,7 @@ class Pool:
             self._queue.append((destination, waiting))
             try:
                 await waiting
-            except BaseException:
+            except Exception:
                 self._queue.remove((destination, waiting))
                 raise
         else:

@@ -38,7 +38,7 @@ from mailhost.store.maildir.scan import (
     stale_files,
     usage,
 )
-from mailhost.store.quota import Usages
+from mailhost.store.quota import OctetCounts, Usages
 
 T = TypeVar("T")
 
@@ -51,7 +51,10 @@ MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond i
 
 @implementer(IMailStore)
 class MailStore:
-    """`mail` is the folder of all Maildirs, `hostname` goes into file names."""
+    """`mail` is the folder of all Maildirs, `hostname` goes into file names.
+
+    `usages` counts for all processes; without it the store counts by itself.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,13 @@ class MailStore:
         committer: ICommitter,
         reactor: Any,
         now: Callable[[], float] = time.time,
+        usages: OctetCounts | None = None,
     ) -> None:
         self.hostname = hostname
         self.committer = committer
         self.now = now
         self.sizes: dict[str, int] = {}
-        self.usages = Usages(lambda path: self.in_thread(usage, path), now)
+        self.usages = usages or Usages(lambda path: self.in_thread(usage, path), now)
         self._mail = mail
         self._reactor = reactor
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 FRESH = 600.0  # seconds that a count is believed
 
@@ -16,6 +17,16 @@ FRESH = 600.0  # seconds that a count is believed
 class _Usage:
     octets: int
     counted: float
+
+
+class OctetCounts(Protocol):
+    """What accounts hold, here or in another process. See Usages."""
+
+    async def reserve(self, path: str, size: int, quota: int) -> bool:
+        """Raises OSError."""
+
+    def release(self, path: str, size: int) -> None:
+        """A reserved message was not written, or a message was removed."""
 
 
 class Usages:

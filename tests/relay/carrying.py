@@ -74,7 +74,9 @@ class RelayCase(SynchronousTestCase):
         async def deliver() -> Sequence[Outcome]:
             return await self.relay.deliver(envelope, content, to, "one", attempts)
 
-        return Deferred.fromCoroutine(deliver())
+        work = Deferred.fromCoroutine(deliver())
+        self.addCleanup(_break_off, work)
+        return work
 
     def turn(self, seconds: float = 0) -> None:
         """Let time pass and everybody speak."""
@@ -94,3 +96,9 @@ class RelayCase(SynchronousTestCase):
             f"{outcome.fate} {outcome.status.code} {outcome.by}".strip()
             for outcome in self.successResultOf(work)
         ]
+
+
+def _break_off(work: Deferred[Sequence[Outcome]]) -> None:
+    """What a test leaves under way must not end in the middle of another one."""
+    work.addErrback(lambda failure: ())
+    work.cancel()

@@ -1,0 +1,139 @@
+"""What there is once, however many processes serve: the queue with its relay, the judge of
+passwords, the counts, and the workers.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from mailhost.application.rooms import Rooms
+from mailhost.authentication.authenticator import Authenticator
+from mailhost.config.load import Loaded
+from mailhost.config.model import Listen, Settings
+from mailhost.delivery.dispatch import Dispatch
+from mailhost.events import Faulted
+from mailhost.net.dns.resolver import Resolver
+from mailhost.net.selfsigned import make_self_signed
+from mailhost.net.tls import CertificatePaths
+from mailhost.observe.log import LogSink
+from mailhost.queue.runner import QueueRunner
+from mailhost.relay.transport import RelayTransport
+from mailhost.workers.channel import Answers
+from mailhost.workers.counts import new_counts
+from mailhost.workers.crew import Crew, Work
+
+SUBFOLDERS = ("mail", "queue", "incoming")
+WORKER = "mailhost.application.worker"
+MOST_BY_DEFAULT = 4
+
+Sockets = Sequence[tuple[int, Listen]]
+
+
+class Head:
+    """`rooms` are those of this process; `sockets` returns what workers are to serve too, each a
+    descriptor and its listener. Raises BadCertificate."""
+
+    def __init__(
+        self, reactor: Any, loaded: Loaded, log: LogSink, sockets: Callable[[], Sockets]
+    ) -> None:
+        settings = loaded.settings
+        key = secrets.token_bytes(16)
+        counts = new_counts(key)
+        self._log = log
+        self._loaded = loaded
+        self._sockets = sockets
+        self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
+        self.authenticator = Authenticator(reactor, rooms.directory, settings.login, log)
+        self.resolver = Resolver(reactor, settings.dns)
+        self.relay = RelayTransport(
+            reactor, self.resolver, settings.relay, loaded.secrets, settings.hostname, log
+        )
+        self.queue = QueueRunner(
+            reactor,
+            rooms.spool,
+            Dispatch(rooms.directory, rooms.delivery, self.relay),
+            rooms.notices,
+            settings.queue,
+            log,
+        )
+        rooms.connect(self.authenticator, self.queue)
+        self.crew = Crew(reactor, WORKER, self._answers(), counts, key, log, self._look_around)
+
+    def start(self) -> None:
+        """Make what is missing on disk, read what is there, then have workers serve too.
+
+        Raises OSError, DirectoryUnavailable.
+        """
+        for name in SUBFOLDERS:
+            path = os.path.join(self.rooms.settings.data, name)
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        self.rooms.start()
+        # the queue first removes what dead processes left half written: nobody may write yet
+        self.queue.start().addCallback(lambda _: self.employ())
+        self._tell_warnings()
+
+    def employ(self) -> None:
+        """Have workers serve by the settings as they are now."""
+        sockets = self._sockets()
+        count = processes(self.rooms.settings) - 1 if sockets else 0
+        self.crew.employ(Work((self._loaded, self.rooms.tls.pem), sockets), count)
+
+    async def stop(self, seconds: float) -> None:
+        """Let what runs end within `seconds`, from the queue down to the disk."""
+        await self.queue.stop(seconds)
+        await self.relay.stop()
+        await self.rooms.stop()
+
+    def replace(self, loaded: Loaded) -> None:
+        """Take new settings. Raises BadCertificate."""
+        settings = loaded.settings
+        self.rooms.replace(loaded, _certificates(settings))
+        self._loaded = loaded
+        self.authenticator.replace_settings(settings.login)
+        self.resolver.replace_settings(settings.dns)
+        self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
+        self.queue.reconfigure(settings.queue)
+        self._tell_warnings()
+
+    def _answers(self) -> Answers:
+        """What workers may ask and tell."""
+        usages, judge = self.rooms.store.usages, self.authenticator
+        return {
+            "password": judge.password,
+            "scram_keys": judge.scram_keys,
+            "scram_result": judge.scram_result,
+            "reserve": usages.reserve,
+            "release": usages.release,
+            "queued": self.queue.take,
+            "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
+            "log": self._log.write_all,
+        }
+
+    def _look_around(self) -> None:
+        """A worker died: there may be entries of its that we were not told of."""
+        looking = Deferred.fromCoroutine(self.queue.look_around())
+        looking.addErrback(
+            lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
+        )
+
+    def _tell_warnings(self) -> None:
+        for warning in self.rooms.tls.warnings:
+            self._log.tell(Faulted("certificates", warning))
+
+
+def processes(settings: Settings) -> int:
+    """How many processes serve."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
+
+
+def _certificates(settings: Settings) -> list[CertificatePaths]:
+    """The certificates of the settings, or one that we sign ourselves."""
+    if settings.tls.certificate:
+        return [(pair.chain, pair.key) for pair in settings.tls.certificate]
+    return [make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)]

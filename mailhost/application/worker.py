@@ -1,0 +1,132 @@
+"""A worker's life: it asks for sockets, serves until it is told to retire, and ends.
+
+`python -m mailhost.application.worker` makes no sense but from the head. Without the head there is
+no queue, no log and no password: a worker whose head is gone ends at once, and answers nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import time
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import globalLogBeginner
+
+from mailhost.application.listeners import outermost
+from mailhost.application.rooms import Rooms
+from mailhost.application.wires import make_factory
+from mailhost.authentication.authenticator import mechanisms_for
+from mailhost.config.model import Listen
+from mailhost.net.pump import PumpFactory
+from mailhost.queue.intake import Intake
+from mailhost.queue.schedule import Backoff
+from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers.counts import SharedCounts
+from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, Brief
+from mailhost.workers.remote import RemoteAuthenticator, RemoteLog, RemoteQueue, RemoteUsages
+
+HEAD_GONE = 3  # exit code
+
+
+class Worker:
+    """`brief` is what the head wrote for us."""
+
+    def __init__(self, reactor: Any, brief: Brief) -> None:
+        loaded, certificates = brief.about
+        self._reactor = reactor
+        self._stop_timeout = loaded.settings.limits.stop_timeout
+        self._log = RemoteLog(reactor)
+        answers: Answers = {
+            "serve": self._serve,
+            "served": lambda: self._channel.tell("serves"),
+            "retire": self._retire,
+        }
+        self._channel = Channel(answers, self._channel_closed)
+        self._log.channel = self._channel
+        self._ports: list[IListeningPort] = []
+        self._factories: list[PumpFactory] = []
+        self._ending = False
+        settings = loaded.settings
+        self._rooms = Rooms(
+            reactor,
+            loaded,
+            certificates,
+            self._log,
+            SharedCounts(COUNTS, brief.row, brief.key),
+            RemoteUsages(self._channel),
+        )
+        intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time)
+        self._rooms.connect(
+            RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
+            RemoteQueue(self._channel, intake, self._log),
+        )
+
+    def start(self) -> None:
+        """Ask for sockets to serve."""
+        globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
+        attach(self._reactor, self._channel, CHANNEL)
+        self._rooms.start()
+        self._channel.tell("ready")
+
+    def _serve(self, fd: int, listen: Listen) -> None:
+        """Accept from a socket that the head listens on too."""
+        factory = make_factory(self._rooms, listen, self._reactor)
+        outer = outermost(factory, listen, self._reactor)
+        with socket.socket(fileno=fd) as shared:
+            port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
+        self._ports.append(port)
+        self._factories.append(factory)
+
+    def stop(self) -> None:
+        """End as at a stop of the whole host."""
+        self._reactor.callFromThread(self._retire, self._stop_timeout)
+
+    def _retire(self, seconds: float | None) -> None:
+        """Take nothing new. `seconds` None: let every connection end by itself."""
+        Deferred.fromCoroutine(self._end(seconds))
+
+    async def _end(self, seconds: float | None) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+        if seconds is None:
+            await gatherResults([Deferred.fromCoroutine(each.ended()) for each in self._factories])
+        else:
+            await gatherResults(
+                [Deferred.fromCoroutine(each.drain(seconds)) for each in self._factories]
+            )
+        if self._ending:
+            return
+        self._ending = True
+        await self._rooms.stop()
+        self._log.flush()
+        assert self._channel.transport is not None
+        self._channel.transport.loseConnection()
+
+    def _channel_closed(self) -> None:
+        os._exit(0 if self._ending else HEAD_GONE)
+
+
+def main() -> None:
+    """Read the brief and serve."""
+    from twisted.internet import reactor
+
+    with open(BRIEF, "rb") as file:
+        brief = pickle.load(file)
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # as in the head
+    worker = Worker(reactor, brief)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
+    worker.start()
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
+
+
+if __name__ == "__main__":
+    main()

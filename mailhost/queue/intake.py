@@ -1,0 +1,62 @@
+"""Taking a message into the queue's folder: its entry, the state it begins with, the durable file.
+
+Every process that serves clients does this for itself; the one that runs the queue hears of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
+from mailhost.message.outcome import Outcome
+from mailhost.message.status import Status
+from mailhost.queue.entry import Entry, first_state, laid_out
+from mailhost.queue.schedule import Backoff
+from mailhost.queue.spool import Found, Spool
+
+
+class Intake:
+    """`taken` says whether an id is in use, `wall` dates entries. `backoff` may be replaced."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        backoff: Backoff,
+        wall: Callable[[], float],
+        taken: Callable[[str], bool] = lambda id: False,
+    ) -> None:
+        self.backoff = backoff
+        self._spool = spool
+        self._wall = wall
+        self._taken = taken
+        self._coming: set[str] = set()  # ids being written
+
+    async def write(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        outcomes: Sequence[Outcome] = (),
+    ) -> tuple[Status, Found]:
+        """Make an entry durable: 250 where it is, else why not. See IQueue.
+
+        Its state says when it is due: at once, or after a wait where deferrals are known.
+        """
+        id = self._spool.name(identity, self.knows)
+        entry = laid_out(Entry(id, identity, self._wall(), envelope, content.size))
+        state = first_state(entry).knowing(outcomes)
+        known = all(each.outcome for each in state.recipients)
+        wait = self.backoff.wait(int(known))
+        state = replace(state, attempts=int(known), due=state.due + wait)
+        self._coming.add(id)
+        try:
+            status = await self._spool.write(entry, state if outcomes else None, content)
+        finally:
+            self._coming.discard(id)
+        return status, Found(entry, state, bool(outcomes))
+
+    def knows(self, id: str) -> bool:
+        """True for an id that is in use, or about to be."""
+        return id in self._coming or self._taken(id)

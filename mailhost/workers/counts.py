@@ -1,0 +1,60 @@
+"""How many connections the other processes hold: a table in memory that all of them map.
+
+Each process writes a row of its own and reads all the others, so nobody waits for a lock. Clients
+are counted in columns by a keyed hash: two that share one are counted together, which happens to
+one pair in COLUMNS, and to nobody on purpose.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from hashlib import blake2b
+
+ROWS = 64  # processes at a time, those that only finish what they began included
+COLUMNS = 16_384
+_WIDTH = 4  # octets of a number
+_ROW = (1 + COLUMNS) * _WIDTH  # the first column counts all connections
+
+
+class SharedCounts:
+    """`fd` is the table's file, which has no name. `row` is our own."""
+
+    def __init__(self, fd: int, row: int, key: bytes) -> None:
+        self.fd = fd
+        self._key = key
+        self._table = memoryview(mmap.mmap(fd, ROWS * _ROW)).cast("I")
+        self._own = row * (1 + COLUMNS)
+
+    def total(self) -> int:
+        """How many connections the other processes hold."""
+        return self._others(0)
+
+    def of_client(self, client: str) -> int:
+        """How many of them are this client's."""
+        return self._others(self._column(client))
+
+    def add(self, client: str, change: int) -> None:
+        """Count a connection of our own, 1 or -1."""
+        for column in (0, self._column(client)):
+            self._table[self._own + column] += change
+
+    def clear(self, row: int) -> None:
+        """A process is gone, and its connections with it."""
+        start = row * (1 + COLUMNS)
+        self._table[start : start + 1 + COLUMNS] = memoryview(bytes(_ROW)).cast("I")
+
+    def _others(self, column: int) -> int:
+        return sum(self._table[column :: 1 + COLUMNS]) - self._table[self._own + column]
+
+    def _column(self, client: str) -> int:
+        digest = blake2b(client.encode(), digest_size=4, key=self._key).digest()
+        return 1 + int.from_bytes(digest) % COLUMNS
+
+
+def new_counts(key: bytes) -> SharedCounts:
+    """Make a table, and take its first row. The file is gone when its last process is."""
+    with tempfile.TemporaryFile() as file:
+        os.ftruncate(file.fileno(), ROWS * _ROW)
+        return SharedCounts(os.dup(file.fileno()), 0, key)

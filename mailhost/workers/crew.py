@@ -1,0 +1,227 @@
+"""The head's side: workers are started, replaced when they die, retired when the settings change.
+
+All accept from the same listening sockets, so no connection is refused while one is replaced. A
+worker is handed them when it asks for them: by then it would notice the end of the head at once,
+and keep no port from the next. What it needs to know is pickled into a file without a name that it
+inherits: it never reads the settings, whose file may have changed since. One that dies again and
+again is replaced ever more slowly.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from mailhost.events import Event, Faulted, Told
+from mailhost.interfaces import IEventSink
+from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers.counts import ROWS, SharedCounts
+
+CHANNEL, BRIEF, COUNTS = 3, 4, 5  # descriptors in a worker
+SHORT_LIFE = 10.0  # seconds; who dies sooner is replaced later
+LONGEST_PAUSE = 30.0  # seconds
+LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a worker is told at its start: its row in the counts, and what `about` all share."""
+
+    row: int
+    key: bytes
+    about: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all workers of one generation do: `about` is for them, and each of `sockets` is a
+    descriptor to share and who listens there."""
+
+    about: Any
+    sockets: Sequence[tuple[int, Any]]
+
+
+class Crew:
+    """`module` is what a worker runs, `answers` the calls that it may make."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        module: str,
+        answers: Answers,
+        counts: SharedCounts,
+        key: bytes,
+        events: IEventSink,
+        died: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._module = module
+        self._answers = answers
+        self._counts = counts
+        self._key = key
+        self._events = events
+        self._died = died
+        self._rows = set(range(1, ROWS))
+        self._members: set[Member] = set()
+        self._pending: set[IDelayedCall] = set()
+        self._pause = 0.0
+        self._work: Work | None = None
+        self._stopping = False
+        self._empty: Deferred[None] | None = None
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that there are, those that only finish what they began included."""
+        return sorted(member.pid for member in self._members)
+
+    def employ(self, work: Work, count: int) -> None:
+        """Start `count` workers; those there are finish what they began and take nothing new."""
+        if self._stopping:
+            return
+        self._work = work
+        self._call_off()
+        for member in self._members:
+            member.retire(None)
+        for _ in range(count):
+            self._start()
+
+    async def stop(self, seconds: float) -> None:
+        """Let every worker end what is under way within `seconds`."""
+        self._stopping = True
+        self._call_off()
+        if not self._members:
+            return
+        self._empty = Deferred()
+        for member in self._members:
+            member.retire(seconds)
+        deadline = self._reactor.callLater(seconds + LAST_CHANCE, self._kill)
+        await self._empty
+        if deadline.active():
+            deadline.cancel()
+
+    def _call_off(self) -> None:
+        for call in self._pending:
+            if call.active():
+                call.cancel()
+        self._pending.clear()
+
+    def _kill(self) -> None:
+        for member in self._members:
+            member.kill()
+
+    def _start(self) -> None:
+        work = self._work
+        if work is None or not self._rows:
+            self._events.tell(Faulted("workers", "too many old ones are still busy"))
+            return
+        row = self._rows.pop()
+        member = Member(row, work, self)
+        ours, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as brief, ours, theirs:
+            pickle.dump(Brief(row, self._key, work.about), brief)
+            brief.seek(0)
+            descriptors = {
+                CHANNEL: theirs.fileno(),
+                BRIEF: brief.fileno(),
+                COUNTS: self._counts.fd,
+            }
+            answers = {**self._answers, "ready": member.ready, "serves": member.serves}
+            member.channel = Channel(answers, lambda: None)
+            attach(self._reactor, member.channel, os.dup(ours.fileno()))
+            self._reactor.spawnProcess(
+                member,
+                sys.executable,
+                [sys.executable, "-m", self._module],
+                env=None,
+                childFDs={0: 0, 1: "r", 2: "r", **descriptors},
+            )
+        member.born = self._reactor.seconds()
+        self._members.add(member)
+
+    def ended(self, member: Member, how: str) -> None:
+        """A process is gone. One that was not told to go is replaced."""
+        self._members.discard(member)
+        self._counts.clear(member.row)
+        self._rows.add(member.row)
+        if not member.retired:
+            self._replace(member, how)
+        if not self._members and self._empty is not None:
+            self._empty.callback(None)
+
+    def _replace(self, member: Member, how: str) -> None:
+        lived = self._reactor.seconds() - member.born
+        self._pause = min(max(2 * self._pause, 1.0), LONGEST_PAUSE) if lived < SHORT_LIFE else 0.0
+        self._events.tell(Faulted("workers", f"process {member.pid} died: {how}"))
+        self._died()
+        if not self._stopping and member.work is self._work:
+            self._pending = {call for call in self._pending if call.active()}
+            self._pending.add(self._reactor.callLater(self._pause, self._start))
+
+    def tell(self, event: Event) -> None:
+        """Log what becomes of a worker."""
+        self._events.tell(event)
+
+
+class Member(ProcessProtocol):
+    """One worker, as its parent sees it."""
+
+    channel: Channel
+    born = 0.0
+
+    def __init__(self, row: int, work: Work, crew: Crew) -> None:
+        self.row = row
+        self.work = work
+        self.retired = False
+        self.pid = 0
+        self._crew = crew
+        self._said = b""
+
+    def connectionMade(self) -> None:
+        """It runs."""
+        assert self.transport is not None
+        self.pid = self.transport.pid or 0
+
+    def ready(self) -> None:
+        """It asks for the sockets. One that is to retire already gets none."""
+        if not self.retired:
+            for fd, listen in self.work.sockets:
+                self.channel.hand(fd, "serve", listen)
+            self.channel.tell("served")
+
+    def serves(self) -> None:
+        """It has taken all its sockets."""
+        self._crew.tell(Told(f"process {self.pid} serves too"))
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """It wrote."""
+        *lines, self._said = (self._said + data).split(b"\n")
+        for line in lines:  # nothing but trouble writes there
+            words = line.decode("utf-8", "replace")
+            self._crew.tell(Faulted(f"worker {self.pid}", words))
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone."""
+        how = "it ended by itself" if reason.check(ProcessDone) else reason.getErrorMessage()
+        self._crew.ended(self, how)
+
+    def retire(self, seconds: float | None) -> None:
+        """Have it take nothing new and end: what is under way has `seconds`, None for no limit."""
+        self.retired = True
+        self.channel.tell("retire", seconds)
+
+    def kill(self) -> None:
+        """End it now."""
+        assert self.transport is not None
+        self.transport.signalProcess("KILL")

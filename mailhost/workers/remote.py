@@ -1,0 +1,154 @@
+"""A worker's side of what the head does for all: passwords, quotas, the queue, the log.
+
+Failed logins and used octets are counted in one place, so several processes allow no more than one.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from zope.interface import implementer
+
+from mailhost.events import Event, Queued
+from mailhost.interfaces import IAuthenticator, IEventSink, IQueue, ScramKeys
+from mailhost.message.address import Address
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
+from mailhost.message.outcome import Outcome
+from mailhost.message.status import Status
+from mailhost.queue.intake import Intake
+from mailhost.workers.channel import LARGEST, Channel
+
+BROKEN = "the head of the host is gone"
+LONGEST_LINE = 10_000  # characters
+Line = tuple[bool, str]  # serious or not, and the words
+
+
+@implementer(IAuthenticator)
+class RemoteAuthenticator:
+    """Has the head judge. `mechanisms_of` says what may be tried at all."""
+
+    def __init__(self, channel: Channel, mechanisms_of: Callable[[Client], Sequence[str]]) -> None:
+        self._channel = channel
+        self._mechanisms_of = mechanisms_of
+
+    def mechanisms(self, client: Client) -> Sequence[str]:
+        """See IAuthenticator."""
+        return self._mechanisms_of(client)
+
+    async def password(
+        self, client: Client, username: str, password: str, mechanism: str
+    ) -> Address | Status:
+        """See IAuthenticator."""
+        result: Address | Status = await self._channel.ask(
+            "password", client, username, password, mechanism
+        )
+        return result
+
+    async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
+        """See IAuthenticator."""
+        result: ScramKeys | Status = await self._channel.ask("scram_keys", client, username)
+        return result
+
+    async def scram_result(self, client: Client, username: str, proven: bool) -> Address | Status:
+        """See IAuthenticator."""
+        result: Address | Status = await self._channel.ask("scram_result", client, username, proven)
+        return result
+
+
+class RemoteUsages:
+    """Has the head count what accounts hold."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def reserve(self, path: str, size: int, quota: int) -> bool:
+        """See Usages. Raises OSError."""
+        try:
+            granted: bool = await self._channel.ask("reserve", path, size, quota)
+        except ConnectionLost as lost:
+            raise OSError(BROKEN) from lost
+        return granted
+
+    def release(self, path: str, size: int) -> None:
+        """See Usages."""
+        self._channel.tell("release", path, size)
+
+
+@implementer(IQueue)
+class RemoteQueue:
+    """Writes entries to the queue's folder, and tells the head of them.
+
+    Should the head never hear of one, it finds it when it looks for what this process left.
+    """
+
+    def __init__(self, channel: Channel, intake: Intake, events: IEventSink) -> None:
+        self._channel = channel
+        self._intake = intake
+        self._events = events
+
+    async def accept(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        outcomes: Sequence[Outcome] = (),
+    ) -> Status:
+        """See IQueue."""
+        status, found = await self._intake.write(envelope, content, identity, outcomes)
+        if status.ok:
+            paths = tuple(path.address for path in envelope.recipients)
+            self._events.tell(Queued(identity, envelope.reverse_path, paths))
+            if len(pickle.dumps(found)) < LARGEST:
+                self._channel.tell("queued", found)
+            else:
+                self._channel.tell("look", found.entry.id)
+        return status
+
+
+@implementer(IEventSink, ILogObserver)
+class RemoteLog:
+    """Sends events, and whatever else is logged here, to the head, some lines at a time."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.channel: Channel | None = None
+        self._clock = clock
+        self._lines: list[Line] = []
+
+    def tell(self, event: Event) -> None:
+        """See IEventSink."""
+        self._add(event.serious, event.line)
+
+    def __call__(self, event: LogEvent) -> None:
+        """See ILogObserver."""
+        if event["log_level"] < LogLevel.warn:
+            return  # who listens where is the head's to tell
+        failure = event.get("log_failure")
+        words = formatEvent(event) + (f": {failure.getTraceback()}" if failure else "")
+        self._add(True, words)
+
+    def _add(self, serious: bool, line: str) -> None:
+        if not self._lines:
+            self._clock.callLater(0, self.flush)
+        self._lines.append((serious, line[:LONGEST_LINE]))
+
+    def flush(self) -> None:
+        """Send what there is."""
+        lines, self._lines = self._lines, []
+        if self.channel is None:
+            return
+        some: list[Line] = []
+        size = 0
+        for line in lines:
+            octets = 4 * len(line[1]) + 20
+            if size + octets > LARGEST:
+                self.channel.tell("log", some)
+                some, size = [], 0
+            some.append(line)
+            size += octets
+        self.channel.tell("log", some)

@@ -1,0 +1,189 @@
+"""Several processes on the same ports. With the head stopped for a moment a worker takes the
+connection, so each test knows who serves it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import smtplib
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from twisted.trial.unittest import TestCase
+
+from mailhost.authentication.secret import hash_password
+from tests.end_to_end.running import PATIENCE, RunningHost, short_folder
+from tests.end_to_end.shared import MAIL, Raw
+
+PASSWORD = "correct horse battery"
+SETTINGS = """
+workers = {workers}
+[limits]
+connections_per_client = 3
+[login]
+plaintext_on_loopback = true
+failures = 2
+delay = 0
+[relay]
+networks = ["127.0.0.0/8"]
+[[relay.route]]
+via = "127.0.0.1:9"
+[domain."example.com".account.ann]
+password = {{ file = "ann" }}
+quota = "500 kB"
+"""
+
+
+class Workers(TestCase):
+    """A host with one worker beside the head."""
+
+    def setUp(self) -> None:
+        self.folder = short_folder(self)
+        secret = self.folder / "ann"
+        secret.touch(mode=0o600)
+        secret.write_text(hash_password(PASSWORD))
+        self.host = RunningHost(
+            self.folder, SETTINGS.format(workers=2), protocols=("smtp", "submission")
+        )
+        self.host.start()
+        self.addCleanup(self.host.stop)
+        self.host.wait_for("serves too")
+
+    @contextmanager
+    def head_asleep(self) -> Iterator[None]:
+        """Meanwhile only workers accept."""
+        self.host.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.host.signal(signal.SIGCONT)
+
+    def connect(self, protocol: str = "smtp") -> Raw:
+        """A connection to a worker, after its EHLO."""
+        with self.head_asleep():
+            raw = Raw(("127.0.0.1", self.host.ports[protocol]), hello="EHLO")
+        self.addCleanup(raw.socket.close)
+        return raw
+
+    def begin(self, raw: Raw, to: str) -> None:
+        """Everything up to the content."""
+        for command in ("MAIL FROM:<sue@far.example>", f"RCPT TO:<{to}>"):
+            self.assertEqual(b"250", raw.say(f"{command}\r\n")[:3])
+        self.assertEqual(b"354", raw.say("DATA\r\n")[:3])
+
+    def workers(self) -> list[int]:
+        """The worker processes there are."""
+        found = subprocess.run(
+            ["ps", "--ppid", str(self.host.pid), "-o", "pid="], capture_output=True, check=True
+        )
+        return [int(word) for word in found.stdout.split()]
+
+    def test_a_worker_takes_mail_and_the_head_logs_it(self) -> None:
+        with self.head_asleep():
+            raw = Raw(("127.0.0.1", self.host.ports["smtp"]), hello="EHLO")
+            raw.say("MAIL FROM:<sue@far.example>\r\n")
+            # the count of octets is the head's: with a quota it must wake up first
+            raw.send("RCPT TO:<ann@example.com>\r\nDATA\r\n")
+            raw.reply()
+            raw.reply()
+        self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        raw.socket.close()
+        self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+        self.host.wait_for("delivered <ann@example.com>")
+
+    def test_a_quota_is_one_for_all_processes(self) -> None:
+        large = b"Subject: large\r\n\r\n" + b"x" * 60_000 + b"\r\n.\r\n"
+        answers = []
+        for number in range(10):
+            raw = self.connect() if number % 2 else self.connect_to_any()
+            self.begin(raw, "ann@example.com")
+            answers.append(raw.say(large)[:9])
+            raw.socket.close()
+        self.assertEqual(8, answers.count(b"250 2.0.0"))
+        self.assertEqual(2, answers.count(b"452 4.2.2"))
+
+    def connect_to_any(self) -> Raw:
+        """A connection to whichever process takes it."""
+        raw = Raw(("127.0.0.1", self.host.ports["smtp"]), hello="EHLO")
+        self.addCleanup(raw.socket.close)
+        return raw
+
+    def test_mail_for_elsewhere_is_the_heads_at_once(self) -> None:
+        raw = self.connect()
+        self.begin(raw, "bob@far.example")
+        self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        self.host.wait_for("delayed <bob@far.example>")
+        self.assertIn("bob@far.example", self.host.command("queue", "list").stdout)
+
+    def test_connections_are_counted_together(self) -> None:
+        for _ in range(3):
+            self.connect()
+        with self.head_asleep():
+            fourth = Raw(("127.0.0.1", self.host.ports["smtp"]))
+            self.assertEqual(b"421 4.7.0", fourth.reply()[:9])
+        fifth = Raw(("127.0.0.1", self.host.ports["smtp"]))
+        self.assertEqual(b"421 4.7.0", fifth.reply()[:9])
+        for raw in (fourth, fifth):
+            raw.socket.close()
+
+    def test_failed_logins_are_counted_together(self) -> None:
+        wrong = "AUTH PLAIN AGFubkBleGFtcGxlLmNvbQB3cm9uZw==\r\n"
+        worker = self.connect("submission")
+        self.assertEqual(b"535", worker.say(wrong)[:3])
+        client = smtplib.SMTP("127.0.0.1", self.host.ports["submission"], timeout=PATIENCE)
+        self.addCleanup(client.close)
+        with self.assertRaises(smtplib.SMTPAuthenticationError):
+            client.login("ann@example.com", "wrong")
+        self.assertEqual(b"421 4.7.0", worker.say(wrong)[:9])
+
+    def test_a_login_at_a_worker(self) -> None:
+        with self.head_asleep():
+            client = smtplib.SMTP("127.0.0.1", self.host.ports["submission"], timeout=PATIENCE)
+        self.addCleanup(client.close)
+        client.login("ann@example.com", PASSWORD)
+        client.sendmail("ann@example.com", "ann@example.com", "Subject: me\r\n\r\nhello\r\n")
+        self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+
+    def test_one_that_is_killed_is_replaced(self) -> None:
+        (worker,) = self.workers()
+        since = self.host.mark()
+        os.kill(worker, signal.SIGKILL)
+        self.host.wait_for(f"process {worker} died", since)
+        self.host.wait_for("serves too", since)
+        self.begin(self.connect(), "ann@example.com")
+
+    def test_a_reload_keeps_a_workers_connections_and_new_ones_get_the_new_settings(self) -> None:
+        old = self.connect()
+        self.begin(old, "ann@example.com")
+        since = self.host.mark()
+        self.host.hostname = "new.example.org"
+        self.host.write_settings(SETTINGS.format(workers=3))
+        self.assertIn("reloaded", self.host.reload())
+        self.host.wait_for("serves too", since)
+        self.assertEqual(b"250", old.say(MAIL % b"hello")[:3])
+        self.assertEqual(b"250", old.say("NOOP\r\n")[:3])
+        self.assertEqual(b"221", old.say("QUIT\r\n")[:3])
+        with self.head_asleep():
+            new = Raw(("127.0.0.1", self.host.ports["smtp"]))
+            self.assertIn(b"new.example.org", new.reply())
+        new.socket.close()
+        self.assertEqual(-signal.SIGTERM, self.host.stop())
+
+    def test_a_stop_lets_a_workers_transaction_end(self) -> None:
+        raw = self.connect()
+        self.begin(raw, "ann@example.com")
+        idle = self.connect()
+        self.host.signal(signal.SIGTERM)
+        self.assertEqual(b"421", idle.reply()[:3])
+        self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        self.assertEqual(b"421", raw.reply()[:3])
+        self.assertEqual(-signal.SIGTERM, self.host.stop())
+        self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+
+    def test_without_the_head_a_worker_ends_and_leaves_the_ports(self) -> None:
+        raw = self.connect()
+        self.host.kill()
+        self.assertEqual(b"", raw.reply())
+        self.host.start()
+        self.host.wait_for("serves too")

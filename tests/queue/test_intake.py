@@ -1,0 +1,77 @@
+"""Entries that other processes write: told, looked for, found after a process died."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.queue.intake import Intake
+from mailhost.queue.spool import Finding, Found, Spool
+from tests.queue.fakes import BUSY, House, envelope, here, message
+
+
+class OtherProcess(SynchronousTestCase):
+    """`other` writes into the folder that the house's runner works on."""
+
+    def setUp(self) -> None:
+        self.house = House(self.mktemp())
+        self.house.runner.start()
+        spool = Spool(self.house.folder, self.house.committer, here)
+        self.other = Intake(spool, self.house.runner._backoff, self.house.wall)
+
+    def write(self, identity: str, *recipients: str) -> Found:
+        """Write an entry and tell nobody."""
+        work = self.other.write(envelope(*recipients), message(), identity)
+        status, found = self.successResultOf(Deferred.fromCoroutine(work))
+        self.assertTrue(status.ok)
+        return found
+
+    def look_around(self) -> None:
+        """Have the runner look."""
+        self.successResultOf(Deferred.fromCoroutine(self.house.runner.look_around()))
+
+    def test_one_that_is_told_goes_at_once(self) -> None:
+        self.house.runner.take(self.write("m1", "bob@x.example"))
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
+        self.assertEqual([], self.house.files())
+
+    def test_one_that_is_too_large_to_tell_is_read(self) -> None:
+        self.write("m1", "bob@x.example")
+        self.successResultOf(Deferred.fromCoroutine(self.house.runner.look("m1")))
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
+
+    def test_what_a_dead_process_left_is_found(self) -> None:
+        self.write("m1", "bob@x.example")
+        self.write("m2", "bob@y.example")
+        self.look_around()
+        self.assertEqual(["bob@x.example", "bob@y.example"], self.house.transport.tried)
+
+    def test_what_is_known_is_not_begun_again(self) -> None:
+        self.house.transport.answer = lambda recipient: BUSY
+        found = self.write("m1", "bob@x.example")
+        self.house.runner.take(found)
+        self.house.runner.take(found)
+        self.look_around()
+        self.assertEqual(1, len(self.house.transport.tried))
+
+    def test_what_is_told_and_carried_while_it_is_looked_for_is_not_begun_again(self) -> None:
+        found = self.write("m1", "bob@x.example")
+        reading: Deferred[Finding | None] = Deferred()
+        self.house.spool.look = lambda id: reading  # type: ignore[method-assign]
+        looking = Deferred.fromCoroutine(self.house.runner.look("m1"))
+        self.house.runner.take(found)
+        self.assertEqual([], self.house.runner.views())
+        reading.callback(found)
+        self.successResultOf(looking)
+        self.assertEqual(1, len(self.house.transport.tried))
+
+    def test_known_deferrals_decide_when_it_is_due(self) -> None:
+        path = envelope("bob@x.example").recipients[0]
+        late = [Outcome(path, Fate.DEFERRED, BUSY)]
+        work = self.other.write(envelope("bob@x.example"), message(), "m1", late)
+        _, found = self.successResultOf(Deferred.fromCoroutine(work))
+        self.house.runner.take(found)
+        self.assertEqual([], self.house.transport.tried)
+        self.house.pass_time(600)
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)

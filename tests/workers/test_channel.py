@@ -1,0 +1,77 @@
+"""Two processes that talk, here both in one: calls, answers, faults, descriptors, the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.trial.unittest import TestCase
+
+from mailhost.message.status import OK
+from mailhost.workers.channel import Answers, Channel, attach
+
+
+class Talking(TestCase):
+    def setUp(self) -> None:
+        self.heard: Deferred[Any] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+        answers: Answers = {
+            "double": lambda number: 2 * number,
+            "fail": self.fail_with,
+            "later": self.later,
+            "note": self.heard.callback,
+            "take": lambda fd, name: self.heard.callback((fd, name)),
+        }
+        self.head = Channel(answers, lambda: None)
+        self.worker = Channel({}, lambda: self.gone.callback(None))
+        for channel, end in zip((self.head, self.worker), socket.socketpair(), strict=True):
+            attach(reactor, channel, end.detach())  # type: ignore[arg-type]
+        self.addCleanup(self.close)
+
+    async def close(self) -> None:
+        if self.head.transport is not None:
+            self.head.transport.loseConnection()
+        await self.gone
+
+    async def later(self) -> object:
+        return OK
+
+    def fail_with(self) -> None:
+        raise OSError(28, "full")
+
+    async def test_answers(self) -> None:
+        self.assertEqual(14, await self.worker.ask("double", 7))
+        self.assertEqual(OK, await self.worker.ask("later"))
+
+    async def test_what_is_raised_there_is_raised_here(self) -> None:
+        error = await self.assertFailure(Deferred.fromCoroutine(self.worker.ask("fail")), OSError)
+        self.assertEqual(28, error.errno)
+
+    async def test_telling(self) -> None:
+        self.worker.tell("note", {"a": OK})
+        self.assertEqual({"a": OK}, await self.heard)
+
+    async def test_a_descriptor(self) -> None:
+        read, write = os.pipe()
+        self.worker.hand(write, "take", "the pipe")
+        copy, name = await self.heard
+        os.write(copy, b"hello")
+        for fd in (copy, write):
+            os.close(fd)
+        self.assertEqual((b"hello", "the pipe"), (os.read(read, 100), name))
+        os.close(read)
+
+    async def test_the_end(self) -> None:
+        assert self.head.transport is not None
+        self.head.transport.loseConnection()
+        await self.gone
+        self.worker.tell("note", 1)
+        self.worker.hand(0, "take")
+        await self.assertFailure(
+            Deferred.fromCoroutine(self.worker.ask("double", 7)), ConnectionLost
+        )
+        self.assertFalse(self.heard.called)

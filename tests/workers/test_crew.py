@@ -1,0 +1,163 @@
+"""Workers started, replaced, retired: their processes are only noted down."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.workers.counts import SharedCounts, new_counts
+from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LONGEST_PAUSE, Brief, Crew, Member, Work
+from tests.fakes import RecordingEvents
+
+KILLED = ProcessTerminated(signal=9)
+
+
+class FakeReactor(Clock):
+    """Keeps the processes that would run, and their briefs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[Member] = []
+        self.briefs: list[Brief] = []
+        self.killed: list[int] = []
+
+    def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:
+        """The tests' own channels are used."""
+
+    def spawnProcess(self, member: Member, executable: str, argv: Any, **how: Any) -> None:
+        """Note a process."""
+        fds = how["childFDs"]
+        assert {CHANNEL, BRIEF, COUNTS} < fds.keys()
+        with open(os.dup(fds[BRIEF]), "rb") as brief:
+            self.briefs.append(pickle.load(brief))
+        number = len(self.processes) + 100
+        self.processes.append(member)
+        kill = lambda signal: self.killed.append(number)  # noqa: E731
+        member.makeConnection(SimpleNamespace(pid=number, signalProcess=kill))
+        member.channel = FakeChannel()  # type: ignore[assignment]
+
+
+class FakeChannel:
+    """Keeps what the worker hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def tell(self, *what: object) -> None:
+        self.heard.append(what)
+
+    def hand(self, *what: object) -> None:
+        self.heard.append(what)
+
+
+class CrewCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.events = RecordingEvents()
+        self.counts = new_counts(b"k" * 16)
+        self.addCleanup(os.close, self.counts.fd)
+        self.died = 0
+        self.crew = Crew(
+            self.reactor, "a.module", {}, self.counts, b"k" * 16, self.events, self.one_died
+        )
+        self.crew.employ(Work("settings", [(7, "smtp"), (8, "pop3")]), 2)
+
+    def one_died(self) -> None:
+        self.died += 1
+
+    def heard(self, number: int) -> list[Any]:
+        """What a worker heard."""
+        channel: Any = self.reactor.processes[number].channel
+        return list(channel.heard)
+
+    def end(self, number: int, reason: Exception = KILLED) -> None:
+        """A process ends."""
+        self.reactor.processes[number].processEnded(Failure(reason))
+
+    def test_each_is_told_the_settings_and_a_row_of_its_own(self) -> None:
+        one, two = self.reactor.briefs
+        self.assertEqual(("settings", "settings"), (one.about, two.about))
+        self.assertEqual(2, len({0, one.row, two.row} - {0}))
+        self.assertEqual([100, 101], self.crew.pids)
+
+    def test_sockets_are_handed_to_who_is_ready(self) -> None:
+        self.assertEqual([], self.heard(0))
+        self.reactor.processes[0].ready()
+        self.assertEqual([(7, "serve", "smtp"), (8, "serve", "pop3"), ("served",)], self.heard(0))
+        self.reactor.processes[0].serves()
+        self.assertEqual(["process 100 serves too"], self.events.lines)
+
+    def test_one_that_dies_is_replaced_and_its_connections_are_forgotten(self) -> None:
+        self.reactor.advance(60)
+        row = self.reactor.briefs[0].row
+        SharedCounts(self.counts.fd, row, b"k" * 16).add("192.0.2.1", 1)
+        self.end(0)
+        self.assertEqual((1, 0), (self.died, self.counts.total()))
+        self.assertIn("process 100 died: ", self.events.lines[0])
+        self.reactor.advance(0)
+        self.assertEqual([101, 102], self.crew.pids)
+
+    def test_one_that_dies_again_and_again_is_replaced_ever_more_slowly(self) -> None:
+        self.end(1)
+        waits = []
+        for number in range(2, 9):
+            begun = self.reactor.seconds()
+            while len(self.reactor.processes) <= number:
+                self.reactor.advance(0.5)
+            waits.append(self.reactor.seconds() - begun)
+            self.end(number)
+        self.assertEqual([1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE], waits)
+
+    def test_new_settings_are_for_new_workers(self) -> None:
+        self.crew.employ(Work("new settings", []), 1)
+        self.assertEqual([("retire", None)], self.heard(0))
+        self.assertEqual("new settings", self.reactor.briefs[2].about)
+        self.end(0, ProcessDone(0))
+        self.reactor.advance(60)
+        self.assertEqual((0, 3), (self.died, len(self.reactor.processes)))
+
+    def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
+        self.crew.employ(Work("new settings", []), 1)
+        self.reactor.processes[0].ready()
+        self.assertEqual([("retire", None)], self.heard(0))
+
+    def test_who_died_under_old_settings_is_replaced_under_new_ones_only(self) -> None:
+        self.end(0)
+        self.crew.employ(Work("new settings", []), 2)
+        self.reactor.advance(60)
+        self.assertEqual(
+            ["settings", "settings", "new settings", "new settings"],
+            [brief.about for brief in self.reactor.briefs],
+        )
+
+    def test_stopping_waits_for_all(self) -> None:
+        stopping = Deferred.fromCoroutine(self.crew.stop(30))
+        self.assertEqual([("retire", 30)], self.heard(0))
+        self.end(0, ProcessDone(0))
+        self.assertNoResult(stopping)
+        self.end(1)
+        self.successResultOf(stopping)
+        self.reactor.advance(60)
+        self.assertEqual(2, len(self.reactor.processes))
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_who_does_not_stop_is_killed(self) -> None:
+        stopping = Deferred.fromCoroutine(self.crew.stop(30))
+        self.reactor.advance(36)
+        self.assertEqual([100, 101], sorted(self.reactor.killed))
+        self.end(0)
+        self.end(1)
+        self.successResultOf(stopping)
+
+    def test_what_a_worker_writes_is_trouble(self) -> None:
+        self.reactor.processes[0].childDataReceived(2, b"Traceback\nImport")
+        self.reactor.processes[0].childDataReceived(2, b"Error\n")
+        self.assertEqual(["worker 100: Traceback", "worker 100: ImportError"], self.events.lines)

@@ -1,0 +1,167 @@
+"""What a worker leaves to the head."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.logger import Logger
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from mailhost.config.model import Queue
+from mailhost.events import Faulted, Queued, Told
+from mailhost.interfaces import IAuthenticator, IQueue
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.status import NO_STORAGE, OK
+from mailhost.queue.intake import Intake
+from mailhost.queue.schedule import Backoff
+from mailhost.queue.spool import Found
+from mailhost.workers.channel import LARGEST, Channel
+from mailhost.workers.remote import (
+    LONGEST_LINE,
+    RemoteAuthenticator,
+    RemoteLog,
+    RemoteQueue,
+    RemoteUsages,
+)
+from tests.fakes import RecordingEvents, address, envelope, now
+
+ANN = address("ann@example.com")
+CLIENT = Client("192.0.2.1", 1)
+
+
+class FakeChannel:
+    """Keeps what is told, answers what `answer` says."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        self.asked: list[tuple[Any, ...]] = []
+        self.answer: Deferred[Any] = succeed(None)
+
+    def tell(self, what: str, *given: object) -> None:
+        self.told.append((what, *given))
+
+    def ask(self, what: str, *given: object) -> Deferred[Any]:
+        self.asked.append((what, *given))
+        return self.answer
+
+
+class RemoteCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.fake = FakeChannel()
+        self.channel = cast(Channel, self.fake)
+
+
+class Passwords(RemoteCase):
+    def test_the_head_judges(self) -> None:
+        judge = RemoteAuthenticator(self.channel, lambda client: ("PLAIN",))
+        verifyObject(IAuthenticator, judge)
+        self.fake.answer = succeed(ANN)
+        self.assertEqual(("PLAIN",), judge.mechanisms(CLIENT))
+        self.assertEqual(ANN, now(judge.password(CLIENT, "ann", "secret", "PLAIN")))
+        self.assertEqual(ANN, now(judge.scram_keys(CLIENT, "ann")))
+        self.assertEqual(ANN, now(judge.scram_result(CLIENT, "ann", True)))
+        self.assertEqual(
+            ["password", "scram_keys", "scram_result"], [asked[0] for asked in self.fake.asked]
+        )
+
+
+class Quotas(RemoteCase):
+    def test_the_head_counts(self) -> None:
+        usages = RemoteUsages(self.channel)
+        self.fake.answer = succeed(True)
+        self.assertTrue(now(usages.reserve("/mail/ann", 10, 100)))
+        usages.release("/mail/ann", 10)
+        self.assertEqual([("release", "/mail/ann", 10)], self.fake.told)
+
+    def test_a_head_that_is_gone_is_a_fault_of_ours(self) -> None:
+        self.fake.answer = fail(ConnectionLost())
+        reserving = Deferred.fromCoroutine(RemoteUsages(self.channel).reserve("/mail/ann", 1, 2))
+        self.failureResultOf(reserving, OSError)
+
+
+class FakeSpool:
+    """Writes nothing."""
+
+    status = NO_STORAGE
+
+    def name(self, identity: str, taken: object) -> str:
+        return identity
+
+    async def write(self, *what: object) -> object:
+        return self.status
+
+
+class Entries(RemoteCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.events = RecordingEvents()
+        self.spool = FakeSpool()
+        intake = Intake(cast(Any, self.spool), Backoff(Queue()), lambda: 1000.0)
+        self.queue = RemoteQueue(self.channel, intake, self.events)
+        verifyObject(IQueue, self.queue)
+
+    def accept(self, *recipients: str) -> object:
+        return now(self.queue.accept(envelope(*recipients), Content((b"x",)), "one"))
+
+    def test_one_that_is_durable_is_told(self) -> None:
+        self.spool.status = OK
+        self.accept("bob@far.example")
+        ((what, found),) = self.fake.told
+        self.assertEqual(("queued", "one"), (what, cast(Found, found).entry.id))
+        self.assertEqual(1, len(self.events.of(Queued)))
+
+    def test_one_with_very_many_recipients_is_read_by_the_head(self) -> None:
+        self.spool.status = OK
+        self.accept(*(f"somebody-{number}@far.example" for number in range(3000)))
+        self.assertEqual([("look", "one")], self.fake.told)
+
+    def test_one_that_is_not_durable_is_not(self) -> None:
+        self.assertEqual(NO_STORAGE, self.accept("bob@far.example"))
+        self.assertEqual([], self.fake.told)
+
+
+class Lines(RemoteCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.log = RemoteLog(self.clock)
+        self.log.channel = self.channel
+
+    def lines(self) -> list[tuple[bool, str]]:
+        self.clock.advance(0)
+        return [line for _, lines in self.fake.told for line in lines]
+
+    def test_all_of_a_turn_go_together(self) -> None:
+        self.log.tell(Told("one"))
+        self.log.tell(Faulted("queue", "two"))
+        self.assertEqual([(False, "one"), (True, "queue: two")], self.lines())
+        self.assertEqual(1, len(self.fake.told))
+        self.log.tell(Told("three"))
+        self.lines()
+        self.assertEqual(2, len(self.fake.told))
+
+    def test_many_and_long_ones_go_in_pieces_that_fit(self) -> None:
+        for number in range(1000):
+            self.log.tell(Told(f"{number} " + "\N{GRINNING FACE}" * number))
+        self.log.tell(Told("x" * 1_000_000))
+        self.assertEqual(1001, len(self.lines()))
+        for _, lines in self.fake.told:
+            self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST)
+        self.assertEqual(LONGEST_LINE, len(self.lines()[-1][1]))
+
+    def test_bugs_come_with_their_traceback_and_chatter_stays_away(self) -> None:
+        logger = Logger("somebody", observer=self.log)
+        logger.info("hello")
+        try:
+            raise ZeroDivisionError("what a bug")
+        except ZeroDivisionError:
+            logger.failure("A session failed")
+        ((serious, words),) = self.lines()
+        self.assertTrue(serious)
+        self.assertIn("A session failed: Traceback", words)
+        self.assertIn("ZeroDivisionError: what a bug", words)
