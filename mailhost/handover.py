@@ -38,7 +38,6 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
 
-TAKEN = Status(250, "2.0.0", "Taken")
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
 
 
@@ -166,7 +165,7 @@ class Handover:
             return [full] * len(recipients)
         await self._deliver(mail, plan.here.values())
         await self._carry_the_rest(mail, plan)
-        taken = replace(TAKEN, words=f"Taken as {mail.identity}")
+        taken = Status(250, "2.0.0", f"Taken as {mail.identity}")
         return [group.refusal or taken for group in plan.groups]
 
     # --- planning --------------------------------------------------------------------------------
@@ -281,11 +280,11 @@ def _destinations(
         group.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
         path = replace(path, notify=path.notify & ~Notify.SUCCESS)
     for account, address in found.here.items():
-        yield _place(plan.here, account, replace(path, address=address))
+        yield _place(plan.here, account, path.at(address))
     for address in found.elsewhere:
-        yield _place(plan.elsewhere, address, replace(path, address=address))
+        yield _place(plan.elsewhere, address, path.at(address))
     for address in found.unknown:
-        yield _nowhere(plan, replace(path, address=address), NO_SUCH_USER)
+        yield _nowhere(plan, path.at(address), NO_SUCH_USER)
 
 
 def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:

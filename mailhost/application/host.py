@@ -18,7 +18,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 
 from mailhost.application.control import control_commands
 from mailhost.application.demo import banner, make_demo
@@ -38,16 +38,24 @@ from mailhost.store.lock import try_lock
 
 
 class Host(Service):
-    """`loaded` is a settings file fit for use."""
+    """`loaded` is a settings file fit for use. `log` is where the application is to log, None for
+    where twistd says."""
 
-    def __init__(self, reactor: Any, loaded: Loaded) -> None:
+    def __init__(self, reactor: Any, loaded: Loaded, log: ILogObserver | None = None) -> None:
         self._reactor = reactor
+        self._log = log
         self._loaded = loaded
         self._events = LogSink(Logger("mailhost"))
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
         self._head: Head | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become part of an application, which logs where we say."""
+        Service.setServiceParent(self, parent)
+        if self._log is not None:
+            parent.setComponent(ILogObserver, self._log)
 
     # --- starting --------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -12,6 +14,7 @@ from twisted.python import usage
 from mailhost import __version__
 from mailhost.application.host import Host
 from mailhost.config.load import BadSettings, load
+from mailhost.observe.lines import LineLog
 
 DEFAULT_CONFIG = "/etc/mailhost/mailhost.toml"
 
@@ -43,4 +46,13 @@ def makeService(options: Options) -> IService:
         sys.exit(f"mailhost: {bad}")
     # a wall clock that is set back must not stall every timer
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # there is no other way
-    return Host(reactor, loaded)
+    return Host(reactor, loaded, _own_log(options, reactor))
+
+
+def _own_log(options: Options, reactor: object) -> LineLog | None:
+    """The log where twistd would write to standard output; whoever asks for another gets that."""
+    wanted: Mapping[str, Any] = options.parent or {}
+    to_output = wanted.get("nodaemon") and wanted.get("logfile") in (None, "-")
+    if not to_output or wanted.get("logger") or wanted.get("syslog"):
+        return None
+    return LineLog(reactor, sys.stdout)

@@ -90,18 +90,16 @@ class Content:
 
         At most HEADER_LIMIT octets: what is larger is cut there.
         """
-        section = bytearray()
+        section = b""
         for chunk in self.chunks():
             seen = max(len(section) - 3, 0)
-            section += chunk
+            section = section + chunk if section else chunk
             if section.startswith(b"\r\n"):
                 return b""
             end = section.find(b"\r\n\r\n", seen)
-            if end >= 0:
-                del section[end + 2 :]
             if end >= 0 or len(section) >= HEADER_LIMIT:
-                break
-        return bytes(section[:HEADER_LIMIT])
+                return section[: min(end + 2, HEADER_LIMIT) if end >= 0 else HEADER_LIMIT]
+        return section
 
     def after(self, fields: bytes) -> Content:
         """The same message with `fields` put in front."""

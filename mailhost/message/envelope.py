@@ -44,6 +44,12 @@ class ForwardPath:
     notify: Notify | None = None
     original: str = ""
 
+    def at(self, address: Address) -> ForwardPath:
+        """The same recipient at another address: what it was expanded to."""
+        if address is self.address:
+            return self
+        return ForwardPath(address, self.notify, self.original)
+
     def wants(self, occasion: Notify) -> bool:
         """True where the sender is to be told of `occasion`."""
         wishes = Notify.FAILURE | Notify.DELAY if self.notify is None else self.notify

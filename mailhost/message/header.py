@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailhost.message.address import Address, BadAddress, parse_address
 
-_FIELD = re.compile(
-    rb"^([!-9;-~]+)[ \t]*:([^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*)\r?\n?", re.MULTILINE
-)
+_VALUE = rb"[ \t]*:([^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*)\r?\n?"
+_FIELD = re.compile(rb"^([!-9;-~]+)" + _VALUE, re.MULTILINE)
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
 
@@ -29,7 +29,7 @@ class Field:
     @property
     def text(self) -> str:
         """The value unfolded, without the spaces around it."""
-        return re.sub(rb"\r?\n", b"", self.value).strip().decode("utf-8", "replace")
+        return _unfolded(self.value)
 
 
 def fields(header: bytes) -> Iterator[Field]:
@@ -40,8 +40,17 @@ def fields(header: bytes) -> Iterator[Field]:
 
 def values(header: bytes, name: str) -> list[str]:
     """Return the unfolded values of every field called `name`, in order."""
-    wanted = name.lower().encode()
-    return [field.text for field in fields(header) if field.name.lower() == wanted]
+    return list(map(_unfolded, _named(name).findall(header)))
+
+
+@lru_cache(maxsize=100)
+def _named(name: str) -> re.Pattern[bytes]:
+    """What finds the fields of one name; every message is searched for some."""
+    return re.compile(rb"^" + re.escape(name.encode()) + _VALUE, re.MULTILINE | re.IGNORECASE)
+
+
+def _unfolded(value: bytes) -> str:
+    return re.sub(rb"\r?\n", b"", value).strip().decode("utf-8", "replace")
 
 
 def count_received(header: bytes) -> int:

@@ -1,0 +1,65 @@
+"""The log on standard output says what Twisted's own would say."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any, cast
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, Logger, textFileLogObserver
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.events import Faulted, Told
+from mailhost.observe.lines import LineLog
+from mailhost.observe.log import LogSink
+
+
+class LineLogTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.reactor.running = True
+        self.output, self.twisteds = StringIO(), StringIO()
+        self.log = LineLog(self.reactor, self.output)
+        self.reference = textFileLogObserver(self.twisteds)
+
+    def both(self, event: LogEvent) -> None:
+        """Have both observers write."""
+        self.log(event)
+        self.reference(event)
+
+    def test_it_says_what_twisteds_says(self) -> None:
+        sink = LogSink(Logger("mailhost", observer=cast(ILogObserver, self.both)))
+        sink.tell(Told("all is well"))
+        sink.tell(Faulted("disk", "full \x1b[2J"))
+        other = Logger("twisted.internet", observer=cast(ILogObserver, self.both))
+        other.info("hello {who}", who="you")
+        other.info("in a\ncontext", log_system="Protocol,1,192.0.2.1")
+        try:
+            raise ZeroDivisionError("what a bug")
+        except ZeroDivisionError:
+            other.failure("it failed")
+        self.reactor.advance(0)
+        self.assertEqual(self.twisteds.getvalue(), self.output.getvalue())
+        self.assertIn("what a bug", self.output.getvalue())
+
+    def test_the_time_goes_on(self) -> None:
+        for when in (1_700_000_000.0, 1_700_000_000.9, 1_700_000_001.0, None):
+            event = {"log_format": "x", "log_time": when, "log_namespace": "n", "log_system": "-"}
+            self.both(event)
+        self.reactor.advance(0)
+        self.assertEqual(4, self.output.getvalue().count("\n"))
+        ours, theirs = self.output.getvalue(), self.twisteds.getvalue()
+        self.assertEqual(theirs.splitlines()[:3], ours.splitlines()[:3])
+
+    def test_lines_of_a_turn_are_written_together_at_its_end(self) -> None:
+        logger = Logger("mailhost", observer=self.log)
+        logger.info("{line}", line="one")
+        logger.info("{line}", line="two")
+        self.assertEqual("", self.output.getvalue())
+        self.reactor.advance(0)
+        self.assertEqual(2, self.output.getvalue().count("\n"))
+
+    def test_outside_of_turns_each_is_written_at_once(self) -> None:
+        self.reactor.running = False
+        Logger("mailhost", observer=self.log).info("{line}", line="one")
+        self.assertIn("one", self.output.getvalue())
