@@ -28,7 +28,6 @@ Host = Mailhost | Postfix
 
 def measure(host: Host, work: Work, sink: Sink) -> float:
     """Return deliveries a second, from the first connection to the last copy in its place."""
-    _empty(host)
     before = sink.count
     begun = time.monotonic()
     send(work, host.port)
@@ -37,12 +36,6 @@ def measure(host: Host, work: Work, sink: Sink) -> float:
     else:
         wait_until(lambda: delivered(host.maildirs) >= work.deliveries)
     return work.deliveries / (time.monotonic() - begun)
-
-
-def _empty(host: Host) -> None:
-    """Remove the Maildirs of all accounts; both hosts make them anew."""
-    for account in host.maildirs.iterdir() if host.maildirs.exists() else ():
-        shutil.rmtree(account)
 
 
 def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, object]:
@@ -59,7 +52,6 @@ def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, obje
                 figures[kind].append(measure(host, work, sink))
             finally:
                 host.stop()
-                shutil.rmtree(place, ignore_errors=True)
     medians = {kind: statistics.median(values) for kind, values in figures.items() if values}
     ratio = medians["mailhost"] / medians["postfix"] if "postfix" in medians else None
     return {

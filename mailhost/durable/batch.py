@@ -17,7 +17,7 @@ made fails that change, as an OSError whose cause is the bug.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces import Change, NewFile, RemovedFile
 
 MOST_OPEN = 100  # files that one batch holds open at a time
+TOGETHER = 1 << 18  # octets written by one call: a small message is one
+MOST_CHUNKS = 500
 MANY = 4  # syncs that one sync of the file system replaces
 
 
@@ -85,9 +87,17 @@ class Batch:
             return
         work.fd = self._create(work.change.temporary)
         work.made = True
+        waiting: list[bytes] = []
+        size = 0
         for content in work.change.contents:
             for chunk in content.chunks():
-                self._system.write(work.fd, chunk)
+                waiting.append(chunk)
+                size += len(chunk)
+                if size >= TOGETHER or len(waiting) == MOST_CHUNKS:
+                    self._system.write(work.fd, waiting)
+                    waiting, size = [], 0
+        if waiting:
+            self._system.write(work.fd, waiting)
 
     def _create(self, path: str) -> int:
         try:
@@ -100,7 +110,8 @@ class Batch:
         """Sync many open files at once. A failure is that of each of them."""
         if not self._system.shares_syncs:
             return
-        for fds in self._by_file_system([work.fd for work in works]):
+        folders = {work.fd: _folder(work.change) for work in works}
+        for fds in self._by_file_system(folders):
             error = _failure(self._system.sync_file_system, fds[0])
             for work in works:
                 if work.fd in fds:
@@ -109,11 +120,17 @@ class Batch:
                     if error is not None:
                         self._undo(work)
 
-    def _by_file_system(self, fds: Sequence[int]) -> list[list[int]]:
-        """Return those descriptors that share a file system with many others."""
+    def _by_file_system(self, folders: Mapping[int, str]) -> list[list[int]]:
+        """Return those descriptors that share a file system with many others.
+
+        `folders` says where each is; a folder is asked but once.
+        """
+        systems: dict[str, int] = {}
         groups: dict[int, list[int]] = {}
-        for fd in fds:
-            groups.setdefault(self._system.file_system(fd), []).append(fd)
+        for fd, folder in folders.items():
+            if folder not in systems:
+                systems[folder] = self._system.file_system(fd)
+            groups.setdefault(systems[folder], []).append(fd)
         return [group for group in groups.values() if len(group) >= MANY]
 
     def _sync(self, work: _Work) -> None:
@@ -145,7 +162,7 @@ class Batch:
             for folder in {_folder(work.change) for work in self._works if work.error is None}:
                 with suppress(OSError):
                     opened[self._system.open_folder(folder)] = folder
-            for fds in self._by_file_system(list(opened)):
+            for fds in self._by_file_system(opened):
                 error = _failure(self._system.sync_file_system, fds[0])
                 self._folders.update({opened[fd]: error for fd in fds})
         finally:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import re
 import sys
+from collections.abc import Sequence
 
 
 class OperatingSystem:
@@ -26,12 +27,16 @@ class OperatingSystem:
         """Make a new file for writing, readable by its owner alone, and return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def write(self, fd: int, data: bytes) -> None:
-        """Write all of `data`."""
-        written = os.write(fd, data)
-        while written < len(data):
-            data = data[written:]
-            written = os.write(fd, data)
+    def write(self, fd: int, chunks: Sequence[bytes]) -> None:
+        """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
+
+        Each call costs the thread a wait for the interpreter: as few as can be.
+        """
+        written = os.writev(fd, chunks)
+        if written < sum(map(len, chunks)):
+            rest = memoryview(b"".join(chunks))[written:]
+            while rest:
+                rest = rest[os.write(fd, rest) :]
 
     def sync(self, fd: int) -> None:
         """Return when the file's bytes are on the disk."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.durable.system import OperatingSystem
@@ -88,7 +89,8 @@ class FakeDisk(OperatingSystem):
         self.names[path] = self.open[fd] = Inode()
         return fd
 
-    def write(self, fd: int, data: bytes) -> None:
+    def write(self, fd: int, chunks: Sequence[bytes]) -> None:
+        data = b"".join(chunks)
         self.open[fd].data += data[: len(data) // 2]
         self._call("write", str(fd))
         self.open[fd].data += data[len(data) // 2 :]
