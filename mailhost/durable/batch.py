@@ -157,9 +157,12 @@ class Batch:
         """Sync many folders at once; those that could not be opened are left to be synced alone."""
         if not self._system.shares_syncs:
             return
+        folders = {_folder(work.change) for work in self._works if work.error is None}
+        if len(folders) < MANY:
+            return
         opened: dict[int, str] = {}
         try:
-            for folder in {_folder(work.change) for work in self._works if work.error is None}:
+            for folder in folders:
                 with suppress(OSError):
                     opened[self._system.open_folder(folder)] = folder
             for fds in self._by_file_system(opened):

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from mailhost.durable.batch import Batch
@@ -61,7 +62,7 @@ class CommitterTests(TestCase):
         gate = Gate()
         committer = self.committer(gate)
         first = committer.commit([file("0")])
-        self.assertTrue(gate.reached.wait(20))
+        self.assertTrue(await deferToThread(gate.reached.wait, 20))
         later = [Deferred.fromCoroutine(_wait(committer, str(n))) for n in range(1, 8)]
         gate.opened.set()
         await first
