@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 TESTS  ?= tests
 
-.PHONY: run test check bench format clean
+.PHONY: run test check bench soak format clean
 
 run: .venv/.installed
 	$(BIN)/twistd --nodaemon --pidfile= mailhost --config etc/demo.toml
@@ -19,6 +19,9 @@ check: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m bench.run
+
+soak: .venv/.installed
+	$(BIN)/python -m tests.soak
 
 format: .venv/.installed
 	$(BIN)/ruff check --fix .

@@ -19,6 +19,8 @@ from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
 
+BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
+
 
 class Listener:
     """One `[[listen]]`: its endpoint and the factory behind it.
@@ -91,6 +93,9 @@ class Listener:
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
+        own: socket.socket | None = getattr(port, "socket", None)
+        if own is not None and not parse_endpoint(self.listen.endpoint).part("backlog"):
+            own.listen(BACKLOG)
 
 
 def outermost(factory: PumpFactory, listen: Listen, reactor: Any) -> IProtocolFactory:

@@ -1,0 +1,99 @@
+"""The long run: `python -m tests.soak [--rounds N] [--seed N]`. Fails where anything was lost."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.soak.floods import FLOODS, Flooded, flood
+from tests.soak.rounds import Account, Rounds
+
+CONSOLE = Console()
+
+
+def main() -> None:
+    """Run everything, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200, help="kills in all")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    wanted = parser.parse_args()
+    CONSOLE.print(f"seed {wanted.seed}: the same one makes the same choices again")
+    folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/var/tmp"))
+    try:
+        accounts = _kill(folder, wanted.rounds, wanted.seed)
+        floods = [flood(each, folder / each.__name__) for each in FLOODS]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    CONSOLE.print(_killed_table(accounts))
+    CONSOLE.print(_flooded_table(floods))
+    sys.exit(0 if all(account.good for account in accounts.values()) else 1)
+
+
+def _kill(folder: Path, rounds: int, seed: int) -> dict[str, Account]:
+    """Half of the rounds with a healthy far end, half with one that dies in the middle."""
+    accounts: dict[str, Account] = {}
+    with CONSOLE.status("killing") as status:
+        for name, workers, deaths in (("one process", 1, 0.0), ("two, far end dies", 2, 0.2)):
+            running = Rounds(folder / name, seed, workers, deaths)
+            accounts[name] = running.run(rounds // 2, _teller(status.update, name, rounds // 2))
+    return accounts
+
+
+def _teller(say: Callable[[str], None], name: str, rounds: int) -> Callable[[int], None]:
+    return lambda number: say(f"{name}: {number + 1} of {rounds} rounds")
+
+
+def _killed_table(accounts: dict[str, Account]) -> Table:
+    table = Table(title="killed with -9 under load")
+    table.add_column("")
+    for name in accounts:
+        table.add_column(name, justify="right")
+    rows: dict[str, Callable[[Account], object]] = {
+        "rounds": lambda a: a.rounds,
+        "head killed": lambda a: a.kills["head"],
+        "worker killed": lambda a: a.kills["worker"],
+        "far end died in the middle": lambda a: a.far_deaths,
+        "messages answered 250": lambda a: a.answered,
+        "lost": lambda a: len(a.lost),
+        "half written": lambda a: len(a.broken),
+        "twice in a mailbox": lambda a: a.again_here,
+        "more than once at the far end": lambda a: a.again_there,
+        "of those, its 250 never came": lambda a: a.excused,
+        "never answered, as the connection broke": lambda a: a.unknown,
+        "refused for now": lambda a: a.refused,
+        "files left in tmp/ and the queue": lambda a: a.left_in_tmp,
+    }
+    for title, value in rows.items():
+        table.add_row(title, *(f"{value(account):,}" for account in accounts.values()))
+    for account in accounts.values():
+        for what in (*account.lost, *account.broken):
+            CONSOLE.print("LOST OR BROKEN", what)
+    return table
+
+
+def _flooded_table(floods: list[Flooded]) -> Table:
+    table = Table(title="flooded, with a normal client beside it")
+    table.add_column("flood", min_width=40)
+    for column in ("MB before", "MB at most", "slowest answer, ms", "messages"):
+        table.add_column(column, justify="right")
+    for one in floods:
+        table.add_row(
+            one.name,
+            f"{one.memory_before:.0f}",
+            f"{one.memory_most:.0f}",
+            f"{one.slowest * 1000:.0f}",
+            f"{one.messages:,}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Rounds of load and kill -9, and the account at their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.end_to_end.running import RunningHost
+from tests.soak.far_end import FarEnd
+from tests.soak.load import FOREIGN, MAILBOXES, Ledger, Load
+from tests.soak.message import identity_of
+
+SETTINGS = """
+workers = {workers}
+[limits]
+connections_per_client = 1000
+[relay]
+networks = ["127.0.0.0/8"]
+[[relay.route]]
+via = "127.0.0.1:{port}"
+[queue]
+first_retry = 0.5
+longest_retry = 2
+[domain."example.com".account.ann]
+[domain."example.com".account.bob]
+"""
+PATIENCE = 120.0  # seconds that the queue has to run dry
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the rounds came to. `lost` and `broken` must be empty."""
+
+    rounds: int
+    kills: Counter[str]
+    answered: int
+    unknown: int
+    refused: int
+    lost: list[str]
+    broken: list[str]
+    again_here: int
+    again_there: int
+    excused: int
+    far_deaths: int
+    left_in_tmp: int
+
+    @property
+    def good(self) -> bool:
+        """Nothing that was answered is missing, nothing is half there."""
+        return not self.lost and not self.broken
+
+
+class Rounds:
+    """A host in `folder`, loaded over `rounds`; a process of its dies in each."""
+
+    def __init__(self, folder: Path, seed: int, workers: int, far_deaths: float = 0.0) -> None:
+        self._random = Random(seed)
+        self._far = FarEnd(seed, far_deaths)
+        self._host = RunningHost(
+            folder, SETTINGS.format(workers=workers, port=self._far.port), protocols=("smtp",)
+        )
+        self._load = Load(self._host.ports["smtp"], 8, seed)
+        self._kills: Counter[str] = Counter()
+
+    def run(self, rounds: int, told: Callable[[int], None] = lambda number: None) -> Account:
+        """Do it. Raises AssertionError where the host does not come back or the queue stays."""
+        self._host.start()
+        self._load.start()
+        try:
+            for number in range(rounds):
+                time.sleep(self._random.uniform(0.2, 1.2))
+                self._kill_one()
+                told(number)
+            self._load.stop()
+            self._far.deaths = 0.0
+            self._run_dry()
+        finally:
+            self._load.stop()
+            self._host.stop()
+            self._far.stop()
+        return self._account(rounds)
+
+    def _kill_one(self) -> None:
+        """The head, which is started again, or a worker, which the head replaces."""
+        workers = _children(self._host.pid)
+        if workers and self._random.random() < 0.4:
+            os.kill(self._random.choice(workers), signal.SIGKILL)
+            self._kills["worker"] += 1
+            return
+        self._host.kill()
+        self._kills["head"] += 1
+        self._host.start()
+
+    def _run_dry(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while any((self._host.data / "queue").glob("*.msg")):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the queue did not run dry:\n{self._host.lines[-20:]}")
+            time.sleep(0.1)
+
+    def _account(self, rounds: int) -> Account:
+        ledger = self._load.ledger
+        boxes = {each: Counter[str]() for each in MAILBOXES}
+        broken: list[str] = []
+        for mailbox, found in boxes.items():
+            for path in self._host.inbox(mailbox):
+                identity = identity_of(path.read_bytes())
+                if identity is None:
+                    broken.append(str(path))
+                else:
+                    found[identity] += 1
+        broken += ["a message at the far end"] * self._far.broken
+        again = sum(count - 1 for found in boxes.values() for count in found.values())
+        return Account(
+            rounds,
+            self._kills,
+            len(ledger.answered),
+            len(ledger.unknown),
+            ledger.refused,
+            _lost(ledger, boxes, self._far.taken),
+            broken,
+            again,
+            sum(count - 1 for count in self._far.taken.values()),
+            len(self._far.excused),
+            self._far.died.total(),
+            len([*self._host.data.glob("mail/*/*/tmp/*"), *self._host.data.glob("queue/*")]),
+        )
+
+
+def _lost(ledger: Ledger, boxes: dict[str, Counter[str]], far: Counter[str]) -> list[str]:
+    return [
+        f"{identity} for {to}"
+        for identity, recipients in ledger.answered.items()
+        for to in recipients
+        if not (far if to.endswith(FOREIGN) else boxes[to])[identity]
+    ]
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, check=False
+    )
+    return [int(word) for word in found.stdout.split()]

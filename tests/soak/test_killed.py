@@ -1,0 +1,21 @@
+"""A short soak: what was answered is there, whatever was killed."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from tests.end_to_end.running import short_folder
+from tests.soak.rounds import Rounds
+
+
+class Killed(TestCase):
+    def test_head_and_worker(self) -> None:
+        account = Rounds(short_folder(self) / "host", seed=1, workers=2).run(5)
+        self.assertTrue(account.good, account)
+        self.assertGreater(account.answered, 50)
+
+    def test_far_end_that_dies_in_the_middle_too(self) -> None:
+        rounds = Rounds(short_folder(self) / "host", seed=2, workers=1, far_deaths=0.3)
+        account = rounds.run(3)
+        self.assertTrue(account.good, account)
+        self.assertGreater(account.far_deaths, 0)
