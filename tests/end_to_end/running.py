@@ -100,7 +100,8 @@ class RunningHost:
             text=True,
             cwd=self.folder,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
         self.wait_for(" is ready", since)
         return self
 
@@ -167,6 +168,7 @@ class RunningHost:
         if self._process.poll() is None:
             self.signal(signal.SIGTERM)
         code = self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         self._process = None
         return code
 
@@ -175,6 +177,7 @@ class RunningHost:
         assert self._process is not None
         self._process.kill()
         self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)  # what it said before must not be taken for the next one's
         self._process = None
 
     def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
