@@ -68,9 +68,9 @@ class Rooms:
         )
         self.router = Router(settings.hostname, settings.admin)
         self.delivery = LocalDelivery(self.directory, self.store, self.router, events)
-        in_thread = threads_of(reactor)
-        self.spool = Spool(os.path.join(data, "queue"), self.committer, in_thread)
-        self.notices = Notices(settings.hostname, events, in_thread)
+        self.in_thread = threads_of(reactor)
+        self.spool = Spool(os.path.join(data, "queue"), self.committer, self.in_thread)
+        self.notices = Notices(settings.hostname, events, self.in_thread)
 
     def connect(self, authenticator: IAuthenticator, queue: IQueue) -> None:
         """Use what judges passwords and what keeps waiting mail."""

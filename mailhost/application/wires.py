@@ -46,7 +46,15 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
     )
-    desk = Desk(rules, rooms.directory, rooms.router, rooms.handover, rooms.incoming, rooms.events)
+    desk = Desk(
+        rules,
+        rooms.directory,
+        rooms.router,
+        rooms.handover,
+        rooms.incoming,
+        rooms.in_thread,
+        rooms.events,
+    )
     reception = Reception(desk)
     terms = _terms(settings, wire)
 

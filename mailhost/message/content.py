@@ -123,37 +123,58 @@ def _cut(piece: Piece, first: int, last: int) -> Piece:
 
 
 class ContentWriter:
-    """Collects a message as it arrives: up to `memory` octets in memory, then in `folder`.
+    """Collects a message as it arrives: up to `memory` octets in memory, the rest in `folder`.
 
-    `write` raises OSError when the disk is full. Dropping the writer drops the file.
+    `add` never touches the disk: where it says that memory is full, `spill` must follow, in a
+    thread. Whatever touches the disk raises OSError. Dropping the writer drops the file.
     """
 
     def __init__(self, folder: str, memory: int = 1 << 20) -> None:
         self._folder = folder
         self._memory = memory
         self._parts: list[bytes] = []
+        self._held = 0
         self._file: OpenFile | None = None
-        self.size = 0
+        self._spilt = 0
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next octets."""
-        self.size += len(chunk)
-        if self._file is not None:
-            _write_all(self._file.fd, chunk)
-            return
+    @property
+    def on_disk(self) -> bool:
+        """True where a part is in a file, so that `finish` touches the disk."""
+        return self._file is not None
+
+    @property
+    def size(self) -> int:
+        """Octets so far."""
+        return self._spilt + self._held
+
+    def add(self, chunk: bytes) -> bool:
+        """Take the next octets. True where memory is full."""
         self._parts.append(chunk)
-        if self.size > self._memory:
+        self._held += len(chunk)
+        return self._held > self._memory
+
+    def spill(self) -> None:
+        """Write to the file what memory holds."""
+        if self._file is None:
             # a file without a name: the kernel forgets the bytes with us, whatever happens
             self._file = _nameless(self._folder)
-            for part in self._parts:
-                _write_all(self._file.fd, part)
-            self._parts.clear()
+        for part in self._parts:
+            _write_all(self._file.fd, part)
+        self._spilt += self._held
+        self._parts.clear()
+        self._held = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next octets, for who is in a thread already."""
+        if self.add(chunk):
+            self.spill()
 
     def finish(self) -> Content:
         """Return what was written."""
-        if self._file is not None:
-            return Content((FileSlice(self._file, 0, self.size),))
-        return Content((b"".join(self._parts),))
+        if self._file is None:
+            return Content((b"".join(self._parts),))
+        self.spill()
+        return Content((FileSlice(self._file, 0, self._spilt),))
 
 
 def _nameless(folder: str) -> OpenFile:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailhost.interfaces import IDirectory, IEventSink, IHandover
+from mailhost.queue.spool import InThread
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
 
@@ -15,8 +16,8 @@ from mailhost.routing import Router
 class Desk:
     """Made anew when settings change; sessions keep the one they began with.
 
-    `folder` takes the content of large messages while they arrive; `now` is in seconds since the
-    epoch.
+    `folder` takes the content of large messages while they arrive, by way of `in_thread`; `now` is
+    in seconds since the epoch.
     """
 
     rules: Rules
@@ -24,5 +25,6 @@ class Desk:
     router: Router
     handover: IHandover
     folder: str
+    in_thread: InThread
     events: IEventSink
     now: Callable[[], float] = time.time

@@ -6,7 +6,7 @@ A disk that cannot take the content is told at the end of data, and nothing is h
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from zope.interface import implementer
 
@@ -43,10 +43,10 @@ class Transaction:
         self._fault: OSError | None = None
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        found = refusal(self._desk.directory, lambda view: self._judge(view, path))
+        found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept(path))
 
-    def _judge(self, view: DirectoryView, path: ForwardPath) -> Status | None:
+    def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Status | None:
         found = self._desk.router.route(view, path.address)
         if isinstance(found, Status):
             return found
@@ -63,22 +63,39 @@ class Transaction:
         return None
 
     def write(self, chunk: bytes) -> Answer[None]:
-        if self._fault is None and self._writer is not None:
-            try:
-                self._writer.write(chunk)
-            except OSError as fault:
-                self._fault, self._writer = fault, None
-        return None
+        if self._writer is None or not self._writer.add(chunk):
+            return None
+        return self._spill(self._writer)
+
+    async def _spill(self, writer: ContentWriter) -> None:
+        try:
+            await self._desk.in_thread(writer.spill)
+        except OSError as fault:
+            self._fault, self._writer = fault, None
 
     def end(self) -> Answer[Sequence[Status]]:
         if self._fault is not None:
             return [_of_disk(self._fault)]
-        assert self._writer is not None
-        content, self._writer = self._writer.finish(), None
+        writer, self._writer = self._writer, None
+        assert writer is not None
+        if writer.on_disk:
+            return self._end_on_disk(writer)
+        content = writer.finish()
+        return self._judge(content, content.header())
+
+    async def _end_on_disk(self, writer: ContentWriter) -> Sequence[Status]:
+        def finish() -> tuple[Content, bytes]:
+            content = writer.finish()
+            return content, content.header()
+
         try:
-            header = content.header()
+            content, header = await self._desk.in_thread(finish)
         except OSError as fault:
             return [_of_disk(fault)]
+        answer = self._judge(content, header)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def _judge(self, content: Content, header: bytes) -> Answer[Sequence[Status]]:
         if count_received(header) > self._desk.rules.hops:
             return [TOO_MANY_HOPS]
         found = refusal(self._desk.directory, lambda view: self._judge_authors(view, header))

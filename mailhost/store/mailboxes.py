@@ -30,14 +30,10 @@ from mailhost.message.ids import maildir_name
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.store.lock import try_lock
 from mailhost.store.maildir.filename import sized_name
-from mailhost.store.maildir.folder import account_folder, mailbox_folder
-from mailhost.store.maildir.scan import (
-    list_messages,
-    open_message,
-    present,
-    stale_files,
-    usage,
-)
+from mailhost.store.maildir.files import LOOKS, located, stale_files
+from mailhost.store.maildir.folder import account_folder, mailbox_folder, make_folder
+from mailhost.store.maildir.scan import list_messages, open_message
+from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import OctetCounts, Usages
 
 T = TypeVar("T")
@@ -68,7 +64,7 @@ class MailStore:
         self.hostname = hostname
         self.committer = committer
         self.now = now
-        self.sizes: dict[str, int] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
         self.usages = usages or Usages(lambda path: self.in_thread(usage, path), now)
         self._mail = mail
         self._reactor = reactor
@@ -97,25 +93,28 @@ class Mailbox:
 
     async def deliver(self, contents: Sequence[Content], quota: int | None) -> Status:
         size = sum(content.size for content in contents)
-        store = self._store
-        if quota is not None:
-            try:
-                if not await store.usages.reserve(self._account, size, quota):
-                    return OVER_QUOTA.because(f"{self._account} has a quota of {quota} octets")
-            except OSError as error:
-                return UNREADABLE.because(str(error))
-        name = maildir_name(store.hostname, store.now())
+        if quota is None:
+            return await self._write(contents, size)
+        usages = self._store.usages
+        try:
+            if not await usages.reserve(self._account, size, quota):
+                return OVER_QUOTA.because(f"{self._account} has a quota of {quota} octets")
+        except OSError as error:
+            return _status_of(error)
+        try:
+            return await self._write(contents, size)
+        finally:
+            usages.release(self._account, size)
+
+    async def _write(self, contents: Sequence[Content], size: int) -> Status:
+        name = maildir_name(self._store.hostname, self._store.now())
         change = NewFile(
             f"{self._path}/tmp/{name}",
             f"{self._path}/new/{sized_name(name, size)}",
             tuple(contents),
         )
-        (fault,) = await store.committer.commit((change,))
-        if fault is None:
-            return DELIVERED
-        if quota is not None:
-            store.usages.release(self._account, size)
-        return _status_of(fault)
+        (fault,) = await self._store.committer.commit((change,))
+        return DELIVERED if fault is None else _status_of(fault)
 
     async def messages(self) -> Sequence[StoredMessage]:
         sizes = self._store.sizes
@@ -129,29 +128,31 @@ class Mailbox:
         return self._store.in_thread(open_message, self._path, message)
 
     async def remove(self, messages: Sequence[StoredMessage]) -> int:
-        paths = await self._store.in_thread(present, self._path, messages)
-        results = await self._store.committer.commit([RemovedFile(path) for path in paths])
-        failed = sum(result is not None for result in results)
-        self._store.usages.release(self._account, sum(message.size for message in messages))
-        return failed
+        wanted = {message.unique for message in messages}
+        failed: set[str] = set()
+        for _ in range(
+            LOOKS
+        ):  # a file that another tool renames just before it goes is still there
+            found = await self._store.in_thread(located, self._path, wanted - failed)
+            if not found:
+                break
+            changes = [RemovedFile(path) for _, path in found]
+            faults = await self._store.committer.commit(changes)
+            failed |= {unique for (unique, _), fault in zip(found, faults, strict=True) if fault}
+        return len(failed)
 
     def lock(self) -> Awaitable[ILock | None]:
         return self._store.in_thread(self._lock)
 
     def _lock(self) -> ILock | None:
-        if not os.path.isdir(self._path):
-            os.makedirs(self._path, mode=0o700, exist_ok=True)
+        make_folder(self._path)
         return try_lock(os.path.join(self._path, LOCK_FILE))
 
     async def _tidy(self) -> None:
-        """Remove what writers that died left in tmp/ long ago."""
-        stale = await self._store.in_thread(_stale, self._path, self._store.now())
+        """Remove what writers that died left in tmp/ long ago; what cannot be removed stays."""
+        stale = await self._store.in_thread(stale_files, self._path, self._store.now())
         if stale:
             await self._store.committer.commit([RemovedFile(path) for path in stale])
-
-
-def _stale(path: str, now: float) -> list[str]:
-    return list(stale_files(path, now))
 
 
 def _status_of(error: OSError) -> Status:

@@ -1,22 +1,17 @@
-"""How much an account holds: counted once, then kept up by deliveries and removals.
+"""How much an account holds: counted on the disk, then kept up by what is delivered.
 
 Other tools delete and add too, so it is counted anew after a while, and always before mail is
-refused for it.
+refused for it. Removals are noticed then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 FRESH = 600.0  # seconds that a count is believed
-
-
-@dataclass(slots=True)
-class _Usage:
-    octets: int
-    counted: float
 
 
 class OctetCounts(Protocol):
@@ -26,7 +21,26 @@ class OctetCounts(Protocol):
         """Raises OSError."""
 
     def release(self, path: str, size: int) -> None:
-        """A reserved message was not written, or a message was removed."""
+        """End a reservation: the message is on the disk by now, or will never be."""
+
+
+@dataclass(slots=True)
+class _Usage:
+    """All in octets. `granted` and `released` only grow; what lies between them is being written.
+
+    A count of the disk may have missed whatever was not released when it began.
+    """
+
+    granted: int = 0
+    released: int = 0
+    counted: int = 0  # on the disk
+    released_before: int = 0  # `released` when that count began
+    count_ends: float = -inf  # seconds: when that count is no longer believed
+    reserved_last: float = -inf  # seconds
+
+    @property
+    def octets(self) -> int:
+        return self.counted + self.granted - self.released_before
 
 
 class Usages:
@@ -45,23 +59,29 @@ class Usages:
     async def reserve(self, path: str, size: int, quota: int) -> bool:
         """Count `size` octets more in, before they are written. False where that is too much.
 
-        Reserving first keeps two deliveries at once from both fitting in the same room.
+        Reserving first keeps two deliveries at once from both fitting in the same room. Each
+        reservation is released when its writing ended. Raises OSError.
         """
-        usage = self._known.get(path)
-        if usage is None or self._seconds() - usage.counted > FRESH or usage.octets + size > quota:
-            usage = await self._counted(path)
+        usage = self._known.setdefault(path, _Usage())
+        now = self._seconds()
+        if now - usage.reserved_last > FRESH:
+            usage.released = usage.granted  # no writing takes that long: its process died
+        if now > usage.count_ends or usage.octets + size > quota:
+            await self._count_anew(path, usage)
         if usage.octets + size > quota:
             return False
-        usage.octets += size
+        usage.granted += size
+        usage.reserved_last = now
         return True
 
     def release(self, path: str, size: int) -> None:
-        """A reserved message was not written, or a message was removed."""
+        """End a reservation: the message is on the disk by now, or will never be."""
         usage = self._known.get(path)
         if usage is not None:
-            usage.octets = max(usage.octets - size, 0)
+            usage.released = min(usage.released + size, usage.granted)
 
-    async def _counted(self, path: str) -> _Usage:
-        octets = await self._count(path)
-        usage = self._known[path] = _Usage(octets, self._seconds())
-        return usage
+    async def _count_anew(self, path: str, usage: _Usage) -> None:
+        released = usage.released
+        usage.counted = await self._count(path)
+        usage.released_before = released
+        usage.count_ends = self._seconds() + FRESH

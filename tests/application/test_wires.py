@@ -33,6 +33,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             router=SimpleNamespace(),
             handover=SimpleNamespace(),
             incoming="/nowhere",
+            in_thread=None,
             authenticator=nobody,
             store=SimpleNamespace(),
             limits=ConnectionLimits(Bounds(0, 0)),

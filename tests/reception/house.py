@@ -12,6 +12,7 @@ from mailhost.interfaces import ITransaction
 from mailhost.message.client import Client, TLSState
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
+from mailhost.queue.spool import InThread
 from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
@@ -26,6 +27,7 @@ from tests.fakes import (
     path,
     view_of,
 )
+from tests.queue.fakes import here
 
 STRANGER = Client("192.0.2.7", 4711, hello="far.example", extended=True)
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
@@ -46,6 +48,7 @@ class ReceptionCase(SynchronousTestCase):
     rules = Rules("mx.a.example", hops=3, memory=100)
 
     def setUp(self) -> None:
+        self.in_thread: InThread = here
         self.folder = os.path.abspath(self.mktemp())
         os.mkdir(self.folder)
         self.directory = FakeDirectory(VIEW)
@@ -60,6 +63,7 @@ class ReceptionCase(SynchronousTestCase):
             Router("mx.a.example"),
             self.handover,
             self.folder,
+            self.in_thread,
             self.events,
             now=lambda: NOW,
         )

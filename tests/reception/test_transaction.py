@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from mailhost.events import Received
 from mailhost.message.content import ContentWriter
@@ -89,11 +92,11 @@ class HopTests(ReceptionCase):
 
 class FullDiskTests(ReceptionCase):
     def answer(self, number: int) -> Status:
-        def broken(writer: ContentWriter, chunk: bytes) -> None:
+        def broken(writer: ContentWriter) -> None:
             raise OSError(number, os.strerror(number))
 
-        self.patch(ContentWriter, "write", broken)
-        (status,) = self.send()
+        self.patch(ContentWriter, "spill", broken)
+        (status,) = self.send(b"x" * 1000)
         return status
 
     def test_a_full_disk_is_told_at_the_end(self) -> None:
@@ -102,6 +105,37 @@ class FullDiskTests(ReceptionCase):
             self.assertEqual(replace(status, cause=""), NO_STORAGE)
             self.assertIn(os.strerror(number), status.cause)
         self.assertEqual((self.handover.taken, self.events.told), ([], []))
+
+    def test_a_slow_one_is_waited_for_in_a_thread(self) -> None:
+        threads: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+        def in_thread(work: Callable[[], Any], /) -> Deferred[Any]:
+            threads.append((work, Deferred()))
+            return threads[-1][1]
+
+        self.in_thread = in_thread
+        self.reception = self.reception_with(self.rules)
+        transaction = self.begin()
+        now(transaction.recipient(path("bob@a.example")))
+        now(transaction.begin())
+        self.assertIsNone(transaction.write(b"x" * 100))
+        writing = Deferred.fromCoroutine(self.wait(transaction.write(b"x")))
+        self.assertNoResult(writing)
+        self.let_go(threads)
+        self.successResultOf(writing)
+        ending = Deferred.fromCoroutine(self.wait(transaction.end()))
+        self.assertNoResult(ending)
+        self.let_go(threads)
+        (status,) = self.successResultOf(ending)
+        self.assertTrue(status.ok)
+
+    async def wait(self, answer: Any) -> Any:
+        return await answer
+
+    def let_go(self, threads: list[tuple[Callable[[], Any], Deferred[Any]]]) -> None:
+        """The disk is done."""
+        work, done = threads.pop()
+        done.callback(work())
 
     def test_so_is_a_broken_one(self) -> None:
         self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)

@@ -11,31 +11,49 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"([^,:]+)((?:,[^,:]*)*)(?::2,([A-Za-z]*))?.*", re.DOTALL)
-_WIRE_SIZE = re.compile(r",W=(\d{1,18})(?=,|$)")
+_FLAGS = re.compile(r"2,([A-Za-z]*)")
+_SIZE = re.compile(r"(?:^|,)S=([0-9]{1,18})(?:,|\Z)")
+_WIRE_SIZE = re.compile(r"(?:^|,)W=([0-9]{1,18})(?:,|\Z)")
+_ARRIVAL = re.compile(r"([0-9]+)(?:\.M([0-9]+))?")
 _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
 
 
 @dataclass(frozen=True, slots=True)
 class MessageName:
-    """A file name taken apart. `wire_size` is None where the name does not tell it."""
+    """A file name taken apart. `fields` is what lies between the commas, as `S=2000,W=2040`."""
 
     unique: str
-    wire_size: int | None
+    fields: str
     flags: str
+
+    @property
+    def size(self) -> int | None:
+        """The file's octets, None where the name does not tell them."""
+        return _number(_SIZE, self.fields)
+
+    @property
+    def wire_size(self) -> int | None:
+        """The octets on the wire, None where the name does not tell them."""
+        return _number(_WIRE_SIZE, self.fields)
 
 
 def parse_name(name: str) -> MessageName | None:
     """Return the parts of a file name, None for a file that is no message."""
-    match = _NAME.fullmatch(name)
-    if not match or name.startswith("."):
+    base, _, info = name.partition(":")
+    unique, _, fields = base.partition(",")
+    if not unique or unique[0] == ".":
         return None
-    size = _WIRE_SIZE.search(match[2])
-    return MessageName(match[1], int(size[1]) if size else None, match[3] or "")
+    flags = _FLAGS.match(info)
+    return MessageName(unique, fields, flags[1] if flags else "")
+
+
+def _number(pattern: re.Pattern[str], fields: str) -> int | None:
+    match = pattern.search(fields)
+    return int(match[1]) if match else None
 
 
 def sized_name(unique: str, size: int) -> str:
-    """Return the name for a new message of `size` octets, all of whose lines end in CRLF."""
+    """Return the name for a new message of `size` octets that go over the wire as they are."""
     return f"{unique},S={size},W={size}"
 
 
@@ -44,3 +62,9 @@ def unique_id(unique: str) -> str:
     if _UNIQUE_ID.fullmatch(unique):
         return unique
     return hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+
+
+def arrival(unique: str) -> tuple[int, int, str]:
+    """Return what messages are sorted by: seconds, microseconds, then the name itself."""
+    match = _ARRIVAL.match(unique)
+    return (int(match[1]), int(match[2] or 0), unique) if match else (0, 0, unique)

@@ -1,13 +1,14 @@
 """Where an account's folders lie: `mail/DOMAIN/ACCOUNT/`, and `.Name.Sub` in it for others.
 
-Folder names are UTF-8 with `.` between levels, as Maildir++ has it; a dot or slash within a name is
-written `%2E` or `%2F`, and a percent sign `%25`. So are characters of an account's name that a file
-name cannot hold.
+Folder names are UTF-8 with `.` between levels, as Maildir++ has it; a dot within a name is written
+`%2E`, and a percent sign `%25`. So are characters that a file name cannot hold, and those of an
+account's name: a slash, or a dot in front.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from mailhost.message.address import Address
 
@@ -18,11 +19,26 @@ def account_folder(mail: str, account: Address) -> str:
 
 
 def mailbox_folder(account_path: str, folder: str) -> str:
-    """Return the path of a folder; `folder` has `/` between levels, INBOX is the account's own."""
+    """Return the path of a folder; `folder` has `/` between levels, INBOX is the account's own.
+
+    Raises ValueError where a level has no name.
+    """
     if folder.upper() == "INBOX":
         return account_path
-    levels = (_escape(level, "%./") for level in folder.split("/"))
+    levels = [_escape(level, "%.\0") for level in folder.split("/")]
+    if not all(levels):
+        raise ValueError(f"{folder!r} has a level without a name")  # `/` would lead to `..`
     return os.path.join(account_path, "." + ".".join(levels))
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it that are missing, for their owner alone. Raises OSError."""
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(path, 0o700)
+        except FileNotFoundError:
+            make_folder(os.path.dirname(path))
+            os.mkdir(path, 0o700)
 
 
 def _safe(name: str) -> str:

@@ -1,0 +1,72 @@
+"""Which files of a Maildir are messages, and which were left behind. Everything blocks.
+
+Nothing is taken for granted: other tools move messages from new/ to cur/, change their flags and
+delete them at any time. A name that changes while a folder is read can escape readdir(3), the old
+one and the new; so a folder that changed meanwhile is read again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterator
+from contextlib import suppress
+
+from mailhost.store.maildir.filename import MessageName, parse_name, unique_id
+
+PLACES = ("new", "cur")
+LOOKS = 5  # times that a folder is read while it changes all the time
+STALE = 36 * 3600.0  # seconds that a file may stay in tmp/, by the Maildir specification
+
+
+def message_files(path: str) -> Iterator[tuple[os.DirEntry[str], MessageName]]:
+    """Yield the messages of a Maildir with their names taken apart. No Maildir yet has none.
+
+    One that moves meanwhile comes once or more, and may be gone from where it was seen: the last
+    place is the best. Raises OSError.
+    """
+    for place in PLACES:
+        for entry in _entries(os.path.join(path, place)):
+            name = parse_name(entry.name)
+            if name is not None and _is_file(entry):
+                yield entry, name
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself, or to where we may not look
+        return False
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Return all that is in a folder, and maybe what just was. No folder has nothing in it."""
+    found: dict[str, os.DirEntry[str]] = {}
+    with suppress(FileNotFoundError):
+        for _ in range(LOOKS):
+            before = os.stat(folder).st_mtime_ns
+            with os.scandir(folder) as entries:
+                again = {entry.name: entry for entry in entries}
+            found = {name: entry for name, entry in found.items() if name not in again} | again
+            if os.stat(folder).st_mtime_ns == before:
+                break
+    return list(found.values())
+
+
+def located(path: str, uniques: Container[str]) -> list[tuple[str, str]]:
+    """Return where messages lie now: unique-id and path. One may lie there twice, or not at all.
+
+    Raises OSError.
+    """
+    ids = ((unique_id(name.unique), entry.path) for entry, name in message_files(path))
+    return [(unique, where) for unique, where in ids if unique in uniques]
+
+
+def stale_files(path: str, now: float) -> list[str]:
+    """Return the files in tmp/ whose writers must have died long ago, as far as can be told."""
+    stale: list[str] = []
+    with suppress(OSError), os.scandir(os.path.join(path, "tmp")) as entries:  # tidying can wait
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.is_file() and now - entry.stat().st_mtime > STALE:
+                    stale.append(entry.path)
+    return stale

@@ -1,0 +1,210 @@
+"""Mailboxes as the other rooms see them: what is delivered is listed and opened, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+from mailhost.interfaces import StoredMessage
+from mailhost.message.content import Content
+from mailhost.store import mailboxes
+from mailhost.store.mailboxes import DELIVERED
+from tests.fakes import address, now
+from tests.store.boxes import BOB, NOW, StoreCase, failure_of
+
+HOUR = 3600.0
+
+
+class DeliverTests(StoreCase):
+    def test_a_message_lies_in_new_under_a_name_that_tells_its_size(self) -> None:
+        self.assertEqual(self.deliver(b"A: b\r\n", b"\r\nbody\r\n"), DELIVERED)
+        (name,) = self.files("new")
+        self.assertRegex(name, r"^1700000000\.M250000P\d+Q\d+\.mx\.a\.example,S=14,W=14$")
+        with open(os.path.join(self.path, "new", name), "rb") as file:
+            self.assertEqual(file.read(), b"A: b\r\n\r\nbody\r\n")
+        self.assertEqual(self.files("tmp", "cur"), [])
+
+    def test_each_message_has_a_name_of_its_own(self) -> None:
+        for _ in range(20):
+            self.deliver(b"the same\r\n")
+        self.assertEqual(len(self.listed()), 20)
+        self.assertEqual(len({message.unique for message in self.listed()}), 20)
+
+    def test_accounts_and_folders_are_kept_apart(self) -> None:
+        self.deliver(b"for ann\r\n")
+        self.deliver(b"for bob\r\n", box=self.store.inbox(BOB))
+        self.deliver(b"in a folder\r\n", box=self.store.mailbox(address("ann@a.example"), "x/y"))
+        self.assertEqual(self.read(self.the_one()), b"for ann\r\n")
+        self.assertEqual(len(self.files(".x.y/new")), 1)
+        self.assertEqual(len(self.files("../bob/new")), 1)
+
+    def test_a_folder_removed_while_the_host_runs_comes_back(self) -> None:
+        self.deliver(b"lost with the folder\r\n")
+        shutil.rmtree(self.mail)
+        self.assertEqual(self.deliver(b"again\r\n"), DELIVERED)
+        self.assertEqual(self.read(self.the_one()), b"again\r\n")
+
+    def test_new_alone_comes_back(self) -> None:
+        self.deliver(b"one\r\n")
+        shutil.rmtree(os.path.join(self.path, "new"))
+        self.assertEqual(self.deliver(b"two\r\n"), DELIVERED)
+        self.assertEqual(len(self.files("new")), 1)
+
+    def test_folders_and_files_are_for_their_owner_alone(self) -> None:
+        self.deliver(b"secret\r\n")
+        for folder, folders, files in os.walk(self.mail):
+            for name in folders + files:
+                mode = os.stat(os.path.join(folder, name)).st_mode
+                self.assertEqual(stat.S_IMODE(mode) & 0o077, 0, name)
+
+    def test_a_message_without_octets(self) -> None:
+        self.assertEqual(self.deliver(), DELIVERED)
+        self.assertEqual(self.the_one().size, 0)
+        self.assertEqual(self.read(self.the_one()), b"")
+
+
+class ListTests(StoreCase):
+    def test_no_maildir_yet_is_an_empty_one(self) -> None:
+        self.assertEqual(self.listed(), [])
+        self.assertFalse(os.path.exists(self.mail))
+
+    def test_oldest_first_wherever_they_lie(self) -> None:
+        for second in (3, 1, 2):
+            self.seconds = NOW + second
+            self.deliver(b"%d\r\n" % second)
+        self.put("1600000000.M5P1.other,S=3,W=3:2,S", b"0\r\n")
+        self.assertEqual([self.read(each)[:1] for each in self.listed()], [b"0", b"1", b"2", b"3"])
+
+    def test_sizes_that_had_to_be_counted_belong_to_one_mailbox(self) -> None:
+        self.put("msg.1", b"short\n")
+        self.put("../../bob/cur/msg.1", b"much longer\n\n")
+        self.assertEqual(self.the_one().size, 7)
+        (other,) = now(self.store.inbox(BOB).messages())
+        self.assertEqual(other.size, 15)
+
+    def test_a_size_is_counted_once(self) -> None:
+        path = self.put("msg.1", b"short\n")
+        self.assertEqual(self.the_one().size, 7)
+        os.truncate(path, 0)  # what no mail program does
+        self.assertEqual(self.the_one().size, 7)
+
+    def test_the_sizes_that_are_remembered_have_a_bound(self) -> None:
+        self.patch(mailboxes, "MOST_SIZES", 10)
+        for number in range(30):
+            self.put(f"msg.{number}")
+            self.assertEqual(len(self.listed()), number + 1)
+            self.assertLessEqual(len(self.store.sizes), number + 1)
+        self.put("../../bob/cur/msg.1")
+        now(self.store.inbox(BOB).messages())
+        self.assertEqual(len(self.store.sizes), 1)
+
+    def test_what_dead_writers_left_is_removed(self) -> None:
+        old, young = self.put("1.old", folder="tmp"), self.put("2.young", folder="tmp")
+        os.utime(old, (NOW - 37 * HOUR, NOW - 37 * HOUR))
+        os.utime(young, (NOW - 35 * HOUR, NOW - 35 * HOUR))
+        self.assertEqual(self.listed(), [])
+        self.assertEqual(self.files("tmp"), ["2.young"])
+
+    def test_tidying_stops_nobody_from_reading(self) -> None:
+        self.put("msg.1")
+        self.put("tmp", b"a file where the folder belongs", folder="")
+        self.assertEqual(len(self.listed()), 1)
+
+    def test_a_mailbox_that_cannot_be_read(self) -> None:
+        self.put("cur", b"a file where the folder belongs", folder="")
+        failure_of(self.box.messages(), NotADirectoryError)
+
+
+class OpenTests(StoreCase):
+    def test_binary_mail_comes_out_as_it_came_in(self) -> None:
+        binary = b"A: b\r\n\r\n\n\r\0\xff\n\n\r\r\n\n"
+        self.deliver(binary)
+        message = self.the_one()
+        self.assertEqual(self.read(message), binary)
+        self.assertEqual(message.size, len(binary))
+
+    def test_what_other_tools_put_there_gets_crlf(self) -> None:
+        for number, (data, sent) in enumerate(
+            [
+                (b"A: b\n\nc\n", b"A: b\r\n\r\nc\r\n"),
+                (b"A: b\r\n\nc\n", b"A: b\r\n\r\nc\r\n"),
+                (b"no end", b"no end"),
+                (b"", b""),
+                (b"\n", b"\r\n"),
+                (b"\r\r\n\n\r", b"\r\r\n\r\n\r"),
+            ]
+        ):
+            path = self.put(f"msg.{number}:2,S", data)
+            message = self.the_one()
+            self.assertEqual(self.read(message), sent)
+            self.assertEqual(message.size, len(sent))
+            os.unlink(path)
+
+    def test_a_name_that_tells_a_wrong_size_does_not_bring_lf_to_the_wire(self) -> None:
+        self.put("1.x,S=11,W=11:2,", b"A: b\n\nc\n")
+        self.assertEqual(self.read(self.the_one()), b"A: b\r\n\r\nc\r\n")
+
+    def test_a_message_is_found_where_it_went(self) -> None:
+        self.deliver(b"one\r\n")
+        message = self.the_one()
+        name = os.path.basename(message.path)
+        os.mkdir(os.path.join(self.path, "cur"))
+        moved = os.path.join(self.path, "cur", name + ":2,")
+        os.rename(message.path, moved)
+        self.assertEqual(self.read(message), b"one\r\n")
+        os.rename(moved, moved + "FS")
+        self.assertEqual(self.read(message), b"one\r\n")
+
+    def test_a_message_that_is_gone(self) -> None:
+        self.deliver(b"one\r\n")
+        message = self.the_one()
+        os.unlink(message.path)
+        failure_of(self.box.open(message), FileNotFoundError)
+        shutil.rmtree(self.mail)
+        failure_of(self.box.open(message), FileNotFoundError)
+
+    def test_what_was_opened_stays_readable(self) -> None:
+        self.deliver(b"one\r\n")
+        message = self.the_one()
+        content: Content = now(self.box.open(message))
+        self.assertEqual(self.remove(message), 0)
+        self.assertEqual(content.read(), b"one\r\n")
+
+    def test_a_large_file_with_lf_is_converted_without_a_trace(self) -> None:
+        lines = 200_000
+        self.put("msg.1", b"1234567\n" * lines)
+        message = self.the_one()
+        self.assertEqual(message.size, 9 * lines)
+        self.assertEqual(self.read(message), b"1234567\r\n" * lines)
+        self.assertEqual(self.files("tmp"), [])
+
+
+class OddFilesTests(StoreCase):
+    """What lies in a Maildir that is no message, or one that cannot be read."""
+
+    def test_folders_pipes_and_dangling_links_are_no_messages(self) -> None:
+        self.put("msg.1")
+        os.mkdir(os.path.join(self.path, "cur", "folder"))
+        os.mkfifo(os.path.join(self.path, "cur", "pipe"))
+        os.symlink("nowhere", os.path.join(self.path, "cur", "link"))
+        self.put(".hidden")
+        self.assertEqual([message.unique for message in self.listed()], ["msg.1"])
+
+    def test_a_link_to_a_file_is_one(self) -> None:
+        path = self.put("elsewhere", b"linked\r\n", folder="")
+        os.mkdir(os.path.join(self.path, "cur"))
+        os.symlink(path, os.path.join(self.path, "cur", "link"))
+        self.assertEqual(self.read(self.the_one()), b"linked\r\n")
+
+    def test_names_that_are_no_utf8(self) -> None:
+        self.put(os.fsdecode(b"msg\xff\xfe:2,S"), b"x\r\n")
+        message = self.the_one()
+        self.assertRegex(message.unique, r"^[0-9a-f]{40}$")
+        self.assertEqual(self.read(message), b"x\r\n")
+        self.assertEqual(self.remove(message), 0)
+        self.assertEqual(self.files(), [])
+
+    def test_flags_are_told(self) -> None:
+        self.put("msg.1:2,FRS")
+        self.assertEqual(self.the_one(), StoredMessage("msg.1", self.the_one().path, 11, "FRS"))
