@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from bench.load import ADDRESS, DOMAIN, USERS, free_port
+from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS, free_port
+from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.authentication.secret import hash_password
-
-PASSWORD = "bench"
 
 
 class Mailhost:
@@ -19,7 +19,9 @@ class Mailhost:
 
     def __init__(self, folder: Path, sink: int, workers: int = 0) -> None:
         self.port = free_port()
+        self.submission_port = free_port()
         self._folder = folder
+        self._workers = workers
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True)
         secret = folder / "secret"
@@ -36,7 +38,10 @@ data = "data"
 workers = {workers}
 [[listen]]
 protocol = "smtp"
-endpoint = "tcp:{self.port}:interface={ADDRESS}:backlog=1000"
+endpoint = "tcp:{self.port}:interface={ADDRESS}"
+[[listen]]
+protocol = "submission"
+endpoint = "tcp:{self.submission_port}:interface={ADDRESS}"
 [limits]
 message_size = "200 MB"
 connections_per_client = 10000
@@ -71,7 +76,8 @@ via = "{ADDRESS}:{sink}"
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-        while " is ready" not in log.read_text():
+        others = (self._workers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)) - 1
+        while " is ready" not in log.read_text() or log.read_text().count("serves too") < others:
             if self._process.poll() is not None:
                 raise RuntimeError(log.read_text())
 

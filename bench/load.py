@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 ADDRESS = "127.0.0.1"
 DOMAIN = "bench.example"
 FOREIGN = "elsewhere.example"
+PASSWORD = "bench"
 USERS = ("user", *(f"{number}user" for number in range(51)))  # as smtp-source names recipients
 
 
@@ -40,6 +42,7 @@ class Work:
     kept: bool = False
     recipients: int = 1
     foreign: bool = False
+    submission: bool = False
     least: float = 1.0
     aim: float = 1.0
 
@@ -57,7 +60,10 @@ WORKS = (
     Work("local, 1 MB, 4 sessions", 4, 100, size=1_000_000, least=1.3, aim=2.0),
     Work("local, 50 recipients, 10 sessions", 10, 100, recipients=50, least=1.2, aim=2.0),
     Work("relay, 4 KB, 20 sessions", 20, 1000, foreign=True, least=2.0, aim=3.0),
+    Work("STARTTLS and AUTH, 20 sessions", 20, 1000, submission=True, least=1.0, aim=1.5),
 )
+IDLE = 5000  # connections; Postfix has a process for each, and gets IDLE_POSTFIX
+IDLE_POSTFIX = 100
 
 
 class Sink:
@@ -94,6 +100,10 @@ class Sink:
 
 def send(work: Work, port: int) -> None:
     """Send all messages, and return when the last was answered."""
+    if work.submission:
+        module = [sys.executable, "-m", "bench.submit"]
+        subprocess.run([*module, *map(str, (port, work.messages, work.sessions))], check=True)
+        return
     to = f"user@{FOREIGN if work.foreign else DOMAIN}"
     options = ["-s", str(work.sessions), "-m", str(work.messages), "-l", str(work.size)]
     if work.kept:

@@ -13,7 +13,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.load import ADDRESS, DOMAIN, USERS, free_port
+from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS, free_port
+from mailhost.net.selfsigned import make_self_signed
 
 SERVICES = """
 {port} inet n - n - - smtpd
@@ -38,6 +39,7 @@ virtual unix - n n - - virtual
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
 """
 
 
@@ -46,13 +48,18 @@ def installed() -> bool:
     return os.geteuid() == 0 and shutil.which("postfix", path="/usr/sbin:/usr/bin") is not None
 
 
+def can_log_in() -> bool:
+    """True where Postfix can be made to check passwords."""
+    return shutil.which("saslpasswd2", path="/usr/sbin") is not None
+
+
 class Postfix:
     """`sink` is the port of the host that foreign mail goes to."""
 
     name = "Postfix"
 
     def __init__(self, folder: Path, sink: int) -> None:
-        self.port = free_port()
+        self.port = self.submission_port = free_port()
         self._folder = folder
         self._configuration = folder / "etc"
         self._configure(sink)
@@ -61,6 +68,11 @@ class Postfix:
     def maildirs(self) -> Path:
         """Where local mail lies."""
         return self._folder / "mail"
+
+    @property
+    def pid(self) -> int:
+        """Its master."""
+        return int((self._folder / "queue" / "pid" / "master.pid").read_text())
 
     def start(self) -> None:
         """Start it, and return when it listens."""
@@ -76,6 +88,32 @@ class Postfix:
     def stop(self) -> None:
         """Stop it."""
         self._postfix("stop")
+
+    def _login(self) -> dict[str, object]:
+        """TLS, and passwords by Cyrus SASL, where its tools are installed."""
+        chain, key = make_self_signed(str(self._folder / "tls"), "postfix.example.org")
+        settings: dict[str, object] = {
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_cert_file": chain,
+            "smtpd_tls_key_file": key,
+            "smtpd_tls_session_cache_database": "",
+        }
+        if not can_log_in():
+            return settings
+        database = self._folder / "sasldb2"
+        command = ["/usr/sbin/saslpasswd2", "-p", "-c", "-f", str(database), "-u", DOMAIN, "user"]
+        subprocess.run(command, input=PASSWORD.encode(), check=True)
+        database.chmod(0o644)
+        (self._configuration / "sasl").mkdir()
+        (self._configuration / "sasl" / "smtpd.conf").write_text(
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n"
+            f"sasldb_path: {database}\n"
+        )
+        return settings | {
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_tls_auth_only": "yes",
+            "cyrus_sasl_config_path": self._configuration / "sasl",
+        }
 
     def _postfix(self, command: str) -> None:
         subprocess.run(
@@ -120,6 +158,7 @@ class Postfix:
             "smtpd_peername_lookup": "no",
             "smtp_host_lookup": "native",
             "disable_dns_lookups": "yes",
+            **self._login(),
             "maillog_file": self._folder / "postfix.log",
             "maillog_file_prefixes": self._folder,
         }

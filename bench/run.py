@@ -20,8 +20,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.host import Mailhost
-from bench.load import WORKS, Sink, Work, delivered, send, wait_until
-from bench.postfix import Postfix, installed
+from bench.idle import kib_for_each
+from bench.load import (
+    IDLE,
+    IDLE_POSTFIX,
+    WORKS,
+    Sink,
+    Work,
+    delivered,
+    send,
+    wait_until,
+)
+from bench.postfix import Postfix, can_log_in, installed
 
 Host = Mailhost | Postfix
 
@@ -30,7 +40,7 @@ def measure(host: Host, work: Work, sink: Sink) -> float:
     """Return deliveries a second, from the first connection to the last copy in its place."""
     before = sink.count
     begun = time.monotonic()
-    send(work, host.port)
+    send(work, host.submission_port if work.submission else host.port)
     if work.foreign:
         wait_until(lambda: sink.count - before >= work.messages)
     else:
@@ -43,7 +53,7 @@ def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, obje
     figures: dict[str, list[float]] = {"mailhost": [], "postfix": []}
     for number in range(rounds):
         for kind, make in (("mailhost", Mailhost), ("postfix", Postfix)):
-            if make is Postfix and not installed():
+            if make is Postfix and not (can_log_in() if work.submission else installed()):
                 continue
             place = folder / f"{kind}-{WORKS.index(work)}-{number}"
             host = make(place, sink.port)
@@ -64,6 +74,23 @@ def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, obje
     }
 
 
+def idle(sink: Sink, folder: Path) -> dict[str, object]:
+    """Measure what an idle connection costs; the ratio is how many of ours one of Postfix's is."""
+    medians = {}
+    for kind, make, number in (("mailhost", Mailhost, IDLE), ("postfix", Postfix, IDLE_POSTFIX)):
+        if make is Postfix and not installed():
+            continue
+        host = make(folder / f"{kind}-idle", sink.port)
+        host.start()
+        try:
+            medians[kind] = kib_for_each(host.port, host.pid, number)
+        finally:
+            host.stop()
+    ratio = medians["postfix"] / medians["mailhost"] if "postfix" in medians else None
+    name = f"KiB for each of {IDLE:,} idle connections"
+    return {"work": name, "medians": medians, "ratio": ratio, "least": "8 KiB", "aim": "3 KiB"}
+
+
 def table(results: Sequence[dict[str, object]]) -> Table:
     """Return the results for people."""
     shown = Table(title="deliveries a second, medians")
@@ -75,13 +102,17 @@ def table(results: Sequence[dict[str, object]]) -> Table:
         ratio = result["ratio"]
         shown.add_row(
             str(result["work"]),
-            f"{medians['mailhost']:,.0f}",
-            f"{medians['postfix']:,.0f}" if "postfix" in medians else "not installed",
+            _figure(medians["mailhost"]),
+            _figure(medians["postfix"]) if "postfix" in medians else "not installed",
             f"{ratio:.2f}" if isinstance(ratio, float) else "",
             str(result["least"]),
             str(result["aim"]),
         )
     return shown
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:,.1f}"
 
 
 def main() -> None:
@@ -102,6 +133,8 @@ def main() -> None:
         results = [
             compare(work, wanted.rounds, sink, folder) for work in WORKS if wanted.only in work.name
         ]
+        if wanted.only in "idle":
+            results.append(idle(sink, folder))
     finally:
         sink.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ from rich.table import Table
 from tests.soak.floods import FLOODS, Flooded, flood
 from tests.soak.rounds import Account, Rounds
 
-CONSOLE = Console()
+CONSOLE = Console(width=120)
 
 
 def main() -> None:

@@ -1,0 +1,56 @@
+"""What an idle connection costs in memory, all processes of a host taken together."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.load import ADDRESS
+
+
+def kib_for_each(port: int, pid: int, connections: int) -> float:
+    """Open so many connections, say EHLO on each, and return the KiB that each one costs.
+
+    `pid` is the parent of all processes of the host.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    opened: list[socket.socket] = []
+    before = _kib(pid)
+    try:
+        for _ in range(connections):
+            client = socket.create_connection((ADDRESS, port), 60)
+            opened.append(client)
+            client.recv(1000)
+            client.sendall(b"EHLO bench.example\r\n")
+            client.recv(1000)
+        time.sleep(1.0)
+        return (_kib(pid) - before) / connections
+    finally:
+        for client in opened:
+            client.close()
+
+
+def _kib(pid: int) -> int:
+    """Memory of a process and its children; what several share counts once (Pss)."""
+    return sum(_pss(each) for each in _family(pid))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    found = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, check=False
+    )
+    yield from map(int, found.stdout.split())
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
