@@ -108,7 +108,7 @@ class Batch:
 
     def _sync_together(self, works: Sequence[_Work]) -> None:
         """Sync many open files at once. A failure is that of each of them."""
-        if not self._system.shares_syncs:
+        if len(works) < MANY or not self._system.shares_syncs:
             return
         folders = {work.fd: _folder(work.change) for work in works}
         for fds in self._by_file_system(folders):
