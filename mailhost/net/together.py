@@ -12,6 +12,8 @@ from mailhost.message.outcome import Outcome
 
 async def together(parts: Sequence[Awaitable[Sequence[Outcome]]]) -> list[Outcome]:
     """Run all parts to their end and return all outcomes. Raises Unfinished where a part raises."""
+    if len(parts) == 1:  # most mail has one destination
+        return await _alone(parts[0])
     works = [Deferred.fromCoroutine(_awaited(part)) for part in parts]
     outcomes: list[Outcome] = []
     bug: Exception | None = None
@@ -27,6 +29,15 @@ async def together(parts: Sequence[Awaitable[Sequence[Outcome]]]) -> list[Outcom
     if bug is not None:
         raise Unfinished(bug, outcomes) from bug
     return outcomes
+
+
+async def _alone(part: Awaitable[Sequence[Outcome]]) -> list[Outcome]:
+    try:
+        return list(await part)
+    except Unfinished:
+        raise
+    except Exception as bug:
+        raise Unfinished(bug, ()) from bug
 
 
 async def _awaited(part: Awaitable[Sequence[Outcome]]) -> Sequence[Outcome]:

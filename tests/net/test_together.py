@@ -30,6 +30,14 @@ class Together(SynchronousTestCase):
         unfinished = self.failureResultOf(work, Unfinished).value
         self.assertEqual((bug, [ANN, BOB]), (unfinished.bug, unfinished.outcomes))
 
+    def test_a_part_that_is_alone(self) -> None:
+        self.assertEqual([ANN], now(together([succeed([ANN])])))
+        bug = ZeroDivisionError()
+        for error, outcomes in ((bug, []), (Unfinished(bug, [ANN]), [ANN])):
+            work = Deferred.fromCoroutine(together([fail(error)]))
+            unfinished = self.failureResultOf(work, Unfinished).value
+            self.assertEqual((bug, outcomes), (unfinished.bug, list(unfinished.outcomes)))
+
     def test_cancelling_reaches_every_part(self) -> None:
         parts: list[Deferred[Sequence[Outcome]]] = [Deferred(), Deferred()]
         work = Deferred.fromCoroutine(together(parts))
