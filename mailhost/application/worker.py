@@ -61,10 +61,10 @@ class Worker:
             SharedCounts(COUNTS, brief.row, brief.key),
             RemoteUsages(self._channel),
         )
-        intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time)
+        intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time, self._log)
         self._rooms.connect(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
-            RemoteQueue(self._channel, intake, self._log),
+            RemoteQueue(self._channel, intake),
         )
 
     def start(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mailhost.events import Queued
+from mailhost.interfaces import IEventSink
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
@@ -25,11 +27,13 @@ class Intake:
         spool: Spool,
         backoff: Backoff,
         wall: Callable[[], float],
+        events: IEventSink,
         taken: Callable[[str], bool] = lambda id: False,
     ) -> None:
         self.backoff = backoff
         self._spool = spool
         self._wall = wall
+        self._events = events
         self._taken = taken
         self._coming: set[str] = set()  # ids being written
 
@@ -55,6 +59,9 @@ class Intake:
             status = await self._spool.write(entry, state if outcomes else None, content)
         finally:
             self._coming.discard(id)
+        if status.ok:
+            paths = tuple(path.address for path in envelope.recipients)
+            self._events.tell(Queued(identity, envelope.reverse_path, paths))
         return status, Found(entry, state, bool(outcomes))
 
     def knows(self, id: str) -> bool:

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
-from mailhost.events import Faulted, Parked, Queued
+from mailhost.events import Faulted, Parked
 from mailhost.interfaces import IEventSink, IQueue, ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
@@ -78,7 +78,7 @@ class QueueRunner:
         self._steady = steady
         self._backoff = Backoff(settings, chance)
         self._attempts = Attempts(spool, transport, notices, events, wall, steady)
-        self._intake = Intake(spool, self._backoff, wall, self._taken)
+        self._intake = Intake(spool, self._backoff, wall, events, self._taken)
         self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
         self._live: dict[str, Live] = {}
         self._broken: dict[str, str] = {}
@@ -172,8 +172,6 @@ class QueueRunner:
     ) -> Status:
         status, found = await self._intake.write(envelope, content, identity, outcomes)
         if status.ok:
-            paths = tuple(path.address for path in envelope.recipients)
-            self._events.tell(Queued(identity, envelope.reverse_path, paths))
             self.take(found)
         return status
 

@@ -130,9 +130,8 @@ class Mailbox:
     async def remove(self, messages: Sequence[StoredMessage]) -> int:
         wanted = {message.unique for message in messages}
         failed: set[str] = set()
-        for _ in range(
-            LOOKS
-        ):  # a file that another tool renames just before it goes is still there
+        # a file that another tool renames just before it goes is still there
+        for _ in range(LOOKS):
             found = await self._store.in_thread(located, self._path, wanted - failed)
             if not found:
                 break

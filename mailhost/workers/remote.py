@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
-from mailhost.events import Event, Queued
+from mailhost.events import Event
 from mailhost.interfaces import IAuthenticator, IEventSink, IQueue, ScramKeys
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -87,10 +87,9 @@ class RemoteQueue:
     Should the head never hear of one, it finds it when it looks for what this process left.
     """
 
-    def __init__(self, channel: Channel, intake: Intake, events: IEventSink) -> None:
+    def __init__(self, channel: Channel, intake: Intake) -> None:
         self._channel = channel
         self._intake = intake
-        self._events = events
 
     async def accept(
         self,
@@ -101,13 +100,10 @@ class RemoteQueue:
     ) -> Status:
         """See IQueue."""
         status, found = await self._intake.write(envelope, content, identity, outcomes)
-        if status.ok:
-            paths = tuple(path.address for path in envelope.recipients)
-            self._events.tell(Queued(identity, envelope.reverse_path, paths))
-            if len(pickle.dumps(found)) < LARGEST:
-                self._channel.tell("queued", found)
-            else:
-                self._channel.tell("look", found.entry.id)
+        if status.ok and len(pickle.dumps(found)) < LARGEST:
+            self._channel.tell("queued", found)
+        elif status.ok:
+            self._channel.tell("look", found.entry.id)
         return status
 
 

@@ -18,7 +18,7 @@ class OtherProcess(SynchronousTestCase):
         self.house = House(self.mktemp())
         self.house.runner.start()
         spool = Spool(self.house.folder, self.house.committer, here)
-        self.other = Intake(spool, self.house.runner._backoff, self.house.wall)
+        self.other = Intake(spool, self.house.runner._backoff, self.house.wall, self.house.events)
 
     def write(self, identity: str, *recipients: str) -> Found:
         """Write an entry and tell nobody."""

@@ -101,8 +101,8 @@ class Entries(RemoteCase):
         super().setUp()
         self.events = RecordingEvents()
         self.spool = FakeSpool()
-        intake = Intake(cast(Any, self.spool), Backoff(Queue()), lambda: 1000.0)
-        self.queue = RemoteQueue(self.channel, intake, self.events)
+        intake = Intake(cast(Any, self.spool), Backoff(Queue()), lambda: 1000.0, self.events)
+        self.queue = RemoteQueue(self.channel, intake)
         verifyObject(IQueue, self.queue)
 
     def accept(self, *recipients: str) -> object:
