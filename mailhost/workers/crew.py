@@ -122,24 +122,30 @@ class Crew:
             member.kill()
 
     def _start(self) -> None:
-        work = self._work
-        if work is None or not self._rows:
-            self._events.tell(Faulted("workers", "too many old ones are still busy"))
+        try:
+            if self._work is None or not self._rows:
+                raise OSError("too many old ones are still busy")
+            member = Member(min(self._rows), self._work, self)
+            self._spawn(member)
+        except OSError as error:
+            words = f"{error}; this host's user must be able to run {sys.executable}"
+            self._events.tell(Faulted("another process cannot be started", words))
+            self._start_later(lived=0.0)
             return
-        row = self._rows.pop()
-        member = Member(row, work, self)
+        self._rows.remove(member.row)
+        self._members.add(member)
+
+    def _spawn(self, member: Member) -> None:
+        """Start the process. Raises OSError."""
         ours, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as brief, ours, theirs:
-            pickle.dump(Brief(row, self._key, work.about), brief)
+            pickle.dump(Brief(member.row, self._key, member.work.about), brief)
             brief.seek(0)
             descriptors = {
                 CHANNEL: theirs.fileno(),
                 BRIEF: brief.fileno(),
                 COUNTS: self._counts.fd,
             }
-            answers = {**self._answers, "ready": member.ready, "serves": member.serves}
-            member.channel = Channel(answers, lambda: None)
-            attach(self._reactor, member.channel, os.dup(ours.fileno()))
             self._reactor.spawnProcess(
                 member,
                 sys.executable,
@@ -147,8 +153,10 @@ class Crew:
                 env=None,
                 childFDs={0: 0, 1: "r", 2: "r", **descriptors},
             )
+            answers = {**self._answers, "ready": member.ready, "serves": member.serves}
+            member.channel = Channel(answers, lambda: None)
+            attach(self._reactor, member.channel, os.dup(ours.fileno()))
         member.born = self._reactor.seconds()
-        self._members.add(member)
 
     def ended(self, member: Member, how: str) -> None:
         """A process is gone. One that was not told to go is replaced."""
@@ -161,13 +169,16 @@ class Crew:
             self._empty.callback(None)
 
     def _replace(self, member: Member, how: str) -> None:
-        lived = self._reactor.seconds() - member.born
-        self._pause = min(max(2 * self._pause, 1.0), LONGEST_PAUSE) if lived < SHORT_LIFE else 0.0
         self._events.tell(Faulted("workers", f"process {member.pid} died: {how}"))
         self._died()
         if not self._stopping and member.work is self._work:
-            self._pending = {call for call in self._pending if call.active()}
-            self._pending.add(self._reactor.callLater(self._pause, self._start))
+            self._start_later(self._reactor.seconds() - member.born)
+
+    def _start_later(self, lived: float) -> None:
+        """Try again at once where the last one `lived` long enough, else ever more slowly."""
+        self._pause = min(max(2 * self._pause, 1.0), LONGEST_PAUSE) if lived < SHORT_LIFE else 0.0
+        self._pending = {call for call in self._pending if call.active()}
+        self._pending.add(self._reactor.callLater(self._pause, self._start))
 
     def tell(self, event: Event) -> None:
         """Log what becomes of a worker."""

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.workers import crew
 from mailhost.workers.counts import SharedCounts, new_counts
 from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LONGEST_PAUSE, Brief, Crew, Member, Work
 from tests.fakes import RecordingEvents
@@ -28,12 +29,15 @@ class FakeReactor(Clock):
         self.processes: list[Member] = []
         self.briefs: list[Brief] = []
         self.killed: list[int] = []
+        self.refuses: OSError | None = None
 
     def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:
         """The tests' own channels are used."""
 
     def spawnProcess(self, member: Member, executable: str, argv: Any, **how: Any) -> None:
         """Note a process."""
+        if self.refuses is not None:
+            raise self.refuses
         fds = how["childFDs"]
         assert {CHANNEL, BRIEF, COUNTS} < fds.keys()
         with open(os.dup(fds[BRIEF]), "rb") as brief:
@@ -42,7 +46,6 @@ class FakeReactor(Clock):
         self.processes.append(member)
         kill = lambda signal: self.killed.append(number)  # noqa: E731
         member.makeConnection(SimpleNamespace(pid=number, signalProcess=kill))
-        member.channel = FakeChannel()  # type: ignore[assignment]
 
 
 class FakeChannel:
@@ -60,6 +63,7 @@ class FakeChannel:
 
 class CrewCase(SynchronousTestCase):
     def setUp(self) -> None:
+        self.patch(crew, "Channel", lambda answers, gone: FakeChannel())
         self.reactor = FakeReactor()
         self.events = RecordingEvents()
         self.counts = new_counts(b"k" * 16)
@@ -77,6 +81,15 @@ class CrewCase(SynchronousTestCase):
         """What a worker heard."""
         channel: Any = self.reactor.processes[number].channel
         return list(channel.heard)
+
+    def test_one_that_cannot_be_started_is_told_and_tried_again(self) -> None:
+        self.reactor.refuses = PermissionError(13, "Permission denied")
+        self.end(0)
+        self.reactor.advance(1)
+        self.assertIn("cannot be started: [Errno 13] Permission denied", self.events.lines[-1])
+        self.reactor.refuses = None
+        self.reactor.advance(2)
+        self.assertEqual([101, 102], self.crew.pids)
 
     def end(self, number: int, reason: Exception = KILLED) -> None:
         """A process ends."""
