@@ -191,6 +191,11 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def content_of_file(path: str, offset: int = 0) -> Content:
-    """Open a message file. Raises OSError."""
+    """Open a message file, in a thread: what follows reads it and should find it in memory.
+
+    Raises OSError.
+    """
     file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_WILLNEED)
     return Content((FileSlice(file, offset, os.fstat(file.fd).st_size - offset),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import secrets
 import time
 
@@ -17,7 +18,7 @@ def new_id() -> str:
     Names from one process sort roughly by time. Two processes started in one microsecond are
     told apart by the random part.
     """
-    number = time.time_ns() // 1000 << 26 | secrets.randbits(12) << 14 | next(_counter) & 0x3FFF
+    number = time.time_ns() // 1000 << 26 | random.getrandbits(12) << 14 | next(_counter) & 0x3FFF
     letters = [_ALPHABET[(number >> shift) & 31] for shift in range(75, -1, -5)]
     return "".join(letters)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from functools import lru_cache
 from hashlib import blake2b
 
 ROWS = 64  # processes at a time, those that only finish what they began included
@@ -26,6 +27,7 @@ class SharedCounts:
         self._key = key
         self._table = memoryview(mmap.mmap(fd, ROWS * _ROW)).cast("I")
         self._own = row * (1 + COLUMNS)
+        self._column = lru_cache(10_000)(self._hashed)  # thrice for each connection
 
     def total(self) -> int:
         """How many connections the other processes hold."""
@@ -48,7 +50,7 @@ class SharedCounts:
     def _others(self, column: int) -> int:
         return sum(self._table[column :: 1 + COLUMNS]) - self._table[self._own + column]
 
-    def _column(self, client: str) -> int:
+    def _hashed(self, client: str) -> int:
         digest = blake2b(client.encode(), digest_size=4, key=self._key).digest()
         return 1 + int.from_bytes(digest) % COLUMNS
 
