@@ -7,6 +7,7 @@ and what a turn of the reactor brings is written at its end.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore, IReactorTime
@@ -41,10 +42,11 @@ class LineLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what there is."""
+        """Write what there is. Where nobody reads any more it is lost, and the host goes on."""
         lines, self._lines = self._lines, []
-        self._output.write("".join(lines))
-        self._output.flush()
+        with suppress(OSError):  # a log that cannot be written cannot be told of
+            self._output.write("".join(lines))
+            self._output.flush()
 
     def _time_of(self, when: float | None) -> str:
         second = -1 if when is None else int(when)

@@ -59,6 +59,20 @@ class LineLogTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(2, self.output.getvalue().count("\n"))
 
+    def test_a_reader_that_went_away_and_came_back(self) -> None:
+        def broken(text: str) -> int:
+            raise BrokenPipeError
+
+        logger = Logger("mailhost", observer=self.log)
+        patch = self.patch(self.output, "write", broken)
+        logger.info("{line}", line="one")
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+        patch.restore()
+        logger.info("{line}", line="two")
+        self.reactor.advance(0)
+        self.assertIn("two", self.output.getvalue())
+
     def test_outside_of_turns_each_is_written_at_once(self) -> None:
         self.reactor.running = False
         Logger("mailhost", observer=self.log).info("{line}", line="one")
