@@ -33,7 +33,8 @@ class Live:
 
     `since` is the steady clock's time up to which `state.waited` counts. `ready`: it waits for its
     turn. `gone`: it was settled or removed, and nothing more is done or written. `wait` is how
-    many seconds after an attempt the next one is due.
+    many seconds after an attempt the next one is due. `fresh` is the content of one that just came
+    in, for its first attempt: it need not be read from the disk then.
     """
 
     entry: Entry
@@ -44,6 +45,7 @@ class Live:
     ready: bool = False
     running: bool = False
     gone: bool = False
+    fresh: Content | None = None
     lock: DeferredLock = field(default_factory=DeferredLock)
 
     @property
@@ -77,8 +79,9 @@ class Attempts:
         Whatever is raised is a bug; what was delivered until then is known in `live.state`.
         """
         live.wait = backoff.wait(max(live.state.attempts, 1))
+        content, live.fresh = live.fresh, None
         try:
-            content = await self._spool.open(live.entry)
+            content = content or await self._spool.open(live.entry)
         except FileNotFoundError:
             live.gone = True
             self._fault(live, "its file is gone from the queue's folder; it is forgotten")

@@ -36,6 +36,8 @@ from mailhost.queue.spool import Broken, Finding, Found, Spool
 from mailhost.queue.turns import Turns
 
 LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
+MOST_FRESH = 500  # entries in the queue, up to which the content of a new one is kept in memory
+LARGEST_FRESH = 65_536  # octets of it
 LAST_WORDS = 2.0  # seconds that what is broken off may take to end
 
 
@@ -172,14 +174,16 @@ class QueueRunner:
     ) -> Status:
         status, found = await self._intake.write(envelope, content, identity, outcomes)
         if status.ok:
-            self.take(found)
+            few = len(self._live) < MOST_FRESH and content.size <= LARGEST_FRESH
+            self.take(found, content if few else None)
         return status
 
-    def take(self, found: Found) -> None:
+    def take(self, found: Found, content: Content | None = None) -> None:
         """Begin with an entry that was made durable a moment ago, by whatever process."""
         self._looked_for.discard(found.entry.id)
         if found.entry.id not in self._live:
             live = self._enter(found.entry, found.state, found.has_state)
+            live.fresh = content
             self._schedule(live, max(found.state.due - self._wall(), 0.0))
             self._turn()
 

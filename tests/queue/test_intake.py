@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.queue import runner
+from mailhost.queue.entry import Entry
 from mailhost.queue.intake import Intake
+from mailhost.queue.runner import LARGEST_FRESH
 from mailhost.queue.spool import Finding, Found, Spool
 from tests.queue.fakes import BUSY, House, envelope, here, message
 
@@ -75,3 +81,40 @@ class OtherProcess(SynchronousTestCase):
         self.assertEqual([], self.house.transport.tried)
         self.house.pass_time(600)
         self.assertEqual(["bob@x.example"], self.house.transport.tried)
+
+
+class Fresh(SynchronousTestCase):
+    """What just came in is not read from the disk for its first attempt."""
+
+    def setUp(self) -> None:
+        self.house = House(self.mktemp())
+        self.house.runner.start()
+        self.opened: list[str] = []
+        self.house.transport.answer = lambda recipient: BUSY
+        open_really = self.house.spool.open
+
+        def opening(entry: Entry) -> Awaitable[Content]:
+            self.opened.append(entry.id)
+            return open_really(entry)
+
+        self.house.spool.open = opening  # type: ignore[method-assign]
+
+    def test_the_second_attempt_reads_it(self) -> None:
+        self.house.accept(envelope("bob@x.example"))
+        self.assertEqual([], self.opened)
+        self.house.pass_time(600)
+        self.assertEqual(["m1"], self.opened)
+        self.assertEqual([message().read()] * 2, self.house.transport.bodies)
+
+    def test_a_large_one_is_not_kept_in_memory(self) -> None:
+        large = Content((b"x" * (LARGEST_FRESH + 1),))
+        self.house.accept(envelope("bob@x.example"), content=large)
+        self.assertEqual(["m1"], self.opened)
+
+    def test_nor_are_more_than_some(self) -> None:
+        self.house.runner._turns.places = 0
+        self.patch(runner, "MOST_FRESH", 2)
+        for number in range(4):
+            self.house.accept(envelope("bob@x.example"), f"m{number}")
+        kept = [live.fresh is not None for live in self.house.runner._live.values()]
+        self.assertEqual([True, True, False, False], kept)
