@@ -6,7 +6,7 @@ who really waits pays for waiting.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -27,8 +27,10 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.extensions import Extensions
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
+from mailhost.message.verdict import Mail, Stage, Verdict
 
 T = TypeVar("T")
 Answer: TypeAlias = T | Awaitable[T]
@@ -62,11 +64,15 @@ class IReception(Interface):
     def connected(client: Client) -> Answer[Status | None]:
         """None lets the client speak. A Status is its greeting and its farewell (RFC 5321 §3.1)."""
 
-    def hello(client: Client) -> Answer[Status | None]:
-        """The client gave its name (`client.hello`). None accepts it."""
+    def hello(client: Client) -> Answer[Extensions | Status | None]:
+        """The client gave its name (`client.hello`). None accepts it, and so do Extensions, which
+        say what it may ask for; a Status refuses."""
 
     def transaction(client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
         """MAIL FROM. `envelope` has no recipients yet. A Status refuses the sender."""
+
+    def disconnected() -> None:
+        """The connection is gone, its transaction abandoned. Nothing is called after it."""
 
 
 class ITransaction(Interface):
@@ -75,25 +81,62 @@ class ITransaction(Interface):
     Exactly one of `end` and `abandon` is called, once.
     """
 
+    identity: str = Attribute("What the message is called in the log.")
+
     def recipient(path: ForwardPath) -> Answer[Status]:
         """RCPT TO. 2xx adds the recipient. Called again only after the answer."""
 
-    def begin() -> Answer[Status | None]:
-        """Content is about to come. None goes ahead; a Status refuses, and content is not sent
-        (DATA) or thrown away (BDAT)."""
+    def begin() -> Answer[ICollector | Status]:
+        """Content is about to come, and goes into what is returned. A Status refuses, and content
+        is not sent (DATA) or thrown away (BDAT)."""
 
-    def write(chunk: bytes) -> Answer[None]:
-        """The next octets of the content, dots unstuffed. No more are read before the answer.
-
-        Never raises for a full disk: `end` tells that.
-        """
-
-    def end() -> Answer[Sequence[Status]]:
+    def end(content: Content) -> Answer[Sequence[Status]]:
         """The content is whole. Returns one Status; for LMTP one for each accepted recipient, in
         their order. 2xx means that the message is safe, whatever happens next."""
 
     def abandon() -> None:
         """Forget it: RSET, a lost connection, a refusal."""
+
+
+class ICollector(Interface):
+    """Takes the content of one message while it arrives."""
+
+    def write(chunk: bytes) -> Answer[None]:
+        """The next octets, dots unstuffed. No more are read before the answer.
+
+        Never raises for a full disk: `finish` tells that.
+        """
+
+    def finish() -> Answer[Content | Status]:
+        """All is there. Returns the content, or the refusal where it could not be kept."""
+
+
+class IFilter(Interface):
+    """Looks at mail on its way in, and says what should become of it."""
+
+    stages: Collection[Stage] = Attribute("When it wants to be asked.")
+
+    def look(mail: Mail) -> Answer[Verdict]:
+        """Return the verdict. May raise anything: the settings say whether mail passes then."""
+
+
+class ISessionFilter(Interface):
+    """A filter that keeps something for as long as a client is connected."""
+
+    stages: Collection[Stage] = Attribute("When it wants to be asked.")
+
+    def visit(client: Client) -> IVisit:
+        """A client connected."""
+
+
+class IVisit(IFilter):
+    """One client's part of an ISessionFilter."""
+
+    def abandon() -> None:
+        """What the client began with MAIL is over without a message."""
+
+    def leave() -> None:
+        """The client is gone. Nothing is called after it."""
 
 
 class IHandover(Interface):

@@ -61,6 +61,11 @@ class Content:
         """Octets."""
         return sum(map(len, self.pieces))
 
+    @property
+    def in_memory(self) -> bool:
+        """True where reading it touches no disk."""
+        return all(isinstance(piece, bytes) for piece in self.pieces)
+
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Yield the bytes in order, at most `size` at once. Raises OSError for a short file."""
         for piece in self.pieces:

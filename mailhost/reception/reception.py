@@ -8,6 +8,7 @@ from mailhost.interfaces import Answer, IReception, ITransaction
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
+from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
 from mailhost.net.answer import then
 from mailhost.reception.desk import Desk
@@ -29,8 +30,11 @@ class Reception:
     def connected(self, client: Client) -> Answer[Status | None]:
         return None
 
-    def hello(self, client: Client) -> Answer[Status | None]:
+    def hello(self, client: Client) -> Answer[Extensions | Status | None]:
         return None
+
+    def disconnected(self) -> None:
+        """Nothing is kept for a connection."""
 
     def transaction(self, client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
         account, sender = client.account, envelope.reverse_path

@@ -1,26 +1,23 @@
-"""One message on its way in: recipients checked, content collected, header looked at, handed over.
-
-A disk that cannot take the content is told at the end of data, and nothing is handed over.
-"""
+"""One message on its way in: recipients checked, header looked at, handed over."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Awaitable, Sequence
 
 from zope.interface import implementer
 
 from mailhost.events import Received
-from mailhost.interfaces import Answer, ITransaction
+from mailhost.interfaces import Answer, ICollector, ITransaction
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
-from mailhost.message.content import Content, ContentWriter
+from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
-from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.net.answer import then
+from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
@@ -39,8 +36,7 @@ class Transaction:
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
-        self._writer: ContentWriter | None = None
-        self._fault: OSError | None = None
+        self.identity = new_id()
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
@@ -58,40 +54,19 @@ class Transaction:
         self._accepted.append(path)
         return GOOD_RECIPIENT
 
-    def begin(self) -> Answer[Status | None]:
-        self._writer = ContentWriter(self._desk.folder, self._desk.rules.memory)
-        return None
+    def begin(self) -> Answer[ICollector | Status]:
+        return Collector(self._desk.folder, self._desk.rules.memory, self._desk.in_thread)
 
-    def write(self, chunk: bytes) -> Answer[None]:
-        if self._writer is None or not self._writer.add(chunk):
-            return None
-        return self._spill(self._writer)
+    def end(self, content: Content) -> Answer[Sequence[Status]]:
+        if content.in_memory:
+            return self._judge(content, content.header())
+        return self._end_on_disk(content)
 
-    async def _spill(self, writer: ContentWriter) -> None:
+    async def _end_on_disk(self, content: Content) -> Sequence[Status]:
         try:
-            await self._desk.in_thread(writer.spill)
+            header = await self._desk.in_thread(content.header)
         except OSError as fault:
-            self._fault, self._writer = fault, None
-
-    def end(self) -> Answer[Sequence[Status]]:
-        if self._fault is not None:
-            return [_of_disk(self._fault)]
-        writer, self._writer = self._writer, None
-        assert writer is not None
-        if writer.on_disk:
-            return self._end_on_disk(writer)
-        content = writer.finish()
-        return self._judge(content, content.header())
-
-    async def _end_on_disk(self, writer: ContentWriter) -> Sequence[Status]:
-        def finish() -> tuple[Content, bytes]:
-            content = writer.finish()
-            return content, content.header()
-
-        try:
-            content, header = await self._desk.in_thread(finish)
-        except OSError as fault:
-            return [_of_disk(fault)]
+            return [of_disk(fault)]
         answer = self._judge(content, header)
         return await answer if isinstance(answer, Awaitable) else answer
 
@@ -102,7 +77,7 @@ class Transaction:
         return then(found, lambda status: [status] if status else self._hand_over(content, header))
 
     def abandon(self) -> None:
-        self._writer = None
+        """Nothing was kept."""
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Who logged in may write as nobody else; what others write is theirs to answer for."""
@@ -113,7 +88,7 @@ class Transaction:
 
     async def _hand_over(self, content: Content, header: bytes) -> Sequence[Status]:
         desk, client = self._desk, self._client
-        identity, now = new_id(), desk.now()
+        identity, now = self.identity, desk.now()
         envelope = self._envelope.to(self._accepted)
         top = received_field(client, envelope, desk.rules.hostname, identity, now)
         if client.account is not None:
@@ -138,8 +113,3 @@ class Transaction:
                 next(iter(values(header, "Message-ID")), "")[:200],
             )
         )
-
-
-def _of_disk(fault: OSError) -> Status:
-    full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
-    return (NO_STORAGE if full else LOCAL_ERROR).because(str(fault))

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.extensions import Extensions
+from mailhost.message.status import Status
+from mailhost.smtp.incoming import TOO_LARGE
 from mailhost.smtp.reply import encode_lines
-from mailhost.smtp.terms import Terms
+
+# RFC 6152, RFC 3030 (CHUNKING is ours whatever lies behind us), RFC 6531, RFC 3461, RFC 2034
+_WORDS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
 
 
 @lru_cache(maxsize=64)
-def encode_hello(terms: Terms, starttls: bool, mechanisms: tuple[str, ...]) -> bytes:
+def encode_hello(
+    hostname: str, extensions: Extensions, starttls: bool, mechanisms: tuple[str, ...]
+) -> bytes:
     """Return the whole reply to EHLO."""
-    return encode_lines(250, _lines(terms, starttls, mechanisms))
+    return encode_lines(250, [hostname, *_lines(extensions, starttls, mechanisms), "HELP"])
 
 
-def _lines(terms: Terms, starttls: bool, mechanisms: Sequence[str]) -> list[str]:
-    lines = [
-        terms.hostname,
-        "PIPELINING",  # RFC 2920
-        f"SIZE {terms.message_size}",  # RFC 1870
-        "8BITMIME",  # RFC 6152
-        "BINARYMIME",  # RFC 3030
-        "CHUNKING",  # RFC 3030
-        "SMTPUTF8",  # RFC 6531
-        "DSN",  # RFC 3461
-        "ENHANCEDSTATUSCODES",  # RFC 2034
-        f"LIMITS RCPTMAX={terms.recipients}",  # RFC 9422
-    ]
+def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) -> Iterator[str]:
+    yield "PIPELINING"  # RFC 2920
+    yield f"SIZE {extensions.message_size}"  # RFC 1870
+    for word in _WORDS:
+        if word == "CHUNKING" or word in extensions.offered:
+            yield word
+    yield f"LIMITS RCPTMAX={extensions.recipients}"  # RFC 9422
     if starttls:
-        lines.append("STARTTLS")  # RFC 3207
+        yield "STARTTLS"  # RFC 3207
     if mechanisms:
-        lines.append(f"AUTH {' '.join(mechanisms)}")  # RFC 4954
-    return [*lines, "HELP"]
+        yield f"AUTH {' '.join(mechanisms)}"  # RFC 4954
+
+
+def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
+    """Return the refusal of a MAIL that asks for what was not offered."""
+    if envelope.size > extensions.message_size:
+        return TOO_LARGE
+    offered = extensions.offered
+    asks = {
+        "8BITMIME": envelope.body is Body.EIGHT_BIT,
+        "BINARYMIME": envelope.body is Body.BINARY,
+        "SMTPUTF8": envelope.smtputf8,
+        "DSN": bool(envelope.returns or envelope.envelope_id),
+    }
+    return _not_offered(word for word, asked in asks.items() if asked and word not in offered)
+
+
+def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
+    """Return the refusal of a RCPT that asks for what was not offered."""
+    if (path.notify is None and not path.original) or "DSN" in extensions.offered:
+        return None
+    return _not_offered(["DSN"])
+
+
+def _not_offered(words: Iterable[str]) -> Status | None:
+    for word in words:
+        return Status(555, "5.5.4", f"{word} is not offered here")
+    return None

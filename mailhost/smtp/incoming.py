@@ -1,11 +1,12 @@
-"""The content of one message while it arrives: by DATA or BDAT into an ITransaction.
+"""The content of one message while it arrives: by DATA or BDAT into an ICollector.
 
 What is too large or must not be is read to its end and thrown away, then refused in one reply.
 """
 
 from __future__ import annotations
 
-from mailhost.interfaces import Answer, ITransaction
+from mailhost.interfaces import Answer, ICollector
+from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.smtp.dot import DotReader
 from mailhost.smtp.line_ends import LineEnds
@@ -22,12 +23,16 @@ NUL = Status(554, "5.6.0", "The message has a NUL; send it as BINARYMIME or enco
 class Incoming:
     """Takes the content of one message. `refusal` is what it will be refused with, if anything.
 
-    `limit` is in octets; `binary` content (BINARYMIME) may hold anything.
+    `collector` may be such a refusal; `limit` is in octets; `binary` content (BINARYMIME) may hold
+    anything.
     """
 
-    def __init__(self, transaction: ITransaction, limit: int, binary: bool = False) -> None:
-        self.transaction = transaction
+    def __init__(self, collector: ICollector | Status, limit: int, binary: bool = False) -> None:
         self.refusal: Status | None = None
+        if isinstance(collector, Status):
+            self.refusal = collector
+        else:
+            self._collector = collector
         self.size = 0
         self._limit = limit
         self._binary = binary
@@ -53,6 +58,10 @@ class Incoming:
             self._judge(self._chunk_ends)
         return self._take(octets)
 
+    def finish(self) -> Answer[Content | Status]:
+        """All is there: return the content, or the refusal."""
+        return self._collector.finish() if self.refusal is None else self.refusal
+
     def _judge(self, ends: LineEnds) -> None:
         if self.refusal is None and (ends.bare or ends.nul):
             self.refusal = BARE_LINE_END if ends.bare else NUL
@@ -63,4 +72,4 @@ class Incoming:
             self.refusal = TOO_LARGE
         if self.refusal is not None or not octets:
             return None
-        return self.transaction.write(octets)
+        return self._collector.write(octets)

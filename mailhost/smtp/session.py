@@ -17,6 +17,7 @@ from mailhost.interfaces import (
     Answer,
     Challenge,
     IAuthenticator,
+    ICollector,
     IEventSink,
     IMachine,
     IReception,
@@ -25,7 +26,9 @@ from mailhost.interfaces import (
     SASLStep,
 )
 from mailhost.message.client import Client, TLSState
+from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.extensions import Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.answer import then
 from mailhost.smtp import statuses
@@ -38,8 +41,8 @@ from mailhost.smtp.command import (
     parse_mail,
     parse_rcpt,
 )
-from mailhost.smtp.extensions import encode_hello
-from mailhost.smtp.incoming import TOO_LARGE, Incoming
+from mailhost.smtp.extensions import encode_hello, unfit_recipient, unfit_sender
+from mailhost.smtp.incoming import Incoming
 from mailhost.smtp.lmtp import final_replies
 from mailhost.smtp.login import LoginExchange, encode_challenge, new_login
 from mailhost.smtp.replies import Replies, shown
@@ -64,6 +67,7 @@ class Session:
         self._reception = reception
         self._authenticator = authenticator
         self._terms = terms
+        self._extensions = terms.extensions
         self._replies = Replies(wire, client, terms, events)
         self._state = State.GREETED
         self._buffer = ReadBuffer()
@@ -135,6 +139,7 @@ class Session:
             cause = f"connection lost before the message was whole: {reason}"
             self._replies.tell("message", statuses.LOST.because(cause))
         self._end_session()
+        self._reception.disconnected()
 
     @property
     def _at_rest(self) -> bool:
@@ -204,17 +209,19 @@ class Session:
         self._state = State.GREETED  # until the reception agrees
         self._learn(hello=text, extended=verb != b"HELO")
         answer = self._reception.hello(self._client)
-        return self._then(answer, lambda refusal: self._greeted(verb, refusal))
+        return self._then(answer, lambda found: self._greeted(verb, found))
 
-    def _greeted(self, verb: bytes, refusal: Status | None) -> bool:
-        if refusal is not None:
+    def _greeted(self, verb: bytes, answer: Extensions | Status | None) -> bool:
+        if isinstance(answer, Status):
             what = f"{verb.decode()} {shown(self._client.hello.encode())}"
-            return self._replies.turn_down(what, refusal)
+            return self._replies.turn_down(what, answer)
+        self._extensions = answer or self._terms.extensions
         if verb == b"HELO":
             return self._done(verb, Status(250, "", self._terms.hostname))
         self._state = NEXT[self._state][verb]
         starttls = self._terms.starttls and self._client.tls is None
-        self._wire.write(encode_hello(self._terms, starttls, self._mechanisms()))
+        mechanisms = self._mechanisms()
+        self._wire.write(encode_hello(self._terms.hostname, self._extensions, starttls, mechanisms))
         return True
 
     def _noop(self, _: bytes) -> bool:
@@ -303,8 +310,9 @@ class Session:
             envelope = parse_mail(arguments)
         except BadCommand as bad:
             return self._replies.error("MAIL " + shown(arguments), bad.status)
-        if envelope.size > self._terms.message_size:
-            return self._replies.turn_down("MAIL " + shown(arguments), TOO_LARGE)
+        unfit = unfit_sender(envelope, self._extensions)
+        if unfit is not None:
+            return self._replies.turn_down("MAIL " + shown(arguments), unfit)
         self._envelope = envelope
         return then(self._reception.transaction(self._client, envelope), self._opened)
 
@@ -325,8 +333,11 @@ class Session:
             path = parse_rcpt(arguments, self._envelope.smtputf8)
         except BadCommand as bad:
             return self._replies.error("RCPT " + shown(arguments), bad.status)
-        if len(self._accepted) >= self._terms.recipients:
+        if len(self._accepted) >= self._extensions.recipients:
             return self._replies.refuse("RCPT", statuses.TOO_MANY)
+        unfit = unfit_recipient(path, self._extensions)
+        if unfit is not None:
+            return self._replies.error("RCPT " + shown(arguments), unfit)
         assert self._transaction is not None
         answer = self._transaction.recipient(path)
         if isinstance(answer, Status):
@@ -349,20 +360,19 @@ class Session:
         assert self._transaction is not None
         return self._then(self._transaction.begin(), self._go_ahead)
 
-    def _go_ahead(self, refusal: Status | None) -> bool:
-        if refusal is not None:
+    def _go_ahead(self, collector: ICollector | Status) -> bool:
+        if isinstance(collector, Status):
             self._abandon()
             self._state = State.READY
-            return self._replies.refuse("DATA", refusal)
-        self._expect_content()
+            return self._replies.refuse("DATA", collector)
+        self._expect_content(collector)
         self._read = self._read_data
         return self._replies.write(statuses.GO_AHEAD)
 
-    def _expect_content(self) -> Incoming:
-        assert self._transaction is not None
+    def _expect_content(self, collector: ICollector | Status) -> bool:
         binary = self._envelope.body is Body.BINARY
-        self._incoming = Incoming(self._transaction, self._terms.message_size, binary)
-        return self._incoming
+        self._incoming = Incoming(collector, self._extensions.message_size, binary)
+        return True
 
     def _read_data(self) -> Answer[bool]:
         assert self._incoming is not None
@@ -383,7 +393,7 @@ class Session:
         if self._incoming is not None:
             return True
         assert self._transaction is not None
-        return self._then(self._transaction.begin(), self._begun_chunks)
+        return self._then(self._transaction.begin(), self._expect_content)
 
     def _announced(self, arguments: bytes) -> bool:
         """Take the size of a chunk; False where there is none, which ends the session."""
@@ -413,10 +423,6 @@ class Session:
             return False
         return self._replies.refuse("BDAT", self._why_not_now(b"BDAT"))
 
-    def _begun_chunks(self, refusal: Status | None) -> bool:
-        self._expect_content().refusal = refusal
-        return True
-
     def _read_chunk(self) -> Answer[bool]:
         assert self._incoming is not None
         if self._left and not self._buffer:
@@ -439,11 +445,15 @@ class Session:
 
     def _end(self) -> Answer[bool]:
         """The content is whole: refuse it, or ask for the 250."""
-        assert self._incoming is not None and self._transaction is not None
-        if self._incoming.refusal is not None:
-            return self._finish_whole([self._incoming.refusal])
+        assert self._incoming is not None
+        return self._then(self._incoming.finish(), self._collected)
+
+    def _collected(self, content: Content | Status) -> Answer[bool]:
+        if isinstance(content, Status):
+            return self._finish_whole([content])
+        assert self._transaction is not None
         transaction, self._transaction = self._transaction, None
-        return self._then(transaction.end(), self._finish_whole)
+        return self._then(transaction.end(content), self._finish_whole)
 
     def _finish_whole(self, found: Sequence[Status]) -> bool:
         return self._finish(final_replies(found, len(self._accepted), self._terms.lmtp))

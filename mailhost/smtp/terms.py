@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailhost.message.extensions import Extensions
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -21,6 +23,11 @@ class Terms:
     data_timeout: float = 600.0
     starttls: bool = True
     lmtp: bool = False
+
+    @property
+    def extensions(self) -> Extensions:
+        """What a client may ask for where nobody behind us says otherwise."""
+        return Extensions(self.message_size, self.recipients)
 
 
 COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions ask for less

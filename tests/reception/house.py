@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import ITransaction
+from mailhost.interfaces import ICollector, ITransaction
 from mailhost.message.client import Client, TLSState
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
@@ -102,8 +102,22 @@ class ReceptionCase(SynchronousTestCase):
         for each in to or ("bob@a.example",):
             status: Status = now(transaction.recipient(path(each)))
             self.assertTrue(status.ok, status)
-        self.assertIsNone(now(transaction.begin()))
+        return self.write(transaction, content)
+
+    def collector(self, transaction: ITransaction) -> ICollector:
+        """Say DATA, which must not be refused."""
+        collector = now(transaction.begin())
+        assert not isinstance(collector, Status), collector
+        return collector
+
+    def write(self, transaction: ITransaction, content: bytes) -> Sequence[Status]:
+        """The answer to the content, which comes in small pieces."""
+        collector = self.collector(transaction)
         for start in range(0, len(content), 40):
-            now(transaction.write(content[start : start + 40]))
-        statuses: Sequence[Status] = now(transaction.end())
+            now(collector.write(content[start : start + 40]))
+        found = now(collector.finish())
+        if isinstance(found, Status):
+            transaction.abandon()
+            return [found]
+        statuses: Sequence[Status] = now(transaction.end(found))
         return statuses

@@ -9,7 +9,7 @@ from mailhost.message.status import Status
 from mailhost.reception.rules import Rules
 from mailhost.routing import NO_DIRECTORY
 from tests.fakes import now, path
-from tests.reception.house import ANN, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
+from tests.reception.house import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
 
 
 class RecipientTests(ReceptionCase):
@@ -65,8 +65,7 @@ class RecipientTests(ReceptionCase):
         transaction = self.begin()
         for to in ("nobody@a.example", "ann@a.example", "x@far.example", "team@a.example"):
             now(transaction.recipient(path(to)))
-        now(transaction.begin())
-        now(transaction.end())
+        self.write(transaction, MESSAGE)
         (envelope, _, _) = self.handover.taken[0]
         addresses = [str(each.address) for each in envelope.recipients]
         self.assertEqual(addresses, ["ann@a.example", "team@a.example"])
@@ -102,10 +101,8 @@ class FreshDirectoryTests(ReceptionCase):
         message = b"From: team@a.example\r\n\r\n"
         transaction = self.begin(ANN, "ann@a.example")
         now(transaction.recipient(path("bob@a.example")))
-        now(transaction.begin())
-        now(transaction.write(message))
         self.directory.view, self.directory.newer = WITHOUT_ANN, VIEW
-        statuses = now(transaction.end())
+        statuses = self.write(transaction, message)
         self.assertTrue(statuses[0].ok)
 
     def test_senders_and_authors_wait_for_a_directory_that_can_be_read(self) -> None:

@@ -15,6 +15,7 @@ from mailhost.events import Event
 from mailhost.interfaces import (
     Answer,
     IAuthenticator,
+    ICollector,
     IEventSink,
     IReception,
     ITransaction,
@@ -22,7 +23,9 @@ from mailhost.interfaces import (
 )
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
+from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.extensions import Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.sasl.scram_keys import derive_keys
 from mailhost.smtp.session import Session
@@ -57,9 +60,10 @@ class Events:
         return [event.line for event in self.told]
 
 
-@implementer(ITransaction)
+@implementer(ITransaction, ICollector)
 class FakeTransaction:
-    """One message. `fate` is `ended` or `abandoned` once it is over; a second fate raises."""
+    """One message, and what collects it. `fate` is `ended` or `abandoned` once it is over; a second
+    one raises."""
 
     def __init__(self, home: FakeReception, envelope: Envelope) -> None:
         self._home = home
@@ -67,6 +71,7 @@ class FakeTransaction:
         self.paths: list[ForwardPath] = []
         self.content = b""
         self.fate = ""
+        self.identity = "1"
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         assert not self.fate
@@ -76,9 +81,9 @@ class FakeTransaction:
             self.paths.append(path)
         return self._home.answer("recipient", path.address, status)
 
-    def begin(self) -> Answer[Status | None]:
+    def begin(self) -> Answer[ICollector | Status]:
         assert not self.fate
-        return self._home.answer("begin", None, self._home.answers.get("begin"))
+        return self._home.answer("begin", None, self._home.answers.get("begin", self))
 
     def write(self, chunk: bytes) -> Answer[None]:
         assert not self.fate
@@ -86,7 +91,13 @@ class FakeTransaction:
         self.content += chunk
         return self._home.answer("write", None, None, told=False)
 
-    def end(self) -> Answer[Sequence[Status]]:
+    def finish(self) -> Answer[Content | Status]:
+        assert not self.fate
+        answer: Content | Status = self._home.answers.get("finish", Content((self.content,)))
+        return answer
+
+    def end(self, content: Content) -> Answer[Sequence[Status]]:
+        assert content.read() == self.content
         self._over("ended")
         statuses = self._home.answers.get("end", [TAKEN])
         statuses = statuses(self) if callable(statuses) else statuses
@@ -110,6 +121,7 @@ class FakeReception:
     """
 
     def __init__(self) -> None:
+        self.gone = False
         self.answers: dict[str, Any] = {}
         self.slow: set[str] = set()
         self.quick: set[str] = set()
@@ -121,7 +133,7 @@ class FakeReception:
     def connected(self, client: Client) -> Answer[Status | None]:
         return self.answer("connected", None, self.answers.get("connected"))
 
-    def hello(self, client: Client) -> Answer[Status | None]:
+    def hello(self, client: Client) -> Answer[Extensions | Status | None]:
         self.clients.append(client)
         return self.answer("hello", client.hello, self.answers.get("hello"))
 
@@ -132,6 +144,9 @@ class FakeReception:
             self.transactions.append(FakeTransaction(self, envelope))
             status = self.transactions[-1]
         return self.answer("transaction", envelope.reverse_path, status)
+
+    def disconnected(self) -> None:
+        self.gone = True
 
     def answer(self, question: str, about: Any, value: T, told: bool = True) -> Answer[T]:
         if told:
@@ -271,7 +286,8 @@ def check_reply(data: bytes) -> None:
 
 def check_end(talk: Talk) -> None:
     """When the connection is gone, each transaction has had exactly one end."""
-    talk.session.lost("the test is over")
+    if not talk.reception.gone:
+        talk.session.lost("the test is over")
     for failure in talk.failures:
         failure.raiseException()
     talk.reception.slow.clear()

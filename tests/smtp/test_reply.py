@@ -49,7 +49,7 @@ class HelloTests(SynchronousTestCase):
     terms = Terms("mx.example.com", 10_000_000, recipients=50)
 
     def offered(self, terms: Terms, starttls: bool, mechanisms: tuple[str, ...]) -> list[str]:
-        reply = encode_hello(terms, starttls, mechanisms)
+        reply = encode_hello(terms.hostname, terms.extensions, starttls, mechanisms)
         check_reply(reply)
         return [line[4:] for line in reply.decode().split("\r\n")[1:-1]]
 

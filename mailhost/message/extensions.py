@@ -1,0 +1,16 @@
+"""What a client may ask for beyond plain SMTP, as far as it depends on who takes the mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """`offered` are keywords of EHLO. `message_size` is in octets, `recipients` in one message."""
+
+    message_size: int
+    recipients: int
+    offered: frozenset[str] = EVERYTHING

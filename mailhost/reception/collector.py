@@ -1,0 +1,56 @@
+"""Where the content of a message is kept while it arrives: in memory, above a limit in a file.
+
+A disk that cannot take it is told at the end of data.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from zope.interface import implementer
+
+from mailhost.interfaces import Answer, ICollector
+from mailhost.message.content import Content, ContentWriter
+from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.queue.spool import InThread
+
+
+@implementer(ICollector)
+class Collector:
+    """One message. What is more than `memory` octets goes to `folder`, written in a thread."""
+
+    def __init__(self, folder: str, memory: int, in_thread: InThread) -> None:
+        self._writer: ContentWriter | None = ContentWriter(folder, memory)
+        self._in_thread = in_thread
+        self._refusal = LOCAL_ERROR
+
+    def write(self, chunk: bytes) -> Answer[None]:
+        if self._writer is None or not self._writer.add(chunk):
+            return None
+        return self._spill(self._writer)
+
+    async def _spill(self, writer: ContentWriter) -> None:
+        try:
+            await self._in_thread(writer.spill)
+        except OSError as fault:
+            self._refusal, self._writer = of_disk(fault), None
+
+    def finish(self) -> Answer[Content | Status]:
+        if self._writer is None:
+            return self._refusal
+        if self._writer.on_disk:
+            return self._finish_on_disk(self._writer.finish)
+        return self._writer.finish()
+
+    async def _finish_on_disk(self, finish: Callable[[], Content]) -> Content | Status:
+        try:
+            return await self._in_thread(finish)
+        except OSError as fault:
+            return of_disk(fault)
+
+
+def of_disk(fault: OSError) -> Status:
+    """Return what a client is told of a disk that does not take its mail."""
+    full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
+    return (NO_STORAGE if full else LOCAL_ERROR).because(str(fault))

@@ -1,0 +1,49 @@
+"""What is not offered, because the one who takes the mail cannot do it, is refused."""
+
+from __future__ import annotations
+
+from mailhost.message.extensions import EVERYTHING, Extensions
+from mailhost.message.status import NO_STORAGE
+from tests.smtp.fakes import TalkCase
+
+PLAIN = Extensions(1000, 2, frozenset())
+
+
+class FewerExtensionsTests(TalkCase):
+    def setUp(self) -> None:
+        self.talk = self.new_talk(hello=False)
+        self.talk.reception.answers["hello"] = PLAIN
+
+    def test_the_reply_to_ehlo_offers_what_the_reception_says(self) -> None:
+        reply = self.talk.say(b"EHLO client.example\r\n").decode()
+        self.assertIn("250-SIZE 1000\r\n", reply)
+        self.assertIn("250-LIMITS RCPTMAX=2\r\n", reply)
+        for word in EVERYTHING:
+            self.assertNotIn(word, reply)
+
+    def test_what_is_not_offered_is_refused(self) -> None:
+        self.talk.lines("EHLO client.example")
+        for parameter in ("BODY=8BITMIME", "BODY=BINARYMIME", "SMTPUTF8", "RET=HDRS", "ENVID=x"):
+            self.assertEqual(self.talk.lines(f"MAIL FROM:<a@b.example> {parameter}"), ["555 5.5.4"])
+        self.assertEqual(self.talk.lines("MAIL FROM:<a@b.example> SIZE=1001"), ["552 5.3.4"])
+        self.assertEqual(self.talk.lines("MAIL FROM:<a@b.example> BODY=7BIT"), ["250 2.1.0"])
+        for parameter in ("NOTIFY=NEVER", "ORCPT=rfc822;x"):
+            self.assertEqual(self.talk.lines(f"RCPT TO:<a@b.example> {parameter}"), ["555 5.5.4"])
+
+    def test_the_bounds_are_those_of_the_reception(self) -> None:
+        self.talk.lines("EHLO client.example", "MAIL FROM:<a@b.example>")
+        paths = [f"RCPT TO:<{name}@b.example>" for name in "abc"]
+        self.assertEqual(self.talk.lines(*paths), ["250 2.0.0", "250 2.0.0", "452 4.5.3"])
+        content = "x" * 990 + "\r\n"
+        self.assertEqual(self.talk.lines("DATA", content + "x" * 20, "."), ["354", "552 5.3.4"])
+
+    def test_a_second_hello_may_offer_more(self) -> None:
+        self.talk.lines("EHLO client.example")
+        self.talk.reception.answers["hello"] = None
+        self.assertIn(b"SMTPUTF8", self.talk.say(b"EHLO client.example\r\n"))
+
+    def test_content_that_could_not_be_kept(self) -> None:
+        self.talk.reception.answers["finish"] = NO_STORAGE
+        self.talk.lines("EHLO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<c@b.example>")
+        self.assertEqual(self.talk.lines("DATA", "x", "."), ["354", "452 4.3.1"])
+        self.assertEqual(self.talk.last.fate, "abandoned")
