@@ -46,6 +46,10 @@ class Broken(Exception):
         self.status = status
 
 
+class FateUnknown(Broken):
+    """The connection ended when the server may have taken a message, and did not say so."""
+
+
 @implementer(IPushProducer, IHandshakeListener)
 class SMTPClient(Protocol):
     """One connection to a server. `gone` is why it is of no more use."""

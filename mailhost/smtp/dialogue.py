@@ -13,17 +13,26 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
+from mailhost.message.content import Content
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.dots import BareLineEnd, checked, stuffed
 from mailhost.net.sasl.client import BadChallenge, choose
-from mailhost.smtp.client import Broken, SMTPClient
+from mailhost.smtp.client import Broken, FateUnknown, SMTPClient
 from mailhost.smtp.reply_reader import Reply
-from mailhost.smtp.sending import Offers, Sending, limit, mail_command, rcpt_command, refusal
+from mailhost.smtp.sending import (
+    Offers,
+    Sending,
+    limit,
+    mail_command,
+    needs_utf8,
+    rcpt_command,
+    refusal,
+)
 from mailhost.smtp.timeouts import Timeouts
 
 MOST_RECIPIENTS = 100  # in one transaction: what every host must take, RFC 5321 §4.5.3.1.8
@@ -69,7 +78,7 @@ class Dialogue:
 
     async def secure(self, options: IOpenSSLClientConnectionCreator) -> Status | None:
         """STARTTLS, and EHLO again (RFC 3207 §4.2). A Status refuses; Broken: it failed."""
-        reply = await self._ask(b"STARTTLS")
+        reply = await self.ask(b"STARTTLS")
         if not reply.ok:
             return _refused(reply)
         await self._client.start_tls(options, self._timeouts.command)
@@ -84,7 +93,7 @@ class Dialogue:
         command, initial = b"AUTH " + exchange.name.encode(), exchange.initial()
         if initial is not None:
             command += b" " + (base64.b64encode(initial) or b"=")
-        reply = await self._ask(command)
+        reply = await self.ask(command)
         for _ in range(MOST_CHALLENGES):
             if reply.code != 334:
                 return None if reply.ok else _refused(reply)
@@ -94,7 +103,7 @@ class Dialogue:
             except (ValueError, BadChallenge) as error:
                 self._client.abort()
                 raise Broken(f"login: {error}") from error
-            reply = await self._ask(base64.b64encode(response))
+            reply = await self.ask(base64.b64encode(response))
         self._client.abort()
         raise Broken("login: the host never stops asking")
 
@@ -105,7 +114,7 @@ class Dialogue:
             sending.decide(unfit)
         most = min(MOST_RECIPIENTS, limit(self.offers, "RCPTMAX") or MOST_RECIPIENTS)
         while some := sending.undecided[:most]:
-            if self._open and not (await self._ask(b"RSET")).ok:
+            if self._open and not (await self.ask(b"RSET")).ok:
                 self._client.abort()
                 raise Broken("the host refused RSET")
             self._open = True
@@ -114,6 +123,52 @@ class Dialogue:
                 await self._pipelined(sending, some)
             else:
                 await self._one_by_one(sending, some)
+
+    async def ask(self, *commands: bytes) -> Reply:
+        """Send commands, without CRLF, at once, and return the reply to the first; `reply` has the
+        others. Raises Broken."""
+        self._client.send(b"".join(command + b"\r\n" for command in commands), len(commands))
+        return await self.reply()
+
+    async def reply(self) -> Reply:
+        """The next reply to a command. Raises Broken."""
+        return await self._reply(self._timeouts.command)
+
+    async def data(self, content: Content) -> Reply:
+        """DATA and the content. Raises Broken, BareLineEnd (the connection is closed then), and
+        FateUnknown where the host may have taken the message."""
+        self._client.send(b"DATA\r\n")
+        reply = await self._reply(self._timeouts.data)
+        return await self._after_data(content) if reply.code == 354 else reply
+
+    async def _after_data(self, content: Content) -> Reply:
+        try:
+            chunks = stuffed(checked(content.chunks()))
+            whole = await self._client.stream(chunks, self._timeouts.block)
+        except BareLineEnd:
+            self._client.abort()
+            raise
+        return await self._end(whole)
+
+    async def chunk(self, content: Content) -> Reply:
+        """The content as one chunk (BDAT, RFC 3030 §2). Raises Broken, FateUnknown."""
+        self._client.send(f"BDAT {content.size} LAST\r\n".encode(), replies=0)
+        whole = await self._client.stream(content.chunks(), self._timeouts.block)
+        return await self._end(whole)
+
+    async def _end(self, whole: bool) -> Reply:
+        try:
+            reply = await self._reply(self._timeouts.end)
+        except Broken as broken:
+            if broken.status is None:
+                raise FateUnknown(str(broken)) from broken
+            raise
+        if not whole:  # the rest of the message would be taken for commands
+            self._client.abort()
+            if reply.ok:
+                raise Broken("the host took a message before its end")
+        self._open = False
+        return reply
 
     async def quit(self) -> None:
         """Say goodbye and close, however the host takes it."""
@@ -133,20 +188,16 @@ class Dialogue:
     async def _hello(self) -> Status | None:
         name = self._hostname.encode("ascii")
         self.offers = {}
-        reply = await self._ask(b"EHLO " + name)
+        reply = await self.ask(b"EHLO " + name)
         if reply.ok:
             self.offers = {
                 word.upper(): rest.strip()
                 for word, _, rest in (line.partition(" ") for line in reply.lines[1:])
             }
         elif 500 <= reply.code < 510:  # a host that knows no EHLO (RFC 5321 §3.2)
-            reply = await self._ask(b"HELO " + name)
+            reply = await self.ask(b"HELO " + name)
         self.peer = reply.lines[0].split(" ")[0].lower()
         return None if reply.ok else _refused(reply)
-
-    async def _ask(self, command: bytes) -> Reply:
-        self._client.send(command + b"\r\n")
-        return await self._reply(self._timeouts.command)
 
     async def _reply(self, seconds: float) -> Reply:
         reply = await self._client.reply(seconds)
@@ -159,7 +210,7 @@ class Dialogue:
 
     async def _pipelined(self, sending: Sending, some: Sequence[ForwardPath]) -> None:
         """All commands at once, then all replies (RFC 2920)."""
-        commands = [mail_command(sending, self.offers)]
+        commands = [self._mail(sending)]
         commands += [rcpt_command(path, self.offers) for path in some]
         if not sending.binary:
             commands.append(b"DATA")
@@ -170,18 +221,22 @@ class Dialogue:
         for path in some:
             accepted.judge(path, await self._reply(command))
         if sending.binary and accepted.paths:
-            await self._chunk(sending, accepted.paths)
+            await self._settle(sending, accepted.paths, self.chunk(sending.content))
         elif not sending.binary:
             await self._content(sending, accepted.paths, await self._reply(self._timeouts.data))
 
+    def _mail(self, sending: Sending) -> bytes:
+        size, utf8 = sending.content.size, needs_utf8(sending)
+        return mail_command(sending.envelope, self.offers, size, utf8)
+
     async def _one_by_one(self, sending: Sending, some: Sequence[ForwardPath]) -> None:
-        accepted = _Accepted(sending, await self._ask(mail_command(sending, self.offers)))
+        accepted = _Accepted(sending, await self.ask(self._mail(sending)))
         if not accepted.open:
             return
         for path in some:
-            accepted.judge(path, await self._ask(rcpt_command(path, self.offers)))
+            accepted.judge(path, await self.ask(rcpt_command(path, self.offers)))
         if accepted.paths and sending.binary:
-            await self._chunk(sending, accepted.paths)
+            await self._settle(sending, accepted.paths, self.chunk(sending.content))
         elif accepted.paths:
             self._client.send(b"DATA\r\n")
             await self._content(sending, accepted.paths, await self._reply(self._timeouts.data))
@@ -196,33 +251,20 @@ class Dialogue:
             await self._reply(self._timeouts.end)
             self._open = False
             return
+        await self._settle(sending, to, self._after_data(sending.content))
+
+    async def _settle(
+        self, sending: Sending, to: Sequence[ForwardPath], ending: Awaitable[Reply]
+    ) -> None:
         try:
-            chunks = stuffed(checked(sending.content.chunks()))
-            whole = await self._client.stream(chunks, self._timeouts.block)
+            reply = await ending
         except BareLineEnd:
             sending.decide(BARE_LINE_END)
-            self._client.abort()
-            return
-        await self._ended(sending, to, whole)
-
-    async def _chunk(self, sending: Sending, to: Sequence[ForwardPath]) -> None:
-        self._client.send(f"BDAT {sending.content.size} LAST\r\n".encode(), replies=0)
-        whole = await self._client.stream(sending.content.chunks(), self._timeouts.block)
-        await self._ended(sending, to, whole)
-
-    async def _ended(self, sending: Sending, to: Sequence[ForwardPath], whole: bool) -> None:
-        try:
-            reply = await self._reply(self._timeouts.end)
-        except Broken as broken:
-            if broken.status is None:
-                sending.decide(UNKNOWN_FATE.because(str(broken)), to)
+        except FateUnknown as unknown:
+            sending.decide(UNKNOWN_FATE.because(str(unknown)), to)
             raise
-        if not whole:  # the rest of the message would be taken for commands
-            self._client.abort()
-            if reply.ok:
-                raise Broken("the host took a message before its end")
-        self._open = False
-        sending.decide(reply.status() if reply.ok else _refused(reply), to)
+        else:
+            sending.decide(reply.status() if reply.ok else _refused(reply), to)
 
 
 class _Accepted:

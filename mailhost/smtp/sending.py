@@ -82,15 +82,18 @@ def limit(offers: Offers, name: str) -> int | None:
     return None
 
 
-def mail_command(sending: Sending, offers: Offers) -> bytes:
-    """Return MAIL FROM with all parameters that the host knows, without CRLF."""
-    envelope = sending.envelope
+def mail_command(envelope: Envelope, offers: Offers, size: int, utf8: bool) -> bytes:
+    """Return MAIL FROM with all parameters that the host knows, without CRLF.
+
+    `size` is in octets, 0 where it is not known; `utf8` asks for SMTPUTF8.
+    """
     words = [f"MAIL FROM:<{envelope.reverse_path or ''}>"]
-    if "SIZE" in offers:
-        words.append(f"SIZE={sending.content.size}")
-    if sending.binary or (envelope.body is Body.EIGHT_BIT and "8BITMIME" in offers):
+    if size and "SIZE" in offers:
+        words.append(f"SIZE={size}")
+    eight_bit = envelope.body is Body.EIGHT_BIT and "8BITMIME" in offers
+    if envelope.body is Body.BINARY or eight_bit:
         words.append(f"BODY={envelope.body}")
-    if needs_utf8(sending):
+    if utf8:
         words.append("SMTPUTF8")
     if "DSN" in offers and envelope.returns:
         words.append(f"RET={envelope.returns}")
