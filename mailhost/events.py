@@ -12,6 +12,7 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.message.verdict import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,22 @@ class Refused(Event):
     @property
     def line(self) -> str:
         return f"refused {self.what} from {self.client}: {_cause(self.status)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Event):
+    """A filter did something other than let mail pass, or would have. Its refusals are Refused."""
+
+    client: Client
+    identity: str
+    finding: Finding
+
+    @property
+    def line(self) -> str:
+        found = self.finding
+        would = "would " if found.observed else ""
+        about = self.identity or f"{self.client.protocol} from {self.client}"
+        return f"{about} filter {found.filter}: {would}{found.decision}, {found.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.message.verdict import Mail, Stage, Verdict
+from mailhost.message.verdict import Finding, Mail, Stage, Verdict
 
 T = TypeVar("T")
 Answer: TypeAlias = T | Awaitable[T]
@@ -111,13 +111,18 @@ class ICollector(Interface):
         """All is there. Returns the content, or the refusal where it could not be kept."""
 
 
+class FilterFailed(Exception):
+    """A filter could not judge, as something it needs is not there; the words say what."""
+
+
 class IFilter(Interface):
     """Looks at mail on its way in, and says what should become of it."""
 
     stages: Collection[Stage] = Attribute("When it wants to be asked.")
 
     def look(mail: Mail) -> Answer[Verdict]:
-        """Return the verdict. May raise anything: the settings say whether mail passes then."""
+        """Return the verdict. Raises FilterFailed, and for bugs anything: the settings say whether
+        mail passes then."""
 
 
 class ISessionFilter(Interface):
@@ -137,6 +142,13 @@ class IVisit(IFilter):
 
     def leave() -> None:
         """The client is gone. Nothing is called after it."""
+
+
+class IWitness(Interface):
+    """Hears how messages ended."""
+
+    def ended(mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
+        """A message has its answer; `findings` are what the filters said. Never raises or waits."""
 
 
 class IHandover(Interface):
@@ -247,6 +259,16 @@ class ISASLMechanism(Interface):
 
         Returns a Challenge to go on, the account's Address when proven, a Status when refused.
         """
+
+
+class ILogins(Interface):
+    """Who judges logins on one wire, by SASL."""
+
+    def mechanisms(client: Client) -> Sequence[str]:
+        """SASL mechanisms to offer this client now; none where a password would be in the clear."""
+
+    def begin(name: str, client: Client) -> ISASLMechanism | None:
+        """A new exchange, None for a mechanism that is not known or not for this client now."""
 
 
 # --- where mail lies ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from mailhost.interfaces import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
+from mailhost.net.sasl.mechanisms import Logins
 from mailhost.pop3.session import Pop3Session
 from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
@@ -57,9 +58,10 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
     )
     reception = Reception(desk)
     terms = _terms(settings, wire)
+    logins = Logins(rooms.authenticator)
 
     def make(output: IWire, client: Client) -> IMachine:
-        return Session(output, client, reception, rooms.authenticator, terms, rooms.events)
+        return Session(output, client, reception, logins, terms, rooms.events)
 
     return make
 

@@ -82,6 +82,17 @@ class Verdict:
     tag: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one filter said at one stage. `observed`: it was logged, and nothing else."""
+
+    filter: str
+    stage: Stage
+    decision: Decision
+    reason: str
+    observed: bool = False
+
+
 PASS = Verdict(Decision.PASS)
 
 

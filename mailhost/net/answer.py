@@ -20,6 +20,11 @@ def then(answer: Answer[Any], use: Callable[[Any], Answer[R]]) -> Answer[R]:
     return use(answer)
 
 
+async def there(answer: Answer[R]) -> R:
+    """Return the answer when it is there, for coroutines."""
+    return cast("R", await answer if isinstance(answer, Awaitable) else answer)
+
+
 async def _later(answer: Awaitable[Any], use: Callable[[Any], Answer[R]]) -> R:
     result: Any = use(await answer)
     if hasattr(result, "__await__"):

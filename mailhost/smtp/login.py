@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 
-from mailhost.interfaces import Answer, Challenge, IAuthenticator, ISASLMechanism, SASLStep
+from mailhost.interfaces import Answer, Challenge, ILogins, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.mechanisms import new_mechanism
 
 NO_LOGIN = Status(502, "5.5.1", "Nobody can log in here")
 LOGGED_IN_ALREADY = Status(503, "5.5.1", "You are logged in already")
@@ -43,20 +42,18 @@ class LoginExchange:
         return self._mechanism.respond(response)
 
 
-def new_login(
-    name: bytes, client: Client, authenticator: IAuthenticator | None
-) -> LoginExchange | Status:
+def new_login(name: bytes, client: Client, logins: ILogins | None) -> LoginExchange | Status:
     """Return a new exchange of the mechanism that AUTH names, or the refusal (RFC 4954 §4)."""
-    if authenticator is None:
+    if logins is None:
         return NO_LOGIN
     if client.account is not None:
         return LOGGED_IN_ALREADY
-    offered = authenticator.mechanisms(client)
+    offered = logins.mechanisms(client)
     if not offered:
         return ENCRYPT_FIRST
     if not name:
         return NO_MECHANISM
-    mechanism = new_mechanism(name.decode("ascii", "replace"), client, authenticator)
+    mechanism = logins.begin(name.decode("ascii", "replace"), client)
     if mechanism is None:
         words = f"Mechanism not offered; choose from {' '.join(offered)}"
         return Status(504, "5.5.4", words)

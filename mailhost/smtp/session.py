@@ -16,9 +16,9 @@ from zope.interface import implementer
 from mailhost.interfaces import (
     Answer,
     Challenge,
-    IAuthenticator,
     ICollector,
     IEventSink,
+    ILogins,
     IMachine,
     IReception,
     ITransaction,
@@ -59,13 +59,13 @@ class Session:
         wire: IWire,
         client: Client,
         reception: IReception,
-        authenticator: IAuthenticator | None,
+        logins: ILogins | None,
         terms: Terms,
         events: IEventSink,
     ) -> None:
         self._wire = wire
         self._reception = reception
-        self._authenticator = authenticator
+        self._logins = logins
         self._terms = terms
         self._extensions = terms.extensions
         self._replies = Replies(wire, client, terms, events)
@@ -262,13 +262,13 @@ class Session:
         return False
 
     def _mechanisms(self) -> tuple[str, ...]:
-        if self._authenticator is None:
+        if self._logins is None:
             return ()
-        return tuple(self._authenticator.mechanisms(self._client))
+        return tuple(self._logins.mechanisms(self._client))
 
     def _auth(self, arguments: bytes) -> Answer[bool]:
         name, _, initial = arguments.partition(b" ")
-        login = new_login(name, self._client, self._authenticator)
+        login = new_login(name, self._client, self._logins)
         if isinstance(login, Status):
             return self._replies.error("AUTH", login)
         self._login = login

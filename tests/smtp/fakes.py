@@ -27,6 +27,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
 from mailhost.message.status import OK, Status
+from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.sasl.scram_keys import derive_keys
 from mailhost.smtp.session import Session
 from mailhost.smtp.terms import Terms
@@ -215,7 +216,8 @@ class Talk:
         self.reception = FakeReception()
         self.events = Events()
         client = Client("192.0.2.7", 4711, tls=tls)
-        self.session = Session(self.wire, client, self.reception, authenticator, terms, self.events)
+        logins = Logins(authenticator) if authenticator else None
+        self.session = Session(self.wire, client, self.reception, logins, terms, self.events)
 
     def begin(self) -> bytes:
         """Greet and return the greeting."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from mailhost.interfaces import IAuthenticator, ISASLMechanism
+from zope.interface import implementer
+
+from mailhost.interfaces import IAuthenticator, ILogins, ISASLMechanism
 from mailhost.message.client import Client
 from mailhost.net.sasl.login import Login
 from mailhost.net.sasl.plain import Plain
@@ -28,3 +30,17 @@ def new_mechanism(
         return None
     make = MECHANISMS.get(wanted)
     return make(client, authenticator) if make else None
+
+
+@implementer(ILogins)
+class Logins:
+    """Logins that an authenticator judges."""
+
+    def __init__(self, authenticator: IAuthenticator) -> None:
+        self._authenticator = authenticator
+
+    def mechanisms(self, client: Client) -> Sequence[str]:
+        return self._authenticator.mechanisms(client)
+
+    def begin(self, name: str, client: Client) -> ISASLMechanism | None:
+        return new_mechanism(name, client, self._authenticator)
