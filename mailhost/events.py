@@ -112,16 +112,34 @@ class Attempted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOn(Event):
+    """The server behind the proxy took a message. Where it did not, the client was Refused."""
+
+    identity: str
+    server: str
+    status: Status
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} passed on to {self.server}: {_cause(self.status)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Queued(Event):
-    """A message waits in the queue for these recipients."""
+    """A message waits in the queue for these recipients. `held` is why an operator has to look at
+    it first, empty where nobody has to."""
 
     identity: str
     reverse_path: Address | None
     recipients: tuple[Address, ...]
+    held: str = ""
 
     @property
     def line(self) -> str:
-        return f"{self.identity} queued for {', '.join(map(_path, self.recipients))}"
+        to = ", ".join(map(_path, self.recipients))
+        if not self.held:
+            return f"{self.identity} queued for {to}"
+        return f"{self.identity} quarantined, see `mailhost queue list`, for {to}: {self.held}"
 
 
 @dataclass(frozen=True, slots=True)

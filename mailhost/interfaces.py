@@ -374,9 +374,11 @@ class IQueue(Interface):
         content: Content,
         identity: str,
         outcomes: Sequence[Outcome] = (),
+        held: str = "",
     ) -> Awaitable[Status]:
         """Keep the message for `envelope.recipients` until each is settled. 250 2.0.0 once it is
-        synced. `outcomes` are deferrals known already: they decide when it is tried first."""
+        synced. `outcomes` are deferrals known already: they decide when it is tried first. `held`
+        is why it is not tried before an operator has released it, empty for what is."""
 
 
 class INotices(Interface):

@@ -225,6 +225,7 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.kept: list[tuple[Envelope, bytes, Sequence[Outcome]]] = []
+        self.held: list[str] = []
         self.answers: list[Status] = []
         self.bug: Exception | None = None
         self.log: list[str] = []
@@ -240,6 +241,7 @@ class FakeQueue:
         content: Content,
         identity: str,
         outcomes: Sequence[Outcome] = (),
+        held: str = "",
     ) -> Status:
         self.log.append("queue")
         if self.bug is not None:
@@ -247,6 +249,7 @@ class FakeQueue:
         status = self.answers.pop(0) if self.answers else OK
         if status.ok:
             self.kept.append((envelope, content.read(), outcomes))
+            self.held.append(held)
         return status
 
 

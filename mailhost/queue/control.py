@@ -49,7 +49,7 @@ class QueueControl:
 
     async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Try entries now. Returns their ids."""
-        chosen = self._those(ids, all, self._is_going, "is held or parked: release it instead")
+        chosen = self._those(ids, all, self._is_going, "is held back: release it instead")
         for id in chosen:
             self._runner.retry(id)
         return chosen
@@ -62,8 +62,8 @@ class QueueControl:
         return chosen
 
     async def release(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
-        """Let held and parked entries go on. Returns their ids."""
-        chosen = self._those(ids, all, self._is_stopped, "is neither held nor parked")
+        """Let entries go on that are held, quarantined or parked. Returns their ids."""
+        chosen = self._those(ids, all, self._is_stopped, "is not held back")
         for id in chosen:
             await self._runner.release(id)
         return chosen
@@ -145,6 +145,7 @@ class QueueControl:
             "attempts": state.attempts,
             "last_attempt": state.last_attempt,
             "warned": state.warned,
+            "quarantine": state.quarantine,
             "parked": state.parked,
             "traceback": state.traceback,
             "header": header,

@@ -10,7 +10,8 @@
 `<id>.state` holds one line of JSON, version 1; without it nothing has happened yet:
 
     {"version":1,"attempts":n,"due":seconds,"last_attempt":seconds or null,"saved":seconds,
-     "waited":seconds,"warned":...,"held":...,"parked":reason,"traceback":...,
+     "waited":seconds,"warned":...,"held":...,"quarantine":reason,"parked":reason,
+     "traceback":...,
      "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],"by":...}, ...]}
 
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
@@ -76,7 +77,8 @@ class State:
 
     `due`, `last_attempt` and `saved` (when this was written) are by the wall clock. `waited` counts
     the seconds the entry spent in the queue as a steady clock saw them. `held` is the operator's
-    wish; `parked` says why our own code cannot carry the entry, empty where it can.
+    wish, `quarantine` why a filter wants one to look at the entry; `parked` says why our own code
+    cannot carry it. Both are empty for what goes its way.
     """
 
     recipients: tuple[Recipient, ...]
@@ -87,6 +89,7 @@ class State:
     waited: float = 0.0
     warned: bool = False
     held: bool = False
+    quarantine: str = ""
     parked: str = ""
     traceback: str = ""
 
@@ -107,7 +110,7 @@ class State:
     @property
     def stopped(self) -> bool:
         """True where only the operator's word sets the entry going again."""
-        return self.held or bool(self.parked)
+        return self.held or bool(self.quarantine or self.parked)
 
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
         """Take outcomes of recipients that wait, and for each whether it is to be told."""
@@ -193,6 +196,7 @@ def encode_state(state: State) -> bytes:
             "waited": state.waited,
             "warned": state.warned,
             "held": state.held,
+            "quarantine": state.quarantine,
             "parked": state.parked,
             "traceback": state.traceback,
             "recipients": [
@@ -317,6 +321,7 @@ def _state(fields: dict[str, Any], paths: Sequence[ForwardPath]) -> State:
         waited=_seconds(fields["waited"]),
         warned=bool(fields["warned"]),
         held=bool(fields["held"]),
+        quarantine=_text(fields.get("quarantine", "")),
         parked=_text(fields["parked"]),
         traceback=_text(fields["traceback"]),
     )

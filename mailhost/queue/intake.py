@@ -43,6 +43,7 @@ class Intake:
         content: Content,
         identity: str,
         outcomes: Sequence[Outcome] = (),
+        held: str = "",
     ) -> tuple[Status, Found]:
         """Make an entry durable: 250 where it is, else why not. See IQueue.
 
@@ -53,16 +54,17 @@ class Intake:
         state = first_state(entry).knowing(outcomes)
         known = all(each.outcome for each in state.recipients)
         wait = self.backoff.wait(int(known))
-        state = replace(state, attempts=int(known), due=state.due + wait)
+        state = replace(state, attempts=int(known), due=state.due + wait, quarantine=held)
+        has_state = bool(outcomes or held)
         self._coming.add(id)
         try:
-            status = await self._spool.write(entry, state if outcomes else None, content)
+            status = await self._spool.write(entry, state if has_state else None, content)
         finally:
             self._coming.discard(id)
         if status.ok:
             paths = tuple(path.address for path in envelope.recipients)
-            self._events.tell(Queued(identity, envelope.reverse_path, paths))
-        return status, Found(entry, state, bool(outcomes))
+            self._events.tell(Queued(identity, envelope.reverse_path, paths, held))
+        return status, Found(entry, state, has_state)
 
     def knows(self, id: str) -> bool:
         """True for an id that is in use, or about to be."""

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -38,6 +39,9 @@ from mailhost.queue.turns import Turns
 LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
 MOST_FRESH = 500  # entries in the queue, up to which the content of a new one is kept in memory
 LARGEST_FRESH = 65_536  # octets of it
+_GOING: Mapping[str, Any] = MappingProxyType(
+    {"held": False, "quarantine": "", "parked": "", "traceback": ""}
+)
 LAST_WORDS = 2.0  # seconds that what is broken off may take to end
 
 
@@ -171,8 +175,9 @@ class QueueRunner:
         content: Content,
         identity: str,
         outcomes: Sequence[Outcome] = (),
+        held: str = "",
     ) -> Status:
-        status, found = await self._intake.write(envelope, content, identity, outcomes)
+        status, found = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok:
             few = len(self._live) < MOST_FRESH and content.size <= LARGEST_FRESH
             self.take(found, content if few else None)
@@ -334,14 +339,14 @@ class QueueRunner:
         await self._attempts.save(live)
 
     async def release(self, id: str) -> None:
-        """Let a held or parked entry go on, now; read a broken one again."""
+        """Let a stopped entry go on, now; read a broken one again."""
         if id in self._broken:
             await self._read_again(id)
         live = self._live.get(id)
         if live is None or not live.state.stopped:
             return
         self._attempts.count(live)
-        live.state = replace(live.state, held=False, parked="", traceback="", due=self._wall())
+        live.state = replace(live.state, due=self._wall(), **_GOING)
         await self._attempts.save(live)
         self.retry(id)
 
@@ -371,8 +376,15 @@ class QueueRunner:
     def _view(self, live: Live) -> View:
         state, id = live.state, live.entry.id
         if state.stopped:
-            return View(live.entry, state, "parked" if state.parked else "held", None)
+            return View(live.entry, state, _word(state), None)
         due, now = self._agenda.due(id), self._steady()
         wait = 0.0 if due is None else max(due - now, 0.0)
         word = "running" if live.running else "waiting"
         return View(live.entry, state, word, self._wall() + wait)
+
+
+def _word(state: State) -> str:
+    """Why an entry is stopped."""
+    if state.parked:
+        return "parked"
+    return "quarantined" if state.quarantine else "held"

@@ -97,9 +97,10 @@ class RemoteQueue:
         content: Content,
         identity: str,
         outcomes: Sequence[Outcome] = (),
+        held: str = "",
     ) -> Status:
         """See IQueue."""
-        status, found = await self._intake.write(envelope, content, identity, outcomes)
+        status, found = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok and len(pickle.dumps(found)) < LARGEST:
             self._channel.tell("queued", found)
         elif status.ok:

@@ -221,7 +221,7 @@ class Mistakes(ControlCase):
     def test_what_does_not_fit(self) -> None:
         self.say("hold", ids=["m1"])
         self.assertIn("release it instead", self.refused("retry", ids=["m1"]))
-        self.assertIn("neither held nor parked", self.refused("release", ids=["m2"]))
+        self.assertIn("is not held back", self.refused("release", ids=["m2"]))
 
 
 class Broken(ControlCase):
