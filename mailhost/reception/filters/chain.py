@@ -1,0 +1,197 @@
+"""The chain of filters: asked in order at each stage, until one refuses or drops.
+
+A filter that observes is asked like any other; what it would do is told, and mail passes. One that
+fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mailhost.events import Faulted, Filtered
+from mailhost.interfaces import (
+    FilterFailed,
+    IEventSink,
+    IFilter,
+    ISessionFilter,
+    IVisit,
+    IWitness,
+)
+from mailhost.message.client import Client
+from mailhost.message.status import Status
+from mailhost.message.verdict import Decision, Finding, Mail, Verdict
+
+FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
+REFUSALS = (Decision.REJECT, Decision.DEFER)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One filter and how it is treated. It is asked where the mail has one of the tags in `when`,
+    if there are any, and none of those in `unless`; it has `seconds` for an answer."""
+
+    name: str
+    filter: IFilter | ISessionFilter
+    observe: bool = False
+    pass_errors: bool = False
+    when: frozenset[str] = frozenset()
+    unless: frozenset[str] = frozenset()
+    seconds: float = 300.0
+
+    def fits(self, mail: Mail) -> bool:
+        """True where it is to be asked."""
+        if mail.stage not in self.filter.stages or mail.tags & self.unless:
+            return False
+        return not self.when or bool(mail.tags & self.when)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What filters said so far. `held` and `dropped` are the reasons of a quarantine or a
+    discard, empty for none; they hold for the whole message."""
+
+    tags: frozenset[str] = frozenset()
+    held: str = ""
+    dropped: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The mail after the chain, what was said on the way, and the refusal if there is one."""
+
+    mail: Mail
+    marks: Marks
+    refusal: Status | None = None
+
+
+class Chain:
+    """The filters of one listener, in order. `witnesses` hear how messages ended."""
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        witnesses: Sequence[IWitness],
+        clock: IReactorTime,
+        events: IEventSink,
+    ) -> None:
+        self.links = tuple(links)
+        self.witnesses = tuple(witnesses)
+        self.stages = frozenset(stage for link in links for stage in link.filter.stages)
+        self.clock = clock
+        self.events = events
+
+    def visit(self, client: Client) -> Visit:
+        """A client connected."""
+        return Visit(self, client)
+
+    def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
+        """A message has its answer."""
+        for witness in self.witnesses:
+            witness.ended(mail, findings, statuses)
+
+
+class Visit:
+    """The chain for one client."""
+
+    _log = Logger("mailhost.filters")
+
+    def __init__(self, chain: Chain, client: Client) -> None:
+        self.chain = chain
+        self._visits: list[IVisit] = []
+        self._links = [self._open(link, client) for link in chain.links]
+
+    def _open(self, link: Link, client: Client) -> tuple[Link, IFilter]:
+        if not ISessionFilter.providedBy(link.filter):
+            return link, IFilter(link.filter)
+        visit = ISessionFilter(link.filter).visit(client)
+        self._visits.append(visit)
+        return link, visit
+
+    def abandon(self) -> None:
+        """A transaction is over without a message."""
+        for visit in self._visits:
+            visit.abandon()
+
+    def leave(self) -> None:
+        """The client is gone."""
+        for visit in self._visits:
+            visit.leave()
+
+    async def look(self, mail: Mail, marks: Marks) -> Judged:
+        """Ask those who want to be asked at this stage."""
+        for link, one in self._links:
+            mail = mail if mail.tags == marks.tags else replace(mail, tags=marks.tags)
+            if not link.fits(mail):
+                continue
+            verdict = await self._ask(link, one, mail)
+            if verdict.decision is Decision.PASS:
+                continue
+            observed = link.observe
+            finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, observed)
+            marks = replace(marks, findings=(*marks.findings, finding))
+            if not observed and verdict.decision in REFUSALS:
+                return Judged(mail, marks, _refusal(link, verdict))
+            self.chain.events.tell(Filtered(mail.client, mail.identity, finding))
+            if not observed:
+                mail, marks = _applied(mail, marks, verdict)
+                if marks.dropped:
+                    break
+        return Judged(mail, marks)
+
+    async def _ask(self, link: Link, one: IFilter, mail: Mail) -> Verdict:
+        try:
+            answer = one.look(mail)
+            if isinstance(answer, Awaitable):
+                answer = await self._in_time(answer, link.seconds)
+            if not isinstance(answer, Verdict):
+                raise TypeError(f"look() returned {answer!r:.100}, which is no Verdict")
+        except Exception as error:  # noqa: BLE001 - whatever a filter raises, mail is not lost
+            return self._failed(link, error)
+        return answer
+
+    async def _in_time(self, answer: Awaitable[Verdict], seconds: float) -> Verdict:
+        async def awaited() -> Verdict:
+            return await answer
+
+        waiting = Deferred.fromCoroutine(awaited())
+        return await waiting.addTimeout(seconds, self.chain.clock)
+
+    def _failed(self, link: Link, error: Exception) -> Verdict:
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        if isinstance(error, TimeoutError):
+            words = f"no answer in {link.seconds:g} seconds"
+        elif isinstance(error, FilterFailed):
+            words = str(error)
+        else:
+            self._log.failure(f"The filter {link.name} failed", Failure())
+        self.chain.events.tell(Faulted(f"filter {link.name}", words))
+        if link.pass_errors:
+            return Verdict(Decision.PASS)
+        return Verdict(Decision.DEFER, words, FAILED)
+
+
+def _refusal(link: Link, verdict: Verdict) -> Status:
+    """Return what the client is told: the filter's words, and its name."""
+    status = verdict.status or FAILED
+    cause = verdict.reason if verdict.reason != status.words else ""
+    return replace(status, words=f"{status.words} [{link.name}]", cause=cause)
+
+
+def _applied(mail: Mail, marks: Marks, verdict: Verdict) -> tuple[Mail, Marks]:
+    match verdict.decision:
+        case Decision.TAG:
+            return mail, replace(marks, tags=marks.tags | {verdict.tag})
+        case Decision.EDIT if verdict.mail is not None:
+            return verdict.mail, marks
+        case Decision.QUARANTINE:
+            return mail, replace(marks, held=marks.held or verdict.reason)
+        case Decision.DISCARD:
+            return mail, replace(marks, dropped=verdict.reason or "discarded")
+    return mail, marks

@@ -1,0 +1,80 @@
+"""A reception whose mail passes the chain of filters first; what passes goes to the one behind it.
+
+One is made for each connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zope.interface import implementer
+
+from mailhost.interfaces import Answer, IQueue, IReception, ITransaction
+from mailhost.message.client import Client
+from mailhost.message.envelope import Envelope
+from mailhost.message.extensions import Extensions
+from mailhost.message.status import Status
+from mailhost.message.verdict import Mail, Stage
+from mailhost.net.answer import there
+from mailhost.reception.filters.chain import Chain, Marks
+from mailhost.reception.filters.transaction import FilteredTransaction
+
+
+@implementer(IReception)
+class FilteredReception:
+    """`behind` takes what the chain lets pass, `quarantine` what it wants to be looked at."""
+
+    def __init__(
+        self, chain: Chain, client: Client, behind: IReception, quarantine: IQueue
+    ) -> None:
+        self._visit = chain.visit(client)
+        self._stages = chain.stages
+        self._behind = behind
+        self._quarantine = quarantine
+        self._marks = Marks()
+
+    def connected(self, client: Client) -> Answer[Status | None]:
+        if Stage.CONNECTED not in self._stages:
+            return self._behind.connected(client)
+        return self._connected(client)
+
+    async def _connected(self, client: Client) -> Status | None:
+        refusal = await self._look(Mail(Stage.CONNECTED, client))
+        if refusal is not None:  # the codes that a greeting may have, RFC 5321 §4.3.2
+            return replace(refusal, code=421 if refusal.temporary else 554)
+        return await there(self._behind.connected(client))
+
+    def hello(self, client: Client) -> Answer[Extensions | Status | None]:
+        if Stage.HELLO not in self._stages:
+            return self._behind.hello(client)
+        return self._hello(client)
+
+    async def _hello(self, client: Client) -> Extensions | Status | None:
+        refusal = await self._look(Mail(Stage.HELLO, client))
+        if refusal is not None:
+            return refusal
+        return await there(self._behind.hello(client))
+
+    async def _look(self, mail: Mail) -> Status | None:
+        judged = await self._visit.look(mail, self._marks)
+        self._marks = judged.marks
+        return judged.refusal
+
+    async def transaction(self, client: Client, envelope: Envelope) -> ITransaction | Status:
+        mail, marks = Mail(Stage.SENDER, client, envelope), self._marks
+        if Stage.SENDER in self._stages:
+            judged = await self._visit.look(mail, marks)
+            if judged.refusal is not None:
+                self._visit.abandon()
+                return judged.refusal
+            mail, marks = judged.mail, judged.marks
+        transaction = FilteredTransaction(self._visit, mail, marks, self._behind, self._quarantine)
+        refusal = await transaction.open()
+        if refusal is not None:
+            self._visit.abandon()
+            return refusal
+        return transaction
+
+    def disconnected(self) -> None:
+        self._visit.leave()
+        self._behind.disconnected()

@@ -1,0 +1,152 @@
+"""One message that passes the chain of filters before whoever stands behind it gets it.
+
+What filters hold back goes to the quarantine: the queue, where it is held until an operator
+releases or deletes it. Where they change the envelope of a message that came in whole, the
+transaction behind is begun anew with the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zope.interface import implementer
+
+from mailhost.interfaces import Answer, ICollector, IQueue, IReception, ITransaction
+from mailhost.message.content import Content
+from mailhost.message.envelope import ForwardPath
+from mailhost.message.status import OK, Status
+from mailhost.message.verdict import Mail, Stage
+from mailhost.net.answer import there
+from mailhost.reception.filters.chain import Judged, Marks, Visit
+
+GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
+NOBODY_LEFT = Status(550, "5.7.1", "The filters left nobody to send this to")
+
+
+@implementer(ITransaction)
+class FilteredTransaction:
+    """`mail` is what the chain made of the sender. Call `open` before anything else."""
+
+    def __init__(
+        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQueue
+    ) -> None:
+        self.identity = ""
+        self._visit = visit
+        self._mail = mail
+        self._marks = marks
+        self._behind = behind
+        self._quarantine = quarantine
+        self._transaction: ITransaction
+        self._accepted: list[ForwardPath | None] = []  # None: accepted, and dropped
+
+    async def open(self) -> Status | None:
+        """Begin behind. A Status refuses."""
+        answer: ITransaction | Status = await there(
+            self._behind.transaction(self._mail.client, self._mail.envelope)
+        )
+        if isinstance(answer, Status):
+            return answer
+        self._transaction = answer
+        self.identity = self.identity or answer.identity
+        return None
+
+    def recipient(self, path: ForwardPath) -> Answer[Status]:
+        return self._recipient(path)
+
+    async def _recipient(self, path: ForwardPath) -> Status:
+        judged = await self._look(Stage.RECIPIENT, self._mail, path)
+        if judged.refusal is not None:
+            return judged.refusal
+        before, self._marks = self._marks, judged.marks
+        if judged.marks.dropped and not before.dropped:  # this recipient alone
+            self._marks = _not_dropped(judged.marks)
+            self._accepted.append(None)
+            return GOOD_RECIPIENT
+        path = judged.mail.recipient or path
+        status = await there(self._transaction.recipient(path))
+        if status.ok:
+            self._accepted.append(path)
+        return status
+
+    def begin(self) -> Answer[ICollector | Status]:
+        return self._transaction.begin()
+
+    async def end(self, content: Content) -> Sequence[Status]:
+        paths = [path for path in self._accepted if path is not None]
+        mail = self._mail.sent_to(*paths).containing(content)
+        if self._marks.dropped or not paths:
+            return self._ended(mail, [self._dropped()])
+        judged = await self._look(Stage.MESSAGE, mail)
+        self._marks = judged.marks
+        if judged.refusal is not None:
+            self._abandon()
+            return self._ended(mail, [judged.refusal])
+        return self._ended(judged.mail, await self._hand_on(mail, judged.mail))
+
+    async def _hand_on(self, before: Mail, mail: Mail) -> Sequence[Status]:
+        if self._marks.dropped:
+            return [self._dropped()]
+        if self._marks.held:
+            self._abandon()
+            envelope, reason = mail.envelope, self._marks.held
+            accept = self._quarantine.accept
+            return [await accept(envelope, mail.content, self.identity, held=reason)]
+        if mail.envelope != before.envelope:
+            refusal = await self._begin_anew(mail)
+            if refusal is not None:
+                return [refusal]
+            return await there(self._transaction.end(mail.content))
+        found = await there(self._transaction.end(mail.content))
+        return self._with_dropped(found)
+
+    async def _begin_anew(self, mail: Mail) -> Status | None:
+        """Have the one behind us take another envelope. A recipient it refuses is left out, as
+        long as there is another."""
+        self._transaction.abandon()
+        self._mail = mail
+        refusal = await self.open()
+        if refusal is not None:
+            return refusal
+        last, taken = NOBODY_LEFT, False
+        for path in mail.envelope.recipients:
+            last = await there(self._transaction.recipient(path))
+            taken |= last.ok
+        if not taken:
+            self._transaction.abandon()
+            return last
+        collector = await there(self._transaction.begin())
+        return collector if isinstance(collector, Status) else None
+
+    def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:
+        """Put the answers for recipients that were dropped between the others (LMTP)."""
+        if len(found) <= 1 or None not in self._accepted:
+            return found
+        rest = iter(found)
+        return [OK if path is None else next(rest, found[-1]) for path in self._accepted]
+
+    def _dropped(self) -> Status:
+        self._abandon()
+        return OK
+
+    def _ended(self, mail: Mail, statuses: Sequence[Status]) -> Sequence[Status]:
+        self._visit.chain.ended(mail, self._marks.findings, statuses)
+        return statuses
+
+    async def _look(self, stage: Stage, mail: Mail, recipient: ForwardPath | None = None) -> Judged:
+        mail = Mail(
+            stage, mail.client, mail.envelope, recipient, mail.content, self.identity, mail.tags
+        )
+        if stage not in self._visit.chain.stages:
+            return Judged(mail, self._marks)
+        return await self._visit.look(mail, self._marks)
+
+    def abandon(self) -> None:
+        self._visit.abandon()
+        self._abandon()
+
+    def _abandon(self) -> None:
+        self._transaction.abandon()
+
+
+def _not_dropped(marks: Marks) -> Marks:
+    return Marks(marks.tags, marks.held, "", marks.findings)
