@@ -20,6 +20,7 @@ class Mailhost:
     def __init__(self, folder: Path, sink: int, workers: int = 0) -> None:
         self.port = free_port()
         self.submission_port = free_port()
+        self.proxy_port = free_port()
         self._folder = folder
         self._workers = workers
         self._process: subprocess.Popen[str] | None = None
@@ -42,6 +43,10 @@ endpoint = "tcp:{self.port}:interface={ADDRESS}"
 [[listen]]
 protocol = "submission"
 endpoint = "tcp:{self.submission_port}:interface={ADDRESS}"
+[[listen]]
+protocol = "proxy"
+endpoint = "tcp:{self.proxy_port}:interface={ADDRESS}"
+upstream = "tcp:{ADDRESS}:{sink}"
 [limits]
 message_size = "200 MB"
 connections_per_client = 10000

@@ -32,7 +32,8 @@ def free_port() -> int:
 class Work:
     """One row of the table. `least` and `aim` are ratios to Postfix.
 
-    `kept` keeps connections open for the next message; `recipients` counts those of one message.
+    `kept` keeps connections open for the next message; `recipients` counts those of one message;
+    `proxied` has our proxy carry what Postfix queues and relays.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Work:
     recipients: int = 1
     foreign: bool = False
     submission: bool = False
+    proxied: bool = False
     least: float = 1.0
     aim: float = 1.0
 
@@ -60,6 +62,7 @@ WORKS = (
     Work("local, 1 MB, 4 sessions", 4, 100, size=1_000_000, least=1.3, aim=2.0),
     Work("local, 50 recipients, 10 sessions", 10, 100, recipients=50, least=1.2, aim=2.0),
     Work("relay, 4 KB, 20 sessions", 20, 1000, foreign=True, least=2.0, aim=3.0),
+    Work("proxy, 4 KB, 20 sessions", 20, 2000, foreign=True, proxied=True, least=2.0, aim=2.0),
     Work("STARTTLS and AUTH, 20 sessions", 20, 1000, submission=True, least=1.0, aim=1.5),
 )
 IDLE = 5000  # connections; Postfix has a process for each, and gets IDLE_POSTFIX

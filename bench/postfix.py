@@ -59,7 +59,7 @@ class Postfix:
     name = "Postfix"
 
     def __init__(self, folder: Path, sink: int) -> None:
-        self.port = self.submission_port = free_port()
+        self.port = self.submission_port = self.proxy_port = free_port()
         self._folder = folder
         self._configuration = folder / "etc"
         self._configure(sink)

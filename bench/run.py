@@ -36,11 +36,18 @@ from bench.postfix import Postfix, can_log_in, installed
 Host = Mailhost | Postfix
 
 
+def port_for(work: Work, host: Host) -> int:
+    """Where the load goes."""
+    if work.proxied:
+        return host.proxy_port
+    return host.submission_port if work.submission else host.port
+
+
 def measure(host: Host, work: Work, sink: Sink) -> float:
     """Return deliveries a second, from the first connection to the last copy in its place."""
     before = sink.count
     begun = time.monotonic()
-    send(work, host.submission_port if work.submission else host.port)
+    send(work, port_for(work, host))
     if work.foreign:
         wait_until(lambda: sink.count - before >= work.messages)
     else:

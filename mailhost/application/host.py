@@ -174,7 +174,9 @@ class Host(Service):
                 Deferred.fromCoroutine(self._retire(gone))
         self._listeners = kept + opened
         for listener in self._listeners:
-            listener.factory.machine_of = machine_maker(self._head.rooms, listener.listen.protocol)
+            listener.factory.machine_of = machine_maker(
+                self._head.rooms, listener.listen, self._reactor
+            )
         self._head.employ()
         told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
         self._events.tell(Told(f"reloaded: {told}"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from twisted.internet.interfaces import IReactorTime
+from typing import Any
 
 from mailhost.application.rooms import Rooms
+from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
 from mailhost.config.model import Listen, Settings, Wire
 from mailhost.interfaces import IMachine, IWire
 from mailhost.message.client import Client
@@ -14,6 +14,9 @@ from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.pop3.session import Pop3Session
+from mailhost.proxy.connect import Server, Upstreams
+from mailhost.proxy.house import House
+from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
@@ -24,18 +27,61 @@ from mailhost.smtp.terms import Terms
 POP3 = (Wire.POP3, Wire.POP3S)
 
 
-def make_factory(rooms: Rooms, listen: Listen, clock: IReactorTime) -> PumpFactory:
+def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:
     """Return the factory for one listener."""
     wire = listen.protocol
     busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
     listener = Listener(wire.value, wire.implicit_tls, busy)
-    maker = machine_maker(rooms, wire)
-    return PumpFactory(listener, maker, clock, rooms.limits, rooms.tls.factory(), rooms.events)
+    maker = machine_maker(rooms, listen, reactor)
+    return PumpFactory(listener, maker, reactor, rooms.limits, rooms.tls.factory(), rooms.events)
 
 
-def machine_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
+def machine_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:
     """Return what makes a session of this wire, by the settings as they are now."""
-    return _pop3_maker(rooms, wire) if wire in POP3 else _smtp_maker(rooms, wire)
+    wire = listen.protocol
+    if wire in POP3:
+        return _pop3_maker(rooms, wire)
+    return _proxy_maker(rooms, listen, reactor) if wire.proxied else _smtp_maker(rooms, wire)
+
+
+def _proxy_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:
+    house = _house(rooms, listen, reactor)
+    terms = _terms(rooms.settings, listen.protocol)
+
+    def make(output: IWire, client: Client) -> IMachine:
+        proxy = ProxyReception(house)
+        return Session(output, client, proxy, proxy, terms, rooms.events)
+
+    return make
+
+
+def _house(rooms: Rooms, listen: Listen, reactor: Any) -> House:
+    settings = rooms.settings
+    limits = settings.limits
+    upstreams = Upstreams(
+        reactor,
+        [_server(parse_client_endpoint(text), listen) for text in listen.upstream],
+        settings.hostname,
+        listen.upstream_tls,
+        listen.identity,
+    )
+    return House(
+        settings.hostname,
+        upstreams,
+        rooms.incoming,
+        rooms.in_thread,
+        rooms.events,
+        limits.message_size,
+        limits.recipients,
+        memory=limits.message_memory,
+        hops=limits.hops,
+        trace=listen.trace,
+        plaintext_on_loopback=settings.login.plaintext_on_loopback,
+    )
+
+
+def _server(found: ClientEndpoint, listen: Listen) -> Server:
+    return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
 
 
 def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:

@@ -8,11 +8,20 @@ import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
-from mailhost.config.model import Certificate, DomainSettings, Settings
+from mailhost.config.model import (
+    Certificate,
+    DomainSettings,
+    Identity,
+    Listen,
+    RouteTLS,
+    Settings,
+)
 from mailhost.config.problems import Problem, key_of
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
+PROXY_SETTINGS = ("upstream", "upstream_tls", "upstream_name", "identity", "trace")
 ALWAYS = ("postmaster", "abuse")  # taken in every domain (RFC 5321 §4.5.1, RFC 2142 §4)
 
 
@@ -70,6 +79,27 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
                 words = f"clashes with {there}; give it another port or interface"
                 yield Problem(key_of(("listen", number, "endpoint")), words)
                 break
+        yield from _proxy(number, settings.listen[number])
+
+
+def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
+    """A proxy's settings: all that it needs, and nowhere else."""
+    if not listen.protocol.proxied:
+        for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
+            words = f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
+            yield Problem(key_of(("listen", number, name)), words)
+        return
+    if not listen.upstream:
+        words = 'is missing; write the server behind the proxy, such as "tcp:10.0.0.5:25"'
+        yield Problem(key_of(("listen", number, "upstream")), words)
+    for place, text in enumerate(listen.upstream):
+        server = parse_client_endpoint(text)
+        key = key_of(("listen", number, "upstream", place))
+        if listen.upstream_tls is RouteTLS.REQUIRE and not (server.host or listen.upstream_name):
+            words = f"{text!r} names no host; write upstream_name, whose certificate to expect"
+            yield Problem(key, words)
+        if server.tls_first and listen.identity is Identity.HAPROXY:
+            yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:

@@ -90,8 +90,8 @@ class Endpoint:
         return mine == yours or "::" in (mine, yours) or _all_of_one_family(mine, yours)
 
     def __str__(self) -> str:
-        words = [f"{name}={_quote(value)}" for name, value in self.parts[1:]]
-        first = [_quote(value) for _, value in self.parts[:1]]
+        words = [f"{name}={quote(value)}" for name, value in self.parts[1:]]
+        first = [quote(value) for _, value in self.parts[:1]]
         return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *words])
 
 
@@ -107,7 +107,7 @@ def _same_descriptor(one: Endpoint, other: Endpoint) -> bool:
 
 def parse_endpoint(text: str) -> Endpoint:
     """Return what a server endpoint description says. Raises BadEndpoint."""
-    words, names = _split(text)
+    words, names = split(text)
     proxied = words[0] == "haproxy"
     words = words[1:] if proxied else words
     if not words or not words[0]:
@@ -132,7 +132,8 @@ def absolute_endpoint(text: str, folder: str) -> str:
     return str(replace(endpoint, parts=parts))
 
 
-def _split(text: str) -> tuple[list[str], dict[str, str]]:
+def split(text: str) -> tuple[list[str], dict[str, str]]:
+    """Return the parts of a description: those by position, those by name. Raises BadEndpoint."""
     words: list[str] = []
     names: dict[str, str] = {}
     for part in _parts(text):
@@ -239,7 +240,9 @@ def _plugin(kind: str, proxied: bool, text: str) -> Endpoint:
     raise BadEndpoint(f"there is no kind of endpoint {kind!r} in {text!r}; {_EXAMPLE}")
 
 
-def _quote(value: str) -> str:
+def quote(value: str) -> str:
+    """Return a value as it is written in a description."""
+    """Return a value as it is written in a description."""
     for letter in "\\:=":
         value = value.replace(letter, "\\" + letter)
     return value

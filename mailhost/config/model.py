@@ -28,6 +28,7 @@ from mailhost.config.types import (
     SourceAddress,
     Switch,
     Target,
+    Upstreams,
 )
 
 DAY = 86400.0
@@ -54,18 +55,51 @@ class Wire(StrEnum):
     LMTP = "lmtp"
     POP3 = "pop3"
     POP3S = "pop3s"
+    PROXY = "proxy"
+    PROXYS = "proxys"
 
     @property
     def implicit_tls(self) -> bool:
         """True where the handshake comes before the first word (RFC 8314 §3)."""
-        return self in (Wire.SUBMISSIONS, Wire.POP3S)
+        return self in (Wire.SUBMISSIONS, Wire.POP3S, Wire.PROXYS)
+
+    @property
+    def proxied(self) -> bool:
+        """True where another server answers."""
+        return self in (Wire.PROXY, Wire.PROXYS)
+
+
+class RouteTLS(StrEnum):
+    """What is asked of TLS with another server. `require` verifies the certificate too."""
+
+    NEVER = "never"
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRE = "require"
+
+
+class Identity(StrEnum):
+    """How the proxy tells the server behind it who the client is."""
+
+    NONE = "none"
+    XCLIENT = "xclient"
+    XFORWARD = "xforward"
+    HAPROXY = "haproxy"
 
 
 class Listen(Section):
-    """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description."""
+    """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description.
+
+    The others are the proxy's: `upstream` are Twisted client endpoints, `upstream_name` is whose
+    certificate to expect there, empty for the host of the endpoint.
+    """
 
     protocol: Wire
     endpoint: ServerEndpoint
+    upstream: Upstreams = ()
+    upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
+    upstream_name: str = ""
+    identity: Identity = Identity.NONE
+    trace: Switch = True
 
 
 class Certificate(Section):
@@ -118,14 +152,6 @@ class DNS(Section):
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
-
-
-class RouteTLS(StrEnum):
-    """What a route asks of TLS. `require` verifies the certificate too."""
-
-    NEVER = "never"
-    OPPORTUNISTIC = "opportunistic"
-    REQUIRE = "require"
 
 
 class Route(Section):

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
+from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
 from mailhost.message.address import (
     Address,
@@ -181,6 +182,17 @@ def _server_endpoint(value: Any, info: ValidationInfo) -> str:
         raise ValueError(str(error)) from error
 
 
+def _upstream(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError('write an endpoint such as "tcp:10.0.0.5:25"')
+    parse_client_endpoint(value)  # BadEndpoint is a ValueError
+    return value
+
+
+def _upstreams(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
 def _client_endpoint(value: Any) -> str:
     words = 'write a host and a port, such as "smtp.isp.example:587"'
     if not isinstance(value, str):
@@ -244,5 +256,7 @@ AccountName = Annotated[str, BeforeValidator(_account_name)]
 Target = Annotated[str, BeforeValidator(_target)]
 ServerAddress = Annotated[str, BeforeValidator(_server_address)]
 ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
+Upstream = Annotated[str, BeforeValidator(_upstream)]
+Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

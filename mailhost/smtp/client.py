@@ -52,10 +52,12 @@ class FateUnknown(Broken):
 
 @implementer(IPushProducer, IHandshakeListener)
 class SMTPClient(Protocol):
-    """One connection to a server. `gone` is why it is of no more use."""
+    """One connection to a server. `first_words` are sent at once; `gone` is why the connection is
+    of no more use."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, first_words: bytes = b"") -> None:
         self._clock = clock
+        self._first_words = first_words
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
         self._owed = 1  # replies that the server has yet to give: its greeting
@@ -128,6 +130,8 @@ class SMTPClient(Protocol):
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)
         IConsumer(self._tcp, cast(IConsumer, self._tcp)).registerProducer(self, True)
+        if self._first_words:
+            self._tcp.write(self._first_words)
 
     def dataReceived(self, data: bytes) -> None:
         if self.gone is not None:

@@ -74,7 +74,7 @@ class Dialogue:
     async def greet(self) -> Status | None:
         """Read the greeting and say EHLO. A Status says why the host will not have us."""
         greeting = await self._reply(self._timeouts.greeting)
-        return await self._hello() if greeting.ok else _refused(greeting)
+        return await self.hello() if greeting.ok else _refused(greeting)
 
     async def secure(self, options: IOpenSSLClientConnectionCreator) -> Status | None:
         """STARTTLS, and EHLO again (RFC 3207 §4.2). A Status refuses; Broken: it failed."""
@@ -82,7 +82,7 @@ class Dialogue:
         if not reply.ok:
             return _refused(reply)
         await self._client.start_tls(options, self._timeouts.command)
-        return await self._hello()
+        return await self.hello()
 
     async def log_in(self, user: str, password: str) -> Status | None:
         """AUTH with the best mechanism offered (RFC 4954). A Status says why it failed."""
@@ -185,7 +185,8 @@ class Dialogue:
 
     # --- hello -----------------------------------------------------------------------------------
 
-    async def _hello(self) -> Status | None:
+    async def hello(self) -> Status | None:
+        """EHLO. A Status says why the host will not have us. Raises Broken."""
         name = self._hostname.encode("ascii")
         self.offers = {}
         reply = await self.ask(b"EHLO " + name)

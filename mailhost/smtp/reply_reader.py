@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailhost.message.status import Status
 
@@ -28,9 +28,14 @@ class Reply:
 
     def status(self) -> Status:
         """The reply as a status: an enhanced code where it has one, else a general one."""
+        status = self.as_said()
+        return status if status.enhanced else replace(status, enhanced=f"{self.code // 100}.0.0")
+
+    def as_said(self) -> Status:
+        """The reply as a status, without an enhanced code where it has none."""
         first = _ENHANCED.match(self.lines[0])
         if first is None or first[1][0] != str(self.code)[0]:
-            return Status(self.code, f"{self.code // 100}.0.0", "\n".join(self.lines))
+            return Status(self.code, "", "\n".join(self.lines))
         mark = f"{first[1]} "
         words = [f"{line} ".removeprefix(mark).strip() for line in self.lines]
         return Status(self.code, first[1], "\n".join(words))

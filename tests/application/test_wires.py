@@ -47,7 +47,8 @@ class Machines(SynchronousTestCase):
         """A session of this wire."""
         output = FakeWire()
         client = Client("127.0.0.1", 1, wire.value)
-        return machine_maker(rooms(), wire)(cast(Any, output), client), output
+        listen = Listen(protocol=wire, endpoint="tcp:0")
+        return machine_maker(rooms(), listen, Clock())(cast(Any, output), client), output
 
     def test_each_protocol_has_its_session(self) -> None:
         for wire in Wire:

@@ -50,7 +50,7 @@ def _free(address: str, port: int) -> bool:
 class RunningHost:
     """`settings` is the text of the settings file, without listeners, data and version.
 
-    `listen` maps protocols to ports on `address`.
+    `listen` maps protocols to ports on `address`, `more` to further lines of a listener.
     """
 
     folder: Path
@@ -59,6 +59,7 @@ class RunningHost:
     protocols: Iterable[str] = ("smtp", "submission", "submissions", "lmtp", "pop3", "pop3s")
     ports: dict[str, int] = field(default_factory=dict)
     hostname: str = "mx.example.org"
+    more: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ class RunningHost:
         head = f'version = 1\nhostname = "{self.hostname}"\ndata = "data"\n'
         listeners = "".join(
             f'[[listen]]\nprotocol = "{protocol}"\n'
-            f'endpoint = "tcp:{port}:interface={self.address}"\n'
+            f'endpoint = "tcp:{port}:interface={self.address}"\n{self.more.get(protocol, "")}\n'
             for protocol, port in self.ports.items()
         )
         first, _, rest = settings.partition("\n[")

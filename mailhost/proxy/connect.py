@@ -1,0 +1,189 @@
+"""The way to the server behind the proxy: its endpoints in order, TLS, and who is asked again when.
+
+One that cannot be reached is left alone for as long as it took to find that out, a second at
+least: clients are answered at once meanwhile, and there is no storm of retries. After that one
+client's connection is the trial for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import clientFromString, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory
+
+from mailhost.config.model import Identity, RouteTLS
+from mailhost.message.client import Client
+from mailhost.message.status import Status
+from mailhost.net.tls import client_tls
+from mailhost.proxy.identity import proxy_header
+from mailhost.proxy.upstream import Upstream
+from mailhost.smtp.client import Broken, SMTPClient
+from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.timeouts import Timeouts
+
+LEAST_REST = 1.0  # seconds
+LONGEST_REST = 30.0
+TIMEOUTS = Timeouts(greeting=60.0, command=120.0)
+UNREACHABLE = Status(
+    421, "4.4.1", "The mail server behind this one cannot be reached; please try again later"
+)
+
+
+class Unreachable(Exception):
+    """No server will have us; `status` is for the client, with the cause for the log."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One endpoint, as Twisted describes it for clients. `name` is what its certificate must be
+    for; `tls_first` has the handshake before the first word."""
+
+    endpoint: str
+    name: str
+    tls_first: bool = False
+
+
+@dataclass(slots=True)
+class _Way:
+    server: Server
+    rests_until: float = 0.0
+    trouble: Status = UNREACHABLE
+
+
+class Upstreams:
+    """Opens connections for the clients of one listener."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        servers: Sequence[Server],
+        hostname: str,
+        tls: RouteTLS,
+        identity: Identity,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        self._reactor = reactor
+        self._ways = [_Way(server) for server in servers]
+        self._hostname = hostname
+        self._tls = tls
+        self._identity = identity
+        self._connect_timeout = connect_timeout
+
+    async def open(self, client: Client) -> Upstream:
+        """Return a connection that was told who the client is. Raises Unreachable."""
+        trouble = UNREACHABLE
+        for way in self._ways:
+            now = self._reactor.seconds()
+            if now < way.rests_until:
+                trouble = way.trouble
+                continue
+            if way.rests_until:  # it failed before: others wait for what this one finds
+                way.rests_until = now + LONGEST_REST
+            try:
+                upstream = await self._open(way.server, client)
+            except Unreachable as unreachable:
+                trouble = way.trouble = unreachable.status
+                took = self._reactor.seconds() - now
+                way.rests_until = self._reactor.seconds() + max(LEAST_REST, min(took, LONGEST_REST))
+            else:
+                way.rests_until = 0.0
+                return upstream
+        raise Unreachable(trouble)
+
+    async def _open(self, server: Server, client: Client) -> Upstream:
+        try:
+            return await self._talk(server, client, self._tls is not RouteTLS.NEVER)
+        except _HandshakeFailed as failed:
+            if self._tls is RouteTLS.REQUIRE:
+                raise _unreachable(server, f"TLS is required, and failed: {failed}") from failed
+        return await self._talk(server, client, with_tls=False)
+
+    async def _talk(self, server: Server, client: Client, with_tls: bool) -> Upstream:
+        connection = await self._connect(server, client)
+        dialogue = Dialogue(connection, self._hostname, TIMEOUTS)
+        upstream = Upstream(dialogue, server.endpoint, self._identity)
+        try:
+            refusal = await dialogue.greet()
+            if refusal is None and with_tls and not connection.secure:
+                refusal = await self._secure(dialogue, server)
+            if refusal is None:
+                refusal = await upstream.introduce(client)
+        except Broken as broken:
+            raise _unreachable(server, str(broken)) from broken
+        except BaseException:
+            dialogue.abort()
+            raise
+        if refusal is not None:
+            Deferred.fromCoroutine(dialogue.quit())
+            raise Unreachable(_passed_on(server, refusal))
+        return upstream
+
+    async def _secure(self, dialogue: Dialogue, server: Server) -> Status | None:
+        required = self._tls is RouteTLS.REQUIRE
+        if "STARTTLS" not in dialogue.offers:
+            words = "TLS is required, and the server offers none"
+            return Status(451, "4.7.10", words) if required else None
+        try:
+            refusal = await dialogue.secure(self._options(server))
+        except Broken as broken:
+            raise _HandshakeFailed(str(broken)) from broken
+        return refusal if required else None
+
+    def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
+        return client_tls(server.name, self._tls is RouteTLS.REQUIRE)
+
+    async def _connect(self, server: Server, client: Client) -> SMTPClient:
+        header = proxy_header(client) if self._identity is Identity.HAPROXY else b""
+        connection = SMTPClient(self._reactor, header)
+        endpoint = clientFromString(self._reactor, server.endpoint)
+        if server.tls_first:
+            endpoint = wrapClientTLS(self._options(server), endpoint)
+            connection.secure = True
+        connecting = endpoint.connect(_Once(connection))
+        timer = self._reactor.callLater(self._connect_timeout, connecting.cancel)
+        try:
+            await connecting
+        except (CancelledError, ConnectingCancelledError) as error:
+            words = f"no connection in {self._connect_timeout:g} seconds"
+            raise _unreachable(server, words) from error
+        except (ConnectError, OSError) as error:
+            raise _unreachable(server, str(error)) from error
+        finally:
+            if timer.active():
+                timer.cancel()
+        return connection
+
+
+class _Once(Factory):
+    """A factory of one connection, that the log does not hear of."""
+
+    noisy = False
+
+    def __init__(self, connection: SMTPClient) -> None:
+        self._connection = connection
+
+    def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
+        return self._connection
+
+
+class _HandshakeFailed(Exception):
+    """STARTTLS was agreed on, and then no TLS came about."""
+
+
+def _unreachable(server: Server, cause: str) -> Unreachable:
+    return Unreachable(UNREACHABLE.because(f"{server.endpoint}: {cause}"))
+
+
+def _passed_on(server: Server, refusal: Status) -> Status:
+    """A server that does not want us: the client hears it as a 421, whatever it was."""
+    return Status(421, "4.4.1", UNREACHABLE.words, f"{server.endpoint}: {refusal}")

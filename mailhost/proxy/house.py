@@ -1,0 +1,34 @@
+"""What all connections of one proxy listener share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailhost.interfaces import IEventSink
+from mailhost.proxy.connect import Upstreams
+from mailhost.queue.spool import InThread
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Made anew when settings change. Sizes are in octets.
+
+    `folder` takes the content of messages larger than `memory` while they arrive, by way of
+    `in_thread`; `hops` bounds the Received fields of a message; `trace` puts one of ours on top;
+    `now` is in seconds since the epoch.
+    """
+
+    hostname: str
+    upstreams: Upstreams
+    folder: str
+    in_thread: InThread
+    events: IEventSink
+    message_size: int
+    recipients: int
+    memory: int = 256_000
+    hops: int = 50
+    trace: bool = True
+    plaintext_on_loopback: bool = False
+    now: Callable[[], float] = time.time

@@ -1,0 +1,110 @@
+"""The proxy's IReception: every question goes on to the server behind it.
+
+One is made for each connection. The server is asked for nothing before the client has said hello;
+a connection to it that was lost between messages is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zope.interface import implementer
+
+from mailhost.interfaces import (
+    Answer,
+    ILogins,
+    IReception,
+    ISASLMechanism,
+    ITransaction,
+)
+from mailhost.message.client import Client
+from mailhost.message.envelope import Envelope
+from mailhost.message.extensions import Extensions
+from mailhost.message.status import Status
+from mailhost.proxy.connect import Unreachable
+from mailhost.proxy.house import House
+from mailhost.proxy.login import PassedOn
+from mailhost.proxy.transaction import ProxiedTransaction
+from mailhost.proxy.upstream import GONE, Upstream
+from mailhost.smtp.client import Broken
+
+PLAIN_TEXT = ("PLAIN", "LOGIN")
+
+
+@implementer(IReception, ILogins)
+class ProxyReception:
+    """One client's way to the server."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._upstream: Upstream | None = None
+        self._gone = False
+
+    def connected(self, client: Client) -> Answer[Status | None]:
+        return None
+
+    async def hello(self, client: Client) -> Extensions | Status | None:
+        found = await self._greet_again(client) or await self._reach(client)
+        if isinstance(found, Status):
+            return found
+        return found.extensions(self._house.message_size, self._house.recipients)
+
+    async def _greet_again(self, client: Client) -> Upstream | None:
+        """A second hello, such as after STARTTLS: the same connection will do, unless somebody is
+        logged in there."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is None or not upstream.alive:
+            return None
+        try:
+            if not upstream.logged_in and await upstream.introduce(client) is None:
+                self._upstream = upstream
+                return upstream
+        except Broken:
+            return None
+        upstream.leave()
+        return None
+
+    async def _reach(self, client: Client) -> Upstream | Status:
+        """Return the connection, made anew where it is gone."""
+        upstream = self._upstream
+        if upstream is not None and upstream.alive:
+            return upstream
+        if client.account is not None:
+            return GONE  # who logged in there must do it again
+        try:
+            upstream = await self._house.upstreams.open(client)
+        except Unreachable as unreachable:
+            return unreachable.status
+        if self._gone:
+            upstream.leave()
+            return GONE
+        self._upstream = upstream
+        return upstream
+
+    async def transaction(self, client: Client, envelope: Envelope) -> ITransaction | Status:
+        upstream = await self._reach(client)
+        if isinstance(upstream, Status):
+            return upstream
+        status = await upstream.mail(client, envelope)
+        return ProxiedTransaction(self._house, upstream, client, envelope) if status.ok else status
+
+    def disconnected(self) -> None:
+        self._gone = True
+        if self._upstream is not None:
+            self._upstream.leave()
+
+    # --- ILogins ---------------------------------------------------------------------------------
+
+    def mechanisms(self, client: Client) -> Sequence[str]:
+        upstream = self._upstream
+        if upstream is None or client.account is not None:
+            return ()
+        offered = upstream.mechanisms
+        if client.tls or (client.local_machine and self._house.plaintext_on_loopback):
+            return offered
+        return [name for name in offered if name not in PLAIN_TEXT]
+
+    def begin(self, name: str, client: Client) -> ISASLMechanism | None:
+        if self._upstream is None or name.upper() not in self.mechanisms(client):
+            return None
+        return PassedOn(name.upper(), client, self._upstream, self._house.events)

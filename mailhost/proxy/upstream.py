@@ -1,0 +1,197 @@
+"""One connection to the server behind the proxy: each command asked, its own words brought back.
+
+What it says is told to the client as it said it; a reply that makes no sense becomes a 451. A
+connection that breaks becomes a 421, or where a message may have been taken a 451: the client
+keeps its mail either way.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+
+from mailhost.config.model import Identity
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.extensions import EVERYTHING, Extensions
+from mailhost.message.status import LOCAL_ERROR, Status
+from mailhost.net.dots import BareLineEnd
+from mailhost.proxy.identity import xclient_commands, xforward_commands
+from mailhost.smtp.client import Broken, FateUnknown
+from mailhost.smtp.dialogue import BARE_LINE_END, Dialogue
+from mailhost.smtp.reply_reader import Reply
+from mailhost.smtp.sending import limit, mail_command, rcpt_command
+
+GONE = Status(421, "4.4.2", "The mail server behind this one went away; please try again later")
+NOT_TAKEN = Status(
+    451,
+    "4.4.2",
+    "The mail server behind this one went away before it took the message; please send it again",
+)
+FATE_UNKNOWN = Status(
+    451,
+    "4.4.2",
+    "The mail server behind this one went away and did not say whether it took the message; "
+    "please send it again",
+)
+
+
+class Upstream:
+    """`server` is its name in the log, `identity` how it is told who the client is."""
+
+    def __init__(self, dialogue: Dialogue, server: str, identity: Identity) -> None:
+        self.server = server
+        self.logged_in = False
+        self._dialogue = dialogue
+        self._identity = identity
+        self._in_login = False
+        self._open = False  # a transaction that no end of data has closed
+        self._asking = 0
+
+    @property
+    def alive(self) -> bool:
+        """True while the connection is of use."""
+        return self._dialogue.alive
+
+    @property
+    def mechanisms(self) -> Sequence[str]:
+        """What it lets clients log in with, but for what is bound to this very connection."""
+        offered = self._dialogue.offers.get("AUTH", "").upper().split()
+        return [name for name in offered if not name.endswith("-PLUS") and name != "EXTERNAL"]
+
+    def extensions(self, message_size: int, recipients: int) -> Extensions:
+        """What a client may ask for: what both sides can do, within our own bounds."""
+        offers = self._dialogue.offers
+        offered = EVERYTHING.intersection(offers)
+        if "CHUNKING" not in offers:
+            offered -= {"BINARYMIME"}
+        size = offers.get("SIZE", "").split(" ")[0]
+        if size.isdecimal() and len(size) < 20 and int(size):
+            message_size = min(message_size, int(size))
+        recipients = min(recipients, limit(offers, "RCPTMAX") or recipients)
+        return Extensions(message_size, recipients, offered)
+
+    async def introduce(self, client: Client) -> Status | None:
+        """Say who the client is, as far as that is wanted once for a connection.
+
+        A Status says what is wrong. Raises Broken.
+        """
+        if self._identity is not Identity.XCLIENT:
+            return None
+        commands = xclient_commands(client, self._dialogue.offers.get("XCLIENT", ""))
+        for command in commands:
+            reply = await self._dialogue.ask(command)
+            if not reply.ok:
+                return told(reply)
+        return await self._dialogue.hello() if commands else None
+
+    # --- a transaction ---------------------------------------------------------------------------
+
+    async def mail(self, client: Client, envelope: Envelope) -> Status:
+        """MAIL."""
+        offers = self._dialogue.offers
+        await self._end_login()
+        if self._open and not (await self._ask(b"RSET")).ok:
+            self.abort()
+            return GONE.because("it refused RSET")
+        self._open = False
+        if self._identity is Identity.XFORWARD:
+            for command in xforward_commands(client, offers.get("XFORWARD", "")):
+                await self._ask(command)
+        command = mail_command(envelope, offers, envelope.size, envelope.smtputf8)
+        status = await self._ask(command)
+        self._open = status.ok
+        return status
+
+    async def recipient(self, path: ForwardPath) -> Status:
+        """RCPT."""
+        return await self._ask(rcpt_command(path, self._dialogue.offers))
+
+    async def _ask(self, command: bytes) -> Status:
+        self._asking += 1
+        try:
+            return told(await self._dialogue.ask(command))
+        except Broken as broken:
+            return gone(broken)
+        finally:
+            self._asking -= 1
+
+    async def content(self, envelope: Envelope, content: Content) -> Status:
+        """The message, by BDAT where it is binary, else by DATA."""
+        send = self._dialogue.chunk if envelope.body is Body.BINARY else self._dialogue.data
+        self._asking += 1
+        try:
+            status = told(await send(content))
+        except FateUnknown as unknown:
+            return FATE_UNKNOWN.because(str(unknown))
+        except Broken as broken:
+            return broken.status or NOT_TAKEN.because(str(broken))
+        except BareLineEnd:
+            return BARE_LINE_END
+        except OSError as fault:
+            self.abort()
+            return LOCAL_ERROR.because(str(fault))
+        finally:
+            self._asking -= 1
+        self._open = not status.ok
+        return status
+
+    def leave(self) -> None:
+        """The client is gone, or wants another connection. What it asked last is given up: a
+        message that is not whole must not be taken."""
+        if self._asking:
+            self.abort()
+        elif self.alive:
+            Deferred.fromCoroutine(self._dialogue.quit())
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._dialogue.abort()
+
+    # --- a login ---------------------------------------------------------------------------------
+
+    async def auth(self, mechanism: str, initial: bytes | None) -> Reply | Status:
+        """AUTH; 334 asks for more. A Status says that the connection is gone."""
+        await self._end_login()
+        command = b"AUTH " + mechanism.encode()
+        if initial is not None:
+            command += b" " + (base64.b64encode(initial) or b"=")
+        return await self._login_step(command)
+
+    async def respond(self, response: bytes) -> Reply | Status:
+        """The client's answer to a challenge."""
+        return await self._login_step(base64.b64encode(response))
+
+    async def _login_step(self, line: bytes) -> Reply | Status:
+        self._asking += 1
+        try:
+            reply = await self._dialogue.ask(line)
+        except Broken as broken:
+            return gone(broken)
+        finally:
+            self._asking -= 1
+        self._in_login = reply.code == 334
+        self.logged_in |= reply.code == 235
+        return reply
+
+    async def _end_login(self) -> None:
+        """Cancel a login that the client gave up half way (RFC 4954 §4)."""
+        if self._in_login:
+            self._in_login = False
+            await self._ask(b"*")
+
+
+def told(reply: Reply) -> Status:
+    """Return a reply as it is passed on: its code, its enhanced code if it has one, its words."""
+    status = reply.as_said()
+    if reply.ok or reply.code >= 400:
+        return status
+    return Status(451, "4.5.0", f"The mail server behind this one answered nonsense: {status}")
+
+
+def gone(broken: Broken) -> Status:
+    """Return what a client is told when the connection broke: its last words, or ours."""
+    return broken.status or GONE.because(str(broken))
