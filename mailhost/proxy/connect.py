@@ -2,7 +2,8 @@
 
 One that cannot be reached is left alone for as long as it took to find that out, a second at
 least: clients are answered at once meanwhile, and there is no storm of retries. After that one
-client's connection is the trial for all.
+client's connection is the trial for all. A connection over which nobody was refused anything serves
+another client when its own is gone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import clientFromString, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError
-from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IAddress, IDelayedCall, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory
 
 from mailhost.config.model import Identity, RouteTLS
@@ -29,6 +30,9 @@ from mailhost.smtp.timeouts import Timeouts
 
 LEAST_REST = 1.0  # seconds
 LONGEST_REST = 30.0
+IDLE = 5.0  # seconds that a connection waits for another client
+MOST_IDLE = 50
+MOST_MESSAGES = 100  # over one connection
 TIMEOUTS = Timeouts(greeting=60.0, command=120.0)
 UNREACHABLE = Status(
     421, "4.4.1", "The mail server behind this one cannot be reached; please try again later"
@@ -78,9 +82,40 @@ class Upstreams:
         self._tls = tls
         self._identity = identity
         self._connect_timeout = connect_timeout
+        self._idle: list[tuple[Upstream, IDelayedCall]] = []
 
     async def open(self, client: Client) -> Upstream:
         """Return a connection that was told who the client is. Raises Unreachable."""
+        while self._idle:
+            upstream, timer = self._idle.pop()
+            timer.cancel()
+            if upstream.alive and await self._introduced(upstream, client):
+                return upstream
+        return await self._open_new(client)
+
+    async def _introduced(self, upstream: Upstream, client: Client) -> bool:
+        try:
+            refusal = await upstream.introduce(client)
+        except Broken:
+            return False
+        if refusal is not None:
+            upstream.leave()
+        return refusal is None
+
+    def give_back(self, upstream: Upstream) -> None:
+        """A client needs its connection no more; the next one may have it for some seconds."""
+        few = len(self._idle) < MOST_IDLE and upstream.messages < MOST_MESSAGES
+        if few and upstream.reusable:
+            timer = self._reactor.callLater(IDLE, self._forget, upstream)
+            self._idle.append((upstream, timer))
+        else:
+            upstream.leave()
+
+    def _forget(self, upstream: Upstream) -> None:
+        self._idle = [each for each in self._idle if each[0] is not upstream]
+        upstream.leave()
+
+    async def _open_new(self, client: Client) -> Upstream:
         trouble = UNREACHABLE
         for way in self._ways:
             now = self._reactor.seconds()

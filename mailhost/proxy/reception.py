@@ -91,7 +91,7 @@ class ProxyReception:
     def disconnected(self) -> None:
         self._gone = True
         if self._upstream is not None:
-            self._upstream.leave()
+            self._house.upstreams.give_back(self._upstream)
 
     # --- ILogins ---------------------------------------------------------------------------------
 

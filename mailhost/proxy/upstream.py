@@ -45,6 +45,8 @@ class Upstream:
     def __init__(self, dialogue: Dialogue, server: str, identity: Identity) -> None:
         self.server = server
         self.logged_in = False
+        self.clean = True  # nobody was refused anything: another client may have it
+        self.messages = 0
         self._dialogue = dialogue
         self._identity = identity
         self._in_login = False
@@ -113,11 +115,13 @@ class Upstream:
     async def _ask(self, command: bytes) -> Status:
         self._asking += 1
         try:
-            return told(await self._dialogue.ask(command))
+            status = told(await self._dialogue.ask(command))
         except Broken as broken:
             return gone(broken)
         finally:
             self._asking -= 1
+        self.clean &= status.ok
+        return status
 
     async def content(self, envelope: Envelope, content: Content) -> Status:
         """The message, by BDAT where it is binary, else by DATA."""
@@ -137,7 +141,16 @@ class Upstream:
         finally:
             self._asking -= 1
         self._open = not status.ok
+        self.clean &= status.ok
+        self.messages += 1
         return status
+
+    @property
+    def reusable(self) -> bool:
+        """True where another client's mail may go over this connection."""
+        busy = self._asking or self._in_login or self.logged_in
+        told_once = self._identity is Identity.HAPROXY
+        return self.alive and self.clean and not (busy or told_once)
 
     def leave(self) -> None:
         """The client is gone, or wants another connection. What it asked last is given up: a
