@@ -144,6 +144,21 @@ class IVisit(IFilter):
         """The client is gone. Nothing is called after it."""
 
 
+class ICounters(Interface):
+    """Counts what filters did, for all processes together."""
+
+    def add(filter: str, what: str) -> None:
+        """`filter` did `what`. Never raises, never waits."""
+
+
+class IRates(Interface):
+    """Counts how often, for all processes together."""
+
+    def take(key: str, limit: int, within: float) -> Answer[bool]:
+        """Count one for `key`. False, and not counted, where there were `limit` of them within as
+        many seconds, as far as they have not leaked away since."""
+
+
 class IWitness(Interface):
     """Hears how messages ended."""
 
@@ -416,6 +431,9 @@ class IResolver(Interface):
 
     def mx(domain: str) -> Awaitable[Sequence[MXRecord]]:
         """MX records in no order, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+
+    def ipv4(name: str) -> Awaitable[Sequence[str]]:
+        """A records alone, as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
 
     def addresses(host: str) -> Awaitable[Sequence[str]]:
         """AAAA and A records as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""

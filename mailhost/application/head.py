@@ -17,11 +17,12 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.events import Faulted
-from mailhost.net.dns.resolver import Resolver
 from mailhost.net.selfsigned import make_self_signed
 from mailhost.net.tls import CertificatePaths
 from mailhost.observe.log import LogSink
 from mailhost.queue.runner import QueueRunner
+from mailhost.reception.filters.block.rate import Rates
+from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
 from mailhost.workers.channel import Answers
 from mailhost.workers.counts import new_counts
@@ -49,9 +50,10 @@ class Head:
         self._sockets = sockets
         self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
         self.authenticator = Authenticator(reactor, rooms.directory, settings.login, log)
-        self.resolver = Resolver(reactor, settings.dns)
+        self.rates = Rates(reactor)
+        self.counters = Counters()
         self.relay = RelayTransport(
-            reactor, self.resolver, settings.relay, loaded.secrets, settings.hostname, log
+            reactor, rooms.resolver, settings.relay, loaded.secrets, settings.hostname, log
         )
         self.queue = QueueRunner(
             reactor,
@@ -61,13 +63,13 @@ class Head:
             settings.queue,
             log,
         )
-        rooms.connect(self.authenticator, self.queue)
+        rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
         self.crew = Crew(reactor, WORKER, self._answers(), counts, key, log, self._look_around)
 
     def start(self) -> None:
         """Make what is missing on disk, read what is there, then have workers serve too.
 
-        Raises OSError, DirectoryUnavailable.
+        Raises OSError, DirectoryUnavailable, BadFilter.
         """
         for name in SUBFOLDERS:
             path = os.path.join(self.rooms.settings.data, name)
@@ -90,12 +92,11 @@ class Head:
         await self.rooms.stop()
 
     def replace(self, loaded: Loaded) -> None:
-        """Take new settings. Raises BadCertificate."""
+        """Take new settings. Raises BadCertificate, BadFilter."""
         settings = loaded.settings
         self.rooms.replace(loaded, _certificates(settings))
         self._loaded = loaded
         self.authenticator.replace_settings(settings.login)
-        self.resolver.replace_settings(settings.dns)
         self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
         self.queue.reconfigure(settings.queue)
         self._tell_warnings()
@@ -112,6 +113,8 @@ class Head:
             "queued": self.queue.take,
             "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
             "log": self._log.write_all,
+            "rate": self.rates.take,
+            "counted": self.counters.add_all,
         }
 
     def _look_around(self) -> None:

@@ -22,6 +22,7 @@ from twisted.logger import ILogObserver, Logger
 
 from mailhost.application.control import control_commands
 from mailhost.application.demo import banner, make_demo
+from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listeners import Listener
 from mailhost.application.privileges import become, give, make_folder
@@ -94,6 +95,8 @@ class Host(Service):
             self._head.start()
         except CannotListenError as error:
             sys.exit(f"mailhost: {_plain(error)}")
+        except BadFilter as bad:
+            sys.exit(f"mailhost: {bad}")
         except (OSError, DirectoryUnavailable) as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         # a turn after the start, by when Twisted's own signal handlers are in place too
@@ -151,7 +154,7 @@ class Host(Service):
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
             problems = [_plain(bad)]
-        except (BadCertificate, OSError) as bad:
+        except (BadCertificate, BadFilter, OSError) as bad:
             problems = [str(bad)]
         self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
         return problems
@@ -163,7 +166,7 @@ class Host(Service):
         opened = self._open_new(loaded.settings.listen)
         try:
             self._head.replace(loaded)
-        except BadCertificate:
+        except (BadCertificate, BadFilter):
             for listener in opened:
                 Deferred.fromCoroutine(listener.close())
             raise

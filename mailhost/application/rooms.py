@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from mailhost.application.filters import Chains, Needs, make_chains
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.delivery.local import LocalDelivery
@@ -20,11 +21,13 @@ from mailhost.directory.live import LiveDirectory
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
-from mailhost.interfaces import IAuthenticator, IEventSink, IQueue
+from mailhost.interfaces import IAuthenticator, ICounters, IEventSink, IQueue, IRates
+from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
+from mailhost.net.threads import threads_of
 from mailhost.net.tls import CertificateSource, ServerTLS
 from mailhost.queue.notices import Notices
-from mailhost.queue.spool import Spool, threads_of
+from mailhost.queue.spool import Spool
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
 from mailhost.store.quota import OctetCounts
@@ -39,6 +42,7 @@ class Rooms:
 
     authenticator: IAuthenticator
     handover: Handover
+    queue: IQueue
 
     def __init__(
         self,
@@ -71,17 +75,35 @@ class Rooms:
         self.in_thread = threads_of(reactor)
         self.spool = Spool(os.path.join(data, "queue"), self.committer, self.in_thread)
         self.notices = Notices(settings.hostname, events, self.in_thread)
+        self.resolver = Resolver(reactor, settings.dns)
+        self.chains: Chains = {}
+        self._reactor = reactor
 
-    def connect(self, authenticator: IAuthenticator, queue: IQueue) -> None:
-        """Use what judges passwords and what keeps waiting mail."""
+    def connect(
+        self, authenticator: IAuthenticator, queue: IQueue, rates: IRates, counters: ICounters
+    ) -> None:
+        """Use what judges passwords, keeps waiting mail, and counts."""
         self.authenticator = authenticator
+        self.queue = queue
         self.handover = Handover(
             self.directory, self.router, self.delivery, queue, self.notices, self.events
         )
         self.notices.handover = self.handover
+        self._needs = Needs(
+            self._reactor,
+            self.in_thread,
+            self.events,
+            self.resolver,
+            self.handover,
+            rates,
+            counters,
+            self.settings.data,
+            self.incoming,
+        )
 
     def start(self) -> None:
-        """Read what is there. Raises OSError, DirectoryUnavailable."""
+        """Read what is there. Raises OSError, DirectoryUnavailable, BadFilter."""
+        self.chains = make_chains(self.settings, self._needs)  # code of others: no longer as root
         self.directory.start()  # first: what can fail comes before the threads are there
         self.committer.start()
 
@@ -91,10 +113,16 @@ class Rooms:
         await self.committer.stop()
 
     def replace(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:
-        """Take new settings; running sessions keep those they began with. Raises BadCertificate."""
+        """Take new settings; running sessions keep those they began with.
+
+        Raises BadCertificate, BadFilter.
+        """
         settings = loaded.settings
+        chains = make_chains(settings, self._needs)
         self.tls.replace(certificates, settings.tls.minimum)
         self.settings = settings
+        self.chains = chains
+        self.resolver.replace_settings(settings.dns)
         self.limits.bounds = _bounds(settings)
         self.directory.replace_file_view(view_of_settings(settings, loaded.secrets))
         self.router = Router(settings.hostname, settings.admin)

@@ -7,8 +7,9 @@ from typing import Any
 
 from mailhost.application.rooms import Rooms
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
-from mailhost.config.model import Listen, Settings, Wire
-from mailhost.interfaces import IMachine, IWire
+from mailhost.config.model import Listen, Settings
+from mailhost.config.wire import Wire
+from mailhost.interfaces import IMachine, IReception, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
@@ -18,6 +19,7 @@ from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.house import House
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.desk import Desk
+from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
 from mailhost.smtp.reply import encode_reply
@@ -45,12 +47,14 @@ def machine_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:
 
 
 def _proxy_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:
+    wire = listen.protocol
     house = _house(rooms, listen, reactor)
-    terms = _terms(rooms.settings, listen.protocol)
+    terms = _terms(rooms.settings, wire)
 
     def make(output: IWire, client: Client) -> IMachine:
         proxy = ProxyReception(house)
-        return Session(output, client, proxy, proxy, terms, rooms.events)
+        reception = _filtered(rooms, wire, client, proxy)
+        return Session(output, client, reception, proxy, terms, rooms.events)
 
     return make
 
@@ -107,9 +111,16 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
     logins = Logins(rooms.authenticator)
 
     def make(output: IWire, client: Client) -> IMachine:
-        return Session(output, client, reception, logins, terms, rooms.events)
+        filtered = _filtered(rooms, wire, client, reception)
+        return Session(output, client, filtered, logins, terms, rooms.events)
 
     return make
+
+
+def _filtered(rooms: Rooms, wire: Wire, client: Client, behind: IReception) -> IReception:
+    """What a session talks to: `behind`, or the filters before it."""
+    chain = rooms.chains.get(wire)
+    return FilteredReception(chain, client, behind, rooms.queue) if chain else behind
 
 
 def _terms(settings: Settings, wire: Wire) -> Terms:

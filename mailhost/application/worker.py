@@ -29,7 +29,14 @@ from mailhost.queue.schedule import Backoff
 from mailhost.workers.channel import Answers, Channel, attach
 from mailhost.workers.counts import SharedCounts
 from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, Brief
-from mailhost.workers.remote import RemoteAuthenticator, RemoteLog, RemoteQueue, RemoteUsages
+from mailhost.workers.remote import (
+    RemoteAuthenticator,
+    RemoteCounters,
+    RemoteLog,
+    RemoteQueue,
+    RemoteRates,
+    RemoteUsages,
+)
 
 HEAD_GONE = 3  # exit code
 
@@ -65,6 +72,8 @@ class Worker:
         self._rooms.connect(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
             RemoteQueue(self._channel, intake),
+            RemoteRates(self._channel),
+            RemoteCounters(self._channel, reactor),
         )
 
     def start(self) -> None:

@@ -27,7 +27,8 @@ from mailhost.cli.context import (
 )
 from mailhost.cli.reach import Door, door_to, own_tls
 from mailhost.cli.table import plain
-from mailhost.config.model import Demo, Wire
+from mailhost.config.model import Demo
+from mailhost.config.wire import Wire
 from mailhost.message.address import Address
 
 password_file_option = click.option(

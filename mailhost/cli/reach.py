@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from mailhost.cli.context import Fail
 from mailhost.config.endpoint import parse_endpoint
-from mailhost.config.model import Listen, Wire
+from mailhost.config.model import Listen
+from mailhost.config.wire import Wire
 
 _USUAL = {Wire.SUBMISSION: 587, Wire.SUBMISSIONS: 465, Wire.POP3: 110, Wire.POP3S: 995}
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}

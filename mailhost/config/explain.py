@@ -10,8 +10,11 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mailhost.config.model import Section, Settings
+from mailhost.config.filters.common import Filter
+from mailhost.config.filters.kinds import AnyFilter
+from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
+from mailhost.config.section import Section
 
 Location: TypeAlias = tuple[str | int, ...]
 
@@ -26,6 +29,11 @@ _EXAMPLES = {
     "key": 'key = "certificates/key.pem"',
     "via": 'via = "smtp.isp.example:587"',
     "accounts": 'accounts = ["ann@example.com"]',
+    "zones": 'zones = ["zen.spamhaus.org"]',
+    "limit": "limit = 100",
+    "pattern": "pattern = 'win .* prize'",
+    "prefix": 'prefix = "[EXTERN]"',
+    "file": 'file = "list.txt"',
 }
 _SHAPES = {
     "string_type": "write a text in quotes",
@@ -43,6 +51,8 @@ def explain(error: ValidationError) -> list[Problem]:
 
 def place(location: Location) -> Location:
     """The place in the file that a location of pydantic's means."""
+    if location[:1] == ("filter",):  # the kind, by which pydantic tells them apart
+        location = location[:2] + location[3:]
     return tuple(part for part in location if part != _KEY)
 
 
@@ -54,6 +64,10 @@ def _problem(details: ErrorDetails) -> Problem:
 def _words(details: ErrorDetails, location: Location) -> str:
     kind, value = details["type"], details["input"]
     context = details.get("ctx", {})
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        known = ", ".join(sorted(kinds()))
+        given = repr(context["tag"]) if "tag" in context else "none"
+        return f"its kind is {given}; write kind = one of {known}"
     if kind == "extra_forbidden":
         return _unknown(location)
     if kind == "missing":
@@ -112,7 +126,9 @@ def section_at(location: Location) -> type[Section] | None:
     """The model of the table at this place, None where there is none."""
     found: Any = Settings
     for part in location:
-        if isinstance(found, type) and issubclass(found, Section):
+        if found is AnyFilter:
+            found = kinds().get(str(part))
+        elif isinstance(found, type) and issubclass(found, Section):
             found = _bare(_field(found, part))
         elif get_origin(found) in (tuple, dict):
             found = _bare(get_args(found)[get_origin(found) is dict])
@@ -130,11 +146,19 @@ def _field(section: type[Section], key: str | int) -> Any:
 
 def _bare(annotation: Any) -> Any:
     """An annotation without Annotated and None."""
+    if annotation == AnyFilter:
+        return AnyFilter
     if get_origin(annotation) is Annotated:
         return _bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return _bare(get_args(annotation)[0])
     return annotation
+
+
+def kinds() -> dict[str, type[Filter]]:
+    """The settings of every kind of filter, by their `kind`."""
+    union, _ = get_args(AnyFilter)
+    return {get_args(each.model_fields["kind"].annotation)[0]: each for each in get_args(union)}
 
 
 def all_keys(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -146,7 +170,10 @@ def all_keys(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tu
             named = get_origin(inner) is dict
             path = (*path, "NAME") if named else path
             inner = _bare(get_args(inner)[named])
-        if isinstance(inner, type) and issubclass(inner, Section):
+        if inner is AnyFilter:
+            for kind in kinds().values():
+                yield from all_keys(kind, path)
+        elif isinstance(inner, type) and issubclass(inner, Section):
             yield from all_keys(inner, path)
         else:
             yield path

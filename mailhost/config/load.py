@@ -36,6 +36,7 @@ _STAND_INS: dict[str, object] = {
     "route": {"via": "stand-in.invalid"},
     "networks": "127.0.0.1",
     "servers": "127.0.0.1:53",
+    "filter": {"kind": "size", "limit": 1},
     "accounts": "stand-in@stand-in.invalid",
     "domain": {"catch_all": "postmaster"},
     "account": {},

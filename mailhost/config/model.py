@@ -9,8 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.types import (
     AccountName,
     Bytes,
@@ -30,43 +32,7 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
-
-DAY = 86400.0
-HOUR = 3600.0
-MINUTE = 60.0
-MEGABYTE = 1_000_000
-
-
-Positive = Annotated[Seconds, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, and strict about keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Wire(StrEnum):
-    """What a listener speaks."""
-
-    SMTP = "smtp"
-    SUBMISSION = "submission"
-    SUBMISSIONS = "submissions"
-    LMTP = "lmtp"
-    POP3 = "pop3"
-    POP3S = "pop3s"
-    PROXY = "proxy"
-    PROXYS = "proxys"
-
-    @property
-    def implicit_tls(self) -> bool:
-        """True where the handshake comes before the first word (RFC 8314 §3)."""
-        return self in (Wire.SUBMISSIONS, Wire.POP3S, Wire.PROXYS)
-
-    @property
-    def proxied(self) -> bool:
-        """True where another server answers."""
-        return self in (Wire.PROXY, Wire.PROXYS)
+from mailhost.config.wire import Wire
 
 
 class RouteTLS(StrEnum):
@@ -240,3 +206,5 @@ class Settings(Section):
     queue: Queue = Queue()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
+    filter_mode: Mode = Mode.ENFORCE
+    filter: tuple[AnyFilter, ...] = ()

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailhost.config.load import Loaded
-from mailhost.config.model import Section, Settings
+from mailhost.config.model import Settings
 from mailhost.config.problems import key_of
 from mailhost.config.secrets import secret_sources
+from mailhost.config.section import Section
 
 AT_NEXT_START = ("data", "user", "demo")
 _ABSENT = "nothing"
@@ -56,8 +57,8 @@ def changed_secrets(old: Loaded, new: Loaded) -> list[SettingChange]:
 def _compare(place: tuple[str | int, ...], old: Any, new: Any) -> Iterator[SettingChange]:
     if old == new:
         return
-    if isinstance(old, Section) and isinstance(new, Section):
-        for name, field in type(new).model_fields.items():
+    if isinstance(old, Section) and type(old) is type(new):
+        for name, field in type(old).model_fields.items():
             here = (*place, field.alias or name)
             yield from _compare(here, getattr(old, name), getattr(new, name))
     elif isinstance(old, Mapping) and isinstance(new, Mapping):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
+import regex
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
 from mailhost.config.client_endpoint import parse_client_endpoint
@@ -40,6 +41,7 @@ LARGEST_SIZE = 2**60
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -217,6 +219,28 @@ def split_host_port(text: str, default: int) -> tuple[str, int]:
     return host, int(port) if port else default
 
 
+def _expression(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("write a regular expression in single quotes, such as 'win .* prize'")
+    try:
+        regex.compile(value)
+    except regex.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
+
+
+def _field_name(value: Any) -> str:
+    if not isinstance(value, str) or not _FIELD_NAME.fullmatch(value):
+        raise ValueError('write the name of a header field, without its colon, such as "Subject"')
+    return value
+
+
+def _field_value(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 800:
+        raise ValueError("write one line of text, 800 characters at most")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """Where a secret lies: a file or a variable of the environment. Never the secret itself."""
@@ -259,4 +283,7 @@ ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 Upstream = Annotated[str, BeforeValidator(_upstream)]
 Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
+Expression = Annotated[str, BeforeValidator(_expression)]
+FieldName = Annotated[str, BeforeValidator(_field_name)]
+FieldValue = Annotated[str, BeforeValidator(_field_value)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailhost.interfaces import IEventSink
+from mailhost.net.threads import InThread
 from mailhost.proxy.connect import Upstreams
-from mailhost.queue.spool import InThread
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Retur
 from mailhost.message.ids import new_id
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
-from mailhost.queue.spool import InThread
+from mailhost.net.threads import InThread
 from mailhost.queue.words import explain
 
 _OCCASION = {

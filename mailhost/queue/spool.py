@@ -19,15 +19,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
-
-from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
+from typing import TypeAlias
 
 from mailhost.interfaces import ICommitter, NewFile, RemovedFile
 from mailhost.message.content import Content, content_of_file
 from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status
+from mailhost.net.threads import InThread
 from mailhost.queue.entry import (
     Entry,
     State,
@@ -39,26 +37,9 @@ from mailhost.queue.entry import (
     first_state,
 )
 
-T = TypeVar("T")
 LONGEST_LINE = 64 << 20  # octets; about 60,000 recipients with everything they can carry
 BATCH = 200  # entries read in one visit to the disk
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-
-
-class InThread(Protocol):
-    """Runs a blocking call in a thread: `partial(deferToThreadPool, reactor, pool)` is one."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
-        """Return what `work` returns, or raise what it raises."""
-
-
-def threads_of(reactor: IReactorThreads) -> InThread:
-    """Run blocking calls in the reactor's own thread pool."""
-
-    def run(work: Callable[[], T], /) -> Awaitable[T]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    return run
 
 
 @dataclass(frozen=True, slots=True)

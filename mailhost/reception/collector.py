@@ -13,7 +13,7 @@ from zope.interface import implementer
 from mailhost.interfaces import Answer, ICollector
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
-from mailhost.queue.spool import InThread
+from mailhost.net.threads import InThread
 
 
 @implementer(ICollector)

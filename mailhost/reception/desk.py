@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailhost.interfaces import IDirectory, IEventSink, IHandover
-from mailhost.queue.spool import InThread
+from mailhost.net.threads import InThread
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
 

@@ -6,6 +6,7 @@ Failed logins and used octets are counted in one place, so several processes all
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from twisted.internet.error import ConnectionLost
@@ -14,7 +15,14 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
 from mailhost.events import Event
-from mailhost.interfaces import IAuthenticator, IEventSink, IQueue, ScramKeys
+from mailhost.interfaces import (
+    IAuthenticator,
+    ICounters,
+    IEventSink,
+    IQueue,
+    IRates,
+    ScramKeys,
+)
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -106,6 +114,39 @@ class RemoteQueue:
         elif status.ok:
             self._channel.tell("look", found.entry.id)
         return status
+
+
+@implementer(IRates)
+class RemoteRates:
+    """Has the head count how often."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def take(self, key: str, limit: int, within: float) -> bool:
+        """See IRates."""
+        granted: bool = await self._channel.ask("rate", key, limit, within)
+        return granted
+
+
+@implementer(ICounters)
+class RemoteCounters:
+    """Tells the head what filters did, once a second."""
+
+    def __init__(self, channel: Channel, clock: IReactorTime) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, filter: str, what: str) -> None:
+        """See ICounters."""
+        if not self._counts:
+            self._clock.callLater(1.0, self._flush)
+        self._counts[filter, what] += 1
+
+    def _flush(self) -> None:
+        counts, self._counts = self._counts, Counter()
+        self._channel.tell("counted", counts)
 
 
 @implementer(IEventSink, ILogObserver)

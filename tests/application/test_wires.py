@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.rooms import Rooms
 from mailhost.application.wires import machine_maker, make_factory
-from mailhost.config.model import Listen, Settings, Wire
+from mailhost.config.model import Listen, Settings
+from mailhost.config.wire import Wire
 from mailhost.interfaces import IMachine
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -35,6 +36,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             incoming="/nowhere",
             in_thread=None,
             authenticator=nobody,
+            chains={},
             store=SimpleNamespace(),
             limits=ConnectionLimits(Bounds(0, 0)),
             tls=SimpleNamespace(factory=lambda: None),

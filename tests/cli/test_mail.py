@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.cli.context import Fail
 from mailhost.cli.reach import door_to
-from mailhost.config.model import Listen, Wire
+from mailhost.config.model import Listen
+from mailhost.config.wire import Wire
 from tests.cli.bench import CommandCase, fake_server
 
 MESSAGE = (

@@ -13,9 +13,11 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.config.explain import all_keys
 from mailhost.config.load import load
-from mailhost.config.model import Demo, Route, Section, Settings
+from mailhost.config.model import Demo, Route, Settings
+from mailhost.config.section import Section
 
 ETC = Path(__file__).parents[2] / "etc"
+NAMED = ("domain", "account", "alias", "replace", "add", "senders", "recipients", "options")
 
 
 class ExampleCase(SynchronousTestCase):
@@ -38,7 +40,7 @@ def keys_in(table: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
             yield from keys_in(item, above)
     elif isinstance(table, dict):
         for key, value in table.items():
-            named = above and above[-1] in ("domain", "account", "alias")
+            named = above and above[-1] in NAMED
             yield from keys_in(value, (*above, "NAME" if named else key))
     if above:
         yield above

@@ -21,9 +21,10 @@ from mailhost.interfaces import ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.net.threads import threads_of
 from mailhost.queue.notices import Notices
 from mailhost.queue.runner import QueueRunner
-from mailhost.queue.spool import Spool, threads_of
+from mailhost.queue.spool import Spool
 from tests.queue.fakes import BUSY, Events, envelope, message
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import MINUTE
+from mailhost.config.section import MINUTE
 from mailhost.interfaces import NewFile
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome

@@ -7,7 +7,7 @@ import os
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import DAY
+from mailhost.config.section import DAY
 from mailhost.events import Noticed
 from tests.queue.fakes import House, envelope, message
 

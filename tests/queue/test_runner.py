@@ -11,7 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.config.model import DAY, HOUR, MINUTE, Queue
+from mailhost.config.model import Queue
+from mailhost.config.section import DAY, HOUR, MINUTE
 from mailhost.events import Attempted, Faulted, Noticed, Parked, Queued
 from mailhost.interfaces import Change, INotices, IQueue, RemovedFile, Unfinished
 from mailhost.message.envelope import ForwardPath

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import DAY, HOUR, MINUTE, Queue
+from mailhost.config.model import Queue
+from mailhost.config.section import DAY, HOUR, MINUTE
 from mailhost.queue.schedule import Agenda, Backoff
 
 NOW = 1_700_000_000.0

@@ -12,7 +12,7 @@ from mailhost.interfaces import ICollector, ITransaction
 from mailhost.message.client import Client, TLSState
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
-from mailhost.queue.spool import InThread
+from mailhost.net.threads import InThread
 from mailhost.reception.desk import Desk
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules

@@ -43,6 +43,9 @@ class FakeResolver:
             return fail(found)
         return succeed([MXRecord(*record) for record in found])
 
+    def ipv4(self, name: str) -> Awaitable[Sequence[str]]:
+        return self.addresses(name)
+
     def addresses(self, host: str) -> Awaitable[Sequence[str]]:
         found = self._addresses.get(host, NoSuchDomain(host))
         return fail(found) if isinstance(found, Exception) else succeed(found)

@@ -1,10 +1,11 @@
-"""What every `[[filter]]` has, and what several of them share."""
+"""What every `[[filter]]` has, and what those that refuse have besides."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from mailhost.config.section import MINUTE, Positive, Section
+from mailhost.config.wire import Wire
 
 
 class Mode(StrEnum):
@@ -31,15 +32,35 @@ class Action(StrEnum):
     TAG = "tag"
 
 
-class Filter(BaseModel):
+class LookAt(StrEnum):
+    """What of a mail is compared with a list."""
+
+    CLIENT = "client"
+    HELLO = "hello"
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+
+
+class Filter(Section):
     """One filter of the chain. `name` stands in the log and in refusals, empty for the kind.
 
-    `listeners` are protocols of `[[listen]]`; none: all that take mail.
+    `listeners` are protocols of `[[listen]]`; none: all that take mail. It is asked where mail has
+    one of the tags in `when`, if any, and none of those in `unless`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = ""
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.DEFER
-    listeners: tuple[str, ...] = ()
+    timeout: Positive = 5 * MINUTE
+    listeners: tuple[Wire, ...] = ()
+    when: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+class Acting(Filter):
+    """A filter that does `action` about what it finds. `words` are for the client, empty for the
+    filter's own; `tag` is the word that `action = "tag"` leaves."""
+
+    action: Action = Action.REJECT
+    words: str = ""
+    tag: str = ""

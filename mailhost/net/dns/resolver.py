@@ -51,6 +51,9 @@ class Resolver:
             return []
         return [_mx_record(text) for text in await self._cache.get(("MX", domain))]
 
+    async def ipv4(self, name: str) -> Sequence[str]:
+        return await self._cache.get(("A", name))
+
     async def addresses(self, host: str) -> Sequence[str]:
         literal = literal_address(host)
         if literal is not None:

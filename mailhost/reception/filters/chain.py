@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from mailhost.events import Faulted, Filtered
 from mailhost.interfaces import (
     FilterFailed,
+    ICounters,
     IEventSink,
     IFilter,
     ISessionFilter,
@@ -46,7 +47,11 @@ class Link:
 
     def fits(self, mail: Mail) -> bool:
         """True where it is to be asked."""
-        if mail.stage not in self.filter.stages or mail.tags & self.unless:
+        return mail.stage in self.filter.stages and self.concerns(mail)
+
+    def concerns(self, mail: Mail) -> bool:
+        """True where the tags of a mail are such that this filter has to do with it."""
+        if mail.tags & self.unless:
             return False
         return not self.when or bool(mail.tags & self.when)
 
@@ -72,20 +77,28 @@ class Judged:
 
 
 class Chain:
-    """The filters of one listener, in order. `witnesses` hear how messages ended."""
+    """The filters of one listener, in order. Those that are witnesses hear how messages ended.
+
+    `observing`: the whole chain observes. Then tags count all the same, as they only steer others.
+    """
 
     def __init__(
         self,
         links: Sequence[Link],
-        witnesses: Sequence[IWitness],
+        counters: ICounters,
         clock: IReactorTime,
         events: IEventSink,
+        observing: bool = False,
     ) -> None:
         self.links = tuple(links)
-        self.witnesses = tuple(witnesses)
         self.stages = frozenset(stage for link in links for stage in link.filter.stages)
+        self.counters = counters
         self.clock = clock
         self.events = events
+        self.observing = observing
+        self._witnesses = [
+            (link, IWitness(link.filter)) for link in links if IWitness.providedBy(link.filter)
+        ]
 
     def visit(self, client: Client) -> Visit:
         """A client connected."""
@@ -93,8 +106,16 @@ class Chain:
 
     def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
         """A message has its answer."""
-        for witness in self.witnesses:
-            witness.ended(mail, findings, statuses)
+        for link, witness in self._witnesses:
+            if link.concerns(mail):
+                witness.ended(mail, findings, statuses)
+
+    def note(self, mail: Mail, finding: Finding) -> None:
+        """A filter found something: it is counted, and told."""
+        would = "would " if finding.observed else ""
+        self.counters.add(finding.filter, f"{would}{finding.decision}")
+        if finding.observed or finding.decision not in REFUSALS:  # those the client is told of
+            self.events.tell(Filtered(mail.client, mail.identity, finding))
 
 
 class Visit:
@@ -131,18 +152,18 @@ class Visit:
             if not link.fits(mail):
                 continue
             verdict = await self._ask(link, one, mail)
-            if verdict.decision is Decision.PASS:
+            if verdict.decision is Decision.PASS or verdict.tag in marks.tags:
                 continue
-            observed = link.observe
-            finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, observed)
+            finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
             marks = replace(marks, findings=(*marks.findings, finding))
-            if not observed and verdict.decision in REFUSALS:
+            self.chain.note(mail, finding)
+            if link.observe and not (verdict.tag and self.chain.observing):
+                continue
+            if verdict.decision in REFUSALS:
                 return Judged(mail, marks, _refusal(link, verdict))
-            self.chain.events.tell(Filtered(mail.client, mail.identity, finding))
-            if not observed:
-                mail, marks = _applied(mail, marks, verdict)
-                if marks.dropped:
-                    break
+            mail, marks = _applied(mail, marks, verdict)
+            if marks.dropped:
+                break
         return Judged(mail, marks)
 
     async def _ask(self, link: Link, one: IFilter, mail: Mail) -> Verdict:
@@ -171,6 +192,7 @@ class Visit:
             words = str(error)
         else:
             self._log.failure(f"The filter {link.name} failed", Failure())
+        self.chain.counters.add(link.name, "failed")
         self.chain.events.tell(Faulted(f"filter {link.name}", words))
         if link.pass_errors:
             return Verdict(Decision.PASS)

@@ -1,0 +1,122 @@
+"""The filters of the settings, made: one chain for each kind of listener that has any."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailhost.config.filters import block
+from mailhost.config.filters.common import Filter, Mode, OnError
+from mailhost.config.model import Settings
+from mailhost.config.wire import Wire
+from mailhost.interfaces import (
+    ICounters,
+    IEventSink,
+    IFilter,
+    IHandover,
+    IRates,
+    IResolver,
+    ISessionFilter,
+)
+from mailhost.message.entries import BadEntry
+from mailhost.net.threads import InThread
+from mailhost.reception.filters.block.dnslist import DNSListed
+from mailhost.reception.filters.block.greylist import Greylisted
+from mailhost.reception.filters.block.greylist_memory import GreylistMemory
+from mailhost.reception.filters.block.listed import Listed
+from mailhost.reception.filters.block.rate import TooMany
+from mailhost.reception.filters.block.size import TooLarge
+from mailhost.reception.filters.chain import Chain, Link
+
+
+class BadFilter(Exception):
+    """A filter that cannot be made; the words name its key, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What filters are made of. `data` and `incoming` are folders."""
+
+    reactor: Any
+    in_thread: InThread
+    events: IEventSink
+    resolver: IResolver
+    handover: IHandover
+    rates: IRates
+    counters: ICounters
+    data: str
+    incoming: str
+
+
+Chains = dict[Wire, Chain]
+
+
+def make_chains(settings: Settings, needs: Needs) -> Chains:
+    """Return the chain of each kind of listener; those without a filter have none.
+
+    Blocks for the disk. Raises BadFilter.
+    """
+    links: dict[Wire, list[Link]] = {}
+    named = zip(names(settings.filter), settings.filter, strict=True)
+    for number, (name, each) in enumerate(
+        zip(names(settings.filter), settings.filter, strict=True)
+    ):
+        link = _link(f"filter[{number + 1}]", name, each, settings.filter_mode, needs)
+        for wire in each.listeners or Wire:
+            if wire.takes_mail:
+                links.setdefault(wire, []).append(link)
+    observing = settings.filter_mode is Mode.OBSERVE
+    return {
+        wire: Chain(some, needs.counters, needs.reactor, needs.events, observing)
+        for wire, some in links.items()
+    }
+
+
+def names(filters: Sequence[Filter]) -> list[str]:
+    """Return what the filters are called: their names, or their kinds, counted from the second."""
+    seen: Counter[str] = Counter()
+    found = []
+    for each in filters:
+        name = each.name or str(each.__dict__["kind"])
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return found
+
+
+def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Link:
+    try:
+        made = _make(settings, name, needs)
+    except BadEntry as error:
+        raise BadFilter(f"{key}: {error}; correct or remove it") from error
+    except OSError as error:
+        raise BadFilter(f"{key}: cannot read {error.filename}: {error.strerror}") from error
+    return Link(
+        name,
+        made,
+        observe=Mode.OBSERVE in (mode, settings.mode),
+        pass_errors=settings.on_error is OnError.PASS,
+        when=frozenset(settings.when),
+        unless=frozenset(settings.unless),
+        seconds=settings.timeout,
+    )
+
+
+def _make(settings: Filter, name: str, needs: Needs) -> IFilter | ISessionFilter:
+    reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
+    match settings:
+        case block.List():
+            return Listed(settings, reactor, in_thread, events)
+        case block.DNSList():
+            return DNSListed(settings, needs.resolver, reactor, events)
+        case block.Greylist():
+            memory = GreylistMemory(os.path.join(needs.data, "greylist.sqlite"), time.time)
+            return Greylisted(settings, memory, in_thread)
+        case block.Rate():
+            return TooMany(settings, name, needs.rates)
+        case block.Size():
+            return TooLarge(settings)
+    raise AssertionError(f"no filter for {settings!r}")

@@ -1,0 +1,67 @@
+"""The settings of filters that change mail."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mailhost.config.filters.common import Filter
+from mailhost.config.types import FieldName, FieldValue, Path, Switch
+
+
+class Header(Filter):
+    """`kind = "header"`: fields removed by name, replaced, added; in this order."""
+
+    kind: Literal["header"]
+    remove: tuple[FieldName, ...] = ()
+    replace: dict[FieldName, FieldValue] = {}
+    add: dict[FieldName, FieldValue] = {}
+
+
+class Subject(Filter):
+    """`kind = "subject"`: a word in front of the subject, where it is not there already."""
+
+    kind: Literal["subject"]
+    prefix: Annotated[FieldValue, Field(min_length=1)]
+
+
+class Place(StrEnum):
+    """Where in a text a disclaimer goes."""
+
+    TOP = "top"
+    BOTTOM = "bottom"
+
+
+class Disclaimer(Filter):
+    """`kind = "disclaimer"`: a text put into each text. `html` is for text/html, empty for `text`
+    escaped; `text_file` and `html_file` are read at the start and at a reload."""
+
+    kind: Literal["disclaimer"]
+    text: str = ""
+    text_file: Path | None = None
+    html: str = ""
+    html_file: Path | None = None
+    place: Place = Place.BOTTOM
+
+
+class Strip(Filter):
+    """`kind = "strip"`: attachments by name (globs) or type are taken out, or renamed so that
+    nothing opens them by itself."""
+
+    kind: Literal["strip"]
+    names: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    look_inside: Switch = True
+    rename: Switch = False
+    notice: str = "The attachment {name} was removed here, as its kind is not allowed."
+
+
+class Rewrite(Filter):
+    """`kind = "rewrite"`: senders and recipients of the envelope become others. A key is an address
+    or "*@domain"; "*" before the @ of the new one keeps the local part."""
+
+    kind: Literal["rewrite"]
+    senders: dict[str, str] = {}
+    recipients: dict[str, str] = {}

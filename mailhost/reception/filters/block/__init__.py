@@ -1,0 +1,1 @@
+"""Filters that keep mail out: lists, greylisting, rates, sizes, attachments, expressions."""

@@ -1,0 +1,66 @@
+"""Mail from, or to, who is in a list of networks, addresses or names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailhost.config.filters.block import List
+from mailhost.config.filters.common import LookAt
+from mailhost.interfaces import IEventSink, IFilter
+from mailhost.message.entries import Names, Networks
+from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.net.threads import InThread
+from mailhost.reception.filters.block.watched import Watched
+from mailhost.reception.filters.deed import deed
+
+STAGES = {
+    LookAt.CLIENT: Stage.CONNECTED,
+    LookAt.HELLO: Stage.HELLO,
+    LookAt.SENDER: Stage.SENDER,
+    LookAt.RECIPIENT: Stage.RECIPIENT,
+}
+
+
+@implementer(IFilter)
+class Listed:
+    """Looks at who connects, says hello, sends or receives, as soon as that is known."""
+
+    def __init__(
+        self, settings: List, clock: IReactorTime, in_thread: InThread, events: IEventSink
+    ) -> None:
+        """Raises OSError, BadEntry."""
+        self.stages = (STAGES[settings.look_at],)
+        self._settings = settings
+        make = Networks if settings.look_at is LookAt.CLIENT else Names
+        self._list = Watched[Networks | Names](
+            settings.entries, settings.file, make, clock, in_thread, events
+        )
+
+    def look(self, mail: Mail) -> Verdict:
+        what = self._settings.look_at
+        name = WHAT[what](mail)
+        if not self._list.now.has(name):
+            return PASS
+        return deed(self._settings, f"{what} {name or '<>'} is listed", f"Your {what} is refused")
+
+
+def sender(mail: Mail) -> str:
+    """The sender as people write it, `<>` for none."""
+    path = mail.envelope.reverse_path
+    return str(path) if path is not None else "<>"
+
+
+def recipient(mail: Mail) -> str:
+    """The recipient in question."""
+    return str(mail.recipient.address) if mail.recipient is not None else ""
+
+
+WHAT: dict[LookAt, Callable[[Mail], str]] = {
+    LookAt.CLIENT: lambda mail: mail.client.ip,
+    LookAt.HELLO: lambda mail: mail.client.hello,
+    LookAt.SENDER: sender,
+    LookAt.RECIPIENT: recipient,
+}

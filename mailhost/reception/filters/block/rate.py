@@ -1,0 +1,82 @@
+"""How many messages who sends, or gets, within a time.
+
+Counted as a leaky bucket (the generic cell rate algorithm): one number for each who is counted. It
+says when their bucket will be empty; a message that would make it overflow is one too many.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailhost.config.filters.block import CountBy, Rate
+from mailhost.interfaces import Answer, IFilter, IRates
+from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.net.answer import then
+from mailhost.net.limits import client_key
+from mailhost.reception.filters.deed import deed
+
+MOST = 100_000  # who is counted at a time; the one who was quiet longest is forgotten
+
+
+@implementer(IRates)
+class Rates:
+    """All rates of a host; asked by workers too, so that several processes allow no more."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._empty_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, key: str, limit: int, within: float) -> bool:
+        now = self._clock.seconds()
+        empty_at = max(self._empty_at.get(key, now), now) + within / limit
+        if empty_at - now > within * (1 + 1e-9):
+            return False
+        self._empty_at[key] = empty_at
+        self._empty_at.move_to_end(key)
+        if len(self._empty_at) > MOST:
+            self._empty_at.popitem(last=False)
+        return True
+
+
+@implementer(IFilter)
+class TooMany:
+    """`name` tells this filter's counts from those of another."""
+
+    def __init__(self, settings: Rate, name: str, rates: IRates) -> None:
+        by_recipient = settings.count_by is CountBy.RECIPIENT
+        self.stages = (Stage.RECIPIENT,) if by_recipient else (Stage.SENDER,)
+        self._settings = settings
+        self._name = name
+        self._rates = rates
+
+    def look(self, mail: Mail) -> Answer[Verdict]:
+        counted = _counted(self._settings.count_by, mail)
+        if not counted:
+            return PASS
+        settings = self._settings
+        key = f"{self._name} {counted}"
+        return then(
+            self._rates.take(key, settings.limit, settings.within),
+            lambda granted: PASS if granted else self._too_many(counted),
+        )
+
+    def _too_many(self, counted: str) -> Verdict:
+        settings = self._settings
+        found = f"more than {settings.limit} in {settings.within:g} seconds: {counted}"
+        words = "Too many messages; please try again later"
+        return deed(settings, found, words, 550, "5.7.1")
+
+
+def _counted(by: CountBy, mail: Mail) -> str:
+    """Who is counted, nothing where there is nobody: a bounce has no sender."""
+    match by:
+        case CountBy.CLIENT:
+            return client_key(mail.client.ip)
+        case CountBy.SENDER:
+            return mail.envelope.reverse_path.key if mail.envelope.reverse_path else ""
+        case CountBy.RECIPIENT:
+            return mail.recipient.address.key if mail.recipient else ""
+    return mail.client.account.key if mail.client.account else ""

@@ -1,0 +1,1 @@
+"""Filters that change mail: header fields, subjects, disclaimers, attachments, envelopes."""

@@ -1,0 +1,1 @@
+"""Filters that watch: journals, events, counters."""
