@@ -62,9 +62,7 @@ def make_chains(settings: Settings, needs: Needs) -> Chains:
     """
     links: dict[Wire, list[Link]] = {}
     named = zip(names(settings.filter), settings.filter, strict=True)
-    for number, (name, each) in enumerate(
-        zip(names(settings.filter), settings.filter, strict=True)
-    ):
+    for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings.filter_mode, needs)
         for wire in each.listeners or Wire:
             if wire.takes_mail:
