@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailhost.config.filters import block
+from mailhost.config.filters import block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
 from mailhost.config.model import Settings
 from mailhost.config.wire import Wire
@@ -22,6 +22,7 @@ from mailhost.interfaces import (
     IResolver,
     ISessionFilter,
 )
+from mailhost.message.address import BadAddress
 from mailhost.message.entries import BadEntry
 from mailhost.net.threads import InThread
 from mailhost.reception.filters.block.dnslist import DNSListed
@@ -31,6 +32,11 @@ from mailhost.reception.filters.block.listed import Listed
 from mailhost.reception.filters.block.rate import TooMany
 from mailhost.reception.filters.block.size import TooLarge
 from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.edit.rewrite import Rewritten
+from mailhost.reception.filters.monitor.events import JSONEvents
+from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.own import BadCode, from_file, from_plugin
+from mailhost.store.mailboxes import MailStore
 
 
 class BadFilter(Exception):
@@ -46,6 +52,7 @@ class Needs:
     events: IEventSink
     resolver: IResolver
     handover: IHandover
+    store: MailStore
     rates: IRates
     counters: ICounters
     data: str
@@ -86,16 +93,19 @@ def names(filters: Sequence[Filter]) -> list[str]:
 
 
 def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Link:
+    observe = Mode.OBSERVE in (mode, settings.mode)
     try:
-        made = _make(settings, name, needs)
-    except BadEntry as error:
+        made = _make(settings, name, observe, needs)
+    except (BadEntry, BadAddress) as error:
         raise BadFilter(f"{key}: {error}; correct or remove it") from error
+    except BadCode as error:
+        raise BadFilter(f"{key}: {error}") from error
     except OSError as error:
         raise BadFilter(f"{key}: cannot read {error.filename}: {error.strerror}") from error
     return Link(
         name,
         made,
-        observe=Mode.OBSERVE in (mode, settings.mode),
+        observe=observe,
         pass_errors=settings.on_error is OnError.PASS,
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
@@ -103,7 +113,7 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
     )
 
 
-def _make(settings: Filter, name: str, needs: Needs) -> IFilter | ISessionFilter:
+def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter | ISessionFilter:
     reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
     match settings:
         case block.List():
@@ -117,4 +127,23 @@ def _make(settings: Filter, name: str, needs: Needs) -> IFilter | ISessionFilter
             return TooMany(settings, name, needs.rates)
         case block.Size():
             return TooLarge(settings)
+        case monitor.Journal():
+            return _journal(settings, observe, needs)
+        case monitor.Events():
+            return JSONEvents(settings.file, reactor, in_thread, events)
+        case edit.Rewrite():
+            return Rewritten(settings)
+        case outside.Python():
+            if settings.file is not None:
+                return from_file(settings.file, settings.options)
+            return from_plugin(settings.plugin, settings.options)
     raise AssertionError(f"no filter for {settings!r}")
+
+
+def _journal(settings: monitor.Journal, observe: bool, needs: Needs) -> IFilter:
+    if settings.to is not None:
+        keep, where = to_address(needs.handover, settings.to), str(settings.to)
+    else:
+        where = settings.maildir or ""
+        keep = to_maildir(needs.store.maildir(where))
+    return Journaled(keep, where, observe)

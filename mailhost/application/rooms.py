@@ -95,6 +95,7 @@ class Rooms:
             self.events,
             self.resolver,
             self.handover,
+            self.store,
             rates,
             counters,
             self.settings.data,

@@ -10,6 +10,7 @@ from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.filters.check import check_filters
 from mailhost.config.model import (
     Certificate,
     DomainSettings,
@@ -31,6 +32,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _certificates(settings)
     yield from _routes(settings)
     yield from _user(settings)
+    yield from check_filters(settings.filter)
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
