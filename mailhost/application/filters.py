@@ -31,8 +31,9 @@ from mailhost.reception.filters.block.greylist_memory import GreylistMemory
 from mailhost.reception.filters.block.listed import Listed
 from mailhost.reception.filters.block.rate import TooMany
 from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import ASKED, Chain, Link
 from mailhost.reception.filters.edit.rewrite import Rewritten
+from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from mailhost.reception.filters.own import BadCode, from_file, from_plugin
@@ -81,6 +82,27 @@ def make_chains(settings: Settings, needs: Needs) -> Chains:
     }
 
 
+def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
+    """Return the filters in order, each with what it did, for the command line."""
+    found: list[dict[str, object]] = []
+    for name, each in zip(names(settings.filter), settings.filter, strict=True):
+        did = {what: count for (one, what), count in counters.counts.items() if one == name}
+        found.append(
+            {
+                "name": name,
+                "kind": each.__dict__["kind"],
+                "mode": str(_mode(each, settings.filter_mode)),
+                "asked": did.pop(ASKED, 0),
+                "did": did,
+            }
+        )
+    return found
+
+
+def _mode(settings: Filter, mode: Mode) -> Mode:
+    return Mode.OBSERVE if Mode.OBSERVE in (mode, settings.mode) else Mode.ENFORCE
+
+
 def names(filters: Sequence[Filter]) -> list[str]:
     """Return what the filters are called: their names, or their kinds, counted from the second."""
     seen: Counter[str] = Counter()
@@ -93,7 +115,7 @@ def names(filters: Sequence[Filter]) -> list[str]:
 
 
 def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Link:
-    observe = Mode.OBSERVE in (mode, settings.mode)
+    observe = _mode(settings, mode) is Mode.OBSERVE
     try:
         made = _make(settings, name, observe, needs)
     except (BadEntry, BadAddress) as error:

@@ -67,6 +67,11 @@ class Listen(Section):
     identity: Identity = Identity.NONE
     trace: Switch = True
 
+    @property
+    def socket(self) -> tuple[Wire, str]:
+        """What listeners must have in common for one to take over the other's socket."""
+        return self.protocol, self.endpoint
+
 
 class Certificate(Section):
     """`[[tls.certificate]]`: a PEM chain, own certificate first, and its key."""
