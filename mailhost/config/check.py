@@ -11,6 +11,7 @@ from typing import Any
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.filters.check import check_filters
+from mailhost.config.filters.common import Acting, Action
 from mailhost.config.model import (
     Certificate,
     DomainSettings,
@@ -33,6 +34,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _routes(settings)
     yield from _user(settings)
     yield from check_filters(settings.filter)
+    yield from _quarantine(settings)
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
@@ -102,6 +104,16 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
             yield Problem(key, words)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
+
+
+def _quarantine(settings: Settings) -> Iterator[Problem]:
+    """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
+    if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
+        return
+    for number, each in enumerate(settings.filter):
+        if isinstance(each, Acting) and each.action is Action.QUARANTINE:
+            words = "needs a [[relay.route]] to the server behind the proxy, for what is released"
+            yield Problem(key_of(("filter", number, "action")), words)
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:
