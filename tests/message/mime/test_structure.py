@@ -1,0 +1,1 @@
+"""The tree of parts: where they lie, in good messages and in broken ones."""
