@@ -4,7 +4,7 @@ Each function takes a whole message, or its header section alone, and returns th
 edit made: so a large message can stay where it is, `Content.slice` behind a new header. Names that
 are no field's raise BadField; control characters in values become blanks, so no value can end its
 field. A value is text, encoded where it is not ASCII (RFC 2047), unless `utf8` says that the
-message is sent with SMTPUTF8; octets are taken as encoded already.
+message is sent with SMTPUTF8; octets are taken as they are, encoded already and perhaps folded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ LINE = 78  # octets a line should have at most, RFC 5322 §2.1.1
 _LONGEST = 900  # octets of a word that still fits into the 998 a line may have
 _NAME = re.compile(r"[!-9;-~]{1,70}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_RAW_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
+# in octets folds stay, what would end the field does not
+_RAW_CONTROLS = re.compile(rb"\r\n(?![ \t])|\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _END = re.compile(rb"(?:\A|\n)(?=\r?\n)")
 _TOKEN = re.compile(rb"[ \t]+[^ \t]+")
 
@@ -109,8 +110,10 @@ def unfold(value: bytes) -> str:
 def field(name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
     """Return a whole field, folded, with its CRLF. Raises BadField."""
     start = _checked(name).encode("ascii") + b":"
-    octets = _RAW_CONTROLS.sub(b" ", value) if isinstance(value, bytes) else _clean(value, utf8)
-    return fold(start, octets) + b"\r\n"
+    if isinstance(value, str):
+        return fold(start, _clean(value, utf8)) + b"\r\n"
+    octets = _RAW_CONTROLS.sub(b" ", value).strip()
+    return (start + b" " + octets if b"\n" in octets else fold(start, octets)) + b"\r\n"
 
 
 def fold(start: bytes, value: bytes) -> bytes:

@@ -66,7 +66,7 @@ def _runs(text: str) -> Iterator[tuple[str, bytes]]:
     at = 0
     for match in _WORD.finditer(text):
         between = text[at : match.start()]
-        if between and (at == 0 or not between.isspace()):
+        if between and (at == 0 or between.strip(" \t\r\n")):
             yield "utf-8", between.encode("utf-8", "replace")
         yield match[1].partition("*")[0].lower(), _octets(match[2], match[3])
         at = match.end()
