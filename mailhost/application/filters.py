@@ -25,18 +25,23 @@ from mailhost.interfaces import (
 from mailhost.message.address import BadAddress
 from mailhost.message.entries import BadEntry
 from mailhost.net.threads import InThread
+from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
 from mailhost.reception.filters.block.greylist_memory import GreylistMemory
 from mailhost.reception.filters.block.listed import Listed
+from mailhost.reception.filters.block.match import Matching
 from mailhost.reception.filters.block.rate import TooMany
 from mailhost.reception.filters.block.size import TooLarge
 from mailhost.reception.filters.chain import ASKED, Chain, Link
+from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
+from mailhost.reception.filters.edit.strip import Stripped
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from mailhost.reception.filters.own import BadCode, from_file, from_plugin
+from mailhost.reception.filters.workbench import Workbench
 from mailhost.store.mailboxes import MailStore
 
 
@@ -46,7 +51,7 @@ class BadFilter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What filters are made of. `data` and `incoming` are folders."""
+    """What filters are made of. `data` is a folder."""
 
     reactor: Any
     in_thread: InThread
@@ -56,8 +61,8 @@ class Needs:
     store: MailStore
     rates: IRates
     counters: ICounters
+    workbench: Workbench
     data: str
-    incoming: str
 
 
 Chains = dict[Wire, Chain]
@@ -137,6 +142,7 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
 
 def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter | ISessionFilter:
     reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
+    workbench = needs.workbench
     match settings:
         case block.List():
             return Listed(settings, reactor, in_thread, events)
@@ -149,6 +155,16 @@ def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter |
             return TooMany(settings, name, needs.rates)
         case block.Size():
             return TooLarge(settings)
+        case block.Attachment():
+            return Attached(settings, workbench)
+        case block.Match():
+            return Matching(settings, workbench)
+        case edit.Header():
+            return HeaderEdited(settings, workbench)
+        case edit.Subject():
+            return SubjectTagged(settings, workbench)
+        case edit.Strip():
+            return Stripped(settings, workbench)
         case monitor.Journal():
             return _journal(settings, observe, needs)
         case monitor.Events():

@@ -13,6 +13,7 @@ from mailhost.config.filters.outside import Python
 from mailhost.config.problems import Problem, key_of
 from mailhost.message.address import BadAddress, parse_address
 from mailhost.message.entries import BadEntry, Names, Networks, entries_of
+from mailhost.message.mime.kinds import Kind
 
 # for each kind the settings of which it needs one, and whether it may have several
 NEEDED: dict[type[Filter], tuple[tuple[str, ...], bool]] = {
@@ -38,6 +39,8 @@ def check_filters(filters: Sequence[Filter]) -> Iterator[Problem]:
             yield from _action(place, each)
         if isinstance(each, List):
             yield from _entries(place, each)
+        if isinstance(each, Attachment | Strip):
+            yield from _types(place, each)
         if isinstance(each, Rewrite):
             yield from _addresses(place, each)
     yield from _names(filters)
@@ -97,6 +100,17 @@ def _entries(place: Place, each: List) -> Iterator[Problem]:
                 make(entries_of(file.read()))
         except (OSError, BadEntry) as bad:
             yield Problem(key_of((*place, "file")), f"{each.file}: {bad}")
+
+
+def _types(place: Place, each: Attachment | Strip) -> Iterator[Problem]:
+    kinds = frozenset(Kind)
+    for number, name in enumerate(each.types):
+        key = key_of((*place, "types", number))
+        if "/" not in name and name not in kinds:
+            words = f"{name!r} is no media type such as image/*, and no kind of file; known: "
+            yield Problem(key, words + ", ".join(sorted(kinds)))
+        elif "/" not in name and not each.look_inside:
+            yield Problem(key, f"{name!r} is told by the content; write look_inside = true")
 
 
 def _addresses(place: Place, each: Rewrite) -> Iterator[Problem]:

@@ -191,7 +191,7 @@ class Visit:
         words = f"{type(error).__name__}: {error}".removesuffix(": ")
         if isinstance(error, TimeoutError):
             words = f"no answer in {link.seconds:g} seconds"
-        elif isinstance(error, FilterFailed):
+        elif isinstance(error, FilterFailed | OSError):
             words = str(error)
         else:
             self._log.failure(f"The filter {link.name} failed", Failure())
