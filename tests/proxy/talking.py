@@ -100,14 +100,23 @@ class ProxyCase(SynchronousTestCase):
             for each in endpoints or (FIRST,)
         ]
         self.upstreams = Upstreams(self.net, ways, "proxy.example", tls, identity)
-        settings = {"message_size": 1_000_000, "recipients": 1000, "now": lambda: 0.0} | more
+        settings: dict[str, Any] = {
+            "message_size": 1_000_000,
+            "recipients": 1000,
+            "now": lambda: 0.0,
+        } | more
         self.house = House(
             "proxy.example", self.upstreams, self.folder, here, self.events, **settings
         )
 
     def connect(self, **more: Any) -> Caller:
         """A client that has not said hello."""
-        known = {"ip": "192.0.2.77", "port": 4711, "protocol": "proxy", "session": "s1"} | more
+        known: dict[str, Any] = {
+            "ip": "192.0.2.77",
+            "port": 4711,
+            "protocol": "proxy",
+            "session": "s1",
+        } | more
         return Caller(self.net, self.house, Client(**known))
 
     def caller(self, **more: Any) -> Caller:
