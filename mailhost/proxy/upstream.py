@@ -187,7 +187,8 @@ class Upstream:
         finally:
             self._asking -= 1
         self._in_login = reply.code == 334
-        self.logged_in |= reply.code == 235
+        self.logged_in |= reply.ok
+        self.clean &= reply.code < 400
         return reply
 
     async def _end_login(self) -> None:

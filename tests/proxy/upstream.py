@@ -30,7 +30,8 @@ class Server:
     of data. A reply None says nothing, LOST ends the connection.
 
     `offers_after` are what EHLO gets once STARTTLS or XCLIENT went well. With `stalls` content is
-    not read; with `proxied` a PROXY line comes first. `said` is all that was heard but content,
+    not read; with `proxied` a PROXY line comes first. `logins` are the responses that let somebody
+    in, those of an exchange joined by NUL. `said` is all that was heard but content,
     `mail` what was taken: reverse-path, forward-paths, content.
     """
 
@@ -42,6 +43,7 @@ class Server:
     tls: str = "good"  # or "bad"
     stalls: bool = False
     proxied: bool = False
+    logins: tuple[bytes, ...] = (b"\0ann\0secret", b"ann\0secret")
     said: list[str] = field(default_factory=list)
     mail: list[tuple[str, ...]] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -288,7 +290,7 @@ class Link(StringTransport):
         if len(answers) < len(questions):
             return "334 " + base64.b64encode(questions[len(answers)].encode()).decode()
         self._login = None
-        right = b"\0".join(answers) in (b"\0ann\0secret", b"ann\0secret")
+        right = b"\0".join(answers) in self._server.logins
         return "235 2.7.0 come in" if right else "535 5.7.8 go away"
 
     def _login_line(self, line: str) -> str:
