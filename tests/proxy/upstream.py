@@ -29,7 +29,7 @@ class Server:
     """One server. `replies` are by the whole command or by its first word; `end` answers the end
     of data. A reply None says nothing, LOST ends the connection.
 
-    `offers_after` are what EHLO gets once STARTTLS or XCLIENT went well. With `stalls` content is
+    `offers_after` and `replies_after` hold once such a command went well. With `stalls` content is
     not read; with `proxied` a PROXY line comes first. `logins` are the responses that let somebody
     in, those of an exchange joined by NUL. `said` is all that was heard but content,
     `mail` what was taken: reverse-path, forward-paths, content.
@@ -39,6 +39,7 @@ class Server:
     offers_after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     greeting: str | None = "220 there.example"
     replies: dict[str, str | None] = field(default_factory=dict)
+    replies_after: dict[str, dict[str, str | None]] = field(default_factory=dict)
     end: str | None = "250 2.0.0 taken as 4711"
     tls: str = "good"  # or "bad"
     stalls: bool = False
@@ -125,6 +126,7 @@ class Link(StringTransport):
         self.over = False
         self._net, self._server, self._client = net, server, client
         self._offers = server.offers
+        self._replies: dict[str, str | None] = {}  # that others do not get
         self._buffer = b""
         self._content: list[bytes] | None = None
         self._chunk = 0
@@ -232,7 +234,7 @@ class Link(StringTransport):
             self._greets = True
             return
         verb = line.split(" ")[0].split(":")[0].upper()
-        replies = self._server.replies
+        replies = self._server.replies | self._replies
         reply = replies.get(line, replies.get(verb, ""))
         if reply == "":
             reply = self._usual(verb, line)
@@ -278,6 +280,7 @@ class Link(StringTransport):
         elif verb == "STARTTLS":
             self._offers = tuple(word for word in self._offers if word != "STARTTLS")
         self._offers = self._server.offers_after.get(verb, self._offers)
+        self._replies = self._server.replies_after.get(verb, self._replies)
 
     def _auth(self, mechanism: str, initial: str = "") -> str:
         self._login = (mechanism.upper(), [])
