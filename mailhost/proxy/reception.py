@@ -50,8 +50,10 @@ class ProxyReception:
         return found.extensions(self._house.message_size, self._house.recipients)
 
     async def _greet_again(self, client: Client) -> Upstream | Status | None:
-        """A second hello, such as after STARTTLS: the same connection will do, unless somebody is
-        logged in there."""
+        """A second hello: the same connection will do, unless somebody is logged in there who is
+        not any more here (after STARTTLS)."""
+        if client.account is not None:
+            return None  # the same connection, or none
         upstream, self._upstream = self._upstream, None
         if upstream is None or not upstream.alive:
             return None

@@ -190,7 +190,14 @@ class LoggedInTests(LoginCase):
         caller.go()
         self.assertEqual(self.first.open, 0)
 
-    def test_another_hello_keeps_the_login_apart(self) -> None:
+    def test_another_hello_keeps_the_login(self) -> None:
+        caller = self.secure()
+        caller.say(RIGHT)
+        self.assertIn("PIPELINING", caller.hello())
+        self.assertEqual(caller.send()[-1][:3], "250")
+        self.assertEqual(len(self.first.links), 1)
+
+    def test_a_hello_after_starttls_leaves_the_login_behind(self) -> None:
         caller = self.secure()
         caller.say(RIGHT)
         link = self.first.last
