@@ -157,7 +157,7 @@ class Upstreams:
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not connection.secure:
-                refusal = await self._secure(dialogue, server)
+                refusal = await self._secure(connection, dialogue, server)
             if refusal is None:
                 of_client = True
                 refusal = await upstream.introduce(client)
@@ -173,7 +173,9 @@ class Upstreams:
         Deferred.fromCoroutine(dialogue.quit())
         raise (NotThisClient if of_client else Unreachable)(_passed_on(server, refusal))
 
-    async def _secure(self, dialogue: Dialogue, server: Server) -> Status | None:
+    async def _secure(
+        self, connection: SMTPClient, dialogue: Dialogue, server: Server
+    ) -> Status | None:
         required = self._tls is RouteTLS.REQUIRE
         if "STARTTLS" not in dialogue.offers:
             words = "TLS is required, and the server offers none"
@@ -182,7 +184,7 @@ class Upstreams:
             refusal = await dialogue.secure(self._options(server))
         except Broken as broken:
             raise _HandshakeFailed(str(broken)) from broken
-        return refusal if required else None
+        return refusal if required or connection.secure else None
 
     def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
         return client_tls(server.name, self._tls is RouteTLS.REQUIRE)

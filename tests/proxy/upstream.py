@@ -41,7 +41,7 @@ class Server:
     replies: dict[str, str | None] = field(default_factory=dict)
     replies_after: dict[str, dict[str, str | None]] = field(default_factory=dict)
     end: str | None = "250 2.0.0 taken as 4711"
-    tls: str = "good"  # or "bad"
+    tls: str = "good"  # or "bad", "silent"
     stalls: bool = False
     proxied: bool = False
     logins: tuple[bytes, ...] = (b"\0ann\0secret", b"ann\0secret")
@@ -118,7 +118,7 @@ class _Connector:
 
 
 class Link(StringTransport):
-    """One connection, the server at its other end. `raw` is all that came before TLS words."""
+    """One connection, the server at its other end. `octets` are what it cannot read yet."""
 
     def __init__(self, net: Net, server: Server, client: Any) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Link(StringTransport):
         self._net, self._server, self._client = net, server, client
         self._offers = server.offers
         self._replies: dict[str, str | None] = {}  # that others do not get
-        self._buffer = b""
+        self.octets = b""
         self._content: list[bytes] | None = None
         self._chunk = 0
         self._sender: str | None = None
@@ -160,8 +160,10 @@ class Link(StringTransport):
     def startTLS(self, options: object) -> None:
         """The handshake goes as the server has it."""
         bad = ConnectionLost("no shared cipher")
-        good = self._server.tls == "good"
-        self._net.callLater(0, self._client.handshakeCompleted if good else lambda: self.lose(bad))
+        if self._server.tls == "good":
+            self._net.callLater(0, self._client.handshakeCompleted)
+        elif self._server.tls == "bad":
+            self._net.callLater(0, self.lose, bad)
 
     def loseConnection(self) -> None:
         """The proxy closes; what it sent is read first."""
@@ -189,7 +191,7 @@ class Link(StringTransport):
             return False
         data = self.value()
         self.clear()
-        self._buffer += data
+        self.octets += data
         while not self.over and self._read():
             pass
         return bool(data)
@@ -197,10 +199,10 @@ class Link(StringTransport):
     def _read(self) -> bool:
         if self._chunk:
             return self._read_chunk()
-        line, found, rest = self._buffer.partition(b"\r\n")
+        line, found, rest = self.octets.partition(b"\r\n")
         if not found or self._stalled:
             return False
-        self._buffer = rest
+        self.octets = rest
         if self._content is None:
             self._line(line.decode())
         elif line == b".":
@@ -210,9 +212,9 @@ class Link(StringTransport):
         return True
 
     def _read_chunk(self) -> bool:
-        if len(self._buffer) < self._chunk:
+        if len(self.octets) < self._chunk:
             return False
-        content, self._buffer = self._buffer[: self._chunk], self._buffer[self._chunk :]
+        content, self.octets = self.octets[: self._chunk], self.octets[self._chunk :]
         self._chunk = 0
         self._taken(content)
         return True
