@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mailhost.config.types import (
     AccountName,
     Bytes,
+    CertificateName,
     ClientEndpoint,
     Count,
     DomainName,
@@ -97,7 +98,7 @@ class Listen(Section):
     endpoint: ServerEndpoint
     upstream: Upstreams = ()
     upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
-    upstream_name: str = ""
+    upstream_name: CertificateName = ""
     identity: Identity = Identity.NONE
     trace: Switch = True
 
