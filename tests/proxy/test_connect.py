@@ -40,6 +40,7 @@ class OrderTests(ProxyCase):
     def test_the_first_that_answers_is_taken(self) -> None:
         self.caller()
         self.assertEqual(self.tried(), [AT_FIRST])
+        self.assertEqual(self.net.getDelayedCalls(), [])
 
     def test_one_that_refuses_is_passed_over(self) -> None:
         del self.net.servers[AT_FIRST]
@@ -280,6 +281,14 @@ class TLSFirstTests(ProxyCase):
         self.first.last.say("220 there.example in the clear")
         self.assertEqual(caller.wait(), [UNREACHABLE])
 
+    def test_there_is_no_second_one(self) -> None:
+        self.patch(connect, "wrapClientTLS", lambda options, endpoint: endpoint)
+        self.first.offers = (*OFFERS, "STARTTLS")
+        for tls in (RouteTLS.OPPORTUNISTIC, RouteTLS.REQUIRE):
+            self.make(Way(FIRST, "there.example", tls_first=True), tls=tls)
+            self.assertEqual(self.caller().send()[-1][:3], "250")
+        self.assertNotIn("STARTTLS", self.first.said)
+
 
 class KeptTests(ProxyCase):
     """A connection waits for the next client for a while."""
@@ -331,6 +340,12 @@ class KeptTests(ProxyCase):
         self.assertEqual(caller.send()[-1][:3], "250")
 
     def test_one_that_the_server_closes_is_given_up(self) -> None:
+        self.leave(self.caller())
+        self.first.last.lose()
+        self.caller()
+        self.assert_links(2, 1)
+
+    def test_one_that_the_server_closes_later_is_made_anew(self) -> None:
         self.leave(self.caller())
         self.first.last.lose()
         self.assertEqual(self.caller().send()[-1][:3], "250")

@@ -191,6 +191,15 @@ class XClientTests(ProxyCase):
             self.assertEqual(reply[:9], "421 4.4.1")
             self.assertEqual(self.caller().send()[-1][:3], "250")
 
+    def test_a_refused_client_shows_that_the_server_is_back(self) -> None:
+        self.net.servers.clear()
+        self.connect().say("EHLO client.example")
+        self.net.turn(2)
+        self.net.servers["192.0.2.1:25"] = self.first
+        self.first.replies[XCLIENT] = "554 5.7.1 192.0.2.77 is on a list"
+        self.connect().say("EHLO client.example")
+        self.assertEqual(self.caller(ip="192.0.2.66").send()[-1][:3], "250")
+
     def test_the_server_goes_away_over_it(self) -> None:
         self.first.replies["XCLIENT"] = LOST
         self.assertEqual(self.connect().say("EHLO client.example")[0][:9], "421 4.4.1")
@@ -254,7 +263,7 @@ class XClientTests(ProxyCase):
         caller.send()
         self.leave(caller)
         self.caller(ip="2001:db8::1").send()
-        self.assertEqual(len(self.first.links), 2)
+        self.assertEqual((len(self.first.links), self.first.open), (2, 1))
         self.assertEqual(len([line for line in self.first.said if "XCLIENT" in line]), 2)
 
     def test_nor_by_a_part_of_it(self) -> None:

@@ -133,6 +133,8 @@ class ExchangeTests(LoginCase):
         self.assertEqual(caller.say("*")[0][:3], "501")
         self.assertEqual(caller.send()[-1][:3], "250")
         self.assertEqual(self.first.take()[:3], ["AUTH LOGIN", "*", ENVELOPE[0]])
+        caller.send()
+        self.assertNotIn("*", self.first.take())
 
     def test_the_client_goes_half_way(self) -> None:
         caller = self.secure()
