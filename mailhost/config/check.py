@@ -21,6 +21,7 @@ from mailhost.config.model import (
     Settings,
 )
 from mailhost.config.problems import Problem, key_of
+from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
 PROXY_SETTINGS = ("upstream", "upstream_tls", "upstream_name", "identity", "trace")
@@ -99,8 +100,9 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     for place, text in enumerate(listen.upstream):
         server = parse_client_endpoint(text)
         key = key_of(("listen", number, "upstream", place))
-        if listen.upstream_tls is RouteTLS.REQUIRE and not (server.host or listen.upstream_name):
-            words = f"{text!r} names no host; write upstream_name, whose certificate to expect"
+        name = listen.upstream_name or normal_certificate_name(server.host)
+        if listen.upstream_tls is RouteTLS.REQUIRE and not name:
+            words = f"no certificate can be for {text!r}; write upstream_name, whose it is"
             yield Problem(key, words)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')

@@ -16,6 +16,7 @@ from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Secti
 from mailhost.config.types import (
     AccountName,
     Bytes,
+    CertificateName,
     ClientEndpoint,
     Count,
     DomainName,
@@ -63,7 +64,7 @@ class Listen(Section):
     endpoint: ServerEndpoint
     upstream: Upstreams = ()
     upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
-    upstream_name: str = ""
+    upstream_name: CertificateName = ""
     identity: Identity = Identity.NONE
     trace: Switch = True
 
