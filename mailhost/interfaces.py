@@ -84,6 +84,10 @@ class ITransaction(Interface):
 
     identity: str = Attribute("What the message is called in the log.")
 
+    def coming(paths: Sequence[ForwardPath]) -> None:
+        """The client has sent RCPT TO for these already: `recipient` will be called for each, in
+        this order, with nothing else in between. Whoever has to ask elsewhere may do so at once."""
+
     def recipient(path: ForwardPath) -> Answer[Status]:
         """RCPT TO. 2xx adds the recipient. Called again only after the answer."""
 

@@ -90,12 +90,22 @@ class Upstreams:
 
     async def open(self, client: Client) -> Upstream:
         """Return a connection that was told who the client is. Raises Unreachable."""
-        while self._idle:
-            upstream, timer = self._idle.pop()
-            timer.cancel()
+        while (upstream := self._waiting()) is not None:
             if upstream.alive and await self._introduced(upstream, client):
                 return upstream
-        return await self._open_new(client)
+        return await self.open_new(client)
+
+    def _waiting(self) -> Upstream | None:
+        """Take a connection that waits, to the first server that is not resting."""
+        now = self._reactor.seconds()
+        ready = [way.server.endpoint for way in self._ways if now >= way.rests_until]
+        for number in reversed(range(len(self._idle))):
+            upstream, timer = self._idle[number]
+            if upstream.server == (ready or [upstream.server])[0]:
+                del self._idle[number]
+                timer.cancel()
+                return upstream
+        return None
 
     async def _introduced(self, upstream: Upstream, client: Client) -> bool:
         try:
@@ -119,7 +129,8 @@ class Upstreams:
         self._idle = [each for each in self._idle if each[0] is not upstream]
         upstream.leave()
 
-    async def _open_new(self, client: Client) -> Upstream:
+    async def open_new(self, client: Client) -> Upstream:
+        """As `open`, but never a connection that served another client."""
         trouble = UNREACHABLE
         for way in self._ways:
             now = self._reactor.seconds()
@@ -171,7 +182,7 @@ class Upstreams:
         if refusal is None:
             return upstream
         Deferred.fromCoroutine(dialogue.quit())
-        raise (NotThisClient if of_client else Unreachable)(_passed_on(server, refusal))
+        raise (NotThisClient if of_client else Unreachable)(_refused(server, refusal))
 
     async def _secure(
         self, connection: SMTPClient, dialogue: Dialogue, server: Server
@@ -231,6 +242,7 @@ def _unreachable(server: Server, cause: str) -> Unreachable:
     return Unreachable(UNREACHABLE.because(f"{server.endpoint}: {cause}"))
 
 
-def _passed_on(server: Server, refusal: Status) -> Status:
-    """A server that does not want us: the client hears it as a 421, whatever it was."""
+def _refused(server: Server, refusal: Status) -> Status:
+    """A server that does not want us, or does not want to hear of our client: the client hears it
+    as a 421, whatever it was. A proxy that may not say XCLIENT should lose nobody's mail."""
     return Status(421, "4.4.1", UNREACHABLE.words, f"{server.endpoint}: {refusal}")

@@ -6,7 +6,7 @@ a connection to it that was lost between messages is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from zope.interface import implementer
 
@@ -74,8 +74,13 @@ class ProxyReception:
             return upstream
         if client.account is not None:
             return GONE  # who logged in there must do it again
+        return await self._open(client, self._house.upstreams.open)
+
+    async def _open(
+        self, client: Client, open: Callable[[Client], Awaitable[Upstream]]
+    ) -> Upstream | Status:
         try:
-            upstream = await self._house.upstreams.open(client)
+            upstream = await open(client)
         except Unreachable as unreachable:
             return unreachable.status
         if self._gone:
@@ -89,6 +94,12 @@ class ProxyReception:
         if isinstance(upstream, Status):
             return upstream
         status = await upstream.mail(client, envelope)
+        if not upstream.alive and upstream.messages and client.account is None:
+            # it was closed while it waited, as nobody had used it for long: that is no answer
+            upstream = await self._open(client, self._house.upstreams.open_new)
+            if isinstance(upstream, Status):
+                return upstream
+            status = await upstream.mail(client, envelope)
         return ProxiedTransaction(self._house, upstream, client, envelope) if status.ok else status
 
     def disconnected(self) -> None:

@@ -38,6 +38,9 @@ class ProxiedTransaction:
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
 
+    def coming(self, paths: Sequence[ForwardPath]) -> None:
+        self._upstream.recipients_ahead(paths)
+
     async def recipient(self, path: ForwardPath) -> Status:
         status = await self._upstream.recipient(path)
         if status.ok:

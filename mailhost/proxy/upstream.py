@@ -8,7 +8,7 @@ keeps its mail either way.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -53,6 +53,7 @@ class Upstream:
         self._in_login = False
         self._open = False  # a transaction that no end of data has closed
         self._asking = 0
+        self._ahead = 0  # RCPTs that were sent before anybody waits for their replies
 
     @property
     def alive(self) -> bool:
@@ -113,14 +114,30 @@ class Upstream:
         self._open = status.ok
         return status
 
+    def recipients_ahead(self, paths: Sequence[ForwardPath]) -> None:
+        """Send RCPT for all of these, where the server takes commands in a row (RFC 2920);
+        `recipient` is going to be called for each."""
+        offers = self._dialogue.offers
+        if "PIPELINING" in offers and not self._ahead:
+            self._dialogue.say(*(rcpt_command(path, offers) for path in paths))
+            self._ahead = len(paths)
+            self._asking += self._ahead
+
     async def recipient(self, path: ForwardPath) -> Status:
         """RCPT."""
-        return await self._ask(rcpt_command(path, self._dialogue.offers))
+        if not self._ahead:
+            return await self._ask(rcpt_command(path, self._dialogue.offers))
+        self._ahead -= 1
+        self._asking -= 1  # `_answer` counts it
+        return await self._answer(self._dialogue.reply())
 
     async def _ask(self, command: bytes) -> Status:
+        return await self._answer(self._dialogue.ask(command))
+
+    async def _answer(self, reply: Awaitable[Reply]) -> Status:
         self._asking += 1
         try:
-            status = told(await self._dialogue.ask(command))
+            status = told(await reply)
         except Broken as broken:
             return gone(broken)
         finally:

@@ -38,6 +38,9 @@ class Transaction:
         self._accepted: list[ForwardPath] = []
         self.identity = new_id()
 
+    def coming(self, paths: Sequence[ForwardPath]) -> None:
+        """Nobody elsewhere is asked."""
+
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept(path))

@@ -5,6 +5,8 @@ Lines are held up to a limit; what is longer is thrown away as it comes, up to i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mailhost.message.status import Status
 
 TOO_LONG = Status(500, "5.5.2", "The line is too long")
@@ -49,6 +51,17 @@ class ReadBuffer:
             self._data, self._at = b"", 0
         return chunk
 
+    def lines_ahead(self, limit: int) -> Iterator[bytes]:
+        """Yield the lines that are there, without their CRLF, up to one that is no line. They stay
+        where they are."""
+        at = self._at
+        while not self._skipping and (end := self._data.find(b"\n", at)) >= 0:
+            line = self._data[at:end]
+            if len(line) > limit or not _is_line(line):
+                return
+            yield line[:-1]
+            at = end + 1
+
     def take_line(self, limit: int) -> bytes | None:
         """Return the next line without its CRLF, None until it is whole.
 
@@ -63,6 +76,11 @@ class ReadBuffer:
         if self._skipping or len(line) > limit:
             self._skipping = False
             raise BadLine(TOO_LONG)
-        if line[-1:] != b"\r" or line.find(b"\r") < len(line) - 1 or b"\0" in line:
+        if not _is_line(line):
             raise BadLine(BARE)
         return line[:-1]
+
+
+def _is_line(line: bytes) -> bool:
+    """True for a line, without its LF, that ends in CR and has no other CR, and no NUL."""
+    return line[-1:] == b"\r" and line.find(b"\r") == len(line) - 1 and b"\0" not in line

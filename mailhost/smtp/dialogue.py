@@ -127,8 +127,12 @@ class Dialogue:
     async def ask(self, *commands: bytes) -> Reply:
         """Send commands, without CRLF, at once, and return the reply to the first; `reply` has the
         others. Raises Broken."""
-        self._client.send(b"".join(command + b"\r\n" for command in commands), len(commands))
+        self.say(*commands)
         return await self.reply()
+
+    def say(self, *commands: bytes) -> None:
+        """Send commands, without CRLF, at once; `reply` has the replies."""
+        self._client.send(b"".join(command + b"\r\n" for command in commands), len(commands))
 
     async def reply(self) -> Reply:
         """The next reply to a command. Raises Broken."""
@@ -215,7 +219,7 @@ class Dialogue:
         commands += [rcpt_command(path, self.offers) for path in some]
         if not sending.binary:
             commands.append(b"DATA")
-        self._client.send(b"".join(command + b"\r\n" for command in commands), len(commands))
+        self.say(*commands)
         command = self._timeouts.command
         mail = await self._reply(command)
         accepted = _Accepted(sending, mail)

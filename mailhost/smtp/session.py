@@ -32,6 +32,7 @@ from mailhost.message.extensions import Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.answer import then
 from mailhost.smtp import statuses
+from mailhost.smtp.ahead import recipients_ahead
 from mailhost.smtp.buffer import BadLine, ReadBuffer
 from mailhost.smtp.command import (
     BadCommand,
@@ -84,6 +85,7 @@ class Session:
         self._envelope = Envelope(None)
         self._accepted: list[ForwardPath] = []
         self._incoming: Incoming | None = None
+        self._ahead = 0  # recipients that the transaction was told of
 
     @property
     def _client(self) -> Client:
@@ -339,10 +341,22 @@ class Session:
         if unfit is not None:
             return self._replies.error("RCPT " + shown(arguments), unfit)
         assert self._transaction is not None
+        if self._ahead:
+            self._ahead -= 1
+        elif self._buffer:
+            self._look_ahead(self._transaction, path)
         answer = self._transaction.recipient(path)
         if isinstance(answer, Status):
             return self._answered(path, answer)
         return self._then(answer, lambda status: self._answered(path, status))
+
+    def _look_ahead(self, transaction: ITransaction, path: ForwardPath) -> None:
+        """Tell of the recipients that are in the buffer behind this one."""
+        most = self._extensions.recipients - len(self._accepted) - 1
+        ahead = recipients_ahead(self._buffer, self._envelope.smtputf8, self._extensions, most)
+        self._ahead = len(ahead)
+        if ahead:
+            transaction.coming([path, *ahead])
 
     def _answered(self, path: ForwardPath, status: Status) -> bool:
         if not status.ok:

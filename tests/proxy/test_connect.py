@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mailhost.config.model import RouteTLS
@@ -357,6 +359,40 @@ class KeptTests(ProxyCase):
         self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assert_links(2, 1)
         self.net.turn(IDLE + 1)
+
+    def test_one_that_ends_as_it_is_used_again_is_made_anew(self) -> None:
+        for end in ("421 4.4.2 idle too long", LOST):
+            caller = self.caller()
+            self.assertEqual(caller.send()[-1][:3], "250")
+            self.leave(caller)
+            caller = self.caller()
+            self.first.replies["MAIL"] = end
+            connecting = self.patch(self.net, "connectTCP", partial(self.well, self.net.connectTCP))
+            self.assertEqual(caller.send()[-1][:3], "250")
+            connecting.restore()
+            self.leave(caller)
+            self.net.turn(IDLE + 1)
+
+    def well(self, connect: Callable[..., None], *arguments: Any, **named: Any) -> None:
+        """From the next connection on all is well."""
+        self.first.replies.clear()
+        connect(*arguments, **named)
+
+    def test_a_new_one_that_ends_is_no_reason_to_try_again(self) -> None:
+        self.first.replies["MAIL"] = LOST
+        self.assertEqual(self.caller().say(ENVELOPE[0])[0][:9], "421 4.4.2")
+        self.assert_links(1, 0)
+
+    def test_the_first_server_is_preferred_once_it_is_back(self) -> None:
+        self.make(FIRST, SECOND)
+        first = self.net.servers.pop("192.0.2.1:25")
+        self.leave(self.caller())
+        self.net.servers["192.0.2.1:25"] = first
+        self.leave(self.caller())
+        self.assertEqual((len(self.first.links), len(self.second.links)), (0, 1))
+        self.net.turn(LEAST_REST)
+        self.leave(self.caller())
+        self.assertEqual((len(self.first.links), len(self.second.links)), (1, 1))
 
     def test_one_left_inside_a_transaction_begins_anew(self) -> None:
         caller = self.caller()

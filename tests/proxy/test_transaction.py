@@ -109,6 +109,47 @@ class PassedOnTests(ProxyCase):
         self.assertEqual(caller.send()[-1][:3], "250")
 
 
+class PipelinedTests(ProxyCase):
+    """Recipients that come in a row."""
+
+    NAMES = ("ann", "nobody", "bob", "eve")
+
+    def rcpts(self) -> list[str]:
+        """Four of them, one unknown."""
+        self.first.replies["RCPT TO:<nobody@here.example>"] = "550 5.1.1 nobody"
+        return [f"RCPT TO:<{name}@here.example>" for name in self.NAMES]
+
+    def test_they_go_on_in_a_row_and_each_has_its_answer(self) -> None:
+        caller = self.caller()
+        self.first.wrote.clear()
+        replies = caller.say(MAIL, *self.rcpts(), "DATA")
+        self.assertEqual([line[:3] for line in replies], ["250", "250", "550", "250", "250", "354"])
+        self.assertEqual(self.first.wrote, [1, 4])  # commands that came at once
+        self.assertEqual(caller.say(*MESSAGE)[-1][:3], "250")
+        recipients = [f"{name}@here.example" for name in ("ann", "bob", "eve")]
+        self.assertEqual(self.first.mail[0][1:-1], tuple(recipients))
+
+    def test_not_where_the_server_wants_one_at_a_time(self) -> None:
+        self.first.offers = ("SIZE 500000",)
+        caller = self.caller()
+        self.first.wrote.clear()
+        caller.say(MAIL, *self.rcpts())
+        self.assertEqual(self.first.wrote, [1] * 5)
+
+    def test_a_server_that_goes_in_between_ends_it_for_all(self) -> None:
+        caller = self.caller()
+        self.first.replies["RCPT TO:<bob@here.example>"] = LOST
+        replies = caller.say(MAIL, *self.rcpts())
+        self.assertEqual([line[:3] for line in replies], ["250", "250", "550", "421"])
+
+    def test_a_client_that_goes_in_between_leaves_no_connection(self) -> None:
+        caller = self.caller()
+        self.first.replies["RCPT TO:<bob@here.example>"] = None
+        caller.say(MAIL, *self.rcpts())
+        caller.go()
+        self.assertEqual(self.first.open, 0)
+
+
 class SeveralTests(ProxyCase):
     """More than one transaction over one connection."""
 

@@ -32,7 +32,8 @@ class Server:
     `offers_after` and `replies_after` hold once such a command went well. With `stalls` content is
     not read; with `proxied` a PROXY line comes first. `logins` are the responses that let somebody
     in, those of an exchange joined by NUL. `said` is all that was heard but content,
-    `mail` what was taken: reverse-path, forward-paths, content.
+    `mail` what was taken: reverse-path, forward-paths, content; `wrote` how many lines came each
+    time.
     """
 
     offers: tuple[str, ...] = OFFERS
@@ -47,6 +48,7 @@ class Server:
     logins: tuple[bytes, ...] = (b"\0ann\0secret", b"ann\0secret")
     said: list[str] = field(default_factory=list)
     mail: list[tuple[str, ...]] = field(default_factory=list)
+    wrote: list[int] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
     @property
@@ -191,6 +193,8 @@ class Link(StringTransport):
             return False
         data = self.value()
         self.clear()
+        if data:
+            self._server.wrote.append(data.count(b"\n"))
         self.octets += data
         while not self.over and self._read():
             pass

@@ -63,8 +63,8 @@ class Events:
 
 @implementer(ITransaction, ICollector)
 class FakeTransaction:
-    """One message, and what collects it. `fate` is `ended` or `abandoned` once it is over; a second
-    one raises."""
+    """One message, and what collects it. Recipients come as they were announced. `fate` is `ended`
+    or `abandoned` once it is over; a second one raises."""
 
     def __init__(self, home: FakeReception, envelope: Envelope) -> None:
         self._home = home
@@ -73,9 +73,17 @@ class FakeTransaction:
         self.content = b""
         self.fate = ""
         self.identity = "1"
+        self.announced: list[ForwardPath] = []
+
+    def coming(self, paths: Sequence[ForwardPath]) -> None:
+        assert len(paths) > 1 and not self.announced
+        self._home.announced.append([str(each.address) for each in paths])
+        self.announced = list(paths)
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         assert not self.fate
+        if self.announced:
+            assert path == self.announced.pop(0)
         status = self._home.answers.get("recipient", OK)
         status = status(path) if callable(status) else status
         if isinstance(status, Status) and status.ok:
@@ -83,7 +91,7 @@ class FakeTransaction:
         return self._home.answer("recipient", path.address, status)
 
     def begin(self) -> Answer[ICollector | Status]:
-        assert not self.fate
+        assert not self.fate and not self.announced
         return self._home.answer("begin", None, self._home.answers.get("begin", self))
 
     def write(self, chunk: bytes) -> Answer[None]:
@@ -130,6 +138,7 @@ class FakeReception:
         self.seen: list[tuple[str, Any]] = []
         self.clients: list[Client] = []
         self.transactions: list[FakeTransaction] = []
+        self.announced: list[list[str]] = []
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return self.answer("connected", None, self.answers.get("connected"))

@@ -50,6 +50,10 @@ class FilteredTransaction:
         self.identity = self.identity or answer.identity
         return None
 
+    def coming(self, paths: Sequence[ForwardPath]) -> None:
+        if Stage.RECIPIENT not in self._visit.chain.stages:  # else filters are asked first
+            self._transaction.coming(paths)
+
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         return self._recipient(path)
 

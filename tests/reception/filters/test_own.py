@@ -118,3 +118,4 @@ class RealPluginTests(SynchronousTestCase):
 
         self.addCleanup(sys.modules.pop, "somebodys_plugins")
         self.assertTrue(IFilter.providedBy(from_plugin("real", {}, somebodys_plugins)))
+        self.flushWarnings()  # twisted.python.modules has some about a path that is new
