@@ -168,7 +168,7 @@ class DisclaimerTests(SynchronousTestCase):
                 added = "<p>Footer</p>" if kind == "html" else "Footer"
                 self.assertEqual(shown(self.appended(message)), [f"Hi ä\r\n{added}\r\n"])
         broken = plain(
-            "AAA=", "Content-Transfer-Encoding: base64\r\n", "text/plain; charset=utf-16"
+            "AA==", "Content-Transfer-Encoding: base64\r\n", "text/plain; charset=utf-16"
         )
         self.assertEqual(
             append(broken, ASCII), Edited(None, "a text is not in the charset it should be")
