@@ -5,11 +5,15 @@ from __future__ import annotations
 import binascii
 import re
 import string
+from itertools import islice
 
 RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
 _UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
+_NOT_PADDING = re.compile(rb"[^=]+")
+_LINE = re.compile(rb"[^\r\n]+")
+_UU_LINES = 1 << 20  # of 45 octets each
 _UU_BEGIN = re.compile(rb"^begin [0-7]+ [^\n]*\n", re.MULTILINE)
 
 
@@ -48,31 +52,31 @@ def decode_exactly(body: bytes, encoding: str) -> bytes:
 
 def decode_base64(text: bytes) -> bytes:
     """Read base64 as the most patient reader would: past foreign octets, and past padding."""
-    groups = text.translate(None, _NOT_BASE64).split(b"=")
-    return b"".join(_group(group) for group in groups if group)
-
-
-def _group(group: bytes) -> bytes:
-    if len(group) % 4 == 1:  # six bits alone are no octet
-        group = group[:-1]
-    return binascii.a2b_base64(group + b"=" * (-len(group) % 4))
+    octets = bytearray()
+    for match in _NOT_PADDING.finditer(text.translate(None, _NOT_BASE64)):
+        group = match[0]
+        if len(group) % 4 == 1:  # six bits alone are no octet
+            group = group[:-1]
+        octets += binascii.a2b_base64(group + b"=" * (-len(group) % 4))
+    return bytes(octets)
 
 
 def _decode_uu(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
-    lines = list[bytes]()
-    for line in body[begin.end() if begin else 0 :].splitlines():
-        if line == b"end":
+    octets = bytearray()
+    lines = _LINE.finditer(body, begin.end() if begin else 0)
+    for match in islice(lines, _UU_LINES):
+        if match[0] == b"end":
             break
-        lines.append(_uu_line(line))
-    return b"".join(lines)
+        octets += _uu_line(match[0])
+    return bytes(octets)
 
 
 def _uu_line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:  # padding that some encoders add, or nothing that can be read
-        length = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
+        length = ((line[0] - 32 & 63) * 4 + 5) // 3
         try:
             return binascii.a2b_uu(line[:length])
         except binascii.Error:

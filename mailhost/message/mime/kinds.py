@@ -123,7 +123,7 @@ _IN_ZIP = tuple(
 _PROLOG = rb"(?:\xef\xbb\xbf)?\s*+(?:(?><!--.*?-->|<\?.*?\?>)\s*+)*+"
 _TAGS = rb"!doctype\s+html|html|head|body|script|iframe|meta|title|style|table|div|a"
 _MARKUP = (
-    (re.compile(_PROLOG + rb"<(?:" + _TAGS + rb")\b", re.DOTALL), Kind.HTML),
+    (re.compile(_PROLOG + rb"<(?:" + _TAGS + rb")(?=[\s/>])", re.DOTALL), Kind.HTML),
     (re.compile(_PROLOG + rb"<(?:svg\b|!doctype\s+svg)", re.DOTALL), Kind.SVG),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b"), Kind.XML),
 )

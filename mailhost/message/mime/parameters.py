@@ -165,7 +165,7 @@ def _written(name: str, text: str) -> Iterator[bytes]:
     text = _CONTROLS.sub(" ", text)
     if _TOKEN_TEXT.fullmatch(text) and len(text) <= _LONGEST:
         yield f" {name}={text}".encode("ascii")
-    elif text.isascii() and len(text) <= _LONGEST:
+    elif text.isascii() and len(text) <= _LONGEST and "=?" not in text:
         escaped = re.sub(r'(["\\])', r"\\\1", text)
         yield f'\r\n\t{name}="{escaped}"'.encode("ascii")
     else:

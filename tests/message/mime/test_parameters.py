@@ -1,0 +1,87 @@
+"""Parameters are read as mail programs read them, and set without touching the others."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.mime.parameters import parse_value, with_parameter
+
+few = settings(deadline=None, max_examples=200)
+odd = st.lists(
+    st.sampled_from(
+        b"a/b,;,name,=,\",\\,*,*0,*1*,',%41, ,x,\r\n\t,(,),\xff,=?utf-8?q?x?=".split(b",")
+    ),
+    max_size=20,
+).map(b"".join)
+texts = (st.text(max_size=100) | st.text("=?utf8q", max_size=30)).filter(str.isprintable)
+
+
+class ParameterTests(SynchronousTestCase):
+    def test_read(self) -> None:
+        for value, wanted in {
+            b"text/plain": {},
+            b"text/plain; Charset=UTF-8": {"charset": "UTF-8"},
+            b'x/y; name="a;b\\"c\\\\"; z=1': {"name": 'a;b"c\\', "z": "1"},
+            b"x/y;name=a b.txt ;z=1": {"name": "a b.txt", "z": "1"},
+            b"x/y; charset=us-ascii (Plain text)": {"charset": "us-ascii"},
+            b"x/y; name=a(1).txt": {"name": "a(1).txt"},
+            b'x/y; name="a': {"name": "a"},
+            b"x/y;;=1;a; b = 2;": {"b": "2"},
+            b"x/y; name=a; name=b": {"name": "a"},
+            b"x/y;\r\n\tname=a\r\n b": {"name": "a b"},
+            b"x/y; name==?utf-8?b?w7Y=?=": {"name": "ö"},
+            b'x/y; name="=?utf-8?q?=C3?=\r\n =?utf-8?q?=B6?="': {"name": "ö"},
+            b"x/y; name*=utf-8'de'%C3%B6%20x": {"name": "ö x"},
+            b"x/y; name*=iso-8859-1''%f6": {"name": "ö"},
+            b"x/y; name*=''%C3%B6": {"name": "ö"},
+            b"x/y; name*=a%zz'": {"name": "a%zz'"},
+            b"x/y; name*=hex''%31": {"name": "1"},
+            b"x/y; name*1*=%B6b; name*2=%41; name*0*=utf-8''a%C3": {"name": "aöb%41"},
+            b"x/y; name*0=a; name*1=b": {"name": "ab"},
+            b"x/y; name=a; name*=utf-8''b": {"name": "b"},
+            b"x/y; name=\xc3\xb6": {"name": "ö"},
+            b"x/y; name=\xf6": {"name": "ö"},
+        }.items():
+            self.assertEqual(dict(parse_value(value).parameters), wanted, value)
+
+    def test_all_that_are_given(self) -> None:
+        value = parse_value(b"x/y; name=a; NAME=b; name*0=c; name*=d")
+        self.assertEqual(value.texts("name"), ["d", "c", "a", "b"])
+
+    def test_main_value(self) -> None:
+        for value, wanted in {
+            b" Text/HTML ;x=y": "text/html",
+            b"text/plain(a);x=y": "text/plain",
+            b"": "",
+            b";a/b": "",
+        }.items():
+            self.assertEqual(parse_value(value).main, wanted)
+
+    def test_set(self) -> None:
+        for value, wanted in {
+            b"x/y": b"x/y; name=new",
+            b"x/y;": b"x/y; name=new;",
+            b"x/y; name=old": b"x/y; name=new",
+            b'x/y; a="b;c";\r\n\tname*0=o; NAME*1*=ld; d=e': b'x/y; name=new; a="b;c"; d=e',
+            b'x/y; a="b': b'x/y; name=new; a="b',
+            b'x/y "a; b': b"x/y; name=new",
+        }.items():
+            self.assertEqual(with_parameter(value, "name", "new"), wanted)
+
+    @few
+    @given(
+        odd,
+        (st.text(max_size=100) | st.text("=?utf8q", max_size=30)).filter(
+            lambda text: text.isprintable()
+        ),
+    )
+    def test_what_was_set_is_read(self, value: bytes, text: str) -> None:
+        before = parse_value(value)
+        written = with_parameter(value, "name", text)
+        after = parse_value(written)
+        self.assertEqual(after.texts("name"), [text])
+        if b'"' not in value:
+            others = [each for each in before.given if each.name != "name"]
+            self.assertEqual([each for each in after.given if each.name != "name"], others)
