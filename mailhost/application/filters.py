@@ -34,6 +34,7 @@ from mailhost.reception.filters.block.match import Matching
 from mailhost.reception.filters.block.rate import TooMany
 from mailhost.reception.filters.block.size import TooLarge
 from mailhost.reception.filters.chain import ASKED, Chain, Link
+from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
@@ -163,6 +164,8 @@ def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter |
             return HeaderEdited(settings, workbench)
         case edit.Subject():
             return SubjectTagged(settings, workbench)
+        case edit.Disclaimer():
+            return Disclaimed(settings, workbench)
         case edit.Strip():
             return Stripped(settings, workbench)
         case monitor.Journal():

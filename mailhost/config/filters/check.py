@@ -73,10 +73,12 @@ def _files(place: Place, each: Filter) -> Iterator[Problem]:
         if path is None or each.__dict__["kind"] == "events":
             continue
         try:
-            with open(path, "rb") as file:
-                file.read(1)
+            with open(path, encoding="utf-8") as file:
+                file.read()
         except OSError as error:
             yield Problem(key_of((*place, name)), f"cannot read {path}: {error.strerror}")
+        except UnicodeDecodeError:
+            yield Problem(key_of((*place, name)), f"{path} is not UTF-8; save it as UTF-8")
 
 
 def _action(place: Place, each: Acting) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ from mailhost.interfaces import (
 )
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.message.verdict import Decision, Finding, Mail, Verdict
+from mailhost.message.verdict import PASS, Decision, Finding, Mail, Verdict
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
 ASKED = "asked"
@@ -153,7 +153,7 @@ class Visit:
             if not link.fits(mail):
                 continue
             verdict = await self._ask(link, one, mail)
-            if verdict.decision is Decision.PASS or verdict.tag in marks.tags:
+            if verdict == PASS or verdict.tag in marks.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
             if not _known(finding, marks):

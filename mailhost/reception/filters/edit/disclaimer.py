@@ -1,0 +1,48 @@
+"""A text put into every message: a disclaimer, a banner."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from mailhost.config.filters.edit import Disclaimer, Place
+from mailhost.interfaces import IFilter
+from mailhost.message.mime.disclaimer import Words, append, prepend
+from mailhost.message.verdict import Decision, Mail, Stage, Verdict, edit
+from mailhost.reception.filters.workbench import Workbench
+
+
+class _LeftAlone(Exception):
+    """The message has to stay as it is; the words say why."""
+
+
+@implementer(IFilter)
+class Disclaimed:
+    """Leaves signed and encrypted mail alone, and mail without a text; the log says why."""
+
+    stages = (Stage.MESSAGE,)
+
+    def __init__(self, settings: Disclaimer, workbench: Workbench) -> None:
+        """Reads the settings' files. Raises OSError."""
+        text = _of_file(settings.text_file) if settings.text_file else settings.text
+        html = _of_file(settings.html_file) if settings.html_file else settings.html
+        self._words = Words(text, html)
+        self._add = prepend if settings.place is Place.TOP else append
+        self._workbench = workbench
+
+    async def look(self, mail: Mail) -> Verdict:
+        try:
+            content = await self._workbench.edit(mail.content, self._edited)
+        except _LeftAlone as reason:
+            return Verdict(Decision.PASS, str(reason))
+        return edit(mail.containing(content), "text added")
+
+    def _edited(self, message: bytes) -> bytes:
+        edited = self._add(message, self._words)
+        if edited.message is None:
+            raise _LeftAlone(f"left as it is: {edited.reason}")
+        return edited.message
+
+
+def _of_file(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
