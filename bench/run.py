@@ -21,6 +21,7 @@ from rich.table import Table
 
 from bench.host import Mailhost
 from bench.idle import kib_for_each
+from bench.latency import NAME, added_latency, line
 from bench.load import (
     IDLE,
     IDLE_POSTFIX,
@@ -142,10 +143,14 @@ def main() -> None:
         ]
         if wanted.only in "idle":
             results.append(idle(sink, folder))
+        latency = added_latency(wanted.rounds, sink, folder) if wanted.only in NAME else None
     finally:
         sink.stop()
         shutil.rmtree(folder, ignore_errors=True)
     Console().print(table(results))
+    if latency is not None:
+        print(line(latency))
+        results.append(latency)
     wanted.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
