@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.soak.faults import FAULTS, Suffered, suffer
 from tests.soak.floods import FLOODS, Flooded, flood
 from tests.soak.rounds import Account, Rounds
 
@@ -29,12 +30,15 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/var/tmp"))
     try:
         accounts = _kill(folder, wanted.rounds, wanted.seed)
+        suffered = [suffer(name, folder / "faults" / str(n)) for n, name in enumerate(FAULTS)]
         floods = [flood(each, folder / each.__name__) for each in FLOODS]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     CONSOLE.print(_killed_table(accounts))
+    CONSOLE.print(_suffered_table(suffered))
     CONSOLE.print(_flooded_table(floods))
-    sys.exit(0 if all(account.good for account in accounts.values()) else 1)
+    good = all(each.good for each in accounts.values()) and all(each.good for each in suffered)
+    sys.exit(0 if good else 1)
 
 
 def _kill(folder: Path, rounds: int, seed: int) -> dict[str, Account]:
@@ -76,6 +80,24 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
     for account in accounts.values():
         for what in (*account.lost, *account.broken):
             CONSOLE.print("LOST OR BROKEN", what)
+    return table
+
+
+def _suffered_table(suffered: list[Suffered]) -> Table:
+    table = Table(title="faults below, for some seconds each")
+    table.add_column("fault", min_width=28)
+    titles = ("250", "4xx", "other", "unanswered", "slowest, s", "back after, s", "lost", "half")
+    for column in titles:
+        table.add_column(column, justify="right")
+    for one in suffered:
+        table.add_row(
+            one.name,
+            *map(str, (one.taken, one.refused, len(one.other), one.unanswered)),
+            *(f"{seconds:.2f}" for seconds in (one.slowest, one.recovery)),
+            *map(str, (len(one.lost), len(one.broken))),
+        )
+        for what in (*one.other, *one.lost, *one.broken):
+            CONSOLE.print("WRONG", one.name, what)
     return table
 
 

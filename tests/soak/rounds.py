@@ -80,7 +80,7 @@ class Rounds:
                 told(number)
             self._load.stop()
             self._far.deaths = 0.0
-            self._run_dry()
+            run_dry(self._host)
         finally:
             self._load.stop()
             self._host.stop()
@@ -89,7 +89,7 @@ class Rounds:
 
     def _kill_one(self) -> None:
         """The head, which is started again, or a worker, which the head replaces."""
-        workers = _children(self._host.pid)
+        workers = children(self._host.pid)
         if workers and self._random.random() < 0.4:
             os.kill(self._random.choice(workers), signal.SIGKILL)
             self._kills["worker"] += 1
@@ -97,13 +97,6 @@ class Rounds:
         self._host.kill()
         self._kills["head"] += 1
         self._host.start()
-
-    def _run_dry(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while any((self._host.data / "queue").glob("*.msg")):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"the queue did not run dry:\n{self._host.lines[-20:]}")
-            time.sleep(0.1)
 
     def _account(self, rounds: int) -> Account:
         ledger = self._load.ledger
@@ -143,7 +136,17 @@ def _lost(ledger: Ledger, boxes: dict[str, Counter[str]], far: Counter[str]) -> 
     ]
 
 
-def _children(pid: int) -> list[int]:
+def run_dry(host: RunningHost) -> None:
+    """Return when the queue is empty. Raises AssertionError where it stays."""
+    deadline = time.monotonic() + PATIENCE
+    while any((host.data / "queue").glob("*.msg")):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the queue did not run dry:\n{host.lines[-20:]}")
+        time.sleep(0.1)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started."""
     found = subprocess.run(
         ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, check=False
     )

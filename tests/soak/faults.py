@@ -1,0 +1,242 @@
+"""Faults below a host that is under load: never a 250 for what is not safe, and back by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.end_to_end.running import RunningHost
+from tests.soak.far_end import FarEnd
+from tests.soak.message import identity_of
+from tests.soak.rounds import children, run_dry
+from tests.soak.senders import Senders, Sent
+
+SETTINGS = """
+workers = 2
+[relay]
+networks = ["127.0.0.0/8"]
+[[relay.route]]
+via = "127.0.0.1:{port}"
+[queue]
+first_retry = 0.5
+longest_retry = 1
+[limits]
+connections_per_client = 1000
+stop_timeout = 5
+[domain."example.com".account.ann]
+[domain."example.com".account.bob]
+"""
+ANN, BOB, SAM = "ann@example.com", "bob@example.com", "sam@example.org"
+FOREIGN, NOBODY = "x@far.example", "nobody@example.org"
+CHOICES = ((ANN,), (BOB,), (SAM,), (ANN, BOB), (FOREIGN,), (BOB, FOREIGN))
+CLIENTS = 6
+SECONDS = 4.0
+BROKEN = Path(__file__).parent / "broken_system"
+
+
+@dataclass(frozen=True, slots=True)
+class Suffered:
+    """What a fault came to. Seconds; `refused` are 4xx with a reason, `other` all other answers,
+    `unanswered` connections that broke, which leave the mail with the client."""
+
+    name: str
+    taken: int
+    refused: int
+    other: list[str]
+    unanswered: int
+    slowest: float
+    recovery: float
+    lost: list[str]
+    broken: list[str]
+
+    @property
+    def good(self) -> bool:
+        """Nothing that was answered is missing or half there, and every refusal was a 4xx."""
+        return not (self.lost or self.broken or self.other)
+
+
+class Victim:
+    """A host that is to suffer, with its far end. `folder` is made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.far = FarEnd(1)
+        self._control = folder.with_suffix(".fault")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self.say("")
+        self.host = RunningHost(
+            folder,
+            SETTINGS.format(port=self.far.port),
+            protocols=("smtp",),
+            environment={"MAILHOST_FAULT": str(self._control), "PYTHONPATH": str(BROKEN)},
+        )
+        for command, text in (
+            (("domain", "add", "example.org"), ""),
+            (("account", "add", SAM), "a long enough password\n"),
+        ):
+            done = self.host.command(*command, text=text)
+            assert done.returncode == 0, done.stderr
+        self.start()
+
+    def start(self) -> None:
+        """Start the host, and return when its worker serves too."""
+        since = self.host.mark()
+        self.host.start()
+        self.host.wait_for("serves too", since)
+
+    def say(self, fault: str) -> None:
+        """Have the operating system fail in this way from now on."""
+        new = self._control.with_suffix(".new")
+        new.write_text(fault)
+        new.rename(self._control)
+
+    @property
+    def pids(self) -> list[int]:
+        """All processes of the host."""
+        return [self.host.pid, *children(self.host.pid)]
+
+    def found(self) -> tuple[Counter[str], list[str]]:
+        """What lies in which mailbox, as "identity for address", and what is half written."""
+        found: Counter[str] = Counter()
+        broken: list[str] = []
+        for address in (ANN, BOB, SAM):
+            for path in self.host.inbox(address):
+                identity = identity_of(path.read_bytes())
+                if identity is None:
+                    broken.append(str(path))
+                found[f"{identity} for {address}"] += 1
+        for identity, count in self.far.taken.items():
+            found[f"{identity} for {FOREIGN}"] += count
+        return found, broken
+
+
+Fault = Callable[[Victim], AbstractContextManager[None]]
+
+
+def of_system(name: str) -> Fault:
+    """A fault of the operating system, as broken_system knows it."""
+
+    @contextlib.contextmanager
+    def fault(victim: Victim) -> Iterator[None]:
+        victim.say(name)
+        yield
+        victim.say("")
+
+    return fault
+
+
+@contextlib.contextmanager
+def no_descriptors(victim: Victim) -> Iterator[None]:
+    """Each process may open a few files more than it has now."""
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in victim.pids}
+    for pid, (_, hard) in before.items():
+        few = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 3
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
+    yield
+    for pid, limits in before.items():
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+
+
+@contextlib.contextmanager
+def locked_directory(victim: Victim) -> Iterator[None]:
+    """Another process holds the database of accounts, in a way that keeps readers out too."""
+    path = victim.host.data / "directory.sqlite-shm"
+    with path.open("r+b") as shared:
+        fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 120)  # SQLite's own lock bytes
+        yield
+
+
+@contextlib.contextmanager
+def corrupt_entries(victim: Victim) -> Iterator[None]:
+    """The host is killed, and finds entries in its queue that make no sense."""
+    victim.host.kill()
+    for number, junk in enumerate((b"", b"{", os.urandom(5000), b"{}\n" * 1000)):
+        (victim.host.data / "queue" / f"junk{number}.msg").write_bytes(junk)
+    victim.start()
+    yield
+    for path in (victim.host.data / "queue").glob("junk*"):
+        path.unlink()
+
+
+FAULTS: dict[str, Fault] = {
+    "ENOSPC": of_system("ENOSPC"),
+    "EIO on write": of_system("EIO on write"),
+    "EIO on sync": of_system("EIO on sync"),
+    "a sync takes 3 seconds": of_system("slow"),
+    "a Maildir became read-only": of_system("read-only"),
+    "EMFILE": no_descriptors,
+    "corrupt entries in the queue": corrupt_entries,
+    "the directory is locked": locked_directory,
+}
+
+
+LONGER = {"the directory is locked": 8.0}  # more than a reader waits for it
+
+
+def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
+    """Run one fault for some seconds against a loaded host of its own."""
+    seconds = seconds or LONGER.get(name, SECONDS)
+    victim = Victim(folder)
+    choices = (*CHOICES, (NOBODY,)) if FAULTS[name] is locked_directory else CHOICES
+    senders = Senders(victim.host.ports["smtp"], CLIENTS, choices)
+    try:
+        senders.start()
+        time.sleep(1.0)
+        begun = time.monotonic()
+        with FAULTS[name](victim):
+            time.sleep(seconds)
+        ended = time.monotonic()
+        time.sleep(3.0)
+        senders.stop()
+        run_dry(victim.host)
+    finally:
+        senders.stop()
+        victim.host.stop()
+        victim.far.stop()
+    return _account(name, senders.sent, begun, ended, victim)
+
+
+def _account(
+    name: str, sent: Sequence[Sent], begun: float, ended: float, victim: Victim
+) -> Suffered:
+    meanwhile = [each for each in sent if each.begun < ended and each.ended > begun]
+    good = [each for each in sent if each.reply.startswith("250")]
+    refused = [each for each in meanwhile if _is_deferral(each.reply)]
+    other = [each.reply for each in sent if not _is_right(each, each in refused)]
+    after = [each.ended for each in good if each.begun >= ended]
+    found, broken = victim.found()
+    return Suffered(
+        name,
+        sum(each in good for each in meanwhile),
+        len(refused),
+        other,
+        sum(not each.reply for each in sent),
+        max(each.ended - each.begun for each in meanwhile),
+        min(after) - ended if after else float("inf"),
+        [
+            f"{each.identity} for {to}"
+            for each in good
+            for to in each.to
+            if not found[f"{each.identity} for {to}"]
+        ],
+        broken,
+    )
+
+
+def _is_right(sent: Sent, deferred: bool) -> bool:
+    """True for an answer that may be: taken, deferred in time, unknown, none."""
+    unknown = NOBODY in sent.to and sent.reply.startswith("550 5.1.1 ")
+    return deferred or unknown or not sent.reply or sent.reply.startswith("250")
+
+
+def _is_deferral(reply: str) -> bool:
+    """True for a 4xx with words."""
+    code, _, words = reply.partition(" ")
+    return len(code) == 3 and code.startswith("4") and len(words) > 10

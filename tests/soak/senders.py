@@ -1,0 +1,88 @@
+"""Clients that send one message after the other, and note every answer and when it came."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BufferedRWPair
+from random import Random
+
+from tests.soak.message import make
+
+PATIENCE = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message, or one recipient that was refused. Times are monotonic seconds; `reply` is
+    empty where the connection broke."""
+
+    identity: str
+    to: Sequence[str]
+    begun: float
+    ended: float
+    reply: str
+
+
+class Senders:
+    """`clients` threads. Each message goes to one of `choices`."""
+
+    def __init__(self, port: int, clients: int, choices: Sequence[Sequence[str]]) -> None:
+        self.sent: list[Sent] = []
+        self._port = port
+        self._choices = choices
+        self._numbers = itertools.count()
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, args=(Random(number),)) for number in range(clients)
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End when every message under way has its answer."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(2 * PATIENCE)
+
+    def _work(self, random: Random) -> None:
+        while not self._stopped.is_set():
+            self._send(f"m{next(self._numbers)}", random.choice(self._choices), random)
+            time.sleep(0.01)
+
+    def _send(self, identity: str, to: Sequence[str], random: Random) -> None:
+        begun = time.monotonic()
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as client:
+                reply = _converse(
+                    client.makefile("rwb"), to, make(identity, random.choice((200, 20_000)))
+                )
+        except OSError:
+            reply = b""
+        ended = time.monotonic()
+        self.sent.append(Sent(identity, to, begun, ended, reply.decode().strip()))
+
+
+def _converse(wire: BufferedRWPair, to: Sequence[str], message: bytes) -> bytes:
+    """Send a message on a new connection; return the reply that decided it."""
+    commands = [b"HELO client.example", b"MAIL FROM:<sue@else.example>"]
+    commands += [f"RCPT TO:<{each}>".encode() for each in to]
+    reply = wire.readline()
+    for command in (*commands, b"DATA"):
+        if reply[:1] != b"2":
+            return reply
+        reply = _say(wire, command + b"\r\n")
+    return _say(wire, message + b".\r\n") if reply[:1] == b"3" else reply
+
+
+def _say(wire: BufferedRWPair, data: bytes) -> bytes:
+    wire.write(data)
+    wire.flush()
+    return wire.readline()
