@@ -21,6 +21,7 @@ _COMMENT = re.compile(rb"[ \t]+\([^()]*\)$")
 _WORD = re.compile(r"\s*([^\s(]*)")
 _NAME = re.compile(r"([^*]+)(?:\*([0-9]{1,6}))?(\*?)")
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9!#$%&+.^_`{|}~-]+")  # RFC 2045 §5.1, without '*'s
+_QUOTABLE = re.compile(r"[ !#-\[\]-~]{0,60}")  # many readers do not know backslashes
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _LONGEST = 60  # octets of one section of a long parameter
 
@@ -165,9 +166,8 @@ def _written(name: str, text: str) -> Iterator[bytes]:
     text = _CONTROLS.sub(" ", text)
     if _TOKEN_TEXT.fullmatch(text) and len(text) <= _LONGEST:
         yield f" {name}={text}".encode("ascii")
-    elif text.isascii() and len(text) <= _LONGEST and "=?" not in text:
-        escaped = re.sub(r'(["\\])', r"\\\1", text)
-        yield f'\r\n\t{name}="{escaped}"'.encode("ascii")
+    elif _QUOTABLE.fullmatch(text) and "=?" not in text:
+        yield f'\r\n\t{name}="{text}"'.encode("ascii")
     else:
         sections = list(_cut(text))
         for index, section in enumerate(sections):
