@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -25,6 +25,8 @@ from mailhost.message.accounts import DirectoryView
 
 PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
 PATIENCE = 2.0  # seconds that a look waits for another process
+LONGEST = 3.0  # seconds that anybody waits for a look; SQLite may try for longer than it is told
+NO_ANSWER = f"the database does not answer within {LONGEST:g} seconds"
 
 News = DirectoryView | None
 InThread = Callable[[Callable[[], News]], Deferred[News]]
@@ -55,9 +57,11 @@ class LiveDirectory:
         self._clashes: tuple[str, ...] = ()
         self._outage = False
         self._looking = False
+        self._overdue = False
+        self._clock = IReactorTime(reactor)
         self._waiting: list[Deferred[DirectoryView]] = []
         self._periodic = LoopingCall(self._tick)
-        self._periodic.clock = IReactorTime(reactor)
+        self._periodic.clock = self._clock
         self._log = Logger("mailhost.directory")
 
     def start(self) -> None:
@@ -89,6 +93,9 @@ class LiveDirectory:
         if self._watched is None:
             answer.callback(self.view)
             return answer
+        if self._overdue:
+            answer.errback(DirectoryUnavailable(NO_ANSWER))
+            return answer
         self._waiting.append(answer)
         if not self._looking:
             self._look(self._watched)
@@ -102,12 +109,30 @@ class LiveDirectory:
     def _look(self, watched: _Watched) -> None:
         self._looking = True
         asked, self._waiting = self._waiting, []
-        self._in_thread(watched.news).addBoth(self._looked, watched, asked)
+        timer = self._clock.callLater(LONGEST, self._give_up, asked)
+        self._in_thread(watched.news).addBoth(self._looked, watched, asked, timer)
+
+    def _give_up(self, asked: list[Deferred[DirectoryView]]) -> None:
+        """A look takes too long: nobody waits for it, until it has ended."""
+        self._overdue = True
+        late = [*asked, *self._waiting]
+        asked.clear()
+        self._waiting.clear()
+        failure = Failure(DirectoryUnavailable(NO_ANSWER))
+        self._failed(failure)
+        for answer in late:
+            answer.errback(failure)
 
     def _looked(
-        self, news: News | Failure, watched: _Watched, asked: list[Deferred[DirectoryView]]
+        self,
+        news: News | Failure,
+        watched: _Watched,
+        asked: list[Deferred[DirectoryView]],
+        timer: IDelayedCall,
     ) -> None:
-        self._looking = False
+        if timer.active():
+            timer.cancel()
+        self._looking = self._overdue = False
         if isinstance(news, Failure):
             self._failed(news)
         else:
@@ -128,7 +153,7 @@ class LiveDirectory:
             self._events.tell(Told("directory: it can be read again"))
 
     def _failed(self, failure: Failure) -> None:
-        if not failure.check(DirectoryError):
+        if not failure.check(DirectoryError, DirectoryUnavailable):
             self._log.failure("A look into the directory failed", failure)
         if not self._outage:
             self._outage = True

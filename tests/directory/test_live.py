@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.directory import live
-from mailhost.directory.live import LiveDirectory
+from mailhost.directory.live import LONGEST, LiveDirectory
 from mailhost.directory.sqlite import DirectoryBusy, DirectoryDatabase
 from mailhost.interfaces import DirectoryUnavailable, IDirectory
 from mailhost.message.accounts import DirectoryView, Domain
@@ -44,6 +44,28 @@ class Live(SynchronousTestCase):
     def turn(self, seconds: float = 1.0) -> None:
         self.clock.advance(seconds)
         self.threads.run()
+
+
+class Stuck(Live):
+    """SQLite tries for longer than it was told."""
+
+    def test_nobody_waits_for_ever(self) -> None:
+        asked = [self.directory.refresh(), self.directory.refresh()]
+        self.clock.advance(LONGEST)
+        for each in (*asked, self.directory.refresh()):
+            failure = self.failureResultOf(each, DirectoryUnavailable)
+            self.assertIn("does not answer within 3 seconds", str(failure.value))
+        self.assertEqual(len(self.events.lines), 1)
+
+    def test_it_is_asked_again_once_the_look_has_ended(self) -> None:
+        asked = self.directory.refresh()
+        self.clock.advance(LONGEST)
+        self.failureResultOf(asked, DirectoryUnavailable)
+        self.threads.run()
+        self.assertIn("can be read again", self.events.lines[-1])
+        again = self.directory.refresh()
+        self.threads.run()
+        self.successResultOf(again)
 
 
 class News(Live):

@@ -44,7 +44,8 @@ BROKEN = Path(__file__).parent / "broken_system"
 
 @dataclass(frozen=True, slots=True)
 class Suffered:
-    """What a fault came to. Seconds; `refused` are 4xx with a reason, `other` all other answers,
+    """What a fault came to. Times are seconds; `recovery` is until the last deferral after it, and
+    the first 250; `refused` are 4xx with a reason, `other` all other answers,
     `unanswered` connections that broke, which leave the mail with the client."""
 
     name: str
@@ -177,7 +178,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-LONGER = {"the directory is locked": 8.0}  # more than a reader waits for it
+LONGER = {"the directory is locked": 8.0}  # more than anybody waits for it
 
 
 def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
@@ -209,7 +210,8 @@ def _account(
     meanwhile = [each for each in sent if each.begun < ended and each.ended > begun]
     good = [each for each in sent if each.reply.startswith("250")]
     refused = [each for each in meanwhile if _is_deferral(each.reply)]
-    other = [each.reply for each in sent if not _is_right(each, each in refused)]
+    other = [each.reply for each in sent if not _is_right(each)]
+    late = [each.ended for each in sent if _is_deferral(each.reply) and each.begun >= ended]
     after = [each.ended for each in good if each.begun >= ended]
     found, broken = victim.found()
     return Suffered(
@@ -219,7 +221,7 @@ def _account(
         other,
         sum(not each.reply for each in sent),
         max(each.ended - each.begun for each in meanwhile),
-        min(after) - ended if after else float("inf"),
+        max([min(after), *late]) - ended if after else float("inf"),
         [
             f"{each.identity} for {to}"
             for each in good
@@ -230,10 +232,11 @@ def _account(
     )
 
 
-def _is_right(sent: Sent, deferred: bool) -> bool:
-    """True for an answer that may be: taken, deferred in time, unknown, none."""
+def _is_right(sent: Sent) -> bool:
+    """True for an answer that may be: taken, deferred, unknown, none."""
     unknown = NOBODY in sent.to and sent.reply.startswith("550 5.1.1 ")
-    return deferred or unknown or not sent.reply or sent.reply.startswith("250")
+    taken = sent.reply.startswith("250")
+    return taken or unknown or not sent.reply or _is_deferral(sent.reply)
 
 
 def _is_deferral(reply: str) -> bool:
