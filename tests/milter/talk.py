@@ -31,7 +31,7 @@ ANN = Address("ann", "example.org")
 BOB = Address("bob", "example.net")
 CONTENT = Content((b"Subject: hi\r\nTo: bob\r\n\r\nHello\r\n",))
 ALL_ANSWERED = "F: O|6|1ff|0"
-SILENT = "F: O|6|1ff|ff480"  # no answers but to CONNECT, the end, and RCPT
+SILENT = "F: O|6|1ff|f6080"  # it answers CONNECT, RCPT and the end alone
 
 
 class Transport(StringTransport):
