@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
     IReactorUDP,
     IReactorUNIX,
 )
+from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 from mailhost.events import Event
@@ -123,6 +124,15 @@ class IFilter(Interface):
     def look(mail: Mail) -> Answer[Verdict]:
         """Return the verdict. Raises FilterFailed, and for bugs anything: the settings say whether
         mail passes then."""
+
+
+class IFilterPlugin(IPlugin):
+    """A Twisted plugin that makes filters, for `kind = "python"` in the settings."""
+
+    name: str = Attribute("What `plugin` in the settings calls it.")
+
+    def make_filter(**options: object) -> object:
+        """Return an IFilter or an ISessionFilter. `options` are those of the settings."""
 
 
 class ISessionFilter(Interface):

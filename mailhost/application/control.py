@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mailhost.application.filters import told
 from mailhost.application.head import Head
 from mailhost.interfaces import DirectoryUnavailable
 from mailhost.net.control import Commands, Refused
@@ -20,7 +21,11 @@ def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
         except DirectoryUnavailable as error:
             raise Refused(str(error)) from error
 
+    def filters() -> list[dict[str, object]]:
+        return told(head.rooms.settings, head.counters)
+
     return {
+        "filters": filters,
         **{name: _in_words(command) for name, command in queue.items()},
         "directory.refresh": refresh,
         "reload": reload,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailhost.config.filters import block
+from mailhost.config.filters import block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
 from mailhost.config.model import Settings
 from mailhost.config.wire import Wire
@@ -22,15 +22,27 @@ from mailhost.interfaces import (
     IResolver,
     ISessionFilter,
 )
+from mailhost.message.address import BadAddress
 from mailhost.message.entries import BadEntry
 from mailhost.net.threads import InThread
+from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
 from mailhost.reception.filters.block.greylist_memory import GreylistMemory
 from mailhost.reception.filters.block.listed import Listed
+from mailhost.reception.filters.block.match import Matching
 from mailhost.reception.filters.block.rate import TooMany
 from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import ASKED, Chain, Link
+from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
+from mailhost.reception.filters.edit.rewrite import Rewritten
+from mailhost.reception.filters.edit.strip import Stripped
+from mailhost.reception.filters.monitor.counters import Counters
+from mailhost.reception.filters.monitor.events import JSONEvents
+from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.own import BadCode, from_file, from_plugin
+from mailhost.reception.filters.workbench import Workbench
+from mailhost.store.mailboxes import MailStore
 
 
 class BadFilter(Exception):
@@ -39,17 +51,18 @@ class BadFilter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What filters are made of. `data` and `incoming` are folders."""
+    """What filters are made of. `data` is a folder."""
 
     reactor: Any
     in_thread: InThread
     events: IEventSink
     resolver: IResolver
     handover: IHandover
+    store: MailStore
     rates: IRates
     counters: ICounters
+    workbench: Workbench
     data: str
-    incoming: str
 
 
 Chains = dict[Wire, Chain]
@@ -74,6 +87,27 @@ def make_chains(settings: Settings, needs: Needs) -> Chains:
     }
 
 
+def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
+    """Return the filters in order, each with what it did, for the command line."""
+    found: list[dict[str, object]] = []
+    for name, each in zip(names(settings.filter), settings.filter, strict=True):
+        did = {what: count for (one, what), count in counters.counts.items() if one == name}
+        found.append(
+            {
+                "name": name,
+                "kind": each.__dict__["kind"],
+                "mode": str(_mode(each, settings.filter_mode)),
+                "asked": did.pop(ASKED, 0),
+                "did": did,
+            }
+        )
+    return found
+
+
+def _mode(settings: Filter, mode: Mode) -> Mode:
+    return Mode.OBSERVE if Mode.OBSERVE in (mode, settings.mode) else Mode.ENFORCE
+
+
 def names(filters: Sequence[Filter]) -> list[str]:
     """Return what the filters are called: their names, or their kinds, counted from the second."""
     seen: Counter[str] = Counter()
@@ -86,16 +120,19 @@ def names(filters: Sequence[Filter]) -> list[str]:
 
 
 def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Link:
+    observe = _mode(settings, mode) is Mode.OBSERVE
     try:
-        made = _make(settings, name, needs)
-    except BadEntry as error:
+        made = _make(settings, name, observe, needs)
+    except (BadEntry, BadAddress) as error:
         raise BadFilter(f"{key}: {error}; correct or remove it") from error
+    except BadCode as error:
+        raise BadFilter(f"{key}: {error}") from error
     except OSError as error:
         raise BadFilter(f"{key}: cannot read {error.filename}: {error.strerror}") from error
     return Link(
         name,
         made,
-        observe=Mode.OBSERVE in (mode, settings.mode),
+        observe=observe,
         pass_errors=settings.on_error is OnError.PASS,
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
@@ -103,8 +140,9 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
     )
 
 
-def _make(settings: Filter, name: str, needs: Needs) -> IFilter | ISessionFilter:
+def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter | ISessionFilter:
     reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
+    workbench = needs.workbench
     match settings:
         case block.List():
             return Listed(settings, reactor, in_thread, events)
@@ -117,4 +155,33 @@ def _make(settings: Filter, name: str, needs: Needs) -> IFilter | ISessionFilter
             return TooMany(settings, name, needs.rates)
         case block.Size():
             return TooLarge(settings)
+        case block.Attachment():
+            return Attached(settings, workbench)
+        case block.Match():
+            return Matching(settings, workbench)
+        case edit.Header():
+            return HeaderEdited(settings, workbench)
+        case edit.Subject():
+            return SubjectTagged(settings, workbench)
+        case edit.Strip():
+            return Stripped(settings, workbench)
+        case monitor.Journal():
+            return _journal(settings, observe, needs)
+        case monitor.Events():
+            return JSONEvents(settings.file, reactor, in_thread, events)
+        case edit.Rewrite():
+            return Rewritten(settings)
+        case outside.Python():
+            if settings.file is not None:
+                return from_file(settings.file, settings.options)
+            return from_plugin(settings.plugin, settings.options)
     raise AssertionError(f"no filter for {settings!r}")
+
+
+def _journal(settings: monitor.Journal, observe: bool, needs: Needs) -> IFilter:
+    if settings.to is not None:
+        keep, where = to_address(needs.handover, settings.to), str(settings.to)
+    else:
+        where = settings.maildir or ""
+        keep = to_maildir(needs.store.maildir(where))
+    return Journaled(keep, where, observe)

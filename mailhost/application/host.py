@@ -171,12 +171,14 @@ class Host(Service):
                 Deferred.fromCoroutine(listener.close())
             raise
         self._loaded = loaded
-        kept = [old for old in self._listeners if old.listen in loaded.settings.listen]
+        wanted = {listen.socket: listen for listen in loaded.settings.listen}
+        kept = [old for old in self._listeners if old.listen.socket in wanted]
         for gone in self._listeners:
             if gone not in kept:
                 Deferred.fromCoroutine(self._retire(gone))
         self._listeners = kept + opened
         for listener in self._listeners:
+            listener.listen = wanted[listener.listen.socket]
             listener.factory.machine_of = machine_maker(
                 self._head.rooms, listener.listen, self._reactor
             )
@@ -190,7 +192,7 @@ class Host(Service):
         opened: list[Listener] = []
         try:
             for listen in wanted:
-                if all(old.listen != listen for old in self._listeners):
+                if all(old.listen.socket != listen.socket for old in self._listeners):
                     opened.append(self._open(listen))
         except CannotListenError:
             for listener in opened:

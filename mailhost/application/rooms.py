@@ -28,6 +28,7 @@ from mailhost.net.threads import threads_of
 from mailhost.net.tls import CertificateSource, ServerTLS
 from mailhost.queue.notices import Notices
 from mailhost.queue.spool import Spool
+from mailhost.reception.filters.workbench import Workbench
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
 from mailhost.store.quota import OctetCounts
@@ -95,10 +96,11 @@ class Rooms:
             self.events,
             self.resolver,
             self.handover,
+            self.store,
             rates,
             counters,
+            Workbench(self.incoming, self.settings.limits.message_memory, self.in_thread),
             self.settings.data,
-            self.incoming,
         )
 
     def start(self) -> None:

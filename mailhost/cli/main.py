@@ -25,6 +25,7 @@ _GROUPS = {
     "alias": "mailhost.cli.alias",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
+    "filters": "mailhost.cli.filters",
     "mail": "mailhost.cli.mail",
 }
 

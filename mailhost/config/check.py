@@ -10,6 +10,8 @@ from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.filters.check import check_filters
+from mailhost.config.filters.common import Acting, Action
 from mailhost.config.model import (
     Certificate,
     DomainSettings,
@@ -19,6 +21,7 @@ from mailhost.config.model import (
     Settings,
 )
 from mailhost.config.problems import Problem, key_of
+from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
 PROXY_SETTINGS = ("upstream", "upstream_tls", "upstream_name", "identity", "trace")
@@ -31,6 +34,8 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _certificates(settings)
     yield from _routes(settings)
     yield from _user(settings)
+    yield from check_filters(settings.filter)
+    yield from _quarantine(settings)
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
@@ -95,11 +100,22 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     for place, text in enumerate(listen.upstream):
         server = parse_client_endpoint(text)
         key = key_of(("listen", number, "upstream", place))
-        if listen.upstream_tls is RouteTLS.REQUIRE and not (server.host or listen.upstream_name):
-            words = f"{text!r} names no host; write upstream_name, whose certificate to expect"
+        name = listen.upstream_name or normal_certificate_name(server.host)
+        if listen.upstream_tls is RouteTLS.REQUIRE and not name:
+            words = f"no certificate can be for {text!r}; write upstream_name, whose it is"
             yield Problem(key, words)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
+
+
+def _quarantine(settings: Settings) -> Iterator[Problem]:
+    """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
+    if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
+        return
+    for number, each in enumerate(settings.filter):
+        if isinstance(each, Acting) and each.action is Action.QUARANTINE:
+            words = "needs a [[relay.route]] to the server behind the proxy, for what is released"
+            yield Problem(key_of(("filter", number, "action")), words)
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:

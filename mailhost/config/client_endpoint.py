@@ -6,7 +6,10 @@ understood in full; other kinds are left to the endpoint plugins of Twisted.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from mailhost.config.endpoint import BadEndpoint, quote, split
 
@@ -15,6 +18,7 @@ _KINDS = {
     "tls": ("host", "port", "timeout", "bindAddress"),
     "unix": ("path", "timeout"),
 }
+_NUMBER = re.compile("[0-9]{1,9}")
 _EXAMPLE = 'write one such as "tcp:10.0.0.5:25" or "tcp:mail.example.com:25"'
 
 
@@ -30,10 +34,38 @@ class ClientEndpoint:
 
 def parse_client_endpoint(text: str) -> ClientEndpoint:
     """Return what a client endpoint description says. Raises BadEndpoint."""
-    words, names = split(text)
-    kind, *words = words
+    kind, given = _read(text)
     if kind not in _KINDS:
         return _plugin(kind, text)
+    if "timeout" in given:
+        _check_number("timeout", given, text)
+    if kind == "unix":
+        return ClientEndpoint(_written("unix", _needed(given, "path", text)))
+    _check_number("port", _needed(given, "port", text), text)
+    if "bindAddress" in given:
+        _check_ip(given["bindAddress"], text)
+    host = _needed(given, "host", text)
+    return ClientEndpoint(_written("tcp", given), host["host"], kind == "tls")
+
+
+def absolute_client_endpoint(text: str, folder: str) -> str:
+    """Return the description with a relative path joined to `folder`. Raises BadEndpoint."""
+    parse_client_endpoint(text)
+    kind, given = _read(text)
+    if kind != "unix" or os.path.isabs(given["path"]) or not folder:
+        return text
+    return _written(kind, given | {"path": os.path.join(folder, given["path"])})
+
+
+def _read(text: str) -> tuple[str, dict[str, str]]:
+    """Return the kind, and its parts by name where the kind is known here."""
+    words, names = split(text)
+    kind, *words = words
+    kind = kind.lower()
+    return kind, _bind(kind, words, names, text) if kind in _KINDS else {}
+
+
+def _bind(kind: str, words: list[str], names: dict[str, str], text: str) -> dict[str, str]:
     known = _KINDS[kind]
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -43,24 +75,30 @@ def parse_client_endpoint(text: str) -> ClientEndpoint:
             f"{text!r} has too many parts; write a backslash before a colon that is part of an "
             'address, "tcp:\\\\:\\\\:1:25"'
         )
-    given = dict(zip(known, words, strict=False)) | names
-    if kind == "unix":
-        return ClientEndpoint(_written("unix", _needed(given, "path", text)))
-    _check_port(_needed(given, "port", text), text)
-    host = _needed(given, "host", text)
-    return ClientEndpoint(_written("tcp", given), host["host"], kind == "tls")
+    given = dict(zip(known, words, strict=False))
+    twice = sorted(given.keys() & names.keys())
+    if twice:
+        raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")
+    return {name: value for name, value in (given | names).items() if value}
 
 
 def _needed(given: dict[str, str], name: str, text: str) -> dict[str, str]:
-    if not given.get(name):
+    if name not in given:
         raise BadEndpoint(f"{text!r} lacks its {name}; {_EXAMPLE}")
     return given
 
 
-def _check_port(given: dict[str, str], text: str) -> None:
-    port = given["port"]
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise BadEndpoint(f"the port {port!r} of {text!r} is no number from 1 to 65535")
+def _check_number(name: str, given: dict[str, str], text: str) -> None:
+    value = given[name]
+    if not (_NUMBER.fullmatch(value) and 0 < int(value) < 65536):
+        raise BadEndpoint(f"the {name} {value!r} of {text!r} is no number from 1 to 65535")
+
+
+def _check_ip(value: str, text: str) -> None:
+    try:
+        ip_address(value)
+    except ValueError as error:
+        raise BadEndpoint(f"the bindAddress {value!r} of {text!r} is no IP address") from error
 
 
 def _written(kind: str, given: dict[str, str]) -> str:

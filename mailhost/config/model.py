@@ -16,6 +16,7 @@ from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Secti
 from mailhost.config.types import (
     AccountName,
     Bytes,
+    CertificateName,
     ClientEndpoint,
     Count,
     DomainName,
@@ -63,9 +64,14 @@ class Listen(Section):
     endpoint: ServerEndpoint
     upstream: Upstreams = ()
     upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
-    upstream_name: str = ""
+    upstream_name: CertificateName = ""
     identity: Identity = Identity.NONE
     trace: Switch = True
+
+    @property
+    def socket(self) -> tuple[Wire, str]:
+        """What listeners must have in common for one to take over the other's socket."""
+        return self.protocol, self.endpoint
 
 
 class Certificate(Section):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
+import idna
 import regex
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
-from mailhost.config.client_endpoint import parse_client_endpoint
+from mailhost.config.client_endpoint import absolute_client_endpoint
 from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
 from mailhost.message.address import (
     Address,
@@ -184,11 +185,32 @@ def _server_endpoint(value: Any, info: ValidationInfo) -> str:
         raise ValueError(str(error)) from error
 
 
-def _upstream(value: Any) -> str:
+def _upstream(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
         raise ValueError('write an endpoint such as "tcp:10.0.0.5:25"')
-    parse_client_endpoint(value)  # BadEndpoint is a ValueError
-    return value
+    folder = info.context["folder"] if info.context else ""
+    return absolute_client_endpoint(value, folder)  # BadEndpoint is a ValueError
+
+
+def _certificate_name(value: Any) -> str:
+    if value == "":
+        return ""
+    name = normal_certificate_name(value) if isinstance(value, str) else ""
+    if not name:
+        raise ValueError('write the host name in the certificate, such as "mail.example.com"')
+    return name
+
+
+def normal_certificate_name(host: str) -> str:
+    """Return the host or IP address that a certificate can be for, nothing where none can."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return idna.encode(parse_domain(host)).decode("ascii")  # no underscores, no literals
+    except (BadAddress, UnicodeError):
+        return ""
 
 
 def _upstreams(value: Any) -> Any:
@@ -281,6 +303,7 @@ Target = Annotated[str, BeforeValidator(_target)]
 ServerAddress = Annotated[str, BeforeValidator(_server_address)]
 ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 Upstream = Annotated[str, BeforeValidator(_upstream)]
+CertificateName = Annotated[str, BeforeValidator(_certificate_name)]
 Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 Expression = Annotated[str, BeforeValidator(_expression)]

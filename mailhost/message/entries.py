@@ -55,6 +55,21 @@ class Networks:
         )
 
 
+class Globs:
+    """Globs, for all of a text; case does not count."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        patterns = [translate(glob.casefold()) for glob in globs]
+        self._pattern = re.compile("|".join(patterns)) if patterns else None
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
+
+    def fit(self, text: str) -> bool:
+        """True where one of them fits."""
+        return self._pattern is not None and self._pattern.match(text.casefold()) is not None
+
+
 class Names:
     """Mail addresses, names and globs."""
 
@@ -67,7 +82,7 @@ class Names:
                 raise BadEntry(f"{entry!r} is no name, address or glob")
             (globs.append if _GLOB.search(entry) else plain.add)(entry.casefold())
         self._plain = frozenset(plain)
-        self._globs = re.compile("|".join(map(translate, globs))) if globs else None
+        self._globs = Globs(globs)
 
     def has(self, name: str) -> bool:
         """True for a name, or a mail address, that is in the list itself, whose domain is, or that
@@ -75,4 +90,4 @@ class Names:
         name = name.casefold()
         if name in self._plain or name.rpartition("@")[2] in self._plain:
             return True
-        return self._globs is not None and self._globs.match(name) is not None
+        return self._globs.fit(name)

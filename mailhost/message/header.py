@@ -38,6 +38,12 @@ def fields(header: bytes) -> Iterator[Field]:
         yield Field(match[1], match[2], match.start(), match.end())
 
 
+def named(header: bytes, name: str) -> Iterator[Field]:
+    """Yield the fields called `name`, in order."""
+    for match in _named(name).finditer(header):
+        yield Field(match[0][: len(name)], match[1], match.start(), match.end())
+
+
 def values(header: bytes, name: str) -> list[str]:
     """Return the unfolded values of every field called `name`, in order."""
     return list(map(_unfolded, _named(name).findall(header)))

@@ -63,6 +63,7 @@ class Decision(StrEnum):
 
     PASS = "pass"
     TAG = "tag"
+    COPY = "copy"
     EDIT = "edit"
     QUARANTINE = "quarantine"
     DISCARD = "discard"

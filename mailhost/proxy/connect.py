@@ -47,6 +47,10 @@ class Unreachable(Exception):
         self.status = status
 
 
+class NotThisClient(Unreachable):
+    """The server is there, and will not have the client that it heard of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One endpoint, as Twisted describes it for clients. `name` is what its certificate must be
@@ -126,6 +130,8 @@ class Upstreams:
                 way.rests_until = now + LONGEST_REST
             try:
                 upstream = await self._open(way.server, client)
+            except NotThisClient as refused:
+                trouble, way.rests_until = refused.status, 0.0
             except Unreachable as unreachable:
                 trouble = way.trouble = unreachable.status
                 took = self._reactor.seconds() - now
@@ -147,23 +153,29 @@ class Upstreams:
         connection = await self._connect(server, client)
         dialogue = Dialogue(connection, self._hostname, TIMEOUTS)
         upstream = Upstream(dialogue, server.endpoint, self._identity)
+        of_client = self._identity is Identity.HAPROXY  # it may mean the client by what it says
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not connection.secure:
-                refusal = await self._secure(dialogue, server)
+                refusal = await self._secure(connection, dialogue, server)
             if refusal is None:
+                of_client = True
                 refusal = await upstream.introduce(client)
         except Broken as broken:
-            raise _unreachable(server, str(broken)) from broken
+            if broken.status is None:
+                raise _unreachable(server, str(broken)) from broken
+            refusal = broken.status
         except BaseException:
             dialogue.abort()
             raise
-        if refusal is not None:
-            Deferred.fromCoroutine(dialogue.quit())
-            raise Unreachable(_passed_on(server, refusal))
-        return upstream
+        if refusal is None:
+            return upstream
+        Deferred.fromCoroutine(dialogue.quit())
+        raise (NotThisClient if of_client else Unreachable)(_passed_on(server, refusal))
 
-    async def _secure(self, dialogue: Dialogue, server: Server) -> Status | None:
+    async def _secure(
+        self, connection: SMTPClient, dialogue: Dialogue, server: Server
+    ) -> Status | None:
         required = self._tls is RouteTLS.REQUIRE
         if "STARTTLS" not in dialogue.offers:
             words = "TLS is required, and the server offers none"
@@ -172,7 +184,7 @@ class Upstreams:
             refusal = await dialogue.secure(self._options(server))
         except Broken as broken:
             raise _HandshakeFailed(str(broken)) from broken
-        return refusal if required else None
+        return refusal if required or connection.secure else None
 
     def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
         return client_tls(server.name, self._tls is RouteTLS.REQUIRE)

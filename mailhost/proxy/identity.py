@@ -40,7 +40,8 @@ def _commands(verb: bytes, client: Client, offered: str) -> Iterator[bytes]:
 
 def _attributes(client: Client) -> dict[str, str]:
     unavailable = "[UNAVAILABLE]"
-    address = f"IPV6:{client.ip}" if ":" in client.ip else client.ip
+    ip = client.ip.partition("%")[0]  # the zone of a link-local address is our own affair
+    address = f"IPV6:{ip}" if ":" in ip else ip
     return {
         "ADDR": address or unavailable,
         "PORT": str(client.port) if client.port else unavailable,

@@ -27,14 +27,15 @@ class PassedOn:
         self._client = client
         self._upstream = upstream
         self._events = events
-        self._user = ""
+        self._user: str | None = None
         self._begun = False
 
     def respond(self, response: bytes | None) -> Answer[SASLStep]:
         return self._respond(response)
 
     async def _respond(self, response: bytes | None) -> SASLStep:
-        self._user = self._user or user_of(self._name, response or b"")
+        if self._user is None and response is not None:
+            self._user = user_of(self._name, response)  # what comes later may be the password
         if self._begun:
             reply = await self._upstream.respond(response or b"")
         else:
@@ -46,7 +47,7 @@ class PassedOn:
             return _challenge(reply.lines[0])
         if not reply.ok:
             return told(reply)
-        account = account_of(self._user)
+        account = account_of(self._user or "")
         self._events.tell(LoggedIn(self._client, account, self._name))
         return account
 

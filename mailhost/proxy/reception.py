@@ -49,20 +49,23 @@ class ProxyReception:
             return found
         return found.extensions(self._house.message_size, self._house.recipients)
 
-    async def _greet_again(self, client: Client) -> Upstream | None:
-        """A second hello, such as after STARTTLS: the same connection will do, unless somebody is
-        logged in there."""
+    async def _greet_again(self, client: Client) -> Upstream | Status | None:
+        """A second hello: the same connection will do, unless somebody is logged in there who is
+        not any more here (after STARTTLS)."""
+        if client.account is not None:
+            return None  # the same connection, or none
         upstream, self._upstream = self._upstream, None
         if upstream is None or not upstream.alive:
             return None
         try:
-            if not upstream.logged_in and await upstream.introduce(client) is None:
-                self._upstream = upstream
-                return upstream
+            unfit = upstream.logged_in or await upstream.introduce(client) is not None
         except Broken:
             return None
-        upstream.leave()
-        return None
+        if unfit or self._gone:
+            upstream.leave()
+            return GONE if self._gone else None
+        self._upstream = upstream
+        return upstream
 
     async def _reach(self, client: Client) -> Upstream | Status:
         """Return the connection, made anew where it is gone."""

@@ -49,6 +49,7 @@ class Upstream:
         self.messages = 0
         self._dialogue = dialogue
         self._identity = identity
+        self._introduced = ""  # the attributes of XCLIENT that were said
         self._in_login = False
         self._open = False  # a transaction that no end of data has closed
         self._asking = 0
@@ -83,7 +84,11 @@ class Upstream:
         """
         if self._identity is not Identity.XCLIENT:
             return None
-        commands = xclient_commands(client, self._dialogue.offers.get("XCLIENT", ""))
+        offered = self._dialogue.offers.get("XCLIENT", "")
+        if self._introduced not in ("", offered):  # it would keep what it heard of another client
+            return GONE.because("it offers XCLIENT no more, or less of it")
+        commands = xclient_commands(client, offered)
+        self._introduced = offered if commands else ""
         for command in commands:
             reply = await self._dialogue.ask(command)
             if not reply.ok:
@@ -187,7 +192,8 @@ class Upstream:
         finally:
             self._asking -= 1
         self._in_login = reply.code == 334
-        self.logged_in |= reply.code == 235
+        self.logged_in |= reply.ok
+        self.clean &= reply.code < 400
         return reply
 
     async def _end_login(self) -> None:

@@ -76,6 +76,10 @@ class MailStore:
         path = account_folder(self._mail, account)
         return Mailbox(self, path, mailbox_folder(path, folder))
 
+    def maildir(self, path: str) -> IMailbox:
+        """A Maildir that is nobody's account, anywhere."""
+        return Mailbox(self, path, path)
+
     def in_thread(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """Run blocking work in the reactor's threads."""
         pool = self._reactor.getThreadPool()

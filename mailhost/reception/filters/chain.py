@@ -29,6 +29,7 @@ from mailhost.message.status import Status
 from mailhost.message.verdict import Decision, Finding, Mail, Verdict
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
+ASKED = "asked"
 REFUSALS = (Decision.REJECT, Decision.DEFER)
 
 
@@ -155,8 +156,9 @@ class Visit:
             if verdict.decision is Decision.PASS or verdict.tag in marks.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
-            marks = replace(marks, findings=(*marks.findings, finding))
-            self.chain.note(mail, finding)
+            if not _known(finding, marks):
+                marks = replace(marks, findings=(*marks.findings, finding))
+                self.chain.note(mail, finding)
             if link.observe and not (verdict.tag and self.chain.observing):
                 continue
             if verdict.decision in REFUSALS:
@@ -167,6 +169,7 @@ class Visit:
         return Judged(mail, marks)
 
     async def _ask(self, link: Link, one: IFilter, mail: Mail) -> Verdict:
+        self.chain.counters.add(link.name, ASKED)
         try:
             answer = one.look(mail)
             if isinstance(answer, Awaitable):
@@ -188,7 +191,7 @@ class Visit:
         words = f"{type(error).__name__}: {error}".removesuffix(": ")
         if isinstance(error, TimeoutError):
             words = f"no answer in {link.seconds:g} seconds"
-        elif isinstance(error, FilterFailed):
+        elif isinstance(error, FilterFailed | OSError):
             words = str(error)
         else:
             self._log.failure(f"The filter {link.name} failed", Failure())
@@ -197,6 +200,13 @@ class Visit:
         if link.pass_errors:
             return Verdict(Decision.PASS)
         return Verdict(Decision.DEFER, words, FAILED)
+
+
+def _known(finding: Finding, marks: Marks) -> bool:
+    """True where the same was observed at an earlier stage."""
+    return finding.observed and any(
+        replace(finding, stage=known.stage) == known for known in marks.findings
+    )
 
 
 def _refusal(link: Link, verdict: Verdict) -> Status:

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from mailhost.config.filters.block import CountBy, Rate
 from mailhost.interfaces import Answer, IFilter, IRates
+from mailhost.message.address import Address
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict
 from mailhost.net.answer import then
 from mailhost.net.limits import client_key
@@ -76,7 +77,11 @@ def _counted(by: CountBy, mail: Mail) -> str:
         case CountBy.CLIENT:
             return client_key(mail.client.ip)
         case CountBy.SENDER:
-            return mail.envelope.reverse_path.key if mail.envelope.reverse_path else ""
+            return _whole(mail.envelope.reverse_path)
         case CountBy.RECIPIENT:
-            return mail.recipient.address.key if mail.recipient else ""
-    return mail.client.account.key if mail.client.account else ""
+            return _whole(mail.recipient.address if mail.recipient else None)
+    return _whole(mail.client.account)
+
+
+def _whole(address: Address | None) -> str:
+    return f"{address.key}@{address.domain}" if address is not None else ""

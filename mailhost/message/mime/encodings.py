@@ -1,0 +1,102 @@
+"""Transfer encodings (RFC 2045 §6): octets to what a body has on the wire, and back."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import string
+
+RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
+_UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+_BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
+_UU_BEGIN = re.compile(rb"^begin [0-7]+ [^\n]*\n", re.MULTILINE)
+
+
+class BadEncoding(ValueError):
+    """A body is not what its transfer encoding wants, or nobody knows that encoding."""
+
+
+def decode(body: bytes, encoding: str) -> bytes:
+    """Return what a body stands for, as much as can be read of it. Never raises.
+
+    A body in an unknown encoding is returned as it is.
+    """
+    if encoding == "base64":
+        return decode_base64(body)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(body)
+    return _decode_uu(body) if encoding in _UU else body
+
+
+def decode_exactly(body: bytes, encoding: str) -> bytes:
+    """Return what a body stands for, so that encoding it again loses nothing.
+
+    Raises BadEncoding.
+    """
+    if encoding in RAW:
+        return body
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(body)
+    if encoding != "base64":
+        raise BadEncoding(f"the transfer encoding {encoding[:40]!r} is unknown")
+    try:
+        return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
+    except binascii.Error as error:
+        raise BadEncoding(f"a body is not the base64 it should be: {error}") from error
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Read base64 as the most patient reader would: past foreign octets, and past padding."""
+    groups = text.translate(None, _NOT_BASE64).split(b"=")
+    return b"".join(_group(group) for group in groups if group)
+
+
+def _group(group: bytes) -> bytes:
+    if len(group) % 4 == 1:  # six bits alone are no octet
+        group = group[:-1]
+    return binascii.a2b_base64(group + b"=" * (-len(group) % 4))
+
+
+def _decode_uu(body: bytes) -> bytes:
+    begin = _UU_BEGIN.search(body)
+    lines = list[bytes]()
+    for line in body[begin.end() if begin else 0 :].splitlines():
+        if line == b"end":
+            break
+        lines.append(_uu_line(line))
+    return b"".join(lines)
+
+
+def _uu_line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:  # padding that some encoders add, or nothing that can be read
+        length = ((line[0] - 32 & 63) * 4 + 5) // 3 if line else 0
+        try:
+            return binascii.a2b_uu(line[:length])
+        except binascii.Error:
+            return b""
+
+
+def encode_base64(octets: bytes) -> bytes:
+    """Return lines of 76 characters (RFC 2045 §6.8)."""
+    lines = (octets[at : at + 57] for at in range(0, len(octets), 57))
+    return b"".join(binascii.b2a_base64(line, newline=False) + b"\r\n" for line in lines)
+
+
+def encode_quoted_printable(octets: bytes) -> bytes:
+    """Return lines of at most 76 characters (RFC 2045 §6.7). CRLF stays a line's end; a bare CR or
+    LF is an octet like others, so that decoding gives the same octets."""
+    return b"\r\n".join(map(_quoted_line, octets.split(b"\r\n")))
+
+
+def _quoted_line(line: bytes) -> bytes:
+    return binascii.b2a_qp(line, istext=False).replace(b"=\n", b"=\r\n")
+
+
+def encode(octets: bytes, encoding: str) -> bytes:
+    """Return the octets in base64 or quoted-printable; for another encoding, as they are."""
+    if encoding == "base64":
+        return encode_base64(octets)
+    return encode_quoted_printable(octets) if encoding == "quoted-printable" else octets

@@ -1,0 +1,165 @@
+"""Fields of one header section, put in, replaced and cut out by offset (RFC 5322 §2.2).
+
+Each function takes a whole message, or its header section alone, and returns the same with the
+edit made: so a large message can stay where it is, `Content.slice` behind a new header. Names that
+are no field's raise BadField; control characters in values become blanks, so no value can end its
+field. A value is text, encoded where it is not ASCII (RFC 2047), unless `utf8` says that the
+message is sent with SMTPUTF8; octets are taken as they are, encoded already and perhaps folded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mailhost.message.header import named
+from mailhost.message.mime.edits import Edit, apply
+from mailhost.message.mime.words import decode_words, encode_words
+
+LINE = 78  # octets a line should have at most, RFC 5322 §2.1.1
+_LONGEST = 900  # octets of a word that still fits into the 998 a line may have
+_NAME = re.compile(r"[!-9;-~]{1,70}")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# in octets folds stay, what would end the field does not
+_RAW_CONTROLS = re.compile(rb"\r\n(?![ \t])|\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_END = re.compile(rb"(?:\A|\n)(?=\r?\n)")
+_TOKEN = re.compile(rb"[ \t]+[^ \t]+")
+
+
+class BadField(ValueError):
+    """No field can have such a name."""
+
+
+def header_end(message: bytes) -> int:
+    """Return where the fields end: before the empty line, or at the end of the message."""
+    match = _END.search(message)
+    return match.end() if match else len(message)
+
+
+def header_of(message: bytes) -> bytes:
+    """Return the header section without the empty line."""
+    return message[: header_end(message)]
+
+
+def add(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
+    """Put a field on top."""
+    return field(name, value, utf8=utf8) + message
+
+
+def replace(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
+    """Put a field in the place of the first of that name, and cut out the others.
+
+    Where there is none, it comes behind all other fields: those of the way stay on top.
+    """
+    written = field(name, value, utf8=utf8)
+    header = header_of(message)
+    found = list(named(header, name))
+    if not found:
+        end = len(header)
+        line_break = b"\r\n" if header and not header.endswith(b"\n") else b""
+        return apply(message, [Edit(end, end, line_break + written)])
+    edits = [Edit(found[0].start, found[0].end, written)]
+    return apply(message, [*edits, *(Edit(each.start, each.end, b"") for each in found[1:])])
+
+
+def remove(message: bytes, name: str) -> bytes:
+    """Cut out all fields of that name."""
+    found = named(header_of(message), _checked(name))
+    return apply(message, [Edit(each.start, each.end, b"") for each in found])
+
+
+def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
+    """Put a tag such as "[LIST]" and a blank in front of the first Subject's value.
+
+    Where the subject, decoded, has it anywhere (as in "Re: [LIST] x", however it is written), the
+    very same message is returned. What was there keeps its octets; a message without a Subject
+    gets one.
+    """
+    found = next(named(header_of(message), "Subject"), None)
+    if found is None:
+        return add(message, "Subject", tag, utf8=utf8)
+    if tag.casefold() in decode_words(unfold(found.value)).casefold():
+        return message
+    rest = found.value.lstrip(b" \t")
+    start = message.index(b":", found.start) + 1
+    written = b" " + _tag(tag, rest, utf8) + _before(rest, len("Subject: ") + len(tag.encode()))
+    return apply(message, [Edit(start, start + len(found.value) - len(rest), written)])
+
+
+def _before(rest: bytes, used: int) -> bytes:
+    """What goes between `used` octets of a line and the rest of its value."""
+    if not rest.strip() or rest.startswith((b"\r", b"\n")):
+        return b""
+    return b" " if used + 1 + len(rest.split(b"\n")[0].rstrip()) <= LINE else b"\r\n "
+
+
+def _tag(tag: str, rest: bytes, utf8: bool) -> bytes:
+    """The tag as it is written. Readers drop a blank between encoded words (RFC 2047 §6.2): then
+    it must be in one of them."""
+    if tag.isascii() or utf8:
+        return fold(b"", _clean(tag, utf8)).strip()
+    blank = " " if rest.startswith(b"=?") else ""
+    return b" ".join(word.encode("ascii") for word in encode_words(_one_line(tag) + blank))
+
+
+def unfold(value: bytes) -> str:
+    """Return a raw value as one line, without the blanks around it; encoded words stay."""
+    return re.sub(rb"\r?\n", b"", value).strip().decode("utf-8", "replace")
+
+
+def field(name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
+    """Return a whole field, folded, with its CRLF. Raises BadField."""
+    start = _checked(name).encode("ascii") + b":"
+    if isinstance(value, str):
+        return fold(start, _clean(value, utf8)) + b"\r\n"
+    octets = _RAW_CONTROLS.sub(b" ", value).strip()
+    return (start + b" " + octets if b"\n" in octets else fold(start, octets)) + b"\r\n"
+
+
+def fold(start: bytes, value: bytes) -> bytes:
+    """Return `start` and the value behind it, folded at blanks so that lines are short where they
+    can be (RFC 5322 §2.2.3)."""
+    lines, begun = list[bytes](), start
+    for token in _TOKEN.findall(b" " + value.strip(b" \t")):
+        if len(begun) + len(token) > LINE and begun.strip() and begun is not start:
+            lines.append(begun)
+            begun = token
+        else:
+            begun = begun + token
+    return b"\r\n".join([*lines, begun])
+
+
+def encode(text: str) -> str:
+    """Return a value in ASCII: words that are not, and such as no line can hold, are encoded (RFC
+    2047); addresses beside them stay as they are. Blanks in a row become one."""
+    return " ".join(_words(_one_line(text)))
+
+
+def _words(text: str) -> Iterator[str]:
+    together = list[str]()  # blanks between encoded words are lost, so they become one text
+    for word in text.split(" "):
+        if word.isascii() and len(word) <= _LONGEST and "=?" not in word:
+            yield from _encoded(together)
+            together = []
+            yield word
+        else:
+            together.append(word)
+    yield from _encoded(together)
+
+
+def _encoded(words: list[str]) -> list[str]:
+    return encode_words(" ".join(words)) if words else []
+
+
+def _clean(text: str, utf8: bool) -> bytes:
+    return (_one_line(text) if utf8 else encode(text)).encode("utf-8")
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[ \t]+", " ", _CONTROLS.sub(" ", text)).strip(" ")
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise BadField(f"{name[:80]!r} is no name of a field")
+    return name

@@ -1,0 +1,278 @@
+"""The tree of a message's parts, by offsets (RFC 2046 §5.1). Nothing is copied, nothing decoded.
+
+One pass over the message, with `bytes.find`: the time grows with its size, not with the depth of
+its parts. Whatever the octets, there is a tree; what is broken is read as most mail programs do:
+a part without its closing delimiter ends where the part around it ends, a delimiter inside of a
+header ends that header, a type that cannot be read is text/plain (RFC 2045 §5.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from mailhost.message.header import named
+from mailhost.message.mime.parameters import Value, parse_value
+
+TEXT = "text/plain"
+MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
+VALUE_LIMIT = 1 << 14  # octets of a field that are read
+_TYPE = re.compile(r"[^/]+/[^/]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a message, or the message itself.
+
+    Its header is [start, body), with the empty line; its body [body, end), without the line break
+    that belongs to the next delimiter. A multipart's body has its delimiters, preamble and
+    epilogue too. `type`, `disposition` and `encoding` are in lower case; a disposition that is not
+    given is empty. `names` are the file names it gives, decoded, the best first. `cut`: because of
+    the limits it has parts that were not looked for, or fields that were not read to their end.
+    """
+
+    start: int
+    body: int
+    end: int
+    type: str = TEXT
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    disposition: str = ""
+    encoding: str = "7bit"
+    names: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    cut: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file name, empty for none."""
+        return self.names[0] if self.names else ""
+
+    @property
+    def multipart(self) -> bool:
+        """True for a composite of parts."""
+        return self.type.startswith("multipart/")
+
+    def walk(self) -> Iterator[tuple[tuple[int, ...], Part]]:
+        """Yield this part and all inside of it, each before its own, with its path: (2, 1) is the
+        first part of the second."""
+        waiting: list[tuple[tuple[int, ...], Part]] = [((), self)]
+        while waiting:
+            path, part = waiting.pop()
+            yield path, part
+            inside = [((*path, number), each) for number, each in enumerate(part.parts, 1)]
+            waiting += reversed(inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far to look: parts within parts, parts altogether, octets of their content fields
+    altogether. `messages`: also into those messages that are parts."""
+
+    depth: int = 50
+    parts: int = 10_000
+    fields: int = 1 << 21
+    messages: bool = False
+
+
+LIMITS = Limits()
+
+
+def parse(message: bytes, limits: Limits = LIMITS) -> Part:
+    """Return the tree of a message. Never raises."""
+    return _Reader(message, limits).read()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A part whose end was not seen yet. `delimiter` is empty for one that has no parts to come."""
+
+    start: int
+    body: int
+    type: Value
+    disposition: Value
+    encoding: str
+    delimiter: bytes = b""
+    parts: list[Part] = field(default_factory=list)
+    cut: bool = False
+
+    def close(self, at: int) -> Part:
+        """The part that ends at `at`, or later where what is in it ends later."""
+        end = max(at, self.body, self.parts[-1].end if self.parts else 0)
+        names = [*self.disposition.texts("filename"), *self.type.texts("name")]
+        return Part(
+            self.start,
+            self.body,
+            end,
+            self.type.main,
+            self.type.parameters,
+            self.disposition.main,
+            self.encoding,
+            tuple(dict.fromkeys(name for name in names if name)),
+            tuple(self.parts),
+            self.cut,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Delimiter:
+    """A line that is a delimiter of the open part number `depth`."""
+
+    start: int
+    end: int
+    depth: int
+    closing: bool
+
+
+class _Finder:
+    """Where a pattern is found next. Asked for ever later places, it looks at each octet once."""
+
+    def __init__(self, message: bytes, pattern: bytes) -> None:
+        self._message = message
+        self._pattern = pattern
+        self._found = -1
+
+    def after(self, start: int) -> int:
+        if self._found < start:
+            found = self._message.find(self._pattern, start)
+            self._found = found if found >= 0 else len(self._message)
+        return self._found
+
+
+class _Reader:
+    """One pass over a message. `_at` is where the next line begins that may be a delimiter."""
+
+    def __init__(self, message: bytes, limits: Limits) -> None:
+        self._message = message
+        self._limits = limits
+        self._dashes = _Finder(message, b"\n--")
+        self._blanks = (_Finder(message, b"\n\r\n"), _Finder(message, b"\n\n"))
+        self._open: list[_Open] = []
+        self._delimiters: dict[bytes, list[int]] = {}  # who waits for it, the innermost last
+        self._at = 0
+        self._seen = 0  # parts
+        self._read = self._unread = 0  # octets of fields
+
+    def read(self) -> Part:
+        self._begin(0)
+        while self._delimiters:
+            delimiter = self._delimiter(len(self._message))
+            if delimiter is None:
+                break
+            self._cross(delimiter)
+        self._close(1, len(self._message))
+        return self._open[0].close(len(self._message))
+
+    def _cross(self, delimiter: _Delimiter) -> None:
+        """Go over a delimiter: it ends what is inside of its multipart, and may begin a part."""
+        self._close(delimiter.depth + 1, self._before_line_break(delimiter.start))
+        self._at = delimiter.end
+        if delimiter.closing:
+            self._forget(self._open[delimiter.depth])
+        elif self._seen < self._limits.parts:
+            self._begin(delimiter.end)
+        else:
+            for part in self._open:
+                part.cut = True
+            self._delimiters.clear()
+
+    def _begin(self, start: int) -> None:
+        """Read a part's header, and the header of the message in it where that is wanted."""
+        part = self._header(start)
+        while self._enters(part):
+            part = self._header(part.body)
+
+    def _header(self, start: int) -> _Open:
+        end = self._header_end(start)
+        delimiter = self._delimiter(end) if self._delimiters else None
+        part = self._part(start, delimiter.start if delimiter else end)
+        self._open.append(part)
+        self._at = part.body
+        self._seen += 1
+        if part.type.main.startswith("multipart/") and delimiter is None:
+            self._expect(part)
+        return part
+
+    def _part(self, start: int, body: int) -> _Open:
+        header = self._message[start:body]
+        unread = self._unread
+        kind = self._value(header, "content-type")
+        disposition = self._value(header, "content-disposition")
+        encoding = self._value(header, "content-transfer-encoding").main or "7bit"
+        if not _TYPE.fullmatch(kind.main):
+            digest = bool(self._open) and self._open[-1].type.main == "multipart/digest"
+            kind = replace(kind, main="message/rfc822" if digest and not kind.main else TEXT)
+        return _Open(start, body, kind, disposition, encoding, cut=self._unread > unread)
+
+    def _value(self, header: bytes, name: str) -> Value:
+        """The first field of that name, as far as the limits let us read."""
+        found = next(named(header, name), None)
+        if found is None:
+            return Value("")
+        octets = found.value[: min(VALUE_LIMIT, self._limits.fields - self._read)]
+        self._read += len(octets)
+        self._unread += len(found.value) - len(octets)
+        return parse_value(octets)
+
+    def _expect(self, part: _Open) -> None:
+        """Wait for the delimiters of a multipart."""
+        given = [each.octets for each in part.type.given if each.name == "boundary"]
+        boundary = given[0].rstrip(b" \t") if given else b""
+        if len(self._open) > self._limits.depth:
+            part.cut = True
+        elif boundary:
+            part.delimiter = b"--" + boundary
+            self._delimiters.setdefault(part.delimiter, []).append(len(self._open) - 1)
+
+    def _forget(self, part: _Open) -> None:
+        if part.delimiter and self._delimiters:
+            waiting = self._delimiters[part.delimiter]
+            waiting.pop()
+            if not waiting:
+                del self._delimiters[part.delimiter]
+            part.delimiter = b""
+
+    def _enters(self, part: _Open) -> bool:
+        if not self._limits.messages or part.type.main not in MESSAGES:
+            return False
+        if part.encoding not in ("7bit", "8bit", "binary"):
+            return False
+        if len(self._open) > self._limits.depth or self._seen >= self._limits.parts:
+            part.cut = True
+            return False
+        return True
+
+    def _close(self, depth: int, at: int) -> None:
+        """End the innermost parts until `depth` are open."""
+        while len(self._open) > depth:
+            part = self._open.pop()
+            self._forget(part)
+            self._open[-1].parts.append(part.close(at))
+
+    def _delimiter(self, before: int) -> _Delimiter | None:
+        """Find the next delimiter that begins before `before`; other lines are not seen again.
+
+        The whole line must be it, but for blanks at its end: so "--a" does not end "--ab".
+        """
+        while (start := self._dashes.after(max(self._at - 1, 0)) + 1) < before:
+            found = self._message.find(b"\n", start)
+            end = found + 1 if found >= 0 else len(self._message)
+            line = self._message[start:end].rstrip(b" \t\r\n")
+            closing = line not in self._delimiters
+            waiting = self._delimiters.get(line[:-2] if closing else line)
+            if waiting and (not closing or line.endswith(b"--")):
+                self._at = start
+                return _Delimiter(start, end, waiting[-1], closing)
+            self._at = end
+        return None
+
+    def _header_end(self, start: int) -> int:
+        """Where the body begins: after the first empty line."""
+        if start == 0 and self._message.startswith((b"\r\n", b"\n")):
+            return self._message.index(b"\n") + 1
+        crlf, lf = (finder.after(max(start - 1, 0)) for finder in self._blanks)
+        return min(crlf + 3, lf + 2, len(self._message))
+
+    def _before_line_break(self, at: int) -> int:
+        """The line break before a delimiter is a part of it."""
+        return at - 2 if self._message[at - 2 : at - 1] == b"\r" else at - 1

@@ -1,0 +1,79 @@
+"""Regular expressions on header and body, with a limit on the time that matching may take.
+
+What is matched is what people read: encoded words and transfer encodings are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import regex
+from zope.interface import implementer
+
+from mailhost.config.filters.block import Match
+from mailhost.interfaces import FilterFailed, IFilter
+from mailhost.message.content import HEADER_LIMIT
+from mailhost.message.header import fields, named
+from mailhost.message.mime.encodings import decode
+from mailhost.message.mime.fields import header_of
+from mailhost.message.mime.structure import parse
+from mailhost.message.mime.words import decode_text, decode_words
+from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.deed import deed
+from mailhost.reception.filters.workbench import Workbench
+
+TEXTS = ("text/plain", "text/html")
+LONGEST = 1 << 20  # characters of a text that are looked at
+SHOWN = 60  # characters of what matched
+
+
+@implementer(IFilter)
+class Matching:
+    """Looks at the whole header (a field a line), at one field, or at the texts of the body."""
+
+    stages = (Stage.MESSAGE,)
+
+    def __init__(self, settings: Match, workbench: Workbench) -> None:
+        self._settings = settings
+        self._workbench = workbench
+        self._pattern = regex.compile(settings.pattern, regex.MULTILINE)
+
+    async def look(self, mail: Mail) -> Verdict:
+        content = mail.content
+        if self._settings.part != "body":
+            content = content.slice(0, HEADER_LIMIT)
+        try:
+            found = await self._workbench.read(content, self._find)
+        except TimeoutError as error:
+            words = f"matching took longer than {self._settings.time_limit:g} seconds"
+            raise FilterFailed(words) from error
+        if not found:
+            return PASS
+        part = self._settings.part
+        return deed(self._settings, f"{part} has {found[:SHOWN]!r}", "The content is not wanted")
+
+    def _find(self, message: bytes) -> str:
+        """Return what matched, nothing where nothing did."""
+        for text in _texts(self._settings.part, message):
+            match = self._pattern.search(
+                text[:LONGEST], timeout=self._settings.time_limit, concurrent=True
+            )
+            if match is not None:
+                return match[0] or "it"
+        return ""
+
+
+def _texts(part: str, message: bytes) -> Iterator[str]:
+    if part == "body":
+        for _, each in parse(message).walk():
+            if each.type in TEXTS and not each.parts:
+                octets = decode(message[each.body : each.end], each.encoding)
+                yield decode_text(octets, each.parameters.get("charset", "utf-8"))
+    elif part == "header":
+        header = header_of(message)
+        yield "\n".join(
+            f"{each.name.decode('ascii')}: {decode_words(each.text)}" for each in fields(header)
+        )
+    else:
+        for field in named(header_of(message), part):
+            yield decode_words(field.text)

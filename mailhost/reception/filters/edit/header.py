@@ -1,0 +1,54 @@
+"""Header fields: removed, replaced, added; and a word in front of the subject."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from zope.interface import implementer
+
+from mailhost.config.filters.edit import Header, Subject
+from mailhost.interfaces import IFilter
+from mailhost.message.mime.fields import add, remove, replace, tag_subject
+from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
+from mailhost.reception.filters.workbench import Workbench
+
+
+@implementer(IFilter)
+class HeaderEdited:
+    """Removes first, then replaces, then adds: a field may be removed and added anew."""
+
+    stages = (Stage.MESSAGE,)
+
+    def __init__(self, settings: Header, workbench: Workbench) -> None:
+        self._settings = settings
+        self._workbench = workbench
+
+    async def look(self, mail: Mail) -> Verdict:
+        change = partial(self._changed, utf8=mail.envelope.smtputf8)
+        content = await self._workbench.edit_header(mail.content, change)
+        return PASS if content is mail.content else edit(mail.containing(content), "header fields")
+
+    def _changed(self, header: bytes, utf8: bool) -> bytes:
+        for name in self._settings.remove:
+            header = remove(header, name)
+        for name, value in self._settings.replace.items():
+            header = replace(header, name, value, utf8=utf8)
+        for name, value in reversed(self._settings.add.items()):
+            header = add(header, name, value, utf8=utf8)
+        return header
+
+
+@implementer(IFilter)
+class SubjectTagged:
+    """Puts a word in front of the subject, once."""
+
+    stages = (Stage.MESSAGE,)
+
+    def __init__(self, settings: Subject, workbench: Workbench) -> None:
+        self._prefix = settings.prefix
+        self._workbench = workbench
+
+    async def look(self, mail: Mail) -> Verdict:
+        change = partial(tag_subject, tag=self._prefix, utf8=mail.envelope.smtputf8)
+        content = await self._workbench.edit_header(mail.content, change)
+        return PASS if content is mail.content else edit(mail.containing(content), self._prefix)

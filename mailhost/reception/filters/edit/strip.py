@@ -1,0 +1,51 @@
+"""Attachments taken out of mail, or renamed."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from mailhost.config.filters.edit import Strip
+from mailhost.interfaces import IFilter
+from mailhost.message.mime.attachments import Attachment, attachments, rename, strip
+from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
+from mailhost.reception.filters.attached import Chosen
+from mailhost.reception.filters.workbench import Workbench
+
+NOBODY_OPENS = ".blocked"  # behind the name
+
+
+@implementer(IFilter)
+class Stripped:
+    """Edits signed mail too: what must not come in must not come in signed."""
+
+    stages = (Stage.MESSAGE,)
+
+    def __init__(self, settings: Strip, workbench: Workbench) -> None:
+        self._settings = settings
+        self._workbench = workbench
+        self._chosen = Chosen(settings.names, settings.types, settings.look_inside)
+
+    async def look(self, mail: Mail) -> Verdict:
+        reasons: list[str] = []
+        content = await self._workbench.edit(
+            mail.content, lambda message: self._edited(message, reasons)
+        )
+        if content is mail.content:
+            return PASS
+        return edit(mail.containing(content), ", ".join(reasons))
+
+    def _edited(self, message: bytes, reasons: list[str]) -> bytes:
+        chosen = []
+        for each in attachments(message):
+            why = self._chosen.why(message, each)
+            if why:
+                chosen.append(each)
+                reasons.append(why)
+        if not chosen:
+            return message
+        if self._settings.rename:
+            return rename(message, [(each, each.name + NOBODY_OPENS) for each in chosen])
+        return strip(message, chosen, self._notice)
+
+    def _notice(self, attachment: Attachment) -> str:
+        return self._settings.notice.replace("{name}", attachment.name or attachment.type)

@@ -1,0 +1,119 @@
+"""A line of JSON for each message that came in whole, or that a filter refused before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailhost.events import Faulted
+from mailhost.interfaces import IEventSink, IFilter, IWitness
+from mailhost.message.content import Content
+from mailhost.message.header import values
+from mailhost.message.status import Status
+from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
+from mailhost.net.threads import InThread
+
+Line = tuple[dict[str, Any], Content]
+
+
+@implementer(IFilter, IWitness)
+class JSONEvents:
+    """Adds to the file at `path`, which others may rename at any time: it is opened anew each time.
+
+    Lines are written in a thread, those that come meanwhile together afterwards. What cannot be
+    written is told, and lost.
+    """
+
+    stages: Sequence[Stage] = ()
+
+    def __init__(
+        self, path: str, clock: IReactorTime, in_thread: InThread, events: IEventSink
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._in_thread = in_thread
+        self._events = events
+        self._lines: list[Line] = []
+        self._writing = False
+        self._trouble = ""
+
+    def look(self, mail: Mail) -> Verdict:
+        """See IFilter; there is nothing to ask."""
+        return PASS
+
+    def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
+        """See IWitness."""
+        event = message_event(mail, findings, statuses, datetime.now(UTC))
+        self._lines.append((event, mail.content))
+        if not self._writing:
+            self._writing = True
+            self._clock.callLater(0, lambda: Deferred.fromCoroutine(self._write()))
+
+    async def _write(self) -> None:
+        while self._lines:
+            lines, self._lines = self._lines, []
+            try:
+                await self._in_thread(lambda lines=lines: self._append(lines))  # type: ignore[misc]
+                self._trouble = ""
+            except OSError as error:
+                if str(error) != self._trouble:
+                    self._events.tell(Faulted(f"events {self._path}", str(error)))
+                self._trouble = str(error)
+        self._writing = False
+
+    def _append(self, lines: Sequence[Line]) -> None:
+        text = "".join(map(_written, lines)).encode()
+        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            os.write(fd, text)
+        finally:
+            os.close(fd)
+
+
+def message_event(
+    mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status], now: datetime
+) -> dict[str, Any]:
+    """Return what is known of a message but for its header."""
+    client, envelope = mail.client, mail.envelope
+    return {
+        "time": now.isoformat(timespec="milliseconds"),
+        "id": mail.identity,
+        "session": client.session,
+        "listener": client.protocol,
+        "client": client.ip,
+        "hello": client.hello,
+        "tls": client.tls.version if client.tls else None,
+        "account": str(client.account) if client.account else None,
+        "sender": str(envelope.reverse_path or ""),
+        "recipients": [str(path.address) for path in envelope.recipients],
+        "size": mail.content.size,
+        "tags": sorted(mail.tags),
+        "findings": [_finding(finding) for finding in findings],
+        "answers": [str(status) for status in statuses],
+        "accepted": all(status.ok for status in statuses),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "filter": finding.filter,
+        "stage": finding.stage.name.lower(),
+        "decision": str(finding.decision),
+        "reason": finding.reason,
+        "observed": finding.observed,
+    }
+
+
+def _written(line: Line) -> str:
+    event, content = line
+    header = content.header()
+    for key, name in (("message_id", "Message-ID"), ("subject", "Subject")):
+        event[key] = next(iter(values(header, name)), None)
+    return json.dumps(event, ensure_ascii=False) + "\n"

@@ -1,0 +1,40 @@
+"""The settings that docs/ shows: each example loads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from mailhost.config.load import BadSettings, load
+
+TREE = Path(__file__).parents[2]
+
+
+class DocsTests(SynchronousTestCase):
+    """Every block of TOML in docs/proxy.md."""
+
+    def test_the_examples_are_right(self) -> None:
+        text = TREE / "docs" / "proxy.md"
+        if not text.is_file():
+            raise SkipTest("the source tree is not here")
+        folder = Path(self.mktemp())
+        shutil.copytree(TREE / "etc" / "filters", folder / "filters")
+        blocks = re.findall(r"```toml\n(.*?)```", text.read_text(), re.DOTALL)
+        self.assertEqual(len(blocks), 5)
+        for number, block in enumerate(blocks):
+            path = folder / f"{number}.toml"
+            path.write_text(block.replace('user     = "mailhost"\n', ""))
+            try:
+                load(str(path))
+            except BadSettings as bad:
+                self.fail(str(bad))
+
+    def test_the_filter_of_ones_own_is_the_one_in_etc(self) -> None:
+        text = TREE / "docs" / "proxy.md"
+        if not text.is_file():
+            raise SkipTest("the source tree is not here")
+        (block,) = re.findall(r"```python\n(.*?)```", text.read_text(), re.DOTALL)
+        self.assertIn(block, (TREE / "etc" / "filters" / "no_invoices.py").read_text())

@@ -1,0 +1,186 @@
+"""The chain of filters in a running host: two processes, real clients, the command line."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from tests.end_to_end.running import RunningHost, short_folder
+
+DOMAINS = """
+workers = 2
+[domain."example.com".account.ann]
+[domain."example.com".account.bob]
+"""
+
+
+class Filtering(TestCase):
+    """A host with the filters of a test."""
+
+    def start(self, filters: str) -> RunningHost:
+        """A running host."""
+        host = RunningHost(short_folder(self), DOMAINS + filters, protocols=("smtp",))
+        self.addCleanup(host.stop)
+        since = host.mark()
+        host.start()
+        host.wait_for("serves too", since)
+        self.host = host
+        return host
+
+    def send(self, *to: str, sender: str = "sue@far.example", subject: str = "x") -> str:
+        """Send a message on a connection of its own; return the refusal, or nothing."""
+        body = f"Subject: {subject}\r\nMessage-ID: <1@far.example>\r\n\r\nHello\r\n"
+        with smtplib.SMTP(self.host.address, self.host.ports["smtp"], timeout=30) as client:
+            try:
+                client.sendmail(sender, to or ["ann@example.com"], body)
+            except smtplib.SMTPRecipientsRefused as refused:
+                ((code, words),) = refused.recipients.values()
+                return f"{code} {words.decode()}"
+            except smtplib.SMTPResponseException as refused:
+                assert isinstance(refused.smtp_error, bytes)
+                return f"{refused.smtp_code} {refused.smtp_error.decode()}"
+        return ""
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What `mailhost filters` says each filter did."""
+        done = self.host.command("filters", "--json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return {each["name"]: each["did"] for each in json.loads(done.stdout)}
+
+
+class ChainTests(Filtering):
+    """Filters of several kinds."""
+
+    def test_lists_refuse_and_tag(self) -> None:
+        (folder := short_folder(self)).joinpath("bad.txt").write_text("*@spam.example  # them\n")
+        self.start(
+            '[[filter]]\nkind = "list"\nlook_at = "sender"\nentries = ["<>", "vip.example"]\n'
+            'action = "tag"\ntag = "known"\n'
+            '[[filter]]\nname = "bad"\nkind = "list"\nlook_at = "sender"\n'
+            f'file = "{folder}/bad.txt"\n'
+            '[[filter]]\nkind = "size"\nlimit = 10\nunless = ["known"]\n'
+        )
+        refusal = self.send(sender="a@spam.example")
+        self.assertEqual(refusal, "550 5.7.1 Your sender is refused [bad]")
+        self.assertTrue(self.send(sender="a@ham.example").startswith("552 5.3.4 "))
+        self.assertEqual(self.send(sender="a@vip.example"), "")
+        self.assertEqual(self.send(sender=""), "")
+
+    def test_a_rate_holds_for_all_processes_together(self) -> None:
+        self.start('[[filter]]\nkind = "rate"\ncount_by = "sender"\nlimit = 5\n')
+        answers = [self.send() for _ in range(12)]
+        self.assertEqual(answers.count(""), 5)
+        self.assertEqual(
+            set(answers), {"", "451 4.7.1 Too many messages; please try again later [rate]"}
+        )
+        self.assertEqual(self.send(sender="else@far.example"), "")
+
+    def test_observing_lets_mail_pass_and_counts(self) -> None:
+        host = self.start(
+            '[[filter]]\nkind = "size"\nlimit = 10\nmode = "observe"\n'
+            f'[[filter]]\nkind = "python"\nfile = "{invoices()}"\n'
+        )
+        since = host.mark()
+        self.assertEqual(self.send(), "")
+        host.wait_for("filter size: would reject", since)
+        refusal = self.send(subject="Your INVOICE")
+        self.assertEqual(refusal, "550 5.7.1 Invoices go to accounting, please [python]")
+        self.assertEqual(len(host.inbox("ann@example.com")), 1)
+
+    def test_copies_events_and_rewriting(self) -> None:
+        host = self.start(
+            '[[filter]]\nkind = "rewrite"\n'
+            'recipients = { "info@example.com" = "bob@example.com" }\n'
+            '[[filter]]\nkind = "journal"\nmaildir = "journal"\n'
+            '[[filter]]\nname = "second"\nkind = "journal"\nto = "ann@example.com"\n'
+            '[[filter]]\nkind = "events"\nfile = "events.json"\n'
+        )
+        self.assertEqual(self.send("info@example.com"), "")
+        (copy,) = (host.folder / "journal" / "new").iterdir()
+        envelope = b"X-Envelope-From: <sue@far.example>\r\nX-Envelope-To: <bob@example.com>\r\n"
+        self.assertTrue(copy.read_bytes().startswith(envelope))
+        self.assertIn(
+            b"Delivered-To: bob@example.com", host.inbox("bob@example.com")[0].read_bytes()
+        )
+        self.assertIn(envelope, host.inbox("ann@example.com")[0].read_bytes())
+        event = self.event(host.folder / "events.json")
+        self.assertEqual(event["recipients"], ["bob@example.com"])
+        self.assertEqual(event["message_id"], "<1@far.example>")
+        self.assertTrue(event["accepted"])
+
+    def event(self, path: Path) -> dict[str, Any]:
+        """The only event, once the host ended and all is written."""
+        self.host.stop()
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    def test_quarantine_is_kept_until_it_is_released(self) -> None:
+        host = self.start('[[filter]]\nkind = "size"\nlimit = 10\naction = "quarantine"\n')
+        since = host.mark()
+        self.assertEqual(self.send(), "")
+        host.wait_for("quarantined", since)
+        self.assertEqual(host.inbox("ann@example.com"), [])
+        (entry,) = json.loads(host.command("queue", "list", "--json").stdout)
+        self.assertEqual(entry["state"], "quarantined")
+        since = host.mark()
+        self.assertEqual(host.command("queue", "release", entry["id"]).returncode, 0)
+        host.wait_for("delivered <ann@example.com>", since)
+        self.assertEqual(len(host.inbox("ann@example.com")), 1)
+
+    def test_a_reload_changes_the_chain(self) -> None:
+        host = self.start('[[filter]]\nkind = "size"\nlimit = 10\n')
+        self.assertTrue(self.send().startswith("552"))
+        host.write_settings(DOMAINS + '[[filter]]\nkind = "size"\nlimit = "1 MB"\n')
+        since = host.mark()
+        self.assertIn("filter[1].limit: 10 is now 1000000", host.reload())
+        host.wait_for("serves too", since)
+        self.assertEqual(self.send(), "")
+        bad = host.folder / "bad.py"
+        bad.write_text("import nowhere\n")
+        host.write_settings(DOMAINS + f'[[filter]]\nkind = "python"\nfile = "{bad}"\n')
+        self.assertIn("ModuleNotFoundError: No module named 'nowhere'", host.reload())
+        self.assertEqual(self.send(), "")
+
+
+class ProxyReloadTests(TestCase):
+    """A proxy whose upstream moves."""
+
+    def test_the_same_socket_has_another_server_behind_it(self) -> None:
+        behind = [
+            RunningHost(
+                short_folder(self), DOMAINS, protocols=("smtp",), hostname=f"{name}.example"
+            )
+            for name in ("one", "two")
+        ]
+        for host in behind:
+            self.addCleanup(host.stop)
+            host.start()
+
+        def upstream(host: RunningHost) -> dict[str, str]:
+            return {"proxy": f'upstream = "tcp:127.0.0.1:{host.ports["smtp"]}"'}
+
+        proxy = RunningHost(
+            short_folder(self), "\nworkers = 1\n", protocols=("proxy",), more=upstream(behind[0])
+        )
+        self.addCleanup(proxy.stop)
+        proxy.start()
+        self.deliver(proxy)
+        proxy.more = upstream(behind[1])
+        proxy.write_settings("\nworkers = 1\n")
+        self.assertIn("listen[1].upstream", proxy.reload())
+        self.deliver(proxy)
+        self.assertEqual([1, 1], [len(host.inbox("ann@example.com")) for host in behind])
+
+    def deliver(self, proxy: RunningHost) -> None:
+        """A message by way of the proxy."""
+        with smtplib.SMTP(proxy.address, proxy.ports["proxy"], timeout=30) as client:
+            client.sendmail("sue@far.example", ["ann@example.com"], "Subject: x\r\n\r\nHello\r\n")
+
+
+def invoices() -> Path:
+    """The example of a filter of one's own."""
+    return Path(__file__).parents[2] / "etc" / "filters" / "no_invoices.py"

@@ -1,0 +1,208 @@
+"""The tree of parts: where they lie, in good messages and in broken ones."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.mime.structure import Limits, Part, parse
+from tests.message.mime.messages import broken, messages
+
+few = settings(deadline=None, max_examples=300)
+NESTED = b"""From: a
+Content-Type: multipart/mixed; boundary="b x"
+
+pre
+--b x
+Content-Type: multipart/alternative;
+ boundary=b
+
+--b
+Content-Type: text/plain; charset=utf-8
+
+Hi
+--bb
+--b \t
+Content-Type: text/html
+Content-Transfer-Encoding: Quoted-Printable
+
+<p>
+--b--
+epi
+--b x
+Content-Disposition: Attachment; filename=x
+Content-Type: message/rfc822
+
+Subject: x
+
+hi
+--b x--
+end
+"""
+
+
+def shape(part: Part) -> object:
+    """Types and nothing else."""
+    return (part.type, *map(shape, part.parts)) if part.parts else part.type
+
+
+class TreeTests(SynchronousTestCase):
+    def check(self, message: bytes, limits: Limits | None = None) -> Part:
+        """Parse, and see that offsets nest."""
+        root = parse(message, limits or Limits())
+        self.assertEqual((root.start, root.end), (0, len(message)))
+        for _, part in root.walk():
+            self.assertTrue(part.start <= part.body <= part.end, part)
+            at = part.body
+            for inside in part.parts:
+                self.assertTrue(at <= inside.start and inside.end <= part.end, part)
+                at = inside.end
+        return root
+
+    def bodies(self, message: bytes) -> list[bytes]:
+        return [message[part.body : part.end] for part in self.check(message).parts]
+
+    def test_nested(self) -> None:
+        for message in (NESTED, NESTED.replace(b"\n", b"\r\n")):
+            root = self.check(message)
+            self.assertEqual(
+                shape(root),
+                (
+                    "multipart/mixed",
+                    ("multipart/alternative", "text/plain", "text/html"),
+                    "message/rfc822",
+                ),
+            )
+            found = dict(root.walk())
+            self.assertEqual([*found], [(), (1,), (1, 1), (1, 2), (2,)])
+            text = found[1, 1]
+            self.assertEqual(message[text.body : text.end].replace(b"\r\n", b"\n"), b"Hi\n--bb")
+            self.assertEqual(found[1, 2].encoding, "quoted-printable")
+            self.assertEqual(found[2,].disposition, "attachment")
+            self.assertEqual(found[2,].name, "x")
+
+    def test_attached_messages_are_entered_when_asked(self) -> None:
+        root = self.check(NESTED, Limits(messages=True))
+        inner = dict(root.walk())[2, 1]
+        self.assertEqual(NESTED[inner.start : inner.end], b"Subject: x\n\nhi")
+        deep = b"Content-Type: message/rfc822\r\n\r\n" * 60
+        self.assertTrue(any(part.cut for _, part in self.check(deep, Limits(messages=True)).walk()))
+        coded = deep.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        self.assertEqual(self.check(coded, Limits(messages=True)).parts, ())
+
+    def test_line_break_before_a_delimiter_is_its_own(self) -> None:
+        head = b"Content-Type: multipart/x; boundary=b\r\n\r\n"
+        for body, wanted in {
+            b"--b\r\n\r\nHi\r\n\r\n--b--": [b"Hi\r\n"],
+            b"--b\r\n\r\nHi\n--b--": [b"Hi"],
+            b"--b\r\n\r\nHi\r\r\n--b--": [b"Hi\r"],
+            b"--b\r\n\r\n--b--": [b""],
+            b"--b\r\n--b--": [b""],
+            b"--b\r\nA: b\r\n--b--": [b""],
+            b"--b\r\nA: b\r\n\r\n--b--": [b""],
+            b"--b": [b""],
+            b"--b\r\n\r\nHi": [b"Hi"],
+            b"--b\r\n\r\nHi\r\n": [b"Hi\r\n"],
+            b"--b\r\n\r\nHi\r\n--b \t \r\n\r\nyou\r\n--b-- \r\n--b\r\n\r\nx": [b"Hi", b"you"],
+            b"--b--\r\n": [],
+            b" --b\r\nx--b\r\n-b\r\n--c\r\n": [],
+            b"--b\r\n\r\nHi\r\n--bc\r\n--b-\r\n--b---\r\n--b": [
+                b"Hi\r\n--bc\r\n--b-\r\n--b---",
+                b"",
+            ],
+        }.items():
+            self.assertEqual(self.bodies(head + body), wanted, body)
+
+    def test_outer_delimiters_end_inner_parts(self) -> None:
+        message = NESTED.replace(b"--b--\nepi\n", b"")
+        root = self.check(message)
+        self.assertEqual(len(root.parts), 2)
+        inner = dict(root.walk())[1, 2]
+        self.assertEqual(message[inner.body : inner.end], b"<p>")
+
+    def test_defaults(self) -> None:
+        for field in (b"", b"Content-Type:\n", b"Content-Type: text\n", b"Content-Type: ; a=b\n"):
+            self.assertEqual(parse(field + b"\nHi").type, "text/plain")
+        self.assertEqual(parse(b"Content-Type: multipart/mixed\n\n--\nHi").parts, ())
+        digest = (
+            b"Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n\n--b\nContent-Type: x"
+        )
+        self.assertEqual([each.type for each in parse(digest).parts], ["message/rfc822", TEXT])
+        self.assertEqual(parse(b"").end, 0)
+        self.assertEqual(parse(b"content-TYPE : Text/HTML (c); x=y\n\n").type, "text/html")
+
+    def test_a_boundary_is_octets(self) -> None:
+        for boundary, line in {
+            b'"\xff"': b"\xff",
+            b'"=?utf-8?q?x?="': b"=?utf-8?q?x?=",
+            b'"a\\"b"': b'a"b',
+            b'"a b "': b"a b",
+            b"a;\n boundary=b": b"a",
+            b'"a': b"a",
+        }.items():
+            head = b"Content-Type: multipart/x; boundary=" + boundary + b"\n\n--"
+            self.assertEqual(len(parse(head + line + b"\n\nHi").parts), 1, boundary)
+        parts = b"Content-Type: multipart/x; boundary*0=a; boundary*1=b\n\n--ab\n\nHi"
+        self.assertEqual(len(parse(parts).parts), 1)
+
+    def test_limits(self) -> None:
+        head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        root = self.check(head + b"--b\r\n\r\nx\r\n" * 100, Limits(parts=10))
+        self.assertEqual((len(root.parts), root.cut), (9, True))
+        self.assertFalse(self.check(head + b"--b\r\n\r\nx\r\n" * 9, Limits(parts=10)).cut)
+        nested = b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i)
+            for i in range(1000)
+        )
+        parts = [part for _, part in self.check(nested).walk()]
+        self.assertEqual((len(parts), parts[-1].cut), (51, True))
+        long = self.check(b'Content-Type: multipart/mixed; x="' + b"y" * 20_000 + b'"; boundary=b')
+        self.assertTrue(long.cut)
+        fields = self.check(head + (b"--b\r\n" + head) * 99, Limits(fields=1000))
+        self.assertTrue(any(part.cut for _, part in fields.walk()))
+
+    def test_large_and_hostile(self) -> None:
+        head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        for message in (
+            head + b"--\n" * 300_000,
+            head + b"--b\r\n\r\n" * 300_000,
+            head + (b"a" * 76 + b"\r\n") * 100_000,
+            (head + b"--b\r\n") * 20_000,
+            b"Content-Type: x/y" + b";a*=x" * 200_000 + b"\r\n" + head,
+            b'Content-Type: x/y;a="' + b'\\"' * 200_000 + b"\r\n" + head,
+            b"Content-Type: x/y;a=" + b"=?a?q?" * 200_000 + b"\r\n" + head,
+            b"Content-Type: x/y;a=" + b" (" * 200_000 + b"\r\n" + head,
+            b"a: x\r\n" * 200_000 + head,
+        ):
+            self.check(message)
+
+    @few
+    @given(st.binary(max_size=200) | broken)
+    @example(b"\n\n")
+    @example(b"\r\n--b")
+    def test_whatever_the_octets_there_is_a_tree(self, message: bytes) -> None:
+        self.check(message)
+        self.check(message, Limits(depth=2, parts=4, messages=True))
+
+    @few
+    @given(messages)
+    def test_as_the_standard_library_reads_it(self, message: bytes) -> None:
+        read = message_from_bytes(message, policy=policy.default)
+        parts = [part for _, part in self.check(message).walk()]
+        ours = [(part.type, part.name) for part in parts]
+        self.assertEqual(
+            ours, [(each.get_content_type(), each.get_filename("")) for each in read.walk()]
+        )
+        bodies = [message[part.body : part.end] for part in parts if not part.multipart]
+        theirs = [
+            each.get_payload(decode=False).encode("ascii", "surrogateescape")  # type: ignore[union-attr]
+            for each in read.walk()
+            if not each.is_multipart()
+        ]
+        self.assertEqual(bodies, theirs)
+
+
+TEXT = "text/plain"

@@ -1,0 +1,126 @@
+"""Clients of a proxy in memory, with sessions of the house's own between them and the servers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.model import Identity, RouteTLS
+from mailhost.message.client import Client, TLSState
+from mailhost.proxy.connect import Server as Way
+from mailhost.proxy.connect import Upstreams
+from mailhost.proxy.house import House
+from mailhost.proxy.reception import ProxyReception
+from mailhost.smtp.session import Session
+from mailhost.smtp.terms import Terms
+from tests.fake_wire import FakeWire, drive
+from tests.fakes import RecordingEvents
+from tests.proxy.upstream import Net, Server
+from tests.queue.fakes import here
+
+FIRST, SECOND = "tcp:192.0.2.1:25", "tcp:192.0.2.2:25"
+TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
+ENVELOPE = ("MAIL FROM:<sue@far.example>", "RCPT TO:<ann@here.example>")
+MESSAGE = ("Subject: hello", "", "hello", ".")
+
+
+class Caller:
+    """One client: its wire, and the session that serves it."""
+
+    def __init__(self, net: Net, house: House, client: Client) -> None:
+        self._net = net
+        self._busy: Deferred[None] | None = None
+        self.wire = FakeWire()
+        proxy = ProxyReception(house)
+        terms = Terms("proxy.example", house.message_size, house.recipients)
+        self.session = Session(self.wire, client, proxy, proxy, terms, house.events)
+        self.session.greet()
+        self.greeting = self.wire.take()
+
+    def say(self, *lines: str) -> list[str]:
+        """Say some lines at once; return what is answered without time going by."""
+        return self.give("".join(f"{line}\r\n" for line in lines).encode())
+
+    def give(self, data: bytes) -> list[str]:
+        """Send octets, and return the lines of the replies."""
+        if self._busy is None or self._busy.called:
+            self._busy = drive(self.session, data)
+        else:
+            self.session.receive(data)
+        return self.wait()
+
+    def wait(self, seconds: float = 0) -> list[str]:
+        """Let time pass; return what is answered then."""
+        self._net.turn(seconds)
+        if self._busy is not None and self._busy.called:
+            SynchronousTestCase().successResultOf(self._busy)
+            self._busy = drive(self.session)
+        return self.wire.take().decode().split("\r\n")[:-1]
+
+    def hello(self, verb: str = "EHLO") -> list[str]:
+        """Say it; return the keywords that are offered."""
+        return [line[4:] for line in self.say(f"{verb} client.example")[1:]]
+
+    def send(self, *envelope: str) -> list[str]:
+        """Send a message, one command a time; return the last line of each reply."""
+        replies = [self.say(line)[-1] for line in (*(envelope or ENVELOPE), "DATA")]
+        return replies + self.say(*MESSAGE)
+
+    def go(self) -> None:
+        """Hang up without a word."""
+        self.session.lost("gone")
+        self._net.turn()
+
+
+class ProxyCase(SynchronousTestCase):
+    """`first` and `second` are servers; `make` puts a proxy before the first one, or others."""
+
+    def setUp(self) -> None:
+        self.net = Net()
+        self.first, self.second = Server(), Server()
+        self.net.servers = {"192.0.2.1:25": self.first, "192.0.2.2:25": self.second}
+        self.events = RecordingEvents()
+        self.folder = os.path.abspath(self.mktemp())
+        os.mkdir(self.folder)
+        self.make()
+
+    def make(
+        self,
+        *endpoints: str | Way,
+        tls: RouteTLS = RouteTLS.OPPORTUNISTIC,
+        identity: Identity = Identity.NONE,
+        **more: Any,
+    ) -> None:
+        """A proxy with these settings; `more` are the House's."""
+        ways = [
+            each if isinstance(each, Way) else Way(each, "there.example")
+            for each in endpoints or (FIRST,)
+        ]
+        self.upstreams = Upstreams(self.net, ways, "proxy.example", tls, identity)
+        settings: dict[str, Any] = {
+            "message_size": 1_000_000,
+            "recipients": 1000,
+            "now": lambda: 0.0,
+        } | more
+        self.house = House(
+            "proxy.example", self.upstreams, self.folder, here, self.events, **settings
+        )
+
+    def connect(self, **more: Any) -> Caller:
+        """A client that has not said hello."""
+        known: dict[str, Any] = {
+            "ip": "192.0.2.77",
+            "port": 4711,
+            "protocol": "proxy",
+            "session": "s1",
+        } | more
+        return Caller(self.net, self.house, Client(**known))
+
+    def caller(self, **more: Any) -> Caller:
+        """A client that has said hello."""
+        caller = self.connect(**more)
+        self.assertIn("PIPELINING", caller.hello())
+        return caller

@@ -1,0 +1,186 @@
+"""What the proxy offers its clients is what both sides can do, and nobody else is asked for it."""
+
+from __future__ import annotations
+
+from tests.proxy.talking import ENVELOPE, FIRST, MESSAGE, SECOND, Caller, ProxyCase
+
+OWN = {"PIPELINING", "SIZE", "CHUNKING", "LIMITS", "STARTTLS", "HELP"}
+
+
+def keywords(lines: list[str]) -> set[str]:
+    """The first word of each line."""
+    return {line.split(" ")[0] for line in lines}
+
+
+class OfferedTests(ProxyCase):
+    """The reply to EHLO."""
+
+    def offered(self, *offers: str) -> list[str]:
+        """What a client is offered where the server offers this."""
+        self.first.offers = offers
+        return self.connect().hello()
+
+    def test_a_server_that_can_do_nothing(self) -> None:
+        self.assertEqual(keywords(self.offered("HELP")), OWN)
+
+    def test_each_word_needs_the_server(self) -> None:
+        for word in ("8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"):
+            self.assertEqual(keywords(self.offered(word)), OWN | {word})
+
+    def test_words_in_lower_case_count(self) -> None:
+        self.assertIn("8BITMIME", self.offered("8bitmime"))
+
+    def test_words_that_we_do_not_know_are_not_passed_on(self) -> None:
+        words = ("VRFY", "ETRN", "XCLIENT ADDR", "REQUIRETLS", "DELIVERBY 240", "BURL", "STARTTLS")
+        self.assertEqual(keywords(self.offered(*words)), OWN)
+
+    def test_binary_messages_need_chunking_behind_us(self) -> None:
+        self.assertNotIn("BINARYMIME", self.offered("BINARYMIME", "8BITMIME"))
+        self.assertIn("BINARYMIME", self.offered("BINARYMIME", "CHUNKING"))
+
+    def test_the_smaller_size_counts(self) -> None:
+        self.make(message_size=1000)
+        sizes = {
+            "SIZE 999": "SIZE 999",
+            "SIZE 1001": "SIZE 1000",
+            "SIZE 0": "SIZE 1000",
+            "SIZE": "SIZE 1000",
+            "SIZE many": "SIZE 1000",
+            "SIZE " + "9" * 30: "SIZE 1000",
+            "SIZE 900 octets": "SIZE 900",
+        }
+        for theirs, ours in sizes.items():
+            self.assertIn(ours, self.offered(theirs), theirs)
+
+    def test_the_smaller_limit_of_recipients_counts(self) -> None:
+        self.make(recipients=100)
+        for theirs, ours in {
+            "RCPTMAX=50": 50,
+            "MAILMAX=2 RCPTMAX=500": 100,
+            "MAILMAX=2": 100,
+        }.items():
+            self.assertIn(f"LIMITS RCPTMAX={ours}", self.offered(f"LIMITS {theirs}"))
+
+    def test_a_server_that_knows_no_ehlo(self) -> None:
+        self.first.replies["EHLO"] = "502 5.5.1 what?"
+        self.assertEqual(keywords(self.connect().hello()), OWN)
+        self.assertIn("HELO proxy.example", self.first.said)
+
+    def test_helo_offers_nothing(self) -> None:
+        self.assertEqual(self.connect().say("HELO client.example"), ["250 proxy.example"])
+
+    def test_each_hello_hears_what_the_server_of_the_moment_offers(self) -> None:
+        self.make(FIRST, SECOND)
+        self.first.offers, self.second.offers = ("DSN",), ("8BITMIME",)
+        caller = self.connect()
+        self.assertIn("DSN", caller.hello())
+        self.first.last.lose()
+        del self.net.servers["192.0.2.1:25"]
+        self.assertEqual(keywords(caller.hello()), OWN | {"8BITMIME"})
+
+
+class ParameterTests(ProxyCase):
+    """MAIL and RCPT go on with what the server offers."""
+
+    def caller_of(self, *offers: str) -> Caller:
+        """A client whose server offers this."""
+        self.first.offers = offers
+        caller = self.caller()
+        self.first.take()
+        return caller
+
+    def assert_passed_on(self, offer: str, command: str, wanted: str = "") -> None:
+        """The server hears the command where it offers that."""
+        caller = self.caller_of(offer)
+        [reply] = caller.say(command)
+        self.assertEqual(reply[:3], "250", reply)
+        self.assertEqual(self.first.take(), [wanted or command])
+        caller.go()
+        self.net.turn(10)
+
+    def test_parameters_of_mail(self) -> None:
+        mail = "MAIL FROM:<sue@far.example>"
+        self.assert_passed_on("SIZE 5000", f"{mail} SIZE=4000")
+        self.assert_passed_on("8BITMIME", f"{mail} BODY=8BITMIME")
+        self.assert_passed_on("SMTPUTF8", f"{mail} SMTPUTF8")
+        self.assert_passed_on("DSN", f"{mail} RET=HDRS ENVID=QQ+3D314159")
+        self.assert_passed_on("HELP", f"{mail} SIZE=4000", mail)
+        self.assert_passed_on("8BITMIME", f"{mail} BODY=7BIT", mail)
+
+    def test_addresses_outside_ascii(self) -> None:
+        caller = self.caller_of("SMTPUTF8")
+        envelope = ("MAIL FROM:<jörg@far.example> SMTPUTF8", "RCPT TO:<ünal@here.example>")
+        caller.say(*envelope)
+        self.assertEqual(self.first.take(), [*envelope])
+
+    def test_parameters_of_rcpt(self) -> None:
+        caller = self.caller_of("DSN")
+        rcpt = "RCPT TO:<ann@here.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2Bb@here.example"
+        self.assertEqual(caller.say(ENVELOPE[0], rcpt)[-1][:3], "250")
+        self.assertEqual(self.first.take()[-1], rcpt)
+        self.assertEqual(caller.say("RCPT TO:<bob@here.example> NOTIFY=NEVER")[-1][:3], "250")
+        self.assertEqual(self.first.take()[-1], "RCPT TO:<bob@here.example> NOTIFY=NEVER")
+
+    def test_what_was_not_offered_is_refused_here(self) -> None:
+        caller = self.caller_of("HELP")
+        for parameter in ("BODY=8BITMIME", "BODY=BINARYMIME", "SMTPUTF8", "RET=FULL", "ENVID=a"):
+            [reply] = caller.say(f"{ENVELOPE[0]} {parameter}")
+            self.assertEqual(reply[:9], "555 5.5.4", parameter)
+        caller.say(ENVELOPE[0])
+        for parameter in ("NOTIFY=NEVER", "ORCPT=rfc822;a@b"):
+            self.assertEqual(caller.say(f"{ENVELOPE[1]} {parameter}")[-1][:9], "555 5.5.4")
+        self.assertEqual(self.first.take(), [ENVELOPE[0]])
+
+    def test_what_is_larger_than_the_server_takes_is_refused_here(self) -> None:
+        caller = self.caller_of("SIZE 1000")
+        self.assertEqual(caller.say(f"{ENVELOPE[0]} SIZE=1001")[-1][:9], "552 5.3.4")
+        lines = ["x" * 70] * 20
+        self.assertEqual(caller.say(*ENVELOPE, "DATA", "", *lines, ".")[-1][:9], "552 5.3.4")
+        self.assertEqual(self.first.mail, [])
+
+    def test_more_recipients_than_the_server_takes(self) -> None:
+        caller = self.caller_of("LIMITS RCPTMAX=1")
+        replies = caller.say(*ENVELOPE, "RCPT TO:<bob@here.example>")
+        self.assertEqual(replies[-1][:9], "452 4.5.3")
+
+
+class ChunkTests(ProxyCase):
+    """BDAT is ours to offer: a message goes on by DATA, unless it is binary."""
+
+    def test_chunks_go_on_as_data(self) -> None:
+        self.make(trace=False)
+        caller = self.caller()
+        caller.say(*ENVELOPE)
+        caller.give(b"BDAT 6\r\na: b\r\n")
+        [reply] = caller.give(b"BDAT 10 LAST\r\n\r\n.hello\r\n")
+        self.assertEqual(reply, "250 2.0.0 taken as 4711")
+        self.assertEqual(self.first.mail[0][-1], "a: b\r\n\r\n.hello\r\n")
+        self.assertIn("DATA", self.first.said)
+
+    def test_a_binary_message_goes_as_one_chunk(self) -> None:
+        self.make(trace=False)
+        self.first.offers = ("CHUNKING", "BINARYMIME", "8BITMIME")
+        caller = self.caller()
+        mail = f"{ENVELOPE[0]} BODY=BINARYMIME"
+        caller.say(mail, ENVELOPE[1])
+        caller.give(b"BDAT 6\r\na: b\r\n")
+        [reply] = caller.give(b"BDAT 7 LAST\r\n\r\n\0\r\n.\n")
+        self.assertEqual(reply, "250 2.0.0 taken as 4711")
+        self.assertEqual(self.first.mail[0][-1], "a: b\r\n\r\n\0\r\n.\n")
+        self.assertIn(mail, self.first.said)
+        self.assertIn("BDAT 13 LAST", self.first.said)
+
+    def test_the_server_refuses_the_chunk(self) -> None:
+        self.first.offers = ("CHUNKING", "BINARYMIME")
+        self.first.end = "554 5.6.0 no such thing here"
+        caller = self.caller()
+        caller.say(f"{ENVELOPE[0]} BODY=BINARYMIME", ENVELOPE[1])
+        self.assertEqual(caller.give(b"BDAT 1 LAST\r\n\n"), ["554 5.6.0 no such thing here"])
+
+    def test_bare_line_ends_in_text_go_nowhere(self) -> None:
+        caller = self.caller()
+        caller.say(*ENVELOPE)
+        [reply] = caller.give(b"BDAT 5 LAST\r\n\n.\r\n\n")
+        self.assertEqual(reply[:3], "554")
+        self.assertEqual(self.first.mail, [])
+        self.assertEqual(caller.say(*ENVELOPE, "DATA", *MESSAGE)[-1][:3], "250")

@@ -1,0 +1,17 @@
+"""Mails for filters to look at."""
+
+from __future__ import annotations
+
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.verdict import Mail, Stage
+from tests.fakes import envelope
+
+CLIENT = Client("192.0.2.7", 4711, hello="far.example", extended=True, session="s")
+
+
+def message(text: str | bytes, *to: str, sender: str = "sue@far.example") -> Mail:
+    """A whole message; line ends of a text become CRLF."""
+    octets = text if isinstance(text, bytes) else text.replace("\n", "\r\n").encode()
+    who = envelope(*(to or ("ann@a.example",)), sender=sender)
+    return Mail(Stage.MESSAGE, CLIENT, who, content=Content((octets,)), identity="m1")

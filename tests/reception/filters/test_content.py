@@ -1,0 +1,77 @@
+"""Filters that block by what is in a message: attachments and expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.filters.block import Attachment, Match
+from mailhost.interfaces import FilterFailed
+from mailhost.message.verdict import PASS, Decision, Verdict
+from mailhost.reception.filters.block.attachment import Attached
+from mailhost.reception.filters.block.match import Matching
+from mailhost.reception.filters.workbench import Workbench
+from tests.fakes import now
+from tests.queue.fakes import here
+from tests.reception.filters.mails import message
+from tests.reception.filters.test_edit import with_files
+
+
+class AttachmentTests(SynchronousTestCase):
+    """Attachments by name and type."""
+
+    def look(self, mail: bytes, **settings: Any) -> Verdict:
+        chosen = Attachment(kind="attachment", **settings)
+        found: Verdict = now(Attached(chosen, Workbench("/", 0, here)).look(message(mail)))
+        return found
+
+    def test_a_name_is_refused_with_words_that_help(self) -> None:
+        verdict = self.look(with_files(a_Scr=b"x"), names=("*.exe", "*.scr"))
+        assert verdict.status is not None
+        self.assertEqual(
+            str(verdict.status),
+            "550 5.7.1 The message has the attachment 'a.Scr', which is not allowed",
+        )
+
+    def test_types_and_what_is_let_through(self) -> None:
+        mail = with_files(a_bin=b"\x7fELF...")
+        self.assertIs(self.look(mail, types=("image/*",)), PASS)
+        for kind in ("application/octet-*", "elf"):
+            self.assertIs(self.look(mail, types=(kind,)).decision, Decision.REJECT)
+        self.assertIs(self.look(b"Subject: x\r\n\r\nno.exe\r\n", names=("*",)), PASS)
+
+
+class MatchTests(SynchronousTestCase):
+    """Expressions."""
+
+    def look(self, text: str, **settings: Any) -> Verdict:
+        chosen = Match(kind="match", **settings)
+        found: Verdict = now(Matching(chosen, Workbench("/", 0, here)).look(message(text)))
+        return found
+
+    def test_a_field_is_matched_as_people_read_it(self) -> None:
+        mail = "Subject: =?utf-8?q?L=C3=B6ttery?=\n\nhello\n"
+        verdict = self.look(mail, part="subject", pattern="(?i)^LÖTT")
+        self.assertIn("subject has 'Lött'", verdict.reason)
+        self.assertIs(self.look(mail, part="From", pattern="."), PASS)
+
+    def test_the_header_has_a_field_a_line(self) -> None:
+        mail = "From: a\nX-Mailer: The\n Bat\n\nX-Spam: yes\n"
+        self.assertIs(self.look(mail, pattern="^X-Mailer: The Bat$").decision, Decision.REJECT)
+        self.assertIs(self.look(mail, pattern="X-Spam"), PASS)
+
+    def test_bodies_are_decoded(self) -> None:
+        mail = (
+            "Content-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: "
+            "quoted-printable\n\nsch=F6n=\n es\n"
+        )
+        self.assertIs(self.look(mail, part="body", pattern="schön es").decision, Decision.REJECT)
+
+    def test_time_runs_out(self) -> None:
+        mail = "Subject: x\n\n" + "a" * 5000 + "b\n"
+        slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.01)
+        looking = Matching(slow, Workbench("/", 0, here)).look(message(mail))
+        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
+        self.assertIn("longer than 0.01 seconds", str(failure.value))
