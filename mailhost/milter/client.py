@@ -1,0 +1,322 @@
+"""A filter at the other end of a connection: questions awaited one by one, within limits of time.
+
+What is said is `session`'s business; this is I/O. Whatever goes wrong raises MilterFailed, and the
+connection is of no more use: every later question raises the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.message.address import Address
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.status import Status
+from mailhost.milter import stages
+from mailhost.milter.codec import MilterFailed
+from mailhost.milter.commands import Bare, Helo, Mail, Question, Rcpt, Unknown
+from mailhost.milter.edits import Edits
+from mailhost.milter.macros import of_refused
+from mailhost.milter.negotiation import OFFER, Options, Terms
+from mailhost.milter.session import Session
+from mailhost.milter.telling import body_of, connect_of, header_of
+from mailhost.milter.verdict import GO_ON, Decision, Verdict
+
+Values: TypeAlias = Mapping[str, str]
+_OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
+CLOSING = 10.0  # seconds that the filter has to read our last words
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds, as with Postfix: for the connection up to the answer to CONNECT, for each command,
+    for each part of the content. A filter that says that it is still at work starts the time
+    anew, but none answers later than after `longest`."""
+
+    connect: float = 30.0
+    command: float = 30.0
+    content: float = 300.0
+    longest: float = 1800.0
+
+    def of(self, stage: stages.Stage) -> float:
+        """How long a filter may be silent at a stage."""
+        if stage in (stages.NEGOTIATION, stages.CONNECT):
+            return self.connect
+        return self.content if stage in _OF_CONTENT else self.command
+
+
+USUAL_TIMEOUTS = Timeouts()
+
+
+async def connect(
+    endpoint: IStreamClientEndpoint,
+    clock: IReactorTime,
+    offer: Options = OFFER,
+    timeouts: Timeouts = USUAL_TIMEOUTS,
+) -> MilterClient:
+    """Connect and negotiate. Raises MilterFailed."""
+    client = MilterClient(clock, Session(offer), timeouts)
+    connecting = endpoint.connect(_Once(client))
+    timer = clock.callLater(timeouts.connect, connecting.cancel)
+    try:
+        await connecting
+    except (CancelledError, ConnectingCancelledError) as error:
+        raise MilterFailed(f"no connection to the filter in {timeouts.connect:g} s") from error
+    except (ConnectError, ConnectionClosed, OSError) as error:
+        raise MilterFailed(f"no connection to the filter: {error}") from error
+    finally:
+        if timer.active():
+            timer.cancel()
+    await client.negotiate()
+    return client
+
+
+@implementer(IPushProducer)
+class MilterClient(Protocol):
+    """One connection to a filter. Questions go in SMTP's order, one at a time; `values` are the
+    macros known by then (`macros`). `gone` is why the connection is of no more use.
+
+    Every question raises MilterFailed, and ValueError out of order.
+    """
+
+    def __init__(self, clock: IReactorTime, session: Session, timeouts: Timeouts) -> None:
+        self._clock = clock
+        self._session = session
+        self._timeouts = timeouts
+        self._waiting: Deferred[None] | None = None  # for an answer, or for room to write
+        self._deadline = 0.0
+        self._timer: IDelayedCall | None = None
+        self._closing: IDelayedCall | None = None
+        self._throttled = False
+        self.gone: MilterFailed | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What was negotiated."""
+        return self._session.terms
+
+    # --- the questions ---------------------------------------------------------------------------
+
+    async def negotiate(self) -> None:
+        """Agree on the terms."""
+        await self._answer(self._session.negotiate())
+
+    async def begin(self, client: Client, values: Values, name: str = "") -> Verdict:
+        """A client connected; `name` is its host's where DNS says so both ways."""
+        return await self._ask(connect_of(client, name), values)
+
+    async def hello(self, name: str, values: Values) -> Verdict:
+        """HELO or EHLO, also a second one after STARTTLS."""
+        return await self._ask(Helo(name), values)
+
+    async def mail(
+        self, sender: Address | None, parameters: Sequence[str], values: Values
+    ) -> Verdict:
+        """MAIL FROM, with parameters as they came."""
+        return await self._ask(Mail(f"<{sender or ''}>", tuple(parameters)), values)
+
+    async def recipient(
+        self,
+        recipient: Address,
+        parameters: Sequence[str],
+        values: Values,
+        refused: Status | None = None,
+    ) -> Verdict:
+        """RCPT TO. A refusal is this recipient's alone. One that was `refused` by others is told
+        to filters that want to hear of it."""
+        if refused is not None:
+            if not self.terms.refused_recipients:
+                return GO_ON
+            values = {**values, **of_refused(refused)}
+        return await self._ask(Rcpt(f"<{recipient}>", tuple(parameters)), values)
+
+    async def unknown(self, line: str) -> Verdict:
+        """A command that nobody knows."""
+        return await self._ask(Unknown(line), {})
+
+    async def data(self, values: Values) -> Verdict:
+        """DATA, after at least one recipient."""
+        return await self._ask(Bare.DATA, values)
+
+    async def message(
+        self, content: Content, values: Values, hidden: int = 0
+    ) -> tuple[Verdict, Edits]:
+        """The whole message, and what the filter makes of it.
+
+        The filter is not shown the first `hidden` fields: those that we put on top. Raises
+        OSError where the content cannot be read; `abort` then.
+        """
+        verdict, section = GO_ON, content.header()
+        parts: tuple[Iterable[Question], ...] = (
+            islice(header_of(section, self.terms), hidden, None),
+            (Bare.END_OF_HEADER,),
+            body_of(content, section) if self.terms.wants(stages.BODY) else (),
+            (Bare.END_OF_BODY,),
+        )
+        for part in parts:
+            for question in part:
+                verdict = await self._ask(question, values)
+                if verdict.decision is Decision.SKIP:
+                    break
+                if verdict.decision is not Decision.GO_ON:
+                    return verdict, self._session.edits
+        return verdict, self._session.edits
+
+    # --- ends ------------------------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Forget the message. Where an answer is owed still, the connection goes too."""
+        if self._session.verdict is None:
+            self._break(MilterFailed("given up"))
+        else:
+            self._write(self._session.abort())
+
+    def next_client(self) -> bool:
+        """The client is gone. True where this connection can serve another, CONNECT being next;
+        else it is closed."""
+        if self.gone is None and self._session.reusable:
+            self._write(self._session.next_client())
+            return True
+        self.quit()
+        return False
+
+    def quit(self) -> None:
+        """Say goodbye and close. Does nothing where the connection is gone."""
+        if self.gone is None:
+            self._write(self._session.quit())
+            IConsumer(self._tcp, cast(IConsumer, self._tcp)).unregisterProducer()
+            self._fail(MilterFailed("closed"))
+            self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
+            self._tcp.loseConnection()
+
+    # --- what the transport tells ----------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._tcp = cast(ITCPTransport, self.transport)
+        IConsumer(self._tcp, cast(IConsumer, self._tcp)).registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.gone is not None:
+            return
+        try:
+            self._session.receive(data)
+        except MilterFailed as failed:
+            self._break(failed)
+        else:
+            self._wake()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        words = f"the filter hung up after {self._session.asked.words}"
+        self._fail(MilterFailed(f"{words}: {reason.getErrorMessage()}"))
+
+    def pauseProducing(self) -> None:
+        self._throttled = True
+
+    def resumeProducing(self) -> None:
+        self._throttled = False
+        self._wake()
+
+    def stopProducing(self) -> None:
+        self._throttled = False
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _ask(self, question: Question, values: Values) -> Verdict:
+        """Ask, and return the verdict once it is there. Content goes at the filter's pace."""
+        if self.gone is not None:
+            raise self.gone
+        try:
+            data = self._session.tell(question, values)
+        except MilterFailed as failed:
+            self._break(failed)
+            raise
+        return await self._answer(data)
+
+    async def _answer(self, data: bytes) -> Verdict:
+        self._write(data)
+        if not self._settled:
+            self._waiting = Deferred()
+            self._deadline = self._clock.seconds() + self._timeouts.longest
+            self._timer = self._clock.callLater(self._patience, self._late)
+            await self._waiting
+        return self._session.verdict or GO_ON
+
+    @property
+    def _settled(self) -> bool:
+        return self._session.verdict is not None and not self._throttled
+
+    @property
+    def _patience(self) -> float:
+        left = self._deadline - self._clock.seconds()
+        return max(min(self._timeouts.of(self._session.asked), left), 0.0)
+
+    def _wake(self) -> None:
+        """Something moved: the answer is there, or there is new hope for it."""
+        if self._waiting is None:
+            return
+        if self._settled:
+            self._stop_waiting().callback(None)
+        elif self._timer is not None:
+            self._timer.reset(self._patience)
+
+    def _late(self) -> None:
+        stage = self._session.asked
+        words = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.words}"
+        if self._clock.seconds() >= self._deadline:
+            words = f"the filter took {self._timeouts.longest:g} s for {stage.words}"
+        self._break(MilterFailed(words))
+
+    def _stop_waiting(self) -> Deferred[None]:
+        assert self._waiting is not None
+        waiting, self._waiting = self._waiting, None
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        return waiting
+
+    def _write(self, data: bytes) -> None:
+        if data and self.gone is None:
+            self._tcp.write(data)
+
+    def _break(self, failed: MilterFailed) -> None:
+        if self.gone is None:
+            self._fail(failed)
+            self._tcp.abortConnection()
+
+    def _fail(self, failed: MilterFailed) -> None:
+        """Tell whoever waits; the first reason is the one that counts."""
+        if self.gone is None:
+            self.gone = failed
+        if self._waiting is not None:
+            self._stop_waiting().errback(self.gone)
+
+
+class _Once(Factory):
+    """A factory of one connection, that the log does not hear of."""
+
+    noisy = False
+
+    def __init__(self, client: MilterClient) -> None:
+        self._client = client
+
+    def buildProtocol(self, addr: IAddress | None) -> MilterClient:
+        return self._client

@@ -1,0 +1,188 @@
+"""What the mail server says to a filter, as values; each knows its packet."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from mailhost.milter import stages
+from mailhost.milter.codec import MilterFailed, Packet, string, strings, text
+from mailhost.milter.stages import BY_LETTER, Stage
+
+_PORT = struct.Struct("!H")
+
+
+class Family(Enum):
+    """What kind of address a client has."""
+
+    UNKNOWN = b"U"
+    UNIX = b"L"
+    IPV4 = b"4"
+    IPV6 = b"6"
+
+
+class Bare(Enum):
+    """Commands that are a letter and nothing more."""
+
+    DATA = stages.DATA.letter
+    END_OF_HEADER = stages.END_OF_HEADER.letter
+    END_OF_BODY = stages.END_OF_BODY.letter
+    ABORT = b"A"
+    QUIT = b"Q"
+    QUIT_NEW_CONNECTION = b"K"
+
+    def packet(self) -> Packet:
+        """The letter."""
+        return Packet(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A client is there. `name` is its host's; of an UNKNOWN address nothing more is said."""
+
+    name: str
+    family: Family = Family.UNKNOWN
+    port: int = 0
+    address: str = ""
+
+    def packet(self) -> Packet:
+        """The name, the family, the port, the address."""
+        data = string(self.name) + self.family.value
+        if self.family is not Family.UNKNOWN:
+            data += _PORT.pack(self.port) + string(self.address)
+        return Packet(stages.CONNECT.letter, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Helo:
+    """HELO or EHLO, with the client's name for itself."""
+
+    name: str
+
+    def packet(self) -> Packet:
+        """The name."""
+        return Packet(stages.HELO.letter, string(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """MAIL FROM: the address in angle brackets, and parameters such as SIZE=1."""
+
+    address: str
+    parameters: tuple[str, ...] = ()
+
+    def packet(self) -> Packet:
+        """The address, then each parameter."""
+        return Packet(stages.MAIL.letter, b"".join(map(string, (self.address, *self.parameters))))
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    """RCPT TO: the address in angle brackets, and parameters."""
+
+    address: str
+    parameters: tuple[str, ...] = ()
+
+    def packet(self) -> Packet:
+        """The address, then each parameter."""
+        return Packet(stages.RCPT.letter, b"".join(map(string, (self.address, *self.parameters))))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One header field. Lines of a folded value are separated by LF alone."""
+
+    name: bytes
+    value: bytes
+
+    def packet(self) -> Packet:
+        """The name and the value."""
+        return Packet(stages.HEADER.letter, string(self.name) + string(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The next octets of the body, at most 65,535."""
+
+    octets: bytes
+
+    def packet(self) -> Packet:
+        """The octets as they are."""
+        return Packet(stages.BODY.letter, self.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A command that the mail server does not know."""
+
+    line: str
+
+    def packet(self) -> Packet:
+        """The line."""
+        return Packet(stages.UNKNOWN.letter, string(self.line))
+
+
+@dataclass(frozen=True, slots=True)
+class Macros:
+    """What the filter may look up from stage `letter` on: names and values."""
+
+    letter: bytes
+    values: tuple[tuple[str, str], ...]
+
+    def packet(self) -> Packet:
+        """The stage, then names and values in turn."""
+        flat = (string(part) for pair in self.values for part in pair)
+        return Packet(b"D", self.letter + b"".join(flat))
+
+
+Question: TypeAlias = Connect | Helo | Mail | Rcpt | Header | Body | Unknown | Bare
+Command: TypeAlias = Question | Macros
+
+
+def stage_of(question: Question) -> Stage:
+    """Return the stage that a question belongs to. Raises KeyError for ABORT and QUIT."""
+    return BY_LETTER[question.packet().letter]
+
+
+def parse_command(packet: Packet) -> Command:
+    """Return what the mail server said. Raises MilterFailed."""
+    try:
+        return _parse(packet)
+    except (ValueError, IndexError, TypeError, struct.error) as error:
+        raise MilterFailed(f"no command: {packet!r}"[:200]) from error
+
+
+def _parse(packet: Packet) -> Command:
+    letter, data = packet.letter, packet.data
+    if letter == stages.CONNECT.letter:
+        return _connect(data)
+    if letter == stages.BODY.letter:
+        return Body(data)
+    if letter == b"D":
+        parts = [text(part) for part in strings(data[1:])]
+        return Macros(data[:1], tuple(zip(parts[::2], parts[1::2], strict=True)))
+    parts = [text(part) for part in strings(data)]
+    if letter == stages.HELO.letter:
+        return Helo(*parts[:1])
+    if letter == stages.MAIL.letter:
+        return Mail(parts[0], tuple(parts[1:]))
+    if letter == stages.RCPT.letter:
+        return Rcpt(parts[0], tuple(parts[1:]))
+    if letter == stages.HEADER.letter:
+        name, value = strings(data)
+        return Header(name, value)
+    if letter == stages.UNKNOWN.letter:
+        return Unknown(parts[0])
+    return Bare(letter)
+
+
+def _connect(data: bytes) -> Connect:
+    name, _, rest = data.partition(b"\0")
+    family = Family(rest[:1])
+    if family is Family.UNKNOWN:
+        return Connect(text(name))
+    (port,) = _PORT.unpack_from(rest, 1)
+    (address,) = strings(rest[1 + _PORT.size :])
+    return Connect(text(name), family, port, text(address))

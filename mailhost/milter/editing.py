@@ -1,0 +1,109 @@
+"""A message with a filter's edits in it. What is not edited stays byte for byte.
+
+Fields are counted as Sendmail does: one that was removed keeps its place, one that was added
+counts too. `hidden` fields on top are those that the filter was not shown: to change a field it
+counts without them, to insert one with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.header import fields
+from mailhost.milter.edits import (
+    AddField,
+    AddRecipient,
+    ChangeField,
+    ChangeSender,
+    Edits,
+    InsertField,
+    RemoveRecipient,
+    ReplaceBody,
+)
+
+
+def edited(content: Content, edits: Edits, hidden: int = 0) -> Content:
+    """Return the message with its header and its body edited. Raises OSError."""
+    section = content.header()
+    header = _Header(section, hidden)
+    body = content.slice(len(section), content.size)
+    for edit in edits.changes:
+        match edit:
+            case AddField(name, value):
+                header.add(name, value)
+            case InsertField(index, name, value):
+                header.insert(index, name, value)
+            case ChangeField(index, name, value):
+                header.change(index, name, value)
+            case ReplaceBody(octets):
+                body = Content((b"\r\n" + octets,))
+    return body.after(header.octets())
+
+
+def edited_envelope(envelope: Envelope, edits: Edits) -> Envelope:
+    """Return the envelope with its addresses edited. Parameters that the filter gave are not
+    looked at. Nobody is added twice."""
+    for edit in edits.changes:
+        match edit:
+            case ChangeSender(sender):
+                envelope = replace(envelope, reverse_path=sender)
+            case RemoveRecipient(recipient):
+                paths = envelope.recipients
+                envelope = envelope.to([path for path in paths if not _same(path, recipient)])
+            case AddRecipient(recipient):
+                if not any(_same(path, recipient) for path in envelope.recipients):
+                    envelope = envelope.to([*envelope.recipients, ForwardPath(recipient)])
+    return envelope
+
+
+def _same(path: ForwardPath, address: Address) -> bool:
+    return (path.address.key, path.address.domain) == (address.key, address.domain)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A field; `octets` is empty for one that was removed. `before` is what is no field."""
+
+    name: bytes
+    octets: bytes
+    before: bytes = b""
+
+
+class _Header:
+    """A header section, field by field."""
+
+    def __init__(self, section: bytes, hidden: int) -> None:
+        if section and not section.endswith(b"\r\n"):
+            section += b"\r\n"
+        self._hidden = hidden
+        self._rows: list[_Row] = []
+        end = 0
+        for field in fields(section):
+            octets, before = section[field.start : field.end], section[end : field.start]
+            self._rows.append(_Row(field.name, octets, before))
+            end = field.end
+        self._rest = section[end:]
+
+    def add(self, name: bytes, value: bytes) -> None:
+        self._rows.append(_row(name, value))
+
+    def insert(self, index: int, name: bytes, value: bytes) -> None:
+        self._rows.insert(index, _row(name, value))
+
+    def change(self, index: int, name: bytes, value: bytes | None) -> None:
+        named = [row for row in self._rows[self._hidden :] if row.name.lower() == name.lower()]
+        if index <= len(named):
+            row = named[index - 1]
+            row.octets = b"" if value is None else _row(row.name, value).octets
+        elif value is not None:
+            self.add(name, value)
+
+    def octets(self) -> bytes:
+        return b"".join(row.before + row.octets for row in self._rows) + self._rest
+
+
+def _row(name: bytes, value: bytes) -> _Row:
+    return _Row(name, b"%b:%b\r\n" % (name, value))

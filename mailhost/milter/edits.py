@@ -1,0 +1,208 @@
+"""What a filter changes in a message: values in the order of its wishes, and their collection.
+
+Values of fields are as they stand behind the colon, the space in front included; folded lines end
+in CRLF and go on with a space or a tab, whatever the filter sent. A new body has CRLF only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.milter import replies
+from mailhost.milter.codec import MilterFailed
+from mailhost.milter.negotiation import Actions, Terms
+from mailhost.milter.replies import Modification
+
+MOST_OCTETS = 32 << 20  # of all that one filter changes in one message
+OVERHEAD = 100  # octets that a change counts for beside its text
+_NAME = re.compile(rb"[!-9;-~]+")  # RFC 5322 §2.2
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class AddField:
+    """A new field behind all others."""
+
+    name: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InsertField:
+    """A new field before the one at `index`, from 0; behind all where there are not so many."""
+
+    index: int
+    name: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeField:
+    """A new value for field `index` of those called `name`, from 1; added where there are not so
+    many. None removes it."""
+
+    index: int
+    name: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceBody:
+    """Another body."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSender:
+    """Another reverse-path, None for `<>`; `parameters` as in MAIL FROM, in one string."""
+
+    sender: Address | None
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecipient:
+    """One more recipient; `parameters` as in RCPT TO, in one string."""
+
+    recipient: Address
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRecipient:
+    """A recipient less."""
+
+    recipient: Address
+
+
+Edit: TypeAlias = (
+    AddField
+    | InsertField
+    | ChangeField
+    | ReplaceBody
+    | ChangeSender
+    | AddRecipient
+    | RemoveRecipient
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """All that a filter changes, in order. `quarantine` is why the message is to be held, None
+    where it is not."""
+
+    changes: tuple[Edit, ...] = ()
+    quarantine: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.changes) or self.quarantine is not None
+
+
+NO_EDITS = Edits()
+_NEEDS: Mapping[type[Modification], Actions] = {
+    replies.AddHeader: Actions.ADD_FIELDS,
+    replies.InsHeader: Actions.ADD_FIELDS,
+    replies.ChgHeader: Actions.CHANGE_FIELDS,
+    replies.ReplBody: Actions.REPLACE_BODY,
+    replies.ChgFrom: Actions.CHANGE_SENDER,
+    replies.AddRcpt: Actions.ADD_RECIPIENTS | Actions.ADD_RECIPIENTS_WITH_PARAMETERS,
+    replies.DelRcpt: Actions.REMOVE_RECIPIENTS,
+    replies.Quarantine: Actions.QUARANTINE,
+}
+
+
+class Collector:
+    """Gathers a filter's modifications of one message. `offered` is what it may do: a filter that
+    does more than it asked for has its way, as with Sendmail, but not more than was offered."""
+
+    def __init__(self, terms: Terms, offered: Actions, most: int = MOST_OCTETS) -> None:
+        self._terms = terms
+        self._offered = offered
+        self._left = most
+        self._changes: list[Edit] = []
+        self._body: list[bytes] = []
+        self._body_at: int | None = None
+        self._quarantine: str | None = None
+
+    def add(self, modification: Modification) -> None:
+        """Take one. Raises MilterFailed where it is not allowed, makes no sense, or is too much."""
+        if not self._offered & _NEEDS[type(modification)]:
+            raise MilterFailed(f"the filter may not do this: {str(modification)[:200]}")
+        self._left -= len(modification.packet().data) + OVERHEAD
+        if self._left < 0:
+            raise MilterFailed("the filter changes too much")
+        if isinstance(modification, replies.ReplBody):
+            self._body_at = len(self._changes) if self._body_at is None else self._body_at
+            self._body.append(modification.octets)
+        elif isinstance(modification, replies.Quarantine):
+            self._quarantine = modification.reason
+        else:
+            self._changes.append(self._edit(modification))
+
+    def finish(self) -> Edits:
+        """Return what was gathered."""
+        changes = list(self._changes)
+        if self._body_at is not None:
+            changes.insert(self._body_at, ReplaceBody(_body(b"".join(self._body))))
+        return Edits(tuple(changes), self._quarantine)
+
+    def _edit(self, modification: Modification) -> Edit:
+        match modification:
+            case replies.AddHeader(name, value):
+                return AddField(_name(name), self._value(value))
+            case replies.InsHeader(index, name, value):
+                return InsertField(index, _name(name), self._value(value))
+            case replies.ChgHeader(index, name, value):
+                # Sendmail and Postfix take 0 for 1
+                return ChangeField(
+                    max(index, 1), _name(name), self._value(value) if value else None
+                )
+            case replies.ChgFrom(address, parameters):
+                return ChangeSender(_sender(address), parameters)
+            case replies.AddRcpt(address, parameters):
+                return AddRecipient(_address(address), parameters)
+            case replies.DelRcpt(address):
+                return RemoveRecipient(_address(address))
+        raise AssertionError(modification)
+
+    def _value(self, value: bytes) -> bytes:
+        """The value as it is to stand in the header. Whatever line the filter begins, it is one of
+        this field: an empty one would end the header."""
+        first, *rest = _LINE_END.split(value)
+        lines = [
+            line if line[:1] in (b" ", b"\t") else b"\t" + line for line in rest if line.strip()
+        ]
+        whole = b"\r\n".join([first, *lines])
+        return whole if self._terms.leading_space else b" " + whole
+
+
+def _name(name: bytes) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise MilterFailed(f"the filter names a field {name[:100]!r}")
+    return name
+
+
+def _body(octets: bytes) -> bytes:
+    """The body with CRLF at each line's end. Some filters send LF."""
+    if not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r"):
+        octets = _LINE_END.sub(b"\r\n", octets)
+    return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def _address(words: str) -> Address:
+    words = words.strip().removeprefix("<").removesuffix(">")
+    if words.lower() == "postmaster":  # RFC 5321 §4.1.1.3
+        return Address(words, "")
+    try:
+        return parse_address(words)
+    except BadAddress as error:
+        raise MilterFailed(f"the filter names an address: {error}") from error
+
+
+def _sender(words: str) -> Address | None:
+    return None if words.strip() in ("", "<>") else _address(words)

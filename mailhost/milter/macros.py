@@ -1,0 +1,112 @@
+"""Macros: what a filter may look up beside the questions, in Sendmail's names.
+
+Which go before which stage is Sendmail's and Postfix's choice, unless the filter made its own. The
+functions below give names and values for what the house knows; a caller adds them up with `|`.
+A name without a value is not sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mailhost.message.address import Address
+from mailhost.message.client import Client, TLSState
+from mailhost.message.status import Status
+from mailhost.milter import stages
+from mailhost.milter.commands import Macros
+from mailhost.milter.negotiation import Terms
+from mailhost.milter.stages import Stage
+
+_CONNECT = (
+    "j _ v {daemon_name} {daemon_addr} {daemon_port} {if_name} {if_addr}"
+    " {client_addr} {client_name} {client_port} {client_ptr} {client_connections}"
+)
+_HELO = "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}"
+_MAIL = "i {auth_type} {auth_authen} {auth_author} {auth_ssf} {mail_addr} {mail_host} {mail_mailer}"
+_RCPT = "i {rcpt_addr} {rcpt_host} {rcpt_mailer}"
+
+USUAL: Mapping[int | None, tuple[str, ...]] = {
+    stages.CONNECT.macros: tuple(_CONNECT.split()),
+    stages.HELO.macros: tuple(_HELO.split()),
+    stages.MAIL.macros: tuple(_MAIL.split()),
+    stages.RCPT.macros: tuple(_RCPT.split()),
+    stages.DATA.macros: ("i",),
+    stages.END_OF_HEADER.macros: ("i",),
+    stages.END_OF_BODY.macros: ("i", "{msg_id}"),
+}
+_BITS = re.compile(r"(?:AES|CHACHA|CAMELLIA|ARIA)[_-]?(20|128|256)")
+
+Values = Mapping[str, str]
+
+
+def macros_for(stage: Stage, terms: Terms, values: Values) -> Macros | None:
+    """Return the macros that go before `stage`; None where none ever do.
+
+    An empty list is sent too: it takes back what an earlier message left.
+    """
+    if stage.macros is None or not terms.knows(stage):
+        return None
+    names = terms.macros.get(stage.macros, USUAL[stage.macros])
+    return Macros(stage.letter, tuple((name, values[name]) for name in names if name in values))
+
+
+def of_host(hostname: str, software: str, address: str = "", port: int = 0) -> dict[str, str]:
+    """Ourselves, and where the client reached us."""
+    values = {"j": hostname, "{daemon_name}": hostname, "v": software}
+    if address:
+        values |= {"{daemon_addr}": address, "{daemon_port}": str(port), "{if_addr}": address}
+    return values
+
+
+def of_client(client: Client, name: str = "", mechanism: str = "") -> dict[str, str]:
+    """The client: `name` is its host's as DNS has it both ways, `mechanism` how it logged in."""
+    name = name or ("unknown" if client.ip else "localhost")
+    ip = client.ip.partition("%")[0] or "127.0.0.1"
+    values = {
+        "_": f"{name} [{ip}]",
+        "{client_addr}": f"IPv6:{ip}" if ":" in ip else ip,
+        "{client_name}": name,
+        "{client_ptr}": name,
+        "{client_port}": str(client.port),
+    }
+    if client.tls is not None:
+        values |= _of_tls(client.tls)
+    if client.account is not None:
+        values |= {"{auth_authen}": str(client.account), "{auth_type}": mechanism or "PLAIN"}
+    return values
+
+
+def of_sender(sender: Address | None, host: str = "", mailer: str = "esmtp") -> dict[str, str]:
+    """MAIL FROM; `host` is the next hop to the sender."""
+    return {
+        "{mail_addr}": str(sender or ""),
+        "{mail_host}": host or (sender.domain if sender else ""),
+        "{mail_mailer}": mailer,
+    }
+
+
+def of_recipient(recipient: Address, host: str = "", mailer: str = "esmtp") -> dict[str, str]:
+    """RCPT TO; `host` is the next hop to the recipient."""
+    return {
+        "{rcpt_addr}": str(recipient),
+        "{rcpt_host}": host or recipient.domain,
+        "{rcpt_mailer}": mailer,
+    }
+
+
+def of_refused(status: Status) -> dict[str, str]:
+    """A recipient that we refused."""
+    return {
+        "{rcpt_addr}": status.words,
+        "{rcpt_host}": status.enhanced,
+        "{rcpt_mailer}": "error",
+    }
+
+
+def _of_tls(tls: TLSState) -> dict[str, str]:
+    values = {"{tls_version}": tls.version, "{cipher}": tls.cipher}
+    bits = _BITS.search(tls.cipher)
+    if bits is not None:
+        values["{cipher_bits}"] = "256" if bits[1] == "20" else bits[1]
+    return values

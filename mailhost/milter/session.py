@@ -1,0 +1,182 @@
+"""One connection to a filter as a machine without I/O: questions become bytes, bytes a verdict.
+
+`tell` returns what is to be sent. `verdict` is None then while the filter owes an answer: what it
+sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
+for the message, is the verdict on every later question, and nothing is sent for those. Whatever
+raises MilterFailed leaves the session of no more use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailhost.milter import stages
+from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
+from mailhost.milter.commands import Bare, Question, stage_of
+from mailhost.milter.edits import MOST_OCTETS, NO_EDITS, Collector
+from mailhost.milter.macros import macros_for
+from mailhost.milter.negotiation import OFFER, VERSION, Options, Terms, agree, parse_options
+from mailhost.milter.replies import Answer, ReplyCode, Word, parse_reply
+from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, Place, Stage
+from mailhost.milter.verdict import DISCARD, GO_ON, SKIP, Decision, Verdict, verdict_of
+
+_OF_CONNECTION = (stages.CONNECT, stages.HELO)
+_OF_ONE = (stages.RCPT, stages.UNKNOWN)  # a refusal there says nothing of the message
+
+
+class Session:
+    """What is said over one connection. `offer` is what the filter may do and ask for; `most` is
+    how many octets it may change in one message.
+
+    `edits` are there after the end of a message. `asked` is the stage of the last question.
+    """
+
+    def __init__(self, offer: Options = OFFER, most: int = MOST_OCTETS) -> None:
+        self._offer = offer
+        self._most = most
+        self._reader = PacketReader()
+        self._terms: Terms | None = None
+        self._place = Place.AGREED
+        self._connection: Verdict | None = None
+        self._message: Verdict | None = None
+        self._skipped: Stage | None = None
+        self._collector: Collector | None = None
+        self._whole = False  # a message has just ended, and the filter said that it may go on
+        self.asked = NEGOTIATION
+        self.verdict: Verdict | None = GO_ON
+        self.edits = NO_EDITS
+
+    @property
+    def terms(self) -> Terms:
+        """What was negotiated. Raises MilterFailed before that."""
+        if self._terms is None:
+            raise MilterFailed("nothing is negotiated with the filter yet")
+        return self._terms
+
+    @property
+    def reusable(self) -> bool:
+        """True where the connection can serve another client.
+
+        libmilter heeds SMFIC_QUIT_NC after a message that it let go on, and nowhere else.
+        """
+        return self._whole and self.verdict is not None and self.terms.version >= VERSION
+
+    # --- what is sent ----------------------------------------------------------------------------
+
+    def negotiate(self) -> bytes:
+        """Make the offer. Its verdict is to go on."""
+        self.verdict = None
+        return pack(self._offer.packet())
+
+    def tell(self, question: Question, values: Mapping[str, str]) -> bytes:
+        """Ask; `values` are all macros that are known by now. Raises ValueError for what is out
+        of order."""
+        stage = stage_of(question)
+        data = self._move(stage)
+        self.asked = stage
+        self.verdict = self._known(stage)
+        if self.verdict is not None:
+            return data
+        macros = macros_for(stage, self.terms, values)
+        data += pack(macros.packet()) if macros is not None else b""
+        if not self.terms.wants(stage):
+            self.verdict = GO_ON
+            return data
+        if stage is stages.END_OF_BODY:
+            self._collector = Collector(self.terms, self._offer.actions, self._most)
+        if not self.terms.answers(stage):
+            self.verdict = GO_ON
+        return data + pack(question.packet())
+
+    def abort(self) -> bytes:
+        """Forget the message that is under way; the connection goes on."""
+        told = self._place in IN_MESSAGE and self._connection is None and self._message is None
+        if self._place in IN_MESSAGE:
+            self._place = Place.IDLE
+        self._message = self._skipped = None
+        self.edits = NO_EDITS
+        return pack(Bare.ABORT.packet()) if told else b""
+
+    def next_client(self) -> bytes:
+        """The client is gone; the next question is CONNECT. Raises ValueError unless `reusable`."""
+        if not self.reusable:
+            raise ValueError("the filter would not notice that the client is another")
+        self._place, self._whole = Place.AGREED, False
+        self._connection = self._message = self._skipped = None
+        return pack(Bare.QUIT_NEW_CONNECTION.packet())
+
+    def quit(self) -> bytes:
+        """Say goodbye."""
+        return pack(Bare.QUIT.packet())
+
+    def _move(self, stage: Stage) -> bytes:
+        """Go where the stage leads. A new message or hello ends the one under way."""
+        if self.verdict is None:
+            raise ValueError(f"{self.asked.words} has no answer yet")
+        places, target = MOVES[stage]
+        if self._terms is None or self._place not in places:
+            raise ValueError(f"{stage.words} is out of order")
+        data = self.abort() if stage in (stages.HELO, stages.MAIL) else b""
+        self._place = target or self._place
+        self._skipped = self._skipped if stage is self._skipped else None
+        self._whole = False
+        return data
+
+    def _known(self, stage: Stage) -> Verdict | None:
+        """The verdict that there is without asking."""
+        if self._connection is not None or self._message is not None:
+            return self._connection or self._message
+        return SKIP if stage is self._skipped else None
+
+    # --- what comes ------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take what the filter sent. Raises MilterFailed."""
+        for packet in self._reader.feed(data):
+            if self.verdict is not None:
+                raise MilterFailed("the filter said something that nobody asked for")
+            self._take(packet)
+        if self._reader.fault:
+            raise MilterFailed(self._reader.fault)
+
+    def _take(self, packet: Packet) -> None:
+        if self._terms is None:
+            self._terms = agree(self._offer, parse_options(packet))
+            self.verdict = GO_ON
+            return
+        reply = parse_reply(packet)
+        if reply is Word.PROGRESS:
+            return
+        if isinstance(reply, Word | ReplyCode):
+            self.verdict = self._judge(reply)
+        elif self._collector is not None:
+            self._collector.add(reply)
+        else:
+            raise MilterFailed("the filter changes the message before its end")
+
+    def _judge(self, answer: Answer) -> Verdict:
+        """Take an answer to heart: what is final, and for what."""
+        verdict = verdict_of(answer)
+        stage = self.asked
+        if verdict == DISCARD and stage in _OF_CONNECTION:
+            return GO_ON  # there is nothing to throw away; Postfix goes on too
+        if stage is stages.END_OF_BODY:
+            self._end(verdict)
+        elif verdict == SKIP:
+            self._skipped = stage
+        elif verdict != GO_ON:
+            self._decide(stage, verdict)
+        if verdict.ends_connection:
+            self._connection = verdict
+        return verdict
+
+    def _end(self, verdict: Verdict) -> None:
+        if self._collector is not None:
+            self.edits, self._collector = self._collector.finish(), None
+        self._whole = verdict == GO_ON
+
+    def _decide(self, stage: Stage, verdict: Verdict) -> None:
+        if stage in _OF_CONNECTION:
+            self._connection = verdict
+        elif verdict.decision is not Decision.REFUSE or stage not in _OF_ONE:
+            self._message = verdict

@@ -1,0 +1,193 @@
+"""The content: what a filter is shown of it, and what it answers on the way."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from mailhost.message.content import Content
+from mailhost.milter.edits import Edits
+from mailhost.milter.verdict import (
+    ACCEPT,
+    DISCARD,
+    GO_ON,
+    REJECT,
+    SHUTDOWN,
+    SKIP,
+    TEMPFAIL,
+    Verdict,
+)
+from tests.milter.talk import ALL_ANSWERED, BOB, CONTENT, SILENT, MilterCase
+
+HEADER = """
+    C: L|Subject|hi
+    F: c
+    C: L|To|bob
+    F: c
+    C: D|N
+    C: N
+    F: c
+"""
+BODY = """
+    C: B|Hello\\r\\n
+    F: c
+"""
+END = """
+    C: D|E
+    C: E
+"""
+
+
+class MessageCase(MilterCase):
+    def message(
+        self, script: str, content: Content = CONTENT, hidden: int = 0
+    ) -> Deferred[tuple[Verdict, Edits]]:
+        return self.play(self.client.message(content, {}, hidden), script)
+
+    def assert_verdict(self, verdict: Verdict, done: Deferred[tuple[Verdict, Edits]]) -> None:
+        found, edits = self.successResultOf(done)
+        self.assertEqual(verdict, found)
+        self.assertEqual(Edits(), edits)
+
+    def shown(self, content: bytes, answer: str = SILENT, hidden: int = 0) -> list[str]:
+        """What a filter that does not answer is shown, without macros."""
+        self.setUp()
+        self.envelope(answer)
+        done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}, hidden))
+        shown = [words for words in self.sent() if not words.startswith("D|")]
+        self.wire.clear()
+        self.lines("F: c")
+        self.assert_verdict(GO_ON, done)
+        return shown
+
+
+class Answers(MessageCase):
+    def test_each_at_each_part(self) -> None:
+        field, fields, *_ = HEADER.split("F: c")
+        for before in (field, f"{field}F: c{fields}", HEADER.strip().removesuffix("F: c"), HEADER):
+            before = before + BODY.strip().removesuffix("F: c") if before == HEADER else before
+            for answer, verdict in (
+                ("a", ACCEPT),
+                ("r", REJECT),
+                ("t", TEMPFAIL),
+                ("d", DISCARD),
+                ("4", SHUTDOWN),
+            ):
+                with self.subTest(before + answer):
+                    self.setUp()
+                    self.envelope()
+                    self.assert_verdict(verdict, self.message(f"{before}\nF: {answer}"))
+
+    def test_each_at_the_end(self) -> None:
+        for answer, verdict in (
+            ("c", GO_ON),
+            ("a", ACCEPT),
+            ("r", REJECT),
+            ("t", TEMPFAIL),
+            ("d", DISCARD),
+            ("s", SKIP),
+            ("f", SHUTDOWN),
+        ):
+            with self.subTest(answer):
+                self.setUp()
+                self.envelope()
+                script = f"{HEADER}{BODY}{END}F: p\nF: {answer}"
+                self.assert_verdict(verdict, self.message(script))
+
+    def test_after_a_refusal_the_next_message_goes_as_ever(self) -> None:
+        self.envelope()
+        self.assert_verdict(REJECT, self.message("C: L|Subject|hi\nF: r"))
+        self.client.abort()
+        mail = self.play(self.client.mail(None, [], {}), "C: D|M\nC: M|<>\nF: c")
+        self.assertEqual(GO_ON, self.successResultOf(mail))
+
+    def test_enough_fields(self) -> None:
+        self.envelope()
+        script = "C: L|Subject|hi\nF: s\nC: D|N\nC: N\nF: c"
+        self.assert_verdict(GO_ON, self.message(script + BODY + END + "F: c"))
+
+    def test_enough_of_the_body(self) -> None:
+        self.envelope()
+        body = f"C: B|{'x' * 65535}\nF: s\n"
+        content = Content((b"Subject: hi\r\n\r\n" + b"x" * 200_000,))
+        script = "C: L|Subject|hi\nF: c\nC: D|N\nC: N\nF: c\n" + body + END + "F: c"
+        self.assert_verdict(GO_ON, self.message(script, content))
+
+    def test_two_messages_over_one_connection(self) -> None:
+        self.envelope(SILENT)
+        script = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n" + END
+        self.assert_verdict(GO_ON, self.message(script + "F: c"))
+        for work, sent in (
+            (self.client.mail(None, [], {}), "C: D|M\nC: M|<>"),
+            (self.client.recipient(BOB, [], {}), "C: D|R\nC: R|<bob@example.net>\nF: c"),
+            (self.client.data({}), "C: D|T\nC: T"),
+        ):
+            self.successResultOf(self.play(work, sent))
+        self.assert_verdict(ACCEPT, self.message(script + "F: a"))
+
+
+class Shown(MessageCase):
+    def test_fields(self) -> None:
+        for content, wanted in (
+            (b"A: 1\r\nB:2\r\nC:  3\r\nD:\t4\r\n\r\n", ["L|A|1", "L|B|2", "L|C| 3", "L|D|\\t4"]),
+            (b"A: 1\r\n\t2\r\n 3\r\nB:\r\n\r\n", ["L|A|1\\n\\t2\\n 3", "L|B|"]),
+            (b"A : 1\r\nno field\r\nB: 2\r\n\r\n", ["L|A|1", "L|B|2"]),
+            (b"A: 1", ["L|A|1"]),
+            (b"A: \xff\0\r\n\r\n", ["L|A|\\xff"]),
+            (b"\r\n", []),
+            (b"", []),
+        ):
+            with self.subTest(content):
+                self.assertEqual([*wanted, "N", "E"], self.shown(content))
+
+    def test_the_leading_space(self) -> None:
+        shown = self.shown(b"A: 1\r\nB:2\r\n\r\n", "F: O|6|1ff|1f6080")
+        self.assertEqual(["L|A| 1", "L|B|2", "N", "E"], shown)
+
+    def test_hidden_fields(self) -> None:
+        shown = self.shown(b"Received: us\r\nA: 1\r\n\r\nhi", hidden=1)
+        self.assertEqual(["L|A|1", "N", "B|hi", "E"], shown)
+
+    def test_bodies(self) -> None:
+        for body, wanted in (
+            (b"", []),
+            (b"\r\n", ["B|\\r\\n"]),
+            (b"\0\xff", ["B|\\x00\\xff"]),
+            (b"x" * 65_536, ["B|" + "x" * 65_535, "B|x"]),
+        ):
+            with self.subTest(body[:10]):
+                shown = self.shown(b"A: 1\r\n\r\n" + body)
+                self.assertEqual(["L|A|1", "N", *wanted, "E"], shown)
+
+    def test_a_field_that_fits_in_no_packet_is_cut(self) -> None:
+        for name, value in ((b"A", b"x" * 70_000), (b"y" * 70_000, b"x")):
+            shown = self.shown(name + b": " + value + b"\r\n\r\n")[0]
+            self.assertLessEqual(len(shown) - 2, 65_534)
+            self.assertIn("|" + "x" * min(len(value), 60_000), shown)
+
+    def test_what_is_not_wanted(self) -> None:
+        for wishes, wanted in (
+            ("f60a0", ["N", "B|x", "E"]),
+            ("f60c0", ["L|A|1", "B|x", "E"]),
+            ("f6090", ["L|A|1", "N", "E"]),
+        ):
+            with self.subTest(wishes):
+                shown = self.shown(b"A: 1\r\n\r\nx", f"F: O|6|1ff|{wishes}")
+                self.assertEqual(wanted, shown)
+
+
+class Pace(MessageCase):
+    def test_the_body_goes_at_the_filters_pace(self) -> None:
+        self.envelope(SILENT)
+        self.client.pauseProducing()
+        script = "C: L|Subject|hi\n= room\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n"
+        done = self.message(script + END)
+        self.assertNoResult(done)
+        self.lines("= full\nF: c")
+        self.assertNoResult(done)
+        self.lines("= room")
+        self.assert_verdict(GO_ON, done)
+
+    def test_every_field_waits_for_its_answer(self) -> None:
+        self.envelope(ALL_ANSWERED)
+        done = self.message("C: L|Subject|hi\n= wait 299\nF: c\nC: L|To|bob\n= wait 299")
+        self.assertNoResult(done)
