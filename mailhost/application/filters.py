@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.endpoints import clientFromString
+
+from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.filters import block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
 from mailhost.config.model import Settings
@@ -24,6 +27,8 @@ from mailhost.interfaces import (
 )
 from mailhost.message.address import BadAddress
 from mailhost.message.entries import BadEntry
+from mailhost.milter.client import Timeouts
+from mailhost.milter.filter import MilterFilter, Surroundings
 from mailhost.net.threads import InThread
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
@@ -63,10 +68,12 @@ class Needs:
     rates: IRates
     counters: ICounters
     workbench: Workbench
+    hostname: str
     data: str
 
 
 Chains = dict[Wire, Chain]
+LONGEST = 1800.0  # seconds that a milter may take for a message, saying that it is at work
 
 
 def make_chains(settings: Settings, needs: Needs) -> Chains:
@@ -137,7 +144,7 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
         pass_errors=settings.on_error is OnError.PASS,
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
-        seconds=settings.timeout,
+        seconds=LONGEST if isinstance(settings, outside.Milter) else settings.timeout,
     )
 
 
@@ -174,11 +181,27 @@ def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter |
             return JSONEvents(settings.file, reactor, in_thread, events)
         case edit.Rewrite():
             return Rewritten(settings)
+        case outside.Milter():
+            return _milter(settings, needs)
         case outside.Python():
             if settings.file is not None:
                 return from_file(settings.file, settings.options)
             return from_plugin(settings.plugin, settings.options)
     raise AssertionError(f"no filter for {settings!r}")
+
+
+def _milter(settings: outside.Milter, needs: Needs) -> ISessionFilter:
+    where = parse_client_endpoint(settings.endpoint)
+    return MilterFilter(
+        Surroundings(
+            clientFromString(needs.reactor, where.endpoint),
+            needs.reactor,
+            Timeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
+            needs.hostname,
+            needs.in_thread,
+            needs.workbench.keep,
+        )
+    )
 
 
 def _journal(settings: monitor.Journal, observe: bool, needs: Needs) -> IFilter:

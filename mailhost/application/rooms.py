@@ -100,6 +100,7 @@ class Rooms:
             rates,
             counters,
             Workbench(self.incoming, self.settings.limits.message_memory, self.in_thread),
+            self.settings.hostname,
             self.settings.data,
         )
 

@@ -49,6 +49,10 @@ class Mail:
         """The same with other content."""
         return self if content is self.content else replace(self, content=content)
 
+    def within(self, envelope: Envelope) -> Mail:
+        """The same in another envelope."""
+        return replace(self, envelope=envelope)
+
     def sent_by(self, reverse_path: Address | None) -> Mail:
         """The same with another sender."""
         return replace(self, envelope=replace(self.envelope, reverse_path=reverse_path))
@@ -74,7 +78,7 @@ class Decision(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a filter says, and why. `reason` is for the log; `status` is the reply of a refusal,
-    `mail` what an edit made, `tag` the word to remember."""
+    `mail` what an edit made (a quarantine may have one too), `tag` the word to remember."""
 
     decision: Decision
     reason: str = ""

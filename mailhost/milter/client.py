@@ -6,9 +6,8 @@ connection is of no more use: every later question raises the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeAlias, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -32,13 +31,14 @@ from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.commands import Bare, Helo, Mail, Question, Rcpt, Unknown
+from mailhost.milter.commands import Bare, Body, Helo, Mail, Question, Rcpt, Unknown
 from mailhost.milter.edits import Edits
 from mailhost.milter.macros import of_refused
 from mailhost.milter.negotiation import OFFER, Options, Terms
 from mailhost.milter.session import Session
 from mailhost.milter.telling import body_of, connect_of, header_of
 from mailhost.milter.verdict import GO_ON, Decision, Verdict
+from mailhost.net.threads import InThread
 
 Values: TypeAlias = Mapping[str, str]
 _OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
@@ -157,28 +157,43 @@ class MilterClient(Protocol):
         return await self._ask(Bare.DATA, values)
 
     async def message(
-        self, content: Content, values: Values, hidden: int = 0
+        self, content: Content, values: Values, in_thread: InThread | None = None
     ) -> tuple[Verdict, Edits]:
-        """The whole message, and what the filter makes of it.
+        """The whole message, and what the filter makes of it. `in_thread` reads it, None where it
+        is in memory.
 
-        The filter is not shown the first `hidden` fields: those that we put on top. Raises
-        OSError where the content cannot be read; `abort` then.
+        Raises OSError where the content cannot be read; `abort` then.
         """
-        verdict, section = GO_ON, content.header()
-        parts: tuple[Iterable[Question], ...] = (
-            islice(header_of(section, self.terms), hidden, None),
-            (Bare.END_OF_HEADER,),
-            body_of(content, section) if self.terms.wants(stages.BODY) else (),
-            (Bare.END_OF_BODY,),
-        )
-        for part in parts:
-            for question in part:
-                verdict = await self._ask(question, values)
-                if verdict.decision is Decision.SKIP:
-                    break
-                if verdict.decision is not Decision.GO_ON:
-                    return verdict, self._session.edits
+        section = await in_thread(content.header) if in_thread else content.header()
+        verdict = await self._all(header_of(section, self.terms), values)
+        if verdict.decision in (Decision.GO_ON, Decision.SKIP):
+            verdict = await self._ask(Bare.END_OF_HEADER, values)
+        if verdict.decision in (Decision.GO_ON, Decision.SKIP) and self.terms.wants(stages.BODY):
+            verdict = await self._body(body_of(content, section), values, in_thread)
+        if verdict.decision in (Decision.GO_ON, Decision.SKIP):
+            verdict = await self._ask(Bare.END_OF_BODY, values)
         return verdict, self._session.edits
+
+    async def _all(self, questions: Iterator[Question], values: Values) -> Verdict:
+        """Ask one after the other, as long as the filter lets them go on."""
+        verdict = GO_ON
+        for question in questions:
+            verdict = await self._ask(question, values)
+            if verdict.decision is not Decision.GO_ON:
+                break
+        return verdict
+
+    async def _body(
+        self, parts: Iterator[Body], values: Values, in_thread: InThread | None
+    ) -> Verdict:
+        if in_thread is None:
+            return await self._all(parts, values)
+        verdict = GO_ON
+        while (part := await in_thread(lambda: next(parts, None))) is not None:
+            verdict = await self._ask(part, values)
+            if verdict.decision is not Decision.GO_ON:
+                break
+        return verdict
 
     # --- ends ------------------------------------------------------------------------------------
 
@@ -254,6 +269,8 @@ class MilterClient(Protocol):
 
     async def _answer(self, data: bytes) -> Verdict:
         self._write(data)
+        if self.gone is not None:
+            raise self.gone
         if not self._settled:
             self._waiting = Deferred()
             self._deadline = self._clock.seconds() + self._timeouts.longest

@@ -1,8 +1,7 @@
 """A message with a filter's edits in it. What is not edited stays byte for byte.
 
 Fields are counted as Sendmail does: one that was removed keeps its place, one that was added
-counts too. `hidden` fields on top are those that the filter was not shown: to change a field it
-counts without them, to insert one with them.
+counts too.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from mailhost.milter.edits import (
 )
 
 
-def edited(content: Content, edits: Edits, hidden: int = 0) -> Content:
+def edited(content: Content, edits: Edits) -> Content:
     """Return the message with its header and its body edited. Raises OSError."""
     section = content.header()
-    header = _Header(section, hidden)
+    header = _Header(section)
     body = content.slice(len(section), content.size)
     for edit in edits.changes:
         match edit:
@@ -75,10 +74,9 @@ class _Row:
 class _Header:
     """A header section, field by field."""
 
-    def __init__(self, section: bytes, hidden: int) -> None:
+    def __init__(self, section: bytes) -> None:
         if section and not section.endswith(b"\r\n"):
             section += b"\r\n"
-        self._hidden = hidden
         self._rows: list[_Row] = []
         end = 0
         for field in fields(section):
@@ -94,7 +92,7 @@ class _Header:
         self._rows.insert(index, _row(name, value))
 
     def change(self, index: int, name: bytes, value: bytes | None) -> None:
-        named = [row for row in self._rows[self._hidden :] if row.name.lower() == name.lower()]
+        named = [row for row in self._rows if row.name.lower() == name.lower()]
         if index <= len(named):
             row = named[index - 1]
             row.octets = b"" if value is None else _row(row.name, value).octets

@@ -105,9 +105,9 @@ def agree(offer: Options, answer: Options) -> Terms:
     """Return the terms. Raises MilterFailed where the filter asks for what was not offered."""
     if not OLDEST <= answer.version <= offer.version:
         raise MilterFailed(f"the filter speaks version {answer.version} of the protocol")
-    lacking = answer.actions & ~offer.actions
+    lacking = int(answer.actions) & ~int(offer.actions)  # the flags' own ~ knows known ones alone
     if lacking:
-        raise MilterFailed(f"the filter wants to change what it may not: {lacking!r}")
+        raise MilterFailed(f"the filter wants to change what it may not: {Actions(lacking)!r}")
     wishes = Wishes(answer.wishes & ALL_WISHES)
     lacking_wishes = wishes & ~offer.wishes
     if lacking_wishes:

@@ -44,4 +44,4 @@ def body_of(content: Content, section: bytes) -> Iterator[Body]:
     start = len(section)
     if content.slice(start, start + 2).read() == b"\r\n":
         start += 2
-    return map(Body, content.slice(start, content.size).chunks(LARGEST_SENT))
+    yield from map(Body, content.slice(start, content.size).chunks(LARGEST_SENT))

@@ -38,21 +38,19 @@ END = """
 
 
 class MessageCase(MilterCase):
-    def message(
-        self, script: str, content: Content = CONTENT, hidden: int = 0
-    ) -> Deferred[tuple[Verdict, Edits]]:
-        return self.play(self.client.message(content, {}, hidden), script)
+    def message(self, script: str, content: Content = CONTENT) -> Deferred[tuple[Verdict, Edits]]:
+        return self.play(self.client.message(content, {}), script)
 
     def assert_verdict(self, verdict: Verdict, done: Deferred[tuple[Verdict, Edits]]) -> None:
         found, edits = self.successResultOf(done)
         self.assertEqual(verdict, found)
         self.assertEqual(Edits(), edits)
 
-    def shown(self, content: bytes, answer: str = SILENT, hidden: int = 0) -> list[str]:
+    def shown(self, content: bytes, answer: str = SILENT) -> list[str]:
         """What a filter that does not answer is shown, without macros."""
         self.setUp()
         self.envelope(answer)
-        done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}, hidden))
+        done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
         shown = [words for words in self.sent() if not words.startswith("D|")]
         self.wire.clear()
         self.lines("F: c")
@@ -142,10 +140,6 @@ class Shown(MessageCase):
     def test_the_leading_space(self) -> None:
         shown = self.shown(b"A: 1\r\nB:2\r\n\r\n", "F: O|6|1ff|1f6080")
         self.assertEqual(["L|A| 1", "L|B|2", "N", "E"], shown)
-
-    def test_hidden_fields(self) -> None:
-        shown = self.shown(b"Received: us\r\nA: 1\r\n\r\nhi", hidden=1)
-        self.assertEqual(["L|A|1", "N", "B|hi", "E"], shown)
 
     def test_bodies(self) -> None:
         for body, wanted in (

@@ -115,7 +115,6 @@ class WhichMacros(SynchronousTestCase):
     def test_none_before_a_stage_that_it_knows_not(self) -> None:
         old = replace(TERMS, version=3)
         self.assertIsNone(macros_for(stages.DATA, old, VALUES))
-        self.assertIsNone(macros_for(stages.END_OF_HEADER, old, VALUES))
         self.assertIsNotNone(macros_for(stages.END_OF_BODY, old, VALUES))
 
 

@@ -223,7 +223,7 @@ def _applied(mail: Mail, marks: Marks, verdict: Verdict) -> tuple[Mail, Marks]:
         case Decision.EDIT if verdict.mail is not None:
             return verdict.mail, marks
         case Decision.QUARANTINE:
-            return mail, replace(marks, held=marks.held or verdict.reason)
+            return verdict.mail or mail, replace(marks, held=marks.held or verdict.reason)
         case Decision.DISCARD:
             return mail, replace(marks, dropped=verdict.reason or "discarded")
     return mail, marks

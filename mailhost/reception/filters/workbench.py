@@ -63,6 +63,12 @@ class Workbench:
 
         return changed() if content.in_memory else await self._alone(changed)
 
+    async def keep(self, content: Content) -> Content:
+        """Return the same, in a file where it is large. Raises OSError."""
+        if not content.in_memory or content.size <= self._memory:
+            return content
+        return await self._in_thread(lambda: self._kept(content.read()))
+
     async def _alone(self, work: Callable[[], T]) -> T:
         await self._places.acquire()
         try:

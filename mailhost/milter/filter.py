@@ -1,0 +1,212 @@
+"""A milter in the chain of filters: one connection to it for each client, as mail servers do.
+
+The milter hears of everything in SMTP's order, whatever the chain's tags kept from it before: what
+it missed is said first. A connection that failed is not tried again for the same client, so that
+no client waits twice for a milter that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from zope.interface import implementer
+
+from mailhost import __version__
+from mailhost.interfaces import FilterFailed, ISessionFilter, IVisit
+from mailhost.message import verdict as chain
+from mailhost.message.client import Client
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.verdict import PASS, Mail, Stage
+from mailhost.milter import client as milter
+from mailhost.milter.client import MilterClient, Timeouts
+from mailhost.milter.codec import MilterFailed
+from mailhost.milter.editing import edited, edited_envelope
+from mailhost.milter.edits import Edits
+from mailhost.milter.macros import of_client, of_host, of_recipient, of_sender
+from mailhost.milter.verdict import GO_ON, Decision, Verdict
+from mailhost.net.threads import InThread
+
+T = TypeVar("T")
+Keep = Callable[[Content], Awaitable[Content]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all connections to one milter share. `keep` puts a large new message into a file."""
+
+    endpoint: IStreamClientEndpoint
+    clock: IReactorTime
+    timeouts: Timeouts
+    hostname: str
+    in_thread: InThread
+    keep: Keep
+
+
+@implementer(ISessionFilter)
+class MilterFilter:
+    """Somebody else's filter."""
+
+    stages = tuple(Stage)
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def visit(self, client: Client) -> IVisit:
+        return MilterVisit(self._surroundings)
+
+
+@implementer(IVisit)
+class MilterVisit:
+    """One client's connection to the milter, made when it is first asked."""
+
+    stages = tuple(Stage)
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._milter: MilterClient | None = None
+        self._failed = ""
+        self._gone = False
+        self._hello: str | None = None  # what the milter heard of
+        self._sender = False
+        self._recipients: list[ForwardPath] = []
+
+    async def look(self, mail: Mail) -> chain.Verdict:
+        if self._failed:
+            raise FilterFailed(self._failed)
+        try:
+            return await self._look(mail)
+        except BaseException as error:
+            self._failed = str(error) or "given up"
+            self.leave()
+            if isinstance(error, MilterFailed):
+                raise FilterFailed(str(error)) from error
+            raise
+
+    def abandon(self) -> None:
+        self._forget()
+        if self._milter is not None and self._milter.gone is None:
+            self._milter.abort()
+
+    def leave(self) -> None:
+        self._gone = True
+        if self._milter is not None:
+            self._milter.quit()
+
+    def _forget(self) -> None:
+        self._sender = False
+        self._recipients.clear()
+
+    # --- what the milter is told, in order -------------------------------------------------------
+
+    async def _look(self, mail: Mail) -> chain.Verdict:
+        if mail.stage is Stage.SENDER:
+            self._forget()
+        verdict = await self._catch_up(mail)
+        if mail.stage is Stage.MESSAGE and verdict.decision is not Decision.REFUSE:
+            return await self._message(mail, verdict)
+        if verdict.decision is Decision.DISCARD:
+            return PASS  # it is told at the end, for the whole message
+        return of_milter(verdict)
+
+    async def _catch_up(self, mail: Mail) -> Verdict:
+        """Say all that the milter has not heard of, up to this stage; return its last verdict."""
+        values = self._values(mail)
+        if self._milter is None:
+            verdict = await self._begin(mail.client, values)
+        else:
+            verdict = GO_ON
+        told = self._milter
+        assert told is not None
+        if mail.stage >= Stage.HELLO and (
+            mail.stage is Stage.HELLO or self._hello != mail.client.hello
+        ):
+            self._hello = mail.client.hello
+            verdict = await told.hello(mail.client.hello, values)
+        if mail.stage >= Stage.SENDER and not self._sender:
+            self._sender = True
+            envelope = mail.envelope
+            verdict = await told.mail(envelope.reverse_path, parameters(envelope), values)
+        for path in _recipients(mail):
+            if path not in self._recipients:
+                self._recipients.append(path)
+                now = values | of_recipient(path.address)
+                verdict = await told.recipient(path.address, (), now)
+        return verdict
+
+    async def _begin(self, client: Client, values: dict[str, str]) -> Verdict:
+        here = self._surroundings
+        connected = await milter.connect(here.endpoint, here.clock, timeouts=here.timeouts)
+        self._milter = connected
+        if self._gone:
+            connected.quit()
+            raise MilterFailed("the client is gone")
+        return await connected.begin(client, values)
+
+    async def _message(self, mail: Mail, verdict: Verdict) -> chain.Verdict:
+        told, values = self._milter, self._values(mail)
+        assert told is not None
+        edits = Edits()
+        verdict = await told.data(values)
+        if verdict.decision in (Decision.GO_ON, Decision.SKIP):
+            in_thread = None if mail.content.in_memory else self._surroundings.in_thread
+            verdict, edits = await told.message(mail.content, values, in_thread)
+        self._forget()
+        if verdict.decision in (Decision.REFUSE, Decision.DISCARD) or not edits:
+            return of_milter(verdict)
+        return await self._changed(mail, edits)
+
+    async def _changed(self, mail: Mail, edits: Edits) -> chain.Verdict:
+        changed = mail
+        if edits.changes:
+            content = await self._read(mail.content, lambda: edited(mail.content, edits))
+            content = await self._surroundings.keep(content)
+            changed = mail.containing(content).within(edited_envelope(mail.envelope, edits))
+        if edits.quarantine is not None:
+            reason = edits.quarantine or "a milter wants it to be held"
+            return chain.Verdict(chain.Decision.QUARANTINE, reason, mail=changed)
+        return chain.edit(changed, f"{len(edits.changes)} changes")
+
+    async def _read(self, content: Content, work: Callable[[], T]) -> T:
+        return work() if content.in_memory else await self._surroundings.in_thread(work)
+
+    def _values(self, mail: Mail) -> dict[str, str]:
+        values = of_host(self._surroundings.hostname, f"mailhost {__version__}")
+        values |= of_client(mail.client)
+        if mail.stage >= Stage.SENDER:
+            values |= of_sender(mail.envelope.reverse_path)
+        if mail.identity:
+            values["i"] = mail.identity
+        return values
+
+
+def of_milter(verdict: Verdict) -> chain.Verdict:
+    """Return a milter's verdict as the chain has them."""
+    if verdict.decision is Decision.DISCARD:
+        return chain.discard("the milter discards it")
+    if verdict.status is None:
+        return PASS
+    kind = chain.Decision.REJECT if verdict.status.permanent else chain.Decision.DEFER
+    return chain.Verdict(kind, verdict.status.words, verdict.status)
+
+
+def parameters(envelope: Envelope) -> Sequence[str]:
+    """Return MAIL's parameters, as a client writes them."""
+    given = []
+    if envelope.size:
+        given.append(f"SIZE={envelope.size}")
+    if envelope.body is not Body.SEVEN_BIT:
+        given.append(f"BODY={envelope.body}")
+    if envelope.smtputf8:
+        given.append("SMTPUTF8")
+    return given
+
+
+def _recipients(mail: Mail) -> Sequence[ForwardPath]:
+    """Those that the milter should have heard of by now."""
+    if mail.stage is Stage.RECIPIENT:
+        return [mail.recipient] if mail.recipient is not None else []
+    return mail.envelope.recipients if mail.stage is Stage.MESSAGE else []

@@ -1,0 +1,77 @@
+"""A milter in memory: it notes what it hears, and answers what the test says."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.testing import StringTransport
+from zope.interface import implementer
+
+from tests.milter.talk import octets, words
+
+CONTINUE = ("c",)
+SILENT = frozenset("DAQKLNB")  # commands that get no answer here
+
+
+@implementer(IStreamClientEndpoint)
+class FakeMilter:
+    """`answers` are lines of a script by the command's letter; without one it says to go on.
+    `wishes` are what it negotiates for, in hex. `heard` is all that it heard but macros; those are
+    in `macros`, by the letter of their stage."""
+
+    def __init__(
+        self, answers: Mapping[str, Sequence[str]] | None = None, wishes: str = "1c0480"
+    ) -> None:
+        self.answers = dict(answers or {})
+        self.wishes = wishes
+        self.heard: list[str] = []
+        self.macros: dict[str, list[str]] = {}
+        self.connections = 0
+        self.there = True
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """See IStreamClientEndpoint."""
+        if not self.there:
+            return fail(ConnectionRefusedError())
+        self.connections += 1
+        protocol: Any = protocolFactory.buildProtocol(None)  # type: ignore[arg-type]
+        protocol.makeConnection(_Wire(self, protocol))
+        return succeed(protocol)
+
+
+class _Wire(StringTransport):
+    def __init__(self, milter: FakeMilter, client: Any) -> None:
+        super().__init__()
+        self._milter = milter
+        self._client = client
+
+    def abortConnection(self) -> None:
+        self._milter.heard.append("aborted")
+
+    def write(self, data: bytes) -> None:
+        """Each packet is read and answered at once."""
+        while data:
+            (length,) = struct.unpack_from("!I", data)
+            packet, data = data[4 : 4 + length], data[4 + length :]
+            self._answer(packet)
+
+    def _answer(self, packet: bytes) -> None:
+        letter = chr(packet[0])
+        if letter == "D":
+            stage, *pairs = words(packet).split("|")[1:]
+            self._milter.macros[stage] = pairs
+            return
+        self._milter.heard.append(words(packet) if letter != "O" else "O")
+        if letter == "O":
+            answers: Sequence[str] = [f"O|6|1ff|{self._milter.wishes}"]
+        elif letter in SILENT:
+            answers = self._milter.answers.get(letter, ())
+        else:
+            answers = self._milter.answers.get(letter, CONTINUE)
+        for answer in answers:
+            self._client.dataReceived(octets(answer))
