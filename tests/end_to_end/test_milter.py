@@ -1,0 +1,128 @@
+"""Milters behind a running host: a real OpenDKIM signs what is submitted, and verifies the rest."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from pathlib import Path
+
+from twisted.trial.unittest import TestCase
+
+from tests.end_to_end.opendkim import OpenDKIM, needed
+from tests.end_to_end.running import RunningHost, free_port, short_folder
+
+PASSWORD = "correct horse battery"
+FILTER = """
+workers = 1
+[login]
+plaintext_on_loopback = true
+[[filter]]
+kind = "milter"
+endpoint = "{endpoint}"
+{more}
+"""
+MAIL = "From: ann@example.com\r\nSubject: {}\r\n\r\nHello, these words are signed.\r\n"
+
+
+class MilterCase(TestCase):
+    def start(self, endpoint: str, more: str = "") -> RunningHost:
+        """A host whose mail passes the milter at `endpoint`."""
+        host = RunningHost(
+            self.folder / "host",
+            FILTER.format(endpoint=endpoint, more=more),
+            protocols=("smtp", "submission"),
+        )
+        self.addCleanup(host.stop)
+        for command, text in (
+            (("domain", "add", "example.com"), ""),
+            (("account", "add", "ann@example.com"), PASSWORD + "\n"),
+        ):
+            done = host.command(*command, text=text)
+            self.assertEqual(0, done.returncode, done.stderr)
+        return host.start()
+
+    def setUp(self) -> None:
+        self.folder = short_folder(self)
+
+    def submit(self, host: RunningHost, subject: str) -> None:
+        """A message from somebody who logged in."""
+        with smtplib.SMTP(host.address, host.ports["submission"], timeout=30) as client:
+            context = ssl._create_unverified_context()
+            client.starttls(context=context)
+            client.login("ann@example.com", PASSWORD)
+            client.sendmail("ann@example.com", ["ann@example.com"], MAIL.format(subject))
+
+    def receive(self, host: RunningHost, message: bytes) -> None:
+        """A message from elsewhere."""
+        with smtplib.SMTP(host.address, host.ports["smtp"], timeout=30) as client:
+            client.sendmail("sue@far.example", ["ann@example.com"], message)
+
+
+class OpenDKIMTests(MilterCase):
+    """Signed, verified, told apart from what was changed on the way."""
+
+    def setUp(self) -> None:
+        needed()
+        super().setUp()
+
+    def sign(self, endpoint: str, socket: str) -> None:
+        milter = OpenDKIM(self.folder / "opendkim", socket)
+        self.addCleanup(milter.stop)
+        milter.start()
+        host = self.start(endpoint)
+        self.submit(host, "signed")
+        [path] = host.inbox("ann@example.com")
+        signed = original(path)
+        self.assertTrue(signed.startswith(b"DKIM-Signature: v=1; a=rsa-sha256;"), signed)
+        self.assertTrue(signed.endswith(MAIL.format("signed").encode()), signed)
+        path.unlink()
+        self.receive(host, signed)
+        self.receive(host, signed.replace(b"these words", b"other words"))
+        results = sorted(verdict(each) for each in host.inbox("ann@example.com"))
+        self.assertEqual(["dkim=fail", "dkim=pass"], results)
+        done = host.command("filters")
+        self.assertIn("edit 3", done.stdout)
+
+    def test_over_tcp(self) -> None:
+        port = free_port("127.0.0.1")
+        self.sign(f"tcp:127.0.0.1:{port}", f"inet:{port}@127.0.0.1")
+
+    def test_over_a_unix_socket(self) -> None:
+        path = self.folder / "milter.sock"
+        self.sign(f"unix:{path}", f"local:{path}")
+
+    def test_it_goes_and_comes_back(self) -> None:
+        path = self.folder / "milter.sock"
+        milter = OpenDKIM(self.folder / "opendkim", f"local:{path}")
+        self.addCleanup(milter.stop)
+        host = self.start(f"unix:{path}")
+        with self.assertRaises(smtplib.SMTPResponseException) as refused:
+            self.receive(host, b"Subject: x\r\n\r\nx\r\n")
+        self.assertEqual(421, refused.exception.smtp_code)
+        host.wait_for("no connection to the filter")
+        milter.start()
+        self.receive(host, b"Subject: x\r\n\r\nx\r\n")
+        self.assertEqual(1, len(host.inbox("ann@example.com")))
+
+
+class MissingTests(MilterCase):
+    """A milter that is not there, and need not be."""
+
+    def test_mail_passes(self) -> None:
+        host = self.start(f"unix:{self.folder}/nobody.sock", 'on_error = "pass"')
+        self.receive(host, b"Subject: x\r\n\r\nx\r\n")
+        self.assertEqual(1, len(host.inbox("ann@example.com")))
+        host.wait_for("filter milter: no connection to the filter")
+
+
+def original(path: Path) -> bytes:
+    """A message in a mailbox without the trace fields on top of it."""
+    message = path.read_bytes()
+    return message[message.index(b"DKIM-Signature:") :]
+
+
+def verdict(path: Path) -> str:
+    """What Authentication-Results says of a signature."""
+    message = path.read_text()
+    start = message.index("dkim=")
+    return message[start:].split()[0]
