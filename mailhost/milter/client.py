@@ -28,12 +28,10 @@ from zope.interface import implementer
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.message.status import Status
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.commands import Bare, Body, Helo, Mail, Question, Rcpt, Unknown
+from mailhost.milter.commands import Bare, Body, Helo, Mail, Question, Rcpt
 from mailhost.milter.edits import Edits
-from mailhost.milter.macros import of_refused
 from mailhost.milter.negotiation import OFFER, Options, Terms
 from mailhost.milter.session import Session
 from mailhost.milter.telling import body_of, connect_of, header_of
@@ -134,23 +132,10 @@ class MilterClient(Protocol):
         return await self._ask(Mail(f"<{sender or ''}>", tuple(parameters)), values)
 
     async def recipient(
-        self,
-        recipient: Address,
-        parameters: Sequence[str],
-        values: Values,
-        refused: Status | None = None,
+        self, recipient: Address, parameters: Sequence[str], values: Values
     ) -> Verdict:
-        """RCPT TO. A refusal is this recipient's alone. One that was `refused` by others is told
-        to filters that want to hear of it."""
-        if refused is not None:
-            if not self.terms.refused_recipients:
-                return GO_ON
-            values = {**values, **of_refused(refused)}
+        """RCPT TO. A refusal is this recipient's alone."""
         return await self._ask(Rcpt(f"<{recipient}>", tuple(parameters)), values)
-
-    async def unknown(self, line: str) -> Verdict:
-        """A command that nobody knows."""
-        return await self._ask(Unknown(line), {})
 
     async def data(self, values: Values) -> Verdict:
         """DATA, after at least one recipient."""
@@ -203,15 +188,6 @@ class MilterClient(Protocol):
             self._break(MilterFailed("given up"))
         else:
             self._write(self._session.abort())
-
-    def next_client(self) -> bool:
-        """The client is gone. True where this connection can serve another, CONNECT being next;
-        else it is closed."""
-        if self.gone is None and self._session.reusable:
-            self._write(self._session.next_client())
-            return True
-        self.quit()
-        return False
 
     def quit(self) -> None:
         """Say goodbye and close. Does nothing where the connection is gone."""

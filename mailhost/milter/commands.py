@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from mailhost.milter import stages
-from mailhost.milter.codec import MilterFailed, Packet, string, strings, text
+from mailhost.milter.codec import Packet, string
 from mailhost.milter.stages import BY_LETTER, Stage
 
 _PORT = struct.Struct("!H")
@@ -31,7 +31,6 @@ class Bare(Enum):
     END_OF_BODY = stages.END_OF_BODY.letter
     ABORT = b"A"
     QUIT = b"Q"
-    QUIT_NEW_CONNECTION = b"K"
 
     def packet(self) -> Packet:
         """The letter."""
@@ -114,17 +113,6 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """A command that the mail server does not know."""
-
-    line: str
-
-    def packet(self) -> Packet:
-        """The line."""
-        return Packet(stages.UNKNOWN.letter, string(self.line))
-
-
-@dataclass(frozen=True, slots=True)
 class Macros:
     """What the filter may look up from stage `letter` on: names and values."""
 
@@ -137,52 +125,10 @@ class Macros:
         return Packet(b"D", self.letter + b"".join(flat))
 
 
-Question: TypeAlias = Connect | Helo | Mail | Rcpt | Header | Body | Unknown | Bare
+Question: TypeAlias = Connect | Helo | Mail | Rcpt | Header | Body | Bare
 Command: TypeAlias = Question | Macros
 
 
 def stage_of(question: Question) -> Stage:
     """Return the stage that a question belongs to. Raises KeyError for ABORT and QUIT."""
     return BY_LETTER[question.packet().letter]
-
-
-def parse_command(packet: Packet) -> Command:
-    """Return what the mail server said. Raises MilterFailed."""
-    try:
-        return _parse(packet)
-    except (ValueError, IndexError, TypeError, struct.error) as error:
-        raise MilterFailed(f"no command: {packet!r}"[:200]) from error
-
-
-def _parse(packet: Packet) -> Command:
-    letter, data = packet.letter, packet.data
-    if letter == stages.CONNECT.letter:
-        return _connect(data)
-    if letter == stages.BODY.letter:
-        return Body(data)
-    if letter == b"D":
-        parts = [text(part) for part in strings(data[1:])]
-        return Macros(data[:1], tuple(zip(parts[::2], parts[1::2], strict=True)))
-    parts = [text(part) for part in strings(data)]
-    if letter == stages.HELO.letter:
-        return Helo(*parts[:1])
-    if letter == stages.MAIL.letter:
-        return Mail(parts[0], tuple(parts[1:]))
-    if letter == stages.RCPT.letter:
-        return Rcpt(parts[0], tuple(parts[1:]))
-    if letter == stages.HEADER.letter:
-        name, value = strings(data)
-        return Header(name, value)
-    if letter == stages.UNKNOWN.letter:
-        return Unknown(parts[0])
-    return Bare(letter)
-
-
-def _connect(data: bytes) -> Connect:
-    name, _, rest = data.partition(b"\0")
-    family = Family(rest[:1])
-    if family is Family.UNKNOWN:
-        return Connect(text(name))
-    (port,) = _PORT.unpack_from(rest, 1)
-    (address,) = strings(rest[1 + _PORT.size :])
-    return Connect(text(name), family, port, text(address))

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
-from mailhost.message.status import Status
 from mailhost.milter import stages
 from mailhost.milter.commands import Macros
 from mailhost.milter.negotiation import Terms
@@ -92,15 +91,6 @@ def of_recipient(recipient: Address, host: str = "", mailer: str = "esmtp") -> d
         "{rcpt_addr}": str(recipient),
         "{rcpt_host}": host or recipient.domain,
         "{rcpt_mailer}": mailer,
-    }
-
-
-def of_refused(status: Status) -> dict[str, str]:
-    """A recipient that we refused."""
-    return {
-        "{rcpt_addr}": status.words,
-        "{rcpt_host}": status.enhanced,
-        "{rcpt_mailer}": "error",
     }
 
 

@@ -33,7 +33,8 @@ class Actions(IntFlag):
 
 
 ALL_ACTIONS = Actions((1 << 9) - 1)
-ALL_WISHES = Wishes((1 << 21) - 1)
+# all but to hear of recipients that others refused: those never come to a filter of the chain
+ALL_WISHES = Wishes((1 << 21) - 1) & ~Wishes.REFUSED_RECIPIENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,6 @@ class Terms:
     def leading_space(self) -> bool:
         """True where values of fields have the space behind the colon with them."""
         return bool(self.wishes & Wishes.LEADING_SPACE)
-
-    @property
-    def refused_recipients(self) -> bool:
-        """True where the filter wants to hear of recipients that we refused."""
-        return bool(self.wishes & Wishes.REFUSED_RECIPIENTS)
 
 
 def agree(offer: Options, answer: Options) -> Terms:

@@ -15,13 +15,13 @@ from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
 from mailhost.milter.commands import Bare, Question, stage_of
 from mailhost.milter.edits import MOST_OCTETS, NO_EDITS, Collector
 from mailhost.milter.macros import macros_for
-from mailhost.milter.negotiation import OFFER, VERSION, Options, Terms, agree, parse_options
+from mailhost.milter.negotiation import OFFER, Options, Terms, agree, parse_options
 from mailhost.milter.replies import Answer, ReplyCode, Word, parse_reply
 from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, Place, Stage
 from mailhost.milter.verdict import DISCARD, GO_ON, SKIP, Decision, Verdict, verdict_of
 
 _OF_CONNECTION = (stages.CONNECT, stages.HELO)
-_OF_ONE = (stages.RCPT, stages.UNKNOWN)  # a refusal there says nothing of the message
+_OF_ONE = (stages.RCPT,)  # a refusal there says nothing of the message
 
 
 class Session:
@@ -41,7 +41,6 @@ class Session:
         self._message: Verdict | None = None
         self._skipped: Stage | None = None
         self._collector: Collector | None = None
-        self._whole = False  # a message has just ended, and the filter said that it may go on
         self.asked = NEGOTIATION
         self.verdict: Verdict | None = GO_ON
         self.edits = NO_EDITS
@@ -52,14 +51,6 @@ class Session:
         if self._terms is None:
             raise MilterFailed("nothing is negotiated with the filter yet")
         return self._terms
-
-    @property
-    def reusable(self) -> bool:
-        """True where the connection can serve another client.
-
-        libmilter heeds SMFIC_QUIT_NC after a message that it let go on, and nowhere else.
-        """
-        return self._whole and self.verdict is not None and self.terms.version >= VERSION
 
     # --- what is sent ----------------------------------------------------------------------------
 
@@ -97,14 +88,6 @@ class Session:
         self.edits = NO_EDITS
         return pack(Bare.ABORT.packet()) if told else b""
 
-    def next_client(self) -> bytes:
-        """The client is gone; the next question is CONNECT. Raises ValueError unless `reusable`."""
-        if not self.reusable:
-            raise ValueError("the filter would not notice that the client is another")
-        self._place, self._whole = Place.AGREED, False
-        self._connection = self._message = self._skipped = None
-        return pack(Bare.QUIT_NEW_CONNECTION.packet())
-
     def quit(self) -> bytes:
         """Say goodbye."""
         return pack(Bare.QUIT.packet())
@@ -119,7 +102,6 @@ class Session:
         data = self.abort() if stage in (stages.HELO, stages.MAIL) else b""
         self._place = target or self._place
         self._skipped = self._skipped if stage is self._skipped else None
-        self._whole = False
         return data
 
     def _known(self, stage: Stage) -> Verdict | None:
@@ -161,7 +143,7 @@ class Session:
         if verdict == DISCARD and stage in _OF_CONNECTION:
             return GO_ON  # there is nothing to throw away; Postfix goes on too
         if stage is stages.END_OF_BODY:
-            self._end(verdict)
+            self._end()
         elif verdict == SKIP:
             self._skipped = stage
         elif verdict != GO_ON:
@@ -170,10 +152,9 @@ class Session:
             self._connection = verdict
         return verdict
 
-    def _end(self, verdict: Verdict) -> None:
+    def _end(self) -> None:
         if self._collector is not None:
             self.edits, self._collector = self._collector.finish(), None
-        self._whole = verdict == GO_ON
 
     def _decide(self, stage: Stage, verdict: Verdict) -> None:
         if stage in _OF_CONNECTION:

@@ -64,11 +64,10 @@ END_OF_HEADER = Stage(
 )
 BODY = Stage(b"B", "the body", Wishes.NO_BODY, Wishes.SILENT_BODY)
 END_OF_BODY = Stage(b"E", "the end of the message", macros=5)
-UNKNOWN = Stage(b"U", "a command", Wishes.NO_UNKNOWN, Wishes.SILENT_UNKNOWN, since=3)
 
 STAGES = (
     *(NEGOTIATION, CONNECT, HELO, MAIL, RCPT, DATA),
-    *(HEADER, END_OF_HEADER, BODY, END_OF_BODY, UNKNOWN),
+    *(HEADER, END_OF_HEADER, BODY, END_OF_BODY),
 )
 BY_LETTER: Mapping[bytes, Stage] = {stage.letter: stage for stage in STAGES}
 
@@ -99,5 +98,4 @@ MOVES: Mapping[Stage, tuple[tuple[Place, ...], Place | None]] = {
     END_OF_HEADER: ((Place.FIELDS,), Place.BODY),
     BODY: ((Place.BODY,), None),
     END_OF_BODY: ((Place.BODY,), Place.IDLE),
-    UNKNOWN: ((Place.IDLE, Place.SENDER, Place.RECIPIENTS), None),
 }

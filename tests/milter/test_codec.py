@@ -30,12 +30,11 @@ from mailhost.milter.commands import (
     Macros,
     Mail,
     Rcpt,
-    Unknown,
-    parse_command,
 )
 from mailhost.milter.negotiation import Actions, Options, parse_options
 from mailhost.milter.replies import Reply, Word, parse_reply
 from mailhost.milter.stages import Wishes
+from tests.milter.reading import parse_command
 
 OCTETS = st.binary(max_size=40)
 STRING = OCTETS.map(lambda octets: octets.replace(b"\0", b""))
@@ -59,7 +58,6 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(Rcpt, TEXT, TEXTS),
     st.builds(Header, STRING, STRING),
     st.builds(Body, OCTETS),
-    st.builds(Unknown, TEXT),
     st.builds(Macros, LETTER, st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple)),
 )
 REPLIES: st.SearchStrategy[Reply] = st.one_of(

@@ -18,7 +18,7 @@ from mailhost.milter.verdict import (
     Decision,
     Verdict,
 )
-from tests.milter.talk import ALL_ANSWERED, ANN, BOB, CONTENT, FAR, SILENT, MilterCase
+from tests.milter.talk import ANN, BOB, CONTENT, FAR, MilterCase
 
 Ask = Callable[[], Coroutine[Any, Any, Verdict]]
 ANSWERS = (
@@ -85,9 +85,6 @@ class Answers(StageCase):
     def test_data(self) -> None:
         self.each(self.recipient, lambda: self.client.data({}), "C: D|T\nC: T")
 
-    def test_an_unknown_command(self) -> None:
-        self.each(self.greet, lambda: self.client.unknown("FOO bar"), "C: U|FOO bar")
-
     def sender(self) -> None:
         self.greet()
         self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: D|M\nC: M|<>\nF: c")
@@ -130,107 +127,6 @@ class Finality(StageCase):
                 self.assert_verdict(verdict, self.client.mail(ANN, [], {}), mail)
                 self.rest(verdict)
                 self.assert_verdict(verdict, self.client.mail(ANN, [], {}), mail)
-
-    def test_a_refused_recipient_is_one(self) -> None:
-        self.greet()
-        self.assert_verdict(
-            GO_ON, self.client.mail(ANN, [], {}), "C: D|M\nC: M|<ann@example.org>\nF: c"
-        )
-        sent = "C: D|R\nC: R|<bob@example.net>\n"
-        self.assert_verdict(REJECT, self.client.recipient(BOB, [], {}), sent + "F: r")
-        self.assert_verdict(GO_ON, self.client.recipient(BOB, [], {}), sent + "F: c")
-        self.assert_verdict(SKIP, self.client.recipient(BOB, [], {}), sent + "F: s")
-        self.assert_verdict(SKIP, self.client.recipient(BOB, [], {}), "")
-        self.assert_verdict(GO_ON, self.client.data({}), "C: D|T\nC: T\nF: c")
-
-    def test_421_ends_the_connection_at_any_stage(self) -> None:
-        self.greet()
-        gone = Verdict(Decision.REFUSE, Status(421, "4.3.2", "Off"))
-        mail = "C: D|M\nC: M|<ann@example.org>\nF: y|421 4.3.2 Off"
-        self.assert_verdict(gone, self.client.mail(ANN, [], {}), mail)
-        self.assertTrue(gone.ends_connection)
-        self.assert_verdict(gone, self.client.mail(ANN, [], {}), "")
-
-    def test_what_begins_anew_aborts(self) -> None:
-        self.envelope()
-        self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: A\nC: D|M\nC: M|<>\nF: c")
-        self.assert_verdict(GO_ON, self.client.hello("x", {}), "C: A\nC: D|H\nC: H|x\nF: c")
-        self.assert_verdict(GO_ON, self.client.hello("x", {}), "C: D|H\nC: H|x\nF: c")
-
-    def test_abort(self) -> None:
-        self.envelope()
-        self.client.abort()
-        self.lines("C: A")
-        self.client.abort()
-        self.lines("")
-        self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: D|M\nC: M|<>\nF: c")
-
-    def test_out_of_order(self) -> None:
-        asks: list[Callable[[], Coroutine[Any, Any, object]]] = [
-            lambda: self.client.mail(None, [], {}),
-            lambda: self.client.recipient(BOB, [], {}),
-            lambda: self.client.data({}),
-            lambda: self.client.hello("x", {}),
-        ]
-        self.open()
-        for ask in asks:
-            self.failureResultOf(self.play(ask(), ""), ValueError)
-        self.setUp()
-        self.greet()
-        for early in (asks[1], asks[2], lambda: self.client.begin(FAR, {})):
-            self.failureResultOf(self.play(early(), ""), ValueError)
-        waiting = self.play(self.client.hello("x", {}), "C: D|H\nC: H|x")
-        self.failureResultOf(self.play(self.client.hello("y", {}), ""), ValueError)
-        self.lines("F: c")
-        self.assertEqual(GO_ON, self.successResultOf(waiting))
-
-
-class Spared(StageCase):
-    """What is not said, and what gets no answer."""
-
-    def test_nothing_is_wanted(self) -> None:
-        self.open("F: O|6|1ff|37f")
-        self.assert_verdict(GO_ON, self.client.begin(FAR, {}), "C: D|C")
-        self.assert_verdict(GO_ON, self.client.hello("x", {}), "C: D|H")
-        self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: D|M")
-        self.assert_verdict(GO_ON, self.client.unknown("FOO"), "")
-        self.assert_verdict(GO_ON, self.client.recipient(BOB, [], {}), "C: D|R")
-        self.assert_verdict(GO_ON, self.client.data({}), "C: D|T")
-        message = self.play(self.client.message(CONTENT, {}), "C: D|N\nC: D|E\nC: E\nF: c")
-        self.assertEqual(GO_ON, self.successResultOf(message)[0])
-
-    def test_nothing_is_answered(self) -> None:
-        self.greet(SILENT)
-        self.assert_verdict(GO_ON, self.client.hello("x", {}), "C: D|H\nC: H|x")
-        self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: D|M\nC: M|<>")
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_an_old_filter(self) -> None:
-        self.open("F: O|2|3f|0")
-        begin = "C: D|C\nC: C|localhost|U\nF: c"
-        self.assert_verdict(GO_ON, self.client.begin(Client(""), {}), begin)
-        self.assert_verdict(GO_ON, self.client.mail(None, [], {}), "C: D|M\nC: M|<>\nF: c")
-        self.assert_verdict(GO_ON, self.client.unknown("FOO"), "")
-        rcpt = "C: D|R\nC: R|<bob@example.net>\nF: c"
-        self.assert_verdict(GO_ON, self.client.recipient(BOB, [], {}), rcpt)
-        self.assert_verdict(GO_ON, self.client.data({}), "")
-
-    def test_a_refused_recipient(self) -> None:
-        refusal = Status(550, "5.1.1", "No such user")
-        for answer, script in (
-            (ALL_ANSWERED, ""),
-            (
-                "F: O|6|1ff|800",
-                "C: D|R|{rcpt_addr}|No such user|{rcpt_host}|5.1.1|{rcpt_mailer}|error\n"
-                "C: R|<bob@example.net>\nF: c",
-            ),
-        ):
-            self.setUp()
-            self.greet(answer)
-            mail = "C: D|M\nC: M|<ann@example.org>\nF: c"
-            self.assert_verdict(GO_ON, self.client.mail(ANN, [], {}), mail)
-            rcpt = self.client.recipient(BOB, [], {}, refusal)
-            self.assert_verdict(GO_ON, rcpt, script)
 
 
 class Clients(StageCase):
