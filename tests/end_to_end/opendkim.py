@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -22,11 +23,11 @@ def needed() -> None:
 
 
 class OpenDKIM:
-    """Listens on `socket`, in OpenDKIM's own words (`inet:PORT@HOST`, `local:PATH`). Public keys
+    """Listens on `where`, in OpenDKIM's own words (`inet:PORT@HOST`, `local:PATH`). Public keys
     are in a file: it asks no DNS."""
 
-    def __init__(self, folder: Path, socket: str) -> None:
-        self._socket = socket
+    def __init__(self, folder: Path, where: str) -> None:
+        self._socket = where
         folder.mkdir(parents=True)
         self._folder = folder
         key = folder / "key.pem"
@@ -39,7 +40,7 @@ class OpenDKIM:
         (folder / "signing").write_text("::1\n")
         self._config = folder / "opendkim.conf"
         self._config.write_text(
-            f"Domain {DOMAIN}\nSelector {SELECTOR}\nKeyFile {key}\nSocket {socket}\n"
+            f"Domain {DOMAIN}\nSelector {SELECTOR}\nKeyFile {key}\nSocket {where}\n"
             f"Mode sv\nTestPublicKeys {keys}\nCanonicalization relaxed/simple\n"
             f"InternalHosts refile:{folder / 'signing'}\nRequireSafeKeys no\n"
             f"PidFile {folder / 'pid'}\nBackground no\nSyslog no\nAlwaysAddARHeader yes\n"
@@ -59,8 +60,6 @@ class OpenDKIM:
             time.sleep(0.02)
 
     def _listens(self) -> bool:
-        import socket
-
         kind, _, where = self._socket.partition(":")
         family = socket.AF_UNIX if kind == "local" else socket.AF_INET
         port, _, host = where.partition("@")
@@ -74,7 +73,7 @@ class OpenDKIM:
     def stop(self) -> None:
         """End it."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()  # asked politely it takes five seconds
             self._process.wait(PATIENCE)
             self._process = None
 
