@@ -65,6 +65,7 @@ class FilteredReception:
         if Stage.SENDER in self._stages:
             judged = await self._visit.look(mail, marks)
             if judged.refusal is not None:
+                self._visit.chain.ended(mail, judged.marks.findings, [judged.refusal])
                 self._visit.abandon()
                 return judged.refusal
             mail, marks = judged.mail, judged.marks

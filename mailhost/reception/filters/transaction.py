@@ -8,6 +8,7 @@ transaction behind is begun anew with the new one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zope.interface import implementer
 
@@ -38,6 +39,7 @@ class FilteredTransaction:
         self._quarantine = quarantine
         self._transaction: ITransaction
         self._accepted: list[ForwardPath | None] = []  # None: accepted, and dropped
+        self._refused: list[tuple[ForwardPath, Status]] = []  # by filters
 
     async def open(self) -> Status | None:
         """Begin behind. A Status refuses."""
@@ -48,6 +50,7 @@ class FilteredTransaction:
             return answer
         self._transaction = answer
         self.identity = self.identity or answer.identity
+        self._mail = replace(self._mail, identity=self.identity)
         return None
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
@@ -60,6 +63,8 @@ class FilteredTransaction:
     async def _recipient(self, path: ForwardPath) -> Status:
         judged = await self._look(Stage.RECIPIENT, self._mail, path)
         if judged.refusal is not None:
+            self._marks = judged.marks
+            self._refused.append((path, judged.refusal))
             return judged.refusal
         before, self._marks = self._marks, judged.marks
         if judged.marks.dropped and not before.dropped:  # this recipient alone
@@ -99,7 +104,7 @@ class FilteredTransaction:
             refusal = await self._begin_anew(mail)
             if refusal is not None:
                 return [refusal]
-            return await there(self._transaction.end(mail.content))
+            return _worst(await there(self._transaction.end(mail.content)))
         found = await there(self._transaction.end(mail.content))
         return self._with_dropped(found)
 
@@ -137,19 +142,26 @@ class FilteredTransaction:
         return statuses
 
     async def _look(self, stage: Stage, mail: Mail, recipient: ForwardPath | None = None) -> Judged:
-        mail = Mail(
-            stage, mail.client, mail.envelope, recipient, mail.content, self.identity, mail.tags
-        )
+        mail = replace(mail, stage=stage, recipient=recipient)
         if stage not in self._visit.chain.stages:
             return Judged(mail, self._marks)
         return await self._visit.look(mail, self._marks)
 
     def abandon(self) -> None:
+        if self._refused and not any(self._accepted):  # nothing else will be heard of it
+            paths, statuses = zip(*self._refused, strict=True)
+            self._ended(self._mail.sent_to(*paths), statuses)
         self._visit.abandon()
         self._abandon()
 
     def _abandon(self) -> None:
         self._transaction.abandon()
+
+
+def _worst(found: Sequence[Status]) -> Sequence[Status]:
+    """One answer for all: the recipients are no longer those that the client named (LMTP). Better
+    twice than never."""
+    return [next((status for status in found if not status.ok), found[0])]
 
 
 def _not_dropped(marks: Marks) -> Marks:

@@ -1,0 +1,307 @@
+"""Messages that pass the chain: what the one behind gets, and what the client hears."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.content import Content
+from mailhost.message.status import OK, Status
+from mailhost.message.verdict import (
+    PASS,
+    Mail,
+    Stage,
+    Verdict,
+    defer,
+    discard,
+    edit,
+    quarantine,
+    reject,
+    tag,
+)
+from mailhost.net.answer import there
+from mailhost.reception.filters.reception import FilteredReception
+from mailhost.reception.filters.transaction import NOBODY_LEFT, FilteredTransaction
+from tests.fakes import FakeQueue, envelope, now, path
+from tests.reception.filters.chain_fakes import ChainWorld, Home, Saying, Visited, Watching
+from tests.reception.filters.mails import CLIENT
+
+NO = Status(550, "5.1.1", "Nobody of that name here")
+CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
+GO_AWAY = "550 5.7.1 Go away [first]"
+
+
+class FilteredCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = ChainWorld()
+        self.home = Home()
+        self.queue = FakeQueue()
+
+    def make(self, *filters: Any) -> None:
+        """A reception behind these filters."""
+        chain = self.world.chain(*filters)
+        self.reception = FilteredReception(chain, CLIENT, self.home, self.queue)
+
+    def mail(self) -> Any:
+        """MAIL: a transaction or a refusal."""
+        return now(self.reception.transaction(CLIENT, envelope()))
+
+    def send(self, *to: str) -> list[str]:
+        """All replies to a message for these, from the first RCPT on."""
+        return now(self._send(to))
+
+    async def _send(self, to: Sequence[str]) -> list[str]:
+        transaction = await self.reception.transaction(CLIENT, envelope())
+        assert isinstance(transaction, FilteredTransaction), transaction
+        replies = [await there(transaction.recipient(path(each))) for each in to]
+        if not any(each.ok for each in replies):
+            transaction.abandon()
+            return list(map(str, replies))
+        begun = await there(transaction.begin())
+        if isinstance(begun, Status):
+            transaction.abandon()
+            return [*map(str, replies), str(begun)]
+        replies += await there(transaction.end(CONTENT))
+        return list(map(str, replies))
+
+    @property
+    def ends(self) -> list[str]:
+        """How the transactions behind ended; each must have."""
+        return [each.over for each in self.home.all]
+
+
+class StageTests(FilteredCase):
+    """Before a message."""
+
+    def test_a_greeting_has_its_own_codes(self) -> None:
+        for verdict, code in ((reject("Go away"), 554), (defer("Later"), 421)):
+            self.make(Saying(verdict, Stage.CONNECTED))
+            refusal: Any = now(self.reception.connected(CLIENT))
+            self.assertEqual(refusal.code, code)
+
+    def test_hello(self) -> None:
+        self.make(Saying(reject("Go away"), Stage.HELLO))
+        self.assertIsNone(now(self.reception.connected(CLIENT)))
+        self.assertEqual(str(now(self.reception.hello(CLIENT))), GO_AWAY)
+
+    def test_a_sender(self) -> None:
+        visited = Visited()
+        self.make(Saying(reject("Go away"), Stage.SENDER), visited)
+        self.assertEqual(str(self.mail()), GO_AWAY)
+        self.assertEqual(self.home.all, [])
+        self.assertEqual(visited.heard, ["visit", "abandon"])
+
+    def test_the_one_behind_refuses_the_sender(self) -> None:
+        visited = Visited()
+        self.make(visited)
+        self.home.answers["mail"] = NO
+        self.assertEqual(self.mail(), NO)
+        self.assertEqual(visited.heard, ["visit", "SENDER", "abandon"])
+
+    def test_another_sender(self) -> None:
+        def changed(mail: Mail) -> Verdict:
+            return edit(mail.sent_by(None), "nobody")
+
+        self.make(Saying(changed, Stage.SENDER))
+        self.send("ann@a.example")
+        self.assertIsNone(self.home.all[0].envelope.reverse_path)
+
+    def test_tags_of_the_connection_stay(self) -> None:
+        last = Saying()
+        self.make(Saying(tag("friend", "known"), Stage.CONNECTED), last)
+        now(self.reception.connected(CLIENT))
+        for _ in range(2):
+            self.send("ann@a.example")
+        self.assertEqual([each.tags for each in last.asked], [{"friend"}] * 2)
+
+    def test_what_was_said_of_one_message_is_not_said_of_the_next(self) -> None:
+        verdicts = [quarantine("odd"), PASS]
+        self.make(Saying(lambda mail: verdicts.pop(0)))
+        self.send("ann@a.example")
+        self.send("ann@a.example")
+        self.assertEqual(len(self.queue.kept), 1)
+        self.assertEqual(self.ends, ["abandoned", "ended"])
+
+    def test_the_client_goes(self) -> None:
+        visited = Visited()
+        self.make(visited)
+        self.reception.disconnected()
+        self.assertEqual(visited.heard, ["visit", "leave"])
+        self.assertTrue(self.home.gone)
+
+
+class RecipientTests(FilteredCase):
+    """One recipient at a time."""
+
+    def only(self, name: str, verdict: Verdict) -> Saying:
+        """Says it of one recipient."""
+
+        def says(mail: Mail) -> Verdict:
+            assert mail.recipient is not None
+            return verdict if str(mail.recipient.address) == name else PASS
+
+        return Saying(says, Stage.RECIPIENT)
+
+    def test_one_is_refused_by_us_one_behind(self) -> None:
+        self.make(self.only("bob@a.example", reject("Go away")))
+        self.home.answers["eve@a.example"] = NO
+        replies = self.send("ann@a.example", "bob@a.example", "eve@a.example")
+        self.assertEqual(replies, [str(OK), GO_AWAY, str(NO), str(OK)])
+        self.assertEqual(self.home.all[0].paths, ["ann@a.example"])
+
+    def test_all_are_refused(self) -> None:
+        self.make(self.only("bob@a.example", reject("Go away")))
+        self.assertEqual(self.send("bob@a.example"), [GO_AWAY])
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_one_is_dropped(self) -> None:
+        self.make(self.only("bob@a.example", discard("unwanted")))
+        replies = self.send("bob@a.example", "ann@a.example")
+        self.assertEqual(replies, ["250 2.1.5 Recipient OK", str(OK), str(OK)])
+        self.assertEqual(self.home.all[0].paths, ["ann@a.example"])
+
+    def test_lmtp_has_an_answer_for_the_dropped_too(self) -> None:
+        self.home.lmtp = True
+        self.make(self.only("bob@a.example", discard("unwanted")))
+        replies = self.send("ann@a.example", "bob@a.example", "eve@a.example")
+        self.assertEqual(replies[3:], [str(OK)] * 3)
+
+    def test_all_are_dropped(self) -> None:
+        self.make(self.only("bob@a.example", discard("unwanted")))
+        self.assertEqual(self.send("bob@a.example")[-1], str(OK))
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_another_recipient(self) -> None:
+        def changed(mail: Mail) -> Verdict:
+            return edit(replace(mail, recipient=path("new@a.example")), "moved")
+
+        last = Saying()
+        self.make(Saying(changed, Stage.RECIPIENT), last)
+        self.send("old@a.example")
+        self.assertEqual(self.home.all[0].paths, ["new@a.example"])
+        recipients = last.asked[0].envelope.recipients
+        self.assertEqual([str(each.address) for each in recipients], ["new@a.example"])
+
+    def test_those_that_come_in_a_row_are_told_where_nobody_asks_about_them(self) -> None:
+        paths = [path("ann@a.example"), path("bob@a.example")]
+        for stage, told in ((Stage.MESSAGE, 1), (Stage.RECIPIENT, 0)):
+            self.setUp()
+            self.make(Saying(PASS, stage))
+            self.mail().coming(paths)
+            self.assertEqual(len(self.home.coming), told)
+
+
+class MessageTests(FilteredCase):
+    """The whole message."""
+
+    def test_it_passes(self) -> None:
+        self.make(Saying())
+        self.assertEqual(self.send("ann@a.example"), [str(OK), str(OK)])
+        self.assertEqual(self.home.all[0].content, CONTENT.read())
+        self.assertEqual(self.ends, ["ended"])
+
+    def test_it_is_refused(self) -> None:
+        self.make(Saying(reject("Go away")))
+        self.assertEqual(self.send("ann@a.example")[-1], GO_AWAY)
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_it_is_dropped(self) -> None:
+        self.make(Saying(discard("unwanted")))
+        self.assertEqual(self.send("ann@a.example")[-1], str(OK))
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_it_is_held(self) -> None:
+        self.make(Saying(quarantine("looks odd")))
+        self.assertEqual(self.send("ann@a.example", "bob@a.example")[-1], str(OK))
+        self.assertEqual(self.queue.held, ["looks odd"])
+        self.assertEqual(self.queue.waiting, [["ann@a.example", "bob@a.example"]])
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_it_cannot_be_held(self) -> None:
+        self.queue.answers = [Status(452, "4.3.1", "Full")]
+        self.make(Saying(quarantine("looks odd")))
+        self.assertEqual(self.send("ann@a.example")[-1], "452 4.3.1 Full")
+
+    def test_other_content(self) -> None:
+        new = Content((b"Subject: new\r\n\r\n",))
+        self.make(Saying(lambda mail: edit(mail.containing(new), "new")))
+        self.send("ann@a.example")
+        self.assertEqual(self.home.all[0].content, new.read())
+        self.assertEqual(self.ends, ["ended"])
+
+    def test_another_envelope_is_said_anew(self) -> None:
+        def changed(mail: Mail) -> Verdict:
+            return edit(mail.sent_to(path("eve@a.example"), path("kit@a.example")), "others")
+
+        self.make(Saying(changed))
+        self.home.answers["eve@a.example"] = NO
+        self.assertEqual(self.send("ann@a.example")[-1], str(OK))
+        self.assertEqual(self.ends, ["abandoned", "ended"])
+        self.assertEqual(self.home.all[1].paths, ["kit@a.example"])
+        self.assertEqual(self.home.all[1].content, CONTENT.read())
+
+    def test_nobody_of_another_envelope_is_taken(self) -> None:
+        self.make(Saying(lambda mail: edit(mail.sent_to(path("eve@a.example")), "other")))
+        self.home.answers["eve@a.example"] = NO
+        self.assertEqual(self.send("ann@a.example")[-1], str(NO))
+        self.assertEqual(self.ends, ["abandoned", "abandoned"])
+
+    def test_an_envelope_without_recipients(self) -> None:
+        self.make(Saying(lambda mail: edit(mail.sent_to(), "nobody")))
+        self.assertEqual(self.send("ann@a.example")[-1], str(NOBODY_LEFT))
+        self.assertEqual(self.ends, ["abandoned", "abandoned"])
+
+    def test_another_sender_that_is_refused(self) -> None:
+        self.make(Saying(lambda mail: edit(mail.sent_by(None), "nobody")))
+        transaction = self.mail()
+        now(transaction.recipient(path("ann@a.example")))
+        now(transaction.begin())
+        self.home.answers["mail"] = NO
+        self.assertEqual(now(transaction.end(CONTENT)), [NO])
+        self.assertEqual(self.ends, ["abandoned"])
+
+    def test_lmtp_with_another_envelope_has_one_answer(self) -> None:
+        """The client counts the recipients that it named, and the worst is for all of them."""
+        self.home.lmtp = True
+        others = path("eve@a.example"), path("kit@a.example")
+        self.make(Saying(lambda mail: edit(mail.sent_to(*others), "others")))
+        self.assertEqual(self.send("ann@a.example")[1:], [str(OK)])
+        self.home.answers["end of kit@a.example"] = Status(452, "4.2.2", "Full")
+        self.assertEqual(self.send("ann@a.example")[1:], ["452 4.2.2 Full"])
+
+
+class WitnessTests(FilteredCase):
+    """Who watches."""
+
+    def test_it_hears_of_each_end_once(self) -> None:
+        for verdict, answer in (
+            (PASS, str(OK)),
+            (reject("Go away"), GO_AWAY),
+            (discard("unwanted"), str(OK)),
+            (quarantine("odd"), str(OK)),
+        ):
+            self.setUp()
+            watching = Watching()
+            self.make(Saying(verdict), watching)
+            self.send("ann@a.example")
+            [(mail, findings, statuses)] = watching.heard
+            self.assertEqual(mail.identity, "m1")
+            self.assertEqual(len(findings), verdict is not PASS)
+            self.assertEqual(statuses, [answer])
+
+    def test_a_message_that_never_came(self) -> None:
+        watching = Watching()
+        self.make(Saying(), watching)
+        self.mail().abandon()
+        self.assertEqual(watching.heard, [])
+
+    def test_one_that_filters_did_not_let_come(self) -> None:
+        watching = Watching()
+        self.make(Saying(reject("Go away"), Stage.RECIPIENT), watching)
+        self.send("ann@a.example")
+        [(mail, findings, statuses)] = watching.heard
+        self.assertEqual((findings, statuses), (["first"], [GO_AWAY]))
+        self.assertEqual(mail.content.size, 0)
