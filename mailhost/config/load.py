@@ -163,8 +163,11 @@ def _stand_in(location: Location) -> object:
 
 
 def _told(problem: Problem, problems: list[Problem]) -> bool:
-    """True where a wrong value in the same place is told already: the rest follows from it."""
+    """True where a wrong value in the same place, or in the same filter, is told already: the rest
+    follows from it."""
     parts = _steps(problem.key)
+    if parts[:1] == ["filter"]:
+        parts = parts[:2]
     return any(
         parts[: len(told)] == told or told[: len(parts)] == parts
         for told in map(_steps, (known.key for known in problems))

@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.events import Faulted, Queued, Told
-from mailhost.interfaces import IAuthenticator, IQueue
+from mailhost.interfaces import IAuthenticator, ICounters, IQueue, IRates
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
@@ -24,8 +24,10 @@ from mailhost.workers.channel import LARGEST, Channel
 from mailhost.workers.remote import (
     LONGEST_LINE,
     RemoteAuthenticator,
+    RemoteCounters,
     RemoteLog,
     RemoteQueue,
+    RemoteRates,
     RemoteUsages,
 )
 from tests.fakes import RecordingEvents, address, envelope, now
@@ -54,6 +56,34 @@ class RemoteCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.fake = FakeChannel()
         self.channel = cast(Channel, self.fake)
+
+
+class Rates(RemoteCase):
+    def test_the_head_counts(self) -> None:
+        rates = RemoteRates(self.channel)
+        verifyObject(IRates, rates)
+        for granted in (True, False):
+            self.fake.answer = succeed(granted)
+            self.assertIs(now(rates.take("client 192.0.2.1", 5, 60.0)), granted)
+        self.assertEqual(self.fake.asked, [("rate", "client 192.0.2.1", 5, 60.0)] * 2)
+
+
+class Counting(RemoteCase):
+    def test_counts_are_told_once_a_second(self) -> None:
+        clock = Clock()
+        counters = RemoteCounters(self.channel, clock)
+        verifyObject(ICounters, counters)
+        for _ in range(3):
+            counters.add("dnslist", "asked")
+        counters.add("dnslist", "reject")
+        self.assertEqual(self.fake.told, [])
+        clock.advance(1.0)
+        counts = {("dnslist", "asked"): 3, ("dnslist", "reject"): 1}
+        self.assertEqual(self.fake.told, [("counted", counts)])
+        clock.advance(10.0)
+        counters.add("dnslist", "asked")
+        clock.advance(1.0)
+        self.assertEqual(self.fake.told[1:], [("counted", {("dnslist", "asked"): 1})])
 
 
 class Passwords(RemoteCase):

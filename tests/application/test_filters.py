@@ -1,0 +1,152 @@
+"""From settings to chains: who is in which, by what name, and what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application.filters import BadFilter, Chains, Needs, make_chains, names, told
+from mailhost.config.explain import kinds
+from mailhost.config.filters.common import Mode
+from mailhost.config.filters.kinds import AnyFilter
+from mailhost.config.model import Settings
+from mailhost.config.wire import Wire
+from mailhost.message.verdict import Stage
+from mailhost.reception.filters.chain import ASKED
+from mailhost.reception.filters.monitor.counters import Counters
+from mailhost.reception.filters.workbench import Workbench
+from tests.fakes import FakeHandover, RecordingEvents
+from tests.queue.fakes import here
+
+LEAST: dict[str, dict[str, Any]] = {
+    "dnslist": {"zones": ["bl.example"]},
+    "list": {"entries": ["192.0.2.1"]},
+    "greylist": {},
+    "rate": {"limit": 1},
+    "attachment": {"names": ["*.exe"]},
+    "size": {"limit": 1},
+    "match": {"pattern": "x"},
+    "journal": {"to": "j@a.example"},
+    "events": {"file": "/nowhere/events"},
+    "header": {"remove": ["X-A"]},
+    "subject": {"prefix": "[X]"},
+    "disclaimer": {"text": "x"},
+    "strip": {"names": ["*.exe"]},
+    "rewrite": {"senders": {"a@a.example": "b@a.example"}},
+    "milter": {"endpoint": "tcp:127.0.0.1:8891"},
+    "python": {"file": "etc/filters/no_invoices.py"},
+}
+
+
+class ChainsCase(SynchronousTestCase):
+    def settings(self, *filters: dict[str, Any], mode: Mode = Mode.ENFORCE) -> Settings:
+        """Settings with these filters."""
+        read = TypeAdapter(tuple[AnyFilter, ...]).validate_python
+        return Settings(
+            version=1,
+            hostname="mx.a.example",
+            data=self.mktemp(),
+            filter=read(list(filters)),
+            filter_mode=mode,
+        )
+
+    def chains(self, *filters: dict[str, Any], **more: Any) -> Chains:
+        """The chains of these filters."""
+        settings = self.settings(*filters, **more)
+        nothing = cast(Any, SimpleNamespace(maildir=lambda path: None))
+        bench = Workbench("/nowhere", 1000, here)
+        needs = Needs(
+            Clock(),
+            here,
+            RecordingEvents(),
+            nothing,
+            FakeHandover(),
+            nothing,
+            nothing,
+            Counters(),
+            bench,
+            settings.hostname,
+            settings.data,
+        )
+        return make_chains(settings, needs)
+
+    def one(self, kind: str, **more: Any) -> dict[str, Any]:
+        """A filter of a kind with what it needs at least."""
+        return {"kind": kind, **LEAST[kind], **more}
+
+
+class MakeTests(ChainsCase):
+    """One chain for each kind of listener."""
+
+    def test_every_kind_is_made(self) -> None:
+        self.assertEqual(set(LEAST), set(kinds()))
+        root = os.path.join(os.path.dirname(__file__), "..", "..")
+        own = {"file": os.path.join(root, LEAST["python"]["file"])}
+        each = [self.one(kind, **(own if kind == "python" else {})) for kind in LEAST]
+        chain = self.chains(*each)[Wire.SMTP]
+        self.assertEqual([link.name for link in chain.links], list(LEAST))
+        self.assertEqual(chain.stages, set(Stage))
+
+    def test_listeners(self) -> None:
+        chains = self.chains(self.one("size", listeners=["smtp", "proxy"]), self.one("rate"))
+        self.assertEqual({wire for wire in Wire if wire.takes_mail}, set(chains))
+        self.assertEqual([link.name for link in chains[Wire.PROXY].links], ["size", "rate"])
+        self.assertEqual([link.name for link in chains[Wire.LMTP].links], ["rate"])
+        self.assertIs(chains[Wire.PROXY].links[0], chains[Wire.SMTP].links[0])
+
+    def test_no_filters_no_chains(self) -> None:
+        self.assertEqual(self.chains(), {})
+
+    def test_how_each_is_treated(self) -> None:
+        chains = self.chains(
+            self.one("size", mode="observe", on_error="pass", when=["a"], unless=["b"], timeout=7),
+            self.one("rate"),
+            self.one("milter", timeout=7),
+        )
+        size, rate, milter = chains[Wire.SMTP].links
+        self.assertTrue(size.observe and size.pass_errors)
+        self.assertEqual((size.when, size.unless, size.seconds), ({"a"}, {"b"}, 7.0))
+        self.assertFalse(rate.observe or rate.pass_errors)
+        self.assertGreater(milter.seconds, 7)  # it has its own, for each answer
+        self.assertFalse(chains[Wire.SMTP].observing)
+
+    def test_a_chain_that_observes(self) -> None:
+        chain = self.chains(self.one("size"), mode=Mode.OBSERVE)[Wire.SMTP]
+        self.assertTrue(chain.observing and chain.links[0].observe)
+
+    def test_what_cannot_be_made_names_its_key(self) -> None:
+        for filter, words in (
+            (self.one("list", file="/nowhere/list"), "cannot read /nowhere/list: No such file"),
+            (self.one("list", entries=["nonsense"]), "'nonsense' is no IP address"),
+            (self.one("rewrite", senders={"x": "y"}), "'x' is no address"),
+            (self.one("python", file="/nowhere/own.py"), "cannot read /nowhere/own.py"),
+            ({"kind": "python", "plugin": "none"}, "no Twisted plugin provides IFilterPlugin"),
+        ):
+            with self.assertRaises(BadFilter) as raised:
+                self.chains(self.one("size"), filter)
+            self.assertTrue(str(raised.exception).startswith("filter[2]: "), raised.exception)
+            self.assertIn(words, str(raised.exception))
+
+
+class ToldTests(ChainsCase):
+    """What `mailhost filters` shows."""
+
+    def test_names(self) -> None:
+        filters = [self.one("size"), self.one("size"), self.one("rate", name="flood")]
+        self.assertEqual(names(self.settings(*filters).filter), ["size", "size 2", "flood"])
+
+    def test_counts(self) -> None:
+        counters = Counters()
+        counters.counts.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
+        settings = self.settings(self.one("size"), self.one("rate", mode="observe"))
+        size, rate = told(settings, counters)
+        self.assertEqual(
+            size,
+            {"name": "size", "kind": "size", "mode": "enforce", "asked": 5, "did": {"reject": 2}},
+        )
+        self.assertEqual((rate["mode"], rate["asked"], rate["did"]), ("observe", 0, {}))
