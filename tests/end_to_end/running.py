@@ -51,6 +51,7 @@ class RunningHost:
     """`settings` is the text of the settings file, without listeners, data and version.
 
     `listen` maps protocols to ports on `address`, `more` to further lines of a listener.
+    `environment` is added to our own.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class RunningHost:
     ports: dict[str, int] = field(default_factory=dict)
     hostname: str = "mx.example.org"
     more: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,7 @@ class RunningHost:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.folder,
+            env={**os.environ, **self.environment},
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
