@@ -50,8 +50,9 @@ scache unix - - n - 1 scache
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 """
-OF_POSTFIX = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming")
-OF_POSTFIX += ("private", "saved", "trace")
+OF_POSTFIX = """
+active bounce corrupt defer deferred flush hold incoming private saved trace
+"""
 
 Service = Mapping[str, object]
 """What a listener has different from main.cf."""
@@ -175,7 +176,11 @@ class Postfix:
         queue = self._folder / "queue"
         for path in (self._configuration, queue / "pid"):
             path.mkdir(parents=True)
-        for path in (self.maildirs, self._folder / "data", *(queue / name for name in OF_POSTFIX)):
+        for path in (
+            self.maildirs,
+            self._folder / "data",
+            *(queue / name for name in OF_POSTFIX.split()),
+        ):
             path.mkdir(mode=0o700)
             os.chown(path, user, -1)
         for name, mode in (("maildrop", 0o730), ("public", 0o710)):
