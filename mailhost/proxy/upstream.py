@@ -19,7 +19,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.net.dots import BareLineEnd
-from mailhost.proxy.identity import xclient_commands, xforward_commands
+from mailhost.proxy.identity import name_of, xclient_commands, xforward_commands
 from mailhost.smtp.client import Broken, FateUnknown
 from mailhost.smtp.dialogue import BARE_LINE_END, Dialogue
 from mailhost.smtp.reply_reader import Reply
@@ -95,7 +95,8 @@ class Upstream:
             reply = await self._dialogue.ask(command)
             if not reply.ok:
                 return told(reply)
-        return await self._dialogue.hello() if commands else None
+        # the name in this hello is the one that counts from here on
+        return await self._dialogue.hello(name_of(client)) if commands else None
 
     # --- a transaction ---------------------------------------------------------------------------
 
