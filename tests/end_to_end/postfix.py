@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -131,13 +130,12 @@ class Postfix:
     # --- its life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it, and return when it listens."""
+        """Start it. It listens at once."""
         subprocess.run(
             [str(DAEMONS / "master"), "-c", str(self._configuration), "-w"],
             check=True,
             capture_output=True,
         )
-        until(lambda: all(map(_listens, self.ports.values())), "Postfix does not listen")
 
     def stop(self) -> None:
         """Stop it, and all its processes."""
@@ -280,11 +278,6 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((ADDRESS, port)) == 0
 
 
 def until(wanted: Callable[[], bool], words: str) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import atexit
 import re
 import shutil
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.end_to_end.postfix import ADDRESS, Postfix, Service, installed, until
+from mailhost.net.selfsigned import make_self_signed
+from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed, until
 from tests.end_to_end.running import RunningHost, free_port
 from tests.end_to_end.shared import Raw, memory_of, new_folder
 
@@ -35,9 +37,15 @@ SETTINGS = {
     "smtpd_relay_restrictions": "reject_unauth_destination",
     "smtpd_recipient_restrictions": "check_recipient_access inline:{ {"
     f"{LATER} = 450 4.2.1 Their house burns, come back later" + "} }",
+    "smtpd_sasl_auth_enable": "no",
     "service_throttle_time": "1s",
     "local_header_rewrite_clients": "",
     "in_flow_delay": "0",
+}
+SIGNED = "signed.example.org"  # the name in a certificate that the proxy trusts
+TRUSTED: dict[str, object] = {
+    "smtpd_tls_cert_file": "$trusted_chain",
+    "smtpd_tls_key_file": "$trusted_key",
 }
 SERVICES: dict[str, dict[str, object]] = {
     "usual": {},
@@ -46,10 +54,45 @@ SERVICES: dict[str, dict[str, object]] = {
         "smtputf8_enable": "no",
         "smtpd_discard_ehlo_keywords": "chunking, dsn, 8bitmime, pipelining",
     },
-    "small": {"message_size_limit": "20000"},
+    "small": {"message_size_limit": "20000", "smtpd_tls_security_level": "none"},
     "holding": {"smtpd_data_restrictions": "check_client_access static:hold"},
+    "xclient": {"smtpd_authorized_xclient_hosts": "127.0.0.1"},
+    "choosy": {
+        "smtpd_authorized_xclient_hosts": "127.0.0.1",
+        "smtpd_client_restrictions": "check_client_access inline:{ { 127.0.0.9 = REJECT no } }",
+        "smtpd_helo_restrictions": "check_helo_access inline:{ { bad.example = REJECT no } }",
+    },
+    "unwanted": {},
+    "xforward": {"smtpd_authorized_xforward_hosts": "127.0.0.1"},
+    "haproxy": {"smtpd_upstream_proxy_protocol": "haproxy"},
+    "signed": TRUSTED,
+    "misnamed": TRUSTED,
+    "by address": TRUSTED,
+    "untrusted": {},
+    "without": {"smtpd_tls_security_level": "none"},
+    "never": {},
+    "old": {"smtpd_tls_protocols": "TLSv1"},
+    "wrapped": {"smtpd_tls_wrappermode": "yes", **TRUSTED},
+    "login": {
+        "smtpd_sasl_auth_enable": "yes",
+        "smtpd_client_restrictions": "permit_sasl_authenticated, reject",
+    },
 }
-LISTENERS = {"poor": 'upstream_tls = "never"'}
+LISTENERS = {
+    "poor": 'upstream_tls = "never"',
+    "xclient": 'identity = "xclient"',
+    "choosy": 'identity = "xclient"',
+    "unwanted": 'identity = "xclient"',
+    "xforward": 'identity = "xforward"',
+    "haproxy": 'identity = "haproxy"',
+    "signed": f'upstream_tls = "require"\nupstream_name = "{SIGNED}"',
+    "misnamed": 'upstream_tls = "require"\nupstream_name = "other.example"',
+    "by address": 'upstream_tls = "require"',
+    "untrusted": f'upstream_tls = "require"\nupstream_name = "{HOSTNAME}"',
+    "without": 'upstream_tls = "require"',
+    "never": 'upstream_tls = "never"',
+    "wrapped": f'upstream_tls = "require"\nupstream_name = "{SIGNED}"',
+}
 LIMITS = """
 [limits]
 message_size = "60 MB"
@@ -107,6 +150,14 @@ def message(subject: str, *lines: str | bytes) -> bytes:
     return f"From: Sue <{SENDER}>\r\nSubject: {subject}\r\n\r\n".encode() + body
 
 
+def trusting(chain: Path | None = None) -> ssl.SSLContext:
+    """Trusts a certificate for the name in it; without one, any for any name."""
+    context = ssl.create_default_context(cafile=chain)
+    if chain is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def without_trace(stored: bytes) -> bytes:
     """A stored message, without the trace fields on top."""
     return _TRACE.sub(b"", stored, count=1) if _TRACE.match(stored) else stored
@@ -114,7 +165,10 @@ def without_trace(stored: bytes) -> bytes:
 
 class Stage:
     """The two. `listeners` has, for each service of Postfix's, what the proxy's listener before it
-    has besides its upstream; `settings` are the proxy's. `more` are whole listeners."""
+    has besides its upstream; `settings` are the proxy's.
+
+    `signed` has a certificate that the proxy trusts (where OpenSSL looks for them), and its key.
+    """
 
     def __init__(
         self,
@@ -123,25 +177,38 @@ class Stage:
         settings: str = "",
     ) -> None:
         self._folder = new_folder()
-        self.postfix = Postfix(
-            self._folder / "postfix",
-            [ANN, BOB, JOERG, THIRD, LATER],
-            {**SETTINGS, "header_checks": f"regexp:{self._folder / 'checks'}"},
-            services,
-            {"ann": PASSWORD},
-            DOMAIN,
-        )
-        checks = f"/^Subject: {REFUSED_WORD}/ REJECT Not in this house\n"
-        (self._folder / "checks").write_text(checks)
+        self.postfix = self._make_postfix(services)
         self.ports = {name: free_port(ADDRESS) for name in services}
         listen = "".join(
             f'\n[[listen]]\nprotocol = "proxy"\nendpoint = "tcp:{port}:interface={ADDRESS}"\n'
-            f'upstream = "tcp:{ADDRESS}:{self.postfix.ports[name]}"\n{listeners.get(name, "")}'
+            f'upstream = "{_upstream(services[name])}:{ADDRESS}:{self.postfix.ports[name]}"\n'
+            f"{listeners.get(name, '')}"
             for name, port in self.ports.items()
         )
+        chain, key = make_self_signed(str(self._folder / "own"), "proxy.example.org")
+        self.chain = Path(chain)
         self.proxy = RunningHost(
-            self._folder / "proxy", settings + listen, protocols=(), hostname="proxy.example.org"
+            self._folder / "proxy",
+            f'{settings}\n[[tls.certificate]]\nchain = "{chain}"\nkey = "{key}"\n{listen}',
+            protocols=(),
+            hostname="proxy.example.org",
+            environment={"SSL_CERT_FILE": str(self._folder / "signed" / "chain.pem")},
         )
+
+    def _make_postfix(self, services: Mapping[str, Service]) -> Postfix:
+        chain, key = make_self_signed(str(self._folder / "signed"), SIGNED)
+        (self._folder / "checks").write_text(
+            f"/^Subject: {REFUSED_WORD}/ REJECT Not in this house\n"
+        )
+        settings = {
+            **SETTINGS,
+            "header_checks": f"regexp:{self._folder / 'checks'}",
+            "trusted_chain": chain,
+            "trusted_key": key,
+        }
+        mailboxes = [ANN, BOB, JOERG, THIRD, LATER]
+        folder = self._folder / "postfix"
+        return Postfix(folder, mailboxes, settings, services, {"ann": PASSWORD}, DOMAIN)
 
     def start(self) -> None:
         """Start both."""
@@ -153,6 +220,10 @@ class Stage:
         self.proxy.stop()
         self.postfix.stop()
         shutil.rmtree(self._folder)
+
+
+def _upstream(service: Service) -> str:
+    return "tls" if "smtpd_tls_wrappermode" in service else "tcp"
 
 
 class Proxied(TestCase):
