@@ -107,8 +107,10 @@ _TRACE = re.compile(
 class Client(Raw):
     """One that sends messages as they are."""
 
-    def __init__(self, port: int, hello: str = "EHLO", source: str = "") -> None:
-        super().__init__((ADDRESS, port), hello=hello, source=source)
+    def __init__(
+        self, port: int, hello: str = "EHLO", source: str = "", address: str = ADDRESS
+    ) -> None:
+        super().__init__((address, port), hello=hello, source=source)
 
     def offers(self) -> dict[str, str]:
         """What EHLO is answered."""
@@ -175,6 +177,7 @@ class Stage:
         services: Mapping[str, Service],
         listeners: Mapping[str, str],
         settings: str = "",
+        host: type[RunningHost] = RunningHost,
     ) -> None:
         self._folder = new_folder()
         self.postfix = self._make_postfix(services)
@@ -187,7 +190,7 @@ class Stage:
         )
         chain, key = make_self_signed(str(self._folder / "own"), "proxy.example.org")
         self.chain = Path(chain)
-        self.proxy = RunningHost(
+        self.proxy = host(
             self._folder / "proxy",
             f'{settings}\n[[tls.certificate]]\nchain = "{chain}"\nkey = "{key}"\n{listen}',
             protocols=(),
