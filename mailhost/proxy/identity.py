@@ -22,6 +22,12 @@ def xforward_commands(client: Client, offered: str) -> list[bytes]:
     return list(_commands(b"XFORWARD", client, offered))
 
 
+def name_of(client: Client) -> str:
+    """Return what the client said in its hello, nothing where another server may not know such
+    names: those outside ASCII."""
+    return client.hello if client.hello.isascii() else ""
+
+
 def _commands(verb: bytes, client: Client, offered: str) -> Iterator[bytes]:
     """Yield as few commands as hold all attributes."""
     known = _attributes(client)

@@ -19,13 +19,14 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.net.dots import BareLineEnd
-from mailhost.proxy.identity import xclient_commands, xforward_commands
+from mailhost.proxy.identity import name_of, xclient_commands, xforward_commands
 from mailhost.smtp.client import Broken, FateUnknown
 from mailhost.smtp.dialogue import BARE_LINE_END, Dialogue
 from mailhost.smtp.reply_reader import Reply
 from mailhost.smtp.sending import limit, mail_command, rcpt_command
 
 GONE = Status(421, "4.4.2", "The mail server behind this one went away; please try again later")
+NO_RSET = GONE.because("it refused RSET")
 NOT_TAKEN = Status(
     451,
     "4.4.2",
@@ -94,7 +95,8 @@ class Upstream:
             reply = await self._dialogue.ask(command)
             if not reply.ok:
                 return told(reply)
-        return await self._dialogue.hello() if commands else None
+        # the name in this hello is the one that counts from here on
+        return await self._dialogue.hello(name_of(client)) if commands else None
 
     # --- a transaction ---------------------------------------------------------------------------
 
@@ -102,10 +104,8 @@ class Upstream:
         """MAIL."""
         offers = self._dialogue.offers
         await self._end_login()
-        if self._open and not (await self._ask(b"RSET")).ok:
-            self.abort()
-            return GONE.because("it refused RSET")
-        self._open = False
+        if not await self._forget():
+            return NO_RSET
         if self._identity is Identity.XFORWARD:
             for command in xforward_commands(client, offers.get("XFORWARD", "")):
                 await self._ask(command)
@@ -113,6 +113,15 @@ class Upstream:
         status = await self._ask(command)
         self._open = status.ok
         return status
+
+    async def _forget(self) -> bool:
+        """End the transaction that no end of data has closed. False where the server will not, and
+        the connection is closed."""
+        if self._open and not (await self._ask(b"RSET")).ok:
+            self.abort()
+            return False
+        self._open = False
+        return True
 
     def recipients_ahead(self, paths: Sequence[ForwardPath]) -> None:
         """Send RCPT for all of these, where the server takes commands in a row (RFC 2920);
@@ -191,6 +200,8 @@ class Upstream:
     async def auth(self, mechanism: str, initial: bytes | None) -> Reply | Status:
         """AUTH; 334 asks for more. A Status says that the connection is gone."""
         await self._end_login()
+        if not await self._forget():  # the client's RSET has not come that far
+            return NO_RSET
         command = b"AUTH " + mechanism.encode()
         if initial is not None:
             command += b" " + (base64.b64encode(initial) or b"=")

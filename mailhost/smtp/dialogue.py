@@ -189,9 +189,10 @@ class Dialogue:
 
     # --- hello -----------------------------------------------------------------------------------
 
-    async def hello(self) -> Status | None:
-        """EHLO. A Status says why the host will not have us. Raises Broken."""
-        name = self._hostname.encode("ascii")
+    async def hello(self, by: str = "") -> Status | None:
+        """EHLO, `by` another name than ours where one is given. A Status says why the host will not
+        have us. Raises Broken."""
+        name = (by or self._hostname).encode("ascii")
         self.offers = {}
         reply = await self.ask(b"EHLO " + name)
         if reply.ok:

@@ -24,15 +24,22 @@ MAIL = b"From: sue@elsewhere.example\r\nSubject: %s\r\n\r\nHello\r\n.\r\n"
 
 
 class Raw:
-    """A client without manners. `where` is an address and a port, or the path of a socket."""
+    """A client without manners. `where` is an address and a port, or the path of a socket; `source`
+    the address that it connects from."""
 
-    def __init__(self, where: tuple[str, int] | str, seconds: float = 30, hello: str = "") -> None:
+    def __init__(
+        self,
+        where: tuple[str, int] | str,
+        seconds: float = 30,
+        hello: str = "",
+        source: str = "",
+    ) -> None:
         if isinstance(where, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(seconds)
             self.socket.connect(where)
         else:
-            self.socket = socket.create_connection(where, seconds)
+            self.socket = socket.create_connection(where, seconds, (source, 0) if source else None)
         self._file = self.socket.makefile("rb")
         if hello:
             self.reply()
@@ -46,12 +53,16 @@ class Raw:
         """The next line with its CRLF, nothing at the end."""
         return self._file.readline()
 
+    def lines(self) -> list[bytes]:
+        """The next reply, each line without its CRLF; an empty one where the host hung up."""
+        found = [self.line().rstrip(b"\r\n")]
+        while found[-1][3:4] == b"-":
+            found.append(self.line().rstrip(b"\r\n"))
+        return found
+
     def reply(self) -> bytes:
         """The last line of the next reply without its CRLF, nothing where the host hung up."""
-        while True:
-            line = self.line()
-            if line[3:4] != b"-":
-                return line.rstrip(b"\r\n")
+        return self.lines()[-1]
 
     def say(self, data: bytes | str) -> bytes:
         """Send and return the reply."""
@@ -153,7 +164,12 @@ def stop_running() -> None:
 
 
 def memory(host: RunningHost, field: str = "VmRSS") -> int:
-    """What a host uses, or used at most (VmHWM), in octets."""
-    text = Path(f"/proc/{host.pid}/status").read_text()
+    """What a host's first process uses, or used at most (VmHWM), in octets."""
+    return memory_of(host.pid, field)
+
+
+def memory_of(pid: int, field: str) -> int:
+    """What a process uses, or used at most, in octets."""
+    text = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in text.splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024

@@ -152,9 +152,22 @@ class XClientTests(ProxyCase):
     def test_it_is_said_once_and_hello_after_it(self) -> None:
         caller = self.caller()
         self.assertEqual([caller.send()[-1][:3] for _ in range(2)], ["250", "250"])
-        hello = "EHLO proxy.example"
-        self.assertEqual(self.first.said[:4], [hello, XCLIENT, hello, ENVELOPE[0]])
+        first, again = "EHLO proxy.example", "EHLO client.example"
+        self.assertEqual(self.first.said[:4], [first, XCLIENT, again, ENVELOPE[0]])
         self.assertEqual(self.first.said.count(XCLIENT), 1)
+
+    def test_the_hello_after_it_has_the_name_of_the_client(self) -> None:
+        """It is the one that the server judges and writes down, whatever XCLIENT said."""
+        for said, passed_on in (
+            ("other.example", "other.example"),
+            ("[192.0.2.77]", "[192.0.2.77]"),
+            ("b\u00fccher.example", "proxy.example"),  # no name for a server without SMTPUTF8
+        ):
+            self.first.take()
+            caller = self.connect()
+            caller.give(f"EHLO {said}\r\n".encode())
+            self.assertEqual(self.first.take()[-1], f"EHLO {passed_on}")
+            self.leave(caller)
 
     def test_what_is_offered_after_it_counts(self) -> None:
         self.first.offers_after["XCLIENT"] = ("8BITMIME",)
@@ -222,6 +235,7 @@ class XClientTests(ProxyCase):
         caller.say("EHLO other.example")
         self.assertEqual(caller.send()[-1][:3], "250")
         self.assertIn(XCLIENT.replace("client.example", "other.example"), self.first.said)
+        self.assertIn("EHLO other.example", self.first.said)
         self.assertEqual(len(self.first.links), 1)
 
     def test_another_hello_inside_a_transaction(self) -> None:

@@ -106,6 +106,23 @@ class ExchangeTests(LoginCase):
         self.assertEqual(self.events.of(LoggedIn), [])
         self.assertEqual(caller.say(RIGHT)[0][:3], "235")
 
+    def test_a_transaction_that_the_client_left_is_no_obstacle(self) -> None:
+        """The server forgets it too, or would say 503."""
+        caller = self.secure()
+        caller.say(*ENVELOPE)
+        self.assertEqual(caller.say("RSET")[0][:3], "250")
+        self.first.take()
+        self.assertEqual(caller.say(RIGHT)[0][:3], "235")
+        self.assertEqual(self.first.take(), ["RSET", RIGHT])
+        self.assertEqual(caller.send()[-1][:3], "250")
+
+    def test_a_transaction_that_the_server_does_not_forget(self) -> None:
+        caller = self.secure()
+        caller.say(*ENVELOPE)
+        caller.say("RSET")
+        self.first.replies["RSET"] = "451 4.3.0 not now"
+        self.assertEqual(caller.say(RIGHT)[0][:9], "421 4.4.2")
+
     def test_other_refusals_too(self) -> None:
         for reply in (
             "454 4.7.0 the directory is away",

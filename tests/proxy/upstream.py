@@ -256,10 +256,10 @@ class Link(StringTransport):
         if verb == "EHLO":
             *lines, last = "there.example", *self._offers
             return "".join(f"250-{line}\r\n" for line in lines) + f"250 {last}"
-        if verb == "AUTH":
-            return self._auth(*line.split(" ")[1:])
         if self._misplaced(verb):
             return _OUT_OF_ORDER
+        if verb == "AUTH":
+            return self._auth(*line.split(" ")[1:])
         if verb == "BDAT":
             self._chunk = int(line.split(" ")[1])
             return None
@@ -267,7 +267,7 @@ class Link(StringTransport):
         return usual.get(verb, "250 2.1.0 fine")
 
     def _misplaced(self, verb: str) -> bool:
-        if verb in ("MAIL", "XCLIENT", "XFORWARD"):
+        if verb in ("AUTH", "MAIL", "XCLIENT", "XFORWARD"):
             return self._sender is not None
         if verb in ("DATA", "BDAT"):
             return not self._paths
