@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from tests.end_to_end import rspamd
 from tests.end_to_end.opendkim import OpenDKIM, needed
 from tests.end_to_end.running import RunningHost, free_port, short_folder
 
@@ -103,6 +104,34 @@ class OpenDKIMTests(MilterCase):
         milter.start()
         self.receive(host, b"Subject: x\r\n\r\nx\r\n")
         self.assertEqual(1, len(host.inbox("ann@example.com")))
+
+
+class RspamdTests(MilterCase):
+    """What it lets pass, marks and rejects."""
+
+    def setUp(self) -> None:
+        rspamd.needed()
+        super().setUp()
+
+    def test_the_test_pattern(self) -> None:
+        milter = rspamd.Rspamd(self.folder / "rspamd")
+        self.addCleanup(milter.stop)
+        milter.start()
+        host = self.start(f"tcp:127.0.0.1:{milter.port}")
+        head = b"From: sue@far.example\r\nSubject: %b\r\n\r\n%b\r\n"
+        self.receive(host, head % (b"ham", b"hello"))
+        self.receive(host, head % (b"marked", rspamd.MARKED.encode()))
+        with self.assertRaises(smtplib.SMTPDataError) as refused:
+            self.receive(host, head % (b"refused", rspamd.REJECTED.encode()))
+        self.assertEqual(554, refused.exception.smtp_code)
+        self.assertIn(b"Gtube pattern [milter]", refused.exception.smtp_error)
+        found = {
+            path.read_text().partition("Subject: ")[2].split()[0]: path.read_text()
+            for path in host.inbox("ann@example.com")
+        }
+        self.assertEqual(["ham", "marked"], sorted(found))
+        self.assertIn("X-Spam: Yes\n", found["marked"].replace("\r", ""))
+        self.assertNotIn("X-Spam", found["ham"])
 
 
 class MissingTests(MilterCase):
