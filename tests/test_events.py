@@ -10,10 +10,12 @@ from mailhost.events import (
     Attempted,
     Event,
     Faulted,
+    Filtered,
     LoggedIn,
     LoginRefused,
     Noticed,
     Parked,
+    PassedOn,
     Queued,
     Received,
     Refused,
@@ -22,6 +24,7 @@ from mailhost.events import (
 from mailhost.message.client import Client
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import NO_STORAGE, OK
+from mailhost.message.verdict import Decision, Finding, Stage
 from tests.fakes import address, path
 
 ANN = address("ann@a.example")
@@ -39,6 +42,23 @@ def attempted(fate: Fate, by: str = "") -> Attempted:
 class LineTests(SynchronousTestCase):
     def check(self, event: Event, line: str, serious: bool = False) -> None:
         self.assertEqual((event.line, event.serious), (line, serious))
+
+    def test_filters(self) -> None:
+        found = Finding("dns", Stage.RECIPIENT, Decision.QUARANTINE, "it is listed")
+        self.check(Filtered(CLIENT, "id1", found), "id1 filter dns: quarantine, it is listed")
+        observed = replace(found, observed=True)
+        line = "smtp from [192.0.2.7]:4711 filter dns: would quarantine, it is listed"
+        self.check(Filtered(CLIENT, "", observed), line)
+
+    def test_the_proxy(self) -> None:
+        passed_on = PassedOn("id1", "tcp:10.0.0.5:25", OK)
+        self.check(passed_on, "id1 passed on to tcp:10.0.0.5:25: 250 2.0.0 OK")
+
+    def test_quarantined(self) -> None:
+        self.check(
+            Queued("id1", None, (ANN,), held="dns: it is listed"),
+            "id1 quarantined, see `mailhost queue list`, for <ann@a.example>: dns: it is listed",
+        )
 
     def test_received(self) -> None:
         self.check(

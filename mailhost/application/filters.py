@@ -103,7 +103,7 @@ def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
         found.append(
             {
                 "name": name,
-                "kind": each.__dict__["kind"],
+                "kind": each.kind,
                 "mode": str(_mode(each, settings.filter_mode)),
                 "asked": did.pop(ASKED, 0),
                 "did": did,
@@ -121,7 +121,7 @@ def names(filters: Sequence[Filter]) -> list[str]:
     seen: Counter[str] = Counter()
     found = []
     for each in filters:
-        name = each.name or str(each.__dict__["kind"])
+        name = each.name or each.kind
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name} {seen[name]}")
     return found

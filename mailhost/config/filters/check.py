@@ -70,7 +70,7 @@ def _wires(place: Place, each: Filter) -> Iterator[Problem]:
 def _files(place: Place, each: Filter) -> Iterator[Problem]:
     for name in ("file", "text_file", "html_file"):
         path = getattr(each, name, None)
-        if path is None or each.__dict__["kind"] == "events":
+        if path is None or each.kind == "events":
             continue
         try:
             with open(path, encoding="utf-8") as file:

@@ -48,6 +48,7 @@ class Filter(Section):
     one of the tags in `when`, if any, and none of those in `unless`.
     """
 
+    kind: str
     name: str = ""
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.DEFER
