@@ -29,6 +29,7 @@ from mailhost.message.mime.parameters import parse_value, with_parameter
 from mailhost.message.mime.structure import Part, parse
 from mailhost.message.mime.words import codec_of
 
+LARGEST_TEXT = 5_000_000  # octets; nobody reads more, and it would take long
 _LONGEST_LINE = 900  # octets that a line may have, far enough from 998
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _QUOTED = "quoted-printable"
@@ -81,6 +82,8 @@ def _edited(message: bytes, words: Words, root: Part | None, *, in_front: bool) 
 
 
 def _edit(message: bytes, part: Part, words: Words, in_front: bool) -> Edit:
+    if part.end - part.body > LARGEST_TEXT:
+        raise LeftAlone(f"its text has more than {LARGEST_TEXT} octets")
     raw = message[part.body : part.end]
     body = decode_exactly(raw, part.encoding)
     refuse_inline_pgp(body, part.type == HTML)

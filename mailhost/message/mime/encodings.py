@@ -14,6 +14,7 @@ _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _NOT_PADDING = re.compile(rb"[^=]+")
 _LINE = re.compile(rb"[^\r\n]+")
 _UU_LINES = 1 << 20  # of 45 octets each
+_GROUPS = 1 << 18  # between paddings: who writes base64 has one
 _UU_BEGIN = re.compile(rb"^begin [0-7]+ [^\n]*\n", re.MULTILINE)
 
 
@@ -51,9 +52,11 @@ def decode_exactly(body: bytes, encoding: str) -> bytes:
 
 
 def decode_base64(text: bytes) -> bytes:
-    """Read base64 as the most patient reader would: past foreign octets, and past padding."""
+    """Read base64 as the most patient reader would: past foreign octets, and past padding, but
+    for paddings without end."""
     octets = bytearray()
-    for match in _NOT_PADDING.finditer(text.translate(None, _NOT_BASE64)):
+    groups = _NOT_PADDING.finditer(text.translate(None, _NOT_BASE64))
+    for match in islice(groups, _GROUPS):
         group = match[0]
         if len(group) % 4 == 1:  # six bits alone are no octet
             group = group[:-1]

@@ -49,6 +49,11 @@ class Part:
         return self.names[0] if self.names else ""
 
     @property
+    def whole(self) -> bool:
+        """True where all that is in it was looked for."""
+        return not any(part.cut for _, part in self.walk())
+
+    @property
     def multipart(self) -> bool:
         """True for a composite of parts."""
         return self.type.startswith("multipart/")
@@ -66,11 +71,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far to look: parts within parts, parts altogether, octets of their content fields
-    altogether. `messages`: also into those messages that are parts."""
+    """How far to look: parts within parts, parts altogether, lines that could be a delimiter,
+    octets of content fields altogether. `messages`: also into those messages that are parts."""
 
     depth: int = 50
     parts: int = 10_000
+    lines: int = 500_000
     fields: int = 1 << 21
     messages: bool = False
 
@@ -151,6 +157,7 @@ class _Reader:
         self._delimiters: dict[bytes, list[int]] = {}  # who waits for it, the innermost last
         self._at = 0
         self._seen = 0  # parts
+        self._lines = 0  # that could be a delimiter
         self._read = self._unread = 0  # octets of fields
 
     def read(self) -> Part:
@@ -172,9 +179,13 @@ class _Reader:
         elif self._seen < self._limits.parts:
             self._begin(delimiter.end)
         else:
-            for part in self._open:
-                part.cut = True
-            self._delimiters.clear()
+            self._cut()
+
+    def _cut(self) -> None:
+        """Look for no more parts."""
+        for part in self._open:
+            part.cut = True
+        self._delimiters.clear()
 
     def _begin(self, start: int) -> None:
         """Read a part's header, and the header of the message in it where that is wanted."""
@@ -258,6 +269,10 @@ class _Reader:
             found = self._message.find(b"\n", start)
             end = found + 1 if found >= 0 else len(self._message)
             line = self._message[start:end].rstrip(b" \t\r\n")
+            self._lines += 1
+            if self._lines > self._limits.lines:
+                self._cut()
+                return None
             closing = line not in self._delimiters
             waiting = self._delimiters.get(line[:-2] if closing else line)
             if waiting and (not closing or line.endswith(b"--")):

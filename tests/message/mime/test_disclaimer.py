@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.mime.bodies import text_bodies
-from mailhost.message.mime.disclaimer import Edited, Words, append, prepend
+from mailhost.message.mime.disclaimer import LARGEST_TEXT, Edited, Words, append, prepend
 from mailhost.message.mime.structure import parse
 from tests.message.mime.messages import broken, messages, multipart
 
@@ -282,6 +282,11 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_a_quoted_pgp_message_is_no_obstacle(self) -> None:
         self.appended(plain("> -----BEGIN PGP MESSAGE-----\r\n"))
+
+    def test_a_text_that_nobody_reads_to_its_end(self) -> None:
+        edit = append(plain("\r\n" * (LARGEST_TEXT // 2 + 1)), GERMAN)
+        self.assertIsNone(edit.message)
+        self.assertIn("more than 5000000 octets", edit.reason)
 
     def test_a_signed_attachment_is_no_obstacle(self) -> None:
         text = b"Content-Type: text/plain\r\n\r\nHi"

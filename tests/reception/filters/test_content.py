@@ -42,6 +42,14 @@ class AttachmentTests(SynchronousTestCase):
             self.assertIs(self.look(mail, types=(kind,)).decision, Decision.REJECT)
         self.assertIs(self.look(b"Subject: x\r\n\r\nno.exe\r\n", names=("*",)), PASS)
 
+    def test_more_parts_than_can_be_looked_at(self) -> None:
+        """One that hides behind ten thousand others is not let in."""
+        head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        verdict = self.look(head + b"--b\r\n\r\nx\r\n" * 10_001, names=("*.exe",))
+        self.assertIn("more parts than can be looked at", verdict.reason)
+        lines = head + b"--b\r\n\r\n" + b"--\n" * 500_001
+        self.assertIn("more parts", self.look(lines, names=("*.exe",)).reason)
+
 
 class MatchTests(SynchronousTestCase):
     """Expressions."""

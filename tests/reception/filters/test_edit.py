@@ -8,10 +8,11 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Subject
-from mailhost.interfaces import IFilter
+from mailhost.interfaces import FilterFailed, IFilter
 from mailhost.message.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
@@ -109,6 +110,12 @@ class StripTests(EditCase):
     def test_a_broken_archive_is_none(self) -> None:
         before = with_files(papers_zip=b"PK\x03\x04 broken")
         self.assertIs(now(self.strip(names=("*.exe",)).look(message(before))), PASS)
+
+    def test_more_parts_than_can_be_looked_at(self) -> None:
+        mail = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 10_001
+        looking = self.strip(names=("*.exe",)).look(message(mail))
+        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
+        self.assertIn("more parts than can be looked at", str(failure.value))
 
     def test_it_can_be_renamed(self) -> None:
         before = with_files(a_exe=b"MZ123")

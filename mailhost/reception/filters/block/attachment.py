@@ -7,15 +7,19 @@ from zope.interface import implementer
 from mailhost.config.filters.block import Attachment
 from mailhost.interfaces import IFilter
 from mailhost.message.mime.attachments import attachments
+from mailhost.message.mime.structure import parse
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict
 from mailhost.reception.filters.attached import Chosen
 from mailhost.reception.filters.deed import deed
 from mailhost.reception.filters.workbench import Workbench
 
+TOO_MANY = "more parts than can be looked at"
+
 
 @implementer(IFilter)
 class Attached:
-    """Finds the first attachment that somebody does not want."""
+    """Finds the first attachment that somebody does not want. One may hide where there are more
+    parts than can be looked at: such mail is treated as if it did."""
 
     stages = (Stage.MESSAGE,)
 
@@ -31,5 +35,7 @@ class Attached:
         return deed(self._settings, found, f"The message has {found}, which is not allowed")
 
     def _find(self, message: bytes) -> str:
-        reasons = (self._chosen.why(message, each) for each in attachments(message))
-        return next(filter(None, reasons), "")
+        root = parse(message)
+        reasons = (self._chosen.why(message, each) for each in attachments(message, root))
+        found = next(filter(None, reasons), "")
+        return found or ("" if root.whole else TOO_MANY)
