@@ -104,8 +104,9 @@ class ProxyReception:
 
     def disconnected(self) -> None:
         self._gone = True
-        if self._upstream is not None:
-            self._house.upstreams.give_back(self._upstream)
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            self._house.upstreams.give_back(upstream)
 
     # --- ILogins ---------------------------------------------------------------------------------
 

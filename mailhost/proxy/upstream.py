@@ -179,14 +179,14 @@ class Upstream:
     @property
     def reusable(self) -> bool:
         """True where another client's mail may go over this connection."""
-        busy = self._asking or self._in_login or self.logged_in
+        busy = self._asking or self._open or self._in_login or self.logged_in
         told_once = self._identity is Identity.HAPROXY
         return self.alive and self.clean and not (busy or told_once)
 
     def leave(self) -> None:
-        """The client is gone, or wants another connection. What it asked last is given up: a
-        message that is not whole must not be taken."""
-        if self._asking:
+        """The client is gone, or wants another connection. What it asked last, or began, is given
+        up: whoever looks into its message still must find the connection closed."""
+        if self._asking or self._open:
             self.abort()
         elif self.alive:
             Deferred.fromCoroutine(self._dialogue.quit())

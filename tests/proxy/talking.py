@@ -104,9 +104,10 @@ class ProxyCase(SynchronousTestCase):
             "message_size": 1_000_000,
             "recipients": 1000,
             "now": lambda: 0.0,
+            "in_thread": here,
         } | more
         self.house = House(
-            "proxy.example", self.upstreams, self.folder, here, self.events, **settings
+            "proxy.example", self.upstreams, self.folder, events=self.events, **settings
         )
 
     def connect(self, **more: Any) -> Caller:

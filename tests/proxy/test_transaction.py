@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
 from mailhost.events import PassedOn, Received
 from tests.proxy.talking import ENVELOPE, MESSAGE, Caller, ProxyCase
 from tests.proxy.upstream import LOST
@@ -148,6 +153,44 @@ class PipelinedTests(ProxyCase):
         caller.say(MAIL, *self.rcpts())
         caller.go()
         self.assertEqual(self.first.open, 0)
+
+
+class ThinkingTests(ProxyCase):
+    """The client goes while the proxy looks into its message, which lies in a file."""
+
+    def test_the_message_goes_nowhere_and_the_next_client_has_its_own_connection(self) -> None:
+        waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+        def later(work: Callable[[], Any], /) -> Deferred[Any]:
+            waiting.append((work, Deferred()))
+            return waiting[-1][1]
+
+        self.make(memory=0, in_thread=later)
+
+        def run() -> None:
+            while waiting:
+                work, done = waiting.pop(0)
+                done.callback(work())
+
+        caller = self.caller()
+        for line in (*ENVELOPE, "DATA"):
+            caller.say(line)
+        caller.say(*MESSAGE)
+        while len(self.events.of(Received)) == 0 and waiting:
+            work, done = waiting[0]
+            if getattr(work, "__name__", "") == "header":
+                break
+            waiting.pop(0)
+            done.callback(work())
+            caller.wait()
+        self.assertEqual([work.__name__ for work, _ in waiting], ["header"])
+        caller.go()
+        other = self.caller()
+        other.say(*ENVELOPE)
+        run()
+        self.net.turn()
+        self.assertEqual(self.first.mail, [])
+        self.assertEqual([line for line in self.first.said if line == "DATA"], [])
 
 
 class SeveralTests(ProxyCase):

@@ -29,6 +29,7 @@ from mailhost.message.status import Status
 from mailhost.message.verdict import PASS, Decision, Finding, Mail, Verdict
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
+LEFT = Status(421, "4.4.2", "The connection is gone", "the client went while filters were asked")
 ASKED = "asked"
 REFUSALS = (Decision.REJECT, Decision.DEFER)
 
@@ -126,6 +127,7 @@ class Visit:
 
     def __init__(self, chain: Chain, client: Client) -> None:
         self.chain = chain
+        self._left = False
         self._visits: list[IVisit] = []
         self._links = [self._open(link, client) for link in chain.links]
 
@@ -142,17 +144,21 @@ class Visit:
             visit.abandon()
 
     def leave(self) -> None:
-        """The client is gone."""
+        """The client is gone. Whoever is being asked is the last one."""
+        self._left = True
         for visit in self._visits:
             visit.leave()
 
     async def look(self, mail: Mail, marks: Marks) -> Judged:
-        """Ask those who want to be asked at this stage."""
+        """Ask those who want to be asked at this stage. Where the client leaves meanwhile that is
+        a refusal: nobody behind us is to hear of it any more."""
         for link, one in self._links:
             mail = mail if mail.tags == marks.tags else replace(mail, tags=marks.tags)
             if not link.fits(mail):
                 continue
             verdict = await self._ask(link, one, mail)
+            if self._left:
+                return Judged(mail, marks, LEFT)
             if verdict == PASS or verdict.tag in marks.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)

@@ -18,7 +18,7 @@ from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import Mail, Stage
 from mailhost.net.answer import there
-from mailhost.reception.filters.chain import Judged, Marks, Visit
+from mailhost.reception.filters.chain import LEFT, Judged, Marks, Visit
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NOBODY_LEFT = Status(550, "5.7.1", "The filters left nobody to send this to")
@@ -40,6 +40,7 @@ class FilteredTransaction:
         self._transaction: ITransaction
         self._accepted: list[ForwardPath | None] = []  # None: accepted, and dropped
         self._refused: list[tuple[ForwardPath, Status]] = []  # by filters
+        self._abandoned = False
 
     async def open(self) -> Status | None:
         """Begin behind. A Status refuses."""
@@ -62,6 +63,8 @@ class FilteredTransaction:
 
     async def _recipient(self, path: ForwardPath) -> Status:
         judged = await self._look(Stage.RECIPIENT, self._mail, path)
+        if self._abandoned:  # while filters were asked
+            return LEFT
         if judged.refusal is not None:
             self._marks = judged.marks
             self._refused.append((path, judged.refusal))
@@ -151,6 +154,7 @@ class FilteredTransaction:
         if self._refused and not any(self._accepted):  # nothing else will be heard of it
             paths, statuses = zip(*self._refused, strict=True)
             self._ended(self._mail.sent_to(*paths), statuses)
+        self._abandoned = True
         self._visit.abandon()
         self._abandon()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import Content
@@ -271,6 +272,54 @@ class MessageTests(FilteredCase):
         self.assertEqual(self.send("ann@a.example")[1:], [str(OK)])
         self.home.answers["end of kit@a.example"] = Status(452, "4.2.2", "Full")
         self.assertEqual(self.send("ann@a.example")[1:], ["452 4.2.2 Full"])
+
+
+class GoneTests(FilteredCase):
+    """The client goes while a filter thinks: whoever stands behind is asked nothing any more."""
+
+    def wait_for(self, stage: Stage) -> Deferred[Verdict]:
+        """A filter that thinks until the test has it end."""
+        answer: Deferred[Verdict] = Deferred()
+        self.make(Saying(answer, stage))
+        return answer
+
+    def test_at_hello(self) -> None:
+        answer = self.wait_for(Stage.HELLO)
+        hello: Any = self.reception.hello(CLIENT)
+        asked: Deferred[Any] = Deferred.fromCoroutine(hello)
+        self.home.hello = self.fail  # type: ignore[assignment]
+        self.reception.disconnected()
+        answer.callback(PASS)
+        self.assertIsInstance(self.successResultOf(asked), Status)
+
+    def test_at_the_sender(self) -> None:
+        answer = self.wait_for(Stage.SENDER)
+        asked = Deferred.fromCoroutine(self.reception.transaction(CLIENT, envelope()))
+        self.reception.disconnected()
+        answer.callback(PASS)
+        self.assertIsInstance(self.successResultOf(asked), Status)
+        self.assertEqual(self.home.all, [])
+
+    def test_at_a_recipient(self) -> None:
+        for gone in (True, False):  # or only given up: it was silent for too long
+            self.setUp()
+            answer = self.wait_for(Stage.RECIPIENT)
+            transaction = self.mail()
+            asked = Deferred.fromCoroutine(transaction.recipient(path("ann@a.example")))
+            transaction.abandon()
+            if gone:
+                self.reception.disconnected()
+            answer.callback(PASS)
+            self.assertFalse(self.successResultOf(asked).ok)
+            self.assertEqual((self.home.all[0].paths, self.ends), ([], ["abandoned"]))
+
+    def test_at_the_end(self) -> None:
+        answer = self.wait_for(Stage.MESSAGE)
+        asked = Deferred.fromCoroutine(self._send(["ann@a.example"]))
+        self.reception.disconnected()
+        answer.callback(PASS)
+        self.assertEqual(self.successResultOf(asked)[-1][:3], "421")
+        self.assertEqual(self.ends, ["abandoned"])
 
 
 class WitnessTests(FilteredCase):
