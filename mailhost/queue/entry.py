@@ -126,6 +126,8 @@ class State:
     def knowing(self, outcomes: Sequence[Outcome]) -> State:
         """The same with deferrals that are known already, by recipient."""
         known = {outcome.recipient: outcome for outcome in outcomes if not outcome.settled}
+        if not known and all(each.outcome is None for each in self.recipients):
+            return self
         recipients = tuple(replace(each, outcome=known.get(each.path)) for each in self.recipients)
         return replace(self, recipients=recipients)
 

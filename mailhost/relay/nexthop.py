@@ -38,6 +38,10 @@ class Destination:
     port: int
     route: Route | None = None
 
+    def __hash__(self) -> int:
+        """Of the name and the port: that of a route costs more than looking it up is worth."""
+        return hash((self.name, self.port))
+
     @property
     def tls(self) -> RouteTLS:
         """What the way there asks of TLS."""

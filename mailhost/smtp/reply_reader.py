@@ -98,4 +98,6 @@ class ReplyReader:
 def _printable(text: bytes) -> str:
     """Their words go into our log and our reports: no control characters in them."""
     words = text.decode("utf-8", "replace")
+    if words.isprintable():
+        return words
     return "".join(letter if letter.isprintable() else "?" for letter in words)
