@@ -83,6 +83,7 @@ class ITransaction(Interface):
     """
 
     identity: str = Attribute("What the message is called in the log.")
+    opened: Status | None = Attribute("The answer to MAIL, None for the usual one.")
 
     def coming(paths: Sequence[ForwardPath]) -> None:
         """The client has sent RCPT TO for these already: `recipient` will be called for each, in

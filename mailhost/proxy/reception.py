@@ -100,7 +100,9 @@ class ProxyReception:
             if isinstance(upstream, Status):
                 return upstream
             status = await upstream.mail(client, envelope)
-        return ProxiedTransaction(self._house, upstream, client, envelope) if status.ok else status
+        if not status.ok:
+            return status
+        return ProxiedTransaction(self._house, upstream, client, envelope, status)
 
     def disconnected(self) -> None:
         self._gone = True

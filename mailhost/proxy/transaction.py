@@ -26,12 +26,18 @@ from mailhost.reception.transaction import TOO_MANY_HOPS
 
 @implementer(ITransaction)
 class ProxiedTransaction:
-    """`upstream` has said yes to MAIL."""
+    """`upstream` has said yes to MAIL, by `opened`."""
 
     def __init__(
-        self, house: House, upstream: Upstream, client: Client, envelope: Envelope
+        self,
+        house: House,
+        upstream: Upstream,
+        client: Client,
+        envelope: Envelope,
+        opened: Status | None = None,
     ) -> None:
         self.identity = new_id()
+        self.opened = opened
         self._house = house
         self._upstream = upstream
         self._client = client

@@ -31,6 +31,8 @@ TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hos
 class Transaction:
     """What a client sends between MAIL and the end of data."""
 
+    opened: Status | None = None
+
     def __init__(self, desk: Desk, client: Client, envelope: Envelope) -> None:
         self._desk = desk
         self._client = client

@@ -328,7 +328,7 @@ class Session:
             return self._replies.turn_down(f"MAIL FROM:<{path}>", transaction)
         self._transaction = transaction
         self._replies.opened()
-        return self._done(b"MAIL", statuses.SENDER_OK)
+        return self._done(b"MAIL", transaction.opened or statuses.SENDER_OK)
 
     def _rcpt(self, arguments: bytes) -> Answer[bool]:
         try:

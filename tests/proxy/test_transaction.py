@@ -29,6 +29,10 @@ class PassedOnTests(ProxyCase):
         [passed_on] = self.events.of(PassedOn)
         self.assertIn("tcp:192.0.2.1:25: 250 2.0.0 taken as 4711", passed_on.line)
 
+    def test_the_words_for_the_sender_are_the_servers_too(self) -> None:
+        self.first.replies["MAIL"] = "250 2.1.0 Sue is always welcome"
+        self.assertEqual(self.caller().say(MAIL), ["250 2.1.0 Sue is always welcome"])
+
     def test_without_a_trace_field_the_octets_are_the_same(self) -> None:
         self.make(trace=False)
         self.caller().send()

@@ -73,6 +73,7 @@ class FakeTransaction:
         self.content = b""
         self.fate = ""
         self.identity = "1"
+        self.opened: Status | None = home.answers.get("opened")
         self.announced: list[ForwardPath] = []
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:

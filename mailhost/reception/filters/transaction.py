@@ -32,6 +32,7 @@ class FilteredTransaction:
         self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQueue
     ) -> None:
         self.identity = ""
+        self.opened: Status | None = None
         self._visit = visit
         self._mail = mail
         self._marks = marks
@@ -51,6 +52,7 @@ class FilteredTransaction:
             return answer
         self._transaction = answer
         self.identity = self.identity or answer.identity
+        self.opened = answer.opened
         self._mail = replace(self._mail, identity=self.identity)
         return None
 

@@ -105,6 +105,7 @@ class Behind:
     """One message for whoever stands behind. `over` is how it ended; a second end raises."""
 
     identity = "m1"
+    opened: Status | None = Status(250, "2.1.0", "Welcome")
 
     def __init__(self, home: Home, envelope: Envelope) -> None:
         self.home = home

@@ -102,6 +102,10 @@ class StageTests(FilteredCase):
         self.assertEqual(self.mail(), NO)
         self.assertEqual(visited.heard, ["visit", "SENDER", "abandon"])
 
+    def test_the_answer_is_that_of_the_one_behind(self) -> None:
+        self.make(Saying(PASS, Stage.SENDER))
+        self.assertEqual(str(self.mail().opened), "250 2.1.0 Welcome")
+
     def test_another_sender(self) -> None:
         def changed(mail: Mail) -> Verdict:
             return edit(mail.sent_by(None), "nobody")
