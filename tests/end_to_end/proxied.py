@@ -244,9 +244,9 @@ class Proxied(TestCase):
             raise SkipTest("needs root, and Postfix: apt-get install postfix")
         if not self.stages:
             stage = self.make_stage()
-            self.stages.append(stage)
             atexit.register(stage.stop)
             stage.start()
+            self.stages.append(stage)
         self.stage = self.stages[0]
         self.postfix, self.proxy = self.stage.postfix, self.stage.proxy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,14 +28,19 @@ def short_folder(test: TestCase) -> Path:
     return Path(folder)
 
 
+def _drawn_ports() -> Iterator[int]:
+    """Each port once, in an order of chance, from below those that the kernel gives to clients."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    yield from random.sample(range(10_000, lowest), lowest - 10_000)
+
+
+_PORTS = _drawn_ports()
+
+
 def free_port(*addresses: str) -> int:
-    """Return a TCP port that is free on all of these addresses."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((addresses[0], 0))
-            port: int = probe.getsockname()[1]
-        if all(_free(address, port) for address in addresses):
-            return port
+    """Return a TCP port that is free on all of these addresses, never one a second time: what is to
+    listen there may start much later."""
+    return next(port for port in _PORTS if all(_free(address, port) for address in addresses))
 
 
 def _free(address: str, port: int) -> bool:
