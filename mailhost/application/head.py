@@ -19,6 +19,7 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.events import Faulted
 from mailhost.net.selfsigned import make_self_signed
 from mailhost.net.tls import CertificatePaths
+from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
@@ -40,7 +41,7 @@ class Head:
     descriptor and its listener. Raises BadCertificate."""
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LogSink, sockets: Callable[[], Sockets]
+        self, reactor: Any, loaded: Loaded, log: LogSink | LineLog, sockets: Callable[[], Sockets]
     ) -> None:
         settings = loaded.settings
         key = secrets.token_bytes(16)
@@ -64,7 +65,16 @@ class Head:
             log,
         )
         rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
-        self.crew = Crew(reactor, WORKER, self._answers(), counts, key, log, self._look_around)
+        self.crew = Crew(
+            reactor,
+            WORKER,
+            self._answers(),
+            counts,
+            key,
+            log,
+            self._look_around,
+            log.fileno() if isinstance(log, LineLog) else None,
+        )
 
     def start(self) -> None:
         """Make what is missing on disk, read what is there, then have workers serve too.

@@ -34,6 +34,7 @@ from mailhost.events import Faulted, Told
 from mailhost.interfaces import DirectoryUnavailable, ILock
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
+from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.store.lock import try_lock
 
@@ -42,11 +43,11 @@ class Host(Service):
     """`loaded` is a settings file fit for use. `log` is where the application is to log, None for
     where twistd says."""
 
-    def __init__(self, reactor: Any, loaded: Loaded, log: ILogObserver | None = None) -> None:
+    def __init__(self, reactor: Any, loaded: Loaded, log: LineLog | None = None) -> None:
         self._reactor = reactor
         self._log = log
         self._loaded = loaded
-        self._events = LogSink(Logger("mailhost"))
+        self._events = log if log is not None else LogSink(Logger("mailhost"))
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends

@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import globalLogBeginner
+from twisted.logger import LogLevel, globalLogBeginner
 
 from mailhost.application.listeners import outermost
 from mailhost.application.rooms import Rooms
@@ -24,11 +24,12 @@ from mailhost.application.wires import make_factory
 from mailhost.authentication.authenticator import mechanisms_for
 from mailhost.config.model import Listen
 from mailhost.net.pump import PumpFactory
+from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
 from mailhost.workers.channel import Answers, Channel, attach
 from mailhost.workers.counts import SharedCounts
-from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, Brief
+from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LOG, Brief
 from mailhost.workers.remote import (
     RemoteAuthenticator,
     RemoteCounters,
@@ -48,14 +49,20 @@ class Worker:
         loaded, certificates = brief.about
         self._reactor = reactor
         self._stop_timeout = loaded.settings.limits.stop_timeout
-        self._log = RemoteLog(reactor)
+        self._log: LineLog | RemoteLog
+        if brief.logs:
+            output = os.fdopen(LOG, "w", encoding="utf-8", errors="backslashreplace")
+            self._log = LineLog(reactor, output, LogLevel.warn)
+        else:
+            self._log = RemoteLog(reactor)
         answers: Answers = {
             "serve": self._serve,
             "served": lambda: self._channel.tell("serves"),
             "retire": self._retire,
         }
         self._channel = Channel(answers, self._channel_closed)
-        self._log.channel = self._channel
+        if isinstance(self._log, RemoteLog):
+            self._log.channel = self._channel
         self._ports: list[IListeningPort] = []
         self._factories: list[PumpFactory] = []
         self._ending = False

@@ -2,24 +2,51 @@
 
 A message makes two lines or more. Twisted's own observer makes up the time and flushes for each of
 them, which took a third of all the work for a small message; here a second's time is made up once,
-and what a turn of the reactor brings is written at its end.
+and what a turn of the reactor brings is written at its end. Events come straight here, and each
+process writes its own lines: a write is whole lines, and short enough that no pipe cuts it.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore, IReactorTime
-from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, formatTime
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEventAsClassicLogText,
+    formatTime,
+)
 from zope.interface import implementer
 
+from mailhost.events import Event
+from mailhost.interfaces import IEventSink
+from mailhost.observe.log import printable
 
-@implementer(ILogObserver)
+WHOLE = 4096  # octets that a pipe takes in one piece (PIPE_BUF)
+
+
+@implementer(ILogObserver, IEventSink)
 class LineLog:
-    """`reactor` may not run yet, or no more: then every line is written at once."""
+    """`reactor` may not run yet, or no more: then every line is written at once.
 
-    def __init__(self, reactor: object, output: TextIO) -> None:
+    `least` is the level below which others than our own events have nothing to say; `now` is in
+    seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        reactor: object,
+        output: TextIO,
+        least: LogLevel = LogLevel.info,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._least = least
+        self._now = now
         self._core = IReactorCore(reactor)
         self._clock = IReactorTime(reactor)
         self._output = output
@@ -27,14 +54,29 @@ class LineLog:
         self._second = -2
         self._time = ""
 
+    def fileno(self) -> int:
+        """Where it writes."""
+        return self._output.fileno()
+
+    def tell(self, event: Event) -> None:
+        """See IEventSink."""
+        self._told(event.serious, event.line)
+
+    def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:
+        """See LogSink."""
+        for serious, line in lines:
+            self._told(serious, line)
+
     def __call__(self, event: LogEvent) -> None:
-        """See ILogObserver. Events with a `line` are ours: it is all there is to say."""
-        line = event.get("line")
-        if line is not None and "log_system" not in event:
-            system = f"{event['log_namespace']}#{event['log_level'].name}"
-            text = f"{self._time_of(event['log_time'])} [{system}] {line}\n"
-        else:
-            text = formatEventAsClassicLogText(event, formatTime=self._time_of) or ""
+        """See ILogObserver."""
+        if event.get("log_level", LogLevel.info) >= self._least:
+            self._add(formatEventAsClassicLogText(event, formatTime=self._time_of) or "")
+
+    def _told(self, serious: bool, line: str) -> None:
+        level = "warn" if serious else "info"
+        self._add(f"{self._time_of(self._now())} [mailhost#{level}] {printable(line)}\n")
+
+    def _add(self, text: str) -> None:
         if not self._lines and self._core.running:
             self._clock.callLater(0, self.flush)
         self._lines.append(text)
@@ -45,8 +87,9 @@ class LineLog:
         """Write what there is. Where nobody reads any more it is lost, and the host goes on."""
         lines, self._lines = self._lines, []
         with suppress(OSError):  # a log that cannot be written cannot be told of
-            self._output.write("".join(lines))
-            self._output.flush()
+            for text in _whole(lines):
+                self._output.write(text)
+                self._output.flush()
 
     def _time_of(self, when: float | None) -> str:
         second = -1 if when is None else int(when)
@@ -54,3 +97,17 @@ class LineLog:
             self._second = second
             self._time = formatTime(when if when is None else second)
         return self._time
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines, as many together as are written in one piece."""
+    some: list[str] = []
+    size = 0
+    for line in lines:
+        octets = len(line) if line.isascii() else len(line.encode("utf-8", "replace"))
+        if some and size + octets > WHOLE:
+            yield "".join(some)
+            some, size = [], 0
+        some.append(line)
+        size += octets
+    yield "".join(some)

@@ -29,7 +29,7 @@ from mailhost.interfaces import IEventSink
 from mailhost.workers.channel import Answers, Channel, attach
 from mailhost.workers.counts import ROWS, SharedCounts
 
-CHANNEL, BRIEF, COUNTS = 3, 4, 5  # descriptors in a worker
+CHANNEL, BRIEF, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 SHORT_LIFE = 10.0  # seconds; who dies sooner is replaced later
 LONGEST_PAUSE = 30.0  # seconds
 LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
@@ -37,11 +37,15 @@ LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a worker is told at its start: its row in the counts, and what `about` all share."""
+    """What a worker is told at its start: its row in the counts, and what `about` all share.
+
+    `logs` says that LOG is where it writes its lines; else it tells them.
+    """
 
     row: int
     key: bytes
     about: Any
+    logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,10 @@ class Work:
 
 
 class Crew:
-    """`module` is what a worker runs, `answers` the calls that it may make."""
+    """`module` is what a worker runs, `answers` the calls that it may make.
+
+    `log` is the descriptor that workers write their lines to, None where they are to tell them.
+    """
 
     def __init__(
         self,
@@ -65,7 +72,9 @@ class Crew:
         key: bytes,
         events: IEventSink,
         died: Callable[[], None],
+        log: int | None = None,
     ) -> None:
+        self._log = log
         self._reactor = reactor
         self._module = module
         self._answers = answers
@@ -139,13 +148,16 @@ class Crew:
         """Start the process. Raises OSError."""
         ours, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as brief, ours, theirs:
-            pickle.dump(Brief(member.row, self._key, member.work.about), brief)
+            logs = self._log is not None
+            pickle.dump(Brief(member.row, self._key, member.work.about, logs), brief)
             brief.seek(0)
             descriptors = {
                 CHANNEL: theirs.fileno(),
                 BRIEF: brief.fileno(),
                 COUNTS: self._counts.fd,
             }
+            if self._log is not None:
+                descriptors[LOG] = self._log
             self._reactor.spawnProcess(
                 member,
                 sys.executable,

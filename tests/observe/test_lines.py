@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from typing import Any, cast
 
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, Logger, textFileLogObserver
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, textFileLogObserver
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.events import Faulted, Told
@@ -19,7 +20,8 @@ class LineLogTests(SynchronousTestCase):
         self.reactor: Any = MemoryReactorClock()
         self.reactor.running = True
         self.output, self.twisteds = StringIO(), StringIO()
-        self.log = LineLog(self.reactor, self.output)
+        self.now = 1_700_000_000.0
+        self.log = LineLog(self.reactor, self.output, now=lambda: self.now)
         self.reference = textFileLogObserver(self.twisteds)
 
     def both(self, event: LogEvent) -> None:
@@ -28,9 +30,6 @@ class LineLogTests(SynchronousTestCase):
         self.reference(event)
 
     def test_it_says_what_twisteds_says(self) -> None:
-        sink = LogSink(Logger("mailhost", observer=cast(ILogObserver, self.both)))
-        sink.tell(Told("all is well"))
-        sink.tell(Faulted("disk", "full \x1b[2J"))
         other = Logger("twisted.internet", observer=cast(ILogObserver, self.both))
         other.info("hello {who}", who="you")
         other.info("in a\ncontext", log_system="Protocol,1,192.0.2.1")
@@ -41,6 +40,47 @@ class LineLogTests(SynchronousTestCase):
         self.reactor.advance(0)
         self.assertEqual(self.twisteds.getvalue(), self.output.getvalue())
         self.assertIn("what a bug", self.output.getvalue())
+
+    def test_events_read_as_they_would_by_way_of_twisteds(self) -> None:
+        def observe(event: LogEvent) -> None:
+            self.reference({**event, "log_time": self.now})
+
+        sink = LogSink(Logger("mailhost", observer=cast(ILogObserver, observe)))
+        for event in (Told("all is well"), Faulted("disk", "full \x1b[2J\n")):
+            sink.tell(event)
+            self.log.tell(event)
+        sink.write_all([(True, "from another process")])
+        self.log.write_all([(True, "from another process")])
+        self.reactor.advance(0)
+        self.assertEqual(self.twisteds.getvalue(), self.output.getvalue())
+        self.assertEqual(3, self.output.getvalue().count("\n"))
+
+    def test_chatter_of_others_stays_away_where_it_is_not_wanted(self) -> None:
+        log = LineLog(self.reactor, self.output, LogLevel.warn)
+        logger = Logger("twisted.internet", observer=log)
+        logger.info("Starting")
+        logger.error("It broke")
+        log.tell(Told("all is well"))
+        self.reactor.advance(0)
+        self.assertNotIn("Starting", self.output.getvalue())
+        self.assertIn("It broke", self.output.getvalue())
+        self.assertIn("all is well", self.output.getvalue())
+
+    def test_what_is_written_at_once_is_whole_lines_that_a_pipe_takes_whole(self) -> None:
+        written: list[str] = []
+        self.patch(self.output, "write", written.append)
+        for number in range(300):
+            self.log.tell(Told("\N{GRINNING FACE}" * (number % 40)))
+        self.log.tell(Told("x" * 9000))
+        self.reactor.advance(0)
+        self.assertEqual(301, "".join(written).count("\n"))
+        for text in written:
+            self.assertTrue(text.endswith("\n"))
+            self.assertTrue(len(text.encode()) <= 4096 or text.count("\n") == 1)
+
+    def test_another_process_can_write_there_too(self) -> None:
+        with open(os.devnull, "w") as output:
+            self.assertEqual(output.fileno(), LineLog(self.reactor, output).fileno())
 
     def test_the_time_goes_on(self) -> None:
         for when in (1_700_000_000.0, 1_700_000_000.9, 1_700_000_001.0, None):
