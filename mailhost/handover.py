@@ -212,7 +212,9 @@ class Handover:
         begun = [group for group in plan.groups if group.begun]
         ours = {each: None for group in begun for each in group.destinations if not each.safe}
         failed = [each for each in ours if each.failed]
-        delivered = [each for each in plan.here.values() if each.safe]
+        delivered = [
+            each for each in plan.here.values() if each.safe and each.path.wants(Notify.SUCCESS)
+        ]
         self._tell_unknown(mail, plan.nowhere.values(), ours)
         await self._keep(mail, [each for each in ours if not each.failed])
         expanded = [outcome for group in begun for outcome in group.expanded]

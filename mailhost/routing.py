@@ -55,6 +55,9 @@ class Router:
 
     def route(self, view: DirectoryView, address: Address) -> Destinations | Status:
         """Return where `address` leads, or the refusal."""
+        account = self._plainly(view, address)
+        if account is not None:
+            return Destinations({account: address})
         refusal = NO_SUCH_USER
         for meant in self._meanings(view, address):
             found = self._lead(view, meant)
@@ -62,6 +65,15 @@ class Router:
                 return found
             refusal = found
         return refusal
+
+    def _plainly(self, view: DirectoryView, address: Address) -> Address | None:
+        """The account of this very name, where no alias has it: what most mail is for."""
+        domain = view.domain(address.domain)
+        if domain is None:
+            return None
+        key = address.key
+        account = domain.accounts.get(key)
+        return None if account is None or domain.aliases.get(key) else account.address
 
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
@@ -161,5 +173,6 @@ class Router:
     def _keys(self, address: Address) -> tuple[str, ...]:
         """The names under which an address is looked up: as it is, and without its detail."""
         local, found, _ = address.local.partition(self.separator)
-        plain = Address(local, address.domain)
-        return (address.key, plain.key) if found and local else (address.key,)
+        if not (found and local):
+            return (address.key,)
+        return (address.key, Address(local, address.domain).key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 
 from mailhost.message.address import Address
@@ -33,6 +33,9 @@ class Notify(Flag):
     DELAY = auto()
 
 
+UNSAID = Notify.FAILURE | Notify.DELAY
+
+
 @dataclass(frozen=True, slots=True)
 class ForwardPath:
     """One recipient. `notify` is None where the sender said nothing: failures and delays are told.
@@ -52,8 +55,8 @@ class ForwardPath:
 
     def wants(self, occasion: Notify) -> bool:
         """True where the sender is to be told of `occasion`."""
-        wishes = Notify.FAILURE | Notify.DELAY if self.notify is None else self.notify
-        return bool(wishes & occasion)
+        wishes = UNSAID if self.notify is None else self.notify
+        return bool(wishes.value & occasion.value)  # on numbers: a Flag takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +77,12 @@ class Envelope:
 
     def to(self, recipients: Sequence[ForwardPath]) -> Envelope:
         """The same envelope for other recipients."""
-        return replace(self, recipients=tuple(recipients))
+        return Envelope(
+            self.reverse_path,
+            tuple(recipients),
+            self.body,
+            self.smtputf8,
+            self.size,
+            self.returns,
+            self.envelope_id,
+        )

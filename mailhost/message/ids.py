@@ -9,6 +9,8 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits each
+_SHIFTS = range(70, -1, -10)
 _counter = itertools.count(secrets.randbelow(1 << 20))
 
 
@@ -19,8 +21,7 @@ def new_id() -> str:
     told apart by the random part.
     """
     number = time.time_ns() // 1000 << 26 | random.getrandbits(12) << 14 | next(_counter) & 0x3FFF
-    letters = [_ALPHABET[(number >> shift) & 31] for shift in range(75, -1, -5)]
-    return "".join(letters)
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
 def maildir_name(hostname: str, now: float) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from socket import socket as Socket
+from types import CoroutineType
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address as TCP4
@@ -244,7 +245,8 @@ class Pump(Protocol):
     def _settled(self, answer: Awaitable[object]) -> bool:
         """True where the answer is there already; otherwise go on when it is."""
         self._busy = True
-        waiting = Deferred.fromCoroutine(_awaited(answer))
+        coroutine = answer if isinstance(answer, CoroutineType) else _awaited(answer)
+        waiting = Deferred.fromCoroutine(coroutine)
         if waiting.called and not isinstance(waiting.result, Failure):
             return True
         self._flush()

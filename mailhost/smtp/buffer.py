@@ -36,7 +36,7 @@ class ReadBuffer:
 
     def append(self, data: bytes) -> None:
         """Add what came."""
-        self._data = self._data[self._at :] + data if len(self) else data
+        self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
     def clear(self) -> None:
@@ -67,12 +67,17 @@ class ReadBuffer:
 
         `limit` is in octets without the LF. Raises BadLine; the line is gone then.
         """
+        if not self._data:
+            return None
         end = self._data.find(b"\n", self._at)
         if end < 0:
             if len(self) > limit:
                 self._skipping, self._data, self._at = True, b"", 0
             return None
-        line = self.take(end + 1 - self._at)[:-1]
+        line = self._data[self._at : end]
+        self._at = end + 1
+        if self._at == len(self._data):
+            self._data, self._at = b"", 0
         if self._skipping or len(line) > limit:
             self._skipping = False
             raise BadLine(TOO_LONG)

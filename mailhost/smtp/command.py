@@ -67,9 +67,12 @@ def parse_mail(arguments: bytes) -> Envelope:
     match = MAIL.fullmatch(arguments.rstrip(b" "))
     if not match:
         raise BadCommand(BAD_SENDER)
+    sender = _address(match[1], BAD_SENDER) if match[1] else None
+    if not match[2] and match[1].isascii():
+        return Envelope(sender)
     given = _parameters(match[2])
     envelope = Envelope(
-        reverse_path=_address(match[1], BAD_SENDER) if match[1] else None,
+        reverse_path=sender,
         size=_take(given, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
         body=_take(given, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
         returns=_take(given, b"RET", lambda v: Return(v.upper().decode()), None),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
+from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import Status
 from mailhost.smtp.incoming import TOO_LARGE
 from mailhost.smtp.reply import encode_lines
@@ -41,6 +41,8 @@ def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
     if envelope.size > extensions.message_size:
         return TOO_LARGE
     offered = extensions.offered
+    if offered == EVERYTHING:
+        return None
     asks = {
         "8BITMIME": envelope.body is Body.EIGHT_BIT,
         "BINARYMIME": envelope.body is Body.BINARY,

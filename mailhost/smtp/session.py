@@ -51,6 +51,9 @@ from mailhost.smtp.state import IDLE, NEXT, State, why_not_now
 from mailhost.smtp.terms import COMMAND_LINE, LOGIN_LINE, Terms
 
 
+_NOBODYS = Envelope(None)
+
+
 @implementer(IMachine)
 class Session:
     """One connection's life."""
@@ -82,7 +85,7 @@ class Session:
 
     def _forget_transaction(self) -> None:
         self._transaction: ITransaction | None = None
-        self._envelope = Envelope(None)
+        self._envelope = _NOBODYS
         self._accepted: list[ForwardPath] = []
         self._incoming: Incoming | None = None
         self._ahead = 0  # recipients that the transaction was told of

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import lru_cache
 
 from mailhost.message.address import Address
 
 
+@lru_cache(maxsize=10_000)
 def account_folder(mail: str, account: Address) -> str:
     """Return the path of an account's Maildir below the folder `mail`."""
     return os.path.join(mail, account.domain, _safe(account.key))
