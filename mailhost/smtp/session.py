@@ -50,7 +50,6 @@ from mailhost.smtp.replies import Replies, shown
 from mailhost.smtp.state import IDLE, NEXT, State, why_not_now
 from mailhost.smtp.terms import COMMAND_LINE, LOGIN_LINE, Terms
 
-
 _NOBODYS = Envelope(None)
 
 
