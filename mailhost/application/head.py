@@ -120,7 +120,7 @@ class Head:
             "scram_result": judge.scram_result,
             "reserve": usages.reserve,
             "release": usages.release,
-            "queued": self.queue.take,
+            "queued": self.queue.take_line,
             "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
             "log": self._log.write_all,
             "rate": self.rates.take,

@@ -146,9 +146,10 @@ def _after(recipient: Recipient, outcome: Outcome, owed: bool) -> Recipient:
     return replace(recipient, progress=progress, outcome=outcome)
 
 
-def laid_out(entry: Entry) -> Entry:
-    """The same entry with the place of its content in its file."""
-    return replace(entry, offset=len(encode_entry(entry)))
+def laid_out(entry: Entry) -> tuple[Entry, bytes]:
+    """The same entry with the place of its content in its file, and the line in front of that."""
+    line = encode_entry(entry)
+    return replace(entry, offset=len(line)), line
 
 
 def first_state(entry: Entry) -> State:
@@ -229,8 +230,9 @@ def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def decode_entry(line: bytes, name: str, file_size: int) -> Entry:
-    """Read an entry back from its first line. `name` is the id its file is named by.
+def decode_entry(line: bytes, name: str, file_size: int | None) -> Entry:
+    """Read an entry back from its first line. `name` is the id its file is named by; None for
+    `file_size` believes that the file is whole.
 
     Raises Unreadable, also for a file that is shorter or longer than it should be.
     """
@@ -242,7 +244,7 @@ def decode_entry(line: bytes, name: str, file_size: int) -> Entry:
         raise Unreadable(f"the message file's first line is damaged: {error!r}") from error
     if entry.id != name:
         raise Unreadable(f"the message file says that it is {entry.id!r}")
-    if entry.offset + entry.size != file_size:
+    if file_size is not None and entry.offset + entry.size != file_size:
         whole = entry.offset + entry.size
         raise Unreadable(f"the message file has {file_size} octets and should have {whole}")
     return entry

@@ -14,7 +14,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.entry import Entry, first_state, laid_out
+from mailhost.queue.entry import Entry, State, first_state, laid_out
 from mailhost.queue.schedule import Backoff
 from mailhost.queue.spool import Found, Spool
 
@@ -44,27 +44,33 @@ class Intake:
         identity: str,
         outcomes: Sequence[Outcome] = (),
         held: str = "",
-    ) -> tuple[Status, Found]:
+    ) -> tuple[Status, Found, bytes]:
         """Make an entry durable: 250 where it is, else why not. See IQueue.
 
-        Its state says when it is due: at once, or after a wait where deferrals are known.
+        Its state says when it is due: at once, or after a wait where deferrals are known. The line
+        in front of its content comes back too.
         """
         id = self._spool.name(identity, self.knows)
-        entry = laid_out(Entry(id, identity, self._wall(), envelope, content.size))
-        state = first_state(entry).knowing(outcomes)
-        known = all(each.outcome for each in state.recipients)
-        wait = self.backoff.wait(int(known))
-        state = replace(state, attempts=int(known), due=state.due + wait, quarantine=held)
+        entry, line = laid_out(Entry(id, identity, self._wall(), envelope, content.size))
+        state = first_state(entry)
         has_state = bool(outcomes or held)
+        if has_state:
+            state = self._with_news(state, outcomes, held)
         self._coming.add(id)
         try:
-            status = await self._spool.write(entry, state if has_state else None, content)
+            status = await self._spool.write(entry, line, state if has_state else None, content)
         finally:
             self._coming.discard(id)
         if status.ok:
             paths = tuple(path.address for path in envelope.recipients)
             self._events.tell(Queued(identity, envelope.reverse_path, paths, held))
-        return status, Found(entry, state, has_state)
+        return status, Found(entry, state, has_state), line
+
+    def _with_news(self, state: State, outcomes: Sequence[Outcome], held: str) -> State:
+        state = state.knowing(outcomes)
+        known = all(each.outcome for each in state.recipients)
+        wait = self.backoff.wait(int(known))
+        return replace(state, attempts=int(known), due=state.due + wait, quarantine=held)
 
     def knows(self, id: str) -> bool:
         """True for an id that is in use, or about to be."""

@@ -29,7 +29,7 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.queue.attempt import Attempts, Live
-from mailhost.queue.entry import Entry, State
+from mailhost.queue.entry import Entry, State, decode_entry, first_state
 from mailhost.queue.intake import Intake
 from mailhost.queue.notices import Notices
 from mailhost.queue.schedule import Agenda, Backoff
@@ -177,10 +177,9 @@ class QueueRunner:
         outcomes: Sequence[Outcome] = (),
         held: str = "",
     ) -> Status:
-        status, found = await self._intake.write(envelope, content, identity, outcomes, held)
+        status, found, _ = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok:
-            few = len(self._live) < MOST_FRESH and content.size <= LARGEST_FRESH
-            self.take(found, content if few else None)
+            self.take(found, content if content.size <= LARGEST_FRESH else None)
         return status
 
     def take(self, found: Found, content: Content | None = None) -> None:
@@ -188,9 +187,16 @@ class QueueRunner:
         self._looked_for.discard(found.entry.id)
         if found.entry.id not in self._live:
             live = self._enter(found.entry, found.state, found.has_state)
-            live.fresh = content
+            live.fresh = content if len(self._live) <= MOST_FRESH else None
             self._schedule(live, max(found.state.due - self._wall(), 0.0))
             self._turn()
+
+    def take_line(self, id: str, line: bytes, content: bytes | None) -> None:
+        """Begin with an entry that another process made durable a moment ago: the line that lies
+        in front of its content, and the content where it is small."""
+        entry = decode_entry(line, id, None)
+        found = Found(entry, first_state(entry), has_state=False)
+        self.take(found, None if content is None else Content((content,)))
 
     async def look(self, id: str) -> None:
         """Read an entry that another process wrote."""

@@ -32,7 +32,6 @@ from mailhost.queue.entry import (
     Unreadable,
     decode_entry,
     decode_state,
-    encode_entry,
     encode_state,
     first_state,
 )
@@ -100,13 +99,14 @@ class Spool:
 
     # --- writing -------------------------------------------------------------------------------
 
-    async def write(self, entry: Entry, state: State | None, content: Content) -> Status:
-        """Make a new entry durable. 250 2.0.0, 452 4.3.1 for a full disk, 451 4.3.0.
+    async def write(
+        self, entry: Entry, line: bytes, state: State | None, content: Content
+    ) -> Status:
+        """Make a new entry durable, as `laid_out`. 250 2.0.0, 452 4.3.1 for a full disk, 451 4.3.0.
 
         A state that could not be written with it does no harm: the entry is tried sooner.
         """
-        line = Content((encode_entry(entry),))
-        changes = [self._new(self.message_path(entry.id), line, content)]
+        changes = [self._new(self.message_path(entry.id), Content((line,)), content)]
         if state is not None:
             changes.append(self._new_state(entry.id, state))
         results = await self._committer.commit(changes)

@@ -5,7 +5,6 @@ Failed logins and used octets are counted in one place, so several processes all
 
 from __future__ import annotations
 
-import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -30,6 +29,7 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.queue.intake import Intake
+from mailhost.queue.runner import LARGEST_FRESH
 from mailhost.workers.channel import LARGEST, Channel
 
 BROKEN = "the head of the host is gone"
@@ -108,9 +108,10 @@ class RemoteQueue:
         held: str = "",
     ) -> Status:
         """See IQueue."""
-        status, found = await self._intake.write(envelope, content, identity, outcomes, held)
-        if status.ok and len(pickle.dumps(found)) < LARGEST:
-            self._channel.tell("queued", found)
+        status, found, line = await self._intake.write(envelope, content, identity, outcomes, held)
+        if status.ok and not found.has_state and len(line) < LARGEST:
+            small = content.in_memory and content.size <= LARGEST_FRESH
+            self._channel.tell("queued", found.entry.id, line, content.read() if small else None)
         elif status.ok:
             self._channel.tell("look", found.entry.id)
         return status

@@ -70,7 +70,7 @@ def states(draw: st.DrawFn, entry: Entry) -> State:
 def one_entry() -> Entry:
     """A small entry, laid out."""
     envelope = Envelope(None, (ForwardPath(Address("böb", "there.example")),))
-    return laid_out(Entry("id1", "m1", 5.0, envelope, 7))
+    return laid_out(Entry("id1", "m1", 5.0, envelope, 7))[0]
 
 
 class Entries(SynchronousTestCase):
@@ -82,7 +82,7 @@ class Entries(SynchronousTestCase):
         line = encode_entry(entry)
         self.assertTrue(line.isascii())
         self.assertEqual(line.count(b"\n"), 1)
-        whole = laid_out(entry)
+        whole, _ = laid_out(entry)
         self.assertEqual(decode_entry(line, "id1", len(line) + entry.size), whole)
 
     @anything

@@ -29,7 +29,7 @@ class OtherProcess(SynchronousTestCase):
     def write(self, identity: str, *recipients: str) -> Found:
         """Write an entry and tell nobody."""
         work = self.other.write(envelope(*recipients), message(), identity)
-        status, found = self.successResultOf(Deferred.fromCoroutine(work))
+        status, found, self.line = self.successResultOf(Deferred.fromCoroutine(work))
         self.assertTrue(status.ok)
         return found
 
@@ -40,6 +40,13 @@ class OtherProcess(SynchronousTestCase):
     def test_one_that_is_told_goes_at_once(self) -> None:
         self.house.runner.take(self.write("m1", "bob@x.example"))
         self.assertEqual(["bob@x.example"], self.house.transport.tried)
+        self.assertEqual([], self.house.files())
+
+    def test_so_does_one_whose_line_is_told(self) -> None:
+        self.write("m1", "bob@x.example")
+        self.house.runner.take_line("m1", self.line, message().read())
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
+        self.assertEqual([message().read()], self.house.transport.bodies)
         self.assertEqual([], self.house.files())
 
     def test_one_that_is_too_large_to_tell_is_read(self) -> None:
@@ -76,7 +83,7 @@ class OtherProcess(SynchronousTestCase):
         path = envelope("bob@x.example").recipients[0]
         late = [Outcome(path, Fate.DEFERRED, BUSY)]
         work = self.other.write(envelope("bob@x.example"), message(), "m1", late)
-        _, found = self.successResultOf(Deferred.fromCoroutine(work))
+        _, found, _ = self.successResultOf(Deferred.fromCoroutine(work))
         self.house.runner.take(found)
         self.assertEqual([], self.house.transport.tried)
         self.house.pass_time(600)

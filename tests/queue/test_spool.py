@@ -29,9 +29,9 @@ class SpoolCase(SynchronousTestCase):
     def write(self, id: str, content: Content | None = None, state: State | None = None) -> Entry:
         """Write an entry."""
         content = content or message()
-        entry = laid_out(Entry(id, id, 5.0, envelope("bob@there.example"), content.size))
+        entry, line = laid_out(Entry(id, id, 5.0, envelope("bob@there.example"), content.size))
         status = self.successResultOf(
-            Deferred.fromCoroutine(self.spool.write(entry, state, content))
+            Deferred.fromCoroutine(self.spool.write(entry, line, state, content))
         )
         self.assertTrue(status.ok, status)
         return entry

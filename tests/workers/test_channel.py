@@ -12,21 +12,21 @@ from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import TestCase
 
 from mailhost.message.status import OK
-from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers.channel import Channel, attach
 
 
 class Talking(TestCase):
     def setUp(self) -> None:
         self.heard: Deferred[Any] = Deferred()
         self.gone: Deferred[None] = Deferred()
-        answers: Answers = {
+        self.answers: dict[str, Any] = {
             "double": lambda number: 2 * number,
             "fail": self.fail_with,
             "later": self.later,
             "note": self.heard.callback,
             "take": lambda fd, name: self.heard.callback((fd, name)),
         }
-        self.head = Channel(answers, lambda: None)
+        self.head = Channel(self.answers, lambda: None)
         self.worker = Channel({}, lambda: self.gone.callback(None))
         for channel, end in zip((self.head, self.worker), socket.socketpair(), strict=True):
             attach(reactor, channel, end.detach())  # type: ignore[arg-type]
@@ -64,6 +64,20 @@ class Talking(TestCase):
             os.close(fd)
         self.assertEqual((b"hello", "the pipe"), (os.read(read, 100), name))
         os.close(read)
+
+    async def test_a_bug_in_what_is_told_ends_nothing(self) -> None:
+        self.worker.tell("fail")
+        self.worker.tell("no such call")
+        self.assertEqual(14, await self.worker.ask("double", 7))
+        self.assertEqual(2, len(self.flushLoggedErrors(OSError, KeyError)))
+
+    async def test_who_waits_for_an_answer_hears_of_the_end(self) -> None:
+        self.answers["later"] = lambda: Deferred()
+        waiting = Deferred.fromCoroutine(self.worker.ask("later"))
+        await self.worker.ask("double", 7)
+        assert self.head.transport is not None
+        self.head.transport.loseConnection()
+        await self.assertFailure(waiting, ConnectionLost)
 
     async def test_the_end(self) -> None:
         assert self.head.transport is not None

@@ -17,9 +17,9 @@ from mailhost.interfaces import IAuthenticator, ICounters, IQueue, IRates
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
+from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
-from mailhost.queue.spool import Found
 from mailhost.workers.channel import LARGEST, Channel
 from mailhost.workers.remote import (
     LONGEST_LINE,
@@ -141,13 +141,15 @@ class Entries(RemoteCase):
     def test_one_that_is_durable_is_told(self) -> None:
         self.spool.status = OK
         self.accept("bob@far.example")
-        ((what, found),) = self.fake.told
-        self.assertEqual(("queued", "one"), (what, cast(Found, found).entry.id))
+        ((what, id, line, content),) = self.fake.told
+        self.assertEqual(("queued", "one", b"x"), (what, id, content))
+        entry = decode_entry(line, id, len(line) + 1)
+        self.assertEqual(envelope("bob@far.example"), entry.envelope)
         self.assertEqual(1, len(self.events.of(Queued)))
 
     def test_one_with_very_many_recipients_is_read_by_the_head(self) -> None:
         self.spool.status = OK
-        self.accept(*(f"somebody-{number}@far.example" for number in range(3000)))
+        self.accept(*(f"somebody-{number}@far.example" for number in range(10_000)))
         self.assertEqual([("look", "one")], self.fake.told)
 
     def test_one_that_is_not_durable_is_not(self) -> None:
