@@ -139,9 +139,10 @@ class Visit:
         return link, visit
 
     def abandon(self) -> None:
-        """A transaction is over without a message."""
-        for visit in self._visits:
-            visit.abandon()
+        """A transaction is over without a message, or before all were asked about it."""
+        if not self._left:
+            for visit in self._visits:
+                visit.abandon()
 
     def leave(self) -> None:
         """The client is gone. Whoever is being asked is the last one."""
