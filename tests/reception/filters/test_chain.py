@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -197,6 +198,42 @@ class FailureTests(ChainCase):
             lambda mail: None, "TypeError: look() returned None, which is no Verdict", logged=1
         )
 
+    def test_a_filter_that_wants_to_end_the_program(self) -> None:
+        def leaves(mail: Mail) -> Verdict:
+            raise SystemExit(1)
+
+        self.failed(leaves, "SystemExit: 1", logged=1)
+
+    def test_a_verdict_without_sense(self) -> None:
+        """A refusal that the client would take for a yes loses mail."""
+        nothing = message("Subject: x\n\n")
+        for verdict, words in (
+            (reject("Fine", code=250), "to refuse with 250 5.7.1 Fine"),
+            (Verdict(Decision.EDIT, "better"), "an edit without a Mail"),
+            (Verdict(Decision.EDIT, "better", mail=b"Subject: x"), "an edit without a Mail"),  # type: ignore[arg-type]
+            (Verdict(Decision.QUARANTINE, "odd", mail="x"), "a quarantine of 'x'"),  # type: ignore[arg-type]
+            (Verdict("rejekt", "odd"), "the decision 'rejekt'"),  # type: ignore[arg-type]
+        ):
+            for observe in (False, True):
+                self.setUp()
+                judged = self.look(Link("nose", Saying(verdict), observe=observe), mail=nothing)
+                self.assertEqual(judged.mail, nothing)
+                self.assertEqual(judged.refusal is None, observe)
+                self.assertIn(words, self.world.events.lines[0])
+                self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_one_that_does_not_give_up_when_its_time_is_over(self) -> None:
+        async def stubborn() -> Verdict:
+            while True:
+                with contextlib.suppress(Exception):
+                    await Deferred()
+
+        link = Link("nose", Saying(lambda mail: stubborn()), seconds=5.0)
+        visit = self.world.chain(link).visit(CLIENT)
+        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+        self.world.clock.advance(5.1)
+        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FAILED} [nose]")
+
     def test_no_answer_in_time(self) -> None:
         for open in (False, True):
             link = Link("nose", Saying(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
@@ -229,6 +266,44 @@ class OthersTests(ChainCase):
         visit.abandon()
         visit.leave()
         self.assertEqual(visited.heard, ["visit", "MESSAGE", "abandon", "leave"])
+
+    def test_a_visit_that_cannot_begin(self) -> None:
+        """It fails like any other filter, and the client is served."""
+        for open in (False, True):
+            broken = Visited()
+            broken.visit = self.fault  # type: ignore[method-assign, assignment]
+            visit = self.world.chain(Link("nose", broken, pass_errors=open), Visited()).visit(
+                CLIENT
+            )
+            judged = now(visit.look(MAIL, Marks()))
+            self.assertEqual(judged.refusal is None, open)
+            self.assertIn("filter nose: ZeroDivisionError: no", self.world.events.lines)
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            visit.abandon()
+            visit.leave()
+
+    def test_a_visit_that_cannot_end_is_in_nobodys_way(self) -> None:
+        broken, other = Visited(), Visited()
+        one = broken.visit(CLIENT)
+        one.abandon = one.leave = self.fault  # type: ignore[method-assign]
+        broken.visit = lambda client: one  # type: ignore[method-assign]
+        visit = self.world.chain(broken, other).visit(CLIENT)
+        visit.abandon()
+        visit.leave()
+        self.assertEqual(other.heard, ["visit", "abandon", "leave"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_a_witness_that_fails_is_in_nobodys_way(self) -> None:
+        broken, other = Watching(), Watching()
+        broken.ended = self.fault  # type: ignore[method-assign, assignment]
+        self.world.chain(broken, other).ended(MAIL, [], [])
+        self.assertEqual(len(other.heard), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("filter first: ZeroDivisionError: no", self.world.events.lines)
+
+    def fault(self, *_: Any) -> Any:
+        """A bug."""
+        raise ZeroDivisionError("no")
 
     def test_witnesses_hear_of_what_concerns_them(self) -> None:
         all, some = Watching(), Watching()
