@@ -20,6 +20,11 @@ AT_ONCE = 2  # large messages
 SMALL = 1 << 16  # octets that are read at once, in the reactor's thread
 
 
+def is_small(content: Content) -> bool:
+    """True where it may be read in the reactor's thread."""
+    return content.in_memory and content.size <= SMALL
+
+
 class Workbench:
     """Edited messages above `memory` octets lie in `folder`."""
 
@@ -31,8 +36,12 @@ class Workbench:
 
     async def read(self, content: Content, work: Callable[[bytes], T]) -> T:
         """Return what `work` makes of the message. Raises OSError, and what `work` raises."""
-        if content.in_memory and content.size <= SMALL:
+        if is_small(content):
             return work(content.read())
+        return await self.read_apart(content, work)
+
+    async def read_apart(self, content: Content, work: Callable[[bytes], T]) -> T:
+        """As `read`, and never in the reactor's thread: for what takes long whatever the size."""
         return await self._alone(lambda: work(content.read()))
 
     async def edit(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
@@ -46,7 +55,7 @@ class Workbench:
             after = change(before)
             return content if after is before else self._kept(after)
 
-        if content.in_memory and content.size <= SMALL:
+        if is_small(content):
             return changed()
         return await self._alone(changed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from tests.fakes import now
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 from tests.reception.filters.test_edit import with_files
+from tests.reception.filters.test_workbench import Threads
 
 
 class AttachmentTests(SynchronousTestCase):
@@ -83,3 +85,34 @@ class MatchTests(SynchronousTestCase):
         looking = Matching(slow, Workbench("/", 0, here)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn("longer than 0.01 seconds", str(failure.value))
+
+    def test_what_takes_long_keeps_nobody_else_waiting(self) -> None:
+        """A small message is looked at in the reactor's thread, but not for a second."""
+        threads = Threads()
+        slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.5)
+        filter = Matching(slow, Workbench("/", 0, threads))
+        begun = monotonic()
+        looking = Deferred.fromCoroutine(filter.look(message("\n" + "a" * 5000 + "b\n")))
+        self.assertLess(monotonic() - begun, 0.4)
+        self.assertEqual(len(threads.waiting), 1)
+        self.assertNoResult(looking)
+
+    def test_all_texts_together_have_that_time(self) -> None:
+        """A message may have thousands, each of which takes almost as long as is allowed."""
+        part = "--b\n\n" + "a" * 22 + "b\n"
+        head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
+        self.failed(head + part * 40, "longer than 0.2 seconds", part="body")
+        field = "X: " + "a" * 22 + "b\n"
+        self.failed(field * 40 + "\n", "longer than 0.2 seconds", part="X")
+
+    def test_what_cannot_be_looked_at_is_not_let_through_unseen(self) -> None:
+        head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
+        self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body")
+        self.failed("X: x\n" * 200_000 + "Subject: z\n\n", "header", part="Subject")
+
+    def failed(self, text: str, words: str, **settings: Any) -> None:
+        """The filter could not tell."""
+        slow = Match(kind="match", pattern="(a|aa)+$", time_limit=0.2, **settings)
+        looking = Matching(slow, Workbench("/", 0, here)).look(message(text))
+        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
+        self.assertIn(words, str(failure.value))
