@@ -78,7 +78,8 @@ class Size(Acting):
 
 class Attachment(Acting):
     """`kind = "attachment"`: file names (globs) and types, such as application/pdf or image/*; with
-    `look_inside` also the types that the first octets tell, and the names in zip archives."""
+    `look_inside` also the types that the first octets tell, the names in zip archives, and what
+    attached messages have attached."""
 
     kind: Literal["attachment"]
     names: tuple[str, ...] = ()

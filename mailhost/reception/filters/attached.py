@@ -1,24 +1,28 @@
-"""Which attachments somebody chose: by name, by type, by what they are, by what archives hold."""
+"""Which attachments somebody chose: by name, by type, by what they are, by what archives and
+attached messages hold."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from mailhost.message.entries import Globs
-from mailhost.message.mime.attachments import Attachment
-from mailhost.message.mime.encodings import decode
+from mailhost.message.mime.attachments import Attachment, attachments
+from mailhost.message.mime.encodings import RAW, decode
 from mailhost.message.mime.kinds import Kind
+from mailhost.message.mime.structure import LIMITS, MESSAGES, Limits, Part, parse
+from mailhost.message.mime.zipped import names_in_zip
 
 ZIPPED = (Kind.ZIP, Kind.JAR, Kind.OOXML, Kind.OPENDOCUMENT)
-MOST_INSIDE = 10_000  # names of an archive that are looked at
+MOST_INSIDE = 20_000  # names of an archive that are looked at
+DEEPEST = 5  # messages in base64 in messages in base64
+TOO_MANY = "more parts than can be looked at"
 
 
 class Chosen:
     """`names` are globs of file names. `types` are globs of media types as declared, or kinds of
     files (`exe`, see `message/mime/kinds`), which `inside` tells from the content. With `inside`
-    names in ZIP archives count too."""
+    names in ZIP archives count too, and what attached messages have attached."""
 
     def __init__(self, names: Sequence[str], types: Sequence[str], inside: bool) -> None:
         self._names = Globs(names)
@@ -26,9 +30,21 @@ class Chosen:
         self._kinds = frozenset(each.casefold() for each in types if "/" not in each)
         self._inside = inside
 
-    def why(self, message: bytes, attachment: Attachment) -> str:
-        """Return why an attachment of the message is one of those, nothing where it is not."""
-        name = next(filter(self._names.fit, attachment.names), "")
+    def tree(self, message: bytes) -> Part:
+        """Return the message's tree, as far as `among` looks into it."""
+        return parse(message, Limits(messages=True) if self._inside else LIMITS)
+
+    def among(self, message: bytes, root: Part) -> Iterator[tuple[Attachment, str]]:
+        """Yield each attachment that is one of those, and why; nothing that lies in another."""
+        end = 0
+        for each in attachments(message, root):
+            why = self._why(message, each) if each.part.start >= end else ""
+            if why:
+                end = each.part.end
+                yield each, why
+
+    def _why(self, message: bytes, attachment: Attachment, depth: int = 0) -> str:
+        name = next(filter(self._fits, attachment.names), "")
         if name:
             return f"the attachment {name!r}"
         if self._types.fit(attachment.type):
@@ -37,20 +53,33 @@ class Chosen:
             return ""
         if attachment.kind in self._kinds:
             return f"an attachment that is {attachment.kind}"
+        if attachment.type in MESSAGES and attachment.part.encoding not in RAW:
+            return self._in_message(_octets(message, attachment), depth)
         inner = self._zipped(message, attachment)
-        return f"{inner!r} in the attachment {attachment.name!r}" if inner else ""
+        return f"{inner} in the attachment {attachment.name!r}" if inner else ""
+
+    def _in_message(self, message: bytes, depth: int) -> str:
+        """As `_why`, of what an attached message has that is encoded, against RFC 2046 §5.2.1."""
+        root = self.tree(message)
+        if depth >= DEEPEST or not root.whole:
+            return TOO_MANY
+        some = (self._why(message, each, depth + 1) for each in attachments(message, root))
+        return next(filter(None, some), "")
 
     def _zipped(self, message: bytes, attachment: Attachment) -> str:
         if attachment.kind not in ZIPPED or not self._names:
             return ""
-        part = attachment.part
-        octets = decode(message[part.body : part.end], part.encoding)
-        try:
-            with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-                inside = archive.namelist()[:MOST_INSIDE]
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
-            return ""  # it is none, or broken: nobody opens it either
-        return next((name for name in inside if self._fits_path(name)), "")
+        names = names_in_zip(_octets(message, attachment))
+        for name in islice(names, MOST_INSIDE):
+            if self._fits(name) or self._fits(name.replace("\\", "/").rpartition("/")[2]):
+                return repr(name)
+        return TOO_MANY if next(names, None) is not None else ""
 
-    def _fits_path(self, path: str) -> bool:
-        return self._names.fit(path) or self._names.fit(path.rpartition("/")[2])
+    def _fits(self, name: str) -> bool:
+        """True also for what Windows makes of a name: it leaves out dots and blanks at the end."""
+        return self._names.fit(name) or self._names.fit(name.partition("\0")[0].rstrip(" ."))
+
+
+def _octets(message: bytes, attachment: Attachment) -> bytes:
+    part = attachment.part
+    return decode(message[part.body : part.end], part.encoding)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from base64 import encodebytes
 from time import monotonic
 from typing import Any
 
@@ -17,8 +20,14 @@ from mailhost.reception.filters.workbench import Workbench
 from tests.fakes import now
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
-from tests.reception.filters.test_edit import with_files
+from tests.reception.filters.test_edit import attached, with_files
 from tests.reception.filters.test_workbench import Threads
+
+
+def named(name: str) -> bytes:
+    """A message with a file of this name."""
+    disposition = f'Content-Disposition: attachment; filename="{name}"'
+    return f"Content-Type: application/x\r\n{disposition}\r\n\r\nx\r\n".encode()
 
 
 class AttachmentTests(SynchronousTestCase):
@@ -43,6 +52,51 @@ class AttachmentTests(SynchronousTestCase):
         for kind in ("application/octet-*", "elf"):
             self.assertIs(self.look(mail, types=(kind,)).decision, Decision.REJECT)
         self.assertIs(self.look(b"Subject: x\r\n\r\nno.exe\r\n", names=("*",)), PASS)
+
+    def test_a_name_that_windows_opens_all_the_same(self) -> None:
+        for name in ("a.exe.", "a.exe ", "a.exe . .", "A.EXE"):
+            self.assertTrue(self.look(named(name), names=("*.exe",)).reason, name)
+        self.assertIs(self.look(named("a.exe.txt"), names=("*.exe",)), PASS)
+
+    def test_inside_of_attached_messages(self) -> None:
+        inner = with_files(a_exe=b"MZ")
+        for encoding, body in (
+            ("7bit", inner),
+            ("base64", encodebytes(inner)),
+            ("base64", encodebytes(attached(encodebytes(inner), "base64"))),
+        ):
+            mail = attached(body, encoding)
+            for settings in ({"names": ("*.exe",)}, {"types": ("exe",)}):
+                verdict = self.look(mail, **settings)
+                self.assertIn("attach", verdict.reason, (encoding, settings))
+                self.assertIs(self.look(mail, **settings, look_inside=False), PASS)
+            self.assertIn("message/rfc822", self.look(mail, types=("message/*",)).reason)
+            self.assertIs(self.look(mail, names=("*.scr",)), PASS)
+
+    def test_messages_in_messages_without_end(self) -> None:
+        mail = with_files(a_txt=b"x")
+        for _ in range(8):
+            mail = attached(encodebytes(mail), "base64")
+        self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
+
+    def test_archives_that_others_open(self) -> None:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("deep\\Virus.exe", b"x")
+            archive.writestr("käse.exe.", b"x")
+        octets = packed.getvalue()
+        newer = octets.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff")
+        for one in (octets, newer, octets[:-10], octets + b"!" * 70_000):
+            verdict = self.look(with_files(a_zip=one), names=("*.exe",))
+            self.assertIn("Virus.exe' in the attachment 'a.zip'", verdict.reason)
+            self.assertTrue(self.look(with_files(a_zip=one), names=("k*.exe",)).reason)
+            self.assertIs(self.look(with_files(a_zip=one), names=("*.scr",)), PASS)
+
+    def test_an_archive_of_very_many_files(self) -> None:
+        """What cannot be looked at in time, and in little memory, is not let in unseen."""
+        header = b"PK\x01\x02" + b"\0" * 24 + b"\1\0" + b"\0" * 16 + b"a"
+        mail = with_files(a_zip=b"PK\x03\x04" + b"\0" * 26 + header * 100_000)
+        self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
 
     def test_more_parts_than_can_be_looked_at(self) -> None:
         """One that hides behind ten thousand others is not let in."""
