@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.interfaces import FilterFailed, ISessionFilter, IVisit
 from mailhost.message.client import Client
-from mailhost.message.content import Content
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.verdict import PASS, Decision, Mail, Stage, Verdict
 from mailhost.milter.client import Timeouts
 from mailhost.milter.filter import MilterFilter, MilterVisit, Surroundings
@@ -258,6 +258,14 @@ class FailureTests(FilterCase):
             milter = FakeMilter({"M": [answer]})
             self.assertTrue(self.failed(self.make(milter), Stage.SENDER), answer)
             self.assertEqual(milter.heard[-1], "aborted")
+
+    def test_a_header_that_is_larger_than_can_be_looked_at(self) -> None:
+        """It would hear of a part of it, and its edits would cut a field in two."""
+        content = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\nx\r\n",))
+        milter = FakeMilter({"E": ["h|X-Last| 1", "c"]})
+        looking = self.make(milter).look(replace(at(Stage.MESSAGE), content=content))
+        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
+        self.assertIn("header", str(failure.value))
 
     def test_a_look_that_is_given_up_ends_the_connection(self) -> None:
         milter = FakeMilter({"M": []})

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
 
-from mailhost.message.content import Content, ContentWriter
+from mailhost.interfaces import FilterFailed
+from mailhost.message.content import HEADER_LIMIT, Content, ContentWriter
 from mailhost.net.threads import InThread
 
 T = TypeVar("T")
@@ -61,10 +62,15 @@ class Workbench:
 
     async def edit_header(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
         """As `edit`, where `change` gets and returns the header section alone, without the empty
-        line after it; the rest stays where it is."""
+        line after it; the rest stays where it is.
+
+        Raises FilterFailed too, for one that is larger than can be looked at: it is cut somewhere.
+        """
 
         def changed() -> Content:
             before = content.header()
+            if len(before) >= HEADER_LIMIT:
+                raise FilterFailed("the header is larger than can be looked at")
             after = change(before)
             if after is before:
                 return content
