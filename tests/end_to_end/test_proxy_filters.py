@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import random
 import shutil
 import smtplib
 from email import message_from_bytes, policy
@@ -150,6 +151,17 @@ class EditTests(Filtered):
         stored = without_trace(self.stored("as it came"))
         wanted = odd.replace(b"Subject:  =?", b"Subject: [EXTERN] =?")
         self.assertEqual(b"X-Filtered: yes\r\n" + wanted, stored.replace(b"\n", b"\r\n"))
+
+    def test_a_large_message(self) -> None:
+        mail = self.mail("large one from us")
+        octets = random.Random(1).randbytes(30_000_000)
+        mail.add_attachment(octets, "application", "octet-stream", filename="film.bin")
+        self.send(mail.as_bytes(), sender="sue@ours.example")
+        stored = message_from_bytes(self.stored("large one from us"), policy=policy.default)
+        *_, gone, _, film = stored.walk()
+        self.assertIn(b"list.docm was removed here", gone.get_payload(decode=True))
+        self.assertTrue(film.get_payload(decode=True) == octets)
+        self.assertIn("Ours Ltd, Köln".encode(), stored.as_bytes())
 
     def test_a_recipient_becomes_another_that_postfix_knows(self) -> None:
         refused = self.send(b"Subject: to the office\r\n\r\nx\r\n", "office@example.com", EVE)
