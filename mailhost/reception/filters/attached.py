@@ -16,7 +16,7 @@ from mailhost.message.mime.zipped import names_in_zip
 ZIPPED = (Kind.ZIP, Kind.JAR, Kind.OOXML, Kind.OPENDOCUMENT)
 MOST_INSIDE = 20_000  # names of an archive that are looked at
 DEEPEST = 5  # messages in base64 in messages in base64
-TOO_MANY = "more parts than can be looked at"
+TOO_MANY = "more parts than can be looked at, or such as readers take differently"
 
 
 class Chosen:

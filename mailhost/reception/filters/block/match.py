@@ -24,6 +24,7 @@ from mailhost.message.mime.fields import header_of
 from mailhost.message.mime.structure import parse
 from mailhost.message.mime.words import decode_text, decode_words
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.attached import TOO_MANY
 from mailhost.reception.filters.deed import deed
 from mailhost.reception.filters.workbench import Workbench, is_small
 
@@ -102,4 +103,4 @@ def _bodies(message: bytes) -> Iterator[str]:
             octets = decode(message[each.body : each.end], each.encoding)
             yield decode_text(octets, each.parameters.get("charset", "utf-8"))
     if not root.whole:
-        raise FilterFailed("the message has more parts than can be looked at")
+        raise FilterFailed(f"the message has {TOO_MANY}")

@@ -8,7 +8,7 @@ from mailhost.config.filters.edit import Strip
 from mailhost.interfaces import FilterFailed, IFilter
 from mailhost.message.mime.attachments import Attachment, rename, strip
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
-from mailhost.reception.filters.attached import Chosen
+from mailhost.reception.filters.attached import TOO_MANY, Chosen
 from mailhost.reception.filters.workbench import Workbench
 
 NOBODY_OPENS = ".blocked"  # behind the name
@@ -37,7 +37,7 @@ class Stripped:
     def _edited(self, message: bytes, reasons: list[str]) -> bytes:
         root = self._chosen.tree(message)
         if not root.whole:
-            raise FilterFailed("the message has more parts than can be looked at")
+            raise FilterFailed(f"the message has {TOO_MANY}")
         chosen = []
         for each, why in self._chosen.among(message, root):
             chosen.append(each)
