@@ -61,6 +61,11 @@ recipients = {{ "office@example.com" = "bob@example.com" }}
 [[filter]]
 kind = "journal"
 maildir = "journal"
+[[filter]]
+name = "copies"
+kind = "journal"
+to = "bob@example.com"
+when = ["ours"]
 """
 
 
@@ -174,6 +179,16 @@ class EditTests(Filtered):
         [copy] = [each for each in copies if b"for the journal" in each]
         to = f"X-Envelope-To: <{ANN}>\r\nX-Envelope-To: <{BOB}>\r\n".encode()
         self.assertTrue(copy.startswith(f"X-Envelope-From: <{SENDER}>\r\n".encode() + to), copy)
+
+    def test_copies_of_some_go_to_an_address(self) -> None:
+        since = self.proxy.mark()
+        self.send(b"Subject: theirs\r\n\r\nx\r\n")
+        self.send(b"Subject: for the archive\r\n\r\nx\r\n", sender="sue@ours.example")
+        copy = self.stored("for the archive", "bob")
+        self.assertIn(b"X-Envelope-From: <sue@ours.example>\nX-Envelope-To: <ann@", copy)
+        self.assertTrue(copy.startswith(b"Return-Path: <>\n"))
+        self.proxy.wait_for("-journal", since)
+        self.assertNotIn(b"theirs", b"".join(self.postfix.inbox("bob")))
 
 
 class KeptOutTests(Filtered):
