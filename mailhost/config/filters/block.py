@@ -10,7 +10,16 @@ from pydantic import Field
 
 from mailhost.config.filters.common import Acting, Action, Filter, LookAt, OnError
 from mailhost.config.section import DAY, HOUR, MINUTE, Positive
-from mailhost.config.types import Bytes, Count, DomainName, Expression, Network, Path, Switch
+from mailhost.config.types import (
+    Bytes,
+    Count,
+    DomainName,
+    Expression,
+    FieldName,
+    Network,
+    Path,
+    Switch,
+)
 
 
 class DNSList(Acting):
@@ -92,6 +101,6 @@ class Match(Acting):
     Where it takes longer than `time_limit`, the filter failed."""
 
     kind: Literal["match"]
-    part: str = "header"
+    part: FieldName = "header"
     pattern: Expression
     time_limit: Positive = 1.0
