@@ -4,7 +4,6 @@ attached messages hold."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from mailhost.message.entries import Globs
 from mailhost.message.mime.attachments import Attachment, attachments
@@ -14,7 +13,7 @@ from mailhost.message.mime.structure import LIMITS, MESSAGES, Limits, Part, pars
 from mailhost.message.mime.zipped import names_in_zip
 
 ZIPPED = (Kind.ZIP, Kind.JAR, Kind.OOXML, Kind.OPENDOCUMENT)
-MOST_INSIDE = 20_000  # names of an archive that are looked at
+MOST_INSIDE = 100_000  # names in all archives of a message that are looked at
 DEEPEST = 5  # messages in base64 in messages in base64
 TOO_MANY = "more parts than can be looked at, or such as readers take differently"
 
@@ -36,14 +35,17 @@ class Chosen:
 
     def among(self, message: bytes, root: Part) -> Iterator[tuple[Attachment, str]]:
         """Yield each attachment that is one of those, and why; nothing that lies in another."""
-        end = 0
+        end, names = 0, iter(range(MOST_INSIDE))
         for each in attachments(message, root):
-            why = self._why(message, each) if each.part.start >= end else ""
+            why = self._why(message, each, names) if each.part.start >= end else ""
             if why:
                 end = each.part.end
                 yield each, why
 
-    def _why(self, message: bytes, attachment: Attachment, depth: int = 0) -> str:
+    def _why(
+        self, message: bytes, attachment: Attachment, names: Iterator[int], depth: int = 0
+    ) -> str:
+        """`names` ends with as many of them as may be looked at still."""
         name = next(filter(self._fits, attachment.names), "")
         if name:
             return f"the attachment {name!r}"
@@ -54,26 +56,28 @@ class Chosen:
         if attachment.kind in self._kinds:
             return f"an attachment that is {attachment.kind}"
         if attachment.type in MESSAGES and attachment.part.encoding not in RAW:
-            return self._in_message(_octets(message, attachment), depth)
-        inner = self._zipped(message, attachment)
+            return self._in_message(_octets(message, attachment), names, depth)
+        inner = self._zipped(message, attachment, names)
         return f"{inner} in the attachment {attachment.name!r}" if inner else ""
 
-    def _in_message(self, message: bytes, depth: int) -> str:
+    def _in_message(self, message: bytes, names: Iterator[int], depth: int) -> str:
         """As `_why`, of what an attached message has that is encoded, against RFC 2046 §5.2.1."""
         root = self.tree(message)
         if depth >= DEEPEST or not root.whole:
             return TOO_MANY
-        some = (self._why(message, each, depth + 1) for each in attachments(message, root))
+        inside = attachments(message, root)
+        some = (self._why(message, each, names, depth + 1) for each in inside)
         return next(filter(None, some), "")
 
-    def _zipped(self, message: bytes, attachment: Attachment) -> str:
+    def _zipped(self, message: bytes, attachment: Attachment, names: Iterator[int]) -> str:
         if attachment.kind not in ZIPPED or not self._names:
             return ""
-        names = names_in_zip(_octets(message, attachment))
-        for name in islice(names, MOST_INSIDE):
+        for name in names_in_zip(_octets(message, attachment)):
             if self._fits(name) or self._fits(name.replace("\\", "/").rpartition("/")[2]):
                 return repr(name)
-        return TOO_MANY if next(names, None) is not None else ""
+            if next(names, None) is None:
+                return TOO_MANY
+        return ""
 
     def _fits(self, name: str) -> bool:
         """True also for what Windows makes of a name: it leaves out dots and blanks at the end."""

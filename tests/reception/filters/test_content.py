@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.filters.block import Attachment, Match
 from mailhost.interfaces import FilterFailed
 from mailhost.message.verdict import PASS, Decision, Verdict
+from mailhost.reception.filters.attached import MOST_INSIDE
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.match import Matching
 from mailhost.reception.filters.workbench import Workbench
@@ -94,9 +95,17 @@ class AttachmentTests(SynchronousTestCase):
 
     def test_an_archive_of_very_many_files(self) -> None:
         """What cannot be looked at in time, and in little memory, is not let in unseen."""
-        header = b"PK\x01\x02" + b"\0" * 24 + b"\1\0" + b"\0" * 16 + b"a"
-        mail = with_files(a_zip=b"PK\x03\x04" + b"\0" * 26 + header * 100_000)
-        self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
+        for length in (b"\1\0", b"\xff\xff"):
+            header = b"PK\x01\x02" + b"\0" * 24 + length + b"\0" * 16 + b"a"
+            packed = b"PK\x03\x04" + b"\0" * 26 + header * (MOST_INSIDE // 2)
+            mail = with_files(a_zip=packed, b_zip=packed)
+            begun = monotonic()
+            self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
+            self.assertLess(monotonic() - begun, 10)
+            mail = with_files(a_zip=packed)
+            self.assertIs(self.look(mail, names=("*.exe",)), PASS)
+        long = b"PK\x03\x04" + b"\0" * 22 + b"\x00\x10\0\0" + b"x" * 4092 + b".exe"
+        self.assertIn("xx.exe", self.look(with_files(a_zip=long), names=("*.exe",)).reason)
 
     def test_more_parts_than_can_be_looked_at(self) -> None:
         """One that hides behind ten thousand others is not let in."""
