@@ -90,6 +90,7 @@ class MakeTests(ChainsCase):
         each = [self.one(kind, **(own if kind == "python" else {})) for kind in LEAST]
         chain = self.chains(*each)[Wire.SMTP]
         self.assertEqual([link.name for link in chain.links], list(LEAST))
+        self.assertEqual([link.name for link in chain.links if link.own], ["python"])
         self.assertEqual(chain.stages, set(Stage))
 
     def test_listeners(self) -> None:

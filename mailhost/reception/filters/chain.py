@@ -27,8 +27,10 @@ from mailhost.interfaces import (
     IWitness,
 )
 from mailhost.message.client import Client
+from mailhost.message.envelope import Body
 from mailhost.message.status import Status
 from mailhost.message.verdict import PASS, Decision, Finding, Mail, Stage, Verdict
+from mailhost.net.dots import BareLineEnd, checked
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
 LEFT = Status(421, "4.4.2", "The connection is gone", "the client went while filters were asked")
@@ -43,7 +45,8 @@ P = ParamSpec("P")
 @dataclass(frozen=True, slots=True)
 class Link:
     """One filter and how it is treated. It is asked where the mail has one of the tags in `when`,
-    if there are any, and none of those in `unless`; it has `seconds` for an answer."""
+    if there are any, and none of those in `unless`; it has `seconds` for an answer. The edits of
+    code that is the operator's `own` are looked at."""
 
     name: str
     filter: IFilter | ISessionFilter
@@ -52,6 +55,7 @@ class Link:
     when: frozenset[str] = frozenset()
     unless: frozenset[str] = frozenset()
     seconds: float = 300.0
+    own: bool = False
 
     def fits(self, mail: Mail) -> bool:
         """True where it is to be asked."""
@@ -210,7 +214,10 @@ class Visit:
             answer = one.look(mail)
             if isinstance(answer, Awaitable):
                 answer = await self._in_time(answer, link.seconds)
-            return _checked(answer)
+            verdict = _checked(answer)
+            if link.own and verdict.mail is not None:
+                _check_line_ends(mail, verdict.mail)
+            return verdict
         except WHATEVER as error:
             words = self.chain.failed(link, error)
             return PASS if link.pass_errors else Verdict(Decision.DEFER, words, FAILED)
@@ -255,6 +262,17 @@ def _checked(answer: object) -> Verdict:
     if decision is Decision.QUARANTINE and not isinstance(mail, Mail | None):
         raise TypeError(f"look() returned a quarantine of {mail!r:.100}")
     return answer
+
+
+def _check_line_ends(before: Mail, after: Mail) -> None:
+    """Raise FilterFailed for new content that could not be sent on; the sender is not to blame."""
+    if after.content is before.content or before.envelope.body is Body.BINARY:
+        return
+    try:
+        for _ in checked(after.content.chunks()):
+            pass
+    except BareLineEnd as bare:
+        raise FilterFailed("its edit has a CR or LF alone; lines end in CRLF") from bare
 
 
 def _known(finding: Finding, marks: Marks) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces import FilterFailed
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body
 from mailhost.message.verdict import (
     PASS,
     Decision,
@@ -28,6 +31,7 @@ from tests.reception.filters.chain_fakes import ChainWorld, Saying, Visited, Wat
 from tests.reception.filters.mails import CLIENT, message
 
 MAIL = message("Subject: x\n\nhello\n")
+BINARY = replace(MAIL.envelope, body=Body.BINARY)
 SPAM = reject("Go away", "smells")
 
 
@@ -221,6 +225,24 @@ class FailureTests(ChainCase):
                 self.assertEqual(judged.refusal is None, observe)
                 self.assertIn(words, self.world.events.lines[0])
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_code_of_ones_own_whose_edit_has_line_ends_of_unix(self) -> None:
+        """Sent as it is it could be taken for two messages; it is the filter's fault, not the
+        sender's."""
+        for body, mail, good in (
+            (b"Subject: y\n\nhello\n", MAIL, False),
+            (b"Subject: y\r\n\r\nhello\r", MAIL, False),
+            (b"Subject: y\r\n\r\nhello\r\n", MAIL, True),
+            (b"Subject: y\r\n\r\na\nb", replace(MAIL, envelope=BINARY), True),
+        ):
+            self.setUp()
+            changed = Saying(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
+            judged = self.look(Link("nose", changed, own=True), mail=mail)
+            self.assertEqual(judged.refusal is None, good)
+            if not good:
+                self.assertIn("a CR or LF alone", self.world.events.lines[0])
+                self.assertEqual(judged.mail, MAIL)
+        self.flushLoggedErrors()
 
     def test_one_that_does_not_give_up_when_its_time_is_over(self) -> None:
         async def stubborn() -> Verdict:
