@@ -145,6 +145,7 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
         seconds=LONGEST if isinstance(settings, outside.Milter) else settings.timeout,
+        own=isinstance(settings, outside.Python),
     )
 
 

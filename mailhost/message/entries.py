@@ -3,6 +3,7 @@
 An entry is a network or an address (`192.0.2.0/24`, `2001:db8::1`), a mail address
 (`ann@example.com`), a name (`example.com`: that name, or any address in that domain), a glob
 (`*@example.com`, `*.example.com`, `sales-?@*`), or `<>` for the empty sender. Case does not count.
+Domains may be written in their own letters; an address literal (`[192.0.2.1]`) is no glob.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from collections.abc import Iterable, Iterator
 from fnmatch import translate
 from ipaddress import ip_address, ip_network
 
+from mailhost.message.address import BadAddress, parse_domain
+
 _GLOB = re.compile(r"[*?\[]")
+_LITERAL = re.compile(r"(?:[^*?\[\]]+@)?\[(?:ipv6:)?(?=[^\]]*[.:])[0-9a-f.:]+\]")
 
 
 class BadEntry(ValueError):
@@ -80,7 +84,9 @@ class Names:
         for entry in entries:
             if not entry or any(character.isspace() for character in entry):
                 raise BadEntry(f"{entry!r} is no name, address or glob")
-            (globs.append if _GLOB.search(entry) else plain.add)(entry.casefold())
+            entry = _with_a_labels(entry.casefold())
+            glob = _GLOB.search(entry) and not _LITERAL.fullmatch(entry)
+            (globs.append if glob else plain.add)(entry)
         self._plain = frozenset(plain)
         self._globs = Globs(globs)
 
@@ -91,3 +97,18 @@ class Names:
         if name in self._plain or name.rpartition("@")[2] in self._plain:
             return True
         return self._globs.fit(name)
+
+
+def _with_a_labels(entry: str) -> str:
+    """Return the entry with its domain as it stands in addresses (RFC 5890), globs as they are."""
+    local, at, domain = entry.rpartition("@")
+    if domain.isascii():
+        return entry
+    return f"{local}{at}{'.'.join(map(_a_label, domain.split('.')))}"
+
+
+def _a_label(label: str) -> str:
+    try:
+        return parse_domain(label) if not label.isascii() else label
+    except BadAddress:
+        return label

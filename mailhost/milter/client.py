@@ -27,7 +27,7 @@ from zope.interface import implementer
 
 from mailhost.message.address import Address
 from mailhost.message.client import Client
-from mailhost.message.content import Content
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.commands import Bare, Body, Helo, Mail, Question, Rcpt
@@ -150,6 +150,8 @@ class MilterClient(Protocol):
         Raises OSError where the content cannot be read; `abort` then.
         """
         section = await in_thread(content.header) if in_thread else content.header()
+        if len(section) >= HEADER_LIMIT:  # the rest is unknown, and edits would go into its middle
+            raise MilterFailed("the header is larger than a filter can be shown")
         verdict = await self._all(header_of(section, self.terms), values)
         if verdict.decision in (Decision.GO_ON, Decision.SKIP):
             verdict = await self._ask(Bare.END_OF_HEADER, values)

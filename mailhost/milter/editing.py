@@ -25,10 +25,12 @@ from mailhost.milter.edits import (
 
 
 def edited(content: Content, edits: Edits) -> Content:
-    """Return the message with its header and its body edited. Raises OSError."""
+    """Return the message with its header and its body edited, the very same where these change
+    nothing. Raises OSError."""
     section = content.header()
-    header = _Header(section)
-    body = content.slice(len(section), content.size)
+    lines = section if section.endswith(b"\r\n") or not section else section + b"\r\n"
+    header = _Header(lines)
+    body = rest = content.slice(len(section), content.size)
     for edit in edits.changes:
         match edit:
             case AddField(name, value):
@@ -39,7 +41,8 @@ def edited(content: Content, edits: Edits) -> Content:
                 header.change(index, name, value)
             case ReplaceBody(octets):
                 body = Content((b"\r\n" + octets,))
-    return body.after(header.octets())
+    after = header.octets()
+    return content if after == lines and body is rest else body.after(after)
 
 
 def edited_envelope(envelope: Envelope, edits: Edits) -> Envelope:
@@ -72,11 +75,9 @@ class _Row:
 
 
 class _Header:
-    """A header section, field by field."""
+    """A header section of whole lines, field by field."""
 
     def __init__(self, section: bytes) -> None:
-        if section and not section.endswith(b"\r\n"):
-            section += b"\r\n"
         self._rows: list[_Row] = []
         end = 0
         for field in fields(section):

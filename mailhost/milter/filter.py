@@ -27,7 +27,7 @@ from mailhost.milter.codec import MilterFailed
 from mailhost.milter.editing import edited, edited_envelope
 from mailhost.milter.edits import Edits
 from mailhost.milter.macros import of_client, of_host, of_recipient, of_sender
-from mailhost.milter.verdict import GO_ON, Decision, Verdict
+from mailhost.milter.verdict import GO_ON, Decision, Verdict, printable
 from mailhost.net.threads import InThread
 
 T = TypeVar("T")
@@ -106,14 +106,18 @@ class MilterVisit:
         if mail.stage is Stage.SENDER:
             self._forget()
         verdict = await self._catch_up(mail)
-        if mail.stage is Stage.MESSAGE and verdict.decision is not Decision.REFUSE:
-            return await self._message(mail, verdict)
+        if mail.stage is Stage.MESSAGE:
+            if verdict.decision is not Decision.REFUSE:
+                return await self._message(mail)
+            self._forget()
         if verdict.decision is Decision.DISCARD:
             return PASS  # it is told at the end, for the whole message
         return of_milter(verdict)
 
     async def _catch_up(self, mail: Mail) -> Verdict:
-        """Say all that the milter has not heard of, up to this stage; return its last verdict."""
+        """Say all that the milter has not heard of, up to this stage; return its last verdict, or
+        that on the first recipient whom it refuses: with one it is too late for a message that is
+        there. A client may ask again for one that was refused."""
         values = self._values(mail)
         if self._milter is None:
             verdict = await self._begin(mail.client, values)
@@ -130,12 +134,20 @@ class MilterVisit:
             self._sender = True
             envelope = mail.envelope
             verdict = await told.mail(envelope.reverse_path, parameters(envelope), values)
-        for path in _recipients(mail):
-            if path not in self._recipients:
-                self._recipients.append(path)
-                now = values | of_recipient(path.address)
-                verdict = await told.recipient(path.address, (), now)
+        for path in self._unheard(mail):
+            self._recipients.append(path)
+            now = values | of_recipient(path.address)
+            verdict = await told.recipient(path.address, (), now)
+            if verdict.decision is Decision.REFUSE:
+                break
         return verdict
+
+    def _unheard(self, mail: Mail) -> Sequence[ForwardPath]:
+        """The recipients that the milter is to be asked about."""
+        if mail.stage is Stage.RECIPIENT and mail.recipient is not None:
+            return [mail.recipient]
+        some = mail.envelope.recipients if mail.stage is Stage.MESSAGE else ()
+        return [path for path in some if path not in self._recipients]
 
     async def _begin(self, client: Client, values: dict[str, str]) -> Verdict:
         here = self._surroundings
@@ -146,7 +158,7 @@ class MilterVisit:
             raise MilterFailed("the client is gone")
         return await connected.begin(client, values)
 
-    async def _message(self, mail: Mail, verdict: Verdict) -> chain.Verdict:
+    async def _message(self, mail: Mail) -> chain.Verdict:
         told, values = self._milter, self._values(mail)
         assert told is not None
         edits = Edits()
@@ -166,7 +178,7 @@ class MilterVisit:
             content = await self._surroundings.keep(content)
             changed = mail.containing(content).within(edited_envelope(mail.envelope, edits))
         if edits.quarantine is not None:
-            reason = edits.quarantine or "a milter wants it to be held"
+            reason = printable(edits.quarantine) or "a milter wants it to be held"
             return chain.Verdict(chain.Decision.QUARANTINE, reason, mail=changed)
         return chain.edit(changed, f"{len(edits.changes)} changes")
 
@@ -203,10 +215,3 @@ def parameters(envelope: Envelope) -> Sequence[str]:
     if envelope.smtputf8:
         given.append("SMTPUTF8")
     return given
-
-
-def _recipients(mail: Mail) -> Sequence[ForwardPath]:
-    """Those that the milter should have heard of by now."""
-    if mail.stage is Stage.RECIPIENT:
-        return [mail.recipient] if mail.recipient is not None else []
-    return mail.envelope.recipients if mail.stage is Stage.MESSAGE else []

@@ -83,9 +83,10 @@ def _status(lines: str) -> Status:
         mark = _ENHANCED.match(rest)
         if mark is not None and mark[1][0] == code[0]:
             enhanced, rest = mark[1], mark[2]
-        words.append(_printable(rest.strip()))
+        words.append(printable(rest.strip()))
     return Status(int(code), enhanced, "\n".join(words))
 
 
-def _printable(words: str) -> str:
+def printable(words: str) -> str:
+    """Return the words as one line that no log and no terminal chokes on."""
     return "".join(letter if letter.isprintable() else "?" for letter in words)

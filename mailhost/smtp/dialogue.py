@@ -143,7 +143,12 @@ class Dialogue:
         FateUnknown where the host may have taken the message."""
         self._client.send(b"DATA\r\n")
         reply = await self._reply(self._timeouts.data)
-        return await self._after_data(content) if reply.code == 354 else reply
+        if reply.code == 354:
+            return await self._after_data(content)
+        if reply.ok:  # it has no message; who believed it would lose one
+            self._client.abort()
+            raise Broken(f"the host took a message before it came: {reply.status()}")
+        return reply
 
     async def _after_data(self, content: Content) -> Reply:
         try:

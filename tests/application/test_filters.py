@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,7 +17,8 @@ from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Settings
 from mailhost.config.wire import Wire
-from mailhost.message.verdict import Stage
+from mailhost.message.client import Client
+from mailhost.message.verdict import Mail, Stage
 from mailhost.reception.filters.chain import ASKED
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.workbench import Workbench
@@ -90,6 +92,7 @@ class MakeTests(ChainsCase):
         each = [self.one(kind, **(own if kind == "python" else {})) for kind in LEAST]
         chain = self.chains(*each)[Wire.SMTP]
         self.assertEqual([link.name for link in chain.links], list(LEAST))
+        self.assertEqual([link.name for link in chain.links if link.own], ["python"])
         self.assertEqual(chain.stages, set(Stage))
 
     def test_listeners(self) -> None:
@@ -114,6 +117,16 @@ class MakeTests(ChainsCase):
         self.assertFalse(rate.observe or rate.pass_errors)
         self.assertGreater(milter.seconds, 7)  # it has its own, for each answer
         self.assertFalse(chains[Wire.SMTP].observing)
+
+    def test_who_is_known_is_not_greylisted(self) -> None:
+        chain = self.chains(
+            self.one("list", entries=["192.0.2.0/24"], action="tag", tag="known"),
+            self.one("greylist"),
+        )[Wire.SMTP]
+        mail = Mail(Stage.RECIPIENT, Client("192.0.2.7"))
+        greylist = chain.links[1]
+        self.assertTrue(greylist.fits(mail))
+        self.assertFalse(greylist.fits(replace(mail, tags=frozenset({"known"}))))
 
     def test_a_chain_that_observes(self) -> None:
         chain = self.chains(self.one("size"), mode=Mode.OBSERVE)[Wire.SMTP]

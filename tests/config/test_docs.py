@@ -6,9 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
+from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost.config.load import BadSettings, load
+from mailhost.cli.main import mailhost
 
 TREE = Path(__file__).parents[2]
 
@@ -27,10 +28,9 @@ class DocsTests(SynchronousTestCase):
         for number, block in enumerate(blocks):
             path = folder / f"{number}.toml"
             path.write_text(block.replace('user     = "mailhost"\n', ""))
-            try:
-                load(str(path))
-            except BadSettings as bad:
-                self.fail(str(bad))
+            done = CliRunner().invoke(mailhost, ["check-config", "--config", str(path)])
+            self.assertEqual(0, done.exit_code, done.output)
+            self.assertIn(" is right: ", done.output)
 
     def test_the_filter_of_ones_own_is_the_one_in_etc(self) -> None:
         text = TREE / "docs" / "proxy.md"

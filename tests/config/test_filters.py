@@ -66,6 +66,7 @@ class KindTests(FilterCase):
 
     def test_wrong_values(self) -> None:
         self.wrong('kind = "match"\npattern = "("', "filter[1].pattern", "no regular expression")
+        self.wrong('kind = "match"\npattern = "x"\npart = "the body"', "filter[1].part: ")
         self.wrong('kind = "header"\nadd = { "A b" = "x" }', 'filter[1].add."A b": ')
         self.wrong('kind = "header"\nadd = { A = "x\\ny" }', "filter[1].add.A: write one line")
         self.wrong('kind = "size"\nlimit = 1\nlisteners = ["x"]', "filter[1].listeners[1]")

@@ -24,9 +24,9 @@ def needed() -> None:
 
 class OpenDKIM:
     """Listens on `where`, in OpenDKIM's own words (`inet:PORT@HOST`, `local:PATH`). Public keys
-    are in a file: it asks no DNS."""
+    are in a file: it asks no DNS. It signs for who logged in, and for clients at `signs_for`."""
 
-    def __init__(self, folder: Path, where: str) -> None:
+    def __init__(self, folder: Path, where: str, signs_for: str = "::1") -> None:
         self._socket = where
         folder.mkdir(parents=True)
         self._folder = folder
@@ -37,7 +37,7 @@ class OpenDKIM:
         words = "".join(public.splitlines()[1:-1])
         keys = folder / "public"
         keys.write_text(f"{SELECTOR}._domainkey.{DOMAIN} v=DKIM1; k=rsa; p={words}\n")
-        (folder / "signing").write_text("::1\n")
+        (folder / "signing").write_text(f"{signs_for}\n")
         self._config = folder / "opendkim.conf"
         self._config.write_text(
             f"Domain {DOMAIN}\nSelector {SELECTOR}\nKeyFile {key}\nSocket {where}\n"

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.end_to_end.postfix import until
 from tests.end_to_end.running import RunningHost, short_folder
 
 DOMAINS = """
@@ -90,6 +91,8 @@ class ChainTests(Filtering):
         refusal = self.send(subject="Your INVOICE")
         self.assertEqual(refusal, "550 5.7.1 Invoices go to accounting, please [python]")
         self.assertEqual(len(host.inbox("ann@example.com")), 1)
+        did = {"size": {"would reject": 2}, "python": {"reject": 1}}
+        until(lambda: self.counts() == did, f"filters did {self.counts()}")
 
     def test_copies_events_and_rewriting(self) -> None:
         host = self.start(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import random
 import shutil
 import smtplib
 from email import message_from_bytes, policy
@@ -60,6 +61,11 @@ recipients = {{ "office@example.com" = "bob@example.com" }}
 [[filter]]
 kind = "journal"
 maildir = "journal"
+[[filter]]
+name = "copies"
+kind = "journal"
+to = "bob@example.com"
+when = ["ours"]
 """
 
 
@@ -151,6 +157,17 @@ class EditTests(Filtered):
         wanted = odd.replace(b"Subject:  =?", b"Subject: [EXTERN] =?")
         self.assertEqual(b"X-Filtered: yes\r\n" + wanted, stored.replace(b"\n", b"\r\n"))
 
+    def test_a_large_message(self) -> None:
+        mail = self.mail("large one from us")
+        octets = random.Random(1).randbytes(30_000_000)
+        mail.add_attachment(octets, "application", "octet-stream", filename="film.bin")
+        self.send(mail.as_bytes(), sender="sue@ours.example")
+        stored = message_from_bytes(self.stored("large one from us"), policy=policy.default)
+        *_, gone, _, film = stored.walk()
+        self.assertIn(b"list.docm was removed here", gone.get_payload(decode=True))
+        self.assertTrue(film.get_payload(decode=True) == octets)
+        self.assertIn("Ours Ltd, Köln".encode(), stored.as_bytes())
+
     def test_a_recipient_becomes_another_that_postfix_knows(self) -> None:
         refused = self.send(b"Subject: to the office\r\n\r\nx\r\n", "office@example.com", EVE)
         self.assertEqual([EVE], list(refused))
@@ -162,6 +179,16 @@ class EditTests(Filtered):
         [copy] = [each for each in copies if b"for the journal" in each]
         to = f"X-Envelope-To: <{ANN}>\r\nX-Envelope-To: <{BOB}>\r\n".encode()
         self.assertTrue(copy.startswith(f"X-Envelope-From: <{SENDER}>\r\n".encode() + to), copy)
+
+    def test_copies_of_some_go_to_an_address(self) -> None:
+        since = self.proxy.mark()
+        self.send(b"Subject: theirs\r\n\r\nx\r\n")
+        self.send(b"Subject: for the archive\r\n\r\nx\r\n", sender="sue@ours.example")
+        copy = self.stored("for the archive", "bob")
+        self.assertIn(b"X-Envelope-From: <sue@ours.example>\nX-Envelope-To: <ann@", copy)
+        self.assertTrue(copy.startswith(b"Return-Path: <>\n"))
+        self.proxy.wait_for("-journal", since)
+        self.assertNotIn(b"theirs", b"".join(self.postfix.inbox("bob")))
 
 
 class KeptOutTests(Filtered):

@@ -65,6 +65,24 @@ class NamesTests(SynchronousTestCase):
         self.assertTrue(names.has("a@example.com"))
         self.assertFalse(names.has("a@sub.example.com"))
 
+    def test_domains_as_people_write_them(self) -> None:
+        """Addresses and names come with A-labels (RFC 5890)."""
+        names = Names(["münchen.example", "Ann@KÖLN.example", "*@*.zürich.example", "ö@a.example"])
+        for name in (
+            *("xn--mnchen-3ya.example", "x@xn--mnchen-3ya.example", "ann@xn--kln-sna.example"),
+            *("x@sub.xn--zrich-kva.example", "Ö@a.example"),
+        ):
+            self.assertTrue(names.has(name), name)
+        self.assertFalse(names.has("bob@xn--kln-sna.example"))
+
+    def test_address_literals_are_no_globs(self) -> None:
+        names = Names(["[192.0.2.1]", "[IPv6:2001:db8::1]", "ann@[192.0.2.2]", "[ab].example"])
+        for name in ("[192.0.2.1]", "[ipv6:2001:DB8::1]", "ann@[192.0.2.2]", "a.example"):
+            self.assertTrue(names.has(name), name)
+        self.assertTrue(names.has("x@[192.0.2.1]"))
+        for name in ("1", "2", "[192.0.2.2]", "bob@[192.0.2.2]", "[ab].example"):
+            self.assertFalse(names.has(name), name)
+
     def test_what_is_none(self) -> None:
         for entry in ("", "two words"):
             self.assertRaises(BadEntry, Names, [entry])

@@ -22,7 +22,7 @@ SILENT = frozenset("DAQKLNB")  # commands that get no answer here
 class FakeMilter:
     """`answers` are lines of a script by the command's letter; without one it says to go on.
     `wishes` are what it negotiates for, in hex. `heard` is all that it heard but macros; those are
-    in `macros`, by the letter of their stage."""
+    in `macros`, by the letter of their stage. `refused` is a recipient whom it does not want."""
 
     def __init__(
         self, answers: Mapping[str, Sequence[str]] | None = None, wishes: str = "1c0480"
@@ -33,6 +33,7 @@ class FakeMilter:
         self.macros: dict[str, list[str]] = {}
         self.connections = 0
         self.there = True
+        self.refused = ""
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         """See IStreamClientEndpoint."""
@@ -73,5 +74,7 @@ class _Wire(StringTransport):
             answers = self._milter.answers.get(letter, ())
         else:
             answers = self._milter.answers.get(letter, CONTINUE)
+        if letter == "R" and self._milter.heard[-1] == f"R|<{self._milter.refused}>":
+            answers = ("r",)
         for answer in answers:
             self._client.dataReceived(octets(answer))

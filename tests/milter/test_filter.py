@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.interfaces import FilterFailed, ISessionFilter, IVisit
 from mailhost.message.client import Client
-from mailhost.message.content import Content
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.verdict import PASS, Decision, Mail, Stage, Verdict
 from mailhost.milter.client import Timeouts
 from mailhost.milter.filter import MilterFilter, MilterVisit, Surroundings
@@ -140,6 +140,36 @@ class AnswerTests(FilterCase):
         other = replace(at(Stage.RECIPIENT), recipient=path("bob@a.example"))
         self.assertEqual(now(visit.look(other)), PASS)
 
+    def test_who_was_refused_is_refused_again(self) -> None:
+        visit = self.make(FakeMilter({"R": ["y|550 5.1.1 Not him"]}))
+        for _ in range(2):
+            verdict = now(visit.look(at(Stage.RECIPIENT)))
+            self.assertEqual(str(verdict.status), "550 5.1.1 Not him")
+
+    def test_who_was_refused_for_now_may_come_later(self) -> None:
+        milter = FakeMilter({"R": ["t"]})
+        visit = self.make(milter)
+        self.assertIs(now(visit.look(at(Stage.RECIPIENT))).decision, Decision.DEFER)
+        del milter.answers["R"]
+        self.assertEqual(now(visit.look(at(Stage.RECIPIENT))), PASS)
+
+    def test_one_refused_recipient_that_it_hears_of_at_the_end_refuses_for_all(self) -> None:
+        for number in range(2):
+            milter = FakeMilter()
+            visit = self.make(milter)
+            milter.refused = str(ENVELOPE.recipients[number].address)
+            verdict = now(visit.look(at(Stage.MESSAGE)))
+            self.assertIs(verdict.decision, Decision.REJECT, number)
+            self.assertNotIn("E", milter.heard)
+
+    def test_a_message_that_was_refused_before_its_end_leaves_nothing_to_the_next(self) -> None:
+        milter = FakeMilter({"M": ["r"]})
+        visit = self.make(milter)
+        self.assertIs(now(visit.look(at(Stage.MESSAGE))).decision, Decision.REJECT)
+        del milter.answers["M"]
+        self.assertEqual(now(visit.look(at(Stage.MESSAGE))), PASS)
+        self.assertEqual(milter.heard.count("M|<sue@far.example>"), 2)
+
     def test_accepting_ends_the_questions(self) -> None:
         milter = FakeMilter({"M": ["a"]})
         self.assertEqual(self.all(milter), PASS)
@@ -193,6 +223,12 @@ class EditTests(FilterCase):
         assert verdict.mail is not None
         self.assertIn(b"X-Spam: yes", verdict.mail.content.read())
 
+    def test_the_reason_of_a_quarantine_is_one_printable_line(self) -> None:
+        """It stands in the log, in the queue, in events and on terminals."""
+        verdict = self.all(FakeMilter({"E": ["q|bad\\xff\\r\\nnews", "c"]}))
+        self.assertEqual(verdict.reason, "bad???news")
+        self.assertTrue(self.all(FakeMilter({"E": ["q|", "c"]})).reason)
+
     def test_edits_of_what_is_refused_are_forgotten(self) -> None:
         verdict = self.all(FakeMilter({"E": ["h|X-Spam| yes", "r"]}))
         self.assertIs(verdict.decision, Decision.REJECT)
@@ -222,6 +258,14 @@ class FailureTests(FilterCase):
             milter = FakeMilter({"M": [answer]})
             self.assertTrue(self.failed(self.make(milter), Stage.SENDER), answer)
             self.assertEqual(milter.heard[-1], "aborted")
+
+    def test_a_header_that_is_larger_than_can_be_looked_at(self) -> None:
+        """It would hear of a part of it, and its edits would cut a field in two."""
+        content = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\nx\r\n",))
+        milter = FakeMilter({"E": ["h|X-Last| 1", "c"]})
+        looking = self.make(milter).look(replace(at(Stage.MESSAGE), content=content))
+        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
+        self.assertIn("header", str(failure.value))
 
     def test_a_look_that_is_given_up_ends_the_connection(self) -> None:
         milter = FakeMilter({"M": []})

@@ -108,6 +108,15 @@ class PassedOnTests(ProxyCase):
         [_, reply] = self.caller().say(*ENVELOPE)
         self.assertEqual(reply[:9], "451 4.5.0")
 
+    def test_no_yes_before_the_content_is_one(self) -> None:
+        """A server that answers DATA with 250 has no message, and the client is to keep it."""
+        for answer in ("250 2.0.0 taken", "220 hello", "354 x\r\n250 2.0.0 taken"):
+            self.setUp()
+            self.first.replies = {"DATA": answer}
+            caller = self.caller()
+            self.assertIn(caller.send()[-1][:3], ("421", "451"), answer)
+            self.assertEqual(self.first.mail, [])
+
     def test_a_message_in_circles_is_refused_here(self) -> None:
         self.make(hops=1)
         caller = self.caller()

@@ -10,7 +10,16 @@ from pydantic import Field
 
 from mailhost.config.filters.common import Acting, Action, Filter, LookAt, OnError
 from mailhost.config.section import DAY, HOUR, MINUTE, Positive
-from mailhost.config.types import Bytes, Count, DomainName, Expression, Network, Path, Switch
+from mailhost.config.types import (
+    Bytes,
+    Count,
+    DomainName,
+    Expression,
+    FieldName,
+    Network,
+    Path,
+    Switch,
+)
 
 
 class DNSList(Acting):
@@ -78,7 +87,8 @@ class Size(Acting):
 
 class Attachment(Acting):
     """`kind = "attachment"`: file names (globs) and types, such as application/pdf or image/*; with
-    `look_inside` also the types that the first octets tell, and the names in zip archives."""
+    `look_inside` also the types that the first octets tell, the names in zip archives, and what
+    attached messages have attached."""
 
     kind: Literal["attachment"]
     names: tuple[str, ...] = ()
@@ -91,6 +101,6 @@ class Match(Acting):
     Where it takes longer than `time_limit`, the filter failed."""
 
     kind: Literal["match"]
-    part: str = "header"
+    part: FieldName = "header"
     pattern: Expression
     time_limit: Positive = 1.0

@@ -1,8 +1,9 @@
 """What is attached to a message: listed, taken out, renamed. Other parts keep their octets.
 
 A part is attached where it is no text to be read with the message: everything but text/plain and
-text/html without a file name; an attached message counts as one file, unless the tree was parsed
-with `messages`. Edits break the signature of signed mail: who asks for them knows the tree.
+text/html without a file name; an attached message counts as one file, and what is in it counts too
+where the tree was parsed with `messages`. Edits break the signature of signed mail: who asks for
+them knows the tree.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mailhost.message.mime.encodings import decode, encode_quoted_printable
 from mailhost.message.mime.fields import header_of, replace
 from mailhost.message.mime.kinds import HEAD, Kind, kind_of
 from mailhost.message.mime.parameters import parse_value, with_parameter
-from mailhost.message.mime.structure import Part, parse
+from mailhost.message.mime.structure import MESSAGES, Part, parse
 
 TEXTS = ("text/plain", "text/html")
 _LONGEST_LINE = 900
@@ -52,7 +53,9 @@ class Attachment:
 
 def is_attached(part: Part) -> bool:
     """True for a file, False for text to be read with the message and for composites."""
-    if part.parts or (part.multipart and not part.cut and not part.names):
+    if part.parts and part.type not in MESSAGES:
+        return False
+    if part.multipart and not part.cut and not part.names:
         return False
     return part.type not in TEXTS or part.disposition == "attachment" or bool(part.names)
 

@@ -28,7 +28,7 @@ def text_bodies(part: Part) -> list[Part]:
     if part.type in _SEALED:
         raise LeftAlone(_SEALED[part.type])
     if part.cut:
-        raise LeftAlone("it has more parts than are looked at")
+        raise LeftAlone("it has more parts than are looked at, or such as readers take differently")
     if part.type in (PLAIN, HTML):
         return [] if _is_file(part) else [part]
     if not part.multipart:

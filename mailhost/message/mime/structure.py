@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from mailhost.message.header import named
 from mailhost.message.mime.parameters import Value, parse_value
@@ -18,6 +19,7 @@ from mailhost.message.mime.parameters import Value, parse_value
 TEXT = "text/plain"
 MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 VALUE_LIMIT = 1 << 14  # octets of a field that are read
+MOST_ALIKE = 10  # fields of one name that are compared
 _TYPE = re.compile(r"[^/]+/[^/]+")
 
 
@@ -29,7 +31,8 @@ class Part:
     that belongs to the next delimiter. A multipart's body has its delimiters, preamble and
     epilogue too. `type`, `disposition` and `encoding` are in lower case; a disposition that is not
     given is empty. `names` are the file names it gives, decoded, the best first. `cut`: because of
-    the limits it has parts that were not looked for, or fields that were not read to their end.
+    the limits it has parts that were not looked for, or fields that were not read to their end; or
+    it says something twice, and readers differ in what they take.
     """
 
     start: int
@@ -158,7 +161,8 @@ class _Reader:
         self._at = 0
         self._seen = 0  # parts
         self._lines = 0  # that could be a delimiter
-        self._read = self._unread = 0  # octets of fields
+        self._read = 0  # octets of fields
+        self._doubts = 0  # fields that were not read to their end, or say two things
 
     def read(self) -> Part:
         self._begin(0)
@@ -206,29 +210,35 @@ class _Reader:
 
     def _part(self, start: int, body: int) -> _Open:
         header = self._message[start:body]
-        unread = self._unread
+        doubts = self._doubts
         kind = self._value(header, "content-type")
         disposition = self._value(header, "content-disposition")
         encoding = self._value(header, "content-transfer-encoding").main or "7bit"
         if not _TYPE.fullmatch(kind.main):
             digest = bool(self._open) and self._open[-1].type.main == "multipart/digest"
             kind = replace(kind, main="message/rfc822" if digest and not kind.main else TEXT)
-        return _Open(start, body, kind, disposition, encoding, cut=self._unread > unread)
+        return _Open(start, body, kind, disposition, encoding, cut=self._doubts > doubts)
 
     def _value(self, header: bytes, name: str) -> Value:
         """The first field of that name, as far as the limits let us read."""
-        found = next(named(header, name), None)
-        if found is None:
-            return Value("")
-        octets = found.value[: min(VALUE_LIMIT, self._limits.fields - self._read)]
+        found = list(islice(named(header, name), MOST_ALIKE))
+        values = [self._parsed(each) for each in dict.fromkeys(each.value for each in found)]
+        differ = any(value != values[0] for value in values)
+        if len(found) == MOST_ALIKE or (differ and not all(map(_is_text, values))):
+            self._doubts += 1
+        return values[0] if values else Value("")
+
+    def _parsed(self, value: bytes) -> Value:
+        octets = value[: min(VALUE_LIMIT, self._limits.fields - self._read)]
         self._read += len(octets)
-        self._unread += len(found.value) - len(octets)
+        self._doubts += len(octets) < len(value)
         return parse_value(octets)
 
     def _expect(self, part: _Open) -> None:
         """Wait for the delimiters of a multipart."""
         given = [each.octets for each in part.type.given if each.name == "boundary"]
         boundary = given[0].rstrip(b" \t") if given else b""
+        part.cut |= len(set(given)) > 1
         if len(self._open) > self._limits.depth:
             part.cut = True
         elif boundary:
@@ -291,3 +301,8 @@ class _Reader:
     def _before_line_break(self, at: int) -> int:
         """The line break before a delimiter is a part of it."""
         return at - 2 if self._message[at - 2 : at - 1] == b"\r" else at - 1
+
+
+def _is_text(kind: Value) -> bool:
+    """True for a text that is no file: read as another kind of text it hides nothing."""
+    return kind.main.startswith("text/") and not kind.texts("name")

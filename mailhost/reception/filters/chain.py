@@ -6,13 +6,15 @@ fails, or does not answer in time, has the mail deferred or passed on, as its se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import ParamSpec
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from mailhost.events import Faulted, Filtered
 from mailhost.interfaces import (
@@ -25,19 +27,26 @@ from mailhost.interfaces import (
     IWitness,
 )
 from mailhost.message.client import Client
+from mailhost.message.envelope import Body
 from mailhost.message.status import Status
-from mailhost.message.verdict import PASS, Decision, Finding, Mail, Verdict
+from mailhost.message.verdict import PASS, Decision, Finding, Mail, Stage, Verdict
+from mailhost.net.dots import BareLineEnd, checked
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
 LEFT = Status(421, "4.4.2", "The connection is gone", "the client went while filters were asked")
 ASKED = "asked"
+DECISIONS = frozenset(Decision)
 REFUSALS = (Decision.REJECT, Decision.DEFER)
+# whatever a filter raises, mail is not lost and the host goes on; it may be anybody's code
+WHATEVER = (Exception, SystemExit)
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """One filter and how it is treated. It is asked where the mail has one of the tags in `when`,
-    if there are any, and none of those in `unless`; it has `seconds` for an answer."""
+    if there are any, and none of those in `unless`; it has `seconds` for an answer. The edits of
+    code that is the operator's `own` are looked at."""
 
     name: str
     filter: IFilter | ISessionFilter
@@ -46,6 +55,7 @@ class Link:
     when: frozenset[str] = frozenset()
     unless: frozenset[str] = frozenset()
     seconds: float = 300.0
+    own: bool = False
 
     def fits(self, mail: Mail) -> bool:
         """True where it is to be asked."""
@@ -84,6 +94,8 @@ class Chain:
     `observing`: the whole chain observes. Then tags count all the same, as they only steer others.
     """
 
+    _log = Logger("mailhost.filters")
+
     def __init__(
         self,
         links: Sequence[Link],
@@ -110,7 +122,27 @@ class Chain:
         """A message has its answer."""
         for link, witness in self._witnesses:
             if link.concerns(mail):
-                witness.ended(mail, findings, statuses)
+                self.tell_one(link, witness.ended, mail, findings, statuses)
+
+    def tell_one(self, link: Link, tell: Callable[P, None], *what: P.args, **how: P.kwargs) -> None:
+        """Tell a filter something. One that fails over it is in nobody's way."""
+        try:
+            tell(*what, **how)
+        except WHATEVER as error:
+            self.failed(link, error)
+
+    def failed(self, link: Link, error: BaseException) -> str:
+        """A filter failed: it is counted and told. Return what the log has."""
+        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        if isinstance(error, TimeoutError):
+            words = f"no answer in {link.seconds:g} seconds"
+        elif isinstance(error, FilterFailed | OSError):
+            words = str(error)
+        else:
+            self._log.failure(f"The filter {link.name} failed", Failure(error))
+        self.counters.add(link.name, "failed")
+        self.events.tell(Faulted(f"filter {link.name}", words))
+        return words
 
     def note(self, mail: Mail, finding: Finding) -> None:
         """A filter found something: it is counted, and told."""
@@ -123,31 +155,33 @@ class Chain:
 class Visit:
     """The chain for one client."""
 
-    _log = Logger("mailhost.filters")
-
     def __init__(self, chain: Chain, client: Client) -> None:
         self.chain = chain
         self._left = False
-        self._visits: list[IVisit] = []
-        self._links = [self._open(link, client) for link in chain.links]
+        self._visits: list[tuple[Link, IVisit]] = []
+        self._links = [(link, self._open(link, client)) for link in chain.links]
 
-    def _open(self, link: Link, client: Client) -> tuple[Link, IFilter]:
+    def _open(self, link: Link, client: Client) -> IFilter:
         if not ISessionFilter.providedBy(link.filter):
-            return link, IFilter(link.filter)
-        visit = ISessionFilter(link.filter).visit(client)
-        self._visits.append(visit)
-        return link, visit
+            return IFilter(link.filter)
+        try:
+            visit = ISessionFilter(link.filter).visit(client)
+        except WHATEVER as error:
+            return _Failing(link.filter.stages, error)
+        self._visits.append((link, visit))
+        return visit
 
     def abandon(self) -> None:
-        """A transaction is over without a message."""
-        for visit in self._visits:
-            visit.abandon()
+        """A transaction is over without a message, or before all were asked about it."""
+        if not self._left:
+            for link, visit in self._visits:
+                self.chain.tell_one(link, visit.abandon)
 
     def leave(self) -> None:
         """The client is gone. Whoever is being asked is the last one."""
         self._left = True
-        for visit in self._visits:
-            visit.leave()
+        for link, visit in self._visits:
+            self.chain.tell_one(link, visit.leave)
 
     async def look(self, mail: Mail, marks: Marks) -> Judged:
         """Ask those who want to be asked at this stage. Where the client leaves meanwhile that is
@@ -180,32 +214,65 @@ class Visit:
             answer = one.look(mail)
             if isinstance(answer, Awaitable):
                 answer = await self._in_time(answer, link.seconds)
-            if not isinstance(answer, Verdict):
-                raise TypeError(f"look() returned {answer!r:.100}, which is no Verdict")
-        except Exception as error:  # noqa: BLE001 - whatever a filter raises, mail is not lost
-            return self._failed(link, error)
-        return answer
+            verdict = _checked(answer)
+            if link.own and verdict.mail is not None:
+                _check_line_ends(mail, verdict.mail)
+            return verdict
+        except WHATEVER as error:
+            words = self.chain.failed(link, error)
+            return PASS if link.pass_errors else Verdict(Decision.DEFER, words, FAILED)
 
     async def _in_time(self, answer: Awaitable[Verdict], seconds: float) -> Verdict:
+        """The answer, if it comes in time; a filter that is told to give up, and does not, is left
+        to itself."""
+
         async def awaited() -> Verdict:
             return await answer
 
         waiting = Deferred.fromCoroutine(awaited())
-        return await waiting.addTimeout(seconds, self.chain.clock)
+        told: Deferred[Verdict] = Deferred(lambda _: waiting.cancel())
+        waiting.addBoth(lambda result: None if told.called else told.callback(result))
+        return await told.addTimeout(seconds, self.chain.clock)
 
-    def _failed(self, link: Link, error: Exception) -> Verdict:
-        words = f"{type(error).__name__}: {error}".removesuffix(": ")
-        if isinstance(error, TimeoutError):
-            words = f"no answer in {link.seconds:g} seconds"
-        elif isinstance(error, FilterFailed | OSError):
-            words = str(error)
-        else:
-            self._log.failure(f"The filter {link.name} failed", Failure())
-        self.chain.counters.add(link.name, "failed")
-        self.chain.events.tell(Faulted(f"filter {link.name}", words))
-        if link.pass_errors:
-            return Verdict(Decision.PASS)
-        return Verdict(Decision.DEFER, words, FAILED)
+
+@implementer(IFilter)
+class _Failing:
+    """Stands for a visit that could not begin."""
+
+    def __init__(self, stages: Collection[Stage], error: BaseException) -> None:
+        self.stages = stages
+        self._error = error
+
+    def look(self, mail: Mail) -> Verdict:
+        raise self._error
+
+
+def _checked(answer: object) -> Verdict:
+    """Return what a filter answered. Raises TypeError where that makes no sense: a refusal that a
+    client would take for a yes loses mail."""
+    if not isinstance(answer, Verdict):
+        raise TypeError(f"look() returned {answer!r:.100}, which is no Verdict")
+    decision, status, mail = answer.decision, answer.status, answer.mail
+    if decision not in DECISIONS:
+        raise TypeError(f"look() returned the decision {decision!r:.100}")
+    if decision in REFUSALS and status is not None and status.code < 400:
+        raise TypeError(f"look() wants to refuse with {status}")
+    if decision is Decision.EDIT and not isinstance(mail, Mail):
+        raise TypeError("look() returned an edit without a Mail")
+    if decision is Decision.QUARANTINE and not isinstance(mail, Mail | None):
+        raise TypeError(f"look() returned a quarantine of {mail!r:.100}")
+    return answer
+
+
+def _check_line_ends(before: Mail, after: Mail) -> None:
+    """Raise FilterFailed for new content that could not be sent on; the sender is not to blame."""
+    if after.content is before.content or before.envelope.body is Body.BINARY:
+        return
+    try:
+        for _ in checked(after.content.chunks()):
+            pass
+    except BareLineEnd as bare:
+        raise FilterFailed("its edit has a CR or LF alone; lines end in CRLF") from bare
 
 
 def _known(finding: Finding, marks: Marks) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -14,6 +14,7 @@ from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
 from mailhost.interfaces import IFilter, IFilterPlugin, ISessionFilter
+from mailhost.message.verdict import Stage
 
 
 class BadCode(Exception):
@@ -62,12 +63,18 @@ def _made(
         verifyObject(interface, made)
     except Invalid as error:
         raise BadCode(f"{where}: {' '.join(str(error).split())}") from error
+    if not _are_stages(made.stages):
+        raise BadCode(f"{where}: stages must be a row of Stage, such as (Stage.MESSAGE,)")
     return interface(made)
+
+
+def _are_stages(stages: object) -> bool:
+    return isinstance(stages, Collection) and all(isinstance(each, Stage) for each in stages)
 
 
 def _run(where: str, code: Callable[[], Any]) -> Any:
     try:
         return code()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
         raise BadCode(f"{where}, line {line}: {type(error).__name__}: {error}") from error

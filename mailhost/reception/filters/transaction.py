@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
+from mailhost.events import Refused
 from mailhost.interfaces import Answer, ICollector, IQueue, IReception, ITransaction
+from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.envelope import ForwardPath
+from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import Mail, Stage
 from mailhost.net.answer import there
@@ -89,9 +91,12 @@ class FilteredTransaction:
         paths = [path for path in self._accepted if path is not None]
         mail = self._mail.sent_to(*paths).containing(content)
         if self._marks.dropped or not paths:
+            self._visit.abandon()
             return self._ended(mail, [self._dropped()])
         judged = await self._look(Stage.MESSAGE, mail)
         self._marks = judged.marks
+        if judged.refusal is not None or self._marks.dropped:
+            self._visit.abandon()  # those that were not asked wait for the message still
         if judged.refusal is not None:
             self._abandon()
             return self._ended(mail, [judged.refusal])
@@ -106,30 +111,43 @@ class FilteredTransaction:
             accept = self._quarantine.accept
             return [await accept(envelope, mail.content, self.identity, held=reason)]
         if mail.envelope != before.envelope:
-            refusal = await self._begin_anew(mail)
+            refusal = await self._begin_anew(before.envelope, mail)
             if refusal is not None:
                 return [refusal]
             return _worst(await there(self._transaction.end(mail.content)))
         found = await there(self._transaction.end(mail.content))
         return self._with_dropped(found)
 
-    async def _begin_anew(self, mail: Mail) -> Status | None:
-        """Have the one behind us take another envelope. A recipient it refuses is left out, as
-        long as there is another."""
+    async def _begin_anew(self, before: Envelope, mail: Mail) -> Status | None:
+        """Have the one behind us take another envelope. A Status refuses the message."""
         self._transaction.abandon()
         self._mail = mail
         refusal = await self.open()
         if refusal is not None:
             return refusal
-        last, taken = NOBODY_LEFT, False
-        for path in mail.envelope.recipients:
-            last = await there(self._transaction.recipient(path))
-            taken |= last.ok
-        if not taken:
+        refusal = await self._say_recipients(before, mail.envelope)
+        if refusal is not None:
             self._transaction.abandon()
-            return last
+            return refusal
         collector = await there(self._transaction.begin())
         return collector if isinstance(collector, Status) else None
+
+    async def _say_recipients(self, before: Envelope, after: Envelope) -> Status | None:
+        """Say the recipients. Whom the client named, or who stands for one of those, must be taken,
+        or nobody would tell the sender; another one may be refused for good, and is left out."""
+        named, now = _addresses(before), _addresses(after)
+        last: Status = NOBODY_LEFT
+        taken = False
+        for path in after.recipients:
+            last = await there(self._transaction.recipient(path))
+            taken |= last.ok
+            more = named <= now and path.address not in named
+            if not last.ok and not (more and last.permanent):
+                return last
+            if not last.ok:
+                what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
+                self._visit.chain.events.tell(Refused(self._mail.client, what, last))
+        return None if taken else last
 
     def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:
         """Put the answers for recipients that were dropped between the others (LMTP)."""
@@ -162,6 +180,10 @@ class FilteredTransaction:
 
     def _abandon(self) -> None:
         self._transaction.abandon()
+
+
+def _addresses(envelope: Envelope) -> frozenset[Address]:
+    return frozenset(path.address for path in envelope.recipients)
 
 
 def _worst(found: Sequence[Status]) -> Sequence[Status]:

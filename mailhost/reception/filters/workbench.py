@@ -11,13 +11,19 @@ from typing import TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
 
-from mailhost.message.content import Content, ContentWriter
+from mailhost.interfaces import FilterFailed
+from mailhost.message.content import HEADER_LIMIT, Content, ContentWriter
 from mailhost.net.threads import InThread
 
 T = TypeVar("T")
 
 AT_ONCE = 2  # large messages
 SMALL = 1 << 16  # octets that are read at once, in the reactor's thread
+
+
+def is_small(content: Content) -> bool:
+    """True where it may be read in the reactor's thread."""
+    return content.in_memory and content.size <= SMALL
 
 
 class Workbench:
@@ -31,8 +37,12 @@ class Workbench:
 
     async def read(self, content: Content, work: Callable[[bytes], T]) -> T:
         """Return what `work` makes of the message. Raises OSError, and what `work` raises."""
-        if content.in_memory and content.size <= SMALL:
+        if is_small(content):
             return work(content.read())
+        return await self.read_apart(content, work)
+
+    async def read_apart(self, content: Content, work: Callable[[bytes], T]) -> T:
+        """As `read`, and never in the reactor's thread: for what takes long whatever the size."""
         return await self._alone(lambda: work(content.read()))
 
     async def edit(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
@@ -46,16 +56,21 @@ class Workbench:
             after = change(before)
             return content if after is before else self._kept(after)
 
-        if content.in_memory and content.size <= SMALL:
+        if is_small(content):
             return changed()
         return await self._alone(changed)
 
     async def edit_header(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
         """As `edit`, where `change` gets and returns the header section alone, without the empty
-        line after it; the rest stays where it is."""
+        line after it; the rest stays where it is.
+
+        Raises FilterFailed too, for one that is larger than can be looked at: it is cut somewhere.
+        """
 
         def changed() -> Content:
             before = content.header()
+            if len(before) >= HEADER_LIMIT:
+                raise FilterFailed("the header is larger than can be looked at")
             after = change(before)
             if after is before:
                 return content

@@ -148,6 +148,24 @@ class TreeTests(SynchronousTestCase):
         parts = b"Content-Type: multipart/x; boundary*0=a; boundary*1=b\n\n--ab\n\nHi"
         self.assertEqual(len(parse(parts).parts), 1)
 
+    def test_what_readers_take_differently(self) -> None:
+        """One takes the first, another one the last: it may hide a part."""
+        two = b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--"
+        self.assertFalse(parse(two).whole)
+        for name in ("Content-Type", "content-transfer-encoding", "Content-Disposition"):
+            head = f"{name}: text/x; a=b\r\nX: y\r\n{name.title()}: %s\r\n\r\n"
+            self.assertFalse(parse((head % "multipart/mixed").encode()).whole, name)
+            self.assertFalse(parse((head % "text/x; name=a.exe").encode()).whole, name)
+            self.assertTrue(parse((head % "Text/X;  A=b").encode()).whole, name)
+        self.assertTrue(parse(b"Content-Type: text/x\r\n" * 9 + b"\r\n").whole)
+        self.assertFalse(parse(b"Content-Type: text/x\r\n" * 10 + b"\r\n").whole)
+        self.assertTrue(parse(b"Content-Type: text/x\r\nContent-Type: text/html\r\n\r\n").whole)
+        inner = b"Content-Type: x/y\r\nContent-Type: x/z\r\n\r\n"
+        tree = parse(b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" + inner)
+        self.assertEqual((tree.cut, tree.parts[0].cut, tree.whole), (False, True, False))
+        same = b"Content-Type: multipart/mixed; boundary=a; BOUNDARY=a\r\n\r\n--a\r\n\r\nx"
+        self.assertTrue(parse(same).whole)
+
     def test_limits(self) -> None:
         head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
         root = self.check(head + b"--b\r\n\r\nx\r\n" * 100, Limits(parts=10))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces import FilterFailed
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body
 from mailhost.message.verdict import (
     PASS,
     Decision,
@@ -27,6 +31,7 @@ from tests.reception.filters.chain_fakes import ChainWorld, Saying, Visited, Wat
 from tests.reception.filters.mails import CLIENT, message
 
 MAIL = message("Subject: x\n\nhello\n")
+BINARY = replace(MAIL.envelope, body=Body.BINARY)
 SPAM = reject("Go away", "smells")
 
 
@@ -197,6 +202,60 @@ class FailureTests(ChainCase):
             lambda mail: None, "TypeError: look() returned None, which is no Verdict", logged=1
         )
 
+    def test_a_filter_that_wants_to_end_the_program(self) -> None:
+        def leaves(mail: Mail) -> Verdict:
+            raise SystemExit(1)
+
+        self.failed(leaves, "SystemExit: 1", logged=1)
+
+    def test_a_verdict_without_sense(self) -> None:
+        """A refusal that the client would take for a yes loses mail."""
+        nothing = message("Subject: x\n\n")
+        for verdict, words in (
+            (reject("Fine", code=250), "to refuse with 250 5.7.1 Fine"),
+            (Verdict(Decision.EDIT, "better"), "an edit without a Mail"),
+            (Verdict(Decision.EDIT, "better", mail=b"Subject: x"), "an edit without a Mail"),  # type: ignore[arg-type]
+            (Verdict(Decision.QUARANTINE, "odd", mail="x"), "a quarantine of 'x'"),  # type: ignore[arg-type]
+            (Verdict("rejekt", "odd"), "the decision 'rejekt'"),  # type: ignore[arg-type]
+        ):
+            for observe in (False, True):
+                self.setUp()
+                judged = self.look(Link("nose", Saying(verdict), observe=observe), mail=nothing)
+                self.assertEqual(judged.mail, nothing)
+                self.assertEqual(judged.refusal is None, observe)
+                self.assertIn(words, self.world.events.lines[0])
+                self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    def test_code_of_ones_own_whose_edit_has_line_ends_of_unix(self) -> None:
+        """Sent as it is it could be taken for two messages; it is the filter's fault, not the
+        sender's."""
+        for body, mail, good in (
+            (b"Subject: y\n\nhello\n", MAIL, False),
+            (b"Subject: y\r\n\r\nhello\r", MAIL, False),
+            (b"Subject: y\r\n\r\nhello\r\n", MAIL, True),
+            (b"Subject: y\r\n\r\na\nb", replace(MAIL, envelope=BINARY), True),
+        ):
+            self.setUp()
+            changed = Saying(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
+            judged = self.look(Link("nose", changed, own=True), mail=mail)
+            self.assertEqual(judged.refusal is None, good)
+            if not good:
+                self.assertIn("a CR or LF alone", self.world.events.lines[0])
+                self.assertEqual(judged.mail, MAIL)
+        self.flushLoggedErrors()
+
+    def test_one_that_does_not_give_up_when_its_time_is_over(self) -> None:
+        async def stubborn() -> Verdict:
+            while True:
+                with contextlib.suppress(Exception):
+                    await Deferred()
+
+        link = Link("nose", Saying(lambda mail: stubborn()), seconds=5.0)
+        visit = self.world.chain(link).visit(CLIENT)
+        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+        self.world.clock.advance(5.1)
+        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FAILED} [nose]")
+
     def test_no_answer_in_time(self) -> None:
         for open in (False, True):
             link = Link("nose", Saying(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
@@ -229,6 +288,44 @@ class OthersTests(ChainCase):
         visit.abandon()
         visit.leave()
         self.assertEqual(visited.heard, ["visit", "MESSAGE", "abandon", "leave"])
+
+    def test_a_visit_that_cannot_begin(self) -> None:
+        """It fails like any other filter, and the client is served."""
+        for open in (False, True):
+            broken = Visited()
+            broken.visit = self.fault  # type: ignore[method-assign, assignment]
+            visit = self.world.chain(Link("nose", broken, pass_errors=open), Visited()).visit(
+                CLIENT
+            )
+            judged = now(visit.look(MAIL, Marks()))
+            self.assertEqual(judged.refusal is None, open)
+            self.assertIn("filter nose: ZeroDivisionError: no", self.world.events.lines)
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            visit.abandon()
+            visit.leave()
+
+    def test_a_visit_that_cannot_end_is_in_nobodys_way(self) -> None:
+        broken, other = Visited(), Visited()
+        one = broken.visit(CLIENT)
+        one.abandon = one.leave = self.fault  # type: ignore[method-assign]
+        broken.visit = lambda client: one  # type: ignore[method-assign]
+        visit = self.world.chain(broken, other).visit(CLIENT)
+        visit.abandon()
+        visit.leave()
+        self.assertEqual(other.heard, ["visit", "abandon", "leave"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_a_witness_that_fails_is_in_nobodys_way(self) -> None:
+        broken, other = Watching(), Watching()
+        broken.ended = self.fault  # type: ignore[method-assign, assignment]
+        self.world.chain(broken, other).ended(MAIL, [], [])
+        self.assertEqual(len(other.heard), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("filter first: ZeroDivisionError: no", self.world.events.lines)
+
+    def fault(self, *_: Any) -> Any:
+        """A bug."""
+        raise ZeroDivisionError("no")
 
     def test_witnesses_hear_of_what_concerns_them(self) -> None:
         all, some = Watching(), Watching()

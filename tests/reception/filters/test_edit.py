@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from base64 import encodebytes
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -24,6 +25,13 @@ from tests.queue.fakes import here
 from tests.reception.filters.mails import CLIENT, message
 
 SIMPLE = "From: a@b.example\nSubject: hello\nX-Old: 1\nx-old:\n 2\n\n.body\n"
+
+
+def attached(body: bytes, encoding: str) -> bytes:
+    """A message that is attached to another."""
+    head = b'Content-Type: multipart/mixed; boundary="out"\r\n\r\n--out\r\n\r\nsee\r\n--out\r\n'
+    kind = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: "
+    return head + kind + encoding.encode() + b"\r\n\r\n" + body + b"\r\n--out--\r\n"
 
 
 def with_files(**files: bytes) -> bytes:
@@ -116,6 +124,15 @@ class StripTests(EditCase):
         looking = self.strip(names=("*.exe",)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn("more parts than can be looked at", str(failure.value))
+
+    def test_inside_of_an_attached_message_and_the_message_itself(self) -> None:
+        mail = attached(with_files(a_exe=b"MZ123", b_txt=b"keep me"), "7bit")
+        content = self.edited(self.strip(names=("*.exe",)), message(mail))
+        self.assertIn(b"The attachment a.exe was removed here", content)
+        self.assertIn(encodebytes(b"keep me").strip(), content)
+        content = self.edited(self.strip(names=("*.exe",), types=("message/*",)), message(mail))
+        self.assertIn(b"The attachment message/rfc822 was removed here", content)
+        self.assertNotIn(b"a.exe", content)
 
     def test_it_can_be_renamed(self) -> None:
         before = with_files(a_exe=b"MZ123")

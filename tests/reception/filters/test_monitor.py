@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces import FilterFailed
+from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import Decision, Finding, Stage
 from mailhost.reception.filters.monitor.counters import Counters
@@ -32,6 +34,13 @@ COPY = (
     b"X-Envelope-From: <sue@far.example>\r\nX-Envelope-To: <ann@a.example>\r\n"
     b"X-Envelope-To: <bob@a.example>\r\nSubject: x\r\nMessage-ID: <1@b>\r\n\r\nhi\r\n"
 )
+
+
+class BrokenContent(Content):
+    """Whoever reads it finds a bug."""
+
+    def header(self) -> bytes:
+        raise ZeroDivisionError
 
 
 class JournalTests(SynchronousTestCase):
@@ -99,6 +108,23 @@ class EventsTests(SynchronousTestCase):
             self.events.ended(MAIL, [], [OK])
             self.clock.advance(0)
             os.rename(self.path, self.path + ".old")
+        self.events.ended(MAIL, [], [OK])
+        self.clock.advance(0)
+        self.assertEqual(len(self.lines()), 1)
+
+    def test_words_that_are_no_text(self) -> None:
+        """Filters say anything; one odd line is not the last one."""
+        odd = Finding("own", Stage.MESSAGE, Decision.TAG, "odd \udcff\n\ud800", False)
+        for _ in range(2):
+            self.events.ended(MAIL, [odd], [OK])
+            self.clock.advance(0)
+        self.assertEqual([line["findings"][0]["filter"] for line in self.lines()], ["own", "own"])
+
+    def test_a_bug_is_not_the_end_of_all_lines(self) -> None:
+        broken = replace(MAIL, content=BrokenContent(()))
+        self.events.ended(broken, [], [OK])
+        self.clock.advance(0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.events.ended(MAIL, [], [OK])
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)

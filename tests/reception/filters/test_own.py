@@ -58,6 +58,10 @@ class FileTests(SynchronousTestCase):
         self.bad("def (\n", "SyntaxError")
         self.bad("x = 1\n", "lacks make_filter")
         self.bad("make_filter = dict\n", "IFilter")
+        self.bad("raise SystemExit(3)\n", "own.py, line 1: SystemExit: 3")
+        for stages in ("Stage.MESSAGE", "('message',)", "None"):
+            code = GOOD.replace("(Stage.MESSAGE,)", stages)
+            self.bad(code, "own.py: stages must be a row of Stage, such as (Stage.MESSAGE,)")
         self.bad(GOOD, "unexpected keyword argument 'wrod'", wrod="x")
         self.bad(GOOD, "name has to end in .py", name="own.txt")
 

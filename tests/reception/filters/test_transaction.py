@@ -35,6 +35,11 @@ CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
 GO_AWAY = "550 5.7.1 Go away [first]"
 
 
+def with_eve(mail: Mail) -> Verdict:
+    """One recipient more."""
+    return edit(mail.sent_to(*mail.envelope.recipients, path("eve@a.example")), "a copy for eve")
+
+
 class FilteredCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = ChainWorld()
@@ -230,6 +235,19 @@ class MessageTests(FilteredCase):
         self.make(Saying(quarantine("looks odd")))
         self.assertEqual(self.send("ann@a.example")[-1], "452 4.3.1 Full")
 
+    def test_who_keeps_something_hears_when_a_message_does_not_come_to_it(self) -> None:
+        """Else what it heard of this one would be taken for the beginning of the next."""
+        for verdict in (reject("Go away"), discard("unwanted")):
+            self.setUp()
+            visited = Visited()
+            self.make(Saying(verdict), visited)
+            self.send("ann@a.example")
+            self.assertEqual(visited.heard, ["visit", "SENDER", "RECIPIENT", "abandon"])
+        self.setUp()
+        self.make(Saying(discard("unwanted"), Stage.RECIPIENT), visited := Visited())
+        self.send("ann@a.example")
+        self.assertEqual(visited.heard[-1], "abandon")
+
     def test_other_content(self) -> None:
         new = Content((b"Subject: new\r\n\r\n",))
         self.make(Saying(lambda mail: edit(mail.containing(new), "new")))
@@ -242,11 +260,39 @@ class MessageTests(FilteredCase):
             return edit(mail.sent_to(path("eve@a.example"), path("kit@a.example")), "others")
 
         self.make(Saying(changed))
-        self.home.answers["eve@a.example"] = NO
         self.assertEqual(self.send("ann@a.example")[-1], str(OK))
         self.assertEqual(self.ends, ["abandoned", "ended"])
-        self.assertEqual(self.home.all[1].paths, ["kit@a.example"])
+        self.assertEqual(self.home.all[1].paths, ["eve@a.example", "kit@a.example"])
         self.assertEqual(self.home.all[1].content, CONTENT.read())
+
+    def test_whom_the_client_was_promised_is_not_left_out(self) -> None:
+        """The server accepted them before; a recipient that it refuses now would hear nothing."""
+        for later in (NO, Status(451, "4.7.1", "Slow down")):
+            self.setUp()
+            self.make(Saying(with_eve))
+            transaction = self.mail()
+            for name in ("ann@a.example", "bob@a.example"):
+                now(transaction.recipient(path(name)))
+            now(transaction.begin())
+            self.home.answers["bob@a.example"] = later
+            self.assertEqual(now(transaction.end(CONTENT)), [later])
+            self.assertEqual(self.ends, ["abandoned", "abandoned"])
+
+    def test_one_that_comes_in_the_place_of_another_is_not_left_out(self) -> None:
+        others = path("bob@a.example"), path("eve@a.example")
+        self.make(Saying(lambda mail: edit(mail.sent_to(*others), "others")))
+        self.home.answers["eve@a.example"] = NO
+        self.assertEqual(self.send("ann@a.example", "bob@a.example")[-1], str(NO))
+        self.assertEqual(self.ends, ["abandoned", "abandoned"])
+
+    def test_one_more_that_is_not_taken_now_has_the_client_come_again(self) -> None:
+        for status, answer in ((Status(452, "4.2.2", "Full"), "452 4.2.2 Full"), (NO, str(OK))):
+            self.setUp()
+            self.make(Saying(with_eve))
+            self.home.answers["eve@a.example"] = status
+            self.assertEqual(self.send("ann@a.example")[-1], answer)
+        self.assertEqual(self.ends, ["abandoned", "ended"])
+        self.assertIn("eve@a.example", "".join(self.world.events.lines))
 
     def test_nobody_of_another_envelope_is_taken(self) -> None:
         self.make(Saying(lambda mail: edit(mail.sent_to(path("eve@a.example")), "other")))
@@ -318,11 +364,13 @@ class GoneTests(FilteredCase):
             self.assertEqual((self.home.all[0].paths, self.ends), ([], ["abandoned"]))
 
     def test_at_the_end(self) -> None:
-        answer = self.wait_for(Stage.MESSAGE)
+        answer, visited = Deferred[Verdict](), Visited()
+        self.make(Saying(answer), visited)
         asked = Deferred.fromCoroutine(self._send(["ann@a.example"]))
         self.reception.disconnected()
         answer.callback(PASS)
         self.assertEqual(self.successResultOf(asked)[-1][:3], "421")
+        self.assertEqual(visited.heard[-1], "leave")
         self.assertEqual(self.ends, ["abandoned"])
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.content import Content, FileSlice
+from mailhost.interfaces import FilterFailed
+from mailhost.message.content import HEADER_LIMIT, Content, FileSlice
 from mailhost.reception.filters.workbench import AT_ONCE, SMALL, Workbench
 from tests.fakes import now
 from tests.queue.fakes import here
@@ -71,3 +72,13 @@ class WorkbenchTests(SynchronousTestCase):
         bench = Workbench("/nowhere", 10, here)
         edited = now(bench.edit_header(LARGE, lambda header: header + b"B: 2\r\n"))
         self.assertEqual(edited.read(), b"A: 1\r\nB: 2\r\n\r\n" + b"x" * SMALL)
+
+    def test_a_header_that_is_larger_than_can_be_looked_at_is_not_edited(self) -> None:
+        """It is cut somewhere: a field put there would end another."""
+        large = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\n", b"x"))
+        bench = Workbench("/nowhere", 10, here)
+        editing = Deferred.fromCoroutine(bench.edit_header(large, lambda header: header + b"B: 2"))
+        failure = self.failureResultOf(editing, FilterFailed)
+        self.assertIn("header", str(failure.value))
+        fits = large.slice(6, large.size)
+        self.assertEqual(now(bench.edit_header(fits, bytes.lower)).read()[:6], b"a: 1\r\n")

@@ -6,14 +6,10 @@ from zope.interface import implementer
 
 from mailhost.config.filters.block import Attachment
 from mailhost.interfaces import IFilter
-from mailhost.message.mime.attachments import attachments
-from mailhost.message.mime.structure import parse
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.reception.filters.attached import Chosen
+from mailhost.reception.filters.attached import TOO_MANY, Chosen
 from mailhost.reception.filters.deed import deed
 from mailhost.reception.filters.workbench import Workbench
-
-TOO_MANY = "more parts than can be looked at"
 
 
 @implementer(IFilter)
@@ -35,7 +31,6 @@ class Attached:
         return deed(self._settings, found, f"The message has {found}, which is not allowed")
 
     def _find(self, message: bytes) -> str:
-        root = parse(message)
-        reasons = (self._chosen.why(message, each) for each in attachments(message, root))
-        found = next(filter(None, reasons), "")
+        root = self._chosen.tree(message)
+        found = next((why for _, why in self._chosen.among(message, root)), "")
         return found or ("" if root.whole else TOO_MANY)

@@ -1,29 +1,36 @@
 """Regular expressions on header and body, with a limit on the time that matching may take.
 
-What is matched is what people read: encoded words and transfer encodings are decoded.
+What is matched is what people read: encoded words and transfer encodings are decoded. All texts of
+a message share the time. Small messages are matched at once, for as long as nobody notices; what
+takes longer goes to a thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from time import monotonic
 
 import regex
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Match
 from mailhost.interfaces import FilterFailed, IFilter
-from mailhost.message.content import HEADER_LIMIT
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.header import fields, named
 from mailhost.message.mime.encodings import decode
 from mailhost.message.mime.fields import header_of
 from mailhost.message.mime.structure import parse
 from mailhost.message.mime.words import decode_text, decode_words
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.attached import TOO_MANY
 from mailhost.reception.filters.deed import deed
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.workbench import Workbench, is_small
 
 TEXTS = ("text/plain", "text/html")
 LONGEST = 1 << 20  # characters of a text that are looked at
+UNNOTICED = 0.01  # seconds
 SHOWN = 60  # characters of what matched
 
 
@@ -43,7 +50,7 @@ class Matching:
         if self._settings.part != "body":
             content = content.slice(0, HEADER_LIMIT)
         try:
-            found = await self._workbench.read(content, self._find)
+            found = await self._found(content)
         except TimeoutError as error:
             words = f"matching took longer than {self._settings.time_limit:g} seconds"
             raise FilterFailed(words) from error
@@ -52,28 +59,48 @@ class Matching:
         part = self._settings.part
         return deed(self._settings, f"{part} has {found[:SHOWN]!r}", "The content is not wanted")
 
-    def _find(self, message: bytes) -> str:
-        """Return what matched, nothing where nothing did."""
+    async def _found(self, content: Content) -> str:
+        limit = self._settings.time_limit
+        if is_small(content):
+            with suppress(TimeoutError):
+                return self._find(content.read(), min(limit, UNNOTICED))
+        return await self._workbench.read_apart(content, partial(self._find, seconds=limit))
+
+    def _find(self, message: bytes, seconds: float) -> str:
+        """Return what matched, nothing where nothing did. Raises TimeoutError, and FilterFailed
+        where there is more than can be looked at."""
         for text in _texts(self._settings.part, message):
-            match = self._pattern.search(
-                text[:LONGEST], timeout=self._settings.time_limit, concurrent=True
-            )
+            begun = monotonic()
+            match = self._pattern.search(text[:LONGEST], timeout=seconds, concurrent=True)
             if match is not None:
                 return match[0] or "it"
+            seconds -= monotonic() - begun
+            if seconds <= 0:
+                raise TimeoutError
         return ""
 
 
 def _texts(part: str, message: bytes) -> Iterator[str]:
     if part == "body":
-        for _, each in parse(message).walk():
-            if each.type in TEXTS and not each.parts:
-                octets = decode(message[each.body : each.end], each.encoding)
-                yield decode_text(octets, each.parameters.get("charset", "utf-8"))
-    elif part == "header":
-        header = header_of(message)
+        yield from _bodies(message)
+        return
+    header = header_of(message)
+    if part == "header":
         yield "\n".join(
             f"{each.name.decode('ascii')}: {decode_words(each.text)}" for each in fields(header)
         )
     else:
-        for field in named(header_of(message), part):
+        for field in named(header, part):
             yield decode_words(field.text)
+    if len(header) >= HEADER_LIMIT:
+        raise FilterFailed("the header is larger than can be looked at")
+
+
+def _bodies(message: bytes) -> Iterator[str]:
+    root = parse(message)
+    for _, each in root.walk():
+        if each.type in TEXTS and not each.parts:
+            octets = decode(message[each.body : each.end], each.encoding)
+            yield decode_text(octets, each.parameters.get("charset", "utf-8"))
+    if not root.whole:
+        raise FilterFailed(f"the message has {TOO_MANY}")

@@ -6,10 +6,9 @@ from zope.interface import implementer
 
 from mailhost.config.filters.edit import Strip
 from mailhost.interfaces import FilterFailed, IFilter
-from mailhost.message.mime.attachments import Attachment, attachments, rename, strip
-from mailhost.message.mime.structure import parse
+from mailhost.message.mime.attachments import Attachment, rename, strip
 from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
-from mailhost.reception.filters.attached import Chosen
+from mailhost.reception.filters.attached import TOO_MANY, Chosen
 from mailhost.reception.filters.workbench import Workbench
 
 NOBODY_OPENS = ".blocked"  # behind the name
@@ -36,15 +35,13 @@ class Stripped:
         return edit(mail.containing(content), ", ".join(reasons))
 
     def _edited(self, message: bytes, reasons: list[str]) -> bytes:
-        root = parse(message)
+        root = self._chosen.tree(message)
         if not root.whole:
-            raise FilterFailed("the message has more parts than can be looked at")
+            raise FilterFailed(f"the message has {TOO_MANY}")
         chosen = []
-        for each in attachments(message, root):
-            why = self._chosen.why(message, each)
-            if why:
-                chosen.append(each)
-                reasons.append(why)
+        for each, why in self._chosen.among(message, root):
+            chosen.append(each)
+            reasons.append(why)
         if not chosen:
             return message
         if self._settings.rename:

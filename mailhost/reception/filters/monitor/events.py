@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from mailhost.events import Faulted
@@ -32,6 +33,7 @@ class JSONEvents:
     """
 
     stages: Sequence[Stage] = ()
+    _log = Logger("mailhost.filters")
 
     def __init__(
         self, path: str, clock: IReactorTime, in_thread: InThread, events: IEventSink
@@ -66,13 +68,17 @@ class JSONEvents:
                 if str(error) != self._trouble:
                     self._events.tell(Faulted(f"events {self._path}", str(error)))
                 self._trouble = str(error)
+            except Exception:  # noqa: BLE001 - a bug over these lines is not the end of all others
+                self._log.failure(f"Lines for {self._path} are lost")
         self._writing = False
 
     def _append(self, lines: Sequence[Line]) -> None:
-        text = "".join(map(_written, lines)).encode()
+        # what is no text becomes an escape that JSON has too
+        text = memoryview("".join(map(_written, lines)).encode("utf-8", "backslashreplace"))
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            os.write(fd, text)
+            while text:
+                text = text[os.write(fd, text) :]
         finally:
             os.close(fd)
 
