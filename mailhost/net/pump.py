@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
-from socket import socket as Socket
 from types import CoroutineType
 
 from OpenSSL import SSL
@@ -43,6 +42,7 @@ from mailhost.interfaces import IEventSink, IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
+from mailhost.net.direct import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
@@ -85,7 +85,6 @@ class Pump(Protocol):
         self._gone = False
         self._stop_after = False
         self._room: Deferred[None] | None = None
-        self._socket: Socket | None = None  # for sending past the transport
         self._heard = 0.0
         self._watch: IDelayedCall | None = None
 
@@ -94,8 +93,7 @@ class Pump(Protocol):
     def connectionMade(self) -> None:
         self._home.connections.add(self)
         self._tcp: ITCPTransport = ITCPTransport(self.transport, self.transport)
-        handle = getattr(self.transport, "getHandle", lambda: None)()
-        self._socket = handle if isinstance(handle, Socket) else None
+        self._writer = DirectWriter(self._tcp)
         IConsumer(self._tcp, self._tcp).registerProducer(self, True)
         self._heard = self._clock.seconds()
         if not self._home.listener.implicit_tls:
@@ -161,7 +159,7 @@ class Pump(Protocol):
         return self._stream(chunks)
 
     async def _stream(self, chunks: Iterator[bytes]) -> None:
-        for chunk in chunks:
+        for chunk in gathered(chunks):
             if self._gone:
                 raise ConnectionLost("the client went away")
             self.write(chunk)
@@ -172,7 +170,7 @@ class Pump(Protocol):
 
     def start_tls(self) -> None:
         self._flush()
-        self._socket = None
+        self._writer.stop()
         self._shaking = True  # until the handshake is done, nothing is a command
         self._heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._home.tls)
@@ -275,27 +273,9 @@ class Pump(Protocol):
 
     def _flush(self) -> None:
         if self._out and not self._gone:
-            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-            if self._socket is not None:
-                data = self._send_now(self._socket, data)
-            if data:
-                self._tcp.write(data)
+            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
         self._unsent = 0
-
-    def _send_now(self, socket: Socket, data: bytes) -> bytes:
-        """Give the kernel what it takes, and return the rest.
-
-        This spares the reactor a turn for each reply. After the first rest the transport has data
-        of its own, and everything goes through it.
-        """
-        try:
-            rest = data[socket.send(data) :]
-        except OSError:  # the transport will find out what it means
-            rest = data
-        if rest:
-            self._socket = None
-        return rest
 
     def _pause_reading(self) -> None:
         if not self._paused:

@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.message.status import Status
+from mailhost.net.direct import DirectWriter, gathered
 from mailhost.smtp.reply_reader import Reply, ReplyReader
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class SMTPClient(Protocol):
         """Send commands that get so many replies."""
         if self.gone is None:
             self._owed += replies
-            self._tcp.write(data)
+            self._writer.write(data)
 
     async def reply(self, seconds: float) -> Reply:
         """Return the next reply. Raises Broken after `seconds` without one."""
@@ -90,7 +91,7 @@ class SMTPClient(Protocol):
         """Send content, which gets one reply, at the peer's pace. False where that reply came
         before all was sent. Raises Broken, also where the peer rests for more than `seconds`."""
         self._owed += 1
-        for chunk in chunks:
+        for chunk in gathered(chunks):
             if self._throttled and self.gone is None and not self._replies:
                 self._room = Deferred()
                 await self._within(seconds, self._room, "the peer reads no more")
@@ -98,7 +99,7 @@ class SMTPClient(Protocol):
                 return False
             if self.gone is not None:
                 raise self.gone
-            self._tcp.write(chunk)
+            self._writer.write(chunk)
         return True
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
@@ -108,6 +109,7 @@ class SMTPClient(Protocol):
         self._reader.reset()
         self._replies.clear()
         self._handshake = Deferred()
+        self._writer.stop()
         ITLSTransport(self._tcp).startTLS(options)
         await self._within(seconds, self._handshake, "no TLS handshake in time")
         self.secure = True
@@ -130,8 +132,9 @@ class SMTPClient(Protocol):
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)
         IConsumer(self._tcp, cast(IConsumer, self._tcp)).registerProducer(self, True)
+        self._writer = DirectWriter(self._tcp)
         if self._first_words:
-            self._tcp.write(self._first_words)
+            self._writer.write(self._first_words)
 
     def dataReceived(self, data: bytes) -> None:
         if self.gone is not None:

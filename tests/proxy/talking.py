@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -25,6 +26,7 @@ FIRST, SECOND = "tcp:192.0.2.1:25", "tcp:192.0.2.2:25"
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 ENVELOPE = ("MAIL FROM:<sue@far.example>", "RCPT TO:<ann@here.example>")
 MESSAGE = ("Subject: hello", "", "hello", ".")
+LARGE = ("Subject: hello", "", *["x" * 900] * 200, ".")  # sent in more than one piece
 
 
 class Caller:
@@ -64,10 +66,10 @@ class Caller:
         """Say it; return the keywords that are offered."""
         return [line[4:] for line in self.say(f"{verb} client.example")[1:]]
 
-    def send(self, *envelope: str) -> list[str]:
+    def send(self, *envelope: str, message: Sequence[str] = MESSAGE) -> list[str]:
         """Send a message, one command a time; return the last line of each reply."""
         replies = [self.say(line)[-1] for line in (*(envelope or ENVELOPE), "DATA")]
-        return replies + self.say(*MESSAGE)
+        return replies + self.say(*message)
 
     def go(self) -> None:
         """Hang up without a word."""

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mailhost.events import PassedOn, Received
-from tests.proxy.talking import ENVELOPE, MESSAGE, Caller, ProxyCase
+from tests.proxy.talking import ENVELOPE, LARGE, MESSAGE, Caller, ProxyCase
 from tests.proxy.upstream import LOST
 
 MAIL, RCPT = ENVELOPE
@@ -299,7 +299,7 @@ class GoneTests(ProxyCase):
     def test_in_the_middle_of_the_content(self) -> None:
         self.first.stalls = True
         caller = self.caller()
-        self.assertEqual(caller.send()[-1][:3], "354")
+        self.assertEqual(caller.send(message=LARGE)[-1][:3], "354")
         self.first.last.lose()
         [reply] = caller.wait()
         self.assertEqual(reply[:9], "451 4.4.2")
@@ -336,7 +336,7 @@ class GoneTests(ProxyCase):
     def test_a_message_taken_before_its_end_was_not_taken(self) -> None:
         self.first.stalls = True
         caller = self.caller()
-        caller.send()
+        caller.send(message=LARGE)
         self.first.last.say("250 2.0.0 thank you")
         [reply] = caller.wait()
         self.assertEqual(reply[:9], "451 4.4.2")
@@ -382,7 +382,7 @@ class SlowTests(ProxyCase):
     def test_content_that_is_not_read(self) -> None:
         self.first.stalls = True
         caller = self.caller()
-        caller.send()
+        caller.send(message=LARGE)
         self.assertIn("before it took", self.assert_patience(caller, 180))
 
     def test_no_answer_to_the_message(self) -> None:
