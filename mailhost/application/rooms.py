@@ -18,6 +18,7 @@ from mailhost.config.model import Settings
 from mailhost.delivery.local import LocalDelivery
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.live import LiveDirectory
+from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
@@ -61,7 +62,9 @@ class Rooms:
         self.incoming = os.path.join(data, "incoming")
         self.tls = ServerTLS(certificates, settings.tls.minimum)
         self.limits = ConnectionLimits(_bounds(settings), others)
-        self.committer = Committer(reactor, OperatingSystem())
+        self.committer = BySize(
+            Committer(reactor, OperatingSystem()), Committer(reactor, OperatingSystem())
+        )
         self.directory = LiveDirectory(
             reactor,
             view_of_settings(settings, loaded.secrets),
