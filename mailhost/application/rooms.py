@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from mailhost.application.descriptors import connections_that_fit
 from mailhost.application.filters import Chains, Needs, make_chains
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
@@ -138,4 +139,5 @@ class Rooms:
 
 
 def _bounds(settings: Settings) -> Bounds:
-    return Bounds(settings.limits.connections, settings.limits.connections_per_client)
+    limits = settings.limits
+    return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)
