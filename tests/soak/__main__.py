@@ -37,7 +37,8 @@ def main() -> None:
     CONSOLE.print(_killed_table(accounts))
     CONSOLE.print(_suffered_table(suffered))
     CONSOLE.print(_flooded_table(floods))
-    good = all(each.good for each in accounts.values()) and all(each.good for each in suffered)
+    good = all(each.good for each in accounts.values())
+    good = good and all(each.good and each.felt for each in suffered)
     sys.exit(0 if good else 1)
 
 
@@ -86,18 +87,20 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
 def _suffered_table(suffered: list[Suffered]) -> Table:
     table = Table(title="faults below, for some seconds each")
     table.add_column("fault", min_width=28)
-    titles = ("250", "4xx", "other", "unanswered", "slowest, s", "back after, s", "lost", "half")
-    for column in titles:
+    titles = "250|4xx|other|unanswered|slowest, s|greeting, s|back after, s|lost|half"
+    for column in titles.split("|"):
         table.add_column(column, justify="right")
     for one in suffered:
         table.add_row(
             one.name,
             *map(str, (one.taken, one.refused, len(one.other), one.unanswered)),
-            *(f"{seconds:.2f}" for seconds in (one.slowest, one.recovery)),
+            *(f"{seconds:.2f}" for seconds in (one.slowest, one.greeting, one.recovery)),
             *map(str, (len(one.lost), len(one.broken))),
         )
         for what in (*one.other, *one.lost, *one.broken):
             CONSOLE.print("WRONG", one.name, what)
+        if not one.felt:
+            CONSOLE.print("NEVER FELT, so it proves nothing:", one.name)
     return table
 
 
