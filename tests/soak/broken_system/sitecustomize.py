@@ -4,9 +4,8 @@ The file that MAILHOST_FAULT names says how, padded with spaces to WIDTH octets;
 well. Every process maps it, and looks before each call. The calls are broken in `os` itself, and
 `syncfs` where ctypes finds it, so it does not matter which part of the host makes them.
 
-A sync that fails has lost what was to be written, as on a real disk: the file is emptied, and its
-own next sync fails once too (the kernel tells each file of its loss once). Whoever then trusted a
-second sync would keep an empty message.
+A sync that fails has lost what was to be written, as on a real disk: the file is emptied, and only
+the first sync says so. Whoever then trusted a second one would keep an empty message.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ def _mapped(path: str) -> mmap.mmap:
 
 _control = _mapped(os.environ["MAILHOST_FAULT"])
 _written: dict[int, Inode] = {}  # descriptors that files with a name were written by
-_lost: set[Inode] = set()  # emptied, and not told yet
+_emptied: set[Inode] = set()
+_untold: set[Inode] = set()  # those whose own sync did not say so yet
 _half: set[int] = set()  # descriptors that took half of what did not fit
 
 
@@ -91,30 +91,32 @@ def _half_of_all(chunks: Sequence[bytes]) -> list[bytes]:
 # --- syncing -------------------------------------------------------------------------------------
 
 
-def _lose(fd: int) -> None:
-    """What was written by a descriptor never came to the disk."""
+def _lose(fd: int) -> bool:
+    """What was written by a descriptor never came to the disk. False where that was so before."""
     inode = _written.get(fd)
     try:
-        if inode is not None and _inode(fd) == inode:
-            os.ftruncate(fd, 0)
-            _lost.add(inode)
+        if inode is None or inode in _emptied or _inode(fd) != inode:
+            return False
+        os.ftruncate(fd, 0)
     except OSError:
-        return  # closed by now
+        return False  # closed by now
+    _emptied.add(inode)
+    _untold.add(inode)
+    return True
 
 
 def _sync_fails(fd: int) -> bool:
-    """Wait where the disk is slow. True where it did not take the file."""
+    """Wait where the disk is slow. True where it did not take the file, once for each loss."""
     if fault() == "slow":
         time.sleep(SECONDS)
-    if fault() == "EIO on sync":
-        _lose(fd)
-        _lost.discard(_inode(fd) or (0, 0))
-        return True
     inode = _inode(fd)
-    if inode in _lost:
-        _lost.discard(inode)
-        return True
-    return False
+    if fault() == "EIO on sync":
+        if inode is None:
+            return True
+        _lose(fd)
+    told = inode not in _untold
+    _untold.discard(inode or (0, 0))
+    return not told
 
 
 def _syncing(call: Call) -> Call:
@@ -137,12 +139,12 @@ class _Library(ctypes.CDLL):
         def maybe(fd: int) -> int:
             if fault() == "slow":
                 time.sleep(SECONDS)
-            if fault() != "EIO on sync":
-                return int(call(fd))
-            for each in list(_written):
-                _lose(each)
-            ctypes.set_errno(errno.EIO)
-            return -1
+            if fault() == "EIO on sync":
+                lost = [_lose(each) for each in list(_written)]
+                if any(lost):
+                    ctypes.set_errno(errno.EIO)
+                    return -1
+            return int(call(fd))
 
         return maybe
 
@@ -166,7 +168,10 @@ def _opening(call: Call) -> Call:
 
     def maybe(path: Any, flags: int, *arguments: Any, **more: Any) -> int:
         makes = flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR)
-        return int((naming if makes else call)(path, flags, *arguments, **more))
+        fd = int((naming if makes else call)(path, flags, *arguments, **more))
+        if flags & os.O_CREAT:  # a number that a file had before
+            _emptied.discard(_inode(fd) or (0, 0))
+        return fd
 
     return maybe
 
