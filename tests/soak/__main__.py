@@ -39,6 +39,7 @@ def main() -> None:
     CONSOLE.print(_flooded_table(floods))
     good = all(each.good for each in accounts.values())
     good = good and all(each.good and each.felt for each in suffered)
+    good = good and all(each.good for each in floods)
     sys.exit(0 if good else 1)
 
 
@@ -107,7 +108,8 @@ def _suffered_table(suffered: list[Suffered]) -> Table:
 def _flooded_table(floods: list[Flooded]) -> Table:
     table = Table(title="flooded, with a normal client beside it")
     table.add_column("flood", min_width=40)
-    for column in ("MB before", "MB at most", "slowest answer, ms", "messages"):
+    titles = "MB before|MB at most|slowest answer, ms|messages|421|descriptors left"
+    for column in titles.split("|"):
         table.add_column(column, justify="right")
     for one in floods:
         table.add_row(
@@ -115,8 +117,10 @@ def _flooded_table(floods: list[Flooded]) -> Table:
             f"{one.memory_before:.0f}",
             f"{one.memory_most:.0f}",
             f"{one.slowest * 1000:.0f}",
-            f"{one.messages:,}",
+            *(f"{number:,}" for number in (one.messages, one.turned_away, one.left)),
         )
+        if not one.good:
+            CONSOLE.print("OUT OF BOUNDS", one)
     return table
 
 
