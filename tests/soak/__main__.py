@@ -72,7 +72,7 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
         "half written": lambda a: len(a.broken),
         "twice in a mailbox": lambda a: a.again_here,
         "more than once at the far end": lambda a: a.again_there,
-        "of those, its 250 never came": lambda a: a.excused,
+        "of all these, avoidable": lambda a: len(a.needless),
         "never answered, as the connection broke": lambda a: a.unknown,
         "refused for now": lambda a: a.refused,
         "files left in tmp/ and the queue": lambda a: a.left_in_tmp,
@@ -80,8 +80,8 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
     for title, value in rows.items():
         table.add_row(title, *(f"{value(account):,}" for account in accounts.values()))
     for account in accounts.values():
-        for what in (*account.lost, *account.broken):
-            CONSOLE.print("LOST OR BROKEN", what)
+        for what in (*account.lost, *account.broken, *account.needless):
+            CONSOLE.print("LOST, BROKEN, OR TWICE WITHOUT NEED", what)
     return table
 
 
