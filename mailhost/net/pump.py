@@ -47,7 +47,7 @@ from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
-TURN = 200  # steps of one connection before the others have their turn
+TURN = 20  # steps of one connection before the others have theirs: a thousand may pipeline
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
 HURRY = 20.0  # seconds of silence that a client may take where few places are left
 LINGER = 30.0  # seconds that a peer has to take the last words

@@ -86,9 +86,9 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
 
 
 def _suffered_table(suffered: list[Suffered]) -> Table:
-    table = Table(title="faults below, for some seconds each")
+    table = Table(title="faults below, for some seconds each; times in seconds")
     table.add_column("fault", min_width=28)
-    titles = "250|4xx|other|unanswered|slowest, s|greeting, s|back after, s|lost|half"
+    titles = "250|4xx|other|unanswered|slowest|greeting|back|lost|half"
     for column in titles.split("|"):
         table.add_column(column, justify="right")
     for one in suffered:
@@ -108,7 +108,7 @@ def _suffered_table(suffered: list[Suffered]) -> Table:
 def _flooded_table(floods: list[Flooded]) -> Table:
     table = Table(title="flooded, with a normal client beside it")
     table.add_column("flood", min_width=40)
-    titles = "MB before|MB at most|slowest answer, ms|messages|421|descriptors left"
+    titles = "MB before|at most|slowest, ms|messages|421|files left"
     for column in titles.split("|"):
         table.add_column(column, justify="right")
     for one in floods:
