@@ -137,6 +137,10 @@ class Head:
     def _tell_warnings(self) -> None:
         for warning in self.rooms.tls.warnings:
             self._log.tell(Faulted("certificates", warning))
+        fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
+        if fit < wanted:
+            words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
+            self._log.tell(Faulted("limits", words))
 
 
 def processes(settings: Settings) -> int:

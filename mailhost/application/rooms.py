@@ -12,12 +12,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from mailhost.application.descriptors import connections_that_fit
 from mailhost.application.filters import Chains, Needs, make_chains
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.delivery.local import LocalDelivery
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.live import LiveDirectory
+from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
@@ -61,7 +63,9 @@ class Rooms:
         self.incoming = os.path.join(data, "incoming")
         self.tls = ServerTLS(certificates, settings.tls.minimum)
         self.limits = ConnectionLimits(_bounds(settings), others)
-        self.committer = Committer(reactor, OperatingSystem())
+        self.committer = BySize(
+            Committer(reactor, OperatingSystem()), Committer(reactor, OperatingSystem())
+        )
         self.directory = LiveDirectory(
             reactor,
             view_of_settings(settings, loaded.secrets),
@@ -135,4 +139,5 @@ class Rooms:
 
 
 def _bounds(settings: Settings) -> Bounds:
-    return Bounds(settings.limits.connections, settings.limits.connections_per_client)
+    limits = settings.limits
+    return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)

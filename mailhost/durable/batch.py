@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mailhost.durable.system import OperatingSystem
+from mailhost.durable.system import NO_SHARING, OperatingSystem
 from mailhost.interfaces import Change, NewFile, RemovedFile
 
 MOST_OPEN = 100  # files that one batch holds open at a time
@@ -121,7 +121,7 @@ class Batch:
                         self._undo(work)
 
     def _by_file_system(self, folders: Mapping[int, str]) -> list[list[int]]:
-        """Return those descriptors that share a file system with many others.
+        """Return those descriptors that share a file system with many others, and may share syncs.
 
         `folders` says where each is; a folder is asked but once.
         """
@@ -131,6 +131,7 @@ class Batch:
             if folder not in systems:
                 systems[folder] = self._system.file_system(fd)
             groups.setdefault(systems[folder], []).append(fd)
+        groups.pop(NO_SHARING, None)
         return [group for group in groups.values() if len(group) >= MANY]
 
     def _sync(self, work: _Work) -> None:

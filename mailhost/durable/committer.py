@@ -87,6 +87,7 @@ class Committer:
         while jobs := self._inbox.get():
             results = self._run([change for changes, _ in jobs for change in changes])
             self._reactor.callFromThread(self._done, jobs, results)
+            del jobs, results  # else the files of messages stay open until the next come
 
     def _run(self, changes: Sequence[Change]) -> Results:
         """Make a batch durable. A bug fails the whole of it."""

@@ -11,6 +11,11 @@ import re
 import sys
 from collections.abc import Sequence
 
+# those whose syncfs tells the errors of all files and waits for the disk: ext, XFS, Btrfs, tmpfs;
+# overlayfs does not hear of its upper layer's errors, FUSE and 9p do not pass a sync on
+TELLING = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
+NO_SHARING = -1
+
 
 class OperatingSystem:
     """The real one. Everything blocks and raises OSError.
@@ -22,6 +27,7 @@ class OperatingSystem:
     def __init__(self) -> None:
         self.shares_syncs = _linux_release() >= (5, 8)
         self._libc = ctypes.CDLL(None, use_errno=True) if self.shares_syncs else None
+        self._telling: dict[int, bool] = {}  # by the number of the file system
 
     def create(self, path: str) -> int:
         """Make a new file for writing, readable by its owner alone, and return its descriptor."""
@@ -53,8 +59,18 @@ class OperatingSystem:
             raise OSError(number, os.strerror(number))
 
     def file_system(self, fd: int) -> int:
-        """Return the number of the file system that `fd` is on."""
-        return os.fstat(fd).st_dev
+        """Return the number of the file system that `fd` is on, NO_SHARING where a sync of all
+        of it is not as good as one of each file."""
+        number = os.fstat(fd).st_dev
+        if number not in self._telling:
+            self._telling[number] = self._kind(fd) in TELLING
+        return number if self._telling[number] else NO_SHARING
+
+    def _kind(self, fd: int) -> int:
+        """Return the kind of a file system, as statfs(2) lists them."""
+        assert self._libc is not None
+        found = (ctypes.c_ulong * 32)()  # more than a struct statfs; its first word is the kind
+        return found[0] & 0xFFFFFFFF if self._libc.fstatfs(fd, found) == 0 else 0
 
     def open_folder(self, path: str) -> int:
         """Open a folder to sync it, and return its descriptor."""

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 CHUNK = 1 << 16
 HEADER_LIMIT = 1 << 20
+CRUMB = 1 << 10  # parts below this are joined: a thousand of two octets would take fifty thousand
 
 
 class OpenFile:
@@ -154,7 +155,10 @@ class ContentWriter:
 
     def add(self, chunk: bytes) -> bool:
         """Take the next octets. True where memory is full."""
-        self._parts.append(chunk)
+        if self._parts and len(self._parts[-1]) < CRUMB:
+            self._parts[-1] += chunk
+        else:
+            self._parts.append(chunk)
         self._held += len(chunk)
         return self._held > self._memory
 

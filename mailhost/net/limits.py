@@ -9,6 +9,8 @@ from typing import Protocol
 
 from mailhost.message.status import Status
 
+CROWDED = 0.8  # of all places
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -46,6 +48,12 @@ class ConnectionLimits:
         self.total = 0
         self._others = others
         self._of_client: Counter[str] = Counter()
+
+    @property
+    def crowded(self) -> bool:
+        """True where few places are left."""
+        total = self.total + (self._others.total() if self._others else 0)
+        return total >= CROWDED * self.bounds.total
 
     def admit(self, ip: str) -> Status | None:
         """Count a new connection; None lets it in, and `release` must follow one day."""

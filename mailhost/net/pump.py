@@ -2,7 +2,8 @@
 
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. Silence beyond `machine.timeout` ends the connection.
+replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
+sooner where the host is crowded, so that who sits on all places does not keep them.
 After TURN steps in a row the other connections come first, however much one has pipelined.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
@@ -47,8 +48,9 @@ from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
-TURN = 200  # steps of one connection before the others have their turn
+TURN = 20  # steps of one connection before the others have theirs: a thousand may pipeline
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
+HURRY = 20.0  # seconds of silence that a client may take where few places are left
 LINGER = 30.0  # seconds that a peer has to take the last words
 
 MachineMaker = Callable[[IWire, Client], IMachine]
@@ -296,8 +298,10 @@ class Pump(Protocol):
         if self._closing:
             return LINGER
         if self._machine is None or self._shaking:
-            return self._home.handshake_timeout
-        return self._machine.timeout
+            patience = self._home.handshake_timeout
+        else:
+            patience = self._machine.timeout
+        return min(patience, HURRY) if self._home.crowded else patience
 
     def _check_silence(self) -> None:
         if self._gone:
@@ -369,6 +373,11 @@ class PumpFactory(Factory):
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)
+
+    @property
+    def crowded(self) -> bool:
+        """True where few places are left: then nobody keeps one for long without need."""
+        return self._limits.crowded
 
     def forget(self, pump: Pump, client: Client) -> None:
         """A connection is gone."""

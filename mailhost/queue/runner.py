@@ -88,6 +88,8 @@ class QueueRunner:
         self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
         self._live: dict[str, Live] = {}
         self._broken: dict[str, str] = {}
+        self._unread: set[str] = set()  # those of them that may be whole
+        self._reading: IDelayedCall | None = None
         self._agenda = Agenda()
         self._turns = Turns(settings.concurrency)
         self._turning = False
@@ -112,6 +114,9 @@ class QueueRunner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
         if self._under_way:
             await self._wind_down(patience)
 
@@ -153,9 +158,7 @@ class QueueRunner:
     def _found(self, findings: Sequence[Finding]) -> None:
         for found in findings:
             if isinstance(found, Broken):
-                if found.id not in self._broken:
-                    self._broken[found.id] = found.reason
-                    self._events.tell(Parked(found.id, found.reason))
+                self._cannot_read(found)
             elif found.entry.id not in self._live:
                 state, now = found.state, self._wall()
                 waited = state.waited
@@ -166,6 +169,28 @@ class QueueRunner:
                     self._events.tell(Parked(found.entry.id, found.damage))
                 self._schedule(live, self._backoff.left(state.due, now, state.attempts))
         self._turn()
+
+    def _cannot_read(self, found: Broken) -> None:
+        if found.id not in self._broken:
+            self._events.tell(Parked(found.id, found.reason))
+        self._broken[found.id] = found.reason
+        if found.passing:
+            self._unread.add(found.id)
+            if self._reading is None and self._working:
+                self._reading = self._clock.callLater(LONGEST_SLEEP, self._read_later)
+
+    def _read_later(self) -> None:
+        self._reading = None
+        unread, self._unread = self._unread, set()
+        self._track(self._read_all_again(sorted(unread & self._broken.keys())))
+
+    async def _read_all_again(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            found = await self._spool.look(id)
+            if not isinstance(found, Broken):
+                self._broken.pop(id, None)
+            if found is not None:
+                self._found([found])
 
     # --- taking in -----------------------------------------------------------------------------
 
@@ -211,9 +236,18 @@ class QueueRunner:
             self._looked_for.discard(id)
 
     async def look_around(self) -> None:
-        """Find what a process wrote that died before it could tell. Raises OSError."""
-        for id in await self._spool.ids():
+        """Find what a process wrote that died before it could tell."""
+        for id in await self._ids():
             await self.look(id)
+
+    async def _ids(self) -> Sequence[str]:
+        """What lies in the folder, once it can be read."""
+        while True:
+            try:
+                return await self._spool.ids()
+            except OSError as error:
+                self._events.tell(Faulted("queue", f"the folder cannot be read now: {error}"))
+            await deferLater(self._clock, LONGEST_SLEEP)
 
     def _taken(self, id: str) -> bool:
         return id in self._live or id in self._broken

@@ -53,10 +53,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A message file that cannot be read, and why. It stays where it is."""
+    """A message file that cannot be read, and why. It stays where it is. `passing`: the system
+    could not read it or its state now; it may be whole."""
 
     id: str
     reason: str
+    passing: bool = False
 
 
 Finding: TypeAlias = Found | Broken
@@ -205,8 +207,10 @@ class Spool:
             return self._read_state(self._read_entry(id))
         except FileNotFoundError:
             return None
-        except (OSError, Unreadable) as error:
+        except Unreadable as error:
             return Broken(id, str(error))
+        except OSError as error:
+            return Broken(id, str(error), passing=True)
 
     def _read_entry(self, id: str) -> Entry:
         with open(self.message_path(id), "rb") as file:
@@ -214,12 +218,12 @@ class Spool:
             return decode_entry(line, id, os.fstat(file.fileno()).st_size)
 
     def _read_state(self, entry: Entry) -> Found:
-        """A state that cannot be read parks its entry: who was served already is not known."""
+        """A damaged state parks its entry: who was served already is not known. Raises OSError."""
         fresh = first_state(entry)
         try:
             with open(self.state_path(entry.id), "rb") as file:
                 return Found(entry, decode_state(file.read(LONGEST_LINE), entry), True)
         except FileNotFoundError:
             return Found(entry, fresh, False)
-        except (OSError, Unreadable) as error:
+        except Unreadable as error:
             return Found(entry, replace(fresh, parked=str(error)), True, damage=str(error))

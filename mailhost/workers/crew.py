@@ -32,6 +32,8 @@ from mailhost.workers.counts import ROWS, SharedCounts
 CHANNEL, BRIEF, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 SHORT_LIFE = 10.0  # seconds; who dies sooner is replaced later
 LONGEST_PAUSE = 30.0  # seconds
+LONGEST_GOODBYE = 3600.0  # seconds that connections may keep a worker of former settings
+LAST_WORDS = 30.0  # seconds that they have to end a transaction after that
 LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
 
 
@@ -85,6 +87,7 @@ class Crew:
         self._rows = set(range(1, ROWS))
         self._members: set[Member] = set()
         self._pending: set[IDelayedCall] = set()
+        self._goodbyes: dict[Member, IDelayedCall] = {}
         self._pause = 0.0
         self._work: Work | None = None
         self._stopping = False
@@ -96,13 +99,19 @@ class Crew:
         return sorted(member.pid for member in self._members)
 
     def employ(self, work: Work, count: int) -> None:
-        """Start `count` workers; those there are finish what they began and take nothing new."""
+        """Start `count` workers; those there are finish what they began and take nothing new.
+
+        They have LONGEST_GOODBYE for it: a client that never leaves would keep a process for good.
+        """
         if self._stopping:
             return
         self._work = work
         self._call_off()
         for member in self._members:
-            member.retire(None)
+            if not member.retired:
+                member.retire(None)
+                later = self._reactor.callLater(LONGEST_GOODBYE, member.retire, LAST_WORDS)
+                self._goodbyes[member] = later
         for _ in range(count):
             self._start()
 
@@ -170,21 +179,21 @@ class Crew:
             attach(self._reactor, member.channel, os.dup(ours.fileno()))
         member.born = self._reactor.seconds()
 
-    def ended(self, member: Member, how: str) -> None:
+    def ended(self, member: Member, how: str, clean: bool) -> None:
         """A process is gone. One that was not told to go is replaced."""
         self._members.discard(member)
         self._counts.clear(member.row)
         self._rows.add(member.row)
-        if not member.retired:
-            self._replace(member, how)
+        goodbye = self._goodbyes.pop(member, None)
+        if goodbye is not None and goodbye.active():
+            goodbye.cancel()
+        if not (member.retired and clean):
+            self._events.tell(Faulted("workers", f"process {member.pid} died: {how}"))
+            self._died()
+        if not (member.retired or self._stopping) and member.work is self._work:
+            self._start_later(self._reactor.seconds() - member.born)
         if not self._members and self._empty is not None:
             self._empty.callback(None)
-
-    def _replace(self, member: Member, how: str) -> None:
-        self._events.tell(Faulted("workers", f"process {member.pid} died: {how}"))
-        self._died()
-        if not self._stopping and member.work is self._work:
-            self._start_later(self._reactor.seconds() - member.born)
 
     def _start_later(self, lived: float) -> None:
         """Try again at once where the last one `lived` long enough, else ever more slowly."""
@@ -236,8 +245,9 @@ class Member(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""
-        how = "it ended by itself" if reason.check(ProcessDone) else reason.getErrorMessage()
-        self._crew.ended(self, how)
+        clean = reason.check(ProcessDone) is not None
+        how = "it ended by itself" if clean else reason.getErrorMessage()
+        self._crew.ended(self, how, clean)
 
     def retire(self, seconds: float | None) -> None:
         """Have it take nothing new and end: what is under way has `seconds`, None for no limit."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -14,7 +16,7 @@ from mailhost.durable.batch import Batch
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces import NewFile
-from mailhost.message.content import Content
+from mailhost.message.content import Content, FileSlice, OpenFile
 from tests.durable.fake_disk import FakeDisk
 
 threads: Any = reactor
@@ -70,6 +72,21 @@ class CommitterTests(TestCase):
         folder_syncs = [call for call in gate.calls if call == "sync_folder /queue"]
         self.assertEqual(len(folder_syncs), 2)
         self.assertEqual(len(gate.after_crash()), 8)
+
+    async def test_what_is_safe_is_let_go_of(self) -> None:
+        """A message's file must not stay open until the next message comes."""
+        committer = self.committer(FakeDisk("/queue"))
+        fd = os.open(self.mktemp(), os.O_RDWR | os.O_CREAT)
+        content = Content((FileSlice(OpenFile(fd), 0, 0),))
+        await committer.commit([NewFile("/queue/1.tmp", "/queue/1", (content,))])
+        del content
+        for _ in range(500):
+            try:
+                os.fstat(fd)
+            except OSError:
+                return
+            await deferLater(threads, 0.01)
+        self.fail("it is still open")
 
     async def test_it_stops_when_all_that_waits_is_done(self) -> None:
         gate = Gate()

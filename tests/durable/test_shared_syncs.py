@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.durable.batch import MANY, Batch
-from mailhost.durable.system import OperatingSystem
+from mailhost.durable.system import NO_SHARING, OperatingSystem
 from mailhost.interfaces import NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import Crash, FakeDisk
@@ -57,6 +57,20 @@ class SharedSyncTests(SynchronousTestCase):
         disk = disk_with_mailboxes(shares_syncs=False)
         self.assertEqual([None] * len(CHANGES), run(disk))
         self.assertNotIn("everything", " ".join(disk.calls))
+
+    def test_a_file_system_that_does_not_tell_errors_is_not_trusted(self) -> None:
+        """As overlayfs, or what lies in another process (FUSE)."""
+        disk = disk_with_mailboxes()
+        disk.file_system = lambda fd: NO_SHARING  # type: ignore[method-assign]
+        self.assertEqual([None] * len(CHANGES), run(disk))
+        self.assertNotIn("everything", " ".join(disk.calls))
+
+    def test_the_kinds_of_file_systems(self) -> None:
+        system = OperatingSystem()
+        if not system.shares_syncs:
+            raise SkipTest("this kernel does not tell the errors of a shared sync")
+        with open("/proc/self/status") as none:
+            self.assertEqual(NO_SHARING, system.file_system(none.fileno()))
 
     def test_any_call_fails(self) -> None:
         good = disk_with_mailboxes()

@@ -268,6 +268,16 @@ stop_timeout = "1 second"
             ["later", "strained"] if kept else ["later"], self.subjects("ann@example.com")
         )
 
+    def test_a_soft_limit_of_descriptors_is_raised(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        try:
+            self.host.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for client in [self.raw() for _ in range(100)]:
+            self.refused(client.say("NOOP\r\n"), "250")
+
     def answers(self) -> bool:
         client = Raw((self.host.address, self.host.ports["smtp"]), seconds=5)
         try:

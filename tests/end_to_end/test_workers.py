@@ -7,7 +7,8 @@ import os
 import signal
 import smtplib
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from twisted.trial.unittest import TestCase
@@ -21,6 +22,7 @@ SETTINGS = """
 workers = {workers}
 [limits]
 connections_per_client = 3
+stop_timeout = 5
 [login]
 plaintext_on_loopback = true
 failures = 2
@@ -180,6 +182,69 @@ class Workers(TestCase):
         self.assertEqual(b"421", raw.reply()[:3])
         self.assertEqual(-signal.SIGTERM, self.host.stop())
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+
+    def test_signals_reach_all_of_many(self) -> None:
+        since = self.host.mark()
+        self.host.write_settings(SETTINGS.format(workers=4))
+        self.assertIn("reloaded", self.host.reload())
+        first = self.three_that_serve(since)
+        since = self.host.mark()
+        self.assertIn("reloaded", self.host.reload())
+        second = self.three_that_serve(since)
+        self.assertEqual(set(), first & second)
+        self.assertEqual(second, set(self.workers()))
+        self.assertEqual(-signal.SIGTERM, self.host.stop())
+        for pid in second:
+            self.assertRaises(ProcessLookupError, os.kill, pid, 0)
+        for worker in second:
+            self.assertFalse([line for line in self.host.lines if f"{worker} died" in line])
+
+    def three_that_serve(self, since: int) -> set[int]:
+        """Wait for three new workers and for the end of all others; return their processes."""
+        self.until(lambda: len(self.serving(since)) == 3)
+        serving = self.serving(since)
+        self.until(lambda: set(self.workers()) == serving)
+        return serving
+
+    def serving(self, since: int) -> set[int]:
+        """The processes that said that they serve."""
+        said = [line for line in self.host.lines[since:] if "serves too" in line]
+        return {int(line.split("process ")[1].split()[0]) for line in said}
+
+    def until(self, wanted: Callable[[], bool]) -> None:
+        """Look again and again until it is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not wanted():
+            self.assertLess(time.monotonic(), deadline, "\n".join(self.host.lines[-30:]))
+            time.sleep(0.05)
+
+    def test_a_service_manager_may_signal_all_processes_at_once(self) -> None:
+        raw = self.connect()
+        self.begin(raw, "ann@example.com")
+        for pid in (*self.workers(), self.host.pid):
+            os.kill(pid, signal.SIGTERM)
+        self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        self.assertEqual(-signal.SIGTERM, self.host.stop())
+        self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+
+    def test_a_worker_that_is_asked_to_stop_is_replaced(self) -> None:
+        raw = self.connect()
+        self.begin(raw, "ann@example.com")
+        (worker,) = self.workers()
+        since = self.host.mark()
+        os.kill(worker, signal.SIGTERM)
+        self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        self.assertEqual(b"421", raw.reply()[:3])
+        self.host.wait_for("serves too", since)
+        self.assertNotIn(worker, self.workers())
+
+    def test_a_worker_that_hangs_keeps_no_stop_waiting(self) -> None:
+        (worker,) = self.workers()
+        os.kill(worker, signal.SIGSTOP)
+        begun = time.monotonic()
+        self.assertEqual(-signal.SIGTERM, self.host.stop())
+        self.assertLess(time.monotonic() - begun, 30)
+        self.assertRaises(ProcessLookupError, os.kill, worker, 0)
 
     def test_without_the_head_a_worker_ends_and_leaves_the_ports(self) -> None:
         raw = self.connect()

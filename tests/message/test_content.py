@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import tracemalloc
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,16 @@ class WriterTests(ContentCase):
         self.assertEqual((writer.size, content.size, content.read()), (len(whole),) * 2 + (whole,))
         in_memory = all(isinstance(piece, bytes) for piece in content.pieces)
         self.assertEqual(in_memory, len(whole) <= memory)
+
+    def test_what_comes_in_crumbs_takes_the_memory_of_its_octets(self) -> None:
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        writer = ContentWriter(self.folder, 100_000)
+        for number in range(10_000):
+            writer.add(b"%05d" % number)
+        held, _ = tracemalloc.get_traced_memory()
+        self.assertLess(held, 70_000)
+        self.assertEqual(50_000, writer.finish().size)
 
     def test_nothing_is_left_in_the_folder(self) -> None:
         before = self.open_files()

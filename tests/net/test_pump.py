@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 from mailhost.events import Refused
 from mailhost.interfaces import IWire
 from mailhost.message.client import Client
+from mailhost.net.limits import Bounds
 from mailhost.net.pump import LINGER, TURN
 from tests.net.pumping import House, Lines
 
@@ -173,6 +174,16 @@ class PatienceTests(PumpCase):
         self.house.clock.advance(1)
         self.assertEqual(self.transport.read(), b"hello\ntoo slow\n")
         self.assertTrue(self.transport.closed)
+
+    def test_silence_is_shorter_where_few_places_are_left(self) -> None:
+        self.house.limits.bounds = Bounds(5, 5)
+        self.house.clock.pump([10] * 6)
+        self.assertEqual(self.machine.told, [])
+        for _ in range(3):
+            self.house.connect()
+        self.pump.dataReceived(b"x\n")
+        self.house.clock.pump([10] * 5)
+        self.assertEqual(["timed out"] * 4, [each.told[0] for each in self.house.machines])
 
     def test_half_a_line_is_silence(self) -> None:
         for _ in range(100):

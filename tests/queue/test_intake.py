@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import builtins
+import errno
+import os
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.events import Parked
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.queue import runner
@@ -59,6 +64,65 @@ class OtherProcess(SynchronousTestCase):
         self.write("m2", "bob@y.example")
         self.look_around()
         self.assertEqual(["bob@x.example", "bob@y.example"], self.house.transport.tried)
+
+    @contextmanager
+    def failing(self, where: object, name: str) -> Iterator[None]:
+        """Meanwhile the system has no descriptors left for this call."""
+
+        def fail(*arguments: object, **more: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        whole = getattr(where, name)
+        setattr(where, name, fail)
+        try:
+            yield
+        finally:
+            setattr(where, name, whole)
+
+    def test_a_folder_that_cannot_be_read_now_is_read_later(self) -> None:
+        self.write("m1", "bob@x.example")
+        with self.failing(os, "listdir"):
+            looking = Deferred.fromCoroutine(self.house.runner.look_around())
+        self.assertNoResult(looking)
+        self.house.pass_time(120)
+        self.successResultOf(looking)
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
+
+    def test_an_entry_that_cannot_be_read_now_is_read_later(self) -> None:
+        self.write("m1", "bob@x.example")
+        with self.failing(builtins, "open"):
+            self.look_around()
+            self.assertIn("Too many open files", self.house.runner.broken()["m1"])
+            self.house.pass_time(120)
+        self.assertEqual([], self.house.transport.tried)
+        self.assertEqual(1, len(self.house.events.of(Parked)))
+        self.house.pass_time(120)
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
+        self.assertEqual({}, self.house.runner.broken())
+
+    def test_damage_is_looked_at_once(self) -> None:
+        os.makedirs(self.house.folder, exist_ok=True)
+        with open(os.path.join(self.house.folder, "m1.msg"), "w"):
+            pass
+        self.look_around()
+        self.assertIn("not whole", self.house.runner.broken()["m1"])
+        with self.failing(builtins, "open"):
+            self.house.pass_time(120)
+        self.assertIn("not whole", self.house.runner.broken()["m1"])
+
+    def test_a_state_that_cannot_be_read_now_parks_nothing(self) -> None:
+        path = envelope("bob@x.example").recipients[0]
+        late = [Outcome(path, Fate.DEFERRED, BUSY)]
+        work = self.other.write(envelope("bob@x.example"), message(), "m1", late)
+        self.successResultOf(Deferred.fromCoroutine(work))
+        state = os.path.join(self.house.folder, "m1.state")
+        os.rename(state, state + ".kept")
+        os.mkdir(state)
+        self.look_around()
+        os.rmdir(state)
+        os.rename(state + ".kept", state)
+        self.house.pass_time(600)
+        self.assertEqual(["bob@x.example"], self.house.transport.tried)
 
     def test_what_is_known_is_not_begun_again(self) -> None:
         self.house.transport.answer = lambda recipient: BUSY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections import Counter
 from io import BufferedRWPair
 from random import Random
@@ -24,9 +25,10 @@ class FarEnd:
     def __init__(self, seed: int, deaths: float = 0.0) -> None:
         self.deaths = deaths
         self.taken: Counter[str] = Counter()
+        self.times: dict[str, list[float]] = {}  # monotonic seconds of each copy
         self.broken = 0
         self.died: Counter[str] = Counter()
-        self.excused: set[str] = set()  # taken, but we did not say so: to be sent again
+        self.excused: Counter[str] = Counter()  # taken, but we did not say so: to be sent again
         self._random = Random(seed)
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -80,8 +82,9 @@ class FarEnd:
                 self.broken += 1
                 return b"554 broken"
             self.taken[identity] += 1
+            self.times.setdefault(identity, []).append(time.monotonic())
             if point in ("before its 250", "after its 250"):
-                self.excused.add(identity)
+                self.excused[identity] += 1
         self._at("before its 250", point)
         if point == "after its 250":
             wire.write(b"250 OK\r\n")

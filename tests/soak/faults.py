@@ -39,14 +39,16 @@ FOREIGN, NOBODY = "x@far.example", "nobody@example.org"
 CHOICES = ((ANN,), (BOB,), (SAM,), (ANN, BOB), (FOREIGN,), (BOB, FOREIGN))
 CLIENTS = 6
 SECONDS = 4.0
+PATIENCE = 30.0  # seconds that a host has to come back
 BROKEN = Path(__file__).parent / "broken_system"
 
 
 @dataclass(frozen=True, slots=True)
 class Suffered:
-    """What a fault came to. Times are seconds; `recovery` is until the last deferral after it, and
-    the first 250; `refused` are 4xx with a reason, `other` all other answers,
-    `unanswered` connections that broke, which leave the mail with the client."""
+    """What a fault came to. Times are seconds; `greeting` is the slowest of those on connections
+    that were answered at all, `recovery` until the last deferral after the fault, and the first
+    250; `refused` are 4xx with a reason, `other` all other answers, `unanswered` connections that
+    broke, which leave the mail with the client."""
 
     name: str
     taken: int
@@ -54,14 +56,25 @@ class Suffered:
     other: list[str]
     unanswered: int
     slowest: float
+    greeting: float
     recovery: float
     lost: list[str]
     broken: list[str]
 
     @property
     def good(self) -> bool:
-        """Nothing that was answered is missing or half there, and every refusal was a 4xx."""
-        return not (self.lost or self.broken or self.other)
+        """Nothing that was answered is missing or half there, every refusal was a 4xx, and the host
+        came back by itself."""
+        silent = self.unanswered and self.name not in SILENT
+        back = self.recovery < float("inf")
+        return back and not (self.lost or self.broken or self.other or silent)
+
+    @property
+    def felt(self) -> bool:
+        """The fault did what it should: else it proved nothing."""
+        if self.name == SLOW:
+            return self.slowest >= SLOW_SYNC
+        return self.refused > 0 or self.name == CORRUPT
 
 
 class Victim:
@@ -93,10 +106,9 @@ class Victim:
         self.host.wait_for("serves too", since)
 
     def say(self, fault: str) -> None:
-        """Have the operating system fail in this way from now on."""
-        new = self._control.with_suffix(".new")
-        new.write_text(fault)
-        new.rename(self._control)
+        """Have the operating system fail in this way from now on, in all processes at once."""
+        with self._control.open("r+b" if self._control.exists() else "wb", buffering=0) as file:
+            file.write(fault.encode().ljust(32))
 
     @property
     def pids(self) -> list[int]:
@@ -135,10 +147,10 @@ def of_system(name: str) -> Fault:
 
 @contextlib.contextmanager
 def no_descriptors(victim: Victim) -> Iterator[None]:
-    """Each process may open a few files more than it has now."""
+    """Each process may open hardly more than it has now."""
     before = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in victim.pids}
     for pid, (_, hard) in before.items():
-        few = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 3
+        few = len(os.listdir(f"/proc/{pid}/fd")) + 1
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
     yield
     for pid, limits in before.items():
@@ -160,25 +172,34 @@ def corrupt_entries(victim: Victim) -> Iterator[None]:
     victim.host.kill()
     for number, junk in enumerate((b"", b"{", os.urandom(5000), b"{}\n" * 1000)):
         (victim.host.data / "queue" / f"junk{number}.msg").write_bytes(junk)
+    since = victim.host.mark()
     victim.start()
+    for number in range(4):
+        victim.host.wait_for(f"junk{number}", since)
     yield
     for path in (victim.host.data / "queue").glob("junk*"):
         path.unlink()
 
 
+SLOW, SLOW_SYNC = "a sync takes 3 seconds", 3.0
+EMPTY_TABLE = "EMFILE"
+CORRUPT = "corrupt entries in the queue"
+LOCKED = "the directory is locked"
+SILENT = (EMPTY_TABLE, CORRUPT)  # nobody can be accepted, or the host is killed
+
 FAULTS: dict[str, Fault] = {
     "ENOSPC": of_system("ENOSPC"),
     "EIO on write": of_system("EIO on write"),
     "EIO on sync": of_system("EIO on sync"),
-    "a sync takes 3 seconds": of_system("slow"),
+    SLOW: of_system("slow"),
     "a Maildir became read-only": of_system("read-only"),
-    "EMFILE": no_descriptors,
-    "corrupt entries in the queue": corrupt_entries,
-    "the directory is locked": locked_directory,
+    EMPTY_TABLE: no_descriptors,
+    CORRUPT: corrupt_entries,
+    LOCKED: locked_directory,
 }
 
 
-LONGER = {"the directory is locked": 8.0}  # more than anybody waits for it
+LONGER = {LOCKED: 8.0}  # more than anybody waits for it
 
 
 def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
@@ -194,7 +215,8 @@ def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
         with FAULTS[name](victim):
             time.sleep(seconds)
         ended = time.monotonic()
-        time.sleep(3.0)
+        _wait_for_one_that_is_taken(senders, ended)
+        time.sleep(1.0)
         senders.stop()
         run_dry(victim.host)
     finally:
@@ -202,6 +224,15 @@ def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
         victim.host.stop()
         victim.far.stop()
     return _account(name, senders.sent, begun, ended, victim)
+
+
+def _wait_for_one_that_is_taken(senders: Senders, since: float) -> None:
+    """Return when a message that began after the fault was answered 250, or nobody believes in it
+    any more."""
+    while time.monotonic() < since + PATIENCE:
+        if any(each.begun >= since and each.reply.startswith("250") for each in senders.sent):
+            return
+        time.sleep(0.05)
 
 
 def _account(
@@ -221,6 +252,7 @@ def _account(
         other,
         sum(not each.reply for each in sent),
         max(each.ended - each.begun for each in meanwhile),
+        max(each.greeted for each in meanwhile),
         max([min(after), *late]) - ended if after else float("inf"),
         [
             f"{each.identity} for {to}"

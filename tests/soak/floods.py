@@ -5,79 +5,112 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import smtplib
+import resource
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.running import RunningHost
+from tests.soak.normal import NormalClient
 
 SECONDS = 10.0
 SETTINGS = """
 workers = 1
 [limits]
-connections = 3000
-connections_per_client = 2000
+connections = {connections}
+connections_per_client = {per_client}
 [login]
 plaintext_on_loopback = true
 [domain."example.com".account.ann]
 """
+PATIENCE = 120.0  # seconds until a flood has begun
 Address = tuple[str, int]
-Flood = Callable[[Address, threading.Event], None]
+
+
+class Course(threading.Event):
+    """Set when a flood is to end; `in_place` when it has begun in full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_place = threading.Event()
+
+
+Flood = Callable[[Address, Course], None]
+
+WAIT = 1.0  # seconds that a normal client may wait for an answer
+MEMORY = 60.0  # megabytes more than before that a flood may take, with thousands of connections
+LEFT = 3  # descriptors that may be open more than before
 
 
 @dataclass(frozen=True, slots=True)
 class Flooded:
-    """Megabytes, seconds, and how many messages the normal client brought in."""
+    """Megabytes, seconds, how many messages the normal client brought in, how many connections were
+    answered 421, and how many descriptors were open more than before when all was over."""
 
     name: str
     memory_before: float
     memory_most: float
+    memory_allowed: float
     slowest: float
     messages: int
+    turned_away: int
+    left: int
+
+    @property
+    def bounded(self) -> bool:
+        """Neither memory nor descriptors went out of bounds, and others were served."""
+        grown = self.memory_most - self.memory_before
+        return grown <= self.memory_allowed and self.left <= LEFT and self.messages > 0
+
+    @property
+    def good(self) -> bool:
+        """The same, and nobody waited."""
+        return self.bounded and self.slowest <= WAIT
 
 
 def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
     """Run one flood against a host of its own for some seconds."""
-    host = RunningHost(folder, SETTINGS, protocols=("smtp", "submission")).start()
-    stopped = threading.Event()
+    connections, per_client = LIMITS.get(one, (3000, 2000))
+    settings = SETTINGS.format(connections=connections, per_client=per_client)
+    host = RunningHost(folder, settings, protocols=("smtp", "submission")).start()
+    course = Course()
     address = ("127.0.0.1", host.ports["submission" if one is guesses else "smtp"])
-    flooding = threading.Thread(target=one, args=(address, stopped))
-    before = _megabytes(host.pid)
+    flooding = threading.Thread(target=one, args=(address, course))
+    normal = NormalClient(host.ports["smtp"])
+    before, most = _megabytes(host.pid), 0.0
+    descriptors = _descriptors(host.pid)
     try:
         flooding.start()
-        slowest, messages, most = 0.0, 0, before
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            slowest = max(slowest, _send_normally(host.ports["smtp"]))
-            messages += 1
+            normal.send()
             most = max(most, _megabytes(host.pid))
+            if not course.in_place.wait(0.02):
+                continue
+            end = min(end, time.monotonic() + seconds)
             time.sleep(0.02)
+        course.set()
+        flooding.join(60)
+        left = _left(host.pid, descriptors)
+        normal.close()
     finally:
-        stopped.set()
+        course.set()
         flooding.join(60)
         host.stop()
-    return Flooded((one.__doc__ or "").partition(".")[0], before, most, slowest, messages)
-
-
-def _send_normally(port: int) -> float:
-    """Send a message from another address; return the seconds of the slowest step."""
-    slowest = 0.0
-    client = smtplib.SMTP(timeout=60, source_address=("127.0.0.9", 0))
-    for step in (
-        lambda: client.connect("127.0.0.1", port),
-        lambda: client.ehlo("normal.example"),
-        lambda: client.sendmail("a@b.example", "ann@example.com", "Subject: hi\r\n\r\nhi\r\n"),
-        client.quit,
-    ):
-        begun = time.monotonic()
-        step()
-        slowest = max(slowest, time.monotonic() - begun)
-    return slowest
+    return Flooded(
+        (one.__doc__ or "").partition(".")[0],
+        before,
+        most,
+        ALLOWED.get(one, MEMORY),
+        normal.slowest,
+        normal.messages,
+        sum(" 421 4." in line and "connection" in line for line in host.lines),
+        left,
+    )
 
 
 def _megabytes(pid: int) -> float:
@@ -86,62 +119,121 @@ def _megabytes(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def _descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _left(pid: int, before: int) -> int:
+    """How many descriptors are open more than before, once the host has noticed who is gone."""
+    deadline = time.monotonic() + 15
+    while _descriptors(pid) > before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return _descriptors(pid) - before
+
+
 # --- the floods ----------------------------------------------------------------------------------
 
 
-def _connections(address: Address, number: int) -> list[socket.socket]:
+def _connections(
+    address: Address, number: int, sources: Sequence[str] = ("127.0.0.1",)
+) -> list[socket.socket]:
+    """So many connections, from these addresses in turn."""
     opened = []
-    for _ in range(number):
+    for each in range(number):
         with contextlib.suppress(OSError):
-            opened.append(socket.create_connection(address, 10))
+            source = (sources[each % len(sources)], 0)
+            opened.append(socket.create_connection(address, 10, source))
     return opened
 
 
-def connections(address: Address, stopped: threading.Event) -> None:
-    """2,500 connections from one address, 500 above the limit."""
-    opened = _connections(address, 2500)
-    stopped.wait()
+def _sources(number: int) -> list[str]:
+    return [f"127.1.{each // 250}.{1 + each % 250}" for each in range(number)]
+
+
+def _hold(opened: Sequence[socket.socket], course: Course) -> None:
+    course.in_place.set()
+    course.wait()
     for each in opened:
         each.close()
 
 
-def slow_writers(address: Address, stopped: threading.Event) -> None:
-    """1,000 clients that send an octet every ten seconds."""
+def connections(address: Address, course: Course) -> None:
+    """2,500 connections from one address, 500 above the limit."""
+    _hold(_connections(address, 2500), course)
+
+
+def crowd(address: Address, course: Course) -> None:
+    """2,500 connections from 500 addresses, 500 above the limit."""
+    _hold(_connections(address, 2500, _sources(500)), course)
+
+
+def idle(address: Address, course: Course) -> None:
+    """10,000 connections that say nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 12_000)), hard))
+    _hold(_connections(address, 10_000, _sources(500)), course)
+
+
+def slow_writers(address: Address, course: Course) -> None:
+    """1,000 clients that send an octet every ten seconds, half of them in a message."""
     opened = _connections(address, 1000)
+    for each in opened[::2]:
+        with contextlib.suppress(OSError):
+            each.sendall(ENVELOPE)
+    course.in_place.set()
     for number, letter in enumerate("MAIL FROM:<a@b.example>" * 100):
         for each in opened:
             with contextlib.suppress(OSError):
                 each.send(letter.encode())
-        if stopped.wait(10 if number else 1):
+        if course.wait(10 if number else 1):
             break
     for each in opened:
         each.close()
 
 
-def starttls(address: Address, stopped: threading.Event) -> None:
-    """STARTTLS, handshake, hang up, again and again."""
+def starttls(address: Address, course: Course) -> None:
+    """STARTTLS, handshake, hang up by 8 clients all the time; 200 stop in the middle."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    while not stopped.is_set():
-        with contextlib.suppress(OSError), socket.create_connection(address, 10) as plain:
-            plain.recv(1000)
-            plain.sendall(b"EHLO x.example\r\n")
-            plain.recv(1000)
-            plain.sendall(b"STARTTLS\r\n")
-            plain.recv(1000)
-            with context.wrap_socket(plain):
-                pass
+
+    def shake() -> None:
+        while not course.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(address, 10) as plain:
+                _ask_for_tls(plain)
+                with context.wrap_socket(plain):
+                    pass
+
+    shaking = [threading.Thread(target=shake) for _ in range(8)]
+    for thread in shaking:
+        thread.start()
+    opened = _connections(address, 200)
+    for each in opened:
+        with contextlib.suppress(OSError):
+            each.settimeout(10)
+            _ask_for_tls(each)
+            each.send(b"\x16\x03\x01")
+    _hold(opened, course)
+    for thread in shaking:
+        thread.join()
 
 
-def guesses(address: Address, stopped: threading.Event) -> None:
+def _ask_for_tls(plain: socket.socket) -> None:
+    plain.recv(1000)
+    for command in (b"EHLO x.example\r\n", b"STARTTLS\r\n"):
+        plain.sendall(command)
+        plain.recv(1000)
+
+
+def guesses(address: Address, course: Course) -> None:
     """Passwords guessed over 50 connections at once."""
+    course.in_place.set()
 
     def guess() -> None:
         wrong = base64.b64encode(b"\0ann@example.com\0wrong")
-        while not stopped.is_set():
+        while not course.is_set():
             with contextlib.suppress(OSError), socket.create_connection(address, 5) as client:
                 client.sendall(b"EHLO x.example\r\n" + b"AUTH PLAIN " + wrong + b"\r\n")
-                while client.recv(1000) and not stopped.is_set():
+                while client.recv(1000) and not course.is_set():
                     pass
 
     guessing = [threading.Thread(target=guess) for _ in range(50)]
@@ -151,9 +243,10 @@ def guesses(address: Address, stopped: threading.Event) -> None:
         thread.join()
 
 
-def noops(address: Address, stopped: threading.Event) -> None:
+def noops(address: Address, course: Course) -> None:
     """Pipelines of a million NOOPs."""
-    while not stopped.is_set():
+    course.in_place.set()
+    while not course.is_set():
         with contextlib.suppress(OSError), socket.create_connection(address, 5) as client:
             client.recv(1000)
             reader = threading.Thread(target=_read_all, args=(client,), daemon=True)
@@ -168,12 +261,13 @@ def _read_all(client: socket.socket) -> None:
             pass
 
 
-def no_reading(address: Address, stopped: threading.Event) -> None:
+def no_reading(address: Address, course: Course) -> None:
     """200 clients that ask and never read the answers."""
     opened = _connections(address, 200)
     for each in opened:
         each.setblocking(False)
-    while not stopped.wait(0.1):
+    course.in_place.set()
+    while not course.wait(0.1):
         for each in opened:
             with contextlib.suppress(OSError):
                 each.send(b"HELP\r\nVRFY ann\r\n" * 2000)
@@ -181,33 +275,54 @@ def no_reading(address: Address, stopped: threading.Event) -> None:
         each.close()
 
 
-def large_messages(address: Address, stopped: threading.Event) -> None:
-    """100 messages of 40 MB at the same time."""
-    opened = _connections(address, 100)
+ENVELOPE = b"HELO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n"
+HEADER = b"Subject: large\r\n\r\n"
+LINES = (b"x" * 76 + b"\r\n") * 1000
+
+
+def _messages(address: Address, course: Course, number: int, size: int) -> list[socket.socket]:
+    """So many messages at the same time, but for their end."""
+    opened = _connections(address, number)
     for each in opened:
         each.settimeout(10)
         with contextlib.suppress(OSError):
-            each.sendall(
-                b"HELO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n"
-            )
-    line = (b"x" * 76 + b"\r\n") * 1000
-    for _ in range(40_000_000 // len(line)):
+            each.sendall(ENVELOPE + HEADER)
+    for _ in range(size // len(LINES)):
         for each in opened:
-            if stopped.is_set():
+            if course.is_set():
                 break
             with contextlib.suppress(OSError):
-                each.sendall(line)
-    stopped.wait()
+                each.sendall(LINES)
+    return opened
+
+
+def large_messages(address: Address, course: Course) -> None:
+    """100 messages of 50 MB at the same time."""
+    _hold(_messages(address, course, 100, 49_900_000), course)
+
+
+def large_ends(address: Address, course: Course) -> None:
+    """50 messages of 20 MB that end together."""
+    opened = _messages(address, course, 50, 20_000_000)
     for each in opened:
-        each.close()
+        with contextlib.suppress(OSError):
+            each.sendall(b".\r\n")
+    _hold(opened, course)
 
 
 FLOODS: tuple[Flood, ...] = (
     connections,
+    crowd,
+    idle,
     slow_writers,
     starttls,
     guesses,
     noops,
     no_reading,
     large_messages,
+    large_ends,
 )
+# connections, and those of one client
+LIMITS: dict[Flood, tuple[int, int]] = {crowd: (2000, 100), idle: (15_000, 100)}
+# checking a password is made to take memory; a connection is some kilobytes
+ALLOWED: dict[Flood, float] = {guesses: 200.0, idle: 100.0}

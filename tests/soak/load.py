@@ -1,4 +1,8 @@
-"""Clients that send one message after the other, and the ledger of what was promised to them."""
+"""Clients that send one message after the other, and the ledger of what was promised to them.
+
+As a client must (RFC 5321 §4.5.4.1), each sends again what got no answer: such a message may be
+there twice, and SMTP cannot avoid it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import itertools
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BufferedRWPair
@@ -16,14 +21,26 @@ from tests.soak.message import make
 MAILBOXES = ("ann@example.com", "bob@example.com")
 FOREIGN = "far.example"
 PATIENCE = 60.0
+SIZES = (200, 200, 2_000, 2_000, 20_000, 20_000, 400_000)  # in memory, and above in a file
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message that a client wants to be rid of."""
+
+    identity: str
+    to: Sequence[str]
+    size: int
 
 
 @dataclass
 class Ledger:
-    """What became of each message: where it was promised to be, or that nobody knows."""
+    """What became of each message: where it was promised to be, that nobody knows, how often it was
+    sent without an answer."""
 
     answered: dict[str, Sequence[str]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    unanswered: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
 
@@ -53,14 +70,15 @@ class Load:
             thread.join(2 * PATIENCE)
 
     def _send_all(self, random: Random) -> None:
+        kept: list[Mail] = []  # what got no answer, one at most
         while not self._stopped.is_set():
             try:
                 with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as client:
-                    self._converse(client, random)
+                    self._converse(client, random, kept)
             except OSError:
                 time.sleep(0.05)  # the host is down for a moment
 
-    def _converse(self, client: socket.socket, random: Random) -> None:
+    def _converse(self, client: socket.socket, random: Random, kept: list[Mail]) -> None:
         wire = client.makefile("rwb")
         _expect(wire.readline(), b"220")
         wire.write(b"HELO client.example\r\n")
@@ -69,24 +87,35 @@ class Load:
         for _ in range(random.randrange(1, 20)):
             if self._stopped.is_set():
                 return
-            self._send_one(wire, random)
+            if not kept:
+                kept.append(self._new(random))
+            self._send(wire, kept[0])
+            kept.clear()
 
-    def _send_one(self, wire: BufferedRWPair, random: Random) -> None:
+    def _new(self, random: Random) -> Mail:
         with self._lock:
             identity = f"m{next(self._numbers)}"
-        to = _recipients(random)
-        lines = [b"MAIL FROM:<>", *(f"RCPT TO:<{each}>".encode() for each in to), b"DATA"]
-        for line in lines:
+        return Mail(identity, _recipients(random), random.choice(SIZES))
+
+    def _send(self, wire: BufferedRWPair, mail: Mail) -> None:
+        """Send it. Raises OSError where no answer came."""
+        rcpts = [f"RCPT TO:<{each}>".encode() for each in mail.to]
+        for line in (b"MAIL FROM:<>", *rcpts, b"DATA"):
             _ask(wire, line + b"\r\n")
+        ledger = self.ledger
         with self._lock:
-            self.ledger.unknown.add(identity)
-        reply = _say(wire, make(identity, random.choice((200, 2_000, 20_000))) + b".\r\n")
+            ledger.unknown.add(mail.identity)
+            ledger.unanswered[mail.identity] += 1
+        reply = _say(wire, make(mail.identity, mail.size) + b".\r\n")
+        if not reply:
+            raise ConnectionError("no answer")
         with self._lock:
+            ledger.unanswered[mail.identity] -= 1
             if reply.startswith(b"250"):
-                self.ledger.unknown.discard(identity)
-                self.ledger.answered[identity] = to
-            elif reply:
-                self.ledger.refused += 1
+                ledger.unknown.discard(mail.identity)
+                ledger.answered[mail.identity] = mail.to
+            else:
+                ledger.refused += 1
 
 
 def _recipients(random: Random) -> tuple[str, ...]:

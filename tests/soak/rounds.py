@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -36,7 +37,8 @@ PATIENCE = 120.0  # seconds that the queue has to run dry
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the rounds came to. `lost` and `broken` must be empty."""
+    """What the rounds came to. `lost`, `broken` and `needless` (copies that nobody had to
+    make) must be empty."""
 
     rounds: int
     kills: Counter[str]
@@ -47,14 +49,14 @@ class Account:
     broken: list[str]
     again_here: int
     again_there: int
-    excused: int
+    needless: list[str]
     far_deaths: int
     left_in_tmp: int
 
     @property
     def good(self) -> bool:
-        """Nothing that was answered is missing, nothing is half there."""
-        return not self.lost and not self.broken
+        """Nothing that was answered is missing, half there, or there twice without need."""
+        return not (self.lost or self.broken or self.needless)
 
 
 class Rounds:
@@ -68,6 +70,7 @@ class Rounds:
         )
         self._load = Load(self._host.ports["smtp"], 8, seed)
         self._kills: Counter[str] = Counter()
+        self._heads_died: list[float] = []  # monotonic seconds
 
     def run(self, rounds: int, told: Callable[[int], None] = lambda number: None) -> Account:
         """Do it. Raises AssertionError where the host does not come back or the queue stays."""
@@ -95,6 +98,7 @@ class Rounds:
             self._kills["worker"] += 1
             return
         self._host.kill()
+        self._heads_died.append(time.monotonic())
         self._kills["head"] += 1
         self._host.start()
 
@@ -121,10 +125,32 @@ class Rounds:
             broken,
             again,
             sum(count - 1 for count in self._far.taken.values()),
-            len(self._far.excused),
+            [*_needless(ledger, boxes), *self._needless_there(ledger)],
             self._far.died.total(),
             len([*self._host.data.glob("mail/*/*/tmp/*"), *self._host.data.glob("queue/*")]),
         )
+
+    def _needless_there(self, ledger: Ledger) -> list[str]:
+        """Copies at the far end beyond those that nobody could know of: the client got no answer,
+        we got none, or the head died before it could write down that we got one."""
+        found = []
+        for identity, times in self._far.times.items():
+            gaps = itertools.pairwise(times)
+            deaths = sum(any(a < died < b for died in self._heads_died) for a, b in gaps)
+            excuses = ledger.unanswered[identity] + self._far.excused[identity] + deaths
+            if len(times) > 1 + excuses:
+                found.append(f"{identity} {len(times)} times at the far end")
+        return found
+
+
+def _needless(ledger: Ledger, boxes: dict[str, Counter[str]]) -> list[str]:
+    """Copies in mailboxes beyond those that clients had to send again."""
+    return [
+        f"{identity} {count} times for {box}"
+        for box, found in boxes.items()
+        for identity, count in found.items()
+        if count > 1 + ledger.unanswered[identity]
+    ]
 
 
 def _lost(ledger: Ledger, boxes: dict[str, Counter[str]], far: Counter[str]) -> list[str]:

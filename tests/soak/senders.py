@@ -14,17 +14,19 @@ from random import Random
 from tests.soak.message import make
 
 PATIENCE = 60.0  # seconds
+SIZES = (200, 200, 20_000, 20_000, 400_000)  # in memory, and above its limit in a file
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message, or one recipient that was refused. Times are monotonic seconds; `reply` is
-    empty where the connection broke."""
+    """One message, or one recipient that was refused. Times are monotonic seconds, but `greeted`,
+    which is how long the greeting took; `reply` is empty where the connection broke."""
 
     identity: str
     to: Sequence[str]
     begun: float
     ended: float
+    greeted: float
     reply: str
 
 
@@ -58,23 +60,24 @@ class Senders:
             time.sleep(0.01)
 
     def _send(self, identity: str, to: Sequence[str], random: Random) -> None:
-        begun = time.monotonic()
+        message = make(identity, random.choice(SIZES))
+        begun, greeted = time.monotonic(), 0.0
         try:
             with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as client:
-                reply = _converse(
-                    client.makefile("rwb"), to, make(identity, random.choice((200, 20_000)))
-                )
+                wire = client.makefile("rwb")
+                greeting = wire.readline()
+                greeted = time.monotonic() - begun
+                reply = _converse(wire, greeting, to, message)
         except OSError:
             reply = b""
         ended = time.monotonic()
-        self.sent.append(Sent(identity, to, begun, ended, reply.decode().strip()))
+        self.sent.append(Sent(identity, to, begun, ended, greeted, reply.decode().strip()))
 
 
-def _converse(wire: BufferedRWPair, to: Sequence[str], message: bytes) -> bytes:
-    """Send a message on a new connection; return the reply that decided it."""
+def _converse(wire: BufferedRWPair, reply: bytes, to: Sequence[str], message: bytes) -> bytes:
+    """Send a message after the greeting; return the reply that decided it."""
     commands = [b"HELO client.example", b"MAIL FROM:<sue@else.example>"]
     commands += [f"RCPT TO:<{each}>".encode() for each in to]
-    reply = wire.readline()
     for command in (*commands, b"DATA"):
         if reply[:1] != b"2":
             return reply

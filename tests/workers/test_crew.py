@@ -15,7 +15,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.workers import crew
 from mailhost.workers.counts import SharedCounts, new_counts
-from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LONGEST_PAUSE, Brief, Crew, Member, Work
+from mailhost.workers.crew import (
+    BRIEF,
+    CHANNEL,
+    COUNTS,
+    LAST_WORDS,
+    LONGEST_GOODBYE,
+    LONGEST_PAUSE,
+    Brief,
+    Crew,
+    Member,
+    Work,
+)
 from tests.fakes import RecordingEvents
 
 KILLED = ProcessTerminated(signal=9)
@@ -136,6 +147,24 @@ class CrewCase(SynchronousTestCase):
         self.end(0, ProcessDone(0))
         self.reactor.advance(60)
         self.assertEqual((0, 3), (self.died, len(self.reactor.processes)))
+
+    def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
+        """What it answered last may be in the queue's folder, and nobody was told."""
+        self.crew.employ(Work("new settings", []), 1)
+        self.end(0)
+        self.reactor.advance(60)
+        self.assertEqual((1, 3), (self.died, len(self.reactor.processes)))
+        self.assertIn("process 100 died", self.events.lines[0])
+
+    def test_nobody_keeps_an_old_one_for_ever(self) -> None:
+        self.crew.employ(Work("new settings", []), 1)
+        self.end(1, ProcessDone(0))
+        self.reactor.advance(LONGEST_GOODBYE - 1)
+        self.assertEqual([("retire", None)], self.heard(0))
+        self.reactor.advance(1)
+        self.assertEqual([("retire", None), ("retire", LAST_WORDS)], self.heard(0))
+        self.assertEqual([("retire", None)], self.heard(1))
+        self.assertEqual([], self.heard(2))
 
     def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
         self.crew.employ(Work("new settings", []), 1)
