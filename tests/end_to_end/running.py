@@ -57,7 +57,7 @@ class RunningHost:
     """`settings` is the text of the settings file, without listeners, data and version.
 
     `ports` maps protocols to ports on `address`, `more` to further lines of a listener;
-    `environment` is added to ours.
+    `environment` is added to ours, `wrapper` is what starts the command.
     """
 
     folder: Path
@@ -68,6 +68,7 @@ class RunningHost:
     hostname: str = "mx.example.org"
     more: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ class RunningHost:
     @property
     def _command(self) -> list[str]:
         twistd = str(BIN / "twistd")
-        return [twistd, "-n", "--pidfile=", "mailhost", "--config", str(self.config)]
+        return [*self.wrapper, twistd, "-n", "--pidfile=", "mailhost", "--config", str(self.config)]
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

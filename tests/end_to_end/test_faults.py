@@ -269,12 +269,8 @@ stop_timeout = "1 second"
         )
 
     def test_a_soft_limit_of_descriptors_is_raised(self) -> None:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
-        try:
-            self.host.start()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        self.host.wrapper = ("sh", "-c", 'ulimit -S -n 64; exec "$0" "$@"')
+        self.host.start()
         for client in [self.raw() for _ in range(100)]:
             self.refused(client.say("NOOP\r\n"), "250")
 
