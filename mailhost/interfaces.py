@@ -25,6 +25,7 @@ from zope.interface import Attribute, Interface
 from mailhost.events import Event
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
+from mailhost.message.changes import Change
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
@@ -358,30 +359,6 @@ class ILock(Interface):
 
     def release() -> None:
         """Let go. Again does nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file to be made: written as `temporary`, synced, renamed to `final`, its folder synced.
-
-    Missing folders of either path are made. With `replaces` a file may have the final name: it is
-    there until the new one is, and where the last sync fails it is unknown which of the two is.
-    """
-
-    temporary: str
-    final: str
-    contents: tuple[Content, ...]
-    replaces: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RemovedFile:
-    """A file to be removed, its folder synced. Gone already is removed."""
-
-    path: str
-
-
-Change: TypeAlias = NewFile | RemovedFile
 
 
 class ICommitter(Interface):

@@ -28,6 +28,7 @@ from mailhost.relay.transport import RelayTransport
 from mailhost.workers.channel import Answers
 from mailhost.workers.counts import new_counts
 from mailhost.workers.crew import Crew, Work
+from mailhost.workers.writer_process import WriterProcess
 
 SUBFOLDERS = ("mail", "queue", "incoming")
 WORKER = "mailhost.application.worker"
@@ -64,6 +65,7 @@ class Head:
             settings.queue,
             log,
         )
+        self.writer = WriterProcess(reactor, rooms.writer_socket, log)
         rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
         self.crew = Crew(
             reactor,
@@ -84,6 +86,7 @@ class Head:
         for name in SUBFOLDERS:
             path = os.path.join(self.rooms.settings.data, name)
             os.makedirs(path, mode=0o700, exist_ok=True)
+        self.writer.start()
         self.rooms.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
@@ -100,6 +103,7 @@ class Head:
         await self.queue.stop(seconds)
         await self.relay.stop()
         await self.rooms.stop()
+        await self.writer.stop()
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter."""
@@ -129,10 +133,14 @@ class Head:
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
-        looking = Deferred.fromCoroutine(self.queue.look_around())
+        looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
             lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
         )
+
+    async def _look(self) -> None:
+        await self.rooms.committer.commit([])  # what the writer had begun for it is done then
+        await self.queue.look_around()
 
     def _tell_warnings(self) -> None:
         for warning in self.rooms.tls.warnings:

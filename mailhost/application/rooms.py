@@ -34,6 +34,7 @@ from mailhost.reception.filters.workbench import Workbench
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
 from mailhost.store.quota import OctetCounts
+from mailhost.workers.shared_writer import SharedWriter
 
 
 class Rooms:
@@ -63,8 +64,12 @@ class Rooms:
         self.incoming = os.path.join(data, "incoming")
         self.tls = ServerTLS(certificates, settings.tls.minimum)
         self.limits = ConnectionLimits(_bounds(settings), others)
+        self.writer_socket = os.path.join(data, "writer.sock")
+        own = Committer(reactor, OperatingSystem())
         self.committer = BySize(
-            Committer(reactor, OperatingSystem()), Committer(reactor, OperatingSystem())
+            SharedWriter(reactor, self.writer_socket, own),
+            own,
+            Committer(reactor, OperatingSystem()),
         )
         self.directory = LiveDirectory(
             reactor,

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mailhost.durable.system import NO_SHARING, OperatingSystem
-from mailhost.interfaces import Change, NewFile, RemovedFile
+from mailhost.message.changes import Change, NewFile, RemovedFile
 
 MOST_OPEN = 100  # files that one batch holds open at a time
 TOGETHER = 1 << 18  # octets written by one call: a small message is one
@@ -85,6 +85,9 @@ class Batch:
     def _write(self, work: _Work) -> None:
         if isinstance(work.change, RemovedFile):
             return
+        if work.change.again and self._is_there(work.change):
+            work.made = work.named = True
+            return
         work.fd = self._create(work.change.temporary)
         work.made = True
         waiting: list[bytes] = []
@@ -98,6 +101,15 @@ class Batch:
                     waiting, size = [], 0
         if waiting:
             self._system.write(work.fd, waiting)
+
+    def _is_there(self, change: NewFile) -> bool:
+        """True where it was renamed already, and so is written and synced. What was not is begun
+        anew."""
+        if not change.replaces and self._system.exists(change.final):
+            return True
+        with suppress(FileNotFoundError):
+            self._system.remove(change.temporary)
+        return False
 
     def _create(self, path: str) -> int:
         try:
@@ -146,6 +158,8 @@ class Batch:
         if isinstance(change, RemovedFile):
             with suppress(FileNotFoundError):
                 self._system.remove(change.path)
+            return
+        if work.named:
             return
         try:
             self._system.rename(change.temporary, change.final)

@@ -1,8 +1,11 @@
-"""Large changes wait for each other, and nobody else waits for them.
+"""Who writes what: small changes go to the writer of all processes, large ones wait for each other,
+and nobody else waits for them.
 
 A batch is answered when its last file is safe. A hundred messages of 50 MB in it would keep all
 who send small ones waiting for their 5 GB. So what is large goes to a writer of its own, one commit
-at a time: it has nothing to gain from sharing a sync, and each is answered when it is safe.
+at a time: it has nothing to gain from sharing a sync, and each is answered when it is safe. What
+lies in a file that only this process holds, and all while there is no shared writer, goes to a
+thread of this process.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, DeferredLock
 from zope.interface import implementer
 
-from mailhost.interfaces import Change, ICommitter, NewFile
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import Change, NewFile
 
 LARGE = 4 << 20  # octets of all files of a commit
 
@@ -33,17 +37,27 @@ class Writer(Protocol):
         """See ICommitter."""
 
 
+class Shared(Writer, Protocol):
+    """The writer of all processes. `there` is False while there is none."""
+
+    @property
+    def there(self) -> bool:
+        """True where a commit would reach it."""
+
+
 @implementer(ICommitter)
 class BySize:
-    """Two writers as one."""
+    """Three writers as one."""
 
-    def __init__(self, small: Writer, large: Writer) -> None:
+    def __init__(self, shared: Shared, small: Writer, large: Writer) -> None:
+        self._shared = shared
         self._small = small
         self._large = large
         self._turn = DeferredLock()
 
     def start(self) -> None:
-        """Start both."""
+        """Start all."""
+        self._shared.start()
         self._small.start()
         self._large.start()
 
@@ -51,12 +65,14 @@ class BySize:
         """Finish what waits. Nothing large is taken after that."""
         await self._turn.acquire()
         await self._large.stop()
+        await self._shared.stop()
         await self._small.stop()
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[Results]:
         """See ICommitter."""
         if sum(map(_size, changes)) < LARGE:
-            return self._small.commit(changes)
+            shared = self._shared.there and all(map(_in_memory, changes))
+            return (self._shared if shared else self._small).commit(changes)
         return self._turn.run(lambda: Deferred.fromCoroutine(self._one(changes)))
 
     async def _one(self, changes: Sequence[Change]) -> Results:
@@ -67,3 +83,7 @@ def _size(change: Change) -> int:
     if not isinstance(change, NewFile):
         return 0
     return sum(content.size for content in change.contents)
+
+
+def _in_memory(change: Change) -> bool:
+    return not isinstance(change, NewFile) or all(each.in_memory for each in change.contents)

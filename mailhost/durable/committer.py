@@ -19,7 +19,8 @@ from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import Change, ICommitter
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import Change
 
 Results = Sequence[OSError | None]
 Job = tuple[Sequence[Change], Deferred[Results]]

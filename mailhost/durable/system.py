@@ -84,6 +84,10 @@ class OperatingSystem:
         """Give a file its final name, replacing what has it."""
         os.rename(old, new)
 
+    def exists(self, path: str) -> bool:
+        """True where there is anything of that name."""
+        return os.path.lexists(path)
+
     def remove(self, path: str) -> None:
         """Remove a file."""
         os.unlink(path)

@@ -21,7 +21,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-from mailhost.interfaces import ICommitter, NewFile, RemovedFile
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import NewFile, RemovedFile
 from mailhost.message.content import Content, content_of_file
 from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status

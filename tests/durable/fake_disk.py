@@ -153,6 +153,9 @@ class FakeDisk(OperatingSystem):
                 inode.safe = bytes(inode.data)
         self.safe_names = dict(self.names)
 
+    def exists(self, path: str) -> bool:
+        return path in self.names
+
     def is_folder(self, path: str) -> bool:
         return self.names.get(path, self) is None
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.by_size import LARGE, BySize, Results
-from mailhost.interfaces import Change, NewFile, RemovedFile
+from mailhost.message.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
 
 
@@ -22,6 +22,7 @@ class SlowWriter:
 
     def __init__(self) -> None:
         self.waiting: list[Deferred[Results]] = []
+        self.there = True
         self.stopped = False
 
     def start(self) -> None:
@@ -42,8 +43,9 @@ class SlowWriter:
 
 class TwoWriters(SynchronousTestCase):
     def setUp(self) -> None:
-        self.small, self.large = SlowWriter(), SlowWriter()
-        self.both = BySize(self.small, self.large)
+        self.shared, self.small, self.large = SlowWriter(), SlowWriter(), SlowWriter()
+        self.shared.there = False
+        self.both = BySize(self.shared, self.small, self.large)
 
     def commit(self, *changes: Change) -> Deferred[Results]:
         async def wait() -> Results:

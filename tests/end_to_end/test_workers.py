@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 from mailhost.authentication.secret import hash_password
 from tests.end_to_end.running import PATIENCE, RunningHost, short_folder
 from tests.end_to_end.shared import MAIL, Raw
+from tests.soak.rounds import children, is_writer
 
 PASSWORD = "correct horse battery"
 SETTINGS = """
@@ -79,7 +80,27 @@ class Workers(TestCase):
         found = subprocess.run(
             ["ps", "--ppid", str(self.host.pid), "-o", "pid="], capture_output=True, check=True
         )
-        return [int(word) for word in found.stdout.split()]
+        return [pid for word in found.stdout.split() if not is_writer(pid := int(word))]
+
+    def writers(self) -> list[int]:
+        """The writer, if it is there."""
+        return [pid for pid in children(self.host.pid) if is_writer(pid)]
+
+    def test_a_writer_that_dies_is_replaced_and_fails_no_mail(self) -> None:
+        self.until(lambda: bool(self.writers()))
+        (first,) = self.writers()
+        raw = self.connect()
+        os.kill(first, signal.SIGSTOP)
+        self.begin(raw, "ann@example.com")
+        raw.send(MAIL % b"begun before")
+        time.sleep(0.2)  # it is asked by then; if not, no harm is done
+        os.kill(first, signal.SIGKILL)
+        self.assertEqual(b"250", raw.reply()[:3])
+        self.until(lambda: self.writers() not in ([], [first]))
+        self.begin(raw, "ann@example.com")
+        self.assertEqual(b"250", raw.say(MAIL % b"begun after")[:3])
+        self.assertEqual(2, len(self.host.inbox("ann@example.com")))
+        self.host.wait_for("the writer: died")
 
     def test_a_worker_takes_mail_and_the_head_logs_it(self) -> None:
         with self.head_asleep():

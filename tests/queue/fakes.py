@@ -12,15 +12,9 @@ from zope.interface import implementer
 
 from mailhost.config.model import Queue
 from mailhost.events import Event
-from mailhost.interfaces import (
-    Change,
-    ICommitter,
-    IEventSink,
-    IHandover,
-    ITransport,
-    RemovedFile,
-)
+from mailhost.interfaces import ICommitter, IEventSink, IHandover, ITransport
 from mailhost.message.address import Address, parse_address
+from mailhost.message.changes import Change, RemovedFile
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of

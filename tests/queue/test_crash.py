@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.section import MINUTE
-from mailhost.interfaces import NewFile
+from mailhost.message.changes import NewFile
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status

@@ -14,7 +14,8 @@ from zope.interface.verify import verifyObject
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
 from mailhost.events import Attempted, Faulted, Noticed, Parked, Queued
-from mailhost.interfaces import Change, INotices, IQueue, RemovedFile, Unfinished
+from mailhost.interfaces import INotices, IQueue, Unfinished
+from mailhost.message.changes import Change, RemovedFile
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.committer import Committer
 from mailhost.events import Faulted, Parked
-from mailhost.interfaces import Change, ICommitter, NewFile
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import Change, NewFile
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.queue.entry import Entry, State, first_state, laid_out

@@ -66,6 +66,7 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
         "rounds": lambda a: a.rounds,
         "head killed": lambda a: a.kills["head"],
         "worker killed": lambda a: a.kills["worker"],
+        "writer killed": lambda a: a.kills["writer"],
         "far end died in the middle": lambda a: a.far_deaths,
         "messages answered 250": lambda a: a.answered,
         "lost": lambda a: len(a.lost),

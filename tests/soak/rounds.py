@@ -91,11 +91,12 @@ class Rounds:
         return self._account(rounds)
 
     def _kill_one(self) -> None:
-        """The head, which is started again, or a worker, which the head replaces."""
-        workers = children(self._host.pid)
-        if workers and self._random.random() < 0.4:
-            os.kill(self._random.choice(workers), signal.SIGKILL)
-            self._kills["worker"] += 1
+        """The head, which is started again, or a worker or the writer, which the head replaces."""
+        others = children(self._host.pid)
+        if others and self._random.random() < 0.5:
+            victim = self._random.choice(others)
+            self._kills["writer" if is_writer(victim) else "worker"] += 1
+            os.kill(victim, signal.SIGKILL)
             return
         self._host.kill()
         self._heads_died.append(time.monotonic())
@@ -169,6 +170,11 @@ def run_dry(host: RunningHost) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"the queue did not run dry:\n{host.lines[-20:]}")
         time.sleep(0.1)
+
+
+def is_writer(pid: int) -> bool:
+    """True for the process that makes all changes durable."""
+    return b"durable.writer" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def children(pid: int) -> list[int]:

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
-from mailhost.interfaces import Change, ICommitter
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import Change
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.store import mailboxes

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import RemovedFile, StoredMessage
+from mailhost.interfaces import StoredMessage
+from mailhost.message.changes import RemovedFile
 from mailhost.store.mailboxes import MailStore
 from tests.fakes import now
 from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, Threads

@@ -1,0 +1,202 @@
+"""The writer: one process that makes the small changes of all others durable, together.
+
+`python -m mailhost.durable.writer SOCKET` listens on a unix socket. What all clients have asked for
+when a batch begins makes up the batch: one sync serves all processes, and none of them has a thread
+that takes turns with its interpreter.
+
+A frame, either way, is its length in four octets, most significant first, and what `marshal` makes
+of plain values: asked for is a list of changes, a tuple each (`plain`), answered a list of results,
+None or an errno and words. Frames of one client are answered in order. What a client asked for that
+went away is not begun: nobody would be told.
+
+It ends with the head, whose pipe is its standard input, and at once where the system can do that:
+the next head must find nothing in motion. A bug ends it too; the head starts another.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import marshal
+import os
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from mailhost.durable.batch import Batch
+from mailhost.durable.system import OperatingSystem
+from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.message.content import Content
+
+READ = 1 << 18  # octets at a time
+LONGEST = 1 << 28  # octets of a frame
+_PR_SET_PDEATHSIG = 1
+
+Result = tuple[int, str] | None
+
+
+def plain(change: Change) -> tuple[Any, ...]:
+    """Return a change as values that `marshal` knows. Its contents must lie in memory."""
+    if isinstance(change, RemovedFile):
+        return (change.path,)
+    pieces = [piece for content in change.contents for piece in content.pieces]
+    return (change.temporary, change.final, change.replaces, pieces)
+
+
+def _change(given: tuple[Any, ...]) -> Change:
+    if len(given) == 1:
+        return RemovedFile(given[0])
+    temporary, final, replaces, pieces = given
+    return NewFile(temporary, final, (Content(tuple(pieces)),), replaces)
+
+
+def frame(value: list[Any]) -> bytes:
+    """Return a value as it goes over the wire."""
+    octets = marshal.dumps(value)
+    return len(octets).to_bytes(4, "big") + octets
+
+
+class _Client:
+    """One process that asks."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self.wire = wire
+        self.gone = False
+        self._buffer = bytearray()
+
+    def read(self) -> list[list[Change]]:
+        """Return what it asks for; nothing where it went away."""
+        while not self.gone:
+            try:
+                octets = self.wire.recv(READ, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return self._frames()
+            except OSError:
+                octets = b""
+            self.gone = not octets
+            self._buffer += octets
+        return []
+
+    def _frames(self) -> list[list[Change]]:
+        frames = []
+        at = 0
+        while len(self._buffer) - at >= 4:
+            length = int.from_bytes(self._buffer[at : at + 4], "big")
+            if length > LONGEST:
+                raise ValueError(f"a frame of {length} octets")
+            if len(self._buffer) - at - 4 < length:
+                break
+            changes = marshal.loads(memoryview(self._buffer)[at + 4 : at + 4 + length])
+            frames.append([_change(each) for each in changes])
+            at += 4 + length
+        del self._buffer[:at]
+        return frames
+
+    def answer(self, results: Sequence[Result]) -> None:
+        """Tell it what came of what it asked for."""
+        with suppress(OSError):  # it is gone, and will be seen to be
+            self.wire.sendall(frame(list(results)))
+
+
+class Writer:
+    """`listener` is where clients come in; `life` is a descriptor that ends with the head."""
+
+    def __init__(self, system: OperatingSystem, listener: socket.socket, life: int) -> None:
+        self._system = system
+        self._listener = listener
+        self._rooted: set[str] = set()
+        self._clients: dict[int, _Client] = {}
+        self._life = life
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._selector.register(life, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Make batches until the head is gone."""
+        while self.turn():
+            pass
+
+    def turn(self) -> bool:
+        """Wait for somebody, and do what there is to do. False where the head is gone."""
+        ready = {key.fd for key, _ in self._selector.select()}
+        if self._life in ready:
+            return False
+        if self._listener.fileno() in ready:
+            self._accept()
+        asking = [client for fd, client in self._clients.items() if fd in ready]
+        jobs = [(client, changes) for client in asking for changes in client.read()]
+        if jobs:
+            self._make(jobs)
+        for client in asking:
+            if client.gone:
+                self._forget(client)
+        return True
+
+    def close(self) -> None:
+        """Let go of all sockets."""
+        for client in list(self._clients.values()):
+            self._forget(client)
+        self._selector.close()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        wire, _ = self._listener.accept()
+        self._clients[wire.fileno()] = _Client(wire)
+        self._selector.register(wire, selectors.EVENT_READ)
+
+    def _forget(self, client: _Client) -> None:
+        self._selector.unregister(client.wire)
+        del self._clients[client.wire.fileno()]
+        client.wire.close()
+
+    def _make(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
+        """Make one batch, and tell everybody."""
+        changes = [change for _, some in jobs for change in some]
+        results = [_result(error) for error in Batch(self._system, changes, self._rooted).run()]
+        for client, some in jobs:
+            mine, results = results[: len(some)], results[len(some) :]
+            client.answer(mine)
+
+
+def _result(error: OSError | None) -> Result:
+    if error is None:
+        return None
+    if error.__cause__ is not None:  # a bug: the head logs what we write there
+        traceback.print_exception(error)
+    words = os.strerror(error.errno) if error.errno else str(error)
+    return (error.errno or 0, f"{words}: {error.filename}" if error.filename else words)
+
+
+def listen(path: str) -> socket.socket:
+    """Open the socket, for the host's user alone; one that is there was left by a dead writer."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(mask)
+    listener.listen(100)
+    return listener
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve."""
+    _end_with_parent()
+    for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ours, signal.SIG_IGN)  # the head says when it is over
+    Writer(OperatingSystem(), listen(sys.argv[1]), 0).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The writer of all processes, as one of them sees it (`durable/writer` is the process itself).
+
+What one turn of the reactor asks for goes in one frame. While there is no writer, `there` says so,
+and others write. What was under way when it died is done again by `other`, which looks at how far
+it came.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.protocols.basic import Int32StringReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.durable.writer import LONGEST, frame, plain
+from mailhost.interfaces import ICommitter
+from mailhost.message.changes import Change, NewFile
+from mailhost.net.direct import DirectWriter
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks for a writer
+
+Results = Sequence[OSError | None]
+_Jobs = list[tuple[Sequence[Change], Deferred[Results]]]
+
+
+class Other(Protocol):
+    """An ICommitter."""
+
+    def commit(self, changes: Sequence[Change], /) -> Awaitable[Results]:
+        """See ICommitter."""
+
+
+class _Link(Int32StringReceiver):
+    """One connection to the writer."""
+
+    MAX_LENGTH = LONGEST
+
+    def __init__(self, owner: SharedWriter) -> None:
+        self._owner = owner
+
+    def connectionMade(self) -> None:
+        """The writer is there."""
+        self.writer = DirectWriter(self.transport)
+        self._owner.linked(self)
+
+    def stringReceived(self, string: bytes) -> None:
+        """The oldest frame is answered."""
+        self._owner.answered(marshal.loads(string))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The writer is gone, or we left."""
+        self._owner.unlinked()
+
+
+class _Finder(ClientFactory):
+    """Makes a link, or says that there is none to be had."""
+
+    noisy = False
+
+    def __init__(self, owner: SharedWriter) -> None:
+        self._owner = owner
+
+    def buildProtocol(self, addr: object) -> _Link:
+        """The writer takes us."""
+        return _Link(self._owner)
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        """It does not, yet."""
+        self._owner.unlinked()
+
+
+@implementer(ICommitter)
+class SharedWriter:
+    """`path` is the writer's socket. `other` writes what it leaves undone."""
+
+    def __init__(self, reactor: Any, path: str, other: Other) -> None:
+        self._other = other
+        self._reactor = reactor
+        self._path = path
+        self._link: _Link | None = None
+        self._waiting: _Jobs = []
+        self._sent: deque[_Jobs] = deque()
+        self._pause = FIRST_PAUSE
+        self._next_look: IDelayedCall | None = None
+        self._working = False
+        self._idle: Deferred[None] | None = None
+
+    @property
+    def there(self) -> bool:
+        """True where a commit would reach a writer."""
+        return self._link is not None
+
+    def start(self) -> None:
+        """Look for the writer from now on."""
+        self._working = True
+        self._look()
+
+    async def stop(self) -> None:
+        """Finish what is under way, and leave."""
+        self._working = False
+        if self._waiting or self._sent:
+            self._idle = Deferred()
+            await self._idle
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+        if self._link is not None and self._link.transport is not None:
+            self._link.transport.loseConnection()
+
+    def commit(self, changes: Sequence[Change]) -> Awaitable[Results]:
+        """See ICommitter. What is to be written lies in memory."""
+        done: Deferred[Results] = Deferred()
+        if not self._waiting:
+            self._reactor.callLater(0, self._send)
+        self._waiting.append((changes, done))
+        return done
+
+    def _send(self) -> None:
+        jobs, self._waiting = self._waiting, []
+        if self._link is None:
+            self._do_again(jobs)
+            return
+        self._sent.append(jobs)
+        changes = [plain(change) for some, _ in jobs for change in some]
+        self._link.writer.write(frame(changes))
+
+    def answered(self, results: list[tuple[int, str] | None]) -> None:
+        """The oldest frame's results are there."""
+        errors = [None if each is None else OSError(*each) for each in results]
+        at = 0
+        for changes, done in self._sent.popleft():
+            mine = errors[at : at + len(changes)]
+            at += len(changes)
+            done.callback(mine)
+        self._rest()
+
+    def linked(self, link: _Link) -> None:
+        """There is a writer."""
+        self._link = link
+        self._pause = FIRST_PAUSE
+
+    def unlinked(self) -> None:
+        """There is none now."""
+        self._link = None
+        while self._sent:
+            self._do_again(self._sent.popleft())
+        if self._working:
+            self._next_look = self._reactor.callLater(self._pause, self._look)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _look(self) -> None:
+        self._next_look = None
+        self._reactor.connectUNIX(self._path, _Finder(self))
+
+    def _do_again(self, jobs: _Jobs) -> None:
+        for changes, done in jobs:
+            Deferred.fromCoroutine(self._by_other(changes)).chainDeferred(done)
+        self._rest()
+
+    async def _by_other(self, changes: Sequence[Change]) -> Results:
+        return await self._other.commit(
+            [replace(each, again=True) if isinstance(each, NewFile) else each for each in changes]
+        )
+
+    def _rest(self) -> None:
+        if self._idle is not None and not (self._waiting or self._sent):
+            idle, self._idle = self._idle, None
+            idle.callback(None)
