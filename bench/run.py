@@ -1,4 +1,4 @@
-"""Runs every work on both hosts in turn, A B A B, and prints the medians and their ratio.
+"""Runs every work on both hosts in turn, A B A B, and prints medians, and the median of the ratios.
 
 `python -m bench.run [--rounds N] [--json FILE] [--only WORDS]`. Works are in `load`, hosts in
 `host` and `postfix`.
@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -71,7 +72,9 @@ def compare(work: Work, rounds: int, sink: Sink, folder: Path) -> dict[str, obje
             finally:
                 host.stop()
     medians = {kind: statistics.median(values) for kind, values in figures.items() if values}
-    ratio = medians["mailhost"] / medians["postfix"] if "postfix" in medians else None
+    pairs = zip(figures["mailhost"], figures["postfix"], strict=False)
+    ratios = [ours / theirs for ours, theirs in pairs]
+    ratio = statistics.median(ratios) if ratios else None
     return {
         "work": work.name,
         "figures": figures,
@@ -97,6 +100,12 @@ def idle(sink: Sink, folder: Path) -> dict[str, object]:
     ratio = medians["postfix"] / medians["mailhost"] if "postfix" in medians else None
     name = f"KiB for each of {IDLE:,} idle connections"
     return {"work": name, "medians": medians, "ratio": ratio, "least": "8 KiB", "aim": "3 KiB"}
+
+
+def apart(folder: Path) -> None:
+    """Have each host's files lie in block groups of their own, where the file system is ext4: it
+    passes over inodes that were freed a moment ago, and the other host's run freed many."""
+    subprocess.run(["chattr", "+T", str(folder)], check=False, capture_output=True)
 
 
 def table(results: Sequence[dict[str, object]]) -> Table:
@@ -126,7 +135,7 @@ def _figure(number: float) -> str:
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     parser.add_argument("--only", default="")
     wanted = parser.parse_args()
@@ -136,6 +145,7 @@ def main() -> None:
         print("Postfix is measured only by root: mailhost alone is.", file=sys.stderr)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     folder.chmod(0o755)  # Postfix works as its own user
+    apart(folder)
     sink = Sink()
     try:
         results = [
