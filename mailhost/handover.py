@@ -113,6 +113,16 @@ class _Plan:
     nowhere: _Places = field(default_factory=dict)
     groups: list[_Group] = field(default_factory=list)
 
+    @property
+    def done(self) -> bool:
+        """True where all is safe and nobody is to be told: then there is no rest."""
+        if self.nowhere or any(group.expanded for group in self.groups):
+            return False
+        for each in (*self.here.values(), *self.elsewhere.values()):
+            if not each.safe or each.path.wants(Notify.SUCCESS):
+                return False
+        return True
+
 
 @implementer(IHandover)
 class Handover:
@@ -160,11 +170,14 @@ class Handover:
             plan = await self._plan(recipients)
         except DirectoryUnavailable as error:
             return [NO_DIRECTORY.because(str(error))] * len(recipients)
-        full = await self._keep(mail, plan.elsewhere.values())
-        if full is not None:
-            return [full] * len(recipients)
-        await self._deliver(mail, plan.here.values())
-        await self._carry_the_rest(mail, plan)
+        if plan.elsewhere:
+            full = await self._keep(mail, plan.elsewhere.values())
+            if full is not None:
+                return [full] * len(recipients)
+        if plan.here:
+            await self._deliver(mail, plan.here.values())
+        if not plan.done:
+            await self._carry_the_rest(mail, plan)
         taken = Status(250, "2.0.0", f"Taken as {mail.identity}")
         return [group.refusal or taken for group in plan.groups]
 
@@ -192,8 +205,6 @@ class Handover:
     async def _deliver(self, mail: _Mail, mailboxes: Iterable[_Destination]) -> None:
         """Deliver here. A bug defers: what is safe elsewhere already must not be sent again."""
         mailboxes = list(mailboxes)
-        if not mailboxes:
-            return
         paths = [mailbox.path for mailbox in mailboxes]
         try:
             outcomes = await self._delivery.deliver(

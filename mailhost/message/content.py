@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 CHUNK = 1 << 16
@@ -53,9 +53,10 @@ Piece: TypeAlias = "bytes | FileSlice"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The whole message, header section first."""
+    """The whole message, header section first. `known` is that section where somebody read it."""
 
     pieces: tuple[Piece, ...]
+    known: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -96,6 +97,8 @@ class Content:
 
         At most HEADER_LIMIT octets: what is larger is cut there.
         """
+        if self.known is not None:
+            return self.known
         section = b""
         for chunk in self.chunks():
             seen = max(len(section) - 3, 0)
@@ -107,9 +110,11 @@ class Content:
                 return section[: min(end + 2, HEADER_LIMIT) if end >= 0 else HEADER_LIMIT]
         return section
 
-    def after(self, fields: bytes) -> Content:
-        """The same message with `fields` put in front."""
-        return Content((fields, *self.pieces))
+    def after(self, fields: bytes, header: bytes | None = None) -> Content:
+        """The same message with `fields` put in front; `header` is what it has where that is known
+        whole."""
+        known = None if header is None else fields + header
+        return Content((fields, *self.pieces), known)
 
     def slice(self, start: int, end: int) -> Content:
         """The octets from `start` to `end` as a Content of its own."""

@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import time
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # ten bits each
@@ -26,6 +27,10 @@ def new_id() -> str:
 
 def maildir_name(hostname: str, now: float) -> str:
     """Return the unique part of a Maildir file name, in the form of the Maildir specification."""
-    host = hostname.replace("/", "\\057").replace(":", "\\072").replace(",", "\\054")
     seconds, micro = divmod(int(now * 1_000_000), 1_000_000)
-    return f"{seconds}.M{micro}P{os.getpid()}Q{next(_counter)}.{host}"
+    return f"{seconds}.M{micro}P{os.getpid()}Q{next(_counter)}.{_escaped(hostname)}"
+
+
+@lru_cache(maxsize=10)
+def _escaped(hostname: str) -> str:
+    return hostname.replace("/", "\\057").replace(":", "\\072").replace(",", "\\054")

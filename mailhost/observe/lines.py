@@ -87,7 +87,8 @@ class LineLog:
         """Write what there is. Where nobody reads any more it is lost, and the host goes on."""
         lines, self._lines = self._lines, []
         with suppress(OSError):  # a log that cannot be written cannot be told of
-            for text in _whole(lines):
+            whole = "".join(lines)
+            for text in [whole] if 4 * len(whole) <= WHOLE else _whole(lines):
                 self._output.write(text)
                 self._output.flush()
 

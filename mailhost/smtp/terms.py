@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailhost.message.extensions import Extensions
 
@@ -12,6 +12,7 @@ class Terms:
     """Sizes in octets, times in seconds.
 
     `errors` and `idle_commands` bound the bad, and the useless, commands of one session.
+    `extensions` is what a client may ask for where nobody behind us says otherwise.
     """
 
     hostname: str
@@ -23,11 +24,10 @@ class Terms:
     data_timeout: float = 600.0
     starttls: bool = True
     lmtp: bool = False
+    extensions: Extensions = field(init=False)
 
-    @property
-    def extensions(self) -> Extensions:
-        """What a client may ask for where nobody behind us says otherwise."""
-        return Extensions(self.message_size, self.recipients)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extensions", Extensions(self.message_size, self.recipients))
 
 
 COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions ask for less

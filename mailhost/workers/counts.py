@@ -17,6 +17,7 @@ ROWS = 64  # processes at a time, those that only finish what they began include
 COLUMNS = 16_384
 _WIDTH = 4  # octets of a number
 _ROW = (1 + COLUMNS) * _WIDTH  # the first column counts all connections
+_SIZE = ROWS * _ROW + _WIDTH  # the last number says how many rows were ever in use
 
 
 class SharedCounts:
@@ -25,7 +26,7 @@ class SharedCounts:
     def __init__(self, fd: int, row: int, key: bytes) -> None:
         self.fd = fd
         self._key = key
-        self._table = memoryview(mmap.mmap(fd, ROWS * _ROW)).cast("I")
+        self._table = memoryview(mmap.mmap(fd, _SIZE)).cast("I")
         self._own = row * (1 + COLUMNS)
         self._column = lru_cache(10_000)(self._hashed)  # thrice for each connection
 
@@ -42,13 +43,18 @@ class SharedCounts:
         for column in (0, self._column(client)):
             self._table[self._own + column] += change
 
+    def open(self, row: int) -> None:
+        """A process is to have this row. To be said by the head alone."""
+        self._table[-1] = max(self._table[-1], row + 1)
+
     def clear(self, row: int) -> None:
         """A process is gone, and its connections with it."""
         start = row * (1 + COLUMNS)
         self._table[start : start + 1 + COLUMNS] = memoryview(bytes(_ROW)).cast("I")
 
     def _others(self, column: int) -> int:
-        return sum(self._table[column :: 1 + COLUMNS]) - self._table[self._own + column]
+        end = self._table[-1] * (1 + COLUMNS)  # what is beyond would have to be fetched in vain
+        return sum(self._table[column : end : 1 + COLUMNS]) - self._table[self._own + column]
 
     def _hashed(self, client: str) -> int:
         digest = blake2b(client.encode(), digest_size=4, key=self._key).digest()
@@ -58,5 +64,7 @@ class SharedCounts:
 def new_counts(key: bytes) -> SharedCounts:
     """Make a table, and take its first row. The file is gone when its last process is."""
     with tempfile.TemporaryFile() as file:
-        os.ftruncate(file.fileno(), ROWS * _ROW)
-        return SharedCounts(os.dup(file.fileno()), 0, key)
+        os.ftruncate(file.fileno(), _SIZE)
+        counts = SharedCounts(os.dup(file.fileno()), 0, key)
+        counts.open(0)
+        return counts

@@ -144,6 +144,7 @@ class Crew:
             if self._work is None or not self._rows:
                 raise OSError("too many old ones are still busy")
             member = Member(min(self._rows), self._work, self)
+            self._counts.open(member.row)
             self._spawn(member)
         except OSError as error:
             words = f"{error}; this host's user must be able to run {sys.executable}"

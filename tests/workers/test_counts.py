@@ -17,6 +17,7 @@ class Counting(SynchronousTestCase):
         self.one = new_counts(KEY)
         self.addCleanup(os.close, self.one.fd)
         self.two = SharedCounts(self.one.fd, 1, KEY)
+        self.one.open(1)
 
     def test_each_sees_the_others(self) -> None:
         self.one.add("192.0.2.1", 1)
