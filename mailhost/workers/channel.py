@@ -103,8 +103,12 @@ class Channel(Int32StringReceiver):
             self._say_back(_ANSWER, number, result)
 
     def _say_back(self, kind: int, number: int, result: object) -> None:
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        try:
             self._say(kind, number, "", result)
+        except Exception as error:  # noqa: BLE001 - what cannot be pickled; somebody waits
+            self._say(_RAISE, number, "", RuntimeError(f"{result!r} cannot be told: {error}"))
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """A descriptor for the message that follows."""

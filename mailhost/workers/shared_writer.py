@@ -1,8 +1,8 @@
 """The writer of all processes, as one of them sees it (`durable/writer` is the process itself).
 
-What one turn of the reactor asks for goes in one frame. While there is no writer, `there` says so,
-and others write. What was under way when it died is done again by `other`, which looks at how far
-it came.
+What one turn of the reactor asks for goes in one frame, unless it is very much. While there is no
+writer, `there` says so, and others write. What was under way when it died is done again by `other`,
+which looks at how far it came.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from mailhost.message.changes import Change, NewFile
 from mailhost.net.direct import DirectWriter
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks for a writer
+
+MOST_TOGETHER = 1 << 24  # octets of files in one frame
 
 Results = Sequence[OSError | None]
 _Jobs = list[tuple[Sequence[Change], Deferred[Results]]]
@@ -128,9 +130,20 @@ class SharedWriter:
         if self._link is None:
             self._do_again(jobs)
             return
+        some: _Jobs = []
+        size = 0
+        for job in jobs:
+            octets = _octets(job[0])
+            if some and size + octets > MOST_TOGETHER:
+                self._send_frame(self._link, some)
+                some, size = [], 0
+            some.append(job)
+            size += octets
+        self._send_frame(self._link, some)
+
+    def _send_frame(self, link: _Link, jobs: _Jobs) -> None:
         self._sent.append(jobs)
-        changes = [plain(change) for some, _ in jobs for change in some]
-        self._link.writer.write(frame(changes))
+        link.writer.write(frame([plain(change) for changes, _ in jobs for change in changes]))
 
     def answered(self, results: list[tuple[int, str] | None]) -> None:
         """The oldest frame's results are there."""
@@ -174,3 +187,12 @@ class SharedWriter:
         if self._idle is not None and not (self._waiting or self._sent):
             idle, self._idle = self._idle, None
             idle.callback(None)
+
+
+def _octets(changes: Sequence[Change]) -> int:
+    return sum(
+        content.size
+        for change in changes
+        if isinstance(change, NewFile)
+        for content in change.contents
+    )

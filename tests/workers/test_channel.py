@@ -51,6 +51,13 @@ class Talking(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(self.worker.ask("fail")), OSError)
         self.assertEqual(28, error.errno)
 
+    async def test_an_answer_that_cannot_be_told(self) -> None:
+        self.answers["later"] = lambda: lambda: None
+        error = await self.assertFailure(
+            Deferred.fromCoroutine(self.worker.ask("later")), RuntimeError
+        )
+        self.assertIn("cannot be told", str(error))
+
     async def test_telling(self) -> None:
         self.worker.tell("note", {"a": OK})
         self.assertEqual({"a": OK}, await self.heard)

@@ -18,6 +18,7 @@ from mailhost.durable.writer import frame
 from mailhost.interfaces import ICommitter
 from mailhost.message.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
+from mailhost.workers import shared_writer
 from mailhost.workers.shared_writer import Results, SharedWriter
 
 FILE = NewFile("/t/a", "/n/a", (Content((b"one", b"two")), Content((b"three",))))
@@ -94,6 +95,21 @@ class Asking(SharedWriterCase):
         self.answer(None)
         self.assertEqual([None], self.successResultOf(third))
         self.assertEqual([], self.other.changes)
+
+    def test_very_much_goes_in_several_frames(self) -> None:
+        self.patch(shared_writer, "MOST_TOGETHER", 30)
+        waiting = [self.commit(FILE) for _ in range(5)]  # 11 octets each
+        self.reactor.advance(0)
+        octets, frames = self.transport.value(), []
+        while octets:
+            length = int.from_bytes(octets[:4], "big")
+            frames.append(len(marshal.loads(octets[4 : 4 + length])))
+            octets = octets[4 + length :]
+        self.assertEqual([2, 2, 1], frames)
+        for number in frames:
+            self.answer(*[None] * number)
+        for each in waiting:
+            self.assertEqual([None], self.successResultOf(each))
 
     def test_what_was_under_way_when_it_died_is_done_by_the_other(self) -> None:
         sent = self.commit(FILE, GONE)
