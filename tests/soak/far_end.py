@@ -25,7 +25,7 @@ class FarEnd:
     def __init__(self, seed: int, deaths: float = 0.0) -> None:
         self.deaths = deaths
         self.taken: Counter[str] = Counter()
-        self.times: dict[str, list[float]] = {}  # monotonic seconds of each copy
+        self.times: dict[str, list[float]] = {}  # monotonic seconds when each copy began
         self.broken = 0
         self.died: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()  # taken, but we did not say so: to be sent again
@@ -66,6 +66,7 @@ class FarEnd:
 
     def _take(self, wire: BufferedRWPair) -> bytes:
         point = self._choose()
+        began = time.monotonic()  # the host is alive: it sends the content after our 354
         self._at("at DATA", point)
         wire.write(b"354 go\r\n")
         wire.flush()
@@ -82,7 +83,7 @@ class FarEnd:
                 self.broken += 1
                 return b"554 broken"
             self.taken[identity] += 1
-            self.times.setdefault(identity, []).append(time.monotonic())
+            self.times.setdefault(identity, []).append(began)
             if point in ("before its 250", "after its 250"):
                 self.excused[identity] += 1
         self._at("before its 250", point)
