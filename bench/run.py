@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import shutil
 import statistics
 import subprocess
@@ -110,7 +111,8 @@ def apart(folder: Path) -> None:
 
 def table(results: Sequence[dict[str, object]]) -> Table:
     """Return the results for people."""
-    shown = Table(title="deliveries a second, medians")
+    python = f"Python {platform.python_version()} of {sys.base_prefix}"
+    shown = Table(title=f"deliveries a second, medians; {python}")
     for column in ("work", "mailhost", "Postfix", "ratio", "least", "aim"):
         shown.add_column(column, justify="left" if column == "work" else "right")
     for result in results:
