@@ -92,11 +92,13 @@ class Rounds:
 
     def _kill_one(self) -> None:
         """The head, which is started again, or a worker or the writer, which the head replaces."""
-        others = children(self._host.pid)
-        if others and self._random.random() < 0.5:
-            victim = self._random.choice(others)
-            self._kills["writer" if is_writer(victim) else "worker"] += 1
-            os.kill(victim, signal.SIGKILL)
+        (kind,) = self._random.choices(("head", "worker", "writer"), (5, 3, 2))
+        others = [
+            each for each in children(self._host.pid) if is_writer(each) == (kind == "writer")
+        ]
+        if kind != "head" and others:
+            self._kills[kind] += 1
+            os.kill(self._random.choice(others), signal.SIGKILL)
             return
         self._host.kill()
         self._heads_died.append(time.monotonic())
