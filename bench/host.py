@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS, free_port
+from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS
 from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.authentication.secret import hash_password
+from tests.end_to_end.running import free_port
 
 
 class Mailhost:
@@ -18,9 +19,9 @@ class Mailhost:
     name = "mailhost"
 
     def __init__(self, folder: Path, sink: int, workers: int = 0) -> None:
-        self.port = free_port()
-        self.submission_port = free_port()
-        self.proxy_port = free_port()
+        self.port = free_port(ADDRESS)
+        self.submission_port = free_port(ADDRESS)
+        self.proxy_port = free_port(ADDRESS)
         self._folder = folder
         self._workers = workers
         self._process: subprocess.Popen[str] | None = None

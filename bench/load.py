@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -13,19 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.end_to_end.running import free_port
+
 ADDRESS = "127.0.0.1"
 DOMAIN = "bench.example"
 FOREIGN = "elsewhere.example"
 PASSWORD = "bench"
 USERS = ("user", *(f"{number}user" for number in range(51)))  # as smtp-source names recipients
-
-
-def free_port() -> int:
-    """Return a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ class Sink:
     """smtp-sink, which takes all mail and counts it."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = free_port(ADDRESS)
         self._count = b""
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         self._process = subprocess.Popen(
