@@ -49,20 +49,13 @@ class Worker:
         loaded, certificates = brief.about
         self._reactor = reactor
         self._stop_timeout = loaded.settings.limits.stop_timeout
-        self._log: LineLog | RemoteLog
-        if brief.logs:
-            output = os.fdopen(LOG, "w", encoding="utf-8", errors="backslashreplace")
-            self._log = LineLog(reactor, output, LogLevel.warn)
-        else:
-            self._log = RemoteLog(reactor)
         answers: Answers = {
             "serve": self._serve,
             "served": lambda: self._channel.tell("serves"),
             "retire": self._retire,
         }
         self._channel = Channel(answers, self._channel_closed)
-        if isinstance(self._log, RemoteLog):
-            self._log.channel = self._channel
+        self._log = _log(reactor, self._channel, brief.logs)
         self._ports: list[IListeningPort] = []
         self._factories: list[PumpFactory] = []
         self._ending = False
@@ -127,6 +120,14 @@ class Worker:
 
     def _channel_closed(self) -> None:
         os._exit(0 if self._ending else HEAD_GONE)
+
+
+def _log(reactor: Any, channel: Channel, ours: bool) -> LineLog | RemoteLog:
+    """The log: `ours` to write, or the head's."""
+    if not ours:
+        return RemoteLog(reactor, channel)
+    output = os.fdopen(LOG, "w", encoding="utf-8", errors="backslashreplace")
+    return LineLog(reactor, output, LogLevel.warn)
 
 
 def main() -> None:

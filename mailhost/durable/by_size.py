@@ -17,11 +17,9 @@ from twisted.internet.defer import Deferred, DeferredLock
 from zope.interface import implementer
 
 from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, NewFile
+from mailhost.message.changes import Change, Results
 
 LARGE = 4 << 20  # octets of all files of a commit
-
-Results = Sequence[OSError | None]
 
 
 class Writer(Protocol):
@@ -70,20 +68,10 @@ class BySize:
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[Results]:
         """See ICommitter."""
-        if sum(map(_size, changes)) < LARGE:
-            shared = self._shared.there and all(map(_in_memory, changes))
+        if sum(change.size for change in changes) < LARGE:
+            shared = self._shared.there and all(change.in_memory for change in changes)
             return (self._shared if shared else self._small).commit(changes)
         return self._turn.run(lambda: Deferred.fromCoroutine(self._one(changes)))
 
     async def _one(self, changes: Sequence[Change]) -> Results:
         return await self._large.commit(changes)
-
-
-def _size(change: Change) -> int:
-    if not isinstance(change, NewFile):
-        return 0
-    return sum(content.size for content in change.contents)
-
-
-def _in_memory(change: Change) -> bool:
-    return not isinstance(change, NewFile) or all(each.in_memory for each in change.contents)

@@ -20,9 +20,8 @@ from zope.interface import implementer
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change
+from mailhost.message.changes import Change, Results
 
-Results = Sequence[OSError | None]
 Job = tuple[Sequence[Change], Deferred[Results]]
 
 

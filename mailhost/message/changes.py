@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,12 +24,26 @@ class NewFile:
     replaces: bool = False
     again: bool = False
 
+    @property
+    def size(self) -> int:
+        """Octets to be written."""
+        return sum(content.size for content in self.contents)
+
+    @property
+    def in_memory(self) -> bool:
+        """True where what is to be written lies in memory."""
+        return all(content.in_memory for content in self.contents)
+
 
 @dataclass(frozen=True, slots=True)
 class RemovedFile:
     """A file to be removed, its folder synced. Gone already is removed."""
 
     path: str
+    size = 0
+    in_memory = True
 
 
 Change: TypeAlias = NewFile | RemovedFile
+Results: TypeAlias = Sequence[OSError | None]
+"""What came of changes, one for each: None for one that is safe on disk."""

@@ -111,9 +111,9 @@ class Content:
         return section
 
     def after(self, fields: bytes, header: bytes | None = None) -> Content:
-        """The same message with `fields` put in front; `header` is what it has where that is known
-        whole."""
-        known = None if header is None else fields + header
+        """The same message with `fields` put in front; `header` is what `header` returned for this
+        one, where somebody asked."""
+        known = None if header is None else (fields + header)[:HEADER_LIMIT]
         return Content((fields, *self.pieces), known)
 
     def slice(self, start: int, end: int) -> Content:

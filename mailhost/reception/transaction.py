@@ -10,7 +10,7 @@ from mailhost.events import Received
 from mailhost.interfaces import Answer, ICollector, ITransaction
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.client import Client
-from mailhost.message.content import HEADER_LIMIT, Content
+from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
@@ -99,7 +99,7 @@ class Transaction:
         if client.account is not None:
             author = envelope.reverse_path or client.account
             top += missing_fields(header, author, desk.rules.hostname, identity, now)
-        content = content.after(top, header if len(header) + len(top) < HEADER_LIMIT else None)
+        content = content.after(top, header)
         self._tell_received(identity, envelope, content, header + top)
         if client.protocol == "lmtp":
             return await desk.handover.take(envelope, content, identity)

@@ -154,8 +154,8 @@ class RemoteCounters:
 class RemoteLog:
     """Sends events, and whatever else is logged here, to the head, some lines at a time."""
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self.channel: Channel | None = None
+    def __init__(self, clock: IReactorTime, channel: Channel) -> None:
+        self._channel = channel
         self._clock = clock
         self._lines: list[Line] = []
 
@@ -179,15 +179,13 @@ class RemoteLog:
     def flush(self) -> None:
         """Send what there is."""
         lines, self._lines = self._lines, []
-        if self.channel is None:
-            return
         some: list[Line] = []
         size = 0
         for line in lines:
             octets = 4 * len(line[1]) + 20
             if size + octets > LARGEST:
-                self.channel.tell("log", some)
+                self._channel.tell("log", some)
                 some, size = [], 0
             some.append(line)
             size += octets
-        self.channel.tell("log", some)
+        self._channel.tell("log", some)

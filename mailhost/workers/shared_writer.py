@@ -11,7 +11,7 @@ import marshal
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -22,22 +22,14 @@ from zope.interface import implementer
 
 from mailhost.durable.writer import LONGEST, frame, plain
 from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, NewFile
+from mailhost.message.changes import Change, NewFile, Results
 from mailhost.net.direct import DirectWriter
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks for a writer
 
 MOST_TOGETHER = 1 << 24  # octets of files in one frame
 
-Results = Sequence[OSError | None]
 _Jobs = list[tuple[Sequence[Change], Deferred[Results]]]
-
-
-class Other(Protocol):
-    """An ICommitter."""
-
-    def commit(self, changes: Sequence[Change], /) -> Awaitable[Results]:
-        """See ICommitter."""
 
 
 class _Link(Int32StringReceiver):
@@ -83,7 +75,7 @@ class _Finder(ClientFactory):
 class SharedWriter:
     """`path` is the writer's socket. `other` writes what it leaves undone."""
 
-    def __init__(self, reactor: Any, path: str, other: Other) -> None:
+    def __init__(self, reactor: Any, path: str, other: ICommitter) -> None:
         self._other = other
         self._reactor = reactor
         self._path = path
@@ -133,7 +125,7 @@ class SharedWriter:
         some: _Jobs = []
         size = 0
         for job in jobs:
-            octets = _octets(job[0])
+            octets = sum(change.size for change in job[0])
             if some and size + octets > MOST_TOGETHER:
                 self._send_frame(self._link, some)
                 some, size = [], 0
@@ -187,12 +179,3 @@ class SharedWriter:
         if self._idle is not None and not (self._waiting or self._sent):
             idle, self._idle = self._idle, None
             idle.callback(None)
-
-
-def _octets(changes: Sequence[Change]) -> int:
-    return sum(
-        content.size
-        for change in changes
-        if isinstance(change, NewFile)
-        for content in change.contents
-    )

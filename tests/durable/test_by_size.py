@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.durable.by_size import LARGE, BySize, Results
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.durable.by_size import LARGE, BySize
+from mailhost.message.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 
 

@@ -161,8 +161,7 @@ class Lines(RemoteCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        self.log = RemoteLog(self.clock)
-        self.log.channel = self.channel
+        self.log = RemoteLog(self.clock, self.channel)
 
     def lines(self) -> list[tuple[bool, str]]:
         self.clock.advance(0)

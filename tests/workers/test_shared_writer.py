@@ -12,26 +12,28 @@ from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailhost.durable.writer import frame
 from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.message.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 from mailhost.workers import shared_writer
-from mailhost.workers.shared_writer import Results, SharedWriter
+from mailhost.workers.shared_writer import SharedWriter
 
 FILE = NewFile("/t/a", "/n/a", (Content((b"one", b"two")), Content((b"three",))))
 GONE = RemovedFile("/n/b")
 
 
+@implementer(ICommitter)
 class Other:
     """Writes at once, and remembers what."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
 
-    def commit(self, changes: Sequence[Change], /) -> Awaitable[Results]:
+    def commit(self, changes: Sequence[Change]) -> Awaitable[Results]:
         self.changes += changes
         return succeed([None for _ in changes])
 
