@@ -21,17 +21,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from mailhost.events import Event, Faulted, Told
 from mailhost.interfaces import IEventSink
 from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers.child import Child, Pauses
 from mailhost.workers.counts import ROWS, SharedCounts
 
 CHANNEL, BRIEF, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
-SHORT_LIFE = 10.0  # seconds; who dies sooner is replaced later
-LONGEST_PAUSE = 30.0  # seconds
 LONGEST_GOODBYE = 3600.0  # seconds that connections may keep a worker of former settings
 LAST_WORDS = 30.0  # seconds that they have to end a transaction after that
 LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
@@ -88,7 +86,7 @@ class Crew:
         self._members: set[Member] = set()
         self._pending: set[IDelayedCall] = set()
         self._goodbyes: dict[Member, IDelayedCall] = {}
-        self._pause = 0.0
+        self._pauses = Pauses(1.0)
         self._work: Work | None = None
         self._stopping = False
         self._empty: Deferred[None] | None = None
@@ -198,28 +196,27 @@ class Crew:
 
     def _start_later(self, lived: float) -> None:
         """Try again at once where the last one `lived` long enough, else ever more slowly."""
-        self._pause = min(max(2 * self._pause, 1.0), LONGEST_PAUSE) if lived < SHORT_LIFE else 0.0
         self._pending = {call for call in self._pending if call.active()}
-        self._pending.add(self._reactor.callLater(self._pause, self._start))
+        self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
 
     def tell(self, event: Event) -> None:
         """Log what becomes of a worker."""
         self._events.tell(event)
 
 
-class Member(ProcessProtocol):
+class Member(Child):
     """One worker, as its parent sees it."""
 
     channel: Channel
     born = 0.0
 
     def __init__(self, row: int, work: Work, crew: Crew) -> None:
+        super().__init__(self._trouble)
         self.row = row
         self.work = work
         self.retired = False
         self.pid = 0
         self._crew = crew
-        self._said = b""
 
     def connectionMade(self) -> None:
         """It runs."""
@@ -237,12 +234,8 @@ class Member(ProcessProtocol):
         """It has taken all its sockets."""
         self._crew.tell(Told(f"process {self.pid} serves too"))
 
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """It wrote."""
-        *lines, self._said = (self._said + data).split(b"\n")
-        for line in lines:  # nothing but trouble writes there
-            words = line.decode("utf-8", "replace")
-            self._crew.tell(Faulted(f"worker {self.pid}", words))
+    def _trouble(self, words: str) -> None:
+        self._crew.tell(Faulted(f"worker {self.pid}", words))
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""

@@ -7,15 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from mailhost.events import Faulted
 from mailhost.interfaces import IEventSink
+from mailhost.workers.child import Child, Pauses
 
 MODULE = "mailhost.durable.writer"
-SHORT_LIFE = 10.0  # seconds; one that dies sooner is replaced later
-LONGEST_PAUSE = 30.0  # seconds
 LAST_CHANCE = 10.0  # seconds that it has to end
 
 
@@ -28,7 +26,7 @@ class WriterProcess:
         self._events = events
         self._process: _Process | None = None
         self._born = 0.0
-        self._pause = 0.0
+        self._pauses = Pauses(0.1)
         self._next: IDelayedCall | None = None
         self._stopping = False
         self._ended: Deferred[None] | None = None
@@ -70,26 +68,19 @@ class WriterProcess:
             if self._ended is not None:
                 self._ended.callback(None)
             return
-        self._events.tell(Faulted("the writer", how))
-        lived = self._reactor.seconds() - self._born
-        self._pause = min(max(2 * self._pause, 0.1), LONGEST_PAUSE) if lived < SHORT_LIFE else 0.0
-        self._next = self._reactor.callLater(self._pause, self.start)
+        self.trouble(how)
+        pause = self._pauses.after(self._reactor.seconds() - self._born)
+        self._next = self._reactor.callLater(pause, self.start)
 
-    def said(self, words: str) -> None:
-        """Nothing but trouble is written."""
+    def trouble(self, words: str) -> None:
+        """Tell what it wrote, or what became of it."""
         self._events.tell(Faulted("the writer", words))
 
 
-class _Process(ProcessProtocol):
+class _Process(Child):
     def __init__(self, owner: WriterProcess) -> None:
+        super().__init__(owner.trouble)
         self._owner = owner
-        self._said = b""
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """It wrote."""
-        *lines, self._said = (self._said + data).split(b"\n")
-        for line in lines:
-            self._owner.said(line.decode("utf-8", "replace"))
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""

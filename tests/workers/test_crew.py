@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.workers import crew
+from mailhost.workers.child import LONGEST_PAUSE
 from mailhost.workers.counts import SharedCounts, new_counts
 from mailhost.workers.crew import (
     BRIEF,
@@ -21,7 +22,6 @@ from mailhost.workers.crew import (
     COUNTS,
     LAST_WORDS,
     LONGEST_GOODBYE,
-    LONGEST_PAUSE,
     Brief,
     Crew,
     Member,
