@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 CHUNK = 1 << 16
 HEADER_LIMIT = 1 << 20
+REMEMBERED = 1 << 14  # octets of a header section that are held so as not to be read again
 CRUMB = 1 << 10  # parts below this are joined: a thousand of two octets would take fifty thousand
 
 
@@ -113,8 +114,9 @@ class Content:
     def after(self, fields: bytes, header: bytes | None = None) -> Content:
         """The same message with `fields` put in front; `header` is what `header` returned for this
         one, where somebody asked."""
-        known = None if header is None else (fields + header)[:HEADER_LIMIT]
-        return Content((fields, *self.pieces), known)
+        if header is None or len(header) > REMEMBERED:
+            return Content((fields, *self.pieces))
+        return Content((fields, *self.pieces), fields + header)
 
     def slice(self, start: int, end: int) -> Content:
         """The octets from `start` to `end` as a Content of its own."""

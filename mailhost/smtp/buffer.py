@@ -74,10 +74,7 @@ class ReadBuffer:
             if len(self) > limit:
                 self._skipping, self._data, self._at = True, b"", 0
             return None
-        line = self._data[self._at : end]
-        self._at = end + 1
-        if self._at == len(self._data):
-            self._data, self._at = b"", 0
+        line = self.take(end + 1 - self._at)[:-1]
         if self._skipping or len(line) > limit:
             self._skipping = False
             raise BadLine(TOO_LONG)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import (
     HEADER_LIMIT,
+    REMEMBERED,
     Content,
     ContentWriter,
     FileSlice,
@@ -92,6 +93,19 @@ class ReadTests(ContentCase):
     def test_a_header_without_end_is_cut(self) -> None:
         for body in (b"x" * (HEADER_LIMIT + 5) + b"\r\n\r\n", b"x" * 3 * HEADER_LIMIT):
             self.assertEqual(len(Content((body,)).header()), HEADER_LIMIT)
+
+    @given(st.lists(st.sampled_from([b"A: b", b"\r\n", b"\r", b"\n", b" c", b"\r\n\r\n"])))
+    def test_what_is_remembered_of_a_header_is_what_would_be_read(self, parts: list[bytes]) -> None:
+        content = Content((b"".join(parts),))
+        header = content.header()
+        for top in (b"Top: 1\r\n", b"Top: 1\r\nTop: 2\r\n"):
+            remembered = content.after(top, header)
+            self.assertEqual(content.after(top), remembered)
+            self.assertEqual(content.after(top).header(), remembered.header())
+
+    def test_a_large_header_is_not_remembered(self) -> None:
+        content = Content((b"X: " + b"y" * REMEMBERED + b"\r\n\r\nbody",))
+        self.assertIsNone(content.after(b"Top: 1\r\n", content.header()).known)
 
     def test_a_file_that_was_cut_is_an_error_and_not_a_short_message(self) -> None:
         path = os.path.join(self.folder, "m")
