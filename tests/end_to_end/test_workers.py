@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
@@ -85,6 +86,13 @@ class Workers(TestCase):
     def writers(self) -> list[int]:
         """The writer, if it is there."""
         return [pid for pid in children(self.host.pid) if is_writer(pid)]
+
+    def test_the_writer_ends_with_the_head_even_in_the_middle(self) -> None:
+        self.until(lambda: bool(self.writers()))
+        (writer,) = self.writers()
+        os.kill(writer, signal.SIGSTOP)  # it would not notice the end of its input
+        self.host.kill()
+        self.until(lambda: not (Path(f"/proc/{writer}").exists() and is_writer(writer)))
 
     def test_a_writer_that_dies_is_replaced_and_fails_no_mail(self) -> None:
         self.until(lambda: bool(self.writers()))
