@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.message.crlf import has_bare
 from mailhost.milter import replies
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.negotiation import Actions, Terms
@@ -189,7 +190,7 @@ def _name(name: bytes) -> bytes:
 
 def _body(octets: bytes) -> bytes:
     """The body with CRLF at each line's end. Some filters send LF."""
-    if not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r"):
+    if has_bare(octets):
         octets = _LINE_END.sub(b"\r\n", octets)
     return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mailhost.message.crlf import has_bare
+
 
 class BareLineEnd(Exception):
     """The content has a CR or LF alone: sent as it is, it could be taken for its own end."""
@@ -30,8 +32,7 @@ def checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
         block = held + chunk
         held = b"\r" if block.endswith(b"\r") else b""
         block = block[: len(block) - len(held)]
-        pairs = block.count(b"\r\n")
-        if block.count(b"\n") != pairs or block.count(b"\r") != pairs:
+        if has_bare(block):
             raise BareLineEnd
         yield block
     if held:

@@ -6,6 +6,8 @@ smuggling), so such a message is refused (RFC 5321 §2.3.8, RFC 5322 §2.2).
 
 from __future__ import annotations
 
+from mailhost.message.crlf import has_bare
+
 
 class LineEnds:
     """Looks at a message block by block. `bare` and `nul` tell what was found so far."""
@@ -18,20 +20,20 @@ class LineEnds:
         self._cut = False  # the last block ended with CR: its LF may come
 
     def look(self, block: bytes) -> None:
-        """Look at the next block. CRs, LFs and CRLFs are as many, unless one is bare."""
-        pairs = block.count(b"\r\n")
-        carriage_returns, line_feeds = block.count(b"\r") - pairs, block.count(b"\n") - pairs
-        if self._cut and block:
-            self.bare = self.bare or block[0] != 10
-            line_feeds -= block[0] == 10
-            self._cut = False
-        if block.endswith(b"\r"):
-            self._cut = True
-            carriage_returns -= 1
-        if carriage_returns or line_feeds:
-            self.bare = True
+        """Look at the next block."""
         if b"\0" in block:
             self.nul = True
+        if self._cut and block:
+            self._cut = False
+            if block.startswith(b"\n"):
+                block = block[1:]
+            else:
+                self.bare = True
+        if block.endswith(b"\r"):
+            self._cut = True
+            block = block[:-1]
+        if has_bare(block):
+            self.bare = True
 
     def end(self) -> None:
         """The message is whole."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -52,8 +54,7 @@ class DotsTests(SynchronousTestCase):
         self, parts: list[bytes], place: int
     ) -> None:
         content = b"".join(parts)
-        clean = content.replace(b"\r\n", b"")
-        bare = b"\r" in clean or b"\n" in clean
+        bare = re.search(rb"\r(?!\n)|(?<!\r)\n", content) is not None
         try:
             seen = b"".join(checked([content[:place], content[place:]]))
         except BareLineEnd:
