@@ -19,6 +19,7 @@ from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.entry import Entry, Progress, State
+from mailhost.queue.fresh import Fresh
 from mailhost.queue.notices import Notices, Subject, wanted
 from mailhost.queue.schedule import Backoff
 from mailhost.queue.spool import Spool
@@ -33,8 +34,7 @@ class Live:
 
     `since` is the steady clock's time up to which `state.waited` counts. `ready`: it waits for its
     turn. `gone`: it was settled or removed, and nothing more is done or written. `wait` is how
-    many seconds after an attempt the next one is due. `fresh` is the content of one that just came
-    in, for its first attempt: it need not be read from the disk then.
+    many seconds after an attempt the next one is due.
     """
 
     entry: Entry
@@ -45,7 +45,6 @@ class Live:
     ready: bool = False
     running: bool = False
     gone: bool = False
-    fresh: Content | None = None
     lock: DeferredLock = field(default_factory=DeferredLock)
 
     @property
@@ -55,7 +54,10 @@ class Live:
 
 
 class Attempts:
-    """Carries entries, and writes their state. It does not decide when."""
+    """Carries entries, and writes their state. It does not decide when.
+
+    `fresh` has contents that need not be read.
+    """
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Attempts:
         self._events = events
         self._wall = wall
         self._steady = steady
+        self.fresh = Fresh()
 
     async def carry(self, live: Live, backoff: Backoff) -> bool:
         """Make one attempt and write down what came of it. True where somebody answered.
@@ -79,9 +82,8 @@ class Attempts:
         Whatever is raised is a bug; what was delivered until then is known in `live.state`.
         """
         live.wait = backoff.wait(max(live.state.attempts, 1))
-        content, live.fresh = live.fresh, None
         try:
-            content = content or await self._spool.open(live.entry)
+            content = self.fresh.take(live.entry.id) or await self._spool.open(live.entry)
         except FileNotFoundError:
             live.gone = True
             self._fault(live, "its file is gone from the queue's folder; it is forgotten")
@@ -160,12 +162,12 @@ class Attempts:
             return False
 
     async def _write(self, live: Live, backoff: Backoff) -> None:
+        if live.state.settled and await self.remove(live) is None:
+            return
         now, attempts = self._wall(), live.state.attempts + 1
         live.wait = backoff.wait(attempts)
         due = now + live.wait
         live.state = replace(live.state, attempts=attempts, last_attempt=now, due=due)
-        if live.state.settled and await self.remove(live) is None:
-            return
         await self.save(live)
 
     # --- on disk -------------------------------------------------------------------------------

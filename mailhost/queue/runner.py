@@ -37,8 +37,6 @@ from mailhost.queue.spool import Broken, Finding, Found, Spool
 from mailhost.queue.turns import Turns
 
 LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
-MOST_FRESH = 500  # entries in the queue, up to which the content of a new one is kept in memory
-LARGEST_FRESH = 65_536  # octets of it
 _GOING: Mapping[str, Any] = MappingProxyType(
     {"held": False, "quarantine": "", "parked": "", "traceback": ""}
 )
@@ -204,7 +202,7 @@ class QueueRunner:
     ) -> Status:
         status, found, _ = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok:
-            self.take(found, content if content.size <= LARGEST_FRESH else None)
+            self.take(found, content)
         return status
 
     def take(self, found: Found, content: Content | None = None) -> None:
@@ -212,7 +210,8 @@ class QueueRunner:
         self._looked_for.discard(found.entry.id)
         if found.entry.id not in self._live:
             live = self._enter(found.entry, found.state, found.has_state)
-            live.fresh = content if len(self._live) <= MOST_FRESH else None
+            if content is not None and not found.state.stopped:
+                self._attempts.fresh.keep(live.entry.id, content)
             self._schedule(live, max(found.state.due - self._wall(), 0.0))
             self._turn()
 
@@ -328,6 +327,7 @@ class QueueRunner:
 
     def _forget(self, live: Live) -> None:
         live.gone = True
+        self._attempts.fresh.take(live.entry.id)
         self._live.pop(live.entry.id, None)
         self._agenda.drop(live.entry.id)
 

@@ -28,8 +28,8 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
+from mailhost.queue import fresh
 from mailhost.queue.intake import Intake
-from mailhost.queue.runner import LARGEST_FRESH
 from mailhost.workers.channel import LARGEST, Channel
 
 BROKEN = "the head of the host is gone"
@@ -110,7 +110,7 @@ class RemoteQueue:
         """See IQueue."""
         status, found, line = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok and not found.has_state and len(line) < LARGEST:
-            small = content.in_memory and content.size <= LARGEST_FRESH
+            small = content.in_memory and content.size <= fresh.LARGEST
             self._channel.tell("queued", found.entry.id, line, content.read() if small else None)
         elif status.ok:
             self._channel.tell("look", found.entry.id)

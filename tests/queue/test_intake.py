@@ -14,11 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.events import Parked
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.queue import runner
+from mailhost.queue import fresh
 from mailhost.queue.entry import Entry
 from mailhost.queue.intake import Intake
-from mailhost.queue.runner import LARGEST_FRESH
 from mailhost.queue.spool import Finding, Found, Spool
+from tests.fakes import now
 from tests.queue.fakes import BUSY, House, envelope, here, message
 
 
@@ -178,14 +178,30 @@ class Fresh(SynchronousTestCase):
         self.assertEqual([message().read()] * 2, self.house.transport.bodies)
 
     def test_a_large_one_is_not_kept_in_memory(self) -> None:
-        large = Content((b"x" * (LARGEST_FRESH + 1),))
+        large = Content((b"x" * (fresh.LARGEST + 1),))
         self.house.accept(envelope("bob@x.example"), content=large)
         self.assertEqual(["m1"], self.opened)
 
     def test_nor_are_more_than_some(self) -> None:
         self.house.runner._turns.places = 0
-        self.patch(runner, "MOST_FRESH", 2)
+        self.patch(fresh, "MOST", 2 * message().size)
         for number in range(4):
             self.house.accept(envelope("bob@x.example"), f"m{number}")
-        kept = [live.fresh is not None for live in self.house.runner._live.values()]
-        self.assertEqual([True, True, False, False], kept)
+        self.house.runner._turns.places = 4
+        self.house.runner._turn()
+        self.assertEqual(["m2", "m3"], self.opened)
+
+    def test_what_was_removed_makes_room(self) -> None:
+        self.house.runner._turns.places = 0
+        self.patch(fresh, "MOST", message().size)
+        self.house.accept(envelope("bob@x.example"), "m0")
+        now(self.house.runner.remove("m0"))
+        self.house.accept(envelope("bob@x.example"), "m1")
+        self.house.runner._turns.places = 4
+        self.house.runner._turn()
+        self.assertEqual([], self.opened)
+
+    def test_what_is_held_is_read_when_it_is_released(self) -> None:
+        now(self.house.runner.accept(envelope("bob@x.example"), message(), "m0", held="odd"))
+        now(self.house.runner.release("m0"))
+        self.assertEqual(["m0"], self.opened)
