@@ -8,8 +8,6 @@ that has been idle longest is ended for whoever opens another.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -42,23 +40,28 @@ class Pool:
         self._closed = False
         self._serving = False
 
-    @asynccontextmanager
-    async def place(self, destination: Destination) -> AsyncIterator[None]:
-        """Wait for the right to use one connection to `destination`."""
-        if self._full(destination):
-            waiting: Deferred[None] = Deferred()
-            self._queue.append((destination, waiting))
-            try:
-                await waiting
-            except Exception:
-                self._queue.remove((destination, waiting))
-                raise
-        else:
+    async def enter(self, destination: Destination) -> None:
+        """Wait for the right to use one connection to `destination`; `leave` gives it back."""
+        if not self._full(destination):
             self._places[destination] += 1
+            return
+        waiting: Deferred[None] = Deferred()
+        self._queue.append((destination, waiting))
         try:
-            yield
-        finally:
-            self._leave(destination)
+            await waiting
+        except Exception:
+            self._queue.remove((destination, waiting))
+            raise
+
+    def leave(self, destination: Destination) -> None:
+        """Give the right to the next who waits."""
+        self._places[destination] -= 1
+        if not self._places[destination]:
+            del self._places[destination]
+        if not self._serving:
+            self._serving = True
+            self._serve()
+            self._serving = False
 
     def take(self, destination: Destination) -> Connection | None:
         """Return an idle connection that is alive. None says that one may be opened."""
@@ -93,15 +96,6 @@ class Pool:
             self._places[destination] >= self.settings.connections_per_destination
             or self._places.total() >= self.settings.connections
         )
-
-    def _leave(self, destination: Destination) -> None:
-        self._places[destination] -= 1
-        if not self._places[destination]:
-            del self._places[destination]
-        if not self._serving:
-            self._serving = True
-            self._serve()
-            self._serving = False
 
     def _serve(self) -> None:
         """Give free places to those who wait. A place may come back before this returns."""

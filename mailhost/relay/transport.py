@@ -96,8 +96,11 @@ class RelayTransport:
     async def _carry(self, destination: Destination, sending: Sending) -> Sequence[Outcome]:
         attempt = Attempt(destination, sending, self._pool)
         try:
-            async with self._pool.place(destination):
+            await self._pool.enter(destination)
+            try:
                 await self._try(destination, attempt)
+            finally:
+                self._pool.leave(destination)
         except Exception as bug:
             raise Unfinished(bug, list(attempt.outcomes.values())) from bug
         return list(attempt.outcomes.values())

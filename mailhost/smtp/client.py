@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from math import inf
 from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred
@@ -67,6 +68,9 @@ class SMTPClient(Protocol):
         self._handshake: Deferred[None] | None = None
         self._throttled = False
         self._closing: IDelayedCall | None = None
+        self._until = inf  # when we have waited long enough, by the clock
+        self._too_late = ""
+        self._watch: IDelayedCall | None = None
         self.gone: Broken | None = None
         self.secure = False
 
@@ -179,12 +183,25 @@ class SMTPClient(Protocol):
     # --- inside ----------------------------------------------------------------------------------
 
     async def _within(self, seconds: float, awaited: Deferred[T], words: str) -> T:
-        timer = self._clock.callLater(seconds, self._break, Broken(words))
+        """Wait, but not for longer than that. One timer serves all waits that follow each other."""
+        self._too_late = words
+        self._until = self._clock.seconds() + seconds
+        if self._watch is None:
+            self._watch = self._clock.callLater(seconds, self._look_at_clock)
+        elif self._watch.getTime() > self._until:
+            self._watch.reset(seconds)
         try:
             return await awaited
         finally:
-            if timer.active():
-                timer.cancel()
+            self._until = inf
+
+    def _look_at_clock(self) -> None:
+        self._watch = None
+        left = self._until - self._clock.seconds()
+        if left <= 0:
+            self._break(Broken(self._too_late))
+        elif left < inf:
+            self._watch = self._clock.callLater(left, self._look_at_clock)
 
     def _wake(self) -> None:
         if self._room is not None:
@@ -200,6 +217,9 @@ class SMTPClient(Protocol):
         """Tell whoever waits; the first reason is the one that counts."""
         if self.gone is None:
             self.gone = broken
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         waiting, self._waiting = self._waiting, None
         room, self._room = self._room, None
         handshake, self._handshake = self._handshake, None

@@ -30,7 +30,6 @@ class Replies(ConnectionCase):
         self.assertNoResult(waiting)
         self.client.dataReceived(b"OK\r\n")
         self.assertEqual(250, self.successResultOf(waiting).code)
-        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_silence(self) -> None:
         waiting = self.reply(10)
@@ -40,6 +39,34 @@ class Replies(ConnectionCase):
         self.assert_broken(waiting, "no reply in 10 s")
         self.assertTrue(self.wire.aborted)
         self.assert_broken(self.reply(), "no reply in 10 s")
+
+    def test_waits_that_follow_each_other_are_measured_apart(self) -> None:
+        self.client.dataReceived(b"220 hi\r\n")
+        self.client.send(b"MAIL\r\nRCPT\r\nQUIT\r\n", replies=3)
+        self.successResultOf(self.reply(10))
+        for seconds in (20, 15, 30):
+            waiting = self.reply(seconds)
+            self.clock.advance(seconds - 0.1)
+            self.assertNoResult(waiting)
+            self.client.dataReceived(b"250 OK\r\n")
+            self.successResultOf(waiting)
+            self.clock.advance(100)  # nobody waits
+        self.assertFalse(self.wire.aborted)
+        waiting = self.reply(300)
+        self.client.send(b"NOOP\r\n")
+        self.client.dataReceived(b"250 OK\r\n")
+        self.successResultOf(waiting)
+        waiting = self.reply(5)
+        self.clock.advance(5)
+        self.assert_broken(waiting, "no reply in 5 s")
+
+    def test_no_timer_outlives_the_connection(self) -> None:
+        self.client.dataReceived(b"220 hi\r\n")
+        self.successResultOf(self.reply())
+        waiting = self.reply()
+        self.run_script(_nothing(), "= lost")
+        self.assert_broken(waiting, "connection lost")
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_a_lost_connection_gives_what_came_before(self) -> None:
         self.client.dataReceived(b"220 hi\r\n")
