@@ -67,7 +67,7 @@ class Rooms:
         self.writer_socket = os.path.join(data, "writer.sock")
         own = Committer(reactor, OperatingSystem())
         self.committer = BySize(
-            SharedWriter(reactor, self.writer_socket, own),
+            SharedWriter(reactor, self.writer_socket, own, events),
             own,
             Committer(reactor, OperatingSystem()),
         )

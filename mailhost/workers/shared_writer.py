@@ -2,7 +2,7 @@
 
 What one turn of the reactor asks for goes in one frame, unless it is very much. While there is no
 writer, `there` says so, and others write. What was under way when it died is done again by `other`,
-which looks at how far it came.
+which looks at how far it came. While it stands still all waits, and `standstill` tells.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.durable.writer import LONGEST, frame, plain
-from mailhost.interfaces import ICommitter
+from mailhost.interfaces import ICommitter, IEventSink
 from mailhost.message.changes import Change, NewFile, Results
 from mailhost.net.direct import DirectWriter
+from mailhost.workers.standstill import Standstill
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks for a writer
 
@@ -75,8 +76,9 @@ class _Finder(ClientFactory):
 class SharedWriter:
     """`path` is the writer's socket. `other` writes what it leaves undone."""
 
-    def __init__(self, reactor: Any, path: str, other: ICommitter) -> None:
+    def __init__(self, reactor: Any, path: str, other: ICommitter, events: IEventSink) -> None:
         self._other = other
+        self._standstill = Standstill(reactor, events)
         self._reactor = reactor
         self._path = path
         self._link: _Link | None = None
@@ -106,6 +108,7 @@ class SharedWriter:
         if self._next_look is not None:
             self._next_look.cancel()
             self._next_look = None
+        self._standstill.forget()
         if self._link is not None and self._link.transport is not None:
             self._link.transport.loseConnection()
 
@@ -135,13 +138,16 @@ class SharedWriter:
 
     def _send_frame(self, link: _Link, jobs: _Jobs) -> None:
         self._sent.append(jobs)
+        self._standstill.asked()
         link.writer.write(frame([plain(change) for changes, _ in jobs for change in changes]))
 
     def answered(self, results: list[tuple[int, str] | None]) -> None:
         """The oldest frame's results are there."""
         errors = [None if each is None else OSError(*each) for each in results]
+        jobs = self._sent.popleft()
+        self._standstill.answered(more=bool(self._sent))
         at = 0
-        for changes, done in self._sent.popleft():
+        for changes, done in jobs:
             mine = errors[at : at + len(changes)]
             at += len(changes)
             done.callback(mine)
@@ -155,6 +161,7 @@ class SharedWriter:
     def unlinked(self) -> None:
         """There is none now."""
         self._link = None
+        self._standstill.forget()
         while self._sent:
             self._do_again(self._sent.popleft())
         if self._working:

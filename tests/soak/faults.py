@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from tests.end_to_end.running import RunningHost
 from tests.soak.far_end import FarEnd
 from tests.soak.message import identity_of
-from tests.soak.rounds import children, run_dry
+from tests.soak.rounds import children, is_writer, run_dry
 from tests.soak.senders import Senders, Sent
 
 SETTINGS = """
@@ -72,8 +73,8 @@ class Suffered:
     @property
     def felt(self) -> bool:
         """The fault did what it should: else it proved nothing."""
-        if self.name == SLOW:
-            return self.slowest >= SLOW_SYNC
+        if self.name in LONG:
+            return self.slowest >= LONG[self.name]
         return self.refused > 0 or self.name == CORRUPT
 
 
@@ -181,7 +182,18 @@ def corrupt_entries(victim: Victim) -> Iterator[None]:
         path.unlink()
 
 
-SLOW, SLOW_SYNC = "a sync takes 3 seconds", 3.0
+@contextlib.contextmanager
+def standing_writer(victim: Victim) -> Iterator[None]:
+    """The writer's process does nothing, as if its disk hung."""
+    (writer,) = filter(is_writer, children(victim.host.pid))
+    os.kill(writer, signal.SIGSTOP)
+    yield
+    os.kill(writer, signal.SIGCONT)
+
+
+SLOW = "a sync takes 3 seconds"
+STANDING = "the writer stands still"
+LONG = {SLOW: 3.0, STANDING: 0.9}  # seconds that somebody waits for an answer, who gets it then
 EMPTY_TABLE = "EMFILE"
 CORRUPT = "corrupt entries in the queue"
 LOCKED = "the directory is locked"
@@ -192,6 +204,7 @@ FAULTS: dict[str, Fault] = {
     "EIO on write": of_system("EIO on write"),
     "EIO on sync": of_system("EIO on sync"),
     SLOW: of_system("slow"),
+    STANDING: standing_writer,
     "a Maildir became read-only": of_system("read-only"),
     EMPTY_TABLE: no_descriptors,
     CORRUPT: corrupt_entries,

@@ -21,6 +21,8 @@ from mailhost.message.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 from mailhost.workers import shared_writer
 from mailhost.workers.shared_writer import SharedWriter
+from mailhost.workers.standstill import LIMIT
+from tests.fakes import RecordingEvents
 
 FILE = NewFile("/t/a", "/n/a", (Content((b"one", b"two")), Content((b"three",))))
 GONE = RemovedFile("/n/b")
@@ -42,7 +44,8 @@ class SharedWriterCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.other = Other()
-        self.writer = SharedWriter(self.reactor, "/data/writer.sock", self.other)
+        self.events = RecordingEvents()
+        self.writer = SharedWriter(self.reactor, "/data/writer.sock", self.other, self.events)
         verifyObject(ICommitter, self.writer)
         self.writer.start()
 
@@ -152,6 +155,60 @@ class Asking(SharedWriterCase):
         self.link.connectionLost(Failure(ConnectionDone()))
         self.successResultOf(last)
         self.successResultOf(stopping)
+
+
+class StandsStill(SharedWriterCase):
+    """What the operator hears of a writer that gives no answer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.find()
+
+    def ask(self) -> None:
+        self.commit(GONE)
+        self.reactor.advance(0)
+
+    def test_it_is_told_once_and_so_is_the_end_of_it(self) -> None:
+        self.ask()
+        self.reactor.advance(LIMIT - 1)
+        self.ask()
+        self.assertEqual([], self.events.lines)
+        self.reactor.advance(1)
+        (line,) = self.events.lines
+        self.assertIn("stands still: nothing was made durable for 10 seconds", line)
+        self.ask()
+        self.reactor.advance(5 * LIMIT)
+        self.answer(None)
+        self.assertEqual([line, "the writer goes on after 60 seconds"], self.events.lines)
+        self.reactor.advance(LIMIT)  # two more answers are owed
+        self.assertEqual(3, len(self.events.lines))
+
+    def test_nothing_is_told_of_one_that_answers(self) -> None:
+        for _ in range(5):
+            self.ask()
+            self.reactor.advance(0.7 * LIMIT)
+            self.answer(None)
+        self.reactor.advance(5 * LIMIT)
+        self.assertEqual([], self.events.lines)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_nor_while_answers_come_one_by_one(self) -> None:
+        self.ask()
+        for _ in range(5):
+            self.ask()
+            self.reactor.advance(0.7 * LIMIT)
+            self.answer(None)
+        self.assertEqual([], self.events.lines)
+
+    def test_one_that_dies_owes_nothing(self) -> None:
+        self.ask()
+        self.reactor.advance(LIMIT)
+        self.link.connectionLost(Failure(ConnectionDone()))
+        self.reactor.advance(0.1)
+        self.find()
+        self.ask()
+        self.answer(None)
+        self.assertEqual(1, len(self.events.lines))
 
 
 class NoneThere(SharedWriterCase):
