@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
 from mailhost.config.load import Loaded
@@ -65,6 +66,7 @@ class Head:
             settings.queue,
             log,
         )
+        self.housekeeping = Housekeeping(reactor, rooms.store, log)
         self.writer = WriterProcess(reactor, rooms.writer_socket, log)
         rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
         self.crew = Crew(
@@ -90,6 +92,7 @@ class Head:
         self.rooms.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
+        self.housekeeping.start()
         self._tell_warnings()
 
     def employ(self) -> None:
@@ -100,6 +103,7 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self.housekeeping.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
         await self.rooms.stop()

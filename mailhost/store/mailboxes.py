@@ -24,7 +24,12 @@ from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.store.lock import try_lock
 from mailhost.store.maildir.filename import sized_name
 from mailhost.store.maildir.files import LOOKS, located, stale_files
-from mailhost.store.maildir.folder import account_folder, mailbox_folder, make_folder
+from mailhost.store.maildir.folder import (
+    account_folder,
+    all_mailboxes,
+    mailbox_folder,
+    make_folder,
+)
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import OctetCounts, Usages
@@ -35,6 +40,7 @@ DELIVERED = Status(250, "2.1.5", "Delivered")
 OVER_QUOTA = Status(452, "4.2.2", "The mailbox is full; please try again later")
 UNREADABLE = Status(451, "4.2.0", "The mailbox cannot be used now; please try again later")
 LOCK_FILE = "pop3.lock"
+TOGETHER = 500  # files removed by one commit
 MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond it
 
 
@@ -72,6 +78,18 @@ class MailStore:
     def maildir(self, path: str) -> IMailbox:
         """A Maildir that is nobody's account, anywhere."""
         return Mailbox(self, path, path)
+
+    async def tidy(self) -> None:
+        """Remove what writers that died left in any mailbox's tmp/ long ago; what cannot be removed
+        stays. Raises OSError."""
+        stale = await self.in_thread(self._stale)
+        for start in range(0, len(stale), TOGETHER):
+            some = stale[start : start + TOGETHER]
+            await self.committer.commit([RemovedFile(path) for path in some])
+
+    def _stale(self) -> list[str]:
+        now = self.now()
+        return [file for path in all_mailboxes(self._mail) for file in stale_files(path, now)]
 
     def in_thread(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """Run blocking work in the reactor's threads."""
@@ -117,9 +135,7 @@ class Mailbox:
         sizes = self._store.sizes
         if len(sizes) > MOST_SIZES:
             sizes.clear()
-        found = await self._store.in_thread(list_messages, self._path, sizes)
-        await self._tidy()
-        return found
+        return await self._store.in_thread(list_messages, self._path, sizes)
 
     def open(self, message: StoredMessage) -> Awaitable[Content]:
         return self._store.in_thread(open_message, self._path, message)
@@ -143,12 +159,6 @@ class Mailbox:
     def _lock(self) -> ILock | None:
         make_folder(self._path)
         return try_lock(os.path.join(self._path, LOCK_FILE))
-
-    async def _tidy(self) -> None:
-        """Remove what writers that died left in tmp/ long ago; what cannot be removed stays."""
-        stale = await self._store.in_thread(stale_files, self._path, self._store.now())
-        if stale:
-            await self._store.committer.commit([RemovedFile(path) for path in stale])
 
 
 def _status_of(error: OSError) -> Status:

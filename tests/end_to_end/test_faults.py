@@ -87,6 +87,22 @@ class FaultyHost(TestCase):
             time.sleep(0.05)
 
 
+class LeftBehind(FaultyHost):
+    def test_what_it_left_half_written_long_ago_is_removed_at_the_start(self) -> None:
+        self.host.start()
+        self.assertTrue(self.send_mail("kept", "ann@example.com").startswith(b"250"))
+        self.host.kill()
+        tmp = self.host.data / "mail" / "example.com" / "ann" / "tmp"
+        old, young = tmp / "1.old", tmp / "2.young"
+        for path in (old, young):
+            path.write_bytes(b"From: ha")
+        os.utime(old, (0, 0))
+        self.host.start()
+        self.until(lambda: not old.exists(), "it stays for good")
+        self.assertTrue(young.exists())
+        self.assertEqual(["kept"], self.subjects("ann@example.com"))
+
+
 class FullDisk(FaultyHost):
     settings = ROUTE.format(port=9)
 

@@ -99,21 +99,48 @@ class ListTests(StoreCase):
         now(self.store.inbox(BOB).messages())
         self.assertEqual(len(self.store.sizes), 1)
 
-    def test_what_dead_writers_left_is_removed(self) -> None:
-        old, young = self.put("1.old", folder="tmp"), self.put("2.young", folder="tmp")
-        os.utime(old, (NOW - 37 * HOUR, NOW - 37 * HOUR))
-        os.utime(young, (NOW - 35 * HOUR, NOW - 35 * HOUR))
-        self.assertEqual(self.listed(), [])
-        self.assertEqual(self.files("tmp"), ["2.young"])
-
-    def test_tidying_stops_nobody_from_reading(self) -> None:
-        self.put("msg.1")
-        self.put("tmp", b"a file where the folder belongs", folder="")
-        self.assertEqual(len(self.listed()), 1)
-
     def test_a_mailbox_that_cannot_be_read(self) -> None:
         self.put("cur", b"a file where the folder belongs", folder="")
         failure_of(self.box.messages(), NotADirectoryError)
+
+
+class TidyTests(StoreCase):
+    """What dead writers left in tmp/."""
+
+    def leave(self, name: str, hours: float, folder: str = "tmp") -> str:
+        os.makedirs(os.path.join(self.path, folder), exist_ok=True)
+        path = self.put(name, folder=folder)
+        os.utime(path, (NOW - hours * HOUR, NOW - hours * HOUR))
+        return path
+
+    def test_it_is_removed_from_all_mailboxes_when_it_is_old(self) -> None:
+        for folder in ("tmp", ".x.y/tmp", "../bob/tmp", "../../b.example/sue/tmp"):
+            self.leave("1.old", 37, folder)
+            self.leave("2.young", 35, folder)
+        message = self.leave("3.kept", 1000, "new")
+        now(self.store.tidy())
+        for folder in ("tmp", ".x.y/tmp", "../bob/tmp", "../../b.example/sue/tmp"):
+            self.assertEqual(self.files(folder), ["2.young"])
+        self.assertTrue(os.path.exists(message))
+
+    def test_what_cannot_be_read_stops_nothing(self) -> None:
+        self.leave("1.old", 37)
+        os.makedirs(os.path.join(self.mail, "c.example", "joe"))
+        for path in ("file", "c.example/file", "c.example/joe/tmp"):
+            with open(os.path.join(self.mail, path), "wb"):
+                pass
+        now(self.store.tidy())
+        self.assertEqual(self.files("tmp"), [])
+
+    def test_many(self) -> None:
+        self.patch(mailboxes, "TOGETHER", 3)
+        for number in range(8):
+            self.leave(str(number), 37)
+        now(self.store.tidy())
+        self.assertEqual(self.files("tmp"), [])
+
+    def test_no_mail_yet(self) -> None:
+        now(self.store.tidy())
 
 
 class OpenTests(StoreCase):

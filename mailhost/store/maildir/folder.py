@@ -8,6 +8,7 @@ account's name: a slash, or a dot in front.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 
@@ -31,6 +32,20 @@ def mailbox_folder(account_path: str, folder: str) -> str:
     if not all(levels):
         raise ValueError(f"{folder!r} has a level without a name")  # `/` would lead to `..`
     return os.path.join(account_path, "." + ".".join(levels))
+
+
+def all_mailboxes(mail: str) -> Iterator[str]:
+    """Yield the path of every mailbox below the folder `mail`; what cannot be read is left out."""
+    for domain in _folders(mail):
+        for account in _folders(domain):
+            yield account
+            yield from (each for each in _folders(account) if os.path.basename(each)[0] == ".")
+
+
+def _folders(path: str) -> list[str]:
+    with suppress(OSError), os.scandir(path) as entries:
+        return [entry.path for entry in entries if entry.is_dir()]
+    return []
 
 
 def make_folder(path: str) -> None:
