@@ -40,9 +40,11 @@ class OrderTests(ProxyCase):
         self.assertEqual(self.tried(), [])
 
     def test_the_first_that_answers_is_taken(self) -> None:
-        self.caller()
+        caller = self.caller()
         self.assertEqual(self.tried(), [AT_FIRST])
-        self.assertEqual(self.net.getDelayedCalls(), [])
+        self.net.turn(60)
+        self.assertEqual(self.net.getDelayedCalls(), [])  # nobody is waited for
+        self.assertEqual(caller.send()[-1][:3], "250")
 
     def test_one_that_refuses_is_passed_over(self) -> None:
         del self.net.servers[AT_FIRST]
