@@ -13,12 +13,11 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mailhost.net.selfsigned import make_self_signed
-from tests.end_to_end.running import PATIENCE, free_port
+from tests.end_to_end.running import free_port, until
 
 ADDRESS = "127.0.0.1"
 HOSTNAME = "postfix.example.org"
@@ -278,12 +277,3 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def until(wanted: Callable[[], bool], words: str) -> None:
-    """Look again and again until it is so. Raises AssertionError with `words`."""
-    deadline = time.monotonic() + PATIENCE
-    while not wanted():
-        if time.monotonic() > deadline:
-            raise AssertionError(words)
-        time.sleep(0.02)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from twisted.trial.unittest import TestCase
 
 BIN = Path(sys.executable).parent
 PATIENCE = float(os.environ.get("MAILHOST_TEST_PATIENCE", "60"))  # seconds
+
+
+def until(wanted: Callable[[], bool], words: str) -> None:
+    """Look again and again until it is so. Raises AssertionError with `words`."""
+    deadline = time.monotonic() + PATIENCE
+    while not wanted():
+        if time.monotonic() > deadline:
+            raise AssertionError(words)
+        time.sleep(0.02)
 
 
 def short_folder(test: TestCase) -> Path:
@@ -150,6 +160,13 @@ class RunningHost:
         if not line or words not in line:
             raise AssertionError(f"the host never said {words!r}:\n" + "\n".join(self.lines[-40:]))
         return line
+
+    def until(self, wanted: Callable[[], bool], words: str = "it never came to that") -> None:
+        """Look again and again until it is so. Raises AssertionError with the last log lines."""
+        try:
+            until(wanted, words)
+        except AssertionError as late:
+            raise AssertionError(f"{words}:\n" + "\n".join(self.lines[-30:])) from late
 
     def mark(self) -> int:
         """How many lines were logged so far."""

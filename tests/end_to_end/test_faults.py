@@ -13,7 +13,6 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -78,14 +77,6 @@ class FaultyHost(TestCase):
         found = json.loads(done.stdout)
         return list(found["entries"] if isinstance(found, dict) else found)
 
-    def until(self, wanted: Callable[[], bool], words: str) -> None:
-        """Look again and again until it is so."""
-        deadline = time.monotonic() + PATIENCE
-        while not wanted():
-            if time.monotonic() > deadline:
-                self.fail(f"{words}:\n" + "\n".join(self.host.lines[-30:]))
-            time.sleep(0.05)
-
 
 class LeftBehind(FaultyHost):
     def test_what_it_left_half_written_long_ago_is_removed_at_the_start(self) -> None:
@@ -98,7 +89,7 @@ class LeftBehind(FaultyHost):
             path.write_bytes(b"From: ha")
         os.utime(old, (0, 0))
         self.host.start()
-        self.until(lambda: not old.exists(), "it stays for good")
+        self.host.until(lambda: not old.exists(), "it stays for good")
         self.assertTrue(young.exists())
         self.assertEqual(["kept"], self.subjects("ann@example.com"))
 
@@ -180,10 +171,10 @@ class BrokenMailbox(FaultyHost):
         self.assertEqual(["mixed"], self.subjects("ann@example.com"))
         self.assertEqual(1, len(self.queued()))
         self.broken.unlink()
-        self.until(lambda: bool(self.host.inbox("bob@example.com")), "it never came")
+        self.host.until(lambda: bool(self.host.inbox("bob@example.com")), "it never came")
         self.assertEqual(["mixed"], self.subjects("bob@example.com"))
         self.assertEqual(["mixed"], self.subjects("ann@example.com"))
-        self.until(lambda: not self.queued(), "it stays in the queue")
+        self.host.until(lambda: not self.queued(), "it stays in the queue")
 
 
 class BrokenDirectory(FaultyHost):
@@ -278,7 +269,7 @@ stop_timeout = "1 second"
         kept = reply.startswith(b"250")
         for each in crowd:
             each.close()
-        self.until(lambda: self.answers(), "nobody is served any more")
+        self.host.until(lambda: self.answers(), "nobody is served any more")
         self.refused(self.send_mail("later", "ann@example.com"), "250")
         self.assertEqual(
             ["later", "strained"] if kept else ["later"], self.subjects("ann@example.com")
@@ -356,7 +347,7 @@ class Starting(FaultyHost):
         since = self.host.mark()
         self.host.start()
         self.host.wait_for(damaged.stem, since)
-        self.until(lambda: len(self.host.inbox("bob@example.com")) == 2, "the rest waits")
+        self.host.until(lambda: len(self.host.inbox("bob@example.com")) == 2, "the rest waits")
         self.assertEqual(2, len(self.subjects("bob@example.com")))
         self.assertTrue(damaged.exists())
         self.assertTrue((queue / "junk.msg").exists())

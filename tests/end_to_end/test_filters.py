@@ -9,8 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.postfix import until
-from tests.end_to_end.running import RunningHost, short_folder
+from tests.end_to_end.running import RunningHost, short_folder, until
 
 DOMAINS = """
 workers = 2

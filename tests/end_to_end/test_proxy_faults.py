@@ -15,9 +15,9 @@ from typing import ClassVar
 from twisted.trial.unittest import TestCase
 
 from tests.end_to_end.fake_upstream import CLOSE, CONTENT, END, GREETING, FakeUpstream
-from tests.end_to_end.postfix import ADDRESS, until
+from tests.end_to_end.postfix import ADDRESS
 from tests.end_to_end.proxied import ANN, SENDER, Client, Proxied, Stage, message, stuffed
-from tests.end_to_end.running import RunningHost, free_port
+from tests.end_to_end.running import RunningHost, free_port, until
 from tests.end_to_end.shared import new_folder
 
 MAIL, RCPT = f"MAIL FROM:<{SENDER}>\r\n", f"RCPT TO:<{ANN}>\r\n"

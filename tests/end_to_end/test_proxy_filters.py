@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.end_to_end.postfix import ADDRESS, Postfix, installed, until
+from tests.end_to_end.postfix import ADDRESS, Postfix, installed
 from tests.end_to_end.proxied import ANN, BOB, DOMAIN, EVE, SENDER, SETTINGS, without_trace
-from tests.end_to_end.running import RunningHost
+from tests.end_to_end.running import RunningHost, until
 from tests.end_to_end.shared import new_folder
 
 FILTERS = """

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.end_to_end.opendkim import OpenDKIM, needed
-from tests.end_to_end.postfix import ADDRESS, Postfix, installed, until
+from tests.end_to_end.postfix import ADDRESS, Postfix, installed
 from tests.end_to_end.proxied import ANN, BOB, DOMAIN, SENDER, SETTINGS, without_trace
-from tests.end_to_end.running import RunningHost, free_port, short_folder
+from tests.end_to_end.running import RunningHost, free_port, short_folder, until
 from tests.end_to_end.scripted_milter import ScriptedMilter
 from tests.end_to_end.shared import new_folder
 

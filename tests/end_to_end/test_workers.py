@@ -8,7 +8,7 @@ import signal
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,14 +88,14 @@ class Workers(TestCase):
         return [pid for pid in children(self.host.pid) if is_writer(pid)]
 
     def test_the_writer_ends_with_the_head_even_in_the_middle(self) -> None:
-        self.until(lambda: bool(self.writers()))
+        self.host.until(lambda: bool(self.writers()))
         (writer,) = self.writers()
         os.kill(writer, signal.SIGSTOP)  # it would not notice the end of its input
         self.host.kill()
-        self.until(lambda: not (Path(f"/proc/{writer}").exists() and is_writer(writer)))
+        self.host.until(lambda: not (Path(f"/proc/{writer}").exists() and is_writer(writer)))
 
     def test_a_writer_that_dies_is_replaced_and_fails_no_mail(self) -> None:
-        self.until(lambda: bool(self.writers()))
+        self.host.until(lambda: bool(self.writers()))
         (first,) = self.writers()
         raw = self.connect()
         os.kill(first, signal.SIGSTOP)
@@ -104,7 +104,7 @@ class Workers(TestCase):
         time.sleep(0.2)  # it is asked by then; if not, no harm is done
         os.kill(first, signal.SIGKILL)
         self.assertEqual(b"250", raw.reply()[:3])
-        self.until(lambda: self.writers() not in ([], [first]))
+        self.host.until(lambda: self.writers() not in ([], [first]))
         self.begin(raw, "ann@example.com")
         self.assertEqual(b"250", raw.say(MAIL % b"begun after")[:3])
         self.assertEqual(2, len(self.host.inbox("ann@example.com")))
@@ -230,22 +230,15 @@ class Workers(TestCase):
 
     def three_that_serve(self, since: int) -> set[int]:
         """Wait for three new workers and for the end of all others; return their processes."""
-        self.until(lambda: len(self.serving(since)) == 3)
+        self.host.until(lambda: len(self.serving(since)) == 3)
         serving = self.serving(since)
-        self.until(lambda: set(self.workers()) == serving)
+        self.host.until(lambda: set(self.workers()) == serving)
         return serving
 
     def serving(self, since: int) -> set[int]:
         """The processes that said that they serve."""
         said = [line for line in self.host.lines[since:] if "serves too" in line]
         return {int(line.split("process ")[1].split()[0]) for line in said}
-
-    def until(self, wanted: Callable[[], bool]) -> None:
-        """Look again and again until it is so."""
-        deadline = time.monotonic() + PATIENCE
-        while not wanted():
-            self.assertLess(time.monotonic(), deadline, "\n".join(self.host.lines[-30:]))
-            time.sleep(0.05)
 
     def test_a_service_manager_may_signal_all_processes_at_once(self) -> None:
         raw = self.connect()
