@@ -126,6 +126,7 @@ class TidyTests(StoreCase):
     def test_what_cannot_be_read_stops_nothing(self) -> None:
         self.leave("1.old", 37)
         os.makedirs(os.path.join(self.mail, "c.example", "joe"))
+        os.symlink("loop", os.path.join(self.mail, "loop"))
         for path in ("file", "c.example/file", "c.example/joe/tmp"):
             with open(os.path.join(self.mail, path), "wb"):
                 pass

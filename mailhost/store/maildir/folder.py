@@ -44,7 +44,7 @@ def all_mailboxes(mail: str) -> Iterator[str]:
 
 def _folders(path: str) -> list[str]:
     with suppress(OSError), os.scandir(path) as entries:
-        return [entry.path for entry in entries if entry.is_dir()]
+        return [entry.path for entry in entries if os.path.isdir(entry.path)]
     return []
 
 
