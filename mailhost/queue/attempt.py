@@ -67,6 +67,7 @@ class Attempts:
         events: IEventSink,
         wall: Callable[[], float],
         steady: Callable[[], float],
+        fresh: Fresh,
     ) -> None:
         self._spool = spool
         self._transport = transport
@@ -74,7 +75,7 @@ class Attempts:
         self._events = events
         self._wall = wall
         self._steady = steady
-        self.fresh = Fresh()
+        self._fresh = fresh
 
     async def carry(self, live: Live, backoff: Backoff) -> bool:
         """Make one attempt and write down what came of it. True where somebody answered.
@@ -83,7 +84,7 @@ class Attempts:
         """
         live.wait = backoff.wait(max(live.state.attempts, 1))
         try:
-            content = self.fresh.take(live.entry.id) or await self._spool.open(live.entry)
+            content = self._fresh.take(live.entry.id) or await self._spool.open(live.entry)
         except FileNotFoundError:
             live.gone = True
             self._fault(live, "its file is gone from the queue's folder; it is forgotten")

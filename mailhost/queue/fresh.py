@@ -13,6 +13,11 @@ LARGEST = 65_536  # octets of one
 MOST = 16 << 20  # octets of all
 
 
+def is_small(content: Content) -> bool:
+    """True where it is worth keeping, and handing to another process."""
+    return content.in_memory and content.size <= LARGEST
+
+
 class Fresh:
     """Contents by the ids of their entries."""
 
@@ -22,7 +27,7 @@ class Fresh:
 
     def keep(self, id: str, content: Content) -> None:
         """Keep it until it is taken, if there is room."""
-        if content.size <= min(LARGEST, MOST - self._octets) and content.in_memory:
+        if is_small(content) and content.size <= MOST - self._octets:
             self._contents[id] = content
             self._octets += content.size
 

@@ -30,6 +30,7 @@ from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.queue.attempt import Attempts, Live
 from mailhost.queue.entry import Entry, State, decode_entry, first_state
+from mailhost.queue.fresh import Fresh
 from mailhost.queue.intake import Intake
 from mailhost.queue.notices import Notices
 from mailhost.queue.schedule import Agenda, Backoff
@@ -81,7 +82,8 @@ class QueueRunner:
         self._wall = wall
         self._steady = steady
         self._backoff = Backoff(settings, chance)
-        self._attempts = Attempts(spool, transport, notices, events, wall, steady)
+        self._fresh = Fresh()
+        self._attempts = Attempts(spool, transport, notices, events, wall, steady, self._fresh)
         self._intake = Intake(spool, self._backoff, wall, events, self._taken)
         self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
         self._live: dict[str, Live] = {}
@@ -211,7 +213,7 @@ class QueueRunner:
         if found.entry.id not in self._live:
             live = self._enter(found.entry, found.state, found.has_state)
             if content is not None and not found.state.stopped:
-                self._attempts.fresh.keep(live.entry.id, content)
+                self._fresh.keep(live.entry.id, content)
             self._schedule(live, max(found.state.due - self._wall(), 0.0))
             self._turn()
 
@@ -327,7 +329,7 @@ class QueueRunner:
 
     def _forget(self, live: Live) -> None:
         live.gone = True
-        self._attempts.fresh.take(live.entry.id)
+        self._fresh.take(live.entry.id)
         self._live.pop(live.entry.id, None)
         self._agenda.drop(live.entry.id)
 

@@ -28,7 +28,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue import fresh
+from mailhost.queue.fresh import is_small
 from mailhost.queue.intake import Intake
 from mailhost.workers.channel import LARGEST, Channel
 
@@ -110,8 +110,8 @@ class RemoteQueue:
         """See IQueue."""
         status, found, line = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok and not found.has_state and len(line) < LARGEST:
-            small = content.in_memory and content.size <= fresh.LARGEST
-            self._channel.tell("queued", found.entry.id, line, content.read() if small else None)
+            small = content.read() if is_small(content) else None
+            self._channel.tell("queued", found.entry.id, line, small)
         elif status.ok:
             self._channel.tell("look", found.entry.id)
         return status
