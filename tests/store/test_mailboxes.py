@@ -99,6 +99,11 @@ class ListTests(StoreCase):
         now(self.store.inbox(BOB).messages())
         self.assertEqual(len(self.store.sizes), 1)
 
+    def test_a_broken_tmp_stops_nobody_from_reading(self) -> None:
+        self.put("msg.1")
+        self.put("tmp", b"a file where the folder belongs", folder="")
+        self.assertEqual(len(self.listed()), 1)
+
     def test_a_mailbox_that_cannot_be_read(self) -> None:
         self.put("cur", b"a file where the folder belongs", folder="")
         failure_of(self.box.messages(), NotADirectoryError)

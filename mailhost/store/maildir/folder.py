@@ -39,12 +39,14 @@ def all_mailboxes(mail: str) -> Iterator[str]:
     for domain in _folders(mail):
         for account in _folders(domain):
             yield account
-            yield from (each for each in _folders(account) if os.path.basename(each)[0] == ".")
+            yield from _folders(account, ".")
 
 
-def _folders(path: str) -> list[str]:
+def _folders(path: str, start: str = "") -> list[str]:
+    """The folders in a folder whose names start so."""
     with suppress(OSError), os.scandir(path) as entries:
-        return [entry.path for entry in entries if os.path.isdir(entry.path)]
+        found = [entry.path for entry in entries if entry.name.startswith(start)]
+        return list(filter(os.path.isdir, found))
     return []
 
 
