@@ -14,16 +14,20 @@ from tests.end_to_end.running import free_port
 
 
 class Mailhost:
-    """`sink` is the port of the host that foreign mail goes to."""
+    """`sink` is the port of the host that foreign mail goes to. `programs` is the folder of the
+    `twistd` to start: that of another checkout's virtual environment measures that checkout."""
 
     name = "mailhost"
 
-    def __init__(self, folder: Path, sink: int, workers: int = 0) -> None:
+    def __init__(
+        self, folder: Path, sink: int, workers: int = 0, programs: Path | None = None
+    ) -> None:
         self.port = free_port(ADDRESS)
         self.submission_port = free_port(ADDRESS)
         self.proxy_port = free_port(ADDRESS)
         self._folder = folder
         self._workers = workers
+        self._programs = programs or Path(sys.executable).parent
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True)
         secret = folder / "secret"
@@ -72,7 +76,7 @@ via = "{ADDRESS}:{sink}"
 
     def start(self) -> None:
         """Start it, and return when it is ready."""
-        twistd = str(Path(sys.executable).parent / "twistd")
+        twistd = str(self._programs / "twistd")
         config = str(self._folder / "mailhost.toml")
         log = self._folder / "log"
         with log.open("w") as output:
@@ -81,6 +85,7 @@ via = "{ADDRESS}:{sink}"
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                cwd=self._folder,  # never that of a checkout: twistd would import from there
             )
         others = (self._workers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)) - 1
         while " is ready" not in log.read_text() or log.read_text().count("serves too") < others:
