@@ -33,6 +33,7 @@ class FakeUpstream:
         offers: Sequence[str] = ("PIPELINING", "8BITMIME"),
         deaf: bool = False,
     ) -> None:
+        self.port = port
         self.said: list[bytes] = []
         self.taken: list[bytes] = []
         self._replies = {**USUAL, **(replies or {})}
