@@ -98,6 +98,22 @@ class News(Live):
             self.turn()
         self.assertIs(self.directory.view, view)
 
+    def test_a_change_made_while_the_database_is_read_is_seen_by_the_next_look(self) -> None:
+        read = DirectoryDatabase.view
+
+        def view(database: DirectoryDatabase) -> DirectoryView:
+            found = read(database)
+            self.patch(DirectoryDatabase, "view", read)
+            self.commands.add_account(ANN, "")
+            return found
+
+        self.patch(DirectoryDatabase, "view", view)
+        self.commands.add_domain("example.net")
+        self.turn()
+        self.assertIsNone(self.directory.view.account(ANN))
+        self.turn()
+        self.assertIsNotNone(self.directory.view.account(ANN))
+
     def test_all_who_ask_share_a_look(self) -> None:
         asked = [self.directory.refresh() for _ in range(50)]
         self.assertEqual(len(self.threads.work), 1)

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, cast
+
+from twisted.internet.task import Clock
+
+from mailhost.config.model import Relay
 from mailhost.interfaces import Unfinished
+from mailhost.relay.connect import Target
+from mailhost.relay.nexthop import Destination
+from mailhost.relay.pool import Connection, Pool
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
+
+
+@dataclass
+class IdleDialogue:
+    """A dialogue that is open and has sent nothing."""
+
+    alive = True
+    transactions = 0
+    most_transactions = 100
+
+
+def idle_connection() -> Connection:
+    """A connection that may be kept for the next message."""
+    dialogue = cast("Any", IdleDialogue())
+    return Connection(dialogue, Target("mx.x.example", "192.0.2.1", 25))
 
 
 class Reuse(RelayCase):
@@ -60,6 +84,18 @@ class Reuse(RelayCase):
         self.turn()
         self.assertTrue(self.successResultOf(busy)[0].status.ok)
         self.assertEqual((0, 0), (self.mx1.open, self.mx.open))
+
+    def test_of_two_idle_connections_the_one_used_last_is_taken(self) -> None:
+        """The other one comes nearer to its end: fewer connections are kept than were needed."""
+        destination = Destination("x.example", 25)
+        clock = Clock()
+        pool = Pool(clock, Relay())
+        first, second = (idle_connection() for _ in range(2))
+        for connection in (first, second):
+            pool.give(destination, connection)
+        self.assertIs(second, pool.take(destination))
+        self.assertIs(first, pool.take(destination))
+        self.assertIsNone(pool.take(destination))
 
 
 class Bounds(RelayCase):

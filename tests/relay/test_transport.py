@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mailhost.config.model import Relay
+from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.interfaces import Unfinished
 from mailhost.message.envelope import Envelope
@@ -119,6 +121,15 @@ class LeftAlone(RelayCase):
         self.turn(REST)
         self.send("b@x.example")
         self.assertEqual(2 * tried + 1, len(self.net.tried))
+
+    def test_new_settings_end_the_rest(self) -> None:
+        """They may be what makes the destination reachable."""
+        self.net.hosts.clear()
+        self.send("a@x.example")
+        tried = len(self.net.tried)
+        self.relay.replace_settings(Relay(), Secrets({}), "us.example")
+        self.send("b@x.example")
+        self.assertEqual(2 * tried, len(self.net.tried))
 
     def test_one_that_spoke_does_not(self) -> None:
         self.mx1.replies["MAIL"] = self.mx2.replies["MAIL"] = "421 4.3.2 bye"

@@ -155,6 +155,14 @@ class AtOnceTests(UsagesCase):
         self.slow, self.on_disk = None, 40
         self.assertTrue(self.write(60))
 
+    def test_a_count_that_missed_a_message_written_during_it(self) -> None:
+        self.assertTrue(self.reserve(40))
+        self.slow = []
+        asked = self.start(70)
+        self.usages.release(PATH, 40)
+        self.slow[0].callback(0)  # the count had passed the folder already
+        self.assertFalse(self.successResultOf(asked))
+
     def test_counts_that_overtake_one_another(self) -> None:
         self.slow = []
         first, second = self.start(30), self.start(30)

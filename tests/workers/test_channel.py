@@ -72,6 +72,27 @@ class Talking(TestCase):
         self.assertEqual((b"hello", "the pipe"), (os.read(read, 100), name))
         os.close(read)
 
+    async def test_two_descriptors_on_their_way_arrive_in_order(self) -> None:
+        taken: list[tuple[str, int]] = []
+        both: Deferred[None] = Deferred()
+
+        def take(fd: int, name: str) -> None:
+            taken.append((name, os.fstat(fd).st_ino))
+            os.close(fd)
+            if len(taken) == 2:
+                both.callback(None)
+
+        self.answers["take"] = take
+        wanted = []
+        for name in ("first", "second"):
+            read, write = os.pipe()
+            wanted.append((name, os.fstat(write).st_ino))
+            self.worker.hand(write, "take", name)
+            os.close(read)
+            self.addCleanup(os.close, write)
+        await both
+        self.assertEqual(wanted, taken)
+
     async def test_a_bug_in_what_is_told_ends_nothing(self) -> None:
         self.worker.tell("fail")
         self.worker.tell("no such call")
