@@ -105,6 +105,43 @@ class ITransaction(Interface):
         """Forget it: RSET, a lost connection, a refusal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that is complete and passed every rule of the host; `identity` is its name, and
+    `message_id` its Message-ID, both for the log.
+
+    `received` is our Received field. It is no part of `content`, so that filters do not edit it.
+    `top` goes on top where the message is handed on: the same, or nothing in a transparent proxy.
+    """
+
+    content: Content
+    received: bytes
+    top: bytes
+    identity: str
+    message_id: str
+
+    def handed_on(self) -> Content:
+        """The message as it is handed on."""
+        return self.content.after(self.top, self.content.known) if self.top else self.content
+
+    def held(self) -> Content:
+        """The message as it waits for an operator: once released, it leaves as it is here."""
+        return self.content.after(self.received, self.content.known)
+
+
+class IFilterable(ITransaction):
+    """A transaction whose end may be taken in two steps, with filters between them.
+
+    `end` does both. A transaction that was only prepared is still to be abandoned or handed on.
+    """
+
+    def prepare(content: Content) -> Answer[Prepared | Status]:
+        """The content is whole. Return it with all that it lacked, or the refusal by the rules."""
+
+    def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
+        """Take what `prepare` returned, its content perhaps edited, and answer as `end` does."""
+
+
 class ICollector(Interface):
     """Takes the content of one message while it arrives."""
 
