@@ -86,7 +86,7 @@ def domain(
     own = [Address(local, name) for local in accounts.split()]
     return Domain(
         name,
-        {each.key: Account(each, quota=quota) for each in own},
+        {each.key: Account(each, "a hash", quota) for each in own},
         {key: tuple(map(target, words.split())) for key, words in (aliases or {}).items()},
         target(catch_all) if catch_all else None,
     )
