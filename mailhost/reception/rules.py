@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from mailhost.message.client import Client
 
@@ -21,9 +21,4 @@ class Rules:
 
     def may_relay(self, client: Client) -> bool:
         """True for those who may send to foreign domains through us."""
-        if client.account is not None:
-            return True
-        if not client.ip or not self.networks:
-            return False
-        address = ip_address(client.ip.partition("%")[0])
-        return any(address in network for network in self.networks)
+        return client.trusted(self.networks)
