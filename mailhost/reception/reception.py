@@ -35,7 +35,8 @@ class Reception:
         return None
 
     def hello(self, client: Client) -> Answer[Extensions | Status | None]:
-        return None
+        rules = self._desk.rules
+        return None if rules.strangers is None or rules.may_relay(client) else rules.strangers
 
     def disconnected(self) -> None:
         """Nothing is kept for a connection."""
