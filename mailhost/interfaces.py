@@ -352,6 +352,10 @@ class IMailStore(Interface):
     def mailbox(account: Address, folder: str) -> IMailbox:
         """A folder by its path with `/` between levels; `INBOX` is the inbox."""
 
+    def room(account: Address, size: int, quota: int) -> Answer[bool]:
+        """False where `size` octets more would be above the account's quota, as far as that is
+        known. Costs little, and promises nothing: another message may come first."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:

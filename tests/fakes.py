@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import (
+    Answer,
     DirectoryUnavailable,
     IDirectory,
     IEventSink,
@@ -140,9 +141,11 @@ class FakeDirectory:
 @implementer(IMailStore)
 class FakeStore:
     """Mailboxes in memory, made when they are asked for. `answers` are for single accounts:
-    a Status, or an exception to raise."""
+    a Status, or an exception to raise. `left` octets fit in each, where they are bounded."""
 
     def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+        self.asked: list[tuple[str, int]] = []  # who has room, and for how much
         self.boxes: dict[str, list[bytes]] = {}
         self.quotas: dict[str, int | None] = {}
         self.answers: dict[str, Status | Exception] = {}
@@ -152,6 +155,10 @@ class FakeStore:
 
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         return FakeMailbox(self, f"{account}/{folder}")
+
+    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
+        self.asked.append((str(account), size))
+        return succeed(size <= self.left.get(str(account), quota))
 
 
 @implementer(IMailbox)

@@ -104,6 +104,7 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
         rules,
         rooms.directory,
         rooms.router,
+        rooms.store,
         rooms.handover,
         rooms.incoming,
         rooms.in_thread,

@@ -8,7 +8,8 @@ from zope.interface import implementer
 
 from mailhost.events import Received
 from mailhost.interfaces import Answer, ICollector, IFilterable, Prepared
-from mailhost.message.accounts import DirectoryView
+from mailhost.message.accounts import Account, DirectoryView
+from mailhost.message.address import Address
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -22,9 +23,12 @@ from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
+from mailhost.routing import Destinations
+from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
+ON_TOP = 512  # octets of fields that we put on top of a message, about
 TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hosts")
 
 
@@ -39,6 +43,8 @@ class Transaction:
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
+        self._bounded: Account | None = None  # where the recipient in question leads, if anywhere
+        self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
@@ -46,7 +52,7 @@ class Transaction:
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
-        return then(found, lambda status: status or self._accept(path))
+        return then(found, lambda status: status or self._accept_if_fits(path))
 
     def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Status | None:
         found = self._desk.router.route(view, path.address)
@@ -54,7 +60,29 @@ class Transaction:
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
         foreign = bool(domain) and view.domain(domain) is None
-        return NO_RELAY if foreign and not self._desk.rules.may_relay(self._client) else None
+        if foreign and not self._desk.rules.may_relay(self._client):
+            return NO_RELAY
+        self._bounded = _only_account(view, found)
+        return None
+
+    def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
+        """A recipient whose one mailbox is full is refused for now."""
+        account = self._bounded
+        if account is None or account.quota is None:
+            return self._accept(path)
+        quota = account.quota
+
+        def judge(fits: bool) -> Status:
+            if not fits:
+                return OVER_QUOTA.because(f"{account.address} has a quota of {quota} octets")
+            self._quotas[account.address] = quota
+            return self._accept(path)
+
+        return then(self._fits(account.address, quota), judge)
+
+    def _fits(self, account: Address, quota: int) -> Answer[bool]:
+        """Whether what MAIL announced fits into the mailbox, with what we put on top."""
+        return self._desk.store.room(account, self._envelope.size + ON_TOP, quota)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
@@ -118,6 +146,10 @@ class Transaction:
         """Nothing was kept."""
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
+        if len(self._accepted) > 1 and self._quotas and self._client.protocol != "lmtp":
+            full = await self._full_by_now()
+            if full is not None:
+                return [full]
         desk, identity, content = self._desk, message.identity, message.handed_on()
         envelope = self._envelope.to(self._accepted)
         desk.events.tell(
@@ -133,3 +165,20 @@ class Transaction:
         if self._client.protocol == "lmtp":
             return await desk.handover.take(envelope, content, identity)
         return [await desk.handover.take_or_queue(envelope, content, identity)]
+
+    async def _full_by_now(self) -> Status | None:
+        """Ask what RCPT TO asked once more: there is one answer for all recipients, and mail that
+        waits for room in a mailbox ends as a bounce, to a sender that may be forged. The client
+        comes again, and hears at RCPT TO which mailbox it is."""
+        for account, quota in self._quotas.items():
+            if not await there(self._fits(account, quota)):
+                return OVER_QUOTA.because(f"{account} filled up while the message came")
+        return None
+
+
+def _only_account(view: DirectoryView, found: Destinations) -> Account | None:
+    """Return the account that a recipient leads to, None where it leads to others too."""
+    if len(found.here) != 1 or found.elsewhere or found.unknown:
+        return None
+    (address,) = found.here
+    return view.account(address)
