@@ -236,6 +236,14 @@ class IHandover(Interface):
         while it was: then twice is better than never."""
 
 
+class IQuarantine(Interface):
+    """Where messages wait that filters want an operator to look at."""
+
+    def hold(envelope: Envelope, content: Content, identity: str, reason: str) -> Awaitable[Status]:
+        """Keep the message for all that its recipients stand for, until an operator releases it for
+        delivery. 250 once that is safe. Never raises."""
+
+
 class Unfinished(Exception):
     """A bug stopped some recipients. `outcomes` are the others', and `bug` is what was raised."""
 

@@ -20,6 +20,7 @@ from mailhost.interfaces import (
     IMailbox,
     IMailStore,
     INotices,
+    IQuarantine,
     IQueue,
     ITransport,
     StoredMessage,
@@ -226,7 +227,7 @@ class FakeTransport:
         return outcome
 
 
-@implementer(IQueue)
+@implementer(IQueue, IQuarantine)
 class FakeQueue:
     """Keeps what it accepts. `answers` are given in turn, `bug` is raised."""
 
@@ -258,6 +259,11 @@ class FakeQueue:
             self.kept.append((envelope, content.read(), outcomes))
             self.held.append(held)
         return status
+
+    async def hold(
+        self, envelope: Envelope, content: Content, identity: str, reason: str
+    ) -> Status:
+        return await self.accept(envelope, content, identity, held=reason)
 
 
 @implementer(INotices)

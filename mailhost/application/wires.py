@@ -131,7 +131,7 @@ def _strangers(settings: Settings, wire: Wire, terms: Terms) -> Extensions | Non
 def _filtered(rooms: Rooms, wire: Wire, client: Client, behind: IReception) -> IReception:
     """What a session talks to: `behind`, or the filters before it."""
     chain = rooms.chains.get(wire)
-    return FilteredReception(chain, client, behind, rooms.queue) if chain else behind
+    return FilteredReception(chain, client, behind, rooms.handover) if chain else behind
 
 
 def _terms(settings: Settings, wire: Wire) -> Terms:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Identity, RouteTLS
-from mailhost.interfaces import IQueue
+from mailhost.interfaces import IQuarantine
 from mailhost.message.client import Client, TLSState
 from mailhost.proxy.connect import Server as Way
 from mailhost.proxy.connect import Upstreams
@@ -37,7 +37,7 @@ class Caller:
     holds what it quarantines in `queue`."""
 
     def __init__(
-        self, net: Net, house: House, client: Client, chain: Chain | None, queue: IQueue
+        self, net: Net, house: House, client: Client, chain: Chain | None, queue: IQuarantine
     ) -> None:
         self._net = net
         self._busy: Deferred[None] | None = None

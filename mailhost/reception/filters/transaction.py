@@ -17,7 +17,7 @@ from mailhost.interfaces import (
     Answer,
     ICollector,
     IFilterable,
-    IQueue,
+    IQuarantine,
     IReception,
     ITransaction,
     Prepared,
@@ -39,7 +39,7 @@ class FilteredTransaction:
     """`mail` is what the chain made of the sender. Call `open` before anything else."""
 
     def __init__(
-        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQueue
+        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQuarantine
     ) -> None:
         self.identity = ""
         self.opened: Status | None = None
@@ -132,8 +132,8 @@ class FilteredTransaction:
         if self._marks.held:
             self._abandon()
             envelope, reason = mail.envelope.to(paths), self._marks.held
-            accept = self._quarantine.accept
-            return [await accept(envelope, message.held(), self.identity, held=reason)]
+            hold = self._quarantine.hold
+            return [await hold(envelope, message.held(), self.identity, reason)]
         found = await there(self._transaction.hand_on(message))
         return _worst(found) if changed else self._with_dropped(found)
 
