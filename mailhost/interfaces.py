@@ -31,6 +31,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
 from mailhost.message.outcome import Outcome
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.verdict import Finding, Mail, Stage, Verdict
 
@@ -103,30 +104,6 @@ class ITransaction(Interface):
 
     def abandon() -> None:
         """Forget it: RSET, a lost connection, a refusal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A message that is complete and passed every rule of the host; `identity` is its name, and
-    `message_id` its Message-ID, both for the log.
-
-    `received` is our Received field. It is no part of `content`, so that filters do not edit it.
-    `top` goes on top where the message is handed on: the same, or nothing in a transparent proxy.
-    """
-
-    content: Content
-    received: bytes
-    top: bytes
-    identity: str
-    message_id: str
-
-    def handed_on(self) -> Content:
-        """The message as it is handed on."""
-        return self.content.after(self.top, self.content.known) if self.top else self.content
-
-    def held(self) -> Content:
-        """The message as it waits for an operator: once released, it leaves as it is here."""
-        return self.content.after(self.received, self.content.known)
 
 
 class IFilterable(ITransaction):

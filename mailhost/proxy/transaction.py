@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from zope.interface import implementer
 
 from mailhost.events import PassedOn, Received
-from mailhost.interfaces import Answer, ICollector, IFilterable, Prepared
+from mailhost.interfaces import Answer, ICollector, IFilterable
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.proxy.house import House

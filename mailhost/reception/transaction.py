@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from zope.interface import implementer
 
 from mailhost.events import Received
-from mailhost.interfaces import Answer, ICollector, IFilterable, Prepared
+from mailhost.interfaces import Answer, ICollector, IFilterable
 from mailhost.message.accounts import Account, DirectoryView
 from mailhost.message.address import Address
 from mailhost.message.beginning import begin
@@ -16,6 +16,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.net.answer import then, there

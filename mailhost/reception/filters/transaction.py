@@ -20,11 +20,11 @@ from mailhost.interfaces import (
     IQuarantine,
     IReception,
     ITransaction,
-    Prepared,
 )
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import Mail, Stage
 from mailhost.net.answer import there

@@ -18,12 +18,12 @@ from mailhost.interfaces import (
     ITransaction,
     IVisit,
     IWitness,
-    Prepared,
 )
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.reception.filters.chain import Chain, Link
