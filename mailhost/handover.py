@@ -27,6 +27,7 @@ from mailhost.interfaces import (
     IEventSink,
     IHandover,
     INotices,
+    IQuarantine,
     IQueue,
     ITransport,
 )
@@ -124,7 +125,7 @@ class _Plan:
         return True
 
 
-@implementer(IHandover)
+@implementer(IHandover, IQuarantine)
 class Handover:
     """Takes messages. `router` may be replaced at any time."""
 
@@ -153,6 +154,20 @@ class Handover:
     async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
         together = [envelope.recipients]
         return (await self._take(_Mail(envelope, content, identity), together))[0]
+
+    async def hold(
+        self, envelope: Envelope, content: Content, identity: str, reason: str
+    ) -> Status:
+        mail = _Mail(envelope, content, identity)
+        try:
+            plan = await self._plan([envelope.recipients])
+            places = (*plan.here.values(), *plan.elsewhere.values(), *plan.nowhere.values())
+            waiting = envelope.to([each.path for each in places])
+            return await self._queue.accept(waiting, content, identity, held=reason)
+        except DirectoryUnavailable as error:
+            return NO_DIRECTORY.because(str(error))
+        except Exception as bug:  # noqa: BLE001 - told; the client comes again
+            return self._bug(mail, bug)
 
     async def _take(
         self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]

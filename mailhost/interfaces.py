@@ -31,6 +31,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
 from mailhost.message.outcome import Outcome
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.verdict import Finding, Mail, Stage, Verdict
 
@@ -103,6 +104,19 @@ class ITransaction(Interface):
 
     def abandon() -> None:
         """Forget it: RSET, a lost connection, a refusal."""
+
+
+class IFilterable(ITransaction):
+    """A transaction whose end may be taken in two steps, with filters between them.
+
+    `end` does both. A transaction that was only prepared is still to be abandoned or handed on.
+    """
+
+    def prepare(content: Content) -> Answer[Prepared | Status]:
+        """The content is whole. Return it with all that it lacked, or the refusal by the rules."""
+
+    def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
+        """Take what `prepare` returned, its content perhaps edited, and answer as `end` does."""
 
 
 class ICollector(Interface):
@@ -197,6 +211,14 @@ class IHandover(Interface):
         """As `take` for protocols with one answer: a recipient that cannot be served for now waits
         in the queue. 4xx only where nothing was taken for anybody, or where the disk filled up
         while it was: then twice is better than never."""
+
+
+class IQuarantine(Interface):
+    """Where messages wait that filters want an operator to look at."""
+
+    def hold(envelope: Envelope, content: Content, identity: str, reason: str) -> Awaitable[Status]:
+        """Keep the message for all that its recipients stand for, until an operator releases it for
+        delivery. 250 once that is safe. Never raises."""
 
 
 class Unfinished(Exception):
@@ -314,6 +336,10 @@ class IMailStore(Interface):
 
     def mailbox(account: Address, folder: str) -> IMailbox:
         """A folder by its path with `/` between levels; `INBOX` is the inbox."""
+
+    def room(account: Address, size: int, quota: int) -> Answer[bool]:
+        """False where `size` octets more would be above the account's quota, as far as that is
+        known. Costs little, and promises nothing: another message may come first."""
 
 
 @dataclass(frozen=True, slots=True)

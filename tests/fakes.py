@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import (
+    Answer,
     DirectoryUnavailable,
     IDirectory,
     IEventSink,
@@ -19,6 +20,7 @@ from mailhost.interfaces import (
     IMailbox,
     IMailStore,
     INotices,
+    IQuarantine,
     IQueue,
     ITransport,
     StoredMessage,
@@ -86,7 +88,7 @@ def domain(
     own = [Address(local, name) for local in accounts.split()]
     return Domain(
         name,
-        {each.key: Account(each, quota=quota) for each in own},
+        {each.key: Account(each, "a hash", quota) for each in own},
         {key: tuple(map(target, words.split())) for key, words in (aliases or {}).items()},
         target(catch_all) if catch_all else None,
     )
@@ -140,9 +142,11 @@ class FakeDirectory:
 @implementer(IMailStore)
 class FakeStore:
     """Mailboxes in memory, made when they are asked for. `answers` are for single accounts:
-    a Status, or an exception to raise."""
+    a Status, or an exception to raise. `left` octets fit in each, where they are bounded."""
 
     def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+        self.asked: list[tuple[str, int]] = []  # who has room, and for how much
         self.boxes: dict[str, list[bytes]] = {}
         self.quotas: dict[str, int | None] = {}
         self.answers: dict[str, Status | Exception] = {}
@@ -152,6 +156,10 @@ class FakeStore:
 
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         return FakeMailbox(self, f"{account}/{folder}")
+
+    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
+        self.asked.append((str(account), size))
+        return succeed(size <= self.left.get(str(account), quota))
 
 
 @implementer(IMailbox)
@@ -219,7 +227,7 @@ class FakeTransport:
         return outcome
 
 
-@implementer(IQueue)
+@implementer(IQueue, IQuarantine)
 class FakeQueue:
     """Keeps what it accepts. `answers` are given in turn, `bug` is raised."""
 
@@ -251,6 +259,11 @@ class FakeQueue:
             self.kept.append((envelope, content.read(), outcomes))
             self.held.append(held)
         return status
+
+    async def hold(
+        self, envelope: Envelope, content: Content, identity: str, reason: str
+    ) -> Status:
+        return await self.accept(envelope, content, identity, held=reason)
 
 
 @implementer(INotices)

@@ -102,6 +102,30 @@ class HandoverCase(SynchronousTestCase):
         return [(fate, to.removesuffix("@a.example")) for fate, to in self.notices.told]
 
 
+class HoldTests(HandoverCase):
+    """What an operator is to look at first."""
+
+    def hold(self, *recipients: str) -> Status:
+        wanted = envelope(*self.paths(recipients))
+        return now(self.handover.hold(wanted, MESSAGE, "m1", "looks odd"))
+
+    def test_it_waits_for_all_that_the_recipients_stand_for(self) -> None:
+        """Released, it goes to mailboxes and other hosts, which know no aliases."""
+        self.assertTrue(self.hold("mixed", "bob+x", "to-ann", "holed").ok)
+        self.assertEqual(self.waiting(), [["ann", "bob+x", "sue@far.example", "nobody"]])
+        self.assertEqual((self.queue.held, self.delivered()), (["looks odd"], []))
+
+    def test_where_it_cannot_be_kept(self) -> None:
+        self.queue.answers = [NO_STORAGE]
+        self.assertEqual(self.hold("ann"), NO_STORAGE)
+        self.queue.bug = ValueError("oops")
+        self.assertEqual(self.hold("ann").code, 451)
+        self.assertEqual(len(self.events.of(Faulted)), 1)
+        self.flushLoggedErrors(ValueError)
+        self.directory.view, self.directory.outage = WITHOUT_BOB, "locked"
+        self.assertEqual(self.hold("bob").enhanced, "4.3.0")
+
+
 class EverythingIsFineTests(HandoverCase):
     def test_local(self) -> None:
         self.assertEqual(self.take_or_queue("ann", "bob"), 250)

@@ -14,7 +14,7 @@ from twisted.internet.endpoints import clientFromString
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.filters import block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
-from mailhost.config.model import Settings
+from mailhost.config.model import Relay, Settings
 from mailhost.config.wire import Wire
 from mailhost.interfaces import (
     ICounters,
@@ -84,7 +84,7 @@ def make_chains(settings: Settings, needs: Needs) -> Chains:
     links: dict[Wire, list[Link]] = {}
     named = zip(names(settings.filter), settings.filter, strict=True)
     for number, (name, each) in enumerate(named):
-        link = _link(f"filter[{number + 1}]", name, each, settings.filter_mode, needs)
+        link = _link(f"filter[{number + 1}]", name, each, settings, needs)
         for wire in each.listeners or Wire:
             if wire.takes_mail:
                 links.setdefault(wire, []).append(link)
@@ -127,10 +127,10 @@ def names(filters: Sequence[Filter]) -> list[str]:
     return found
 
 
-def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Link:
-    observe = _mode(settings, mode) is Mode.OBSERVE
+def _link(key: str, name: str, settings: Filter, whole: Settings, needs: Needs) -> Link:
+    observe = _mode(settings, whole.filter_mode) is Mode.OBSERVE
     try:
-        made = _make(settings, name, observe, needs)
+        made = _make(settings, name, observe, whole.relay, needs)
     except (BadEntry, BadAddress) as error:
         raise BadFilter(f"{key}: {error}; correct or remove it") from error
     except BadCode as error:
@@ -149,17 +149,19 @@ def _link(key: str, name: str, settings: Filter, mode: Mode, needs: Needs) -> Li
     )
 
 
-def _make(settings: Filter, name: str, observe: bool, needs: Needs) -> IFilter | ISessionFilter:
+def _make(
+    settings: Filter, name: str, observe: bool, relay: Relay, needs: Needs
+) -> IFilter | ISessionFilter:
     reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
     workbench = needs.workbench
     match settings:
         case block.List():
             return Listed(settings, reactor, in_thread, events)
         case block.DNSList():
-            return DNSListed(settings, needs.resolver, reactor, events)
+            return DNSListed(settings, needs.resolver, reactor, events, relay.networks)
         case block.Greylist():
             memory = GreylistMemory(os.path.join(needs.data, "greylist.sqlite"), time.time)
-            return Greylisted(settings, memory, in_thread)
+            return Greylisted(settings, memory, needs.resolver, in_thread, relay.networks)
         case block.Rate():
             return TooMany(settings, name, needs.rates)
         case block.Size():

@@ -128,6 +128,7 @@ class Head:
             "scram_result": judge.scram_result,
             "reserve": usages.reserve,
             "release": usages.release,
+            "left": usages.left,
             "queued": self.queue.take_line,
             "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
             "log": self._log.write_all,

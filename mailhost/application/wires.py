@@ -7,10 +7,11 @@ from typing import Any
 
 from mailhost.application.rooms import Rooms
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
-from mailhost.config.model import Listen, Settings
+from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.wire import Wire
 from mailhost.interfaces import IMachine, IReception, IWire
 from mailhost.message.client import Client
+from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
@@ -90,24 +91,26 @@ def _server(found: ClientEndpoint, listen: Listen) -> Server:
 
 def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
     settings = rooms.settings
+    terms = _terms(settings, wire)
     rules = Rules(
         settings.hostname,
         login=wire in (Wire.SUBMISSION, Wire.SUBMISSIONS),
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
+        strangers=_strangers(settings, wire, terms),
     )
     desk = Desk(
         rules,
         rooms.directory,
         rooms.router,
+        rooms.store,
         rooms.handover,
         rooms.incoming,
         rooms.in_thread,
         rooms.events,
     )
     reception = Reception(desk)
-    terms = _terms(settings, wire)
     logins = Logins(rooms.authenticator)
 
     def make(output: IWire, client: Client) -> IMachine:
@@ -117,10 +120,18 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
     return make
 
 
+def _strangers(settings: Settings, wire: Wire, terms: Terms) -> Extensions | None:
+    """What clients may ask for that are not known, None for everything. At submission all log in,
+    after EHLO; by LMTP a host of ours asks for what its own clients asked for."""
+    if settings.limits.dsn is OfferDSN.EVERYONE or wire is not Wire.SMTP:
+        return None
+    return terms.extensions.ignoring("DSN")
+
+
 def _filtered(rooms: Rooms, wire: Wire, client: Client, behind: IReception) -> IReception:
     """What a session talks to: `behind`, or the filters before it."""
     chain = rooms.chains.get(wire)
-    return FilteredReception(chain, client, behind, rooms.queue) if chain else behind
+    return FilteredReception(chain, client, behind, rooms.handover) if chain else behind
 
 
 def _terms(settings: Settings, wire: Wire) -> Terms:

@@ -66,7 +66,7 @@ class Worker:
             certificates,
             self._log,
             SharedCounts(COUNTS, brief.row, brief.key),
-            RemoteUsages(self._channel),
+            RemoteUsages(self._channel, reactor.seconds),
         )
         intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time, self._log)
         self._rooms.connect(

@@ -95,6 +95,13 @@ class TLS(Section):
     minimum: TLSVersion = TLSVersion.V1_2
 
 
+class OfferDSN(StrEnum):
+    """Which clients may ask for reports of success; `known`: logged in, or in relay.networks."""
+
+    EVERYONE = "everyone"
+    KNOWN = "known"
+
+
 class Limits(Section):
     """`[limits]`: how much one client, and all together, may ask for."""
 
@@ -105,6 +112,7 @@ class Limits(Section):
     connections_per_client: Annotated[Count, Field(ge=1)] = 100
     errors: Annotated[Count, Field(ge=1)] = 20
     hops: Annotated[Count, Field(ge=1)] = 50
+    dsn: OfferDSN = OfferDSN.EVERYONE
     command_timeout: Positive = 5 * MINUTE
     data_timeout: Positive = 10 * MINUTE
     stop_timeout: Seconds = 30.0

@@ -22,7 +22,8 @@ from mailhost.interfaces import (
 )
 from mailhost.message.accounts import Account
 from mailhost.message.address import Address
-from mailhost.message.content import Content
+from mailhost.message.beginning import HEADER_TOO_LARGE
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome, outcome_of
@@ -56,10 +57,13 @@ class LocalDelivery:
         attempts: int = 0,
     ) -> Sequence[Outcome]:
         try:
-            seen = {value.lower() for value in values(content.header(), "Delivered-To")}
+            header = content.header()
         except OSError as error:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
             return [self._told(identity, path, status) for path in recipients]
+        if len(header) >= HEADER_LIMIT:  # what it hides may be a loop
+            return [self._told(identity, path, HEADER_TOO_LARGE) for path in recipients]
+        seen = {value.lower() for value in values(header, "Delivered-To")}
 
         async def one(path: ForwardPath) -> Outcome:
             status = await self._one(envelope, content, path, identity, seen)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from mailhost.message.address import Address
 
@@ -39,6 +40,15 @@ class Client:
     def local_machine(self) -> bool:
         """True for loopback addresses and unix sockets."""
         return not self.ip or ip_address(self.ip.partition("%")[0]).is_loopback
+
+    def trusted(self, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+        """True where it logged in, or its address is in one of `networks`."""
+        if self.account is not None:
+            return True
+        if not self.ip:
+            return False
+        address = ip_address(self.ip.partition("%")[0])
+        return any(address in network for network in networks)
 
     def __str__(self) -> str:
         return f"[{self.ip}]:{self.port}" if self.ip else "a local socket"

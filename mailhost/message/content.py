@@ -118,6 +118,10 @@ class Content:
             return Content((fields, *self.pieces))
         return Content((fields, *self.pieces), fields + header)
 
+    def knowing(self, header: bytes) -> Content:
+        """The same message, which remembers its header section unless that is large."""
+        return Content(self.pieces, header) if len(header) <= REMEMBERED else self
+
     def slice(self, start: int, end: int) -> Content:
         """The octets from `start` to `end` as a Content of its own."""
         pieces: list[Piece] = []

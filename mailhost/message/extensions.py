@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
 
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """`offered` are keywords of EHLO. `message_size` is in octets, `recipients` in one message."""
+    """`offered` are keywords of EHLO. `message_size` is in octets, `recipients` in one message.
+
+    `ignored` is what is not offered, but refuses no mail of clients that ask for it all the same.
+    """
 
     message_size: int
     recipients: int
     offered: frozenset[str] = EVERYTHING
+    ignored: frozenset[str] = frozenset()
+
+    def ignoring(self, *words: str) -> Extensions:
+        """The same without some, which are ignored."""
+        return replace(self, offered=self.offered.difference(words), ignored=frozenset(words))

@@ -34,7 +34,8 @@ class Mail:
 
     From SENDER on `envelope` has the reverse-path; `recipient` is the one in question at
     RECIPIENT; at MESSAGE the envelope has all recipients that were accepted, and `content` is the
-    whole message. `identity` names the message in the log. `tags` are what filters before said.
+    whole message but for our Received field, which is `received`, and is put on top when all have
+    been asked. `identity` names the message in the log. `tags` are what filters before said.
     """
 
     stage: Stage
@@ -44,6 +45,7 @@ class Mail:
     content: Content = NOTHING
     identity: str = ""
     tags: frozenset[str] = frozenset()
+    received: bytes = b""
 
     def containing(self, content: Content) -> Mail:
         """The same with other content."""

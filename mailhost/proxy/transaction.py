@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from zope.interface import implementer
 
 from mailhost.events import PassedOn, Received
-from mailhost.interfaces import Answer, ICollector, ITransaction
+from mailhost.interfaces import Answer, ICollector, IFilterable
+from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.proxy.house import House
@@ -24,7 +26,7 @@ from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.transaction import TOO_MANY_HOPS
 
 
-@implementer(ITransaction)
+@implementer(IFilterable)
 class ProxiedTransaction:
     """`upstream` has said yes to MAIL, by `opened`."""
 
@@ -57,36 +59,46 @@ class ProxiedTransaction:
         return Collector(self._house.folder, self._house.memory, self._house.in_thread)
 
     async def end(self, content: Content) -> Sequence[Status]:
+        found = await self.prepare(content)
+        return [found] if isinstance(found, Status) else await self.hand_on(found)
+
+    async def prepare(self, content: Content) -> Prepared | Status:
         try:
             in_memory = content.in_memory
             header = content.header() if in_memory else await self._house.in_thread(content.header)
         except OSError as fault:
-            return [of_disk(fault)]
+            return of_disk(fault)
+        found = begin(content, header, self._envelope.body is Body.BINARY)
+        if isinstance(found, Status):
+            return found
+        content, header = found
         if count_received(header) > self._house.hops:
-            return [TOO_MANY_HOPS]
+            return TOO_MANY_HOPS
+        house, envelope = self._house, self._envelope.to(self._accepted)
+        received = received_field(
+            self._client, envelope, house.hostname, self.identity, house.now()
+        )
+        message_id = next(iter(values(header, "Message-ID")), "")
+        top = received if house.trace else b""
+        return Prepared(content, received, top, self.identity, message_id)
+
+    async def hand_on(self, message: Prepared) -> Sequence[Status]:
         envelope = self._envelope.to(self._accepted)
-        self._tell(envelope, content, header)
-        status = await self._upstream.content(envelope, self._traced(envelope, content))
+        self._tell(envelope, message)
+        status = await self._upstream.content(envelope, message.handed_on())
         if status.ok:
-            self._house.events.tell(PassedOn(self.identity, self._upstream.server, status))
+            self._house.events.tell(PassedOn(message.identity, self._upstream.server, status))
         return [status]
 
-    def _traced(self, envelope: Envelope, content: Content) -> Content:
-        house = self._house
-        if not house.trace:
-            return content
-        top = received_field(self._client, envelope, house.hostname, self.identity, house.now())
-        return content.after(top)
-
-    def _tell(self, envelope: Envelope, content: Content, header: bytes) -> None:
+    def _tell(self, envelope: Envelope, message: Prepared) -> None:
         self._house.events.tell(
             Received(
                 self._client,
-                self.identity,
+                message.identity,
                 envelope.reverse_path,
                 tuple(path.address for path in envelope.recipients),
-                content.size,
-                next(iter(values(header, "Message-ID")), "")[:200],
+                message.content.size,
+                message.message_id[:200],
             )
         )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.interfaces import IDirectory, IEventSink, IHandover
+from mailhost.interfaces import IDirectory, IEventSink, IHandover, IMailStore
 from mailhost.net.threads import InThread
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
@@ -23,6 +23,7 @@ class Desk:
     rules: Rules
     directory: IDirectory
     router: Router
+    store: IMailStore
     handover: IHandover
     folder: str
     in_thread: InThread

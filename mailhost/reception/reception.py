@@ -18,11 +18,15 @@ from mailhost.reception.transaction import Transaction
 
 LOGIN_FIRST = Status(530, "5.7.0", "Log in first")
 ENCRYPT_FIRST = Status(530, "5.7.0", "Use STARTTLS and log in first")
+LOG_IN_AGAIN = Status(530, "5.7.0", "This account may not send any more; log in again")
 
 
 @implementer(IReception)
 class Reception:
-    """Opens a Transaction for each message that a client may send."""
+    """Opens a Transaction for each message that a client may send.
+
+    A login is no right for as long as a session lasts: the directory is asked at each MAIL.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -31,7 +35,8 @@ class Reception:
         return None
 
     def hello(self, client: Client) -> Answer[Extensions | Status | None]:
-        return None
+        rules = self._desk.rules
+        return None if rules.strangers is None or rules.may_relay(client) else rules.strangers
 
     def disconnected(self) -> None:
         """Nothing is kept for a connection."""
@@ -44,6 +49,9 @@ class Reception:
             return Transaction(self._desk, client, envelope)
 
         def judge(view: DirectoryView) -> Status | None:
+            known = view.account(account)
+            if known is None or not known.secret:  # removed, or locked, since it logged in
+                return LOG_IN_AGAIN
             router = self._desk.router
             return sender_refusal(sender, lambda each: router.reaches(view, each, account))
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from mailhost.message.client import Client
+from mailhost.message.extensions import Extensions
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`login` demands one (RFC 6409 §4.3). `networks` may relay without one. `hops` bounds the
-    Received fields of a message, `memory` the octets of one that are kept in memory."""
+    Received fields of a message, `memory` the octets of one that are kept in memory. `strangers` is
+    what clients may ask for that may not relay, None for all that the listener offers."""
 
     hostname: str
     login: bool = False
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     hops: int = 50
     memory: int = 256_000
+    strangers: Extensions | None = None
 
     def may_relay(self, client: Client) -> bool:
         """True for those who may send to foreign domains through us."""
-        if client.account is not None:
-            return True
-        if not client.ip or not self.networks:
-            return False
-        address = ip_address(client.ip.partition("%")[0])
-        return any(address in network for network in self.networks)
+        return client.trusted(self.networks)

@@ -1,33 +1,39 @@
-"""One message on its way in: recipients checked, header looked at, handed over."""
+"""One message on its way in: recipients checked, header judged and completed, handed over."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 
 from zope.interface import implementer
 
 from mailhost.events import Received
-from mailhost.interfaces import Answer, ICollector, ITransaction
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces import Answer, ICollector, IFilterable
+from mailhost.message.accounts import Account, DirectoryView
+from mailhost.message.address import Address
+from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import count_received, values
 from mailhost.message.ids import new_id
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
-from mailhost.net.answer import then
+from mailhost.net.answer import then, there
 from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
+from mailhost.routing import Destinations
+from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
+ON_TOP = 512  # octets of fields that we put on top of a message, about
 TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hosts")
 
 
-@implementer(ITransaction)
+@implementer(IFilterable)
 class Transaction:
     """What a client sends between MAIL and the end of data."""
 
@@ -38,6 +44,8 @@ class Transaction:
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
+        self._bounded: Account | None = None  # where the recipient in question leads, if anywhere
+        self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
@@ -45,7 +53,7 @@ class Transaction:
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
-        return then(found, lambda status: status or self._accept(path))
+        return then(found, lambda status: status or self._accept_if_fits(path))
 
     def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Status | None:
         found = self._desk.router.route(view, path.address)
@@ -53,7 +61,29 @@ class Transaction:
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
         foreign = bool(domain) and view.domain(domain) is None
-        return NO_RELAY if foreign and not self._desk.rules.may_relay(self._client) else None
+        if foreign and not self._desk.rules.may_relay(self._client):
+            return NO_RELAY
+        self._bounded = _only_account(view, found)
+        return None
+
+    def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
+        """A recipient whose one mailbox is full is refused for now."""
+        account = self._bounded
+        if account is None or account.quota is None:
+            return self._accept(path)
+        quota = account.quota
+
+        def judge(fits: bool) -> Status:
+            if not fits:
+                return OVER_QUOTA.because(f"{account.address} has a quota of {quota} octets")
+            self._quotas[account.address] = quota
+            return self._accept(path)
+
+        return then(self._fits(account.address, quota), judge)
+
+    def _fits(self, account: Address, quota: int) -> Answer[bool]:
+        """Whether what MAIL announced fits into the mailbox, with what we put on top."""
+        return self._desk.store.room(account, self._envelope.size + ON_TOP, quota)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
@@ -63,26 +93,34 @@ class Transaction:
         return Collector(self._desk.folder, self._desk.rules.memory, self._desk.in_thread)
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
+        return then(
+            self.prepare(content),
+            lambda found: [found] if isinstance(found, Status) else self.hand_on(found),
+        )
+
+    def prepare(self, content: Content) -> Answer[Prepared | Status]:
         if content.in_memory:
             return self._judge(content, content.header())
-        return self._end_on_disk(content)
+        return self._prepare_on_disk(content)
 
-    async def _end_on_disk(self, content: Content) -> Sequence[Status]:
+    async def _prepare_on_disk(self, content: Content) -> Prepared | Status:
         try:
             header = await self._desk.in_thread(content.header)
         except OSError as fault:
-            return [of_disk(fault)]
-        answer = self._judge(content, header)
-        return await answer if isinstance(answer, Awaitable) else answer
+            return of_disk(fault)
+        return await there(self._judge(content, header))
 
-    def _judge(self, content: Content, header: bytes) -> Answer[Sequence[Status]]:
-        if count_received(header) > self._desk.rules.hops:
-            return [TOO_MANY_HOPS]
-        found = refusal(self._desk.directory, lambda view: self._judge_authors(view, header))
-        return then(found, lambda status: [status] if status else self._hand_over(content, header))
-
-    def abandon(self) -> None:
-        """Nothing was kept."""
+    def _judge(self, content: Content, header: bytes) -> Answer[Prepared | Status]:
+        found = begin(content, header, self._envelope.body is Body.BINARY)
+        if isinstance(found, Status):
+            return found
+        begun, fields = found
+        if count_received(fields) > self._desk.rules.hops:
+            return TOO_MANY_HOPS
+        if self._client.account is None:
+            return self._prepared(begun, fields)
+        refused = refusal(self._desk.directory, lambda view: self._judge_authors(view, fields))
+        return then(refused, lambda status: status or self._prepared(begun, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Who logged in may write as nobody else; what others write is theirs to answer for."""
@@ -91,30 +129,57 @@ class Transaction:
             return None
         return author_refusal(header, lambda author: router.reaches(view, author, account))
 
-    async def _hand_over(self, content: Content, header: bytes) -> Sequence[Status]:
-        desk, client = self._desk, self._client
-        identity, now = self.identity, desk.now()
-        envelope = self._envelope.to(self._accepted)
-        top = received_field(client, envelope, desk.rules.hostname, identity, now)
+    def _prepared(self, content: Content, header: bytes) -> Prepared:
+        """What a login has us add comes before filters are asked: they see, sign and keep all of
+        it."""
+        desk, client, identity = self._desk, self._client, self.identity
+        now, envelope = desk.now(), self._envelope.to(self._accepted)
+        message_id = next(iter(values(header, "Message-ID")), "")
         if client.account is not None:
             author = envelope.reverse_path or client.account
-            top += missing_fields(header, author, desk.rules.hostname, identity, now)
-        content = content.after(top, header)
-        self._tell_received(identity, envelope, content, header + top)
-        if client.protocol == "lmtp":
-            return await desk.handover.take(envelope, content, identity)
-        return [await desk.handover.take_or_queue(envelope, content, identity)]
+            added = missing_fields(header, author, desk.rules.hostname, identity, now)
+            content = content.after(added, header) if added else content
+            message_id = message_id or next(iter(values(added, "Message-ID")), "")
+        received = received_field(client, envelope, desk.rules.hostname, identity, now)
+        return Prepared(content, received, received, identity, message_id)
 
-    def _tell_received(
-        self, identity: str, envelope: Envelope, content: Content, header: bytes
-    ) -> None:
-        self._desk.events.tell(
+    def abandon(self) -> None:
+        """Nothing was kept."""
+
+    async def hand_on(self, message: Prepared) -> Sequence[Status]:
+        if len(self._accepted) > 1 and self._quotas and self._client.protocol != "lmtp":
+            full = await self._full_by_now()
+            if full is not None:
+                return [full]
+        desk, identity, content = self._desk, message.identity, message.handed_on()
+        envelope = self._envelope.to(self._accepted)
+        desk.events.tell(
             Received(
                 self._client,
                 identity,
                 envelope.reverse_path,
                 tuple(path.address for path in envelope.recipients),
                 content.size,
-                next(iter(values(header, "Message-ID")), "")[:200],
+                message.message_id[:200],
             )
         )
+        if self._client.protocol == "lmtp":
+            return await desk.handover.take(envelope, content, identity)
+        return [await desk.handover.take_or_queue(envelope, content, identity)]
+
+    async def _full_by_now(self) -> Status | None:
+        """Ask what RCPT TO asked once more: there is one answer for all recipients, and mail that
+        waits for room in a mailbox ends as a bounce, to a sender that may be forged. The client
+        comes again, and hears at RCPT TO which mailbox it is."""
+        for account, quota in self._quotas.items():
+            if not await there(self._fits(account, quota)):
+                return OVER_QUOTA.because(f"{account} filled up while the message came")
+        return None
+
+
+def _only_account(view: DirectoryView, found: Destinations) -> Account | None:
+    """Return the account that a recipient leads to, None where it leads to others too."""
+    if len(found.here) != 1 or found.elsewhere or found.unknown:
+        return None
+    (address,) = found.here
+    return view.account(address)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
 from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import Status
 from mailhost.smtp.incoming import TOO_LARGE
@@ -40,7 +41,7 @@ def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
     """Return the refusal of a MAIL that asks for what was not offered."""
     if envelope.size > extensions.message_size:
         return TOO_LARGE
-    offered = extensions.offered
+    offered = extensions.offered | extensions.ignored
     if offered == EVERYTHING:
         return None
     asks = {
@@ -54,9 +55,19 @@ def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
 
 def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
     """Return the refusal of a RCPT that asks for what was not offered."""
-    if (path.notify is None and not path.original) or "DSN" in extensions.offered:
+    if path.notify is None and not path.original:
+        return None
+    if "DSN" in extensions.offered or "DSN" in extensions.ignored:
         return None
     return _not_offered(["DSN"])
+
+
+def as_offered(path: ForwardPath, extensions: Extensions) -> ForwardPath:
+    """Return the recipient without a wish for a report of success where DSN is ignored. Other
+    wishes are kept: they ask for fewer reports."""
+    if path.notify is None or "DSN" not in extensions.ignored:
+        return path
+    return replace(path, notify=path.notify & ~Notify.SUCCESS)
 
 
 def _not_offered(words: Iterable[str]) -> Status | None:

@@ -42,7 +42,7 @@ from mailhost.smtp.command import (
     parse_mail,
     parse_rcpt,
 )
-from mailhost.smtp.extensions import encode_hello, unfit_recipient, unfit_sender
+from mailhost.smtp.extensions import as_offered, encode_hello, unfit_recipient, unfit_sender
 from mailhost.smtp.incoming import Incoming
 from mailhost.smtp.lmtp import final_replies
 from mailhost.smtp.login import LoginExchange, encode_challenge, new_login
@@ -342,6 +342,7 @@ class Session:
         unfit = unfit_recipient(path, self._extensions)
         if unfit is not None:
             return self._replies.error("RCPT " + shown(arguments), unfit)
+        path = as_offered(path, self._extensions)
         assert self._transaction is not None
         if self._ahead:
             self._ahead -= 1

@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailhost.interfaces import ICommitter, ILock, IMailbox, IMailStore, StoredMessage
+from mailhost.interfaces import (
+    Answer,
+    ICommitter,
+    ILock,
+    IMailbox,
+    IMailStore,
+    StoredMessage,
+)
 from mailhost.message.address import Address
 from mailhost.message.changes import NewFile, RemovedFile
 from mailhost.message.content import Content
@@ -74,6 +81,16 @@ class MailStore:
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         path = account_folder(self._mail, account)
         return Mailbox(self, path, mailbox_folder(path, folder))
+
+    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
+        left = self.usages.left(account_folder(self._mail, account), size, quota)
+        return left >= size if isinstance(left, int) else self._room(left, size)
+
+    async def _room(self, left: Awaitable[int], size: int) -> bool:
+        try:
+            return await left >= size
+        except OSError:
+            return True  # a delivery will tell what is wrong
 
     def maildir(self, path: str) -> IMailbox:
         """A Maildir that is nobody's account, anywhere."""

@@ -1,7 +1,8 @@
 """How much an account holds: counted on the disk, then kept up by what is delivered.
 
 Other tools delete and add too, so it is counted anew after a while, and always before mail is
-refused for it. Removals are noticed then.
+refused for it. Removals are noticed then. At RCPT TO, which costs a client nothing, one count in
+RECENT seconds must do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
+from mailhost.interfaces import Answer
+
 FRESH = 600.0  # seconds that a count is believed
+RECENT = 10.0  # seconds that a count is believed which finds too little room
 
 
 class OctetCounts(Protocol):
@@ -22,6 +26,9 @@ class OctetCounts(Protocol):
 
     def release(self, path: str, size: int) -> None:
         """End a reservation: the message is on the disk by now, or will never be."""
+
+    def left(self, path: str, size: int, quota: int) -> Answer[int]:
+        """Raises OSError where it is awaited."""
 
 
 @dataclass(slots=True)
@@ -37,6 +44,7 @@ class _Usage:
     released_before: int = 0  # `released` when that count began
     count_ends: float = -inf  # seconds: when that count is no longer believed
     reserved_last: float = -inf  # seconds
+    looked_at: float = -inf  # seconds: when `left` had it counted
 
     @property
     def octets(self) -> int:
@@ -79,6 +87,22 @@ class Usages:
         usage = self._known.get(path)
         if usage is not None:
             usage.released = min(usage.released + size, usage.granted)
+
+    def left(self, path: str, size: int, quota: int) -> Answer[int]:
+        """Return how many octets may still come, as far as that is known; nothing is reserved.
+
+        Where it is not known, or `size` would be too much, it is counted anew. Raises OSError.
+        """
+        usage = self._known.setdefault(path, _Usage())
+        now, left = self._seconds(), quota - usage.octets
+        if (now <= usage.count_ends and left >= size) or now < usage.looked_at + RECENT:
+            return left
+        usage.looked_at = now
+        return self._left_anew(path, usage, quota)
+
+    async def _left_anew(self, path: str, usage: _Usage, quota: int) -> int:
+        await self._count_anew(path, usage)
+        return quota - usage.octets
 
     async def _count_anew(self, path: str, usage: _Usage) -> None:
         released = usage.released

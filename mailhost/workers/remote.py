@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
@@ -15,6 +17,7 @@ from zope.interface import implementer
 
 from mailhost.events import Event
 from mailhost.interfaces import (
+    Answer,
     IAuthenticator,
     ICounters,
     IEventSink,
@@ -30,10 +33,13 @@ from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
 from mailhost.queue.fresh import is_small
 from mailhost.queue.intake import Intake
+from mailhost.store.quota import RECENT
 from mailhost.workers.channel import LARGEST, Channel
 
 BROKEN = "the head of the host is gone"
 LONGEST_LINE = 10_000  # characters
+ENOUGH = 60.0  # seconds that an account is believed to have room
+MOST_KNOWN = 10_000  # accounts
 Line = tuple[bool, str]  # serious or not, and the words
 
 
@@ -69,23 +75,57 @@ class RemoteAuthenticator:
         return result
 
 
-class RemoteUsages:
-    """Has the head count what accounts hold."""
+@dataclass(slots=True)
+class _Left:
+    """How many octets an account with this quota may still take, as the head said `at` seconds."""
 
-    def __init__(self, channel: Channel) -> None:
+    quota: int
+    octets: int
+    at: float
+
+
+class RemoteUsages:
+    """Has the head count what accounts hold. What it said is believed for some time, less what went
+    through this process: a RCPT TO seldom has to ask."""
+
+    def __init__(self, channel: Channel, seconds: Callable[[], float]) -> None:
         self._channel = channel
+        self._seconds = seconds
+        self._known: dict[str, _Left] = {}
 
     async def reserve(self, path: str, size: int, quota: int) -> bool:
         """See Usages. Raises OSError."""
-        try:
-            granted: bool = await self._channel.ask("reserve", path, size, quota)
-        except ConnectionLost as lost:
-            raise OSError(BROKEN) from lost
+        granted: bool = await self._ask("reserve", path, size, quota)
+        known = self._known.get(path)
+        if known is not None:
+            known.octets = known.octets - size if granted else min(known.octets, size - 1)
         return granted
 
     def release(self, path: str, size: int) -> None:
         """See Usages."""
         self._channel.tell("release", path, size)
+
+    def left(self, path: str, size: int, quota: int) -> Answer[int]:
+        """See Usages."""
+        known = self._known.get(path)
+        if known is not None and known.quota == quota:
+            believed = ENOUGH if known.octets >= size else RECENT
+            if self._seconds() < known.at + believed:
+                return known.octets
+        return self._ask_left(path, size, quota)
+
+    async def _ask_left(self, path: str, size: int, quota: int) -> int:
+        octets: int = await self._ask("left", path, size, quota)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[path] = _Left(quota, octets, self._seconds())
+        return octets
+
+    async def _ask(self, what: str, path: str, size: int, quota: int) -> Any:
+        try:
+            return await self._channel.ask(what, path, size, quota)
+        except ConnectionLost as lost:
+            raise OSError(BROKEN) from lost
 
 
 @implementer(IQueue)

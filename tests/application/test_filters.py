@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,10 +16,11 @@ from mailhost.application.filters import BadFilter, Chains, Needs, make_chains, 
 from mailhost.config.explain import kinds
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
-from mailhost.config.model import Settings
+from mailhost.config.model import Relay, Settings
 from mailhost.config.wire import Wire
+from mailhost.interfaces import IFilter
 from mailhost.message.client import Client
-from mailhost.message.verdict import Mail, Stage
+from mailhost.message.verdict import PASS, Mail, Stage
 from mailhost.reception.filters.chain import ASKED
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.workbench import Workbench
@@ -46,13 +48,16 @@ LEAST: dict[str, dict[str, Any]] = {
 
 
 class ChainsCase(SynchronousTestCase):
-    def settings(self, *filters: dict[str, Any], mode: Mode = Mode.ENFORCE) -> Settings:
-        """Settings with these filters."""
+    def settings(
+        self, *filters: dict[str, Any], mode: Mode = Mode.ENFORCE, trusted: str = "203.0.113.0/24"
+    ) -> Settings:
+        """Settings with these filters; `trusted` is a network that may relay."""
         read = TypeAdapter(tuple[AnyFilter, ...]).validate_python
         return Settings(
             version=1,
             hostname="mx.a.example",
             data=self.mktemp(),
+            relay=Relay(networks=(ip_network(trusted),)),
             filter=read(list(filters)),
             filter_mode=mode,
         )
@@ -127,6 +132,16 @@ class MakeTests(ChainsCase):
         greylist = chain.links[1]
         self.assertTrue(greylist.fits(mail))
         self.assertFalse(greylist.fits(replace(mail, tags=frozenset({"known"}))))
+
+    def test_who_may_relay_is_neither_looked_up_nor_greylisted(self) -> None:
+        filters = self.one("dnslist"), self.one("greylist")
+        mail = Mail(Stage.RECIPIENT, Client("192.0.2.7"))
+        for trusted, passes in (("192.0.2.0/24", True), ("198.51.100.0/24", False)):
+            for link in self.chains(*filters, trusted=trusted)[Wire.SMTP].links:
+                answer = cast(IFilter, link.filter).look(mail)
+                self.assertIs(answer is PASS, passes)
+                if not passes:
+                    cast(Any, answer).close()  # it would ask
 
     def test_a_chain_that_observes(self) -> None:
         chain = self.chains(self.one("size"), mode=Mode.OBSERVE)[Wire.SMTP]

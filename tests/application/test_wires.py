@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.rooms import Rooms
 from mailhost.application.wires import machine_maker, make_factory
-from mailhost.config.model import Listen, Settings
+from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
 from mailhost.config.wire import Wire
 from mailhost.interfaces import IMachine
 from mailhost.message.client import Client
@@ -45,12 +46,13 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
 
 
 class Machines(SynchronousTestCase):
-    def make(self, wire: Wire) -> tuple[IMachine, FakeWire]:
+    def make(self, wire: Wire, settings: Settings = SETTINGS) -> tuple[IMachine, FakeWire]:
         """A session of this wire."""
         output = FakeWire()
         client = Client("127.0.0.1", 1, wire.value)
         listen = Listen(protocol=wire, endpoint="tcp:0")
-        return machine_maker(rooms(), listen, Clock())(cast(Any, output), client), output
+        maker = machine_maker(rooms(settings), listen, Clock())
+        return maker(cast(Any, output), client), output
 
     def test_each_protocol_has_its_session(self) -> None:
         for wire in Wire:
@@ -63,6 +65,21 @@ class Machines(SynchronousTestCase):
             machine, output = self.make(wire)
             drive(machine, b"EHLO me.example\r\nMAIL FROM:<a@b.example>\r\n")
             self.assertIn(b"530 5.7.0", output.sent)
+
+    def test_who_may_ask_for_reports_of_success(self) -> None:
+        known = SETTINGS.model_copy(update={"limits": Limits(dsn=OfferDSN.KNOWN)})
+        networks = (ip_network("127.0.0.0/8"),)
+        listed = known.model_copy(update={"relay": Relay(networks=networks)})
+        for wire, settings, offered in (
+            (Wire.SMTP, SETTINGS, True),
+            (Wire.SMTP, known, False),
+            (Wire.SMTP, listed, True),
+            (Wire.SUBMISSION, known, True),
+            (Wire.LMTP, known, True),
+        ):
+            machine, output = self.make(wire, settings)
+            drive(machine, b"%b me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
+            self.assertEqual(b"250-DSN\r\n" in output.sent, offered, (wire, settings.limits.dsn))
 
     def test_lmtp_wants_lhlo(self) -> None:
         machine, output = self.make(Wire.LMTP)

@@ -12,7 +12,8 @@ from mailhost.delivery.local import LOOP, LocalDelivery
 from mailhost.events import Attempted, Faulted
 from mailhost.interfaces import IMailbox
 from mailhost.message.address import Address
-from mailhost.message.content import Content
+from mailhost.message.beginning import HEADER_TOO_LARGE
+from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
@@ -66,6 +67,11 @@ class DeliveryTests(LocalCase):
             },
         )
         self.assertEqual(self.outcomes[0].fate, Fate.DELIVERED)
+
+    def test_more_header_than_is_read_may_hide_a_loop(self) -> None:
+        header = b"A: 1\r\n" * (HEADER_LIMIT // 6) + b"Delivered-To: ann@a.example\r\n"
+        self.assertEqual(self.deliver("ann@a.example", message=header), [HEADER_TOO_LARGE])
+        self.assertEqual(self.store.boxes, {})
 
     def test_the_null_reverse_path(self) -> None:
         self.deliver("ann@a.example", sender="")

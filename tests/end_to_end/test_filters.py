@@ -15,6 +15,8 @@ DOMAINS = """
 workers = 2
 [domain."example.com".account.ann]
 [domain."example.com".account.bob]
+[domain."example.com".alias]
+team = ["ann"]
 """
 
 
@@ -123,7 +125,7 @@ class ChainTests(Filtering):
     def test_quarantine_is_kept_until_it_is_released(self) -> None:
         host = self.start('[[filter]]\nkind = "size"\nlimit = 10\naction = "quarantine"\n')
         since = host.mark()
-        self.assertEqual(self.send(), "")
+        self.assertEqual(self.send("team@example.com"), "")
         host.wait_for("quarantined", since)
         self.assertEqual(host.inbox("ann@example.com"), [])
         (entry,) = json.loads(host.command("queue", "list", "--json").stdout)
@@ -131,7 +133,8 @@ class ChainTests(Filtering):
         since = host.mark()
         self.assertEqual(host.command("queue", "release", entry["id"]).returncode, 0)
         host.wait_for("delivered <ann@example.com>", since)
-        self.assertEqual(len(host.inbox("ann@example.com")), 1)
+        (message,) = host.inbox("ann@example.com")
+        self.assertIn(b"\r\nReceived: from ", message.read_bytes())
 
     def test_a_reload_changes_the_chain(self) -> None:
         host = self.start('[[filter]]\nkind = "size"\nlimit = 10\n')

@@ -114,10 +114,9 @@ class Workers(TestCase):
         with self.head_asleep():
             raw = Raw(("127.0.0.1", self.host.ports["smtp"]), hello="EHLO")
             raw.say("MAIL FROM:<sue@far.example>\r\n")
-            # the count of octets is the head's: with a quota it must wake up first
             raw.send("RCPT TO:<ann@example.com>\r\nDATA\r\n")
-            raw.reply()
-            raw.reply()
+        # the count of octets is the head's: with a quota it must wake up first
+        self.assertEqual([b"250", b"354"], [raw.reply()[:3] for _ in range(2)])
         self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
         raw.socket.close()
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
@@ -133,6 +132,9 @@ class Workers(TestCase):
             raw.socket.close()
         self.assertEqual(8, answers.count(b"250 2.0.0"))
         self.assertEqual(2, answers.count(b"452 4.2.2"))
+        for raw in (self.connect(), self.connect_to_any()):  # now it is known to be too large
+            raw.say("MAIL FROM:<sue@far.example> SIZE=60000\r\n")
+            self.assertEqual(b"452 4.2.2", raw.say("RCPT TO:<ann@example.com>\r\n")[:9])
 
     def connect_to_any(self) -> Raw:
         """A connection to whichever process takes it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.address import BadAddress
-from mailhost.message.header import addresses, count_received, fields, values
+from mailhost.message.header import addresses, count_received, fields, named, values
 
 odd_headers = st.lists(
     st.sampled_from(
@@ -47,6 +47,18 @@ class FieldTests(SynchronousTestCase):
         names = b" ".join(field.name for field in fields(header))
         self.assertEqual(names, b"A B C D E")
         self.assertEqual(values(header, "E"), ["end"])
+
+    @settings(deadline=None, max_examples=200)
+    @given(odd_headers)
+    def test_values_are_those_of_the_fields(self, header: bytes) -> None:
+        for name in ("From", "X-Y", "a"):
+            found = [
+                each.text for each in fields(header) if each.name.lower() == name.lower().encode()
+            ]
+            self.assertEqual(values(header, name), found)
+            self.assertEqual([each.text for each in named(header, name)], found)
+        hops = header.replace(b"X-Y", b"Received")
+        self.assertEqual(count_received(hops), len(values(hops, "received")))
 
     @settings(deadline=None, max_examples=200)
     @given(odd_headers)

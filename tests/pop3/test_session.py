@@ -93,6 +93,9 @@ class MemoryStore:
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         return self.mailbox_of_all
 
+    def room(self, account: Address, size: int, quota: int) -> bool:
+        return True
+
 
 class SessionCase(SynchronousTestCase):
     def setUp(self) -> None:

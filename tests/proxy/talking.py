@@ -10,15 +10,18 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Identity, RouteTLS
+from mailhost.interfaces import IQuarantine
 from mailhost.message.client import Client, TLSState
 from mailhost.proxy.connect import Server as Way
 from mailhost.proxy.connect import Upstreams
 from mailhost.proxy.house import House
 from mailhost.proxy.reception import ProxyReception
+from mailhost.reception.filters.chain import Chain
+from mailhost.reception.filters.reception import FilteredReception
 from mailhost.smtp.session import Session
 from mailhost.smtp.terms import Terms
 from tests.fake_wire import FakeWire, drive
-from tests.fakes import RecordingEvents
+from tests.fakes import FakeQueue, RecordingEvents
 from tests.proxy.upstream import Net, Server
 from tests.queue.fakes import here
 
@@ -30,15 +33,19 @@ LARGE = ("Subject: hello", "", *["x" * 900] * 200, ".")  # sent in more than one
 
 
 class Caller:
-    """One client: its wire, and the session that serves it."""
+    """One client: its wire, and the session that serves it. `chain` filters its mail, if given, and
+    holds what it quarantines in `queue`."""
 
-    def __init__(self, net: Net, house: House, client: Client) -> None:
+    def __init__(
+        self, net: Net, house: House, client: Client, chain: Chain | None, queue: IQuarantine
+    ) -> None:
         self._net = net
         self._busy: Deferred[None] | None = None
         self.wire = FakeWire()
         proxy = ProxyReception(house)
         terms = Terms("proxy.example", house.message_size, house.recipients)
-        self.session = Session(self.wire, client, proxy, proxy, terms, house.events)
+        reception = FilteredReception(chain, client, proxy, queue) if chain else proxy
+        self.session = Session(self.wire, client, reception, proxy, terms, house.events)
         self.session.greet()
         self.greeting = self.wire.take()
 
@@ -87,6 +94,8 @@ class ProxyCase(SynchronousTestCase):
         self.events = RecordingEvents()
         self.folder = os.path.abspath(self.mktemp())
         os.mkdir(self.folder)
+        self.chain: Chain | None = None
+        self.queue = FakeQueue()
         self.make()
 
     def make(
@@ -120,7 +129,7 @@ class ProxyCase(SynchronousTestCase):
             "protocol": "proxy",
             "session": "s1",
         } | more
-        return Caller(self.net, self.house, Client(**known))
+        return Caller(self.net, self.house, Client(**known), self.chain, self.queue)
 
     def caller(self, **more: Any) -> Caller:
         """A client that has said hello."""

@@ -8,8 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mailhost.events import PassedOn, Received
+from mailhost.message.verdict import quarantine
 from tests.proxy.talking import ENVELOPE, LARGE, MESSAGE, Caller, ProxyCase
 from tests.proxy.upstream import LOST
+from tests.reception.filters.chain_fakes import ChainWorld, Saying
 
 MAIL, RCPT = ENVELOPE
 GONE = "421 4.4.2 The mail server behind this one went away; please try again later"
@@ -125,6 +127,48 @@ class PassedOnTests(ProxyCase):
         self.assertEqual(reply[:9], "554 5.4.6")
         self.assertEqual(self.first.mail, [])
         self.assertEqual(caller.send()[-1][:3], "250")
+
+    def test_more_header_than_is_read_is_refused_here(self) -> None:
+        self.first.offers = ()
+        caller = self.connect()
+        caller.say("EHLO client.example", *ENVELOPE, "DATA")
+        reply = caller.say(*[f"X-Y: {'x' * 900}"] * 600, "From: eve", "", ".")[-1]
+        self.assertEqual(reply[:9], "554 5.6.0")
+        self.assertEqual(self.first.mail, [])
+
+    def test_a_body_becomes_no_header(self) -> None:
+        for trace in (True, False):
+            self.make(trace=trace)
+            self.first.mail.clear()
+            caller = self.caller()
+            caller.send(message=("From sue 2023", "A: 1", "hello", "From: eve", "."))
+            caller.send(message=("  hello", "A: 1", "."))
+            first, second = (content.partition("+0000\r\n") for *_, content in self.first.mail)
+            rests = [whole[2] if trace else whole[0] for whole in (first, second)]
+            self.assertEqual(
+                rests, ["A: 1\r\n\r\nhello\r\nFrom: eve\r\n", "\r\n  hello\r\nA: 1\r\n"]
+            )
+
+
+class HeldTests(ProxyCase):
+    """What filters hold back is sent on by our own queue when it is released."""
+
+    def test_it_has_our_trace_field_whatever_the_proxy_adds(self) -> None:
+        self.chain = ChainWorld().chain(Saying(quarantine("looks odd")))
+        for trace in (True, False):
+            self.make(trace=trace)
+            self.assertEqual(self.caller().send()[-1][:3], "250")
+        self.assertEqual(self.first.mail, [])
+        for _, content, _ in self.queue.kept:
+            self.assertTrue(content.startswith(b"Received: from client.example"), content)
+            self.assertTrue(content.endswith(b"\r\nSubject: hello\r\n\r\nhello\r\n"), content)
+        self.assertEqual(self.queue.held, ["looks odd"] * 2)
+
+    def test_it_has_passed_the_rules(self) -> None:
+        self.chain = ChainWorld().chain(Saying(quarantine("looks odd")))
+        self.make(hops=0)
+        reply = self.caller().send(message=("Received: x", "", "."))[-1]
+        self.assertEqual((reply[:9], self.queue.kept), ("554 5.4.6", []))
 
 
 class PipelinedTests(ProxyCase):

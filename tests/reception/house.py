@@ -20,6 +20,7 @@ from mailhost.routing import Router
 from tests.fakes import (
     FakeDirectory,
     FakeHandover,
+    FakeStore,
     RecordingEvents,
     address,
     domain,
@@ -52,6 +53,7 @@ class ReceptionCase(SynchronousTestCase):
         self.folder = os.path.abspath(self.mktemp())
         os.mkdir(self.folder)
         self.directory = FakeDirectory(VIEW)
+        self.store = FakeStore()
         self.handover = FakeHandover()
         self.events = RecordingEvents()
         self.reception = self.reception_with(self.rules)
@@ -61,6 +63,7 @@ class ReceptionCase(SynchronousTestCase):
             rules,
             self.directory,
             Router("mx.a.example"),
+            self.store,
             self.handover,
             self.folder,
             self.in_thread,

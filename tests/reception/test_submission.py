@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.message.accounts import Account, Domain
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
-from mailhost.reception.reception import ENCRYPT_FIRST, LOGIN_FIRST
+from mailhost.reception.reception import ENCRYPT_FIRST, LOG_IN_AGAIN, LOGIN_FIRST
 from mailhost.reception.rules import Rules
 from mailhost.reception.submission import author_refusal, missing_fields
-from tests.fakes import address
-from tests.reception.house import ANN, STRANGER, TLS, ReceptionCase
+from mailhost.routing import NO_DIRECTORY
+from tests.fakes import address, view_of
+from tests.reception.house import ANN, STRANGER, TLS, WITHOUT_ANN, ReceptionCase
 
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
 
@@ -31,6 +33,34 @@ class LoginTests(ReceptionCase):
 
     def test_who_logged_in_does(self) -> None:
         self.begin(ANN, "ann@a.example")
+
+
+class RemovedTests(ReceptionCase):
+    """An account that goes while its session is open."""
+
+    def refused(self) -> None:
+        for sender in ("", "ann@a.example", "any@b.example"):
+            self.assertEqual(self.mail(ANN, sender), LOG_IN_AGAIN)
+
+    def test_the_next_transaction_is_refused(self) -> None:
+        self.begin(ANN, "")
+        self.directory.view = WITHOUT_ANN
+        self.refused()
+
+    def test_so_it_is_without_a_password(self) -> None:
+        ann = Account(address("ann@a.example"))
+        self.directory.view = view_of(Domain("a.example", {"ann": ann}))
+        self.refused()
+
+    def test_an_account_that_was_made_again_is_found(self) -> None:
+        self.directory.view, self.directory.newer = WITHOUT_ANN, self.directory.view
+        self.begin(ANN, "")
+
+    def test_nobody_is_refused_for_good_without_the_directory(self) -> None:
+        self.directory.view, self.directory.outage = WITHOUT_ANN, "locked"
+        refusal = self.mail(ANN, "")
+        assert isinstance(refusal, Status)
+        self.assertEqual(replace(refusal, cause=""), NO_DIRECTORY)
 
 
 class SenderTests(ReceptionCase):

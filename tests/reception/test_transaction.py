@@ -90,6 +90,52 @@ class HopTests(ReceptionCase):
         self.assertEqual(len(self.handover.taken), 1)
 
 
+class BeginningTests(ReceptionCase):
+    """Our fields go on top of a header section, and nothing else becomes one by that."""
+
+    def below(self, content: bytes, **more: Any) -> bytes:
+        """What lies below our Received field."""
+        self.handover.taken.clear()
+        (status,) = self.send(content, **more)
+        self.assertTrue(status.ok, status)
+        top, found, rest = self.handover.taken[0][1].partition(b" 22:13:20 +0000\r\n")
+        self.assertTrue(top.startswith(b"Received: ") and found)
+        return rest
+
+    def test_a_body_becomes_no_header(self) -> None:
+        odd = b"hello there\r\nFrom: bob@a.example\r\n\r\n" + b"x" * 500  # too long for memory
+        for content in (odd, odd[:30], b" " + odd):
+            self.assertEqual(self.below(content), b"\r\n" + content)
+        self.assertEqual(self.below(b"From x y\r\n" + MESSAGE), MESSAGE)
+        self.assertEqual(self.below(MESSAGE), MESSAGE)
+
+    def test_nor_with_lmtp_or_a_login(self) -> None:
+        lmtp = replace(STRANGER, protocol="lmtp")
+        self.assertEqual(self.below(b"hello", client=lmtp), b"\r\nhello")
+        rest = self.below(b"x\r\nFrom: bob@a.example\r\n", client=ANN, sender="ann@a.example")
+        header, _, body = rest.partition(b"\r\n\r\n")
+        self.assertIn(b"From: <ann@a.example>", header)
+        self.assertEqual(body, b"x\r\nFrom: bob@a.example\r\n")
+
+    def test_hops_in_the_body_are_none(self) -> None:
+        self.below(b"no field\r\n" + HOP * 9)
+
+    def test_more_header_than_is_read_hides_nothing(self) -> None:
+        filler = b"X-Y: " + b"x" * 900 + b"\r\n"
+        large = b"From: ann@a.example\r\n" + filler * 2000 + b"From: bob@a.example\r\n\r\nbody"
+        for client, sender in ((ANN, "ann@a.example"), (STRANGER, "sue@far.example")):
+            (status,) = self.send(large, client=client, sender=sender)
+            self.assertEqual((status.code, status.enhanced), (554, "5.6.0"))
+        self.assertEqual(self.handover.taken, [])
+
+    def test_binary_mail_has_lines_in_its_header(self) -> None:
+        more: dict[str, Any] = {"client": ANN, "sender": "ann@a.example", "body": Body.BINARY}
+        for content in (b"A: 1\rFrom: bob@a.example\r\n\r\n", b"A: 1\n\nFrom: x\r\n\r\n"):
+            (status,) = self.send(content, **more)
+            self.assertEqual((status.code, status.enhanced), (554, "5.6.0"))
+        self.assertTrue(self.below(b"A: 1\r\n\r\n\n\r\0", **more).endswith(b"\r\n\r\n\n\r\0"))
+
+
 class FullDiskTests(ReceptionCase):
     def answer(self, number: int) -> Status:
         def broken(writer: ContentWriter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailhost.message.envelope import Notify
 from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import NO_STORAGE
 from tests.smtp.fakes import TalkCase
@@ -47,3 +48,27 @@ class FewerExtensionsTests(TalkCase):
         self.talk.lines("EHLO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<c@b.example>")
         self.assertEqual(self.talk.lines("DATA", "x", "."), ["354", "452 4.3.1"])
         self.assertEqual(self.talk.last.fate, "abandoned")
+
+
+class IgnoredTests(TalkCase):
+    """DSN that is not offered, and that clients ask for all the same."""
+
+    def setUp(self) -> None:
+        self.talk = self.new_talk(hello=False)
+        self.talk.reception.answers["hello"] = Extensions(1000, 9).ignoring("DSN")
+
+    def test_it_is_not_offered_and_all_else_is(self) -> None:
+        reply = self.talk.say(b"EHLO client.example\r\n").decode()
+        for word in EVERYTHING:
+            self.assertEqual(word in reply, word != "DSN", word)
+
+    def test_no_mail_is_refused_for_it_and_no_success_is_reported(self) -> None:
+        self.talk.lines("EHLO client.example", "MAIL FROM:<a@b.example> RET=HDRS ENVID=x")
+        for notify in ("SUCCESS", "SUCCESS,FAILURE", "NEVER", "DELAY"):
+            reply = self.talk.lines(f"RCPT TO:<c@b.example> NOTIFY={notify} ORCPT=rfc822;x@y")
+            self.assertEqual(reply, ["250 2.0.0"])
+        self.talk.lines("RCPT TO:<c@b.example>")
+        found = [path.notify for path in self.talk.last.paths]
+        wanted = [Notify.NEVER, Notify.FAILURE, Notify.NEVER, Notify.DELAY, None]
+        self.assertEqual(found, wanted)
+        self.assertEqual(self.talk.last.envelope.envelope_id, "x")

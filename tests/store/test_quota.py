@@ -15,9 +15,10 @@ from mailhost.interfaces import ICommitter
 from mailhost.message.changes import Change
 from mailhost.message.content import Content
 from mailhost.message.status import Status
+from mailhost.net.answer import there
 from mailhost.store import mailboxes
 from mailhost.store.mailboxes import DELIVERED, OVER_QUOTA, MailStore
-from mailhost.store.quota import FRESH, Usages
+from mailhost.store.quota import FRESH, RECENT, Usages
 from tests.fakes import now
 from tests.store.boxes import ANN, NOW, Commits, RealDisk, StoreCase, Threads
 
@@ -113,6 +114,47 @@ class UsagesTests(UsagesCase):
         self.slow = None
         self.on_disk = 100
         self.assertFalse(self.write(1))
+
+
+class LeftTests(UsagesCase):
+    """What is left, for who only asks."""
+
+    def left(self, size: int) -> int:
+        """What is left of 100 octets, where `size` is wanted."""
+        found: int = now(self.usages.left(PATH, size, 100))
+        return found
+
+    def test_it_is_counted_once_while_there_is_room(self) -> None:
+        self.on_disk = 60
+        for size in (0, 40):
+            self.assertEqual(self.left(size), 40)
+        self.assertTrue(self.write(30))
+        self.assertEqual((self.left(10), self.counts), (10, 1))
+        self.seconds += FRESH + 1
+        self.assertEqual((self.left(10), self.counts), (10, 2))
+
+    def test_it_is_counted_seldom_where_there_is_none(self) -> None:
+        self.on_disk = 100
+        for _ in range(1000):
+            self.assertEqual(self.left(1), 0)
+        self.assertEqual(self.counts, 1)
+        self.on_disk = 0  # somebody reads mail
+        self.seconds += RECENT
+        self.assertEqual((self.left(1), self.counts), (100, 2))
+
+    def test_what_is_being_written_counts(self) -> None:
+        self.assertTrue(self.reserve(60))
+        self.seconds += RECENT
+        self.assertEqual(self.left(1), 40)
+
+    def test_one_count_is_enough_for_all_who_ask_meanwhile(self) -> None:
+        self.slow = []
+        asking = Deferred.fromCoroutine(there(self.usages.left(PATH, 1, 100)))
+        self.assertNoResult(asking)
+        self.assertEqual((self.left(1), self.counts), (100, 1))
+        self.slow[0].callback(70)
+        self.assertEqual(self.successResultOf(asking), 30)
+        self.assertEqual((self.left(1), self.counts), (30, 1))
 
 
 class AtOnceTests(UsagesCase):
@@ -296,6 +338,11 @@ class MailboxQuotaTests(StoreCase):
             def release(self, path: str, size: int) -> None:
                 asked.append(("release", path, size))
 
+            async def left(self, path: str, size: int, quota: int) -> int:
+                if quota < 0:
+                    raise OSError("the other process is gone")
+                return quota
+
         store = MailStore(self.mail, "mx", Commits(RealDisk()), Threads(), usages=Elsewhere())
         self.assertEqual(self.deliver(b"x" * 9, quota=9, box=store.inbox(ANN)), DELIVERED)
         status: Status = self.deliver(b"x" * 9, quota=8, box=store.inbox(ANN))
@@ -304,3 +351,5 @@ class MailboxQuotaTests(StoreCase):
             asked,
             [("reserve", self.path, 9), ("release", self.path, 9), ("reserve", self.path, 9)],
         )
+        found = [now(store.room(ANN, 9, quota)) for quota in (9, 8, -1)]
+        self.assertEqual(found, [True, False, True])  # where it cannot be known delivery tells

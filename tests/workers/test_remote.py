@@ -17,11 +17,14 @@ from mailhost.interfaces import IAuthenticator, ICounters, IQueue, IRates
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
+from mailhost.net.answer import there
 from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
+from mailhost.store.quota import RECENT
 from mailhost.workers.channel import LARGEST, Channel
 from mailhost.workers.remote import (
+    ENOUGH,
     LONGEST_LINE,
     RemoteAuthenticator,
     RemoteCounters,
@@ -102,7 +105,7 @@ class Passwords(RemoteCase):
 
 class Quotas(RemoteCase):
     def test_the_head_counts(self) -> None:
-        usages = RemoteUsages(self.channel)
+        usages = RemoteUsages(self.channel, Clock().seconds)
         self.fake.answer = succeed(True)
         self.assertTrue(now(usages.reserve("/mail/ann", 10, 100)))
         usages.release("/mail/ann", 10)
@@ -110,8 +113,35 @@ class Quotas(RemoteCase):
 
     def test_a_head_that_is_gone_is_a_fault_of_ours(self) -> None:
         self.fake.answer = fail(ConnectionLost())
-        reserving = Deferred.fromCoroutine(RemoteUsages(self.channel).reserve("/mail/ann", 1, 2))
+        usages = RemoteUsages(self.channel, Clock().seconds)
+        reserving = Deferred.fromCoroutine(usages.reserve("/mail/ann", 1, 2))
         self.failureResultOf(reserving, OSError)
+        self.fake.answer = fail(ConnectionLost())
+        asking = Deferred.fromCoroutine(there(usages.left("/mail/ann", 1, 2)))
+        self.failureResultOf(asking, OSError)
+
+    def test_room_is_believed_for_some_time(self) -> None:
+        clock = Clock()
+        usages = RemoteUsages(self.channel, clock.seconds)
+        for answer, seconds in ((80, ENOUGH), (20, RECENT)):
+            for _ in range(3):
+                self.fake.answer = succeed(answer)
+                self.assertEqual(now(usages.left("/mail/ann", 50, 100)), answer)
+            clock.advance(seconds)
+        self.assertEqual(self.fake.asked, [("left", "/mail/ann", 50, 100)] * 2)
+        self.fake.answer = succeed(90)
+        self.assertEqual(now(usages.left("/mail/ann", 50, 110)), 90)  # another quota
+
+    def test_what_went_through_us_is_taken_off(self) -> None:
+        usages = RemoteUsages(self.channel, Clock().seconds)
+        self.fake.answer = succeed(80)
+        now(usages.left("/mail/ann", 1, 100))
+        self.fake.answer = succeed(True)
+        now(usages.reserve("/mail/ann", 30, 100))
+        self.assertEqual(now(usages.left("/mail/ann", 1, 100)), 50)
+        self.fake.answer = succeed(False)  # others were faster
+        now(usages.reserve("/mail/ann", 20, 100))
+        self.assertEqual(now(usages.left("/mail/ann", 20, 100)), 19)
 
 
 class FakeSpool:

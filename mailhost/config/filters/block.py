@@ -25,7 +25,7 @@ from mailhost.config.types import (
 class DNSList(Acting):
     """`kind = "dnslist"`: a DNS blocklist or allowlist (RFC 5782). An answer in `answers` is a hit.
 
-    Who logged in is never looked up.
+    Clients that logged in, or are in `relay.networks`, are never looked up.
     """
 
     kind: Literal["dnslist"]
@@ -47,7 +47,8 @@ class List(Acting):
 
 class Greylist(Filter):
     """`kind = "greylist"` (RFC 6647): who is new has to come again after `delay`, within `retry`;
-    who did is known for `remember`. Clients are counted by network."""
+    who did is known for `remember`. Clients are counted by network, or by the pool of hosts that
+    they belong to. Those that logged in, or are in `relay.networks`, are never asked."""
 
     kind: Literal["greylist"]
     delay: Positive = 5 * MINUTE

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.interfaces import Answer, IQueue, IReception, ITransaction
+from mailhost.interfaces import Answer, IQuarantine, IReception, ITransaction
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
 from mailhost.message.extensions import Extensions
@@ -25,7 +25,7 @@ class FilteredReception:
     """`behind` takes what the chain lets pass, `quarantine` what it wants to be looked at."""
 
     def __init__(
-        self, chain: Chain, client: Client, behind: IReception, quarantine: IQueue
+        self, chain: Chain, client: Client, behind: IReception, quarantine: IQuarantine
     ) -> None:
         self._visit = chain.visit(client)
         self._stages = chain.stages

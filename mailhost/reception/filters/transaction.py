@@ -13,10 +13,18 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from mailhost.events import Refused
-from mailhost.interfaces import Answer, ICollector, IQueue, IReception, ITransaction
+from mailhost.interfaces import (
+    Answer,
+    ICollector,
+    IFilterable,
+    IQuarantine,
+    IReception,
+    ITransaction,
+)
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import Mail, Stage
 from mailhost.net.answer import there
@@ -31,7 +39,7 @@ class FilteredTransaction:
     """`mail` is what the chain made of the sender. Call `open` before anything else."""
 
     def __init__(
-        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQueue
+        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQuarantine
     ) -> None:
         self.identity = ""
         self.opened: Status | None = None
@@ -40,7 +48,7 @@ class FilteredTransaction:
         self._marks = marks
         self._behind = behind
         self._quarantine = quarantine
-        self._transaction: ITransaction
+        self._transaction: IFilterable
         self._accepted: list[ForwardPath | None] = []  # None: accepted, and dropped
         self._refused: list[tuple[ForwardPath, Status]] = []  # by filters
         self._abandoned = False
@@ -52,7 +60,7 @@ class FilteredTransaction:
         )
         if isinstance(answer, Status):
             return answer
-        self._transaction = answer
+        self._transaction = IFilterable(answer)
         self.identity = self.identity or answer.identity
         self.opened = answer.opened
         self._mail = replace(self._mail, identity=self.identity)
@@ -93,6 +101,12 @@ class FilteredTransaction:
         if self._marks.dropped or not paths:
             self._visit.abandon()
             return self._ended(mail, [self._dropped()])
+        prepared: Prepared | Status = await there(self._transaction.prepare(content))
+        if isinstance(prepared, Status):
+            self._visit.abandon()
+            self._abandon()
+            return self._ended(mail, [prepared])
+        mail = replace(mail, content=prepared.content, received=prepared.top)
         judged = await self._look(Stage.MESSAGE, mail)
         self._marks = judged.marks
         if judged.refusal is not None or self._marks.dropped:
@@ -100,54 +114,64 @@ class FilteredTransaction:
         if judged.refusal is not None:
             self._abandon()
             return self._ended(mail, [judged.refusal])
-        return self._ended(judged.mail, await self._hand_on(mail, judged.mail))
+        prepared = replace(prepared, content=judged.mail.content)
+        return self._ended(judged.mail, await self._hand_on(mail, judged.mail, prepared))
 
-    async def _hand_on(self, before: Mail, mail: Mail) -> Sequence[Status]:
+    async def _hand_on(self, before: Mail, mail: Mail, message: Prepared) -> Sequence[Status]:
+        """Give the message to the one behind, or hold it: what is held has passed the same rules,
+        as nobody asks about it again when it is released."""
         if self._marks.dropped:
             return [self._dropped()]
+        changed = mail.envelope != before.envelope
+        paths: Sequence[ForwardPath] = mail.envelope.recipients
+        if changed:
+            taken = await self._begin_anew(before.envelope, mail)
+            if isinstance(taken, Status):
+                return [taken]
+            paths = taken
         if self._marks.held:
             self._abandon()
-            envelope, reason = mail.envelope, self._marks.held
-            accept = self._quarantine.accept
-            return [await accept(envelope, mail.content, self.identity, held=reason)]
-        if mail.envelope != before.envelope:
-            refusal = await self._begin_anew(before.envelope, mail)
-            if refusal is not None:
-                return [refusal]
-            return _worst(await there(self._transaction.end(mail.content)))
-        found = await there(self._transaction.end(mail.content))
-        return self._with_dropped(found)
+            envelope, reason = mail.envelope.to(paths), self._marks.held
+            hold = self._quarantine.hold
+            return [await hold(envelope, message.held(), self.identity, reason)]
+        found = await there(self._transaction.hand_on(message))
+        return _worst(found) if changed else self._with_dropped(found)
 
-    async def _begin_anew(self, before: Envelope, mail: Mail) -> Status | None:
-        """Have the one behind us take another envelope. A Status refuses the message."""
+    async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
+        """Have the one behind us take another envelope. Return the recipients that it takes; a
+        Status refuses the message."""
         self._transaction.abandon()
         self._mail = mail
         refusal = await self.open()
         if refusal is not None:
             return refusal
-        refusal = await self._say_recipients(before, mail.envelope)
-        if refusal is not None:
+        paths = await self._say_recipients(before, mail.envelope)
+        if isinstance(paths, Status):
             self._transaction.abandon()
-            return refusal
+            return paths
         collector = await there(self._transaction.begin())
-        return collector if isinstance(collector, Status) else None
+        return collector if isinstance(collector, Status) else paths
 
-    async def _say_recipients(self, before: Envelope, after: Envelope) -> Status | None:
-        """Say the recipients. Whom the client named, or who stands for one of those, must be taken,
-        or nobody would tell the sender; another one may be refused for good, and is left out."""
+    async def _say_recipients(
+        self, before: Envelope, after: Envelope
+    ) -> Sequence[ForwardPath] | Status:
+        """Say the recipients, and return those that are taken. A recipient that the client named,
+        or its replacement, must be taken, or nobody would tell the sender; another one may be
+        refused for good, and is left out."""
         named, now = _addresses(before), _addresses(after)
         last: Status = NOBODY_LEFT
-        taken = False
+        taken: list[ForwardPath] = []
         for path in after.recipients:
             last = await there(self._transaction.recipient(path))
-            taken |= last.ok
+            if last.ok:
+                taken.append(path)
+                continue
             more = named <= now and path.address not in named
-            if not last.ok and not (more and last.permanent):
+            if not (more and last.permanent):
                 return last
-            if not last.ok:
-                what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-                self._visit.chain.events.tell(Refused(self._mail.client, what, last))
-        return None if taken else last
+            what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
+            self._visit.chain.events.tell(Refused(self._mail.client, what, last))
+        return taken or last
 
     def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:
         """Put the answers for recipients that were dropped between the others (LMTP)."""

@@ -12,6 +12,7 @@ from mailhost.interfaces import (
     Answer,
     ICollector,
     IFilter,
+    IFilterable,
     IReception,
     ISessionFilter,
     ITransaction,
@@ -22,6 +23,7 @@ from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.extensions import Extensions
+from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.reception.filters.chain import Chain, Link
@@ -100,7 +102,7 @@ class Watching:
         self.heard.append((mail, [each.filter for each in findings], list(map(str, statuses))))
 
 
-@implementer(ITransaction, ICollector)
+@implementer(IFilterable, ICollector)
 class Behind:
     """One message for whoever stands behind. `over` is how it ended; a second end raises."""
 
@@ -137,9 +139,20 @@ class Behind:
         return Content((self.content,))
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
+        raise AssertionError("it ends in two steps")
+
+    def prepare(self, content: Content) -> Answer[Prepared | Status]:
+        assert self.begun and not self.over
+        refusal: Status | None = self.home.answers.get("rules")
+        if refusal is not None:
+            return refusal
+        top = self.home.received
+        return Prepared(content.after(self.home.added), top, top, self.identity, "")
+
+    def hand_on(self, message: Prepared) -> Answer[Sequence[Status]]:
         assert self.begun
         self._end("ended")
-        self.content = content.read()
+        self.content = message.handed_on().read()
         found = [self.home.answers.get(f"end of {path}", OK) for path in self.paths]
         return found if self.home.lmtp else found[:1]
 
@@ -153,7 +166,8 @@ class Behind:
 
 @implementer(IReception)
 class Home:
-    """A reception that takes all but what `answers` has something about."""
+    """A reception that takes all but what `answers` has something about: an address, `mail`, the
+    `rules` that a message must keep, the `end of` an address."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -161,6 +175,8 @@ class Home:
         self.coming: list[list[str]] = []
         self.lmtp = False
         self.gone = False
+        self.added = b""  # put in front before filters are asked
+        self.received = b""  # and after
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return None

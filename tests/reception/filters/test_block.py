@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ class DNS:
         return fail(found) if isinstance(found, Exception) else succeed(found)
 
     def addresses(self, host: str) -> Awaitable[Sequence[str]]:
-        raise AssertionError("only A records are a list's")
+        return fail(NoSuchDomain(host))  # no pool of hosts
 
     def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
         raise AssertionError("only A records are a list's")
@@ -176,6 +177,13 @@ class DNSListTests(SynchronousTestCase):
         self.assertEqual(self.dns.asked.pop(), "far.example.bl.example")
         self.look(look_at="sender")
         self.assertEqual(self.dns.asked.pop(), "far.example.bl.example")
+
+    def test_trusted_networks_are_not_asked_about(self) -> None:
+        settings = DNSList(kind="dnslist", zones=("bl.example",))
+        for network, asked in (("192.0.2.0/24", 0), ("2001:db8::/32", 1)):
+            trusted = [ip_network(network)]
+            now(DNSListed(settings, self.dns, self.clock, self.events, trusted).look(RCPT))
+            self.assertEqual(len(self.dns.asked), asked)
 
     def test_who_is_not_asked_about(self) -> None:
         account = replace(CLIENT, account=address("ann@a.example"))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from mailhost.config.filters.block import Greylist
-from mailhost.interfaces import FilterFailed
+from mailhost.interfaces import (
+    FilterFailed,
+    IResolver,
+    MXRecord,
+    NoSuchDomain,
+    ResolveFailed,
+)
 from mailhost.message.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.block.greylist import Greylisted
 from mailhost.reception.filters.block.greylist_memory import CLEAN_EVERY, GreylistMemory
@@ -22,13 +31,36 @@ MAIL = Mail(Stage.RECIPIENT, CLIENT, envelope(sender="sue@far.example"), path("a
 MINUTE, DAY = 60.0, 86400.0
 
 
-class GreylistTests(SynchronousTestCase):
+@implementer(IResolver)
+class Hosts:
+    """Knows the addresses of `hosts`; an exception is raised."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, list[str] | Exception] = {}
+        self.asked: list[str] = []
+
+    async def addresses(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        found = self.hosts.get(host, NoSuchDomain(host))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def ipv4(self, name: str) -> Awaitable[Sequence[str]]:
+        raise NotImplementedError
+
+    def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
+        raise NotImplementedError
+
+
+class GreylistCase(SynchronousTestCase):
     """Time is what the test says."""
 
     def setUp(self) -> None:
         self.now = 1e9
         self.path = self.mktemp()
         self.memory = self.open()
+        self.dns = Hosts()
         self.filter = self.make()
 
     def open(self) -> GreylistMemory:
@@ -38,7 +70,7 @@ class GreylistTests(SynchronousTestCase):
         return memory
 
     def make(self, **settings: Any) -> Greylisted:
-        return Greylisted(Greylist(kind="greylist", **settings), self.memory, here)
+        return Greylisted(Greylist(kind="greylist", **settings), self.memory, self.dns, here)
 
     def passes(self, mail: Mail = MAIL, filter: Greylisted | None = None) -> bool:
         """True where it is let in; a 451 otherwise."""
@@ -48,6 +80,8 @@ class GreylistTests(SynchronousTestCase):
             self.assertEqual(str(verdict.status)[:9], "451 4.7.1")
         return verdict is PASS
 
+
+class GreylistTests(GreylistCase):
     def test_first_refused_then_taken(self) -> None:
         self.assertFalse(self.passes())
         self.now += 4 * MINUTE
@@ -104,12 +138,19 @@ class GreylistTests(SynchronousTestCase):
         account = replace(CLIENT, account=address("ann@a.example"))
         self.assertTrue(self.passes(replace(MAIL, client=account)))
         self.assertTrue(self.passes(replace(MAIL, client=replace(CLIENT, ip="::1"))))
+        networks = [ip_network("2001:db8::/32"), ip_network("192.0.2.0/24")]
+        greylist = Greylist(kind="greylist")
+        trusting = Greylisted(greylist, self.memory, self.dns, here, networks)
+        self.assertTrue(self.passes(filter=trusting))
         self.assertFalse(os.path.exists(self.path))
+        self.assertFalse(
+            self.passes(replace(MAIL, client=replace(CLIENT, ip="192.0.3.7")), trusting)
+        )
 
     def test_two_processes_know_the_same(self) -> None:
         self.passes()
         self.now += 5 * MINUTE
-        other = Greylisted(Greylist(kind="greylist"), self.open(), here)
+        other = Greylisted(Greylist(kind="greylist"), self.open(), self.dns, here)
         self.assertTrue(self.passes(filter=other))
         self.assertTrue(self.passes())
 
@@ -128,3 +169,59 @@ class GreylistTests(SynchronousTestCase):
         self.assertIn(self.path, str(failure.value))
         os.rmdir(self.path)
         self.assertFalse(self.passes())
+
+
+class PoolTests(GreylistCase):
+    """Large senders come again from where they can."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.dns.hosts = {f"out{n}.mail.pool.example": [f"198.51.{n}.9"] for n in range(5)}
+
+    def mail(self, n: int, sender: str = "sue@far.example", **more: Any) -> Mail:
+        """By a host of the pool, in a network of its own."""
+        known = {"ip": f"198.51.{n}.7", "hello": f"out{n}.mail.pool.example"} | more
+        return replace(MAIL, client=replace(CLIENT, **known), envelope=envelope(sender=sender))
+
+    def learn(self) -> None:
+        """It comes from one network, and again from another."""
+        self.assertFalse(self.passes(self.mail(0)))
+        self.now += 5 * MINUTE
+        self.assertTrue(self.passes(self.mail(1)))
+
+    def test_it_may_come_again_from_another_network(self) -> None:
+        self.learn()
+
+    def test_then_all_its_networks_are_known_to_that_domain(self) -> None:
+        self.learn()
+        self.assertTrue(self.passes(self.mail(2, "bob@far.example")))
+        self.assertFalse(self.passes(self.mail(2, "bob@near.example")))
+        self.assertTrue(self.passes(self.mail(1, "bob@near.example")))
+
+    def test_for_as_long_as_it_comes(self) -> None:
+        self.learn()
+        for n in (2, 3, 2):
+            self.now += 34 * DAY
+            self.assertTrue(self.passes(self.mail(n)))
+        self.now += 36 * DAY
+        self.assertFalse(self.passes(self.mail(4)))
+
+    def test_nobody_belongs_to_it_by_saying_so(self) -> None:
+        self.learn()
+        self.assertFalse(self.passes(self.mail(2, ip="203.0.113.7")))
+        for hello in ("out9.mail.pool.example", "[198.51.2.7]", "pool", "out2.mail.pool.exa_mple"):
+            self.assertFalse(self.passes(self.mail(2, hello=hello)))
+        self.dns.hosts["out2.mail.pool.example"] = ResolveFailed("no answer")
+        self.assertFalse(self.passes(self.mail(2)))
+
+    def test_a_domain_of_one_label_is_no_pool(self) -> None:
+        self.dns.hosts |= {"a.example": ["198.51.2.9"], "b.example": ["198.51.3.9"]}
+        self.assertFalse(self.passes(self.mail(2, hello="a.example")))
+        self.now += 5 * MINUTE
+        self.assertFalse(self.passes(self.mail(3, hello="b.example")))
+
+    def test_the_dns_is_not_asked_about_who_is_known(self) -> None:
+        self.learn()
+        self.dns.asked.clear()
+        self.passes(self.mail(1))
+        self.assertEqual(self.dns.asked, [])

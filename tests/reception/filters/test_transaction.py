@@ -13,6 +13,7 @@ from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
 from mailhost.message.verdict import (
     PASS,
+    Decision,
     Mail,
     Stage,
     Verdict,
@@ -229,6 +230,46 @@ class MessageTests(FilteredCase):
         self.assertEqual(self.queue.held, ["looks odd"])
         self.assertEqual(self.queue.waiting, [["ann@a.example", "bob@a.example"]])
         self.assertEqual(self.ends, ["abandoned"])
+
+    def test_held_it_is_what_would_have_been_handed_on(self) -> None:
+        self.home.added, self.home.received = b"Date: now\r\n", b"Received: here\r\n"
+        for says in (PASS, quarantine("looks odd")):
+            self.make(Saying(says))
+            self.send("ann@a.example")
+        self.assertEqual(self.queue.kept[0][1], self.home.all[0].content)
+        self.assertTrue(self.home.all[0].content.startswith(b"Received: here\r\nDate: now\r\nS"))
+
+    def test_held_it_has_passed_the_rules_of_the_one_behind(self) -> None:
+        self.home.answers["rules"] = Status(554, "5.7.1", "Not your name")
+        visited, watching, asked = Visited(), Watching(), Saying(quarantine("looks odd"))
+        self.make(visited, watching, asked)
+        self.assertEqual(self.send("ann@a.example")[-1], "554 5.7.1 Not your name")
+        self.assertEqual((self.queue.kept, asked.asked, self.ends), ([], [], ["abandoned"]))
+        self.assertEqual(visited.heard[-1], "abandon")
+        self.assertEqual(watching.heard[0][2], ["554 5.7.1 Not your name"])
+
+    def test_held_with_another_envelope_the_one_behind_would_have_taken_it(self) -> None:
+        def held(mail: Mail) -> Verdict:
+            more = (*mail.envelope.recipients, path("eve@a.example"), path("kit@a.example"))
+            return Verdict(Decision.QUARANTINE, "odd", mail=mail.sent_to(*more))
+
+        self.make(Saying(held))
+        self.home.answers["eve@a.example"] = NO
+        self.send("ann@a.example")
+        self.assertEqual(self.queue.waiting, [["ann@a.example", "kit@a.example"]])
+        self.assertEqual(self.ends, ["abandoned", "abandoned"])
+        self.home.answers["ann@a.example"] = NO
+        del self.queue.kept[:]
+        self.make(Saying(lambda mail: held(mail.sent_to(path("ann@a.example")))))
+        self.assertEqual(self.send("bob@a.example")[-1], str(NO))
+        self.assertEqual(self.queue.kept, [])
+
+    def test_filters_see_what_leaves(self) -> None:
+        self.home.added, self.home.received = b"Date: now\r\n", b"Received: here\r\n"
+        self.make(saying := Saying())
+        self.send("ann@a.example")
+        self.assertEqual(saying.asked[0].content.read(), b"Date: now\r\n" + CONTENT.read())
+        self.assertEqual(saying.asked[0].received, b"Received: here\r\n")
 
     def test_it_cannot_be_held(self) -> None:
         self.queue.answers = [Status(452, "4.3.1", "Full")]

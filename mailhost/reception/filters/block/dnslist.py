@@ -7,7 +7,7 @@ as we ask too often or by way of a public resolver. It is told, and never a hit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -35,21 +35,32 @@ EVERY = 3600.0  # seconds between two words about a list that refuses us
 
 @implementer(IFilter)
 class DNSListed:
-    """Asks all zones at once, when a recipient is known, so that the log has both sides."""
+    """Asks all zones at once, when a recipient is known, so that the log has both sides.
+
+    Clients that logged in or are in `trusted` networks are never looked up.
+    """
 
     stages = (Stage.RECIPIENT,)
 
     def __init__(
-        self, settings: DNSList, resolver: IResolver, clock: IReactorTime, events: IEventSink
+        self,
+        settings: DNSList,
+        resolver: IResolver,
+        clock: IReactorTime,
+        events: IEventSink,
+        trusted: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._settings = settings
         self._resolver = resolver
         self._clock = clock
         self._events = events
+        self._trusted = trusted
         self._told: dict[str, float] = {}
 
     def look(self, mail: Mail) -> Answer[Verdict]:
-        label = "" if mail.client.account is not None else _label(self._settings.look_at, mail)
+        if mail.client.trusted(self._trusted):
+            return PASS
+        label = _label(self._settings.look_at, mail)
         return self._ask(label, _what(self._settings.look_at, mail)) if label else PASS
 
     async def _ask(self, label: str, what: str) -> Verdict:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+Visit = tuple[str, str, str]  # a network or a pool, a sender, a recipient
 
 CLEAN_EVERY = 600.0  # seconds
 PATIENCE = 5.0  # seconds to wait for another process
@@ -39,17 +43,36 @@ class GreylistMemory:
         self._opened: sqlite3.Connection | None = None
         self._clean_at = 0.0
 
-    def wait(
-        self, network: str, sender: str, recipient: str, delay: float, retry: float, remember: float
-    ) -> float:
-        """Return the seconds for which these are to wait, 0 for those who may come in.
+    def knows(self, names: Sequence[str], remember: float) -> bool:
+        """True where one of these clients is known, and then for `remember` from now on. A client
+        is a network, or a pool of hosts with a sender's domain. Raises MemoryLost."""
+        return self._locked(lambda database, now: _known(database, now, names, remember))
 
-        Who is new waits for `delay`, and is to be back within `retry`; who came back is known for
-        `remember`, from the last visit. Raises MemoryLost.
+    def wait(
+        self, visit: Visit, names: Sequence[str], delay: float, retry: float, remember: float
+    ) -> float:
+        """Return the seconds for which a visit is to wait, 0 for one that may come in.
+
+        A new one waits for `delay`, and is to be back within `retry`; then the client is known by
+        all of `names` for `remember`, from the last visit. Raises MemoryLost.
         """
+
+        def look(database: sqlite3.Connection, now: float) -> float:
+            if _known(database, now, names, remember):
+                return 0.0
+            left = _left(database, now, visit, delay, retry)
+            if left <= 0:
+                _learn(database, names, now + remember)
+            return max(left, 0.0)
+
+        return self._locked(look)
+
+    def _locked(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
         with self._lock:
             try:
-                return self._wait((network, sender, recipient), delay, retry, remember)
+                database = self._database()
+                with database:
+                    return work(database, self._time())
             except sqlite3.Error as error:
                 self.close()
                 raise MemoryLost(f"{self._path}: {error}") from error
@@ -59,29 +82,6 @@ class GreylistMemory:
         opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
-
-    def _wait(
-        self, key: tuple[str, str, str], delay: float, retry: float, remember: float
-    ) -> float:
-        database, now = self._database(), self._time()
-        known = "SELECT until FROM known WHERE network = ? AND until > ?"
-        with database:
-            if database.execute(known, (key[0], now)).fetchone():
-                self._learn(database, key[0], now + remember)
-                return 0.0
-            seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?)"
-            row = database.execute(f"{seen} AND until > ?", (*key, now)).fetchone()
-            if row is None:
-                values = (*key, now, now + retry)
-                database.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", values)
-                return delay
-            left: float = row[0] + delay - now
-            if left <= 0:
-                self._learn(database, key[0], now + remember)
-            return max(left, 0.0)
-
-    def _learn(self, database: sqlite3.Connection, network: str, until: float) -> None:
-        database.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (network, until))
 
     def _database(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -94,3 +94,30 @@ class GreylistMemory:
                 for table in ("seen", "known"):
                     self._opened.execute(f"DELETE FROM {table} WHERE until <= ?", (now,))
         return self._opened
+
+
+def _known(database: sqlite3.Connection, now: float, names: Sequence[str], remember: float) -> bool:
+    question = "SELECT 1 FROM known WHERE network = ? AND until > ?"
+    found = [name for name in names if database.execute(question, (name, now)).fetchone()]
+    _learn(database, found, now + remember)
+    return bool(found)
+
+
+def _learn(database: sqlite3.Connection, names: Sequence[str], until: float) -> None:
+    values = [(name, until) for name in names]
+    database.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", values)
+
+
+def _left(
+    database: sqlite3.Connection, now: float, visit: Visit, delay: float, retry: float
+) -> float:
+    """Return how long a visit still has to wait; one that is new is noted."""
+    seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?) AND until > ?"
+    row = database.execute(seen, (*visit, now)).fetchone()
+    if row is None:
+        database.execute(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (*visit, now, now + retry)
+        )
+        return delay
+    first: float = row[0]
+    return first + delay - now

@@ -33,7 +33,8 @@ class Journaled:
 
     async def look(self, mail: Mail) -> Verdict:
         if not self._observe:
-            status = await self._keep(mail, mail.content.after(envelope_fields(mail.envelope)))
+            top = envelope_fields(mail.envelope) + mail.received
+            status = await self._keep(mail, mail.content.after(top))
             if not status.ok:
                 raise FilterFailed(f"no copy to {self._where}: {status} {status.cause}".strip())
         return Verdict(Decision.COPY, f"to {self._where}")

@@ -1,0 +1,64 @@
+"""Where the header section of an incoming message really ends (RFC 5322 §2.1, §3.6.8).
+
+A message may begin with a line of an mbox file, or have a line in its header section that is no
+field: readers then disagree about what is header and what is body, and fields that are put on top
+would make header of what was body. So an mbox line at the top is dropped, and an empty line is put
+before the first line that is no field. These are the only octets of a message that are changed
+unasked.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailhost.message.content import HEADER_LIMIT, Content
+from mailhost.message.crlf import has_bare
+from mailhost.message.status import Status
+
+LARGEST = HEADER_LIMIT // 2  # octets of a header section that is taken: some are put on top later
+HEADER_TOO_LARGE = Status(
+    554, "5.6.0", f"The header of the message has more than {LARGEST >> 10} KiB"
+)
+HEADER_LINE_ENDS = Status(
+    554, "5.6.0", "The header of the message has a NUL, a bare CR or a bare LF; end lines with CRLF"
+)
+
+# fields with their folded lines, as many as there are; possessive, so that time grows with size
+_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n|\Z)(?:[ \t][^\n]*+(?:\n|\Z))*+)*+")
+_MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
+
+
+def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Content, bytes] | Status:
+    """Return the message with a header section that all readers see alike, and that section; or the
+    refusal.
+
+    `header` is what `content.header()` returned. `binary` content (BINARYMIME) may have other line
+    ends than CRLF, but not in its header section.
+    """
+    end = _end_of_fields(header, 0)
+    if end == len(header) <= LARGEST and not binary:  # what most messages are
+        return content.knowing(header), header
+    start = 0
+    if not end and (mbox := _MBOX.match(header)):
+        start = mbox.end()
+        end = _end_of_fields(header, start)
+    if end - start > LARGEST:
+        return HEADER_TOO_LARGE
+    fields = header[start:end]
+    if binary and (b"\0" in fields or has_bare(fields)):
+        return HEADER_LINE_ENDS
+    return _cut(content, start, end, whole=end == len(header)).knowing(fields), fields
+
+
+def _end_of_fields(header: bytes, start: int) -> int:
+    match = _FIELDS.match(header, start)
+    return match.end() if match else start
+
+
+def _cut(content: Content, start: int, end: int, whole: bool) -> Content:
+    """Return the message from `start` on, with an empty line at `end` unless the header section is
+    `whole`: it ends there anyway."""
+    if whole:
+        return content.slice(start, content.size) if start else content
+    fields, rest = content.slice(start, end), content.slice(end, content.size)
+    return Content((*fields.pieces, b"\r\n", *rest.pieces))

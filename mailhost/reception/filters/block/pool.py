@@ -1,0 +1,27 @@
+"""The pool of sending hosts that a client belongs to, where the DNS confirms it.
+
+Large senders come again from another host, in another network, than the first time. What their
+hosts have in common is the domain of the name in their hello: `mail-wr1-f43.google.com` and
+`mail-ej1-f53.google.com`. That name counts only where it has an address in the client's network, so
+that nobody belongs to a pool by saying so.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from mailhost.interfaces import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.message.address import BadAddress, parse_domain
+
+
+async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IResolver) -> str:
+    """Return the domain of the pool, empty for none or where the DNS does not answer."""
+    try:
+        name = parse_domain(hello)
+        addresses = await resolver.addresses(name) if "." in name else ()
+    except (BadAddress, NoSuchDomain, ResolveFailed):
+        return ""
+    if not any(ip_address(each.partition("%")[0]) in network for each in addresses):
+        return ""
+    domain = name.partition(".")[2]
+    return domain if "." in domain else name

@@ -1,0 +1,133 @@
+"""Where a header section ends: all readers are to see the same fields."""
+
+from __future__ import annotations
+
+import re
+import time
+from email import message_from_bytes
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.beginning import HEADER_LINE_ENDS, HEADER_TOO_LARGE, LARGEST, begin
+from mailhost.message.content import HEADER_LIMIT, Content
+from mailhost.message.header import fields
+from mailhost.message.status import Status
+
+FIELDS = b"Subject: x\r\nFrom : ann@a.example\r\nX:\r\n folded\r\n\t \r\n twice\r\n"
+MBOX = b"From sue@far.example Tue Nov 14 22:13:20 2023\r\n"
+
+
+def begun(message: bytes, binary: bool = False) -> tuple[bytes, bytes]:
+    """The message after `begin`, and the header section that it returned."""
+    content = Content((message,))
+    found = begin(content, content.header(), binary)
+    assert not isinstance(found, Status), found
+    return found[0].read(), found[1]
+
+
+class SameOctets(SynchronousTestCase):
+    def test_what_is_sound_is_not_touched(self) -> None:
+        for message in (
+            FIELDS + b"\r\nbody\r\n",
+            FIELDS,
+            b"Subject: no line end",
+            b"\r\nbody",
+            b"",
+            b"From : x\r\n\r\nFrom x\r\n",
+            b"A: 1\r\n\r\n" + b"no field\r\n" * 3,
+        ):
+            content = Content((message,))
+            found = begin(content, content.header())
+            assert not isinstance(found, Status)
+            self.assertIs(found[0].pieces, content.pieces)
+            self.assertEqual(found[1], content.header())
+            self.assertEqual(found[0].header(), content.header())
+
+
+class MendedTests(SynchronousTestCase):
+    def test_an_mbox_line_is_dropped(self) -> None:
+        for line in (MBOX, b">" + MBOX, b">>From \r\n"):
+            self.assertEqual(begun(line + FIELDS + b"\r\nbody"), (FIELDS + b"\r\nbody", FIELDS))
+        self.assertEqual(begun(MBOX), (b"", b""))
+        self.assertEqual(begun(MBOX + b"\r\nbody"), (b"\r\nbody", b""))
+        self.assertEqual(begun(b"From x"), (b"", b""))
+
+    def test_only_one_and_only_at_the_top(self) -> None:
+        self.assertEqual(begun(MBOX * 2 + FIELDS), (b"\r\n" + MBOX + FIELDS, b""))
+        self.assertEqual(begun(b"A: 1\r\n" + MBOX), (b"A: 1\r\n\r\n" + MBOX, b"A: 1\r\n"))
+
+    def test_an_empty_line_goes_before_what_is_no_field(self) -> None:
+        for rest in (
+            b"hello\r\nFrom: eve@far.example\r\n\r\nbody",
+            b"no colon",
+            b": no name\r\n",
+            b"a name: x\r\nA: 1\r\n",
+            b"N\0: x\r\n",
+            b"\xc3\xb6: x\r\n",
+        ):
+            self.assertEqual(begun(rest), (b"\r\n" + rest, b""))
+            self.assertEqual(begun(FIELDS + rest), (FIELDS + b"\r\n" + rest, FIELDS))
+
+    def test_a_fold_of_nothing_is_no_field(self) -> None:
+        for rest in (b" From: ann@a.example\r\n", b"\tx\r\nA: 1\r\n\r\nbody", b" \r\n"):
+            self.assertEqual(begun(rest), (b"\r\n" + rest, b""))
+            self.assertEqual(begun(MBOX + rest), (b"\r\n" + rest, b""))
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        st.lists(
+            st.sampled_from(
+                [b"\r\n", b" ", b"\t", b":", b"From ", b"From: a@b", b">", b"A", b"x y", b"\xff"]
+            ),
+            max_size=30,
+        ).map(b"".join)
+    )
+    def test_twice_is_once_and_others_read_the_same(self, message: bytes) -> None:
+        after, section = begun(message)
+        self.assertEqual(begun(after), (after, section))
+        # the standard library takes a From field of the old syntax for a line of an mbox
+        assume(not re.search(rb"^From [ \t]*:", section, re.MULTILINE))
+        ours = [each.name for each in fields(b"Received: us\r\n" + section)]
+        theirs = message_from_bytes(b"Received: us\r\n" + after).keys()
+        self.assertEqual([name.decode() for name in ours], theirs)
+
+
+class LargeTests(SynchronousTestCase):
+    def answer(self, message: bytes) -> object:
+        content = Content((message,))
+        return begin(content, content.header())
+
+    def test_more_than_is_read_is_refused(self) -> None:
+        for size in (LARGEST, HEADER_LIMIT, 2 * HEADER_LIMIT):
+            for filler in (b"X-Y: " + b"x" * 60 + b"\r\n", b"Subject:" + b" x\r\n" * 20):
+                header = filler * (size // len(filler) + 1)
+                self.assertIs(self.answer(header + b"From: b@c\r\n\r\nbody"), HEADER_TOO_LARGE)
+                self.assertIs(self.answer(MBOX + header), HEADER_TOO_LARGE)
+        self.assertIs(self.answer(b"X: " + b"x" * 2 * HEADER_LIMIT), HEADER_TOO_LARGE)
+
+    def test_a_body_without_a_header_may_be_large(self) -> None:
+        body = b"hello there\r\n" * 200_000
+        self.assertEqual(begun(b"A: 1\r\n" + body), (b"A: 1\r\n\r\n" + body, b"A: 1\r\n"))
+        endless = b"x" * 2 * HEADER_LIMIT
+        self.assertEqual(begun(endless), (b"\r\n" + endless, b""))
+
+    def test_nothing_takes_long(self) -> None:
+        for odd in (b"x", b"x:", b" ", b"x \t", b"x:\r\n ", b"\r\n ", b">", b"From "):
+            started = time.perf_counter()
+            self.answer(odd * (HEADER_LIMIT // len(odd)))
+            self.assertLess(time.perf_counter() - started, 0.5, odd)
+
+
+class BinaryTests(SynchronousTestCase):
+    """BINARYMIME may hold any line ends in its body."""
+
+    def test_the_body_is_left_alone(self) -> None:
+        message = FIELDS + b"\r\n\n\r\0\n\n"
+        self.assertEqual(begun(message, binary=True), (message, FIELDS))
+
+    def test_no_reader_may_find_another_field_in_the_header(self) -> None:
+        for odd in (b"A: 1\nFrom: x\r\n", b"A: 1\rFrom: x\r\n", b"A: 1\n\r\n", b"A: \0\r\n"):
+            content = Content((odd + b"\r\nbody",))
+            self.assertIs(begin(content, content.header(), binary=True), HEADER_LINE_ENDS)

@@ -1,0 +1,73 @@
+"""Filters before the host's own reception: what they see is what leaves, held or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailhost.message.client import Client
+from mailhost.message.header import fields, values
+from mailhost.message.status import Status
+from mailhost.message.verdict import PASS, Verdict, quarantine
+from mailhost.reception.filters.monitor.journal import Journaled, to_address
+from mailhost.reception.filters.reception import FilteredReception
+from tests.fakes import FakeHandover, FakeQueue, address
+from tests.reception.filters.chain_fakes import ChainWorld, Saying
+from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+
+ADDED = [b"Received", b"From", b"Date", b"Message-ID", b"Subject"]
+HELD = quarantine("looks odd")
+OWN: dict[str, Any] = {"client": ANN, "sender": "ann@a.example"}
+
+
+class FilteredSubmission(ReceptionCase):
+    def filtered(self, *filters: Any, client: Client = ANN) -> None:
+        """Put these before the reception."""
+        self.queue = FakeQueue()
+        chain = ChainWorld().chain(*filters)
+        self.reception: Any = FilteredReception(
+            chain, client, self.reception_with(self.rules), self.queue
+        )
+
+    def names(self, content: bytes) -> list[bytes]:
+        """The fields of a message, in order."""
+        return [field.name for field in fields(content.partition(b"\r\n\r\n")[0])]
+
+    def answer(self, verdict: Verdict, content: bytes, **more: Any) -> Status:
+        self.filtered(Saying(verdict), client=more["client"])
+        (status,) = self.send(content, **more)
+        return status
+
+    def test_held_or_not_it_is_complete(self) -> None:
+        content = b"Subject: x\r\n\r\nbody"
+        for verdict in (PASS, HELD):
+            self.assertTrue(self.answer(verdict, content, **OWN).ok)
+        _, taken, _ = self.handover.taken[0]
+        [(_, held, _)] = self.queue.kept
+        for message in (taken, held):
+            self.assertEqual(self.names(message), ADDED)
+
+    def test_held_or_not_it_is_in_ones_own_name(self) -> None:
+        for verdict in (PASS, HELD):
+            status = self.answer(verdict, b"From: bob@a.example\r\n\r\n", **OWN)
+            self.assertEqual((status.code, status.enhanced), (554, "5.7.1"))
+            self.assertEqual((self.queue.kept, self.handover.taken), ([], []))
+
+    def test_held_or_not_it_is_in_no_circle(self) -> None:
+        for verdict in (PASS, HELD):
+            hops = b"Received: x\r\n" * 4
+            status = self.answer(verdict, hops, client=STRANGER, sender="sue@far.example")
+            self.assertEqual(status.enhanced, "5.4.6")
+
+    def test_a_filter_sees_what_it_may_sign(self) -> None:
+        self.filtered(saying := Saying())
+        self.send(b"Subject: x\r\n\r\nbody", **OWN)
+        self.assertEqual(self.names(saying.asked[0].content.read()), ADDED[1:])
+
+    def test_what_is_in_the_journal_is_what_leaves(self) -> None:
+        journal = FakeHandover()
+        keep = to_address(journal, address("j@a.example"))
+        self.filtered(Journaled(keep, "j@a.example", False))
+        self.send(MESSAGE.replace(b"sue@far", b"ann@a"), **OWN)
+        [(_, copy, _)], [(_, taken, _)] = journal.taken, self.handover.taken
+        self.assertTrue(copy.endswith(b"\r\n" + taken), copy)
+        self.assertEqual(values(copy, "X-Envelope-To"), ["<bob@a.example>"])

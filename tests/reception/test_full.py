@@ -1,0 +1,93 @@
+"""Mailboxes that are full are told at RCPT TO, while the client still has the mail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailhost.interfaces import ITransaction
+from mailhost.message.status import Status
+from mailhost.reception.transaction import ON_TOP
+from mailhost.store.mailboxes import OVER_QUOTA
+from tests.fakes import domain, now, path, view_of
+from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+
+VIEW = view_of(
+    domain("a.example", "ann bob", {"both": "ann bob", "away": "ann x@far.example", "me": "ann"}),
+    domain("b.example", "kit lea", {"list": "kit ann@a.example", "two": "kit lea"}, quota=10_000),
+)
+
+
+class FullCase(ReceptionCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory.view = VIEW
+        self.store.left["kit@b.example"] = 2000
+
+    def answers(self, transaction: ITransaction, *to: str) -> list[int]:
+        """The codes of RCPT for these."""
+        found: list[Status] = [now(transaction.recipient(path(each))) for each in to]
+        return [status.code for status in found]
+
+
+class RecipientTests(FullCase):
+    def code(self, to: str, size: int = 0) -> int:
+        (code,) = self.answers(self.begin(size=size), to)
+        return code
+
+    def test_what_was_announced_does_not_fit(self) -> None:
+        for size, code in ((0, 250), (2000 - ON_TOP, 250), (2001 - ON_TOP, 452), (9999, 452)):
+            self.assertEqual(self.code("kit@b.example", size), code, size)
+        self.store.left["kit@b.example"] = 0
+        self.assertEqual(self.code("kit+x@b.example"), 452)
+        status = now(self.begin().recipient(path("kit@b.example")))
+        self.assertEqual(replace(status, cause=""), OVER_QUOTA)
+        self.assertIn("kit@b.example has a quota of 10000 octets", status.cause)
+
+    def test_nobody_is_asked_about_mailboxes_without_a_quota(self) -> None:
+        for to in ("ann@a.example", "me@a.example", "both@a.example", "postmaster@b.example"):
+            self.assertEqual(self.code(to, 10**9), 250, to)
+        self.assertEqual(self.store.asked, [])
+
+    def test_an_alias_is_full_where_its_only_mailbox_is(self) -> None:
+        self.directory.view = view_of(
+            domain("b.example", "kit lea", {"me": "kit", "two": "kit lea"}, quota=10_000)
+        )
+        self.store.left |= {"kit@b.example": 0, "lea@b.example": 0}
+        self.assertEqual(self.code("me@b.example"), 452)
+        self.assertEqual(self.code("two@b.example"), 250)  # the handover sees what can be done
+
+    def test_one_of_several_is_refused_alone(self) -> None:
+        self.store.left["kit@b.example"] = 0
+        transaction = self.begin()
+        codes = self.answers(transaction, "ann@a.example", "kit@b.example", "lea@b.example")
+        self.assertEqual(codes, [250, 452, 250])
+        self.assertTrue(self.write(transaction, MESSAGE)[0].ok)
+        to = [str(each.address) for each in self.handover.taken[0][0].recipients]
+        self.assertEqual(to, ["ann@a.example", "lea@b.example"])
+
+    def test_logged_in_or_not(self) -> None:
+        self.store.left["kit@b.example"] = 0
+        status = self.rcpt("kit@b.example", ANN, "ann@a.example")
+        self.assertEqual(status.code, 452)
+
+
+class FilledUpTests(FullCase):
+    """A mailbox fills up between RCPT TO and the end of the message."""
+
+    def answer(self, *to: str, protocol: str = "smtp") -> list[int]:
+        transaction = self.begin(replace(STRANGER, protocol=protocol))
+        self.assertEqual(self.answers(transaction, *to), [250] * len(to))
+        self.store.left["kit@b.example"] = 0
+        return [status.code for status in self.write(transaction, MESSAGE)]
+
+    def test_the_client_keeps_a_message_that_would_only_be_bounced(self) -> None:
+        self.assertEqual(self.answer("ann@a.example", "kit@b.example"), [452])
+        self.assertEqual(self.handover.taken, [])
+
+    def test_where_it_is_the_only_one_the_handover_says_so(self) -> None:
+        self.assertEqual(self.answer("kit@b.example"), [250])
+        self.assertEqual(len(self.handover.taken), 1)
+
+    def test_lmtp_has_an_answer_for_each(self) -> None:
+        self.assertEqual(self.answer("ann@a.example", "kit@b.example", protocol="lmtp"), [250] * 2)
+        self.assertEqual(len(self.handover.taken), 1)
