@@ -39,6 +39,7 @@ MOST_RECIPIENTS = 100  # in one transaction: what every host must take, RFC 5321
 MOST_CHALLENGES = 10
 BARE_LINE_END = Status(554, "5.6.0", "The message has a bare CR or LF and cannot be sent safely")
 NO_LOGIN = Status(454, "4.7.0", "The next host offers no login that we can use safely")
+_TOO_MANY = frozenset({"452 4.0.0", "452 4.5.3", "552 5.0.0", "552 5.5.3"})
 UNKNOWN_FATE = Status(
     451, "4.4.2", "The connection was lost before the host said whether it took the message"
 )
@@ -299,8 +300,9 @@ class _Accepted:
 
 
 def _too_many(reply: Reply) -> bool:
-    """True for 452 without or with a fitting enhanced code (RFC 5321 §4.5.3.1.10)."""
-    return reply.code == 452 and reply.status().enhanced in ("4.0.0", "4.5.3")
+    """True for 452, or 552 as RFC 821 had it, without or with a fitting enhanced code (RFC 5321
+    §4.5.3.1.10)."""
+    return f"{reply.code} {reply.status().enhanced}" in _TOO_MANY
 
 
 def _refused(reply: Reply) -> Status:
