@@ -12,7 +12,8 @@
     {"version":1,"attempts":n,"due":seconds,"last_attempt":seconds or null,"saved":seconds,
      "waited":seconds,"warned":...,"held":...,"quarantine":reason,"parked":reason,
      "traceback":...,
-     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],"by":...}, ...]}
+     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],
+      "answer":[code,enhanced,words] where the host said something,"by":...}, ...]}
 
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
 """
@@ -224,7 +225,11 @@ def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
         return {}
     status = outcome.status
     words = [status.code, status.enhanced, status.words, status.cause]
-    return {"fate": outcome.fate, "status": words, "by": outcome.by}
+    fields = {"fate": outcome.fate, "status": words, "by": outcome.by}
+    if status.answer is not None:
+        answer = status.answer
+        fields["answer"] = [answer.code, answer.enhanced, answer.words]
+    return fields
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -336,6 +341,14 @@ def _recipient(path: ForwardPath, fields: dict[str, Any]) -> Recipient:
     if "fate" not in fields:
         return Recipient(path, progress)
     code, enhanced, words, cause = fields["status"]
-    status = Status(int(code), _text(enhanced), _text(words), _text(cause))
+    answer = _answer(fields["answer"]) if "answer" in fields else None
+    status = Status(int(code), _text(enhanced), _text(words), _text(cause), answer)
     outcome = Outcome(path, Fate(fields["fate"]), status, _text(fields["by"]))
     return Recipient(path, progress, outcome)
+
+
+def _answer(fields: Sequence[object]) -> Status:
+    code, enhanced, words = fields
+    if not isinstance(code, int):
+        raise TypeError(f"{code!r} is no reply code")
+    return Status(code, _text(enhanced), _text(words))

@@ -19,10 +19,9 @@ from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
-from mailhost.message.status import Status
 from mailhost.net.tls import client_tls
 from mailhost.net.together import together
-from mailhost.relay.attempt import Attempt
+from mailhost.relay.attempt import Attempt, Trouble
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
 from mailhost.relay.pool import Connection, Pool
@@ -50,7 +49,7 @@ class RelayTransport:
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
-        self._silent: dict[Destination, tuple[float, Status]] = {}
+        self._silent: dict[Destination, tuple[float, Trouble]] = {}
         self.replace_settings(settings, secrets, hostname)
 
     def replace_settings(self, settings: Relay, secrets: Secrets, hostname: str) -> None:
@@ -106,22 +105,23 @@ class RelayTransport:
         return list(attempt.outcomes.values())
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
-        until, silence = self._silent.get(destination, (0.0, NO_HOST))
+        until, silence = self._silent.get(destination, (0.0, Trouble(NO_HOST)))
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
+        kept = Trouble(NO_HOST)
         connection = self._pool.take(destination)
         if connection is not None:
-            await attempt.send(connection)
+            kept = await attempt.send(connection)
         if attempt.over:
             return
         own_name = self._connector.hostname
         trouble = await attempt.try_hosts(self._resolver, own_name, self._connect)
-        attempt.give_up(trouble)
-        if trouble.temporary and not attempt.reached:
+        attempt.give_up(trouble.or_rather(kept))
+        if trouble.status.temporary and not attempt.reached:
             self._leave_alone(destination, trouble)
 
-    def _leave_alone(self, destination: Destination, trouble: Status) -> None:
+    def _leave_alone(self, destination: Destination, trouble: Trouble) -> None:
         now = self._clock.seconds()
         self._silent = {each: rest for each, rest in self._silent.items() if rest[0] > now}
         self._silent[destination] = (now + REST, trouble)

@@ -46,13 +46,15 @@ UNKNOWN_FATE = Status(
 
 
 class Dialogue:
-    """One connection's talk. `hostname` is the name we give, `peer` the one that the host gave."""
+    """One connection's talk. `hostname` is the name we give, `peer` the one that the host gave;
+    `greeted` is true once it said anything at all."""
 
     def __init__(self, client: SMTPClient, hostname: str, timeouts: Timeouts) -> None:
         self._client = client
         self._hostname = hostname
         self._timeouts = timeouts
         self.peer = ""
+        self.greeted = False
         self.offers: Offers = {}
         self.transactions = 0
         self._open = False  # a transaction that no end of data has closed
@@ -75,6 +77,7 @@ class Dialogue:
     async def greet(self) -> Status | None:
         """Read the greeting and say EHLO. A Status says why the host will not have us."""
         greeting = await self._reply(self._timeouts.greeting)
+        self.greeted = True
         return await self.hello() if greeting.ok else _refused(greeting)
 
     async def secure(self, options: IOpenSSLClientConnectionCreator) -> Status | None:
@@ -115,15 +118,20 @@ class Dialogue:
             sending.decide(unfit)
         most = min(MOST_RECIPIENTS, limit(self.offers, "RCPTMAX") or MOST_RECIPIENTS)
         while some := sending.undecided[:most]:
-            if self._open and not (await self.ask(b"RSET")).ok:
-                self._client.abort()
-                raise Broken("the host refused RSET")
+            if self._open:
+                await self._forget_transaction()
             self._open = True
             self.transactions += 1
             if "PIPELINING" in self.offers:
                 await self._pipelined(sending, some)
             else:
                 await self._one_by_one(sending, some)
+
+    async def _forget_transaction(self) -> None:
+        reply = await self.ask(b"RSET")
+        if not reply.ok:
+            self._client.abort()
+            raise Broken(f"the host refused RSET: {reply.status()}", _refused(reply))
 
     async def ask(self, *commands: bytes) -> Reply:
         """Send commands, without CRLF, at once, and return the reply to the first; `reply` has the
@@ -215,7 +223,7 @@ class Dialogue:
         reply = await self._client.reply(seconds)
         if reply.code == 421:
             self._client.abort()
-            raise Broken(str(reply.status()), reply.status())
+            raise Broken(str(reply.status()), reply.refusal())
         return reply
 
     # --- a message -------------------------------------------------------------------------------
@@ -307,7 +315,8 @@ def _too_many(reply: Reply) -> bool:
 
 def _refused(reply: Reply) -> Status:
     """A reply that refuses; one that makes no sense there is tried again later."""
-    status = reply.status()
+    status = reply.refusal()
     if status.code >= 400:
         return status
-    return Status(451, "4.5.0", f"The next host gave an answer without sense: {status}")
+    words = f"The next host gave an answer without sense: {status}"
+    return Status(451, "4.5.0", words, answer=status.answer)
