@@ -13,15 +13,28 @@ first one met, which is that of the most preferred host.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+from twisted.internet.defer import Deferred
 
 from mailhost.interfaces import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import Unreachable, deferral
-from mailhost.relay.nexthop import NO_HOST, Destination, Host, find_addresses, find_hosts
+from mailhost.relay.connect import LeadsBack, Unreachable, deferral
+from mailhost.relay.nexthop import (
+    LOOP,
+    NO_HOST,
+    Destination,
+    Host,
+    find_addresses,
+    find_hosts,
+    loop,
+    no_hosts,
+)
+from mailhost.relay.ourselves import Ourselves
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client import Broken
 from mailhost.smtp.sending import Sending
@@ -37,16 +50,36 @@ class Trouble:
     status: Status
     by: str = ""
 
-    def or_rather(self, other: Trouble) -> Trouble:
-        """The one of two that is reported; this one where none says more."""
-        return other if other._weight > self._weight else self
-
     @property
-    def _weight(self) -> int:
-        return 2 if self.status.answer else int(self.status.temporary)
+    def weight(self) -> int:
+        """How much it counts beside others."""
+        if self.status.answer:
+            return 3
+        if self.status.temporary:
+            return 2
+        return int(self.status.enhanced == LOOP)
+
+
+def reported(troubles: Sequence[Trouble]) -> Trouble:
+    """Return the trouble that is reported of several, the first ones met first."""
+    if not troubles:
+        return Trouble(NO_HOST)
+    most = max(troubles, key=lambda trouble: trouble.weight)  # the first of equals
+    if most.weight or len(troubles) == 1:
+        return most
+    return Trouble(no_hosts([trouble.status for trouble in troubles]))
 
 
 Open = Callable[[Destination, Host, str], Awaitable[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How hosts are found and connected to."""
+
+    resolver: IResolver
+    ourselves: Ourselves
+    connect: Open
 
 
 class Attempt:
@@ -58,6 +91,7 @@ class Attempt:
         self._pool = pool
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
+        self._tried = 0
 
     @property
     def over(self) -> bool:
@@ -96,26 +130,57 @@ class Attempt:
         for path, status in self._sending.statuses.items():
             self.outcomes.setdefault(path, outcome_of(path, status, good, by))
 
-    async def try_hosts(self, resolver: IResolver, own_name: str, connect: Open) -> Trouble:
+    async def try_hosts(self, ways: Ways) -> Trouble:
         """Send to one host after the other. Return what to tell of those without an outcome."""
-        hosts = await find_hosts(resolver, self._destination, own_name, random.shuffle)
+        own_name = ways.ourselves.name
+        hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):
             return Trouble(hosts)
-        trouble = Trouble(NO_HOST)
-        tried = 0
-        for host in hosts:
-            addresses = await find_addresses(resolver, host)
-            if isinstance(addresses, Status):
-                trouble = trouble.or_rather(Trouble(addresses))
-                continue
-            for ip in addresses[: MOST_ADDRESSES - tried]:
-                tried += 1
-                try:
-                    connection = await connect(self._destination, host, ip)
-                except Unreachable as unreachable:
-                    trouble = trouble.or_rather(Trouble(unreachable.status, unreachable.by))
-                    continue
-                trouble = trouble.or_rather(await self.send(connection))
-                if self.over:
-                    return trouble
-        return trouble
+        troubles: list[Trouble] = []
+        for _, equals in groupby(hosts, key=lambda host: host.preference):
+            troubles += await self._try_equals(list(equals), ways)
+            if self._ended(troubles):
+                break
+        return reported(troubles)
+
+    async def _try_equals(self, hosts: Sequence[Host], ways: Ways) -> list[Trouble]:
+        """Try hosts of one preference, none where one of them is this host."""
+        looking = [
+            Deferred.fromCoroutine(
+                find_addresses(ways.resolver, self._destination, host, ways.ourselves)
+            )
+            for host in hosts
+        ]
+        found = [await each for each in looking]
+        troubles = [Trouble(each) for each in found if isinstance(each, Status)]
+        for host, addresses in zip(hosts, found, strict=True):
+            if self._ended(troubles):
+                break
+            if not isinstance(addresses, Status):
+                troubles += await self._try_addresses(host, addresses, ways.connect)
+        return troubles
+
+    async def _try_addresses(
+        self, host: Host, addresses: Sequence[str], connect: Open
+    ) -> list[Trouble]:
+        troubles: list[Trouble] = []
+        for ip in addresses[: MOST_ADDRESSES - self._tried]:
+            self._tried += 1
+            try:
+                connection = await connect(self._destination, host, ip)
+            except LeadsBack as back:
+                by_route = self._destination.route is not None  # settings may be mended
+                met = Trouble(back.status, back.by) if by_route else Trouble(loop(back.by))
+                troubles.append(met)
+            except Unreachable as unreachable:
+                troubles.append(Trouble(unreachable.status, unreachable.by))
+            else:
+                troubles.append(await self.send(connection))
+            if self._ended(troubles):
+                break
+        return troubles
+
+    def _ended(self, troubles: Sequence[Trouble]) -> bool:
+        """True where no other host is to be tried: hosts that are no better than this one would
+        send the mail back (RFC 5321 §5.1)."""
+        return self.over or any(trouble.status.enhanced == LOOP for trouble in troubles)

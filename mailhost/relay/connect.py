@@ -100,7 +100,8 @@ class Connector:
             dialogue.abort()
             raise
         if refusal is None and dialogue.peer == self.hostname.lower():
-            refusal = OURSELVES
+            await dialogue.quit()
+            raise LeadsBack(OURSELVES, str(target))
         if refusal is not None:
             await dialogue.quit()
             raise Unreachable(deferral(refusal), str(target))
@@ -152,6 +153,10 @@ class _Once(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
         return self._client
+
+
+class LeadsBack(Unreachable):
+    """What answers there has our own name."""
 
 
 class _HandshakeFailed(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailhost.config.model import Relay
+from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.events import Attempted
 from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
@@ -21,9 +21,10 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
 from mailhost.net.tls import client_tls
 from mailhost.net.together import together
-from mailhost.relay.attempt import Attempt, Trouble
+from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
+from mailhost.relay.ourselves import Ourselves, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.sending import Sending
 
@@ -43,6 +44,7 @@ class RelayTransport:
         hostname: str,
         events: IEventSink,
         tls: ClientTLS = client_tls,
+        listeners: Sequence[Listen] = (),
     ) -> None:
         self._clock = reactor
         self._resolver = resolver
@@ -50,16 +52,20 @@ class RelayTransport:
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
         self._silent: dict[Destination, tuple[float, Trouble]] = {}
-        self.replace_settings(settings, secrets, hostname)
+        self.replace_settings(settings, secrets, hostname, listeners)
 
-    def replace_settings(self, settings: Relay, secrets: Secrets, hostname: str) -> None:
-        """Take new settings; connections that are open go on."""
+    def replace_settings(
+        self, settings: Relay, secrets: Secrets, hostname: str, listeners: Sequence[Listen] = ()
+    ) -> None:
+        """Take new settings; connections that are open go on. `listeners` are all of the host's."""
         self._settings = settings
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
+        own = Ourselves(hostname, where_we_take_mail(listeners), settings.allow_loopback)
+        self._ways = Ways(self._resolver, own, self._connect)
         self._silent.clear()
 
     async def stop(self) -> None:
@@ -109,15 +115,14 @@ class RelayTransport:
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
-        kept = Trouble(NO_HOST)
+        kept: list[Trouble] = []
         connection = self._pool.take(destination)
         if connection is not None:
-            kept = await attempt.send(connection)
+            kept.append(await attempt.send(connection))
         if attempt.over:
             return
-        own_name = self._connector.hostname
-        trouble = await attempt.try_hosts(self._resolver, own_name, self._connect)
-        attempt.give_up(trouble.or_rather(kept))
+        trouble = await attempt.try_hosts(self._ways)
+        attempt.give_up(reported([trouble, *kept]))
         if trouble.status.temporary and not attempt.reached:
             self._leave_alone(destination, trouble)
 

@@ -62,6 +62,7 @@ servers = ["127.0.0.1:{self.dns.port}"]
 [relay]
 port = {self.port}
 bind = "{address}"
+allow_loopback = true
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"

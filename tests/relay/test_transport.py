@@ -31,7 +31,6 @@ class Hosts(RelayCase):
             "greets with nonsense": FarHost(greeting="HTTP/1.1 400 Bad Request"),
             "hangs up": FarHost(greeting="lost"),
             "refuses EHLO": FarHost(replies={"EHLO": "451 4.3.0 later"}),
-            "is we ourselves": FarHost(replies={"EHLO": "250 us.example"}),
             "421 at MAIL": FarHost(replies={"MAIL": "421 4.3.2 bye"}),
             "421 at RCPT": FarHost(replies={"RCPT": "421 4.3.2 bye"}),
             "lost at MAIL": FarHost(replies={"MAIL": "lost"}),
@@ -105,6 +104,60 @@ class Hosts(RelayCase):
             self.send("a@x.example", "b@y.example", "c@x.example"),
         )
         self.assertEqual([("a@x.example", "c@x.example", TEXT)], self.mx1.mail)
+
+
+class Astray(RelayCase):
+    """MX records that lead to this host, or to no host: told at once (RFC 5321 §5.1)."""
+
+    def assert_failed(self, recipient: str, enhanced: str, *words: str) -> None:
+        """The mail is not tried again, and the report says why."""
+        work = self.begin(recipient)
+        self.turn()
+        (outcome,) = self.successResultOf(work)
+        status = outcome.status
+        self.assertEqual(("failed", enhanced, ""), (outcome.fate, status.enhanced, outcome.by))
+        for word in words:
+            self.assertIn(word, status.words)
+
+    def test_to_this_host_by_its_address(self) -> None:
+        self.assert_failed("a@here.example", "5.4.6", "us.here.example [192.0.2.77]")
+        self.assert_failed("a@equal.example", "5.4.6")
+        self.assert_failed("a@[192.0.2.77]", "5.4.6")
+        self.assertEqual([], self.net.tried)
+
+    def test_to_this_host_by_what_it_calls_itself(self) -> None:
+        self.mx1.replies["EHLO"] = "250 us.example"
+        self.assert_failed("a@x.example", "5.4.6", BY_1)
+        self.assertEqual(["192.0.2.1:25"], self.net.tried)
+
+    def test_hosts_that_are_better_than_this_one_are_tried_alone(self) -> None:
+        self.assertEqual([f"relayed 250 {BY_1}"], self.send("a@backup.example"))
+        self.setUp()
+        del self.net.hosts["192.0.2.1"]
+        self.assertEqual(["delayed 451"], self.send("a@backup.example"))
+        self.assertEqual(["192.0.2.1:25"], self.net.tried)
+
+    def test_a_route_of_the_settings_may_be_mended(self) -> None:
+        self.make({"route": [{"via": "smart.example"}]})
+        self.smart.replies["EHLO"] = "250 us.example"
+        self.assertEqual(["delayed 451 smart.example [192.0.2.9]"], self.send("a@y.example"))
+
+    def test_to_no_host(self) -> None:
+        reasons = ("loopback.example leads to 127.0.0.1", "localhost leads to", "gone.example does")
+        self.assert_failed("a@nowhere.example", "5.4.4", *reasons)
+        self.assertEqual([], self.net.tried)
+
+    def test_one_that_is_none_among_good_ones_is_passed_over(self) -> None:
+        sent = self.send("a@half.example")
+        self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], sent)
+
+    def test_what_cannot_be_looked_up_now_is_tried_again(self) -> None:
+        self.assertEqual(["delayed 451"], self.send("a@unsure.example"))
+
+    def test_loopback_where_the_settings_allow_it(self) -> None:
+        self.make({"allow_loopback": True})
+        self.net.hosts["127.0.0.1"] = FarHost()
+        self.assertIn("relayed 250", self.send("a@half.example")[0])
 
 
 class LeftAlone(RelayCase):
