@@ -1,7 +1,8 @@
 """Local delivery: a message into the inboxes of accounts, each recipient for itself.
 
 On top of the message come Return-Path and Delivered-To; its own bytes stay as they are. A message
-that carries our Delivered-To for the same address already is going round in circles.
+that carries our Delivered-To for the same address already is going round in circles; for addresses
+that are aliases, routing looks at the same field.
 """
 
 from __future__ import annotations
@@ -24,10 +25,9 @@ from mailhost.message.accounts import Account
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import delivery_fields
+from mailhost.message.trace import delivery_fields, passed
 from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
 
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
@@ -56,7 +56,7 @@ class LocalDelivery:
         attempts: int = 0,
     ) -> Sequence[Outcome]:
         try:
-            seen = {value.lower() for value in values(content.header(), "Delivered-To")}
+            seen = passed(content.header())
         except OSError as error:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
             return [self._told(identity, path, status) for path in recipients]

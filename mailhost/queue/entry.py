@@ -5,7 +5,8 @@
     {"version":1,"id":...,"identity":...,"arrived":seconds,"size":octets of content,
      "reverse_path":[local,domain] or null,"body":...,"smtputf8":...,"announced":octets,
      "returns":...,"envelope_id":...,
-     "recipients":[{"address":[local,domain],"notify":number or null,"original":...}, ...]}
+     "recipients":[{"address":[local,domain],"notify":number or null,"original":...,
+      "through":[[local,domain], ...] where aliases led there}, ...]}
 
 `<id>.state` holds one line of JSON, version 1; without it nothing has happened yet:
 
@@ -177,14 +178,7 @@ def encode_entry(entry: Entry) -> bytes:
             "announced": envelope.size,
             "returns": envelope.returns,
             "envelope_id": envelope.envelope_id,
-            "recipients": [
-                {
-                    "address": _pair(path.address),
-                    "notify": None if path.notify is None else path.notify.value,
-                    "original": path.original,
-                }
-                for path in envelope.recipients
-            ],
+            "recipients": [_encode_path(path) for path in envelope.recipients],
         }
     )
 
@@ -214,6 +208,17 @@ def encode_state(state: State) -> bytes:
 def _line(fields: Mapping[str, object]) -> bytes:
     text = json.dumps({"version": VERSION, **fields}, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii") + b"\n"
+
+
+def _encode_path(path: ForwardPath) -> Mapping[str, object]:
+    fields: dict[str, object] = {
+        "address": _pair(path.address),
+        "notify": None if path.notify is None else path.notify.value,
+        "original": path.original,
+    }
+    if path.through:
+        fields["through"] = list(map(_pair, path.through))
+    return fields
 
 
 def _pair(address: Address) -> list[str]:
@@ -296,7 +301,8 @@ def _entry(fields: dict[str, Any], offset: int) -> Entry:
 def _path(fields: dict[str, Any]) -> ForwardPath:
     notify = fields["notify"]
     wishes = None if notify is None else Notify(notify)
-    return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]))
+    through = tuple(map(_address, fields.get("through", ())))
+    return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]), through)
 
 
 def _address(pair: object) -> Address:

@@ -1,5 +1,9 @@
 """The relay as a transport: recipients grouped by next hop, each group sent at once.
 
+What an alias of ours led elsewhere carries a Delivered-To field with the alias: when it comes back
+for that address it is going round in circles. Recipients with different aliases get a copy each, so
+that none is told of another's.
+
 A destination where nobody could be reached is left alone for a moment, so that not each message of
 many waits for the same silence.
 """
@@ -16,9 +20,11 @@ from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.events import Attempted
 from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
+from mailhost.message.trace import alias_fields
 from mailhost.net.tls import client_tls
 from mailhost.net.together import together
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
@@ -80,18 +86,19 @@ class RelayTransport:
         identity: str,
         attempts: int = 0,
     ) -> Sequence[Outcome]:
-        groups: dict[Destination, list[ForwardPath]] = {}
+        groups: dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]] = {}
         sender = envelope.reverse_path.domain if envelope.reverse_path else ""
+        utf8 = envelope.smtputf8
         for path in recipients:
             destination = choose_destination(
                 self._settings.route, self._settings.port, sender, path.address.domain, attempts
             )
-            groups.setdefault(destination, []).append(path)
+            groups.setdefault((destination, path.through), []).append(path)
         outcomes = {}
         for outcome in await together(
             [
-                self._carry(destination, Sending(envelope, content, some))
-                for destination, some in groups.items()
+                self._carry(destination, Sending(envelope, _marked(content, through, utf8), some))
+                for (destination, through), some in groups.items()
             ]
         ):
             self._events.tell(Attempted(identity, outcome))
@@ -138,3 +145,8 @@ class RelayTransport:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
         return Connection(await self._connector.open(target), target)
+
+
+def _marked(content: Content, through: Sequence[Address], utf8: bool) -> Content:
+    """The message with its marks on top."""
+    return content.after(alias_fields(through, utf8)) if through else content

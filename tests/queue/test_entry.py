@@ -29,7 +29,8 @@ addresses = st.builds(Address, st.text(min_size=1, max_size=20), st.text(max_siz
 notifies = st.none() | st.sampled_from(
     [Notify.NEVER, Notify.SUCCESS, Notify.FAILURE | Notify.DELAY]
 )
-paths = st.builds(ForwardPath, addresses, notifies, st.text(max_size=20))
+aliases = st.lists(addresses, max_size=2).map(tuple)
+paths = st.builds(ForwardPath, addresses, notifies, st.text(max_size=20), aliases)
 envelopes = st.builds(
     Envelope,
     st.none() | addresses,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailhost.config.types import Secret
 from mailhost.interfaces import Unfinished
 from mailhost.message.envelope import Envelope
 from mailhost.relay.transport import REST
+from tests.fakes import address, path
 from tests.fakes import envelope as envelope_to
-from tests.fakes import path
 from tests.relay.carrying import TEXT, RelayCase
 from tests.relay.far_net import FarHost
 
@@ -187,6 +189,35 @@ class LeftAlone(RelayCase):
         for work in works:
             self.assertEqual(451, self.successResultOf(work)[0].status.code)
         self.assertEqual(1, len(self.net.tried))
+
+
+class Marks(RelayCase):
+    """What an alias of ours led elsewhere says so, to nobody else (RFC 9228)."""
+
+    def test_each_recipient_with_its_own_alias(self) -> None:
+        aliases = (address("x@us.example"), address("y@us.example"))
+        self.send(
+            envelope=envelope_to(
+                "plain@x.example",
+                replace(path("a@x.example"), through=aliases[:1]),
+                replace(path("b@x.example"), through=aliases[:1]),
+                replace(path("c@x.example"), through=aliases),
+            )
+        )
+        first, second = (f"Delivered-To: {alias}\r\n" for alias in aliases)
+        self.assertEqual(
+            {
+                ("plain@x.example", TEXT),
+                ("a@x.example", "b@x.example", first + TEXT),
+                ("c@x.example", second + first + TEXT),
+            },
+            set(self.mx1.mail),
+        )
+
+    def test_the_size_is_that_of_what_is_sent(self) -> None:
+        self.mx1.offers = ("PIPELINING", f"SIZE {len(TEXT)}")
+        marked = replace(path("a@x.example"), through=(address("x@us.example"),))
+        self.assertIn("failed 552", self.send(envelope=envelope_to(marked))[0])
 
 
 class Reports(RelayCase):
