@@ -37,6 +37,7 @@ from mailhost.relay.nexthop import (
 from mailhost.relay.ourselves import Ourselves
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client import Broken
+from mailhost.smtp.dialogue import Dialogue
 from mailhost.smtp.sending import Sending
 
 MOST_ADDRESSES = 10  # tried for one message in one attempt
@@ -110,7 +111,7 @@ class Attempt:
         Return why those who have no outcome now were not sent to.
         """
         self.reached = True
-        dialogue = connection.dialogue
+        dialogue, by = connection.dialogue, str(connection.target)
         trouble = LOST
         try:
             await dialogue.send(self._sending)
@@ -120,13 +121,12 @@ class Attempt:
             dialogue.abort()
             raise
         finally:
-            self._take_outcomes(connection)
+            self._take_outcomes(dialogue, by)
         self._pool.give(self._destination, connection)
-        return Trouble(trouble, str(connection.target))
+        return Trouble(trouble, by)
 
-    def _take_outcomes(self, connection: Connection) -> None:
-        good = Fate.PASSED_ON if connection.dialogue.reports else Fate.RELAYED
-        by = str(connection.target)
+    def _take_outcomes(self, dialogue: Dialogue, by: str) -> None:
+        good = Fate.PASSED_ON if dialogue.reports else Fate.RELAYED
         for path, status in self._sending.statuses.items():
             self.outcomes.setdefault(path, outcome_of(path, status, good, by))
 

@@ -94,8 +94,9 @@ async def find_hosts(
     resolver: IResolver, destination: Destination, own_name: str, shuffle: Shuffle
 ) -> Sequence[Host] | Status:
     """Return the hosts of a destination in the order to try, or why there are none."""
-    if destination.route is not None or literal_address(destination.name):
-        return [Host(destination.name)]
+    name = destination.name
+    if destination.route is not None or literal_address(name) or _is_localhost(name):
+        return [Host(name)]
     try:
         records = await resolver.mx(destination.name)
     except NoSuchDomain:
@@ -140,7 +141,7 @@ async def find_addresses(
 
 
 async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
-    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761 §6.3
+    if _is_localhost(name):
         return LOOPBACK
     literal = literal_address(name) or _ip(name)
     if literal is not None:
@@ -170,6 +171,11 @@ def loop(where: str) -> Status:
     """Return the failure of a domain whose best host, `where`, is this one."""
     words = f"Mail loop: the domain's mail leads to this host, {where}, which does not serve it"
     return Status(554, LOOP, words)
+
+
+def _is_localhost(name: str) -> bool:
+    """RFC 6761 §6.3: nobody is asked about these names."""
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def _ip(name: str) -> str | None:

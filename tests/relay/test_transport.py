@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailhost.config.model import Relay
+from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.interfaces import Unfinished
 from mailhost.message.envelope import Envelope
@@ -155,6 +157,16 @@ class Astray(RelayCase):
 
     def test_what_cannot_be_looked_up_now_is_tried_again(self) -> None:
         self.assertEqual(["delayed 451"], self.send("a@unsure.example"))
+
+    def test_localhost_is_never_looked_up(self) -> None:
+        for domain in ("localhost", "x.localhost", "[127.0.0.1]"):
+            self.assert_failed(f"a@{domain}", "5.4.4", f"{domain} leads to 127.0.0.1")
+
+    def test_a_reload_may_change_where_we_listen(self) -> None:
+        self.relay.replace_settings(Relay(), Secrets({}), "us.example", [])
+        self.net.hosts["192.0.2.77"] = FarHost()
+        sent = self.send("a@here.example")
+        self.assertEqual(["relayed 250 us.here.example [192.0.2.77]"], sent)
 
     def test_loopback_where_the_settings_allow_it(self) -> None:
         self.make({"allow_loopback": True})
