@@ -2,8 +2,8 @@
 
 The copies that an alias sent to several hosts may all come back. The first one is refused (5.4.6),
 and the host that brought it bounces it; a bounce for each of the others would tell the sender
-nothing new. A copy that is brought again, because the answer was lost, is refused again. What is
-remembered is lost at a restart: then a sender may be told twice, never less than once.
+nothing new. A copy that is brought again, because the answer was lost, is refused again. A restart
+forgets all copies: then a sender may get two bounces, never none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mail that aliases of several hosts send in circles: ended when it comes back, and told once."""
+"""Mail loops through aliases of several hosts: ended when the mail comes back, with one bounce."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class Brought(SynchronousTestCase):
 
 
 class Legitimate(SynchronousTestCase):
-    """What passes a host twice without going round in circles."""
+    """Mail that passes a host twice without a loop."""
 
     def setUp(self) -> None:
         self.here = Host(

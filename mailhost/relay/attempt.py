@@ -5,9 +5,10 @@ A host that cannot be reached, does not want us, says 421 or is lost before it h
 passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
 §4.5.4.1, §5.1).
 
-Where no host took the mail, one trouble is reported of all that were met: the words of a host come
-before our own verdicts (silence, no route, DNS), what may pass before what never will, and then the
-first one met, which is that of the most preferred host.
+Where no host took the mail, one trouble is reported of all that were met: the reply of a host comes
+before our own verdicts (timeout, no route, DNS), a temporary trouble before a permanent one, a mail
+loop before hosts that cannot exist. Among equals the first one met counts: that of the most
+preferred host.
 """
 
 from __future__ import annotations

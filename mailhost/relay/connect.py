@@ -156,7 +156,7 @@ class _Once(Factory):
 
 
 class LeadsBack(Unreachable):
-    """What answers there has our own name."""
+    """The host that answers there calls itself by our own name."""
 
 
 class _HandshakeFailed(Exception):

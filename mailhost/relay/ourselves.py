@@ -7,7 +7,7 @@ an address such as 127.0.0.1 or 0.0.0.0 would be this machine's own, whatever is
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -37,7 +37,7 @@ class Ourselves:
         for interface, own_port in self.listening:
             if own_port != port:
                 continue
-            listener = ip_address(interface)
+            listener = _address(interface)
             if listener == found:
                 return True
             if listener.is_unspecified and listener.version >= found.version:
@@ -55,17 +55,15 @@ class Ourselves:
 def where_we_take_mail(listeners: Sequence[Listen]) -> list[tuple[str, int]]:
     """Return addresses and ports of the listeners that MX records may lead to.
 
-    The system's own sockets (systemd) are not known by address, and a proxy's mail goes on to the
-    server behind it.
+    Sockets of systemd, and listeners on an interface that is given by a name, are not known by
+    address; mail for a proxy goes on to the server behind it.
     """
-    return list(_where(listeners))
-
-
-def _where(listeners: Sequence[Listen]) -> Iterator[tuple[str, int]]:
-    for listen in listeners:
-        endpoint = parse_endpoint(listen.endpoint)
-        if listen.protocol is Wire.SMTP and endpoint.port is not None:
-            yield endpoint.interface, endpoint.port
+    ours = [listen.endpoint for listen in listeners if listen.protocol is Wire.SMTP]
+    return [
+        (endpoint.interface, endpoint.port)
+        for endpoint in map(parse_endpoint, ours)
+        if endpoint.port is not None and _is_ip(endpoint.interface)
+    ]
 
 
 def _address(ip: str) -> IPv4Address | IPv6Address:
@@ -73,6 +71,14 @@ def _address(ip: str) -> IPv4Address | IPv6Address:
     found = ip_address(ip.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
+
+
+def _is_ip(interface: str) -> bool:
+    try:
+        _address(interface)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[object]) -> bool:

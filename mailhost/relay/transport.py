@@ -1,8 +1,8 @@
 """The relay as a transport: recipients grouped by next hop, each group sent at once.
 
-What an alias of ours led elsewhere carries a Delivered-To field with the alias: when it comes back
-for that address it is going round in circles. Recipients with different aliases get a copy each, so
-that none is told of another's.
+A message that leaves this host through an alias carries a Delivered-To field with the alias: when
+it comes back for that address it is a mail loop. Recipients with different aliases get a copy each,
+so that no recipient sees the alias of another one.
 
 A destination where nobody could be reached is left alone for a moment, so that not each message of
 many waits for the same silence.

@@ -79,6 +79,7 @@ class Listeners(SynchronousTestCase):
         listens = [
             Listen(protocol=Wire.SMTP, endpoint="tcp:2525:interface=127.0.0.1"),
             Listen(protocol=Wire.SMTP, endpoint="haproxy:tcp:26"),
+            Listen(protocol=Wire.SMTP, endpoint="tcp:27:interface=mail.us.example"),
             Listen(protocol=Wire.SMTP, endpoint="unix:/run/smtp"),
             Listen(protocol=Wire.SMTP, endpoint="systemd:domain=INET:index=0"),
             Listen(protocol=Wire.LMTP, endpoint="tcp:24"),

@@ -204,7 +204,7 @@ class LeftAlone(RelayCase):
 
 
 class Marks(RelayCase):
-    """What an alias of ours led elsewhere says so, to nobody else (RFC 9228)."""
+    """Mail that leaves through an alias is marked with it, for its own recipients alone."""
 
     def test_each_recipient_with_its_own_alias(self) -> None:
         aliases = (address("x@us.example"), address("y@us.example"))

@@ -1,4 +1,4 @@
-"""What a far host says reaches log and reports word for word; our own verdicts stay ours."""
+"""Replies of other hosts reach log and reports word for word; our own verdicts stay ours."""
 
 from __future__ import annotations
 

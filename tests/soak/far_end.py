@@ -1,6 +1,6 @@
 """A far end that takes mail and notes it, and now and then dies in the middle.
 
-What goes wrong in its own threads is kept as `faults`: they are no findings about the host.
+Exceptions in its own threads are kept as `faults`: they are no findings about the host.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is counted as a fault of the host, and what is not: without any host."""
+"""The long run's account of faults, without any host."""
 
 from __future__ import annotations
 
