@@ -41,7 +41,7 @@ from mailhost.smtp.client import Broken
 from mailhost.smtp.dialogue import Dialogue
 from mailhost.smtp.sending import Sending
 
-MOST_ADDRESSES = 10  # tried for one message in one attempt
+MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection was lost before the host took the message")
 
 
@@ -165,7 +165,7 @@ class Attempt:
         self, host: Host, addresses: Sequence[str], connect: Open
     ) -> list[Trouble]:
         troubles: list[Trouble] = []
-        for ip in addresses[: MOST_ADDRESSES - self._tried]:
+        for ip in addresses[: MOST_TROUBLES - self._tried]:
             self._tried += 1
             try:
                 connection = await connect(self._destination, host, ip)
@@ -182,6 +182,11 @@ class Attempt:
         return troubles
 
     def _ended(self, troubles: Sequence[Trouble]) -> bool:
-        """True where no other host is to be tried: hosts that are no better than this one would
-        send the mail back (RFC 5321 §5.1)."""
-        return self.over or any(trouble.status.enhanced == LOOP for trouble in troubles)
+        """True where no other host is to be tried.
+
+        Hosts that are no better than this one would send the mail back (RFC 5321 §5.1). Hosts that
+        cannot exist do not count: a good one may come after any number of them.
+        """
+        loops = any(trouble.status.enhanced == LOOP for trouble in troubles)
+        temporary = sum(trouble.status.temporary for trouble in troubles)
+        return self.over or loops or temporary >= MOST_TROUBLES

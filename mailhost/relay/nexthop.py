@@ -26,7 +26,6 @@ from mailhost.message.address import literal_address
 from mailhost.message.status import Status
 from mailhost.relay.ourselves import Ourselves
 
-MOST_HOSTS = 10
 NULL_MX = Status(556, "5.1.10", "The domain takes no mail (null MX)")
 NO_SUCH_DOMAIN = Status(550, "5.1.2", "The domain does not exist")
 NO_HOST = Status(550, "5.4.4", "The domain has no host that takes mail")
@@ -110,7 +109,7 @@ async def find_hosts(
         return NULL_MX
     # implicit MX, RFC 5321 §5.1
     hosts = _in_order(named or [MXRecord(0, destination.name)], own_name, shuffle)
-    return hosts[:MOST_HOSTS] or loop(own_name)
+    return hosts or loop(own_name)
 
 
 def _in_order(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> list[Host]:

@@ -31,6 +31,8 @@ MX: dict[str, list[tuple[int, str]] | Exception] = {
     "equal.example": [(10, "mx1.x.example"), (10, "us.here.example"), (20, "mx.y.example")],
     "backup.example": [(10, "mx1.x.example"), (20, "us.here.example"), (30, "mx.y.example")],
     "nowhere.example": [(10, "loopback.example"), (20, "localhost"), (30, "gone.example")],
+    "long.example": [*((n, "loopback.example") for n in range(12)), (20, "mx.y.example")],
+    "down.example": [(n, "down.example") for n in range(12)],
     "half.example": [(10, "loopback.example"), (20, "mx.y.example")],
     "unsure.example": [(10, "loopback.example"), (10, "broken.example")],
 }
@@ -41,6 +43,7 @@ ADDRESSES: dict[str, list[str] | Exception] = {
     "smart.example": ["192.0.2.9"],
     "us.here.example": ["192.0.2.77"],
     "loopback.example": ["127.0.0.1"],
+    "down.example": [f"198.51.100.{n}" for n in range(3)],
     "broken.example": ResolveFailed("silence"),
 }
 

@@ -152,8 +152,13 @@ class Astray(RelayCase):
         self.assertEqual([], self.net.tried)
 
     def test_one_that_is_none_among_good_ones_is_passed_over(self) -> None:
-        sent = self.send("a@half.example")
-        self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], sent)
+        for recipient in ("a@half.example", "b@long.example"):
+            sent = self.send(recipient)
+            self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], sent)
+
+    def test_no_more_than_ten_are_tried(self) -> None:
+        self.assertEqual(["delayed 451"], self.send("a@down.example"))
+        self.assertEqual(10, len(self.net.tried))
 
     def test_what_cannot_be_looked_up_now_is_tried_again(self) -> None:
         self.assertEqual(["delayed 451"], self.send("a@unsure.example"))
