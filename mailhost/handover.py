@@ -31,14 +31,17 @@ from mailhost.interfaces import (
     IQueue,
     ITransport,
 )
+from mailhost.loops import Loops
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
+from mailhost.message.trace import passed
+from mailhost.routing import CAME_BACK, NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
 
+ANOTHER_COPY = "dropped: its sender is told of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
 
 
@@ -49,6 +52,22 @@ class _Mail:
     envelope: Envelope
     content: Content
     identity: str
+
+
+class _Passed:
+    """The addresses that a message went through before: looked up once an alias asks for it.
+
+    Raises OSError where the message cannot be read.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._found: frozenset[str] | None = None
+
+    def __contains__(self, address: object) -> bool:
+        if self._found is None:
+            self._found = passed(self._content.header())
+        return address in self._found
 
 
 @dataclass(slots=True, eq=False)
@@ -139,12 +158,14 @@ class Handover:
         queue: IQueue,
         notices: INotices,
         events: IEventSink,
+        loops: Loops,
     ) -> None:
         self._directory = directory
         self._delivery = delivery
         self._queue = queue
         self._notices = notices
         self._events = events
+        self._loops = loops
         self.router = router
 
     async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
@@ -160,12 +181,14 @@ class Handover:
     ) -> Status:
         mail = _Mail(envelope, content, identity)
         try:
-            plan = await self._plan([envelope.recipients])
+            plan = await self._plan(mail, [envelope.recipients])
             places = (*plan.here.values(), *plan.elsewhere.values(), *plan.nowhere.values())
             waiting = envelope.to([each.path for each in places])
             return await self._queue.accept(waiting, content, identity, held=reason)
         except DirectoryUnavailable as error:
             return NO_DIRECTORY.because(str(error))
+        except OSError as error:
+            return LOCAL_ERROR.because(f"the message cannot be read: {error}")
         except Exception as bug:  # noqa: BLE001 - told; the client comes again
             return self._bug(mail, bug)
 
@@ -182,9 +205,14 @@ class Handover:
         self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]
     ) -> Sequence[Status]:
         try:
-            plan = await self._plan(recipients)
+            plan = await self._plan(mail, recipients)
         except DirectoryUnavailable as error:
             return [NO_DIRECTORY.because(str(error))] * len(recipients)
+        except OSError as error:
+            status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
+            return [status] * len(recipients)
+        if plan.nowhere:
+            await self._drop_what_was_told(mail, plan.nowhere.values())
         if plan.elsewhere:
             full = await self._keep(mail, plan.elsewhere.values())
             if full is not None:
@@ -198,22 +226,36 @@ class Handover:
 
     # --- planning --------------------------------------------------------------------------------
 
-    async def _plan(self, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
+    async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
         """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
-        plan = self._drawn(self._directory.view, recipients)
+        passed = _Passed(mail.content)
+        plan = self._drawn(self._directory.view, recipients, passed)
         if not plan.nowhere:
             return plan
-        return self._drawn(await self._directory.refresh(), recipients)
+        return self._drawn(await self._directory.refresh(), recipients, passed)
 
-    def _drawn(self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
+    def _drawn(
+        self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]], passed: _Passed
+    ) -> _Plan:
         plan = _Plan()
         for paths in recipients:
             group = _Group()
             plan.groups.append(group)
             for path in dict.fromkeys(paths):
-                found = self.router.route(view, path.address)
+                found = self.router.route(view, path.address, passed)
                 group.destinations += _destinations(plan, group, path, found)
         return plan
+
+    async def _drop_what_was_told(self, mail: _Mail, nowhere: Iterable[_Destination]) -> None:
+        """Have no second bounce for copies of one message that come back through one alias."""
+        for lost in nowhere:
+            if lost.outcome is None or lost.outcome.status is not CAME_BACK:
+                continue
+            header, hostname = mail.content.header(), self.router.hostname
+            if await self._loops.told(header, hostname, lost.path.address):
+                lost.safe = True
+                dropped = replace(lost.outcome, status=CAME_BACK.because(ANOTHER_COPY))
+                self._events.tell(Attempted(mail.identity, dropped))
 
     # --- carrying out ----------------------------------------------------------------------------
 
@@ -309,10 +351,12 @@ def _destinations(
         path = replace(path, notify=path.notify & ~Notify.SUCCESS)
     for account, address in found.here.items():
         yield _place(plan.here, account, path.at(address))
-    for address in found.elsewhere:
-        yield _place(plan.elsewhere, address, path.at(address))
+    for address, through in found.elsewhere.items():
+        yield _place(plan.elsewhere, address, path.at(address, through))
     for address in found.unknown:
         yield _nowhere(plan, path.at(address), NO_SUCH_USER)
+    for address in found.back:
+        yield _nowhere(plan, path.at(address), CAME_BACK)
 
 
 def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:

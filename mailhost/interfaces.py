@@ -433,6 +433,10 @@ class NoSuchDomain(Exception):
     """The name does not exist (NXDOMAIN). Asking again does not help."""
 
 
+class NoPossibleHost(Exception):
+    """The domain has MX records, and no host can have the names in them; the words quote one."""
+
+
 class ResolveFailed(Exception):
     """No answer, a broken answer or SERVFAIL: worth asking again later."""
 
@@ -449,7 +453,8 @@ class IResolver(Interface):
     """DNS with typed answers. Empty sequences mean: the name exists, such records do not."""
 
     def mx(domain: str) -> Awaitable[Sequence[MXRecord]]:
-        """MX records in no order, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+        """MX records in no order, CNAMEs followed; those with names that no host can have are left
+        out. Raises NoSuchDomain, NoPossibleHost, ResolveFailed."""
 
     def ipv4(name: str) -> Awaitable[Sequence[str]]:
         """A records alone, as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""

@@ -2,12 +2,13 @@
 
 A pure function of a directory's view. Names are tried in this order: alias, account, both again
 without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
-back to its own name means the account of that name, where there is one.
+back to its own name means the account of that name, where there is one. An alias that the message
+went through before, on its way to another host and back, leads nowhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from mailhost.message.status import Status
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
 LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
+CAME_BACK = Status(554, "5.4.6", "Mail loop: the message went through this alias before")
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
 MOST = 10_000  # destinations of one address
@@ -29,13 +31,15 @@ _Name: TypeAlias = tuple[str, str]  # domain and key, however the address was wr
 class Destinations:
     """Where one address leads. `here` has the address to deliver to for each account.
 
-    `expanded` says that an alias with several targets was on the way (RFC 3461 §5.2.7.3);
-    `unknown` are targets in our domains that nobody has.
+    `elsewhere` has the aliases on the way to each, the first one first. `expanded` says that an
+    alias with several targets was on the way (RFC 3461 §5.2.7.3); `unknown` are targets in our
+    domains that nobody has, `back` aliases that the message went through before.
     """
 
     here: dict[Address, Address] = field(default_factory=dict)
-    elsewhere: dict[Address, None] = field(default_factory=dict)
+    elsewhere: dict[Address, tuple[Address, ...]] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
+    back: list[Address] = field(default_factory=list)
     expanded: bool = False
     looped: bool = False
 
@@ -53,14 +57,19 @@ class Router:
     admin: Address | None = None
     separator: str = "+"
 
-    def route(self, view: DirectoryView, address: Address) -> Destinations | Status:
-        """Return where `address` leads, or the refusal."""
+    def route(
+        self, view: DirectoryView, address: Address, passed: Container[str] = ()
+    ) -> Destinations | Status:
+        """Return where `address` leads, or the refusal.
+
+        `passed` are addresses, in lower case, that the message went through before.
+        """
         account = self._plainly(view, address)
         if account is not None:
             return Destinations({account: address})
         refusal = NO_SUCH_USER
         for meant in self._meanings(view, address):
-            found = self._lead(view, meant)
+            found = self._lead(view, meant, passed)
             if isinstance(found, Destinations):
                 return found
             refusal = found
@@ -110,37 +119,46 @@ class Router:
             if view.domains:
                 yield replace(address, domain=next(iter(view.domains)))
 
-    def _lead(self, view: DirectoryView, address: Address) -> Destinations | Status:
-        found = self._expand(view, address)
+    def _lead(
+        self, view: DirectoryView, address: Address, passed: Container[str]
+    ) -> Destinations | Status:
+        found = self._expand(view, address, passed)
         if found.count > MOST:
             return TOO_MANY
         if found.count:
             return found
+        if found.back:
+            return CAME_BACK
         if address.key in ROLES:  # whoever should get it, a role is never unknown
             role = self.account_of(view, address)
             return Destinations({role.address: address}) if role else NO_SUCH_USER
         return LOOP if found.looped and not found.unknown else NO_SUCH_USER
 
-    def _expand(self, view: DirectoryView, address: Address) -> Destinations:
+    def _expand(
+        self, view: DirectoryView, address: Address, passed: Container[str]
+    ) -> Destinations:
         """Follow aliases, each once, the deepest first."""
         found = Destinations()
         seen: set[_Name] = set()
-        on_the_way: set[_Name] = set()
+        on_the_way: dict[_Name, Address] = {}
         ahead: list[Address | _Name] = [address]
         while ahead and found.count <= MOST:
             step = ahead.pop()
             if isinstance(step, tuple):
-                on_the_way.remove(step)  # all its targets are done
+                del on_the_way[step]  # all its targets are done
                 continue
             domain = view.domain(step.domain)
             if domain is None:
-                found.elsewhere[step] = None
+                found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
             name = (domain.name, step.key)
             targets = self._targets(domain, step)
             if targets and name not in seen:
                 seen.add(name)
-                on_the_way.add(name)
+                if str(step).lower() in passed:
+                    found.back.append(step)
+                    continue
+                on_the_way[name] = step
                 ahead += [name, *reversed(targets)]
                 found.expanded |= len(targets) > 1
             elif not targets or name in on_the_way:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.events import Attempted, Faulted
 from mailhost.handover import Handover
+from mailhost.loops import Loops
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import NO_SUCH_USER, Router
 from tests.fakes import (
     DELIVERED,
@@ -66,6 +69,7 @@ class HandoverCase(SynchronousTestCase):
             self.queue,
             self.notices,
             self.events,
+            Loops(Rates(Clock())),
         )
 
     def take_or_queue(self, *recipients: str | ForwardPath, sender: str = "sue@far.example") -> int:

@@ -56,7 +56,13 @@ class Head:
         self.rates = Rates(reactor)
         self.counters = Counters()
         self.relay = RelayTransport(
-            reactor, rooms.resolver, settings.relay, loaded.secrets, settings.hostname, log
+            reactor,
+            rooms.resolver,
+            settings.relay,
+            loaded.secrets,
+            settings.hostname,
+            log,
+            listeners=settings.listen,
         )
         self.queue = QueueRunner(
             reactor,
@@ -115,7 +121,9 @@ class Head:
         self.rooms.replace(loaded, _certificates(settings))
         self._loaded = loaded
         self.authenticator.replace_settings(settings.login)
-        self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
+        self.relay.replace_settings(
+            settings.relay, loaded.secrets, settings.hostname, settings.listen
+        )
         self.queue.reconfigure(settings.queue)
         self._tell_warnings()
 

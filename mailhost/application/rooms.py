@@ -24,6 +24,7 @@ from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
 from mailhost.interfaces import IAuthenticator, ICounters, IEventSink, IQueue, IRates
+from mailhost.loops import Loops
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.threads import threads_of
@@ -96,7 +97,13 @@ class Rooms:
         self.authenticator = authenticator
         self.queue = queue
         self.handover = Handover(
-            self.directory, self.router, self.delivery, queue, self.notices, self.events
+            self.directory,
+            self.router,
+            self.delivery,
+            queue,
+            self.notices,
+            self.events,
+            Loops(rates),
         )
         self.notices.handover = self.handover
         self._needs = Needs(

@@ -157,6 +157,7 @@ class Relay(Section):
     connect_timeout: Positive = 30.0
     idle_timeout: Seconds = 5.0
     bind: SourceAddress = ""
+    allow_loopback: Switch = False
     route: tuple[Route, ...] = ()
 
 

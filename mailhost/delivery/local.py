@@ -1,7 +1,8 @@
 """Local delivery: a message into the inboxes of accounts, each recipient for itself.
 
 On top of the message come Return-Path and Delivered-To; its own bytes stay as they are. A message
-that carries our Delivered-To for the same address already is going round in circles.
+that carries our Delivered-To for the same address already is going round in circles; for addresses
+that are aliases, routing looks at the same field.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import delivery_fields
+from mailhost.message.trace import delivery_fields, passed
 from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
 
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
@@ -63,7 +63,7 @@ class LocalDelivery:
             return [self._told(identity, path, status) for path in recipients]
         if len(header) >= HEADER_LIMIT:  # what it hides may be a loop
             return [self._told(identity, path, HEADER_TOO_LARGE) for path in recipients]
-        seen = {value.lower() for value in values(header, "Delivered-To")}
+        seen = passed(header)
 
         async def one(path: ForwardPath) -> Outcome:
             status = await self._one(envelope, content, path, identity, seen)

@@ -40,18 +40,20 @@ UNSAID = Notify.FAILURE | Notify.DELAY
 class ForwardPath:
     """One recipient. `notify` is None where the sender said nothing: failures and delays are told.
 
-    `original` is ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty.
+    `original` is ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty. `through`
+    are the aliases of ours that led to an address elsewhere, the first one first.
     """
 
     address: Address
     notify: Notify | None = None
     original: str = ""
+    through: tuple[Address, ...] = ()
 
-    def at(self, address: Address) -> ForwardPath:
+    def at(self, address: Address, through: tuple[Address, ...] = ()) -> ForwardPath:
         """The same recipient at another address: what it was expanded to."""
         if address is self.address:
             return self
-        return ForwardPath(address, self.notify, self.original)
+        return ForwardPath(address, self.notify, self.original, through)
 
     def wants(self, occasion: Notify) -> bool:
         """True where the sender is to be told of `occasion`."""

@@ -25,8 +25,8 @@ class Fate(StrEnum):
 class Outcome:
     """One recipient, its fate, and the status that says why.
 
-    `by` is the host that gave the status, such as `mx.example.com [192.0.2.1]`; empty where we
-    gave it ourselves.
+    `by` is the other host that we talked with, such as `mx.example.com [192.0.2.1]`, empty where
+    there was none. Whether the status is its answer or our own verdict, `status.answer` says.
     """
 
     recipient: ForwardPath

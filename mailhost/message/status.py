@@ -1,11 +1,12 @@
 """What became of a request or a recipient: a reply code, an enhanced code (RFC 3463), words.
 
-The words are for the other side; the cause is for our own log and never leaves the house.
+The words are for the other side; the cause is for our own log and never leaves the house. Where
+another host's reply led to the status, `answer` is that reply as it was said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Status:
     enhanced: str
     words: str
     cause: str = ""
+    answer: Status | None = field(default=None, compare=False)
 
     @property
     def ok(self) -> bool:

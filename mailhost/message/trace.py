@@ -1,13 +1,15 @@
-"""The trace fields that we put on top of a message (RFC 5321 §4.4)."""
+"""The trace fields that we put on top of a message (RFC 5321 §4.4, RFC 9228)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.date import format_date
 from mailhost.message.envelope import Envelope
+from mailhost.message.header import values
 
 _UNFIT = re.compile(r"[^\w.:\[\]-]")
 
@@ -46,6 +48,18 @@ def with_protocol(client: Client, envelope: Envelope) -> str:
 def delivery_fields(reverse_path: Address | None, delivered_to: Address) -> bytes:
     """Return Return-Path and Delivered-To, for the top of a message in its mailbox."""
     return f"Return-Path: <{reverse_path or ''}>\r\nDelivered-To: {delivered_to}\r\n".encode()
+
+
+def alias_fields(through: Sequence[Address], utf8: bool) -> bytes:
+    """Return a Delivered-To field for each alias that a message leaves this host through, the first
+    alias lowest. Without `utf8` those outside ASCII have none: the header must be ASCII."""
+    named = [address for address in through if utf8 or address.ascii]
+    return b"".join(f"Delivered-To: {address}\r\n".encode() for address in reversed(named))
+
+
+def passed(header: bytes) -> frozenset[str]:
+    """Return the addresses that a message was delivered to before, in lower case (RFC 9228)."""
+    return frozenset(value.lower() for value in values(header, "Delivered-To"))
 
 
 def _peer(client: Client) -> str:

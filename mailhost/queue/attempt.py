@@ -96,7 +96,7 @@ class Attempts:
         if not live.gone:
             await self._report(live, content, backoff)
             await self._write(live, backoff)
-        return any(outcome.by or outcome.settled for outcome in outcomes)
+        return any(map(_answered, outcomes))
 
     async def _deliver(self, live: Live, content: Content, backoff: Backoff) -> Sequence[Outcome]:
         entry, waiting = live.entry, live.state.waiting
@@ -127,9 +127,10 @@ class Attempts:
         """A deferral becomes a failure. Its 4xx code tells that it was us who gave up."""
         if outcome.settled:
             return outcome
-        spent = _span(live.state.waited)
-        last = f"given up after {spent}; the last answer was: {outcome.status}"
-        status = Status(451, EXPIRED, last, outcome.status.cause)
+        spent, last = _span(live.state.waited), outcome.status
+        what = f"answer was: {last.answer}" if last.answer else f"trouble was: {last}"
+        words = f"given up after {spent}; the last {what}"
+        status = Status(451, EXPIRED, words, last.cause, last.answer)
         failed = replace(outcome, fate=Fate.FAILED, status=status)
         self._events.tell(Attempted(live.entry.identity, failed))
         return failed
@@ -231,6 +232,12 @@ class Attempts:
 
     def _fault(self, live: Live, words: str) -> None:
         self._events.tell(Faulted("queue", f"{live.entry.id}: {words}"))
+
+
+def _answered(outcome: Outcome) -> bool:
+    """True where a host dealt with the recipient; one that says 421 wants fewer connections."""
+    answer = outcome.status.answer
+    return outcome.settled or (answer is not None and answer.code != 421)
 
 
 def _span(seconds: float) -> str:

@@ -5,14 +5,16 @@
     {"version":1,"id":...,"identity":...,"arrived":seconds,"size":octets of content,
      "reverse_path":[local,domain] or null,"body":...,"smtputf8":...,"announced":octets,
      "returns":...,"envelope_id":...,
-     "recipients":[{"address":[local,domain],"notify":number or null,"original":...}, ...]}
+     "recipients":[{"address":[local,domain],"notify":number or null,"original":...,
+      "through":[[local,domain], ...] where aliases led there}, ...]}
 
 `<id>.state` holds one line of JSON, version 1; without it nothing has happened yet:
 
     {"version":1,"attempts":n,"due":seconds,"last_attempt":seconds or null,"saved":seconds,
      "waited":seconds,"warned":...,"held":...,"quarantine":reason,"parked":reason,
      "traceback":...,
-     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],"by":...}, ...]}
+     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],
+      "answer":[code,enhanced,words] where the host said something,"by":...}, ...]}
 
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
 """
@@ -176,14 +178,7 @@ def encode_entry(entry: Entry) -> bytes:
             "announced": envelope.size,
             "returns": envelope.returns,
             "envelope_id": envelope.envelope_id,
-            "recipients": [
-                {
-                    "address": _pair(path.address),
-                    "notify": None if path.notify is None else path.notify.value,
-                    "original": path.original,
-                }
-                for path in envelope.recipients
-            ],
+            "recipients": [_encode_path(path) for path in envelope.recipients],
         }
     )
 
@@ -215,6 +210,17 @@ def _line(fields: Mapping[str, object]) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
+def _encode_path(path: ForwardPath) -> Mapping[str, object]:
+    fields: dict[str, object] = {
+        "address": _pair(path.address),
+        "notify": None if path.notify is None else path.notify.value,
+        "original": path.original,
+    }
+    if path.through:
+        fields["through"] = list(map(_pair, path.through))
+    return fields
+
+
 def _pair(address: Address) -> list[str]:
     return [address.local, address.domain]
 
@@ -224,7 +230,11 @@ def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
         return {}
     status = outcome.status
     words = [status.code, status.enhanced, status.words, status.cause]
-    return {"fate": outcome.fate, "status": words, "by": outcome.by}
+    fields = {"fate": outcome.fate, "status": words, "by": outcome.by}
+    if status.answer is not None:
+        answer = status.answer
+        fields["answer"] = [answer.code, answer.enhanced, answer.words]
+    return fields
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -291,7 +301,8 @@ def _entry(fields: dict[str, Any], offset: int) -> Entry:
 def _path(fields: dict[str, Any]) -> ForwardPath:
     notify = fields["notify"]
     wishes = None if notify is None else Notify(notify)
-    return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]))
+    through = tuple(map(_address, fields.get("through", ())))
+    return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]), through)
 
 
 def _address(pair: object) -> Address:
@@ -336,6 +347,14 @@ def _recipient(path: ForwardPath, fields: dict[str, Any]) -> Recipient:
     if "fate" not in fields:
         return Recipient(path, progress)
     code, enhanced, words, cause = fields["status"]
-    status = Status(int(code), _text(enhanced), _text(words), _text(cause))
+    answer = _answer(fields["answer"]) if "answer" in fields else None
+    status = Status(int(code), _text(enhanced), _text(words), _text(cause), answer)
     outcome = Outcome(path, Fate(fields["fate"]), status, _text(fields["by"]))
     return Recipient(path, progress, outcome)
+
+
+def _answer(fields: Sequence[object]) -> Status:
+    code, enhanced, words = fields
+    if not isinstance(code, int):
+        raise TypeError(f"{code!r} is no reply code")
+    return Status(code, _text(enhanced), _text(words))

@@ -142,13 +142,13 @@ def _recipient(outcome: Outcome, now: float, retry_until: float | None) -> Recip
     status = outcome.status
     failed = outcome.fate is Fate.FAILED
     delayed = outcome.fate is Fate.DEFERRED
-    ours = not outcome.by or (failed and status.temporary)  # expiry is our own verdict
+    answer = status.answer  # without one it is our own verdict, and no SMTP reply
     return RecipientReport(
         address=outcome.recipient.address,
         action=str(outcome.fate),
         status=enhanced_or_default(status.enhanced, status.code),
-        diagnostic=" ".join(str(status).split()) if failed or delayed else "",
-        diagnostic_type="x-mailhost" if ours else "smtp",
+        diagnostic=" ".join(str(answer or status).split()) if failed or delayed else "",
+        diagnostic_type="smtp" if answer else "x-mailhost",
         remote=outcome.by,
         original=outcome.recipient.original,
         last_attempt=now,

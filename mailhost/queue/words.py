@@ -66,10 +66,18 @@ def _recipient(outcome: Outcome) -> Iterator[str]:
     yield f"  <{outcome.recipient.address}>{_in_unicode(outcome.recipient.address)}"
     if outcome.fate not in (Fate.FAILED, Fate.DEFERRED):
         return
-    who = f"{outcome.by} answered: " if outcome.by else ""
-    yield from _wrapped(f"{who}{outcome.status}"[:_MOST_SHOWN], "    ")
+    yield from _wrapped(_what_happened(outcome)[:_MOST_SHOWN], "    ")
     if outcome.fate is Fate.FAILED:
         yield from _wrapped(_advice(outcome.status.enhanced), "    ")
+
+
+def _what_happened(outcome: Outcome) -> str:
+    """The other host's words, or our own verdict, which may be about a host."""
+    status = outcome.status
+    given_up = outcome.fate is Fate.FAILED and status.temporary  # its words have the last answer
+    if status.answer and not given_up:
+        return f"{outcome.by} answered: {status.answer}"
+    return f"{outcome.by}: {status}" if outcome.by else str(status)
 
 
 def _in_unicode(address: Address) -> str:

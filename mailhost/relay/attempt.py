@@ -4,27 +4,84 @@ hosts in turn until everybody has an outcome.
 A host that cannot be reached, does not want us, says 421 or is lost before it had the message
 passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
 §4.5.4.1, §5.1).
+
+Where no host took the mail, one trouble is reported of all that were met: the reply of a host comes
+before our own verdicts (timeout, no route, DNS), a temporary trouble before a permanent one, a mail
+loop before hosts that cannot exist. Among equals the first one met counts: that of the most
+preferred host.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from twisted.internet.defer import Deferred
 
 from mailhost.interfaces import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import Unreachable
-from mailhost.relay.nexthop import NO_HOST, Destination, Host, find_addresses, find_hosts
+from mailhost.relay.connect import LeadsBack, Unreachable, deferral
+from mailhost.relay.nexthop import (
+    LOOP,
+    NO_HOST,
+    Destination,
+    Host,
+    find_addresses,
+    find_hosts,
+    loop,
+    no_hosts,
+)
+from mailhost.relay.ourselves import Ourselves
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client import Broken
+from mailhost.smtp.dialogue import Dialogue
 from mailhost.smtp.sending import Sending
 
-MOST_ADDRESSES = 10  # tried for one message in one attempt
+MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection was lost before the host took the message")
 
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why some were not sent to, and at which host, where one talked to us."""
+
+    status: Status
+    by: str = ""
+
+    @property
+    def weight(self) -> int:
+        """How much it counts beside others."""
+        if self.status.answer:
+            return 3
+        if self.status.temporary:
+            return 2
+        return int(self.status.enhanced == LOOP)
+
+
+def reported(troubles: Sequence[Trouble]) -> Trouble:
+    """Return the trouble that is reported of several, the first ones met first."""
+    if not troubles:
+        return Trouble(NO_HOST)
+    most = max(troubles, key=lambda trouble: trouble.weight)  # the first of equals
+    if most.weight or len(troubles) == 1:
+        return most
+    return Trouble(no_hosts([trouble.status for trouble in troubles]))
+
+
 Open = Callable[[Destination, Host, str], Awaitable[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How hosts are found and connected to."""
+
+    resolver: IResolver
+    ourselves: Ourselves
+    connect: Open
 
 
 class Attempt:
@@ -36,68 +93,100 @@ class Attempt:
         self._pool = pool
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
+        self._tried = 0
 
     @property
     def over(self) -> bool:
         """True when everybody has an outcome."""
         return len(self.outcomes) == len(self._sending.recipients)
 
-    def give_up(self, status: Status) -> None:
-        """Everybody else has this status, which no host gave."""
+    def give_up(self, trouble: Trouble) -> None:
+        """Everybody else was not sent to because of this."""
         for path in self._sending.recipients:
-            self.outcomes.setdefault(path, outcome_of(path, status, Fate.RELAYED))
+            outcome = outcome_of(path, trouble.status, Fate.RELAYED, trouble.by)
+            self.outcomes.setdefault(path, outcome)
 
-    async def send(self, connection: Connection) -> Status:
+    async def send(self, connection: Connection) -> Trouble:
         """Send over this connection, then leave it to the pool.
 
         Return why those who have no outcome now were not sent to.
         """
         self.reached = True
-        dialogue = connection.dialogue
+        dialogue, by = connection.dialogue, str(connection.target)
         trouble = LOST
         try:
             await dialogue.send(self._sending)
         except Broken as broken:
-            trouble = LOST.because(f"{connection.target}: {broken}")
+            trouble = deferral(broken.status) if broken.status else LOST.because(str(broken))
         except Exception:
             dialogue.abort()
             raise
         finally:
-            self._take_outcomes(connection)
+            self._take_outcomes(dialogue, by)
         self._pool.give(self._destination, connection)
-        return trouble
+        return Trouble(trouble, by)
 
-    def _take_outcomes(self, connection: Connection) -> None:
-        good = Fate.PASSED_ON if connection.dialogue.reports else Fate.RELAYED
-        by = str(connection.target)
+    def _take_outcomes(self, dialogue: Dialogue, by: str) -> None:
+        good = Fate.PASSED_ON if dialogue.reports else Fate.RELAYED
         for path, status in self._sending.statuses.items():
             self.outcomes.setdefault(path, outcome_of(path, status, good, by))
 
-    async def try_hosts(self, resolver: IResolver, own_name: str, connect: Open) -> Status:
+    async def try_hosts(self, ways: Ways) -> Trouble:
         """Send to one host after the other. Return what to tell of those without an outcome."""
-        hosts = await find_hosts(resolver, self._destination, own_name, random.shuffle)
+        own_name = ways.ourselves.name
+        hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):
-            return hosts
-        trouble = NO_HOST
-        tried = 0
-        for host in hosts:
-            addresses = await find_addresses(resolver, host)
-            if isinstance(addresses, Status):
-                trouble = _hopeful(trouble, addresses)
-                continue
-            for ip in addresses[: MOST_ADDRESSES - tried]:
-                tried += 1
-                try:
-                    connection = await connect(self._destination, host, ip)
-                except Unreachable as unreachable:
-                    trouble = unreachable.status
-                    continue
-                trouble = await self.send(connection)
-                if self.over:
-                    return trouble
-        return trouble
+            return Trouble(hosts)
+        troubles: list[Trouble] = []
+        for _, equals in groupby(hosts, key=lambda host: host.preference):
+            troubles += await self._try_equals(list(equals), ways)
+            if self._ended(troubles):
+                break
+        return reported(troubles)
 
+    async def _try_equals(self, hosts: Sequence[Host], ways: Ways) -> list[Trouble]:
+        """Try hosts of one preference, none where one of them is this host."""
+        looking = [
+            Deferred.fromCoroutine(
+                find_addresses(ways.resolver, self._destination, host, ways.ourselves)
+            )
+            for host in hosts
+        ]
+        found = [await each for each in looking]
+        troubles = [Trouble(each) for each in found if isinstance(each, Status)]
+        for host, addresses in zip(hosts, found, strict=True):
+            if self._ended(troubles):
+                break
+            if not isinstance(addresses, Status):
+                troubles += await self._try_addresses(host, addresses, ways.connect)
+        return troubles
 
-def _hopeful(known: Status, new: Status) -> Status:
-    """Of two troubles, the one that leaves hope: another attempt may find what this one did not."""
-    return known if known.temporary else new
+    async def _try_addresses(
+        self, host: Host, addresses: Sequence[str], connect: Open
+    ) -> list[Trouble]:
+        troubles: list[Trouble] = []
+        for ip in addresses[: MOST_TROUBLES - self._tried]:
+            self._tried += 1
+            try:
+                connection = await connect(self._destination, host, ip)
+            except LeadsBack as back:
+                by_route = self._destination.route is not None  # settings may be mended
+                met = Trouble(back.status, back.by) if by_route else Trouble(loop(back.by))
+                troubles.append(met)
+            except Unreachable as unreachable:
+                troubles.append(Trouble(unreachable.status, unreachable.by))
+            else:
+                troubles.append(await self.send(connection))
+            if self._ended(troubles):
+                break
+        return troubles
+
+    def _ended(self, troubles: Sequence[Trouble]) -> bool:
+        """True where no other host is to be tried.
+
+        Hosts that are no better than this one would send the mail back (RFC 5321 §5.1). Hosts that
+        cannot exist do not count: a good one may come after any number of them.
+        """
+        loops = any(trouble.status.enhanced == LOOP for trouble in troubles)
+        temporary = sum(trouble.status.temporary for trouble in troubles)
+        return self.over or loops or temporary >= MOST_TROUBLES

@@ -32,11 +32,13 @@ ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
 
 
 class Unreachable(Exception):
-    """No mail can be given to this address now; `status` is a deferral that says why."""
+    """No mail can be given to this address now; `status` is a deferral that says why, `by` the
+    host where one spoke to us."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, by: str = "") -> None:
         super().__init__(str(status))
         self.status = status
+        self.by = by
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Connector:
         except _HandshakeFailed as failed:
             if target.tls is RouteTLS.REQUIRE or target.user:
                 words = "The TLS handshake failed, and TLS is required"
-                raise Unreachable(Status(451, "4.7.5", words, f"{target}: {failed}")) from failed
+                status = Status(451, "4.7.5", words, f"{target}: {failed}", failed.answer)
+                raise Unreachable(status, str(target)) from failed
         return await self._open(target, with_tls=False)
 
     async def _open(self, target: Target, with_tls: bool) -> Dialogue:
@@ -90,15 +93,18 @@ class Connector:
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
         except Broken as broken:
-            raise _unreachable(target, str(broken)) from broken
+            if broken.status is not None:
+                raise Unreachable(deferral(broken.status), str(target)) from broken
+            raise _unreachable(target, str(broken), dialogue.greeted) from broken
         except Exception:
             dialogue.abort()
             raise
         if refusal is None and dialogue.peer == self.hostname.lower():
-            refusal = OURSELVES
+            await dialogue.quit()
+            raise LeadsBack(OURSELVES, str(target))
         if refusal is not None:
             await dialogue.quit()
-            raise _unreachable(target, str(refusal))
+            raise Unreachable(deferral(refusal), str(target))
         return dialogue
 
     async def _secure(self, dialogue: Dialogue, target: Target) -> Status | None:
@@ -110,7 +116,8 @@ class Connector:
         try:
             refusal = await dialogue.secure(self._tls(target.name, verify))
         except Broken as broken:
-            raise _HandshakeFailed(str(broken)) from broken
+            answer = broken.status.answer if broken.status else None
+            raise _HandshakeFailed(str(broken), answer) from broken
         return refusal if verify else None
 
     async def _connect(self, target: Target) -> SMTPClient:
@@ -148,10 +155,26 @@ class _Once(Factory):
         return self._client
 
 
+class LeadsBack(Unreachable):
+    """The host that answers there calls itself by our own name."""
+
+
 class _HandshakeFailed(Exception):
-    """STARTTLS was agreed on, and then no TLS came about."""
+    """STARTTLS was agreed on, and then no TLS came about; `answer` is what the host said then."""
+
+    def __init__(self, words: str, answer: Status | None) -> None:
+        super().__init__(words)
+        self.answer = answer
 
 
-def _unreachable(target: Target, cause: str) -> Unreachable:
+def deferral(refusal: Status) -> Status:
+    """Return what a host said of our connection, not of a message: it never fails one for good."""
+    if refusal.temporary:
+        return refusal
+    words = f"The host does not want mail from us now: {refusal}"
+    return Status(451, f"4{refusal.enhanced[1:]}", words, answer=refusal.answer)
+
+
+def _unreachable(target: Target, cause: str, talked: bool = False) -> Unreachable:
     words = f"{target} cannot take mail now: {cause}"
-    return Unreachable(Status(451, "4.4.1", " ".join(words.split())))
+    return Unreachable(Status(451, "4.4.1", " ".join(words.split())), str(target) if talked else "")

@@ -2,27 +2,35 @@
 
 Hosts come in the order in which they are tried: by preference, those of one preference shuffled.
 Our own name in the list cuts it there: hosts that are no better than we are would send it back.
+So does an address where we listen ourselves; and no record of others leads to loopback or to an
+address that no host has. A route of the settings may lead anywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from itertools import groupby
 
 from mailhost.config.model import Route, RouteTLS
 from mailhost.config.types import split_host_port
-from mailhost.interfaces import IResolver, MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.interfaces import (
+    IResolver,
+    MXRecord,
+    NoPossibleHost,
+    NoSuchDomain,
+    ResolveFailed,
+)
 from mailhost.message.address import literal_address
 from mailhost.message.status import Status
+from mailhost.relay.ourselves import Ourselves
 
-MOST_HOSTS = 10
 NULL_MX = Status(556, "5.1.10", "The domain takes no mail (null MX)")
 NO_SUCH_DOMAIN = Status(550, "5.1.2", "The domain does not exist")
 NO_HOST = Status(550, "5.4.4", "The domain has no host that takes mail")
-LOOP = Status(
-    554, "5.4.6", "Mail loop: the best mail host of the domain is this one, but does not serve it"
-)
+LOOP = "5.4.6"
+LOOPBACK = ("127.0.0.1", "::1")
 NO_ANSWER = Status(451, "4.4.3", "The mail hosts of the domain cannot be looked up now")
 
 
@@ -85,20 +93,23 @@ async def find_hosts(
     resolver: IResolver, destination: Destination, own_name: str, shuffle: Shuffle
 ) -> Sequence[Host] | Status:
     """Return the hosts of a destination in the order to try, or why there are none."""
-    if destination.route is not None or literal_address(destination.name):
-        return [Host(destination.name)]
+    name = destination.name
+    if destination.route is not None or literal_address(name) or _is_localhost(name):
+        return [Host(name)]
     try:
         records = await resolver.mx(destination.name)
     except NoSuchDomain:
         return NO_SUCH_DOMAIN
+    except NoPossibleHost as error:
+        return no_host(str(error))
     except ResolveFailed as error:
         return NO_ANSWER.because(str(error))
-    if not records:
-        return [Host(destination.name)]  # implicit MX, RFC 5321 §5.1
-    if any(not record.host for record in records):
+    named = [record for record in records if record.host]
+    if records and not named:
         return NULL_MX
-    hosts = _in_order(records, own_name, shuffle)
-    return hosts[:MOST_HOSTS] or LOOP
+    # implicit MX, RFC 5321 §5.1
+    hosts = _in_order(named or [MXRecord(0, destination.name)], own_name, shuffle)
+    return hosts or loop(own_name)
 
 
 def _in_order(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> list[Host]:
@@ -113,20 +124,61 @@ def _in_order(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> l
     return ordered
 
 
-async def find_addresses(resolver: IResolver, host: Host) -> Sequence[str] | Status:
-    """Return a host's IP addresses, or why there are none."""
-    if host.name == "localhost":
-        return ["127.0.0.1", "::1"]
-    literal = literal_address(host.name)
-    if literal is not None or _is_ip(host.name):
-        return [literal or host.name]
+async def find_addresses(
+    resolver: IResolver, destination: Destination, host: Host, ourselves: Ourselves
+) -> Sequence[str] | Status:
+    """Return the IP addresses of a host that may be tried, or why there are none; a status with
+    the enhanced code LOOP where it is this host."""
+    found = await _look_up(resolver, host.name)
+    if isinstance(found, Status) or destination.route is not None:
+        return found
+    for ip in found:
+        if ourselves.at(ip, destination.port):
+            return loop(f"{host.name} [{ip}]")
+    usable = [ip for ip in found if ourselves.may_try(ip)]
+    return usable or no_host(f"{host.name} leads to {found[0]}, where no other host can be")
+
+
+async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
+    if _is_localhost(name):
+        return LOOPBACK
+    literal = literal_address(name) or _ip(name)
+    if literal is not None:
+        return [literal]
+    if name.rpartition(".")[2].isdigit():  # others might take a part of an address for a whole one
+        return no_host(f"{name} is no host name")
     try:
-        return await resolver.addresses(host.name) or NO_HOST
+        return await resolver.addresses(name) or no_host(f"{name} has no address")
     except NoSuchDomain:
-        return NO_HOST.because(f"{host.name} does not exist")
+        return no_host(f"{name} does not exist")
     except ResolveFailed as error:
         return NO_ANSWER.because(str(error))
 
 
-def _is_ip(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
+def no_host(reason: str) -> Status:
+    """Return the failure of a domain whose host cannot be one, and why."""
+    return replace(NO_HOST, words=f"{NO_HOST.words}: {reason}")
+
+
+def no_hosts(failures: Sequence[Status]) -> Status:
+    """Return one failure for those of all hosts."""
+    reasons = [each.words.removeprefix(f"{NO_HOST.words}: ") for each in failures]
+    return no_host("; ".join(reasons)[:600])
+
+
+def loop(where: str) -> Status:
+    """Return the failure of a domain whose best host, `where`, is this one."""
+    words = f"Mail loop: the domain's mail leads to this host, {where}, which does not serve it"
+    return Status(554, LOOP, words)
+
+
+def _is_localhost(name: str) -> bool:
+    """RFC 6761 §6.3: nobody is asked about these names."""
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _ip(name: str) -> str | None:
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return None

@@ -1,5 +1,9 @@
 """The relay as a transport: recipients grouped by next hop, each group sent at once.
 
+A message that leaves this host through an alias carries a Delivered-To field with the alias: when
+it comes back for that address it is a mail loop. Recipients with different aliases get a copy each,
+so that no recipient sees the alias of another one.
+
 A destination where nobody could be reached is left alone for a moment, so that not each message of
 many waits for the same silence.
 """
@@ -12,19 +16,21 @@ from typing import Any
 
 from zope.interface import implementer
 
-from mailhost.config.model import Relay
+from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.events import Attempted
 from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
-from mailhost.message.status import Status
+from mailhost.message.trace import alias_fields
 from mailhost.net.tls import client_tls
 from mailhost.net.together import together
-from mailhost.relay.attempt import Attempt
+from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
+from mailhost.relay.ourselves import Ourselves, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.sending import Sending
 
@@ -44,23 +50,28 @@ class RelayTransport:
         hostname: str,
         events: IEventSink,
         tls: ClientTLS = client_tls,
+        listeners: Sequence[Listen] = (),
     ) -> None:
         self._clock = reactor
         self._resolver = resolver
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
-        self._silent: dict[Destination, tuple[float, Status]] = {}
-        self.replace_settings(settings, secrets, hostname)
+        self._silent: dict[Destination, tuple[float, Trouble]] = {}
+        self.replace_settings(settings, secrets, hostname, listeners)
 
-    def replace_settings(self, settings: Relay, secrets: Secrets, hostname: str) -> None:
-        """Take new settings; connections that are open go on."""
+    def replace_settings(
+        self, settings: Relay, secrets: Secrets, hostname: str, listeners: Sequence[Listen] = ()
+    ) -> None:
+        """Take new settings; connections that are open go on. `listeners` are all of the host's."""
         self._settings = settings
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
+        own = Ourselves(hostname, where_we_take_mail(listeners), settings.allow_loopback)
+        self._ways = Ways(self._resolver, own, self._connect)
         self._silent.clear()
 
     async def stop(self) -> None:
@@ -75,18 +86,19 @@ class RelayTransport:
         identity: str,
         attempts: int = 0,
     ) -> Sequence[Outcome]:
-        groups: dict[Destination, list[ForwardPath]] = {}
+        groups: dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]] = {}
         sender = envelope.reverse_path.domain if envelope.reverse_path else ""
+        utf8 = envelope.smtputf8
         for path in recipients:
             destination = choose_destination(
                 self._settings.route, self._settings.port, sender, path.address.domain, attempts
             )
-            groups.setdefault(destination, []).append(path)
+            groups.setdefault((destination, path.through), []).append(path)
         outcomes = {}
         for outcome in await together(
             [
-                self._carry(destination, Sending(envelope, content, some))
-                for destination, some in groups.items()
+                self._carry(destination, Sending(envelope, _marked(content, through, utf8), some))
+                for (destination, through), some in groups.items()
             ]
         ):
             self._events.tell(Attempted(identity, outcome))
@@ -106,22 +118,22 @@ class RelayTransport:
         return list(attempt.outcomes.values())
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
-        until, silence = self._silent.get(destination, (0.0, NO_HOST))
+        until, silence = self._silent.get(destination, (0.0, Trouble(NO_HOST)))
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
+        kept: list[Trouble] = []
         connection = self._pool.take(destination)
         if connection is not None:
-            await attempt.send(connection)
+            kept.append(await attempt.send(connection))
         if attempt.over:
             return
-        own_name = self._connector.hostname
-        trouble = await attempt.try_hosts(self._resolver, own_name, self._connect)
-        attempt.give_up(trouble)
-        if trouble.temporary and not attempt.reached:
+        trouble = await attempt.try_hosts(self._ways)
+        attempt.give_up(reported([trouble, *kept]))
+        if trouble.status.temporary and not attempt.reached:
             self._leave_alone(destination, trouble)
 
-    def _leave_alone(self, destination: Destination, trouble: Status) -> None:
+    def _leave_alone(self, destination: Destination, trouble: Trouble) -> None:
         now = self._clock.seconds()
         self._silent = {each: rest for each, rest in self._silent.items() if rest[0] > now}
         self._silent[destination] = (now + REST, trouble)
@@ -133,3 +145,8 @@ class RelayTransport:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
         return Connection(await self._connector.open(target), target)
+
+
+def _marked(content: Content, through: Sequence[Address], utf8: bool) -> Content:
+    """The message with its marks on top."""
+    return content.after(alias_fields(through, utf8)) if through else content

@@ -40,7 +40,8 @@ CLOSING = 10.0  # seconds that the peer has to read our last words
 class Broken(Exception):
     """The connection ended, stalled or spoke nonsense; the message says which.
 
-    `status` is what the server said where it closed the connection itself (421, RFC 5321 §3.8).
+    `status` is what the server said where that is why: it closed the connection itself (421, RFC
+    5321 §3.8), or refused what we cannot do without.
     """
 
     def __init__(self, words: str, status: Status | None = None) -> None:
@@ -230,5 +231,5 @@ class SMTPClient(Protocol):
 
 def _unasked(reply: Reply) -> Broken:
     if reply.code == 421:
-        return Broken(str(reply.status()), reply.status())
+        return Broken(str(reply.status()), reply.refusal())
     return Broken(f"a reply that nobody asked for: {reply.status()}")

@@ -39,19 +39,22 @@ MOST_RECIPIENTS = 100  # in one transaction: what every host must take, RFC 5321
 MOST_CHALLENGES = 10
 BARE_LINE_END = Status(554, "5.6.0", "The message has a bare CR or LF and cannot be sent safely")
 NO_LOGIN = Status(454, "4.7.0", "The next host offers no login that we can use safely")
+_TOO_MANY = frozenset({"452 4.0.0", "452 4.5.3", "552 5.0.0", "552 5.5.3"})
 UNKNOWN_FATE = Status(
     451, "4.4.2", "The connection was lost before the host said whether it took the message"
 )
 
 
 class Dialogue:
-    """One connection's talk. `hostname` is the name we give, `peer` the one that the host gave."""
+    """One connection's talk. `hostname` is the name we give, `peer` the one that the host gave;
+    `greeted` is true once it said anything at all."""
 
     def __init__(self, client: SMTPClient, hostname: str, timeouts: Timeouts) -> None:
         self._client = client
         self._hostname = hostname
         self._timeouts = timeouts
         self.peer = ""
+        self.greeted = False
         self.offers: Offers = {}
         self.transactions = 0
         self._open = False  # a transaction that no end of data has closed
@@ -74,6 +77,7 @@ class Dialogue:
     async def greet(self) -> Status | None:
         """Read the greeting and say EHLO. A Status says why the host will not have us."""
         greeting = await self._reply(self._timeouts.greeting)
+        self.greeted = True
         return await self.hello() if greeting.ok else _refused(greeting)
 
     async def secure(self, options: IOpenSSLClientConnectionCreator) -> Status | None:
@@ -114,15 +118,20 @@ class Dialogue:
             sending.decide(unfit)
         most = min(MOST_RECIPIENTS, limit(self.offers, "RCPTMAX") or MOST_RECIPIENTS)
         while some := sending.undecided[:most]:
-            if self._open and not (await self.ask(b"RSET")).ok:
-                self._client.abort()
-                raise Broken("the host refused RSET")
+            if self._open:
+                await self._forget_transaction()
             self._open = True
             self.transactions += 1
             if "PIPELINING" in self.offers:
                 await self._pipelined(sending, some)
             else:
                 await self._one_by_one(sending, some)
+
+    async def _forget_transaction(self) -> None:
+        reply = await self.ask(b"RSET")
+        if not reply.ok:
+            self._client.abort()
+            raise Broken(f"the host refused RSET: {reply.status()}", _refused(reply))
 
     async def ask(self, *commands: bytes) -> Reply:
         """Send commands, without CRLF, at once, and return the reply to the first; `reply` has the
@@ -214,7 +223,7 @@ class Dialogue:
         reply = await self._client.reply(seconds)
         if reply.code == 421:
             self._client.abort()
-            raise Broken(str(reply.status()), reply.status())
+            raise Broken(str(reply.status()), reply.refusal())
         return reply
 
     # --- a message -------------------------------------------------------------------------------
@@ -299,13 +308,15 @@ class _Accepted:
 
 
 def _too_many(reply: Reply) -> bool:
-    """True for 452 without or with a fitting enhanced code (RFC 5321 §4.5.3.1.10)."""
-    return reply.code == 452 and reply.status().enhanced in ("4.0.0", "4.5.3")
+    """True for 452, or 552 as RFC 821 had it, without or with a fitting enhanced code (RFC 5321
+    §4.5.3.1.10)."""
+    return f"{reply.code} {reply.status().enhanced}" in _TOO_MANY
 
 
 def _refused(reply: Reply) -> Status:
     """A reply that refuses; one that makes no sense there is tried again later."""
-    status = reply.status()
+    status = reply.refusal()
     if status.code >= 400:
         return status
-    return Status(451, "4.5.0", f"The next host gave an answer without sense: {status}")
+    words = f"The next host gave an answer without sense: {status}"
+    return Status(451, "4.5.0", words, answer=status.answer)

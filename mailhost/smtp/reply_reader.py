@@ -31,6 +31,10 @@ class Reply:
         status = self.as_said()
         return status if status.enhanced else replace(status, enhanced=f"{self.code // 100}.0.0")
 
+    def refusal(self) -> Status:
+        """As `status`, together with what was said, for logs and reports."""
+        return replace(self.status(), answer=self.as_said())
+
     def as_said(self) -> Status:
         """The reply as a status, without an enhanced code where it has none."""
         first = _ENHANCED.match(self.lines[0])

@@ -62,6 +62,7 @@ servers = ["127.0.0.1:{self.dns.port}"]
 [relay]
 port = {self.port}
 bind = "{address}"
+allow_loopback = true
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -110,7 +111,10 @@ plaintext_on_loopback = true
         self.assertIn(b"with ESMTPS id", stored)
         self.assertIn(b"from mx.one.example ([127.0.0.2])", stored)
 
-    def test_an_unknown_user_there_bounces_back_here(self) -> None:
+    def test_an_unknown_user_there_and_a_loop_of_aliases_bounce_back_here(self) -> None:
+        for host, own, other in ((self.one, "one", "two"), (self.two, "two", "one")):
+            alias = (f"round@{own}.example", f"round@{other}.example")
+            self.assertEqual(0, host.command("alias", "add", *alias).returncode)
         self.one.start()
         self.two.start()
         self.send("nobody@two.example")
@@ -119,6 +123,12 @@ plaintext_on_loopback = true
         self.assertIn(b"Final-Recipient: rfc822; nobody@two.example", bounce)
         self.assertIn(b"Status: 5.1.1", bounce)
         self.assertIn(b"Action: failed", bounce)
+        self.send("round@one.example")
+        loop = next(each for each in self.mail(self.one, "ann@one.example", 2) if each != bounce)
+        self.assertIn(b"Reporting-MTA: dns; mx.two.example", loop)
+        self.assertIn(b"Remote-MTA: dns; mx.one.example", loop)
+        self.assertIn(b"Diagnostic-Code: smtp; 554 5.4.6 Mail loop", loop)
+        self.assertIn(b"Delivered-To: round@one.example", loop)
 
     def test_a_null_mx_and_a_missing_domain_bounce(self) -> None:
         self.one.start()

@@ -17,6 +17,7 @@ from tests.message.reports import parts, status_fields
 from tests.queue.fakes import BUSY, GOOD, SENDER, START, UNKNOWN, House, envelope, message, path
 
 STATUS = {Fate.FAILED: UNKNOWN, Fate.DEFERRED: BUSY}
+SAID = {fate: replace(status, answer=status) for fate, status in STATUS.items()}
 EVERYTHING = Notify.SUCCESS | Notify.FAILURE | Notify.DELAY
 
 
@@ -24,7 +25,7 @@ def outcome(
     fate: Fate, notify: Notify | None = EVERYTHING, address: str = "b@x.example"
 ) -> Outcome:
     """What became of a recipient that wants to be told so much."""
-    return Outcome(ForwardPath(parse_address(address), notify), fate, STATUS.get(fate, GOOD), "mx")
+    return Outcome(ForwardPath(parse_address(address), notify), fate, SAID.get(fate, GOOD), "mx")
 
 
 def notice_of(
@@ -121,10 +122,25 @@ class Reports(SynchronousTestCase):
         self.assertEqual(group["Diagnostic-Code"], "smtp; 550 5.1.1 No such user here")
 
     def test_our_own_verdict_is_no_smtp_reply(self) -> None:
-        ours = replace(outcome(Fate.FAILED), by="")
-        _, (group,) = status_fields(notice_of(ours).content.read())
-        self.assertTrue(group["Diagnostic-Code"].startswith("x-mailhost; 550"))
-        self.assertNotIn("Remote-MTA", group)
+        for by in ("", "mx"):
+            ours = replace(outcome(Fate.FAILED), by=by, status=UNKNOWN)
+            octets = notice_of(ours).content.read()
+            _, (group,) = status_fields(octets)
+            self.assertTrue(group["Diagnostic-Code"].startswith("x-mailhost; 550"))
+            self.assertEqual(f"dns; {by}" if by else None, group["Remote-MTA"])
+            self.assertNotIn(b"answered", octets)
+
+    def test_what_was_said_last_is_in_the_bounce_of_what_was_given_up(self) -> None:
+        words = f"given up after 5 days; the last answer was: {BUSY}"
+        given_up = Status(451, "4.4.7", words, answer=replace(BUSY, enhanced=""))
+        octets = notice_of(replace(outcome(Fate.FAILED), status=given_up)).content.read()
+        _, (group,) = status_fields(octets)
+        said = f"smtp; {BUSY.code} {BUSY.words}"
+        self.assertEqual(
+            ("4.4.7", said, "dns; mx"),
+            (group["Status"], group["Diagnostic-Code"], group["Remote-MTA"]),
+        )
+        self.assertIn(words, " ".join(octets.decode().split()))
 
     def test_the_cause_stays_in_the_house(self) -> None:
         secret = replace(outcome(Fate.FAILED), status=UNKNOWN.because("SECRET"))
@@ -139,7 +155,8 @@ class Reports(SynchronousTestCase):
             ("5.7.1", "does not want this message"),
             ("4.4.7", "send it again later"),
         ):
-            failed = replace(outcome(Fate.FAILED), status=Status(550, enhanced, "No"))
+            no = Status(550, enhanced, "No")
+            failed = replace(outcome(Fate.FAILED), status=replace(no, answer=no))
             _, (text, _, _) = parts(notice_of(failed).content.read())
             said = " ".join(text.get_content().split())
             self.assertIn("<b@x.example>", said)

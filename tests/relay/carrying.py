@@ -8,9 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Relay
+from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
+from mailhost.config.wire import Wire
+from mailhost.interfaces import ResolveFailed
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
@@ -20,16 +22,29 @@ from tests.fakes import envelope as envelope_to
 from tests.relay.far_net import FarHost, FarNet
 from tests.relay.test_nexthop import FakeResolver
 
+OWN = Listen(protocol=Wire.SMTP, endpoint="tcp:25:interface=192.0.2.77")
 TEXT = "Subject: hi\r\n\r\nhello\r\n"
 MX: dict[str, list[tuple[int, str]] | Exception] = {
     "x.example": [(10, "mx1.x.example"), (20, "mx2.x.example")],
     "y.example": [(10, "mx.y.example")],
+    "here.example": [(10, "us.here.example"), (20, "mx.y.example")],
+    "equal.example": [(10, "mx1.x.example"), (10, "us.here.example"), (20, "mx.y.example")],
+    "backup.example": [(10, "mx1.x.example"), (20, "us.here.example"), (30, "mx.y.example")],
+    "nowhere.example": [(10, "loopback.example"), (20, "localhost"), (30, "gone.example")],
+    "long.example": [*((n, "loopback.example") for n in range(12)), (20, "mx.y.example")],
+    "down.example": [(n, "down.example") for n in range(12)],
+    "half.example": [(10, "loopback.example"), (20, "mx.y.example")],
+    "unsure.example": [(10, "loopback.example"), (10, "broken.example")],
 }
 ADDRESSES: dict[str, list[str] | Exception] = {
     "mx1.x.example": ["192.0.2.1"],
     "mx2.x.example": ["192.0.2.2", "2001:db8::2"],
     "mx.y.example": ["192.0.2.3"],
     "smart.example": ["192.0.2.9"],
+    "us.here.example": ["192.0.2.77"],
+    "loopback.example": ["127.0.0.1"],
+    "down.example": [f"198.51.100.{n}" for n in range(3)],
+    "broken.example": ResolveFailed("silence"),
 }
 
 
@@ -55,7 +70,7 @@ class RelayCase(SynchronousTestCase):
         relay = Relay.model_validate(settings)
         kept = Secrets(secrets or {})
         self.relay = RelayTransport(
-            self.net, resolver, relay, kept, "us.example", self.events, self.record_tls
+            self.net, resolver, relay, kept, "us.example", self.events, self.record_tls, [OWN]
         )
 
     def record_tls(self, name: str, verify: bool) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.interfaces import Unfinished
 from mailhost.message.envelope import Envelope
 from mailhost.relay.transport import REST
+from tests.fakes import address, path
 from tests.fakes import envelope as envelope_to
-from tests.fakes import path
 from tests.relay.carrying import TEXT, RelayCase
 from tests.relay.far_net import FarHost
 
@@ -33,7 +35,6 @@ class Hosts(RelayCase):
             "greets with nonsense": FarHost(greeting="HTTP/1.1 400 Bad Request"),
             "hangs up": FarHost(greeting="lost"),
             "refuses EHLO": FarHost(replies={"EHLO": "451 4.3.0 later"}),
-            "is we ourselves": FarHost(replies={"EHLO": "250 us.example"}),
             "421 at MAIL": FarHost(replies={"MAIL": "421 4.3.2 bye"}),
             "421 at RCPT": FarHost(replies={"RCPT": "421 4.3.2 bye"}),
             "lost at MAIL": FarHost(replies={"MAIL": "lost"}),
@@ -109,6 +110,75 @@ class Hosts(RelayCase):
         self.assertEqual([("a@x.example", "c@x.example", TEXT)], self.mx1.mail)
 
 
+class Astray(RelayCase):
+    """MX records that lead to this host, or to no host: told at once (RFC 5321 §5.1)."""
+
+    def assert_failed(self, recipient: str, enhanced: str, *words: str) -> None:
+        """The mail is not tried again, and the report says why."""
+        work = self.begin(recipient)
+        self.turn()
+        (outcome,) = self.successResultOf(work)
+        status = outcome.status
+        self.assertEqual(("failed", enhanced, ""), (outcome.fate, status.enhanced, outcome.by))
+        for word in words:
+            self.assertIn(word, status.words)
+
+    def test_to_this_host_by_its_address(self) -> None:
+        self.assert_failed("a@here.example", "5.4.6", "us.here.example [192.0.2.77]")
+        self.assert_failed("a@equal.example", "5.4.6")
+        self.assert_failed("a@[192.0.2.77]", "5.4.6")
+        self.assertEqual([], self.net.tried)
+
+    def test_to_this_host_by_what_it_calls_itself(self) -> None:
+        self.mx1.replies["EHLO"] = "250 us.example"
+        self.assert_failed("a@x.example", "5.4.6", BY_1)
+        self.assertEqual(["192.0.2.1:25"], self.net.tried)
+
+    def test_hosts_that_are_better_than_this_one_are_tried_alone(self) -> None:
+        self.assertEqual([f"relayed 250 {BY_1}"], self.send("a@backup.example"))
+        self.setUp()
+        del self.net.hosts["192.0.2.1"]
+        self.assertEqual(["delayed 451"], self.send("a@backup.example"))
+        self.assertEqual(["192.0.2.1:25"], self.net.tried)
+
+    def test_a_route_of_the_settings_may_be_mended(self) -> None:
+        self.make({"route": [{"via": "smart.example"}]})
+        self.smart.replies["EHLO"] = "250 us.example"
+        self.assertEqual(["delayed 451 smart.example [192.0.2.9]"], self.send("a@y.example"))
+
+    def test_to_no_host(self) -> None:
+        reasons = ("loopback.example leads to 127.0.0.1", "localhost leads to", "gone.example does")
+        self.assert_failed("a@nowhere.example", "5.4.4", *reasons)
+        self.assertEqual([], self.net.tried)
+
+    def test_one_that_is_none_among_good_ones_is_passed_over(self) -> None:
+        for recipient in ("a@half.example", "b@long.example"):
+            sent = self.send(recipient)
+            self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], sent)
+
+    def test_no_more_than_ten_are_tried(self) -> None:
+        self.assertEqual(["delayed 451"], self.send("a@down.example"))
+        self.assertEqual(10, len(self.net.tried))
+
+    def test_what_cannot_be_looked_up_now_is_tried_again(self) -> None:
+        self.assertEqual(["delayed 451"], self.send("a@unsure.example"))
+
+    def test_localhost_is_never_looked_up(self) -> None:
+        for domain in ("localhost", "x.localhost", "[127.0.0.1]"):
+            self.assert_failed(f"a@{domain}", "5.4.4", f"{domain} leads to 127.0.0.1")
+
+    def test_a_reload_may_change_where_we_listen(self) -> None:
+        self.relay.replace_settings(Relay(), Secrets({}), "us.example", [])
+        self.net.hosts["192.0.2.77"] = FarHost()
+        sent = self.send("a@here.example")
+        self.assertEqual(["relayed 250 us.here.example [192.0.2.77]"], sent)
+
+    def test_loopback_where_the_settings_allow_it(self) -> None:
+        self.make({"allow_loopback": True})
+        self.net.hosts["127.0.0.1"] = FarHost()
+        self.assertIn("relayed 250", self.send("a@half.example")[0])
+
+
 class LeftAlone(RelayCase):
     def test_a_destination_where_nobody_is_reached_rests_a_moment(self) -> None:
         self.net.hosts.clear()
@@ -133,7 +203,7 @@ class LeftAlone(RelayCase):
 
     def test_one_that_spoke_does_not(self) -> None:
         self.mx1.replies["MAIL"] = self.mx2.replies["MAIL"] = "421 4.3.2 bye"
-        self.assertEqual(["delayed 451"], self.send("a@x.example"))
+        self.assertEqual([f"delayed 421 {BY_1}"], self.send("a@x.example"))
         self.mx1.replies.clear()
         self.assertEqual([f"relayed 250 {BY_1}"], self.send("a@x.example"))
 
@@ -145,6 +215,35 @@ class LeftAlone(RelayCase):
         for work in works:
             self.assertEqual(451, self.successResultOf(work)[0].status.code)
         self.assertEqual(1, len(self.net.tried))
+
+
+class Marks(RelayCase):
+    """Mail that leaves through an alias is marked with it, for its own recipients alone."""
+
+    def test_each_recipient_with_its_own_alias(self) -> None:
+        aliases = (address("x@us.example"), address("y@us.example"))
+        self.send(
+            envelope=envelope_to(
+                "plain@x.example",
+                replace(path("a@x.example"), through=aliases[:1]),
+                replace(path("b@x.example"), through=aliases[:1]),
+                replace(path("c@x.example"), through=aliases),
+            )
+        )
+        first, second = (f"Delivered-To: {alias}\r\n" for alias in aliases)
+        self.assertEqual(
+            {
+                ("plain@x.example", TEXT),
+                ("a@x.example", "b@x.example", first + TEXT),
+                ("c@x.example", second + first + TEXT),
+            },
+            set(self.mx1.mail),
+        )
+
+    def test_the_size_is_that_of_what_is_sent(self) -> None:
+        self.mx1.offers = ("PIPELINING", f"SIZE {len(TEXT)}")
+        marked = replace(path("a@x.example"), through=(address("x@us.example"),))
+        self.assertIn("failed 552", self.send(envelope=envelope_to(marked))[0])
 
 
 class Reports(RelayCase):
@@ -185,8 +284,8 @@ class TLS(RelayCase):
         self.make({"route": [{"via": "smart.example:25", "tls": "require"}]})
         for offers, tls, outcome in (
             (("STARTTLS",), "good", "relayed 250 smart.example [192.0.2.9]"),
-            (("STARTTLS",), "bad", "delayed 451"),
-            ((), "good", "delayed 451"),
+            (("STARTTLS",), "bad", "delayed 451 smart.example [192.0.2.9]"),
+            ((), "good", "delayed 451 smart.example [192.0.2.9]"),
         ):
             self.smart.offers, self.smart.tls, self.smart.mail = ("PIPELINING", *offers), tls, []
             self.assertEqual([outcome], self.send("a@y.example"))
@@ -220,7 +319,7 @@ class Smarthost(RelayCase):
         self.login()
         for offers, tls in ((("AUTH PLAIN",), "good"), (("STARTTLS", "AUTH PLAIN"), "bad")):
             self.smart.offers, self.smart.tls = ("PIPELINING", *offers), tls
-            self.assertEqual(["delayed 451"], self.send("a@y.example"))
+            self.assertIn("delayed 45", self.send("a@y.example")[0])
             self.assertFalse([word for word in self.smart.said if word.startswith("AUTH")])
             self.turn(REST)
 
@@ -228,7 +327,7 @@ class Smarthost(RelayCase):
         self.login()
         self.smart.offers = ("STARTTLS", "AUTH PLAIN")
         self.smart.replies["AUTH"] = "535 5.7.8 wrong"
-        self.assertEqual(["delayed 451"], self.send("a@y.example"))
+        self.assertEqual(["delayed 451 smart.example [192.0.2.9]"], self.send("a@y.example"))
         self.assertEqual([], self.smart.mail)
 
     def test_only_after_some_attempts(self) -> None:

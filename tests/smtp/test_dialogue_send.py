@@ -141,19 +141,31 @@ class Pipelined(SendCase):
         self.assertEqual("550 550", self.send(f"{PIPELINED}\n{refused}"))
 
     def test_a_host_that_takes_few_at_a_time(self) -> None:
-        script = rf"""{PIPELINED}
-            S| 250 OK\r\n250 OK\r\n452 4.5.3 too many\r\n354 go\r\n
-            C| {ON_WIRE}
-            S: 250 OK
-            C| MAIL FROM:<sue@far.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n
-            S| 250 OK\r\n250 OK\r\n354 go\r\n
-            C| {ON_WIRE}
-            S: 250 OK"""
-        self.assertEqual("250 250", self.send(script))
+        for many in ("452 4.5.3 too many", "452 enough", "552 5.5.3 too many", "552 enough"):
+            self.setUp()
+            script = rf"""{PIPELINED}
+                S| 250 OK\r\n250 OK\r\n{many}\r\n354 go\r\n
+                C| {ON_WIRE}
+                S: 250 OK
+                C| MAIL FROM:<sue@far.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n
+                S| 250 OK\r\n250 OK\r\n354 go\r\n
+                C| {ON_WIRE}
+                S: 250 OK"""
+            self.assertEqual("250 250", self.send(script), many)
 
-    def test_452_for_the_first_or_for_another_reason_is_final(self) -> None:
-        script = rf"{PIPELINED}" + "\n" + r"S| 250 OK\r\n452 4.5.3 many\r\n452 4.2.2 full\r\n"
-        self.assertEqual("452 452", self.send(script + "\n" + r"S| 554 none\r\n"))
+    def test_the_first_of_a_transaction_is_never_too_many(self) -> None:
+        for refusal in ("452 4.5.3 many", "452 many", "552 5.5.3 many", "552 many"):
+            self.setUp()
+            script = rf"{PIPELINED}" + "\n" + rf"S| 250 OK\r\n{refusal}\r\n{refusal}\r\n"
+            code = refusal[:3]
+            self.assertEqual(f"{code} {code}", self.send(script + "\n" + r"S| 554 none\r\n"))
+
+    def test_a_full_mailbox_after_one_that_was_taken_is_not_too_many(self) -> None:
+        for full in ("452 4.2.2 full", "552 5.2.2 full", "452 4.3.1 no storage", "552 5.3.4 big"):
+            self.setUp()
+            script = rf"{PIPELINED}" + "\n" + rf"S| 250 OK\r\n250 OK\r\n{full}\r\n354 go\r\n"
+            sent = f"{script}\nC| {ON_WIRE}\nS: 250 OK"
+            self.assertEqual(f"250 {full[:3]}", self.send(sent))
 
     def test_a_reply_too_many_before_the_content_is_not_its_answer(self) -> None:
         script = rf"{PIPELINED}" + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n250 OK\r\n"

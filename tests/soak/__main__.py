@@ -83,6 +83,8 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
     for account in accounts.values():
         for what in (*account.lost, *account.broken, *account.needless):
             CONSOLE.print("LOST, BROKEN, OR TWICE WITHOUT NEED", what)
+        for what in account.far_faults:
+            CONSOLE.print("THE TEST'S OWN FAULT", what)
     return table
 
 
@@ -109,7 +111,7 @@ def _suffered_table(suffered: list[Suffered]) -> Table:
 def _flooded_table(floods: list[Flooded]) -> Table:
     table = Table(title="flooded, with a normal client beside it")
     table.add_column("flood", min_width=40)
-    titles = "MB before|at most|slowest, ms|messages|421|files left"
+    titles = "MB before|at most|quiet, ms|slowest, ms|messages|421|files left"
     for column in titles.split("|"):
         table.add_column(column, justify="right")
     for one in floods:
@@ -117,6 +119,7 @@ def _flooded_table(floods: list[Flooded]) -> Table:
             one.name,
             f"{one.memory_before:.0f}",
             f"{one.memory_most:.0f}",
+            f"{one.quiet * 1000:.0f}",
             f"{one.slowest * 1000:.0f}",
             *(f"{number:,}" for number in (one.messages, one.turned_away, one.left)),
         )

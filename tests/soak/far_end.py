@@ -1,4 +1,7 @@
-"""A far end that takes mail and notes it, and now and then dies in the middle."""
+"""A far end that takes mail and notes it, and now and then dies in the middle.
+
+Exceptions in its own threads are kept as `faults`: they are no findings about the host.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import socket
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from io import BufferedRWPair
 from random import Random
 
-from tests.soak.message import identity_of
+from tests.soak.message import entry_of, identity_of
 
 POINTS = ("at DATA", "in the content", "before it is noted", "before its 250", "after its 250")
 
@@ -19,21 +23,36 @@ class _Dies(Exception):
     """The connection ends here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A message that was taken. `entry` is its name in the host's queue; `began` is in monotonic
+    seconds. `excused`: we did not say that it was taken, so it must be sent again."""
+
+    identity: str
+    entry: str
+    began: float
+    excused: bool
+
+
 class FarEnd:
     """Listens on a loopback port. `deaths` is the share of messages that it dies of."""
 
     def __init__(self, seed: int, deaths: float = 0.0) -> None:
         self.deaths = deaths
-        self.taken: Counter[str] = Counter()
-        self.times: dict[str, list[float]] = {}  # monotonic seconds when each copy began
+        self.copies: list[Copy] = []
         self.broken = 0
+        self.faults: list[str] = []
         self.died: Counter[str] = Counter()
-        self.excused: Counter[str] = Counter()  # taken, but we did not say so: to be sent again
         self._random = Random(seed)
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def taken(self) -> Counter[str]:
+        """How many copies of each message."""
+        return Counter(copy.identity for copy in self.copies)
 
     def stop(self) -> None:
         """Accept no more."""
@@ -48,7 +67,14 @@ class FarEnd:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, client.makefile("rwb") as wire, contextlib.suppress(OSError, _Dies):
+        try:
+            self._talk(client)
+        except Exception as bug:  # noqa: BLE001 - whoever runs us must hear of it
+            self.faults.append(f"the scripted far end failed: {bug!r}")
+
+    def _talk(self, client: socket.socket) -> None:
+        # outermost, as closing sends what is left, to a host that was killed perhaps
+        with contextlib.suppress(OSError, _Dies), client, client.makefile("rwb") as wire:
             client.settimeout(60)
             wire.write(b"220 far.example\r\n")
             wire.flush()
@@ -77,15 +103,14 @@ class FarEnd:
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
             self._at("in the content", point)
         self._at("before it is noted", point)
-        identity = identity_of(b"".join(lines))
+        message = b"".join(lines)
+        identity = identity_of(message)
         with self._lock:
             if identity is None:
                 self.broken += 1
                 return b"554 broken"
-            self.taken[identity] += 1
-            self.times.setdefault(identity, []).append(began)
-            if point in ("before its 250", "after its 250"):
-                self.excused[identity] += 1
+            excused = point in ("before its 250", "after its 250")
+            self.copies.append(Copy(identity, entry_of(message), began, excused))
         self._at("before its 250", point)
         if point == "after its 250":
             wire.write(b"250 OK\r\n")

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 _ID = re.compile(rb"^X-Soak-Id: (\S+)\r?$", re.MULTILINE)
+_ENTRY = re.compile(rb"^Received: [^;]* id ([^\s;]+)", re.MULTILINE)
 _SUM = re.compile(rb"^X-Soak-Sum: (\S+)\r?$", re.MULTILINE)
 
 
@@ -15,6 +16,13 @@ def make(identity: str, size: int) -> bytes:
     body = (line[:70] + b"\r\n") * (size // 72 + 1)
     digest = hashlib.sha256(body).hexdigest()
     return f"X-Soak-Id: {identity}\r\nX-Soak-Sum: {digest}\r\n\r\n".encode() + body
+
+
+def entry_of(message: bytes) -> str:
+    """Return what the host called the message when it took it: the same for all copies that it
+    made of one, another for each time that a client sent it."""
+    found = _ENTRY.search(message)
+    return found[1].decode() if found else ""
 
 
 def identity_of(message: bytes) -> str | None:

@@ -7,14 +7,14 @@ import os
 import signal
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from tests.end_to_end.running import RunningHost
-from tests.soak.far_end import FarEnd
+from tests.soak.far_end import Copy, FarEnd
 from tests.soak.load import FOREIGN, MAILBOXES, Ledger, Load
 from tests.soak.message import identity_of
 
@@ -38,7 +38,7 @@ PATIENCE = 120.0  # seconds that the queue has to run dry
 @dataclass(frozen=True, slots=True)
 class Account:
     """What the rounds came to. `lost`, `broken` and `needless` (copies that nobody had to
-    make) must be empty."""
+    make) must be empty, and so must be `far_faults`, for which the host cannot be blamed."""
 
     rounds: int
     kills: Counter[str]
@@ -51,12 +51,13 @@ class Account:
     again_there: int
     needless: list[str]
     far_deaths: int
+    far_faults: list[str]
     left_in_tmp: int
 
     @property
     def good(self) -> bool:
         """Nothing that was answered is missing, half there, or there twice without need."""
-        return not (self.lost or self.broken or self.needless)
+        return not (self.lost or self.broken or self.needless or self.far_faults)
 
 
 class Rounds:
@@ -117,6 +118,7 @@ class Rounds:
                 else:
                     found[identity] += 1
         broken += ["a message at the far end"] * self._far.broken
+        there = needless_there(self._far.copies, ledger.unanswered, self._heads_died)
         again = sum(count - 1 for found in boxes.values() for count in found.values())
         return Account(
             rounds,
@@ -128,22 +130,42 @@ class Rounds:
             broken,
             again,
             sum(count - 1 for count in self._far.taken.values()),
-            [*_needless(ledger, boxes), *self._needless_there(ledger)],
+            [*_needless(ledger, boxes), *there],
             self._far.died.total(),
+            self._far.faults,
             len([*self._host.data.glob("mail/*/*/tmp/*"), *self._host.data.glob("queue/*")]),
         )
 
-    def _needless_there(self, ledger: Ledger) -> list[str]:
-        """Copies at the far end beyond those that nobody could know of: the client got no answer,
-        we got none, or the head died before it could write down that we got one."""
-        found = []
-        for identity, times in self._far.times.items():
-            gaps = itertools.pairwise(times)
-            deaths = sum(any(a < died < b for died in self._heads_died) for a, b in gaps)
-            excuses = ledger.unanswered[identity] + self._far.excused[identity] + deaths
-            if len(times) > 1 + excuses:
-                found.append(f"{identity} {len(times)} times at the far end")
-        return found
+
+def needless_there(
+    copies: Iterable[Copy], unanswered: Mapping[str, int], deaths: Sequence[float]
+) -> list[str]:
+    """Return the messages with more copies at the far end than had to be made.
+
+    A client sends a message again, as another entry of the queue, for each time that it got no
+    answer. An entry is sent again where the host got no answer, or where the head died (`deaths`
+    in monotonic seconds) before it could write down that it got one: a death that befalls two
+    entries of one message costs a copy of each.
+    """
+    entries: defaultdict[str, defaultdict[str, list[Copy]]]
+    entries = defaultdict(lambda: defaultdict(list))
+    for copy in copies:
+        entries[copy.identity][copy.entry].append(copy)
+    found = []
+    for identity, sent in entries.items():
+        if len(sent) > 1 + unanswered.get(identity, 0):
+            found.append(f"{identity} as {len(sent)} entries at the far end")
+        for entry, same in sent.items():
+            if len(same) > 1 + _excuses(same, deaths):
+                found.append(f"{identity} {len(same)} times at the far end, as {entry}")
+    return found
+
+
+def _excuses(copies: Sequence[Copy], deaths: Sequence[float]) -> int:
+    """How many copies of one entry had to follow the first."""
+    gaps = itertools.pairwise(sorted(copy.began for copy in copies))
+    died = sum(any(a < death < b for death in deaths) for a, b in gaps)
+    return died + sum(copy.excused for copy in copies)
 
 
 def _needless(ledger: Ledger, boxes: dict[str, Counter[str]]) -> list[str]:

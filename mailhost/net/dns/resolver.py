@@ -2,7 +2,8 @@
 
 twisted.names has no typed answers and spreads its errors over many classes; here there are three
 outcomes: records, NoSuchDomain, ResolveFailed. A name in an answer that no host can have is passed
-over: it would only come up again in replies, reports and logs.
+over: it would only come up again in replies, reports and logs. Where all MX records have such
+names, NoPossibleHost quotes one of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.interfaces import IResolver, MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.interfaces import (
+    IResolver,
+    MXRecord,
+    NoPossibleHost,
+    NoSuchDomain,
+    ResolveFailed,
+)
 from mailhost.message.address import BadAddress, literal_address, parse_domain
 from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
 from mailhost.net.dns.client import DNSClient
@@ -70,7 +77,7 @@ class Resolver:
         return found
 
     async def _ask(self, question: Question) -> Answered:
-        """Ask the servers. Raises ResolveFailed."""
+        """Ask the servers. Raises ResolveFailed, NoPossibleHost."""
         following = Deferred.fromCoroutine(self._following(question))
         try:
             return await following.addTimeout(self._timeout, self._reactor)
@@ -89,8 +96,8 @@ class Resolver:
             name, followed = _follow(name, answers)
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             wanted = _records(answers, name, _TYPES[kind])
-            if kind == "MX" and not wanted and any(each.type == dns.MX for each in answers):
-                raise ResolveFailed(f"{name}: its MX records name no host")
+            if kind == "MX" and not wanted:
+                _look_for_impossible(answers)
             if wanted or not followed:
                 return Answered(wanted, seconds if wanted else NEGATIVE)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
@@ -130,6 +137,13 @@ def _records(answers: Sequence[Any], name: str, kind: int) -> tuple[str, ...]:
         found = [each for each in found if _possible(_name(each.payload.name))]
         found.sort(key=lambda each: int(each.payload.preference))
     return tuple(map(_text, found[:MOST_RECORDS]))
+
+
+def _look_for_impossible(answers: Sequence[Any]) -> None:
+    """Raise NoPossibleHost where an answer without a usable MX record has others."""
+    for record in answers:
+        if record.type == dns.MX:
+            raise NoPossibleHost(f"{ascii(_name(record.payload.name))[:100]} is no host name")
 
 
 def _possible(host: str) -> bool:

@@ -12,7 +12,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
 from mailhost.config.model import DNS
-from mailhost.interfaces import MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.interfaces import MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.servers import SystemServers
 from tests.dns_server import DNSServer, Records
@@ -128,7 +128,8 @@ class Records_(ResolverCase):
     @run
     async def test_names_that_no_host_has_are_passed_over(self) -> None:
         self.assertEqual([MXRecord(20, "mx.example")], await self.resolver.mx("odd.example"))
-        await self.fails(ResolveFailed, self.resolver.mx("odder.example"))
+        words = await self.fails(NoPossibleHost, self.resolver.mx("odder.example"))
+        self.assertEqual(r"'a\nb.example' is no host name", words)
 
     @run
     async def test_an_answer_too_large_for_a_datagram_comes_over_tcp(self) -> None:
