@@ -224,11 +224,16 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - told, and the log has the first fault already
             self._fault(live, f"the postmaster could not be told that it is parked: {error!r}")
 
-    async def bounce(self, live: Live) -> bool:
-        """Tell the sender that the operator removed the message. False where that failed."""
+    async def bounce(self, live: Live) -> OSError | None:
+        """Report to the sender that the operator removed the message. Returns why it could not."""
         outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in live.state.waiting]
-        content = await self._spool.open(live.entry)
-        return await self._tell(live, content, outcomes, self._wall(), self._wall())
+        try:
+            content = await self._spool.open(live.entry)
+        except OSError as error:
+            return OSError(f"its sender cannot be told, as the message cannot be read: {error}")
+        if await self._tell(live, content, outcomes, self._wall(), self._wall()):
+            return None
+        return OSError("its sender could not be told")
 
     def _fault(self, live: Live, words: str) -> None:
         self._events.tell(Faulted("queue", f"{live.entry.id}: {words}"))

@@ -17,7 +17,7 @@ from mailhost.queue.runner import QueueRunner, View
 Fields: TypeAlias = dict[str, Any]
 
 
-class UnknownEntry(Refused, ValueError):
+class UnknownEntry(Refused):
     """The operator named an entry that is not there, or that the command does not fit."""
 
 

@@ -408,8 +408,8 @@ class QueueRunner:
         live = self._live.get(id)
         if live is None:
             return None
-        if bounce and not await self._attempts.bounce(live):
-            return OSError("the sender could not be told")
+        if bounce and (untold := await self._attempts.bounce(live)) is not None:
+            return untold
         error = await self._attempts.remove(live)
         if error is None:
             self._forget(live)

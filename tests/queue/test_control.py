@@ -40,9 +40,8 @@ class ControlCase(SynchronousTestCase):
         asked = self.control.commands()[f"queue.{command}"](**arguments)
         failure = self.failureResultOf(
             Deferred.fromCoroutine(asked),  # type: ignore[arg-type]
-            ValueError,
+            Refused,
         )
-        self.assertIsInstance(failure.value, Refused)
         return str(failure.value)
 
     def states(self) -> list[str]:
@@ -192,6 +191,14 @@ class Deciding(ControlCase):
         (bounce,) = self.house.handover.taken
         self.assertIn(b"removed the message from its", bounce[1])
         self.assertEqual(self.house.files(), [])
+
+    def test_remove_with_a_bounce_where_the_message_is_gone(self) -> None:
+        os.remove(os.path.join(self.folder, "m1.msg"))
+        words = self.refused("remove", ids=["m1"], bounce=True)
+        self.assertIn("m1 could not be removed: its sender cannot be told", words)
+        self.assertIn("No such file", words)
+        self.assertEqual(self.say("remove", ids=["m1"]), ["m1"])
+        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
 
     def test_remove_while_it_runs(self) -> None:
         self.house.transport.answer = lambda recipient: None
