@@ -18,6 +18,7 @@ from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
+from mailhost.net.tls import answer_alpn
 
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
 
@@ -39,6 +40,9 @@ class Listener:
         except LookupError as error:  # what it says when a description names a socket in vain
             words = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, words) from error
+        own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
+        if own_tls is not None:
+            answer_alpn(own_tls.getContext())
         self._port: IListeningPort | None = None
 
     def open(self) -> None:

@@ -14,6 +14,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
+from mailhost.net.tls import STRICT, Role
 from mailhost.pop3.session import Pop3Session
 from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.house import House
@@ -27,6 +28,7 @@ from mailhost.smtp.session import Session
 from mailhost.smtp.terms import Terms
 
 POP3 = (Wire.POP3, Wire.POP3S)
+ROLES = {wire: Role(protocols=(b"pop3",)) for wire in POP3}
 
 
 def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:
@@ -35,7 +37,8 @@ def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:
     busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
     listener = Listener(wire.value, wire.implicit_tls, busy)
     maker = machine_maker(rooms, listen, reactor)
-    return PumpFactory(listener, maker, reactor, rooms.limits, rooms.tls.factory(), rooms.events)
+    tls = rooms.tls.factory(ROLES.get(wire, STRICT))
+    return PumpFactory(listener, maker, reactor, rooms.limits, tls, rooms.events)
 
 
 def machine_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:

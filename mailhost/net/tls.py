@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any
 
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
@@ -40,7 +42,15 @@ from mailhost.net.certificate import (
     read_certificate,
 )
 
-__all__ = ["BadCertificate", "ServerTLS", "client_tls", "tls_state"]
+__all__ = [
+    "STRICT",
+    "BadCertificate",
+    "Role",
+    "ServerTLS",
+    "answer_alpn",
+    "client_tls",
+    "tls_state",
+]
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2)
 MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
@@ -49,6 +59,17 @@ CertificatePaths = tuple[str, str]
 """Files with a PEM chain, own certificate first, and its key."""
 
 CertificateSource = CertificatePaths | PEM
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one kind of listener asks of handshakes. `protocols` are its ALPN identifiers as IANA
+    registered them (RFC 7301 §6); SMTP has none."""
+
+    protocols: tuple[bytes, ...] = ()
+
+
+STRICT = Role()
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -84,9 +105,8 @@ class ServerTLS:
             parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
             for each in certificates
         ]
-        contexts = _Contexts(found, minimum)
+        self._reading = _Reading(found, minimum)
         self._certificates, self._minimum = tuple(certificates), minimum
-        self._contexts = contexts
         self.warnings = tuple(warning for files in found for warning in files.warnings)
         self.pem = tuple(files.pem for files in found)
 
@@ -97,23 +117,57 @@ class ServerTLS:
         """
         self.replace(self._certificates, self._minimum)
 
-    def factory(self) -> IOpenSSLServerConnectionCreator:
+    def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
         """What a listener hands to `startTLS`: good for as long as this object."""
-        return self
+        return self if role == STRICT else _InRole(self, role)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
-        return self._contexts.default.serverConnectionForTLS(tlsProtocol)
+        return self.connection(STRICT, tlsProtocol)
+
+    def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a connection for a listener of this role."""
+        return self._reading.contexts(role).default.serverConnectionForTLS(tlsProtocol)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _InRole:
+    """Our side of handshakes on listeners of one role, with the certificates of `server`."""
+
+    def __init__(self, server: ServerTLS, role: Role) -> None:
+        self._server = server
+        self._role = role
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return self._server.connection(self._role, tlsProtocol)
+
+
+class _Reading:
+    """One reading of the certificate files, and the contexts made from it, which are made for a
+    role at its first connection; those for STRICT at once. Raises BadCertificate."""
+
+    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str) -> None:
+        self._certificates = certificates
+        self._minimum = minimum
+        self._contexts: dict[Role, _Contexts] = {}
+        self.contexts(STRICT)
+
+    def contexts(self, role: Role) -> _Contexts:
+        """Return the contexts for listeners of this role."""
+        found = self._contexts.get(role)
+        if found is None:
+            found = self._contexts[role] = _Contexts(self._certificates, self._minimum, role)
+        return found
 
 
 class _Contexts:
-    """The contexts of one reading of the files: one for each certificate, found by name."""
+    """The contexts for one role: one for each certificate, found by name."""
 
-    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str) -> None:
+    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str, role: Role) -> None:
         self._of_name: dict[str, SSL.Context] = {}
-        self.default = _options(certificates[0], minimum, self._choose)
+        self.default = _options(certificates[0], minimum, role, self._choose)
         contexts = [self.default.getContext()]
-        contexts += [_options(files, minimum).getContext() for files in certificates[1:]]
+        contexts += [_options(files, minimum, role).getContext() for files in certificates[1:]]
         for files, context in zip(certificates, contexts, strict=True):
             for name in files.names:
                 self._of_name.setdefault(name, context)
@@ -129,6 +183,7 @@ class _Contexts:
 def _options(
     files: CertificateFiles,
     minimum: str,
+    role: Role,
     choose: Callable[[bytes | None], SSL.Context | None] | None = None,
 ) -> CertificateOptions:
     own, *others = map(X509.from_cryptography, files.chain)
@@ -141,11 +196,25 @@ def _options(
             acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
             contextForServerName=choose,
         )
-        options.getContext()
+        answer_alpn(options.getContext(), role.protocols)
     except (SSL.Error, TypeError) as error:
         name = files.names[0] if files.names else "without a name"
         raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
     return options
+
+
+def answer_alpn(context: SSL.Context, protocols: Sequence[bytes] = ()) -> None:
+    """Choose the first protocol a client offers that is among ours, or none (RFC 7301 §3.2).
+
+    Twisted's own callback returns `b""` then, and pyOpenSSL ends the handshake with an internal
+    error: a mail program that offers `imap` and `pop3` everywhere could not connect at all.
+    """
+
+    def choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
+        shared = (name for name in offered if name in protocols)
+        return next(shared, SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    context.set_alpn_select_callback(choose)
 
 
 def tls_state(transport: object) -> TLSState | None:

@@ -39,7 +39,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             chains={},
             store=SimpleNamespace(),
             limits=ConnectionLimits(Bounds(0, 0)),
-            tls=SimpleNamespace(factory=lambda: None),
+            tls=SimpleNamespace(factory=lambda role: None),
         ),
     )
 

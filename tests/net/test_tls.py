@@ -43,7 +43,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.message.client import TLSState
 from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import BadCertificate, ServerTLS, client_tls, tls_state
+from mailhost.net.tls import BadCertificate, Role, ServerTLS, client_tls, tls_state
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
@@ -55,11 +55,13 @@ class Peer(Protocol):
 
     state: TLSState | None = None
     subject: str = ""
+    protocol: bytes = b""
     reason: BaseException | None = None
 
     def handshakeCompleted(self) -> None:
         self.state = tls_state(self.transport)
         handle = cast("TLSMemoryBIOProtocol", self.transport).getHandle()
+        self.protocol = handle.get_alpn_proto_negotiated()
         certificate = handle.get_peer_certificate()
         if certificate is not None:
             self.subject = str(certificate.get_subject().CN)
@@ -177,6 +179,55 @@ class Versions(Folder):
         self.assertRaises(ssl.SSLError, self.version, server)
 
 
+class Alpn(Folder):
+    """Clients that offer protocols by ALPN (RFC 7301)."""
+
+    def setUp(self) -> None:
+        self.server = ServerTLS([self.certificate("a.example"), self.certificate("b.example")])
+
+    def chosen(self, role: Role, name: str, *protocols: bytes) -> bytes | None:
+        """What the server chose; None where the handshake failed."""
+        here = shake(self.server.factory(role), Offering(name, *protocols))[1]
+        return here.protocol if here.state else None
+
+    def test_a_protocol_that_the_listener_does_not_know_is_no_obstacle(self) -> None:
+        for name in ("a.example", "b.example", "elsewhere.example"):
+            for offered in ((b"imap",), (b"smtp",), (b"h2", b"http/1.1"), (b"x" * 255,)):
+                self.assertEqual(b"", self.chosen(Role(), name, *offered), (name, offered))
+
+    def test_the_listeners_own_protocol_is_chosen(self) -> None:
+        pop3 = Role((b"pop3",))
+        for name in ("a.example", "b.example"):
+            self.assertEqual(b"pop3", self.chosen(pop3, name, b"imap", b"pop3"))
+            self.assertEqual(b"", self.chosen(pop3, name, b"imap", b"http/1.1"))
+            self.assertEqual(b"", self.chosen(pop3, name))
+
+    def test_after_a_change_of_certificate_too(self) -> None:
+        pop3 = Role((b"pop3",))
+        self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
+        self.server.reload()
+        self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
+        self.server.replace([self.certificate("c.example")], "1.2")
+        for name in ("a.example", "c.example"):
+            self.assertEqual(b"", self.chosen(pop3, name, b"imap"))
+            self.assertEqual(b"", self.chosen(Role(), name, b"pop3"))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Offering:
+    """A client that offers protocols."""
+
+    def __init__(self, name: str, *protocols: bytes) -> None:
+        self._client = client_tls(name, verify=False)
+        self._protocols = protocols
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        connection = self._client.clientConnectionForTLS(tlsProtocol)
+        if self._protocols:
+            connection.set_alpn_protos(self._protocols)
+        return connection
+
+
 class Reload(Folder):
     def setUp(self) -> None:
         self.chain, self.key = self.certificate("old.example")
@@ -190,12 +241,14 @@ class Reload(Folder):
         shutil.copy(key, self.key)
 
     def test_new_files_are_used_by_new_connections(self) -> None:
-        creator = self.server.factory()
+        creator, pop3 = self.server.factory(), self.server.factory(Role((b"pop3",)))
         self.put(*self.certificate("new.example"))
         self.assertEqual(self.subject(), "old.example")
         self.server.reload()
         self.assertEqual(self.subject(), "new.example")
-        self.assertIs(self.server.factory(), creator)
+        for same in (creator, pop3):
+            there = shake(same, client_tls("x.example", verify=False))[1]
+            self.assertEqual(there.subject, "new.example")
 
     def test_a_fault_keeps_the_old_ones(self) -> None:
         shutil.copy(self.certificate("new.example")[0], self.chain)
