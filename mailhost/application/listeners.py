@@ -18,7 +18,7 @@ from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
-from mailhost.net.tls import answer_alpn
+from mailhost.net.server_contexts import answer_alpn
 
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
 

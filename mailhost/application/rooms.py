@@ -27,7 +27,7 @@ from mailhost.interfaces import IAuthenticator, ICounters, IEventSink, IQueue, I
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.threads import threads_of
-from mailhost.net.tls import CertificateSource, ServerTLS
+from mailhost.net.tls import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.notices import Notices
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.workbench import Workbench
@@ -62,7 +62,7 @@ class Rooms:
         self.settings = settings
         self.events = events
         self.incoming = os.path.join(data, "incoming")
-        self.tls = ServerTLS(certificates, settings.tls.minimum)
+        self.tls = ServerTLS(certificates, minimums(settings))
         self.limits = ConnectionLimits(_bounds(settings), others)
         self.writer_socket = os.path.join(data, "writer.sock")
         own = Committer(reactor, OperatingSystem())
@@ -131,7 +131,7 @@ class Rooms:
         """
         settings = loaded.settings
         chains = make_chains(settings, self._needs)
-        self.tls.replace(certificates, settings.tls.minimum)
+        self.tls.replace(certificates, minimums(settings))
         self.settings = settings
         self.chains = chains
         self.resolver.replace_settings(settings.dns)
@@ -146,3 +146,8 @@ class Rooms:
 def _bounds(settings: Settings) -> Bounds:
     limits = settings.limits
     return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)
+
+
+def minimums(settings: Settings) -> Minimums:
+    """Return the oldest TLS versions that the settings allow."""
+    return Minimums(settings.tls.minimum.value, settings.tls.smtp_minimum.value)

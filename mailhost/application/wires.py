@@ -28,7 +28,11 @@ from mailhost.smtp.session import Session
 from mailhost.smtp.terms import Terms
 
 POP3 = (Wire.POP3, Wire.POP3S)
-ROLES = {wire: Role(protocols=(b"pop3",)) for wire in POP3}
+ROLES = {
+    # other mail servers send in the clear where no handshake succeeds
+    Wire.SMTP: Role(opportunistic=True),
+    **{wire: Role(protocols=(b"pop3",)) for wire in POP3},
+}
 
 
 def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:

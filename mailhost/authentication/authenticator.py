@@ -202,8 +202,11 @@ class Authenticator:
 
 
 def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
-    """None without TLS, loopback excepted where the settings say so."""
-    if client.tls or (client.local_machine and settings.plaintext_on_loopback):
+    """None without TLS, loopback excepted where the settings say so; nor over the old TLS that is
+    spoken on port 25 alone."""
+    if (client.tls and client.tls.strong) or (
+        client.local_machine and settings.plaintext_on_loopback
+    ):
         return MECHANISMS
     return ()
 

@@ -88,11 +88,22 @@ class TLSVersion(StrEnum):
     V1_3 = "1.3"
 
 
+class SMTPTLSVersion(StrEnum):
+    """The oldest TLS that is spoken with other mail servers. RFC 8996 deprecates 1.0 and 1.1, which
+    are still better than no encryption."""
+
+    V1_0 = "1.0"
+    V1_1 = "1.1"
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+
+
 class TLS(Section):
     """`[tls]`. Without certificates a self-signed one is made below the data folder."""
 
     certificate: tuple[Certificate, ...] = ()
     minimum: TLSVersion = TLSVersion.V1_2
+    smtp_minimum: SMTPTLSVersion = SMTPTLSVersion.V1_2
 
 
 class Limits(Section):

@@ -9,25 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from time import monotonic
 
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
 )
-from twisted.internet.ssl import (
-    AcceptableCiphers,
-    Certificate,
-    CertificateOptions,
-    TLSVersion,
-    optionsForClientTLS,
-)
+from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -41,35 +33,40 @@ from mailhost.net.certificate import (
     parse_certificate,
     read_certificate,
 )
+from mailhost.net.server_contexts import STRICT, Minimums, Role, RoleContexts
 
 __all__ = [
     "STRICT",
     "BadCertificate",
+    "Minimums",
     "Role",
     "ServerTLS",
-    "answer_alpn",
     "client_tls",
+    "read_all",
     "tls_state",
 ]
-
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2)
-MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 
 CertificatePaths = tuple[str, str]
 """Files with a PEM chain, own certificate first, and its key."""
 
 CertificateSource = CertificatePaths | PEM
 
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What one kind of listener asks of handshakes. `protocols` are its ALPN identifiers as IANA
-    registered them (RFC 7301 §6); SMTP has none."""
-
-    protocols: tuple[bytes, ...] = ()
+TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
-STRICT = Role()
+def read_all(
+    certificates: Sequence[CertificateSource], now: datetime
+) -> tuple[CertificateFiles, ...]:
+    """Read certificates from their files, or take what another process read there.
+
+    Blocks for the disk. Raises BadCertificate.
+    """
+    if not certificates:
+        raise BadCertificate("there is no certificate; name one below [tls]")
+    return tuple(
+        parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
+        for each in certificates
+    )
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -77,45 +74,49 @@ class ServerTLS:
     """Our side of handshakes with clients.
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
-    that name no server, or one that nobody knows. `minimum` is "1.2" or "1.3". Blocks for the disk.
-    Raises BadCertificate.
+    that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
     `warnings` are for the operator: certificates that have run out, keys that lie open. `pem` is
-    for other processes.
+    for other processes. `seconds` is a clock that is never set back.
     """
 
     def __init__(
         self,
         certificates: Sequence[CertificateSource],
-        minimum: str = "1.2",
+        minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
         now: Callable[[], datetime] = current_time,
+        seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._now = now
-        self.warnings: tuple[str, ...] = ()
-        self.replace(certificates, minimum)
+        self._seconds = seconds
+        self.replace(certificates, minimums)
 
-    def replace(self, certificates: Sequence[CertificateSource], minimum: str) -> None:
+    def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
         """Use other files, or others' contents. Blocks for the disk.
 
         Raises BadCertificate and keeps all as it was.
         """
-        if not certificates:
-            raise BadCertificate("there is no certificate; name one below [tls]")
-        now = self._now()
-        found = [
-            parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
-            for each in certificates
-        ]
-        self._reading = _Reading(found, minimum)
-        self._certificates, self._minimum = tuple(certificates), minimum
-        self.warnings = tuple(warning for files in found for warning in files.warnings)
-        self.pem = tuple(files.pem for files in found)
+        self.use(read_all(certificates, self._now()), minimums)
 
-    def reload(self) -> None:
-        """Read the same files again. Blocks for the disk.
+    def use(self, certificates: Sequence[CertificateFiles], minimums: Minimums) -> None:
+        """Use certificates that were read already, for connections made from now on.
 
         Raises BadCertificate and keeps all as it was.
         """
-        self.replace(self._certificates, self._minimum)
+        strict = RoleContexts(certificates, minimums, STRICT)
+        self.certificates = tuple(certificates)
+        self.minimums = minimums
+        self._contexts = {STRICT: strict}
+        self._made = self._seconds()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know about the certificates in use."""
+        return tuple(warning for files in self.certificates for warning in files.warnings)
+
+    @property
+    def pem(self) -> tuple[PEM, ...]:
+        """The certificates in use, for another process."""
+        return tuple(files.pem for files in self.certificates)
 
     def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
         """What a listener hands to `startTLS`: good for as long as this object."""
@@ -127,7 +128,13 @@ class ServerTLS:
 
     def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection for a listener of this role."""
-        return self._reading.contexts(role).default.serverConnectionForTLS(tlsProtocol)
+        if self._seconds() - self._made > TICKET_KEYS_LIVE:
+            self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
+        contexts = self._contexts.get(role)
+        if contexts is None:
+            contexts = RoleContexts(self.certificates, self.minimums, role)
+            self._contexts[role] = contexts
+        return contexts.default.serverConnectionForTLS(tlsProtocol)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -140,81 +147,6 @@ class _InRole:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return self._server.connection(self._role, tlsProtocol)
-
-
-class _Reading:
-    """One reading of the certificate files, and the contexts made from it, which are made for a
-    role at its first connection; those for STRICT at once. Raises BadCertificate."""
-
-    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str) -> None:
-        self._certificates = certificates
-        self._minimum = minimum
-        self._contexts: dict[Role, _Contexts] = {}
-        self.contexts(STRICT)
-
-    def contexts(self, role: Role) -> _Contexts:
-        """Return the contexts for listeners of this role."""
-        found = self._contexts.get(role)
-        if found is None:
-            found = self._contexts[role] = _Contexts(self._certificates, self._minimum, role)
-        return found
-
-
-class _Contexts:
-    """The contexts for one role: one for each certificate, found by name."""
-
-    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str, role: Role) -> None:
-        self._of_name: dict[str, SSL.Context] = {}
-        self.default = _options(certificates[0], minimum, role, self._choose)
-        contexts = [self.default.getContext()]
-        contexts += [_options(files, minimum, role).getContext() for files in certificates[1:]]
-        for files, context in zip(certificates, contexts, strict=True):
-            for name in files.names:
-                self._of_name.setdefault(name, context)
-
-    def _choose(self, server_name: bytes | None) -> SSL.Context | None:
-        """Return the context for a client's server name (RFC 6066 §3); None is the default's."""
-        if not server_name:
-            return None
-        name = normal_name(server_name.decode("ascii", "replace"))
-        return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
-
-
-def _options(
-    files: CertificateFiles,
-    minimum: str,
-    role: Role,
-    choose: Callable[[bytes | None], SSL.Context | None] | None = None,
-) -> CertificateOptions:
-    own, *others = map(X509.from_cryptography, files.chain)
-    try:
-        options = CertificateOptions(
-            privateKey=PKey.from_cryptography_key(files.key),  # type: ignore[arg-type] # checked
-            certificate=own,
-            extraCertChain=others,
-            raiseMinimumTo=MINIMUM[minimum],
-            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
-            contextForServerName=choose,
-        )
-        answer_alpn(options.getContext(), role.protocols)
-    except (SSL.Error, TypeError) as error:
-        name = files.names[0] if files.names else "without a name"
-        raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
-    return options
-
-
-def answer_alpn(context: SSL.Context, protocols: Sequence[bytes] = ()) -> None:
-    """Choose the first protocol a client offers that is among ours, or none (RFC 7301 §3.2).
-
-    Twisted's own callback returns `b""` then, and pyOpenSSL ends the handshake with an internal
-    error: a mail program that offers `imap` and `pop3` everywhere could not connect at all.
-    """
-
-    def choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
-        shared = (name for name in offered if name in protocols)
-        return next(shared, SSL.NO_OVERLAPPING_PROTOCOLS)
-
-    context.set_alpn_select_callback(choose)
 
 
 def tls_state(transport: object) -> TLSState | None:

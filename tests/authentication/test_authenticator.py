@@ -143,6 +143,17 @@ class Mechanisms(Case):
         everything = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
         self.assertEqual(self.authenticator.mechanisms(CLIENT), everything)
 
+    def test_none_over_old_tls(self) -> None:
+        for old in (
+            TLSState("TLSv1", "ECDHE-RSA-AES128-SHA"),
+            TLSState("TLSv1.2", "AES128-GCM-SHA256"),
+            TLSState("TLSv1.2", "ECDHE-RSA-AES128-SHA"),
+        ):
+            self.assertEqual(self.authenticator.mechanisms(replace(CLIENT, tls=old)), (), old)
+        for good in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+            client = replace(CLIENT, tls=TLSState("TLSv1.2", good))
+            self.assertTrue(self.authenticator.mechanisms(client), good)
+
     def test_loopback_only_where_the_settings_say_so(self) -> None:
         local = Client("127.0.0.1")
         self.assertEqual(self.authenticator.mechanisms(local), ())

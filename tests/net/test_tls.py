@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import ssl
@@ -43,7 +44,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.message.client import TLSState
 from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import BadCertificate, Role, ServerTLS, client_tls, tls_state
+from mailhost.net.tls import BadCertificate, Minimums, Role, ServerTLS, client_tls, tls_state
 
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
@@ -144,39 +145,133 @@ class ServerNames(Folder):
         self.assertIsNone(tls_state(iosim.FakeTransport(Protocol(), True)))
 
 
-class Versions(Folder):
-    def old_client(self) -> ssl.SSLContext:
+OPPORTUNISTIC = Role(opportunistic=True)
+
+
+class PythonClient(Folder):
+    """Python's own TLS as the client: it shows ciphers and sessions, and can be old."""
+
+    cipher = ""
+    reused = False
+
+    def client(self, newest: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
+        if ciphers:
+            context.set_ciphers(ciphers)
         return context
 
-    def version(self, server: ServerTLS) -> str:
-        """Let Python's own TLS shake hands, with TLS 1.2 at most."""
+    def shake(
+        self,
+        server: IOpenSSLServerConnectionCreator,
+        context: ssl.SSLContext,
+        name: str = "x.example",
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSession | None:
+        """Shake hands and return the session with its ticket. Raises SSLError."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        client = self.old_client().wrap_bio(incoming, outgoing, server_hostname="x.example")
+        client = context.wrap_bio(incoming, outgoing, server_hostname=name, session=session)
         wrapped = TLSMemoryBIOFactory(server, False, Factory.forProtocol(Peer)).buildProtocol(None)
         transport = iosim.FakeTransport(wrapped, True)
         wrapped.makeConnection(transport)
-        for _ in range(4):
-            try:
-                client.do_handshake()
-            except ssl.SSLWantReadError:
-                wrapped.dataReceived(outgoing.read())
-                incoming.write(b"".join(transport.stream))
-                transport.stream.clear()
-        self.cipher = client.cipher()
-        return str(client.version())
+        for step in (client.do_handshake, client.do_handshake, client.do_handshake, client.read):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                step()
+            if data := outgoing.read():
+                wrapped.dataReceived(data)
+            incoming.write(b"".join(transport.stream))
+            transport.stream.clear()
+        self.version = str(client.version())
+        self.cipher = (client.cipher() or ("",))[0]
+        self.reused = bool(client.session_reused)
+        return client.session
+
+
+class Versions(PythonClient):
+    def setUp(self) -> None:
+        self.pair = self.certificate("a.example")
+
+    def agreed(
+        self, minimums: Minimums, role: Role, newest: ssl.TLSVersion, ciphers: str = ""
+    ) -> str:
+        """The version that both agree upon. Raises SSLError."""
+        server = ServerTLS([self.pair], minimums)
+        self.shake(server.factory(role), self.client(newest, ciphers))
+        return self.version
 
     def test_tls_1_2_is_spoken_with_modern_ciphers(self) -> None:
-        self.assertEqual(self.version(ServerTLS([self.certificate("a.example")])), "TLSv1.2")
-        assert self.cipher
-        self.assertRegex(self.cipher[0], "^ECDHE-.*(GCM|CHACHA20)")
+        self.assertEqual(self.agreed(Minimums(), Role(), ssl.TLSVersion.TLSv1_2), "TLSv1.2")
+        self.assertRegex(self.cipher, "^ECDHE-.*(GCM|CHACHA20)")
 
     def test_unless_the_settings_want_1_3(self) -> None:
-        server = ServerTLS([self.certificate("a.example")], "1.3")
-        self.assertRaises(ssl.SSLError, self.version, server)
+        with self.assertRaises(ssl.SSLError):
+            self.agreed(Minimums("1.3"), Role(), ssl.TLSVersion.TLSv1_2)
+
+    def test_other_servers_may_use_older_ciphers(self) -> None:
+        old, ciphers = ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA"
+        with self.assertRaises(ssl.SSLError):
+            self.agreed(Minimums(), Role(), old, ciphers)
+        self.assertEqual(self.agreed(Minimums("1.3"), OPPORTUNISTIC, old, ciphers), "TLSv1.2")
+        self.assertEqual(self.cipher, ciphers)
+
+    def test_other_servers_still_get_the_best_that_they_know(self) -> None:
+        self.agreed(Minimums(), OPPORTUNISTIC, ssl.TLSVersion.TLSv1_2)
+        self.assertRegex(self.cipher, "^ECDHE-.*(GCM|CHACHA20)")
+
+    def test_no_cipher_that_does_not_authenticate_or_encrypt(self) -> None:
+        for bad in ("aNULL:@SECLEVEL=0", "eNULL:@SECLEVEL=0", "PSK"):
+            with self.assertRaises(ssl.SSLError):
+                minimums = Minimums(opportunistic="1.0")
+                self.agreed(minimums, OPPORTUNISTIC, ssl.TLSVersion.TLSv1_2, bad)
+
+    def test_deprecated_versions_where_the_settings_say_so_and_on_port_25_alone(self) -> None:
+        old, ciphers = ssl.TLSVersion.TLSv1, "DEFAULT:@SECLEVEL=0"
+        for minimums, role in (
+            (Minimums(), OPPORTUNISTIC),
+            (Minimums(opportunistic="1.1"), OPPORTUNISTIC),
+            (Minimums(opportunistic="1.0"), Role()),
+        ):
+            with self.assertRaises(ssl.SSLError):
+                self.agreed(minimums, role, old, ciphers)
+        self.assertEqual(
+            self.agreed(Minimums(opportunistic="1.0"), OPPORTUNISTIC, old, ciphers), "TLSv1"
+        )
+
+
+class Tickets(PythonClient):
+    """A session ticket that was sent is accepted (RFC 8446 §4.6.1, RFC 5077)."""
+
+    def setUp(self) -> None:
+        self.now = 0.0
+        self.server = ServerTLS(
+            [self.certificate("a.example"), self.certificate("b.example")],
+            seconds=lambda: self.now,
+        )
+
+    def test_each_version_each_server_name(self) -> None:
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.client(newest)
+            for name in ("a.example", "b.example", "x.example"):
+                session = self.shake(self.server, context, name)
+                assert session is not None
+                self.assertTrue(session.has_ticket)
+                self.assertFalse(self.reused)
+                self.shake(self.server, context, name, session)
+                self.assertTrue(self.reused, (newest, name))
+
+    def test_keys_are_changed_after_a_day_and_such_a_client_is_served(self) -> None:
+        context = self.client(ssl.TLSVersion.TLSv1_3)
+        session = self.shake(self.server, context)
+        self.now = 86_000.0
+        self.shake(self.server, context, session=session)
+        self.assertTrue(self.reused)
+        self.now = 86_500.0
+        self.shake(self.server, context, session=session)
+        self.assertFalse(self.reused)
+        self.assertEqual("TLSv1.3", self.version)
 
 
 class Alpn(Folder):
@@ -205,9 +300,9 @@ class Alpn(Folder):
     def test_after_a_change_of_certificate_too(self) -> None:
         pop3 = Role((b"pop3",))
         self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
-        self.server.reload()
+        self.server.replace([self.certificate("a.example")], Minimums())
         self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
-        self.server.replace([self.certificate("c.example")], "1.2")
+        self.server.replace([self.certificate("c.example")], Minimums())
         for name in ("a.example", "c.example"):
             self.assertEqual(b"", self.chosen(pop3, name, b"imap"))
             self.assertEqual(b"", self.chosen(Role(), name, b"pop3"))
@@ -236,6 +331,9 @@ class Reload(Folder):
     def subject(self) -> str:
         return shake(self.server, client_tls("x.example", verify=False))[1].subject
 
+    def reload(self) -> None:
+        self.server.replace([(self.chain, self.key)], Minimums())
+
     def put(self, chain: str, key: str) -> None:
         shutil.copy(chain, self.chain)
         shutil.copy(key, self.key)
@@ -244,7 +342,7 @@ class Reload(Folder):
         creator, pop3 = self.server.factory(), self.server.factory(Role((b"pop3",)))
         self.put(*self.certificate("new.example"))
         self.assertEqual(self.subject(), "old.example")
-        self.server.reload()
+        self.reload()
         self.assertEqual(self.subject(), "new.example")
         for same in (creator, pop3):
             there = shake(same, client_tls("x.example", verify=False))[1]
@@ -252,14 +350,14 @@ class Reload(Folder):
 
     def test_a_fault_keeps_the_old_ones(self) -> None:
         shutil.copy(self.certificate("new.example")[0], self.chain)
-        self.assertRaises(BadCertificate, self.server.reload)
+        self.assertRaises(BadCertificate, self.reload)
         self.assertEqual(self.subject(), "old.example")
 
     def test_other_files(self) -> None:
-        self.server.replace([self.certificate("new.example")], "1.3")
+        self.server.replace([self.certificate("new.example")], Minimums("1.3"))
         self.assertEqual(self.subject(), "new.example")
-        self.assertRaises(BadCertificate, self.server.replace, [("/nowhere", "/nowhere")], "1.2")
-        self.server.reload()
+        nowhere = [("/nowhere", "/nowhere")]
+        self.assertRaises(BadCertificate, self.server.replace, nowhere, Minimums())
         self.assertEqual(self.subject(), "new.example")
 
     def test_it_is_what_transports_want(self) -> None:
