@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailhost.application.certificates import CertificateWatch
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
@@ -67,6 +68,14 @@ class Head:
             log,
         )
         self.housekeeping = Housekeeping(reactor, rooms.store, log)
+        self.certificates = CertificateWatch(
+            reactor,
+            rooms.in_thread,
+            rooms.tls,
+            log,
+            lambda: rooms.settings.hostname,
+            self._renewed,
+        )
         self.writer = WriterProcess(reactor, rooms.writer_socket, log)
         rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
         self.crew = Crew(
@@ -93,6 +102,7 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
+        self.certificates.start()
         self._tell_warnings()
 
     def employ(self) -> None:
@@ -104,6 +114,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
         await self.rooms.stop()
@@ -117,7 +128,13 @@ class Head:
         self.authenticator.replace_settings(settings.login)
         self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
         self.queue.reconfigure(settings.queue)
+        self.certificates.tell()
         self._tell_warnings()
+
+    def _renewed(self) -> None:
+        """Other certificates are in use: workers take them too."""
+        pem = self.rooms.tls.pem
+        self.crew.update((self._loaded, pem), "certificates", pem)
 
     def _answers(self) -> Answers:
         """What workers may ask and tell."""
@@ -147,8 +164,6 @@ class Head:
         await self.queue.look_around()
 
     def _tell_warnings(self) -> None:
-        for warning in self.rooms.tls.warnings:
-            self._log.tell(Faulted("certificates", warning))
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
         if fit < wanted:
             words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"

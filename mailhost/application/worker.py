@@ -53,6 +53,7 @@ class Worker:
             "serve": self._serve,
             "served": lambda: self._channel.tell("serves"),
             "retire": self._retire,
+            "certificates": lambda pem: self._rooms.tls.replace(pem, self._rooms.tls.minimums),
         }
         self._channel = Channel(answers, self._channel_closed)
         self._log = _log(reactor, self._channel, brief.logs)

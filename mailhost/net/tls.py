@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from time import monotonic
@@ -28,7 +27,6 @@ from mailhost.net.certificate import (
     PEM,
     BadCertificate,
     CertificateFiles,
-    current_time,
     normal_name,
     parse_certificate,
     read_certificate,
@@ -54,9 +52,7 @@ CertificateSource = CertificatePaths | PEM
 TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
-def read_all(
-    certificates: Sequence[CertificateSource], now: datetime
-) -> tuple[CertificateFiles, ...]:
+def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
     """Read certificates from their files, or take what another process read there.
 
     Blocks for the disk. Raises BadCertificate.
@@ -64,7 +60,7 @@ def read_all(
     if not certificates:
         raise BadCertificate("there is no certificate; name one below [tls]")
     return tuple(
-        parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
+        parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each)
         for each in certificates
     )
 
@@ -75,18 +71,15 @@ class ServerTLS:
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
     that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
-    `warnings` are for the operator: certificates that have run out, keys that lie open. `pem` is
-    for other processes. `seconds` is a clock that is never set back.
+    `seconds` is a clock that is never set back.
     """
 
     def __init__(
         self,
         certificates: Sequence[CertificateSource],
         minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
-        now: Callable[[], datetime] = current_time,
         seconds: Callable[[], float] = monotonic,
     ) -> None:
-        self._now = now
         self._seconds = seconds
         self.replace(certificates, minimums)
 
@@ -95,7 +88,7 @@ class ServerTLS:
 
         Raises BadCertificate and keeps all as it was.
         """
-        self.use(read_all(certificates, self._now()), minimums)
+        self.use(read_all(certificates), minimums)
 
     def use(self, certificates: Sequence[CertificateFiles], minimums: Minimums) -> None:
         """Use certificates that were read already, for connections made from now on.
@@ -107,11 +100,6 @@ class ServerTLS:
         self.minimums = minimums
         self._contexts = {STRICT: strict}
         self._made = self._seconds()
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What an operator should know about the certificates in use."""
-        return tuple(warning for files in self.certificates for warning in files.warnings)
 
     @property
     def pem(self) -> tuple[PEM, ...]:
