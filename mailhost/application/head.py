@@ -15,6 +15,8 @@ from mailhost.application.certificates import CertificateWatch
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
+from mailhost.authentication.guard import LoginGuard
+from mailhost.authentication.shown import may_be_shown
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -53,7 +55,10 @@ class Head:
         self._loaded = loaded
         self._sockets = sockets
         self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
-        self.authenticator = Authenticator(reactor, rooms.directory, settings.login, log)
+        self.guard = LoginGuard(reactor, settings.login, log, self._may_show)
+        self.authenticator = Authenticator(
+            reactor, rooms.directory, settings.login, log, self.guard
+        )
         self.rates = Rates(reactor)
         self.counters = Counters()
         self.relay = RelayTransport(
@@ -77,7 +82,7 @@ class Head:
             self._renewed,
         )
         self.writer = WriterProcess(reactor, rooms.writer_socket, log)
-        rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
+        rooms.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
         self.crew = Crew(
             reactor,
             WORKER,
@@ -126,6 +131,7 @@ class Head:
         self.rooms.replace(loaded, _certificates(settings))
         self._loaded = loaded
         self.authenticator.replace_settings(settings.login)
+        self.guard.replace_settings(settings.login)
         self.relay.replace_settings(settings.relay, loaded.secrets, settings.hostname)
         self.queue.reconfigure(settings.queue)
         self.certificates.tell()
@@ -138,11 +144,15 @@ class Head:
 
     def _answers(self) -> Answers:
         """What workers may ask and tell."""
-        usages, judge = self.rooms.store.usages, self.authenticator
+        usages, judge, guard = self.rooms.store.usages, self.authenticator, self.guard
         return {
             "password": judge.password,
             "scram_keys": judge.scram_keys,
             "scram_result": judge.scram_result,
+            "login_begins": guard.begin,
+            "login_failed": guard.failed,
+            "login_succeeded": guard.succeeded,
+            "login_undecided": guard.undecided,
             "reserve": usages.reserve,
             "release": usages.release,
             "queued": self.queue.take_line,
@@ -154,6 +164,7 @@ class Head:
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
+        self.guard.end_all()
         looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
             lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
@@ -162,6 +173,10 @@ class Head:
     async def _look(self) -> None:
         await self.rooms.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
+
+    def _may_show(self, username: str) -> bool:
+        """True for user names that may be logged."""
+        return may_be_shown(username, self.rooms.directory.view, self.rooms.settings.hostname)
 
     def _tell_warnings(self) -> None:
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections

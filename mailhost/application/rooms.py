@@ -23,7 +23,14 @@ from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
-from mailhost.interfaces import IAuthenticator, ICounters, IEventSink, IQueue, IRates
+from mailhost.interfaces import (
+    IAuthenticator,
+    ICounters,
+    IEventSink,
+    ILoginGuard,
+    IQueue,
+    IRates,
+)
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.threads import threads_of
@@ -45,6 +52,7 @@ class Rooms:
     """
 
     authenticator: IAuthenticator
+    guard: ILoginGuard
     handover: Handover
     queue: IQueue
 
@@ -90,10 +98,16 @@ class Rooms:
         self._reactor = reactor
 
     def connect(
-        self, authenticator: IAuthenticator, queue: IQueue, rates: IRates, counters: ICounters
+        self,
+        authenticator: IAuthenticator,
+        guard: ILoginGuard,
+        queue: IQueue,
+        rates: IRates,
+        counters: ICounters,
     ) -> None:
         """Use what judges passwords, keeps waiting mail, and counts."""
         self.authenticator = authenticator
+        self.guard = guard
         self.queue = queue
         self.handover = Handover(
             self.directory, self.router, self.delivery, queue, self.notices, self.events

@@ -82,6 +82,7 @@ def _house(rooms: Rooms, listen: Listen, reactor: Any) -> House:
         rooms.incoming,
         rooms.in_thread,
         rooms.events,
+        rooms.guard,
         limits.message_size,
         limits.recipients,
         memory=limits.message_memory,

@@ -7,6 +7,7 @@ to a user stands in etc/mailhost.toml. Paths are as written until `load` has mad
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import Field
@@ -128,6 +129,8 @@ class Login(Section):
     failures: Annotated[Count, Field(ge=1)] = 10
     failures_within: Seconds = 10 * MINUTE
     delay: Seconds = 1.0
+    gateways: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
+    account_failures: Annotated[Count, Field(ge=1)] = 100
 
 
 class DNS(Section):

@@ -36,6 +36,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             incoming="/nowhere",
             in_thread=None,
             authenticator=nobody,
+            guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
             limits=ConnectionLimits(Bounds(0, 0)),

@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.authentication import verifier
 from mailhost.authentication.authenticator import Authenticator
+from mailhost.authentication.guard import LoginGuard
 from mailhost.authentication.secret import hash_password
 from mailhost.config.model import Login
 from mailhost.events import Event, LoggedIn, LoginRefused
@@ -96,8 +97,14 @@ class Case(SynchronousTestCase):
         self.directory = Directory()
         self.events = Events()
         self.threads = Threads()
+        self.guard = LoginGuard(self.clock, SETTINGS, self.events, lambda name: True)
         self.authenticator = Authenticator(
-            cast("Any", self.clock), self.directory, SETTINGS, self.events, self.threads
+            cast("Any", self.clock),
+            self.directory,
+            SETTINGS,
+            self.events,
+            self.guard,
+            self.threads,
         )
 
     def begin(
@@ -182,7 +189,7 @@ class Passwords(Case):
     def test_everybody_else_is_refused_with_the_same_words(self) -> None:
         wrong = self.login("wrong")
         assert isinstance(wrong, Status)
-        self.authenticator.replace_settings(Login(failures=100))
+        self.guard.replace_settings(Login(failures=100))
         for name in ("nobody@example.com", "ann@elsewhere.example", "mute@example.com", "ann"):
             answer = self.login("right", name)
             assert isinstance(answer, Status)
@@ -389,6 +396,7 @@ class ScramKeysOf(Case):
 class RealThreads(TestCase):
     async def test_hashing_in_the_reactors_threads(self) -> None:
         reactor = cast("Any", installed_reactor)
-        authenticator = Authenticator(reactor, Directory(), SETTINGS, Events())
+        guard = LoginGuard(reactor, SETTINGS, Events(), lambda name: True)
+        authenticator = Authenticator(reactor, Directory(), SETTINGS, Events(), guard)
         answer = await authenticator.password(CLIENT, "ann@example.com", "right", "PLAIN")
         self.assertEqual(answer, ANN)

@@ -509,6 +509,12 @@ delay = "0.2 seconds"
         self.host.wait_for("login as 'ann@example.com' refused", since)
         again = self.raw("submission")
         self.refused(again.say(f"AUTH PLAIN {self.guess}\r\n"), "421", "454")
+        self.assertIn("ann@example.com", self.host.command("login", "blocked").stdout)
+        self.assertEqual(0, self.host.command("login", "unblock", "ann@example.com").returncode)
+        self.assertIn("no logins are blocked", self.host.command("login", "blocked").stdout)
+        self.assertEqual(1, self.host.command("login", "unblock", "192.0.2.1").returncode)
+        free = self.raw("submission")
+        self.refused(free.say(f"AUTH PLAIN {self.guess}\r\n"), "535")
         self.serves()
 
     def test_plain_words_to_the_tls_port(self) -> None:
