@@ -137,4 +137,4 @@ def _marks(certificates: Sequence[CertificateFiles]) -> Marks:
 
 
 def _read_again(certificates: Sequence[CertificateFiles]) -> tuple[CertificateFiles, ...]:
-    return tuple(read_certificate(files.paths[0], files.paths[1]) for files in certificates)
+    return tuple(read_certificate(*files.paths) if files.paths else files for files in certificates)

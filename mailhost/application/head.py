@@ -16,6 +16,7 @@ from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
 from mailhost.authentication.guard import LoginGuard
+from mailhost.authentication.salt_key import lasting_key
 from mailhost.authentication.shown import may_be_shown
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
@@ -102,6 +103,8 @@ class Head:
         for name in SUBFOLDERS:
             path = os.path.join(self.rooms.settings.data, name)
             os.makedirs(path, mode=0o700, exist_ok=True)
+        key_path = os.path.join(self.rooms.settings.data, "scram-key")
+        self.authenticator.use_key(lasting_key(key_path))
         self.writer.start()
         self.rooms.start()
         # the queue first removes what dead processes left half written: nobody may write yet

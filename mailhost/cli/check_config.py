@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from mailhost.cli.certificates import file_findings
-from mailhost.cli.context import config_option, load_settings
-from mailhost.net.certificate_checks import Finding
+from mailhost.cli.context import Fail, config_option, load_settings
 
 
 @click.command("check-config", short_help="Tell what is wrong with the settings.")
@@ -20,17 +17,14 @@ def command(config: str | None) -> None:
     """
     loaded = load_settings(config)
     settings = loaded.settings
-    _tell(file_findings(loaded))
+    found = file_findings(loaded)
+    faults = [finding.words for finding in found if finding.serious]
+    if faults:
+        raise Fail("\n".join(faults))
     domains = len(settings.domain)
     click.echo(
         f"{loaded.path} is right: {settings.hostname}, {len(settings.listen)} listeners, "
         f"{domains} {'domain' if domains == 1 else 'domains'} in the file"
     )
-
-
-def _tell(found: Sequence[Finding]) -> None:
-    """Print warnings; exit with 1 where one of them is serious."""
     for finding in found:
-        click.echo(f"{'Error' if finding.serious else 'Warning'}: {finding.words}", err=True)
-    if any(finding.serious for finding in found):
-        raise SystemExit(1)
+        click.echo(f"warning: {finding.words}")

@@ -33,7 +33,7 @@ def findings(
     """Return what is to be told of certificates and keys. Blocks for the disk."""
     found: list[Finding] = []
     for files in certificates:
-        chain_path, key_path = files.paths or ("another process", "")
+        chain_path, key_path = files.paths or ("memory", "")
         found += _validity(chain_path, files.chain[0], now)
         found += _exposure(key_path)
     if not any(is_for(files, hostname) for files in certificates):

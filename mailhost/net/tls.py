@@ -47,22 +47,23 @@ __all__ = [
 CertificatePaths = tuple[str, str]
 """Files with a PEM chain, own certificate first, and its key."""
 
-CertificateSource = CertificatePaths | PEM
+CertificateSource = CertificatePaths | PEM | CertificateFiles
 
 TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
 def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
-    """Read certificates from their files, or take what another process read there.
-
-    Blocks for the disk. Raises BadCertificate.
-    """
+    """Read certificates from their files, where they are not read already, here or in another
+    process. Blocks for the disk. Raises BadCertificate."""
     if not certificates:
         raise BadCertificate("there is no certificate; name one below [tls]")
-    return tuple(
-        parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each)
-        for each in certificates
-    )
+    return tuple(map(_read_one, certificates))
+
+
+def _read_one(source: CertificateSource) -> CertificateFiles:
+    if isinstance(source, CertificateFiles):
+        return source
+    return parse_certificate(source) if isinstance(source, PEM) else read_certificate(*source)
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from mailhost.application.certificates import CertificateWatch
-from mailhost.net.certificate import current_time
+from mailhost.net.certificate import current_time, read_certificate
 from mailhost.net.tls import ServerTLS, client_tls
 from tests.fakes import RecordingEvents
 from tests.net.test_tls import Folder, issue, key_pem, pem, shake
@@ -127,6 +127,15 @@ class Watching(Folder):
         os.rename(f"{self.key}.old", self.key)
         self.minutes(5)
         self.assertEqual(([], []), (self.lines(), self.renewed))
+
+    def test_what_has_no_files_stays_as_it_is(self) -> None:
+        files = read_certificate(self.chain, self.key)
+        for source in (files.pem, files):
+            self.tls.replace([source], self.tls.minimums)
+            os.utime(self.chain, (1, 1))
+            self.minutes(2)
+            self.assertEqual("mx.example.org", self.subject())
+        self.assertEqual(1, len(self.renewed))  # of that with files
 
     def test_a_reload_in_the_meantime_wins(self) -> None:
         other = self.certificate("other.example")

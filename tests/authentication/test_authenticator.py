@@ -359,6 +359,15 @@ class ScramKeysOf(Case):
             self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
 
+    def test_they_are_the_same_after_a_restart(self) -> None:
+        """Else who asks before and after learns which accounts exist."""
+        found = []
+        for _ in range(2):
+            self.setUp()
+            self.authenticator.use_key(b"k" * 32)
+            found.append(self.keys("nobody@example.com"))
+        self.assertEqual(found[0], found[1])
+
     def test_the_newest_ones(self) -> None:
         self.directory.newest = view_of(Ann=OTHER)
         before = self.directory.view
