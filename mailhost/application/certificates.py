@@ -2,8 +2,8 @@
 
 The files are looked at each minute. New ones are used for connections made from then on, in all
 processes; no connection is closed. A pair that cannot be used is told once and not taken. It is
-told at the second look that finds it: programs that renew replace one file after the other.
-What an operator should know of the certificates in use is told at the start and once a day.
+told at the second look that finds it: programs that renew replace one file after the other. The
+log has the findings of `certificate_checks` at the start and once a day.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class CertificateWatch:
             self._loop.stop()
 
     def tell(self) -> None:
-        """Log what an operator should know of the certificates in use."""
+        """Log the findings about the certificates in use."""
         self._run(self._tell())
 
     def _look(self) -> Deferred[None]:

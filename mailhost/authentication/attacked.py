@@ -1,9 +1,10 @@
 """Accounts that many addresses failed to log in to, each too seldom to be refused by itself.
 
 Beyond `account_failures` in a day, an address that never logged in to the account has
-STRANGER_GUESSES a day for it. Nobody is shut out of an account by others: the owner's usual
-addresses have as many attempts as ever, and a new one has some. It makes no difference whether the
-account exists. All tables are bounded, and forget what is oldest; a restart forgets all.
+STRANGER_GUESSES a day for it. The account is not locked, as anybody could shut out its owner then:
+the owner's usual addresses have as many attempts as ever, and a new one has some. It makes no
+difference whether the account exists. All tables are bounded and drop the oldest entries; a restart
+drops all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Counts failed logins and slows them down, for every wire, mechanism and process.
 
-It guards what judges passwords, our own authenticator and the servers behind a proxy alike: it is
-asked before each attempt and told of its end. What it refuses is logged here, in words that name no
-password: see `shown`.
+Our own authenticator and the proxy ask it before each attempt, and tell it of the end. Refusals are
+logged here, in words that name no password: see `shown`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which user names may be logged: people type their password where the name belongs.
+"""User names that may be logged: people type their password where the name belongs.
 
-A name is logged that is an address in a domain served here, or in the host's own domain or one
-above it; the bare name of an account; and a name that somebody logged in with since the start.
+A name is logged if it is an address in a domain served here, in the host's own domain or one above
+that; or the bare name of an account. The guard adds names that logged in since the start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `mailhost check-config` tells of certificates, and of files closed to the host's user."""
+"""Findings of `mailhost check-config` about certificates, and files closed to the host's user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def _unreadable(loaded: Loaded) -> Iterator[Finding]:
     certificates = loaded.settings.tls.certificate
     secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
     paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
-    unreadable = unreadable_by(user, paths)
+    try:
+        unreadable = unreadable_by(user, paths)
+    except OSError as error:
+        yield Finding(str(error))
+        return
     for path, reason in unreadable.items():
         words = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
         yield Finding(f"{words}: a reload would be refused, a renewal not noticed", serious=True)

@@ -1,4 +1,4 @@
-"""What an operator should know about certificates that can be used: dates, names, open keys.
+"""Checks of certificates that can be used: their dates and names, and keys that lie open.
 
 `mailhost check-config` tells the same as the log at the start and once a day.
 """

@@ -1,7 +1,8 @@
 """AUTH through the proxy: each line goes on to the server, which alone judges (RFC 4954).
 
 Its refusals are counted, slowed down and logged as our own are, so nobody guesses through us more
-often than at our own listeners; whoever failed too often is refused before the server is asked.
+often than at our own listeners; a client that failed too often is refused before the server is
+asked.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Crew:
             self._start()
 
     def update(self, about: Any, what: str, *given: object) -> None:
-        """Call `what` at every worker; those that replace them are told `about` at their start."""
+        """Call `what` at every worker; their replacements are told `about` at the start."""
         if self._work is None:
             return
         former, self._work = self._work, replace(self._work, about=about)

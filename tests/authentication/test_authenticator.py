@@ -360,7 +360,7 @@ class ScramKeysOf(Case):
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
 
     def test_they_are_the_same_after_a_restart(self) -> None:
-        """Else who asks before and after learns which accounts exist."""
+        """Otherwise a client that asks before and after learns which accounts exist."""
         found = []
         for _ in range(2):
             self.setUp()
