@@ -89,7 +89,7 @@ class Authenticator:
             return refusal
         try:
             result = await self._judge(username, password)
-        except BaseException:
+        except Exception:
             self._guard.undecided(client, username)
             raise
         if isinstance(result, Account):

@@ -63,7 +63,7 @@ class PassedOn:
             return refusal
         try:
             step = await self._ask(response)
-        except BaseException:
+        except Exception:
             self._guard.undecided(self._client, user)
             raise
         await self._tell(user, step)

@@ -244,6 +244,9 @@ class GuardedTests(LoginCase):
         for caller in callers:
             caller.say(WRONG)
         self.assertEqual(len([each for each in self.first.said if "AUTH" in each]), 10)
+        for caller in callers:
+            caller.go()
+        self.assertEqual(self.guard._failures._undecided, {})
 
 
 class LoggedInTests(LoginCase):
