@@ -30,6 +30,9 @@ class Event:
         return False
 
 
+UNKNOWN_NAME = "(no name of this host, not shown as it may be a password)"
+
+
 def _path(address: Address | None) -> str:
     return f"<{address}>" if address else "<>"
 
@@ -187,7 +190,8 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
-    """A login failed. `failures` counts those from this address lately."""
+    """A login failed. `failures` counts those from this address lately. `username` is empty where
+    it is not shown."""
 
     client: Client
     username: str
@@ -196,8 +200,9 @@ class LoginRefused(Event):
 
     @property
     def line(self) -> str:
+        who = repr(self.username) if self.username else UNKNOWN_NAME
         return (
-            f"login as {self.username!r} refused to {self.client} on {self.client.protocol}, "
+            f"login as {who} refused to {self.client} on {self.client.protocol}, "
             f"failure {self.failures} from there lately: {_cause(self.status)}"
         )
 

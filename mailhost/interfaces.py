@@ -295,6 +295,28 @@ class IAuthenticator(Interface):
         """The exchange ended: count it, and return the account or the refusal."""
 
 
+class ILoginGuard(Interface):
+    """Counts failed logins for all processes together, and slows them down.
+
+    User names are as the client wrote them, empty where it has said none yet.
+    """
+
+    def begin(client: Client, username: str) -> Awaitable[Status | None]:
+        """An attempt is to be judged. A Status refuses it, and is logged already; where there is
+        none, one of the three others must follow."""
+
+    def failed(
+        client: Client, username: str, status: Status, guessed: bool = True
+    ) -> Awaitable[None]:
+        """It failed: log it, count it where it was a guess, and wait until the client may hear."""
+
+    def succeeded(client: Client, username: str) -> None:
+        """It succeeded: its user's failures are forgiven."""
+
+    def undecided(client: Client, username: str) -> None:
+        """It came to no end, or goes on in another step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """The server's next words in a SASL exchange, before base64."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from mailhost.application.filters import told
 from mailhost.application.head import Head
@@ -24,7 +25,16 @@ def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
     def filters() -> list[dict[str, object]]:
         return told(head.rooms.settings, head.counters)
 
+    def blocked() -> list[dict[str, object]]:
+        return [asdict(block) for block in head.guard.blocked()]
+
+    def unblock(what: str) -> None:
+        if not head.guard.unblock(what):
+            raise Refused(f"no failed logins are counted for {what}")
+
     return {
+        "login.blocked": blocked,
+        "login.unblock": unblock,
         "filters": filters,
         **{name: _in_words(command) for name, command in queue.items()},
         "directory.refresh": refresh,
@@ -38,7 +48,7 @@ def _in_words(command: Callable[..., object]) -> Callable[..., object]:
     def asked(**arguments: object) -> object:
         try:
             return command(**arguments)
-        except (ValueError, TypeError) as error:
+        except TypeError as error:  # a missing or unknown argument
             raise Refused(str(error)) from error
 
     return asked

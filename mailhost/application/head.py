@@ -11,9 +11,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailhost.application.certificates import CertificateWatch
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
+from mailhost.authentication.guard import LoginGuard
+from mailhost.authentication.salt_key import lasting_key
+from mailhost.authentication.shown import may_be_shown
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -52,7 +56,10 @@ class Head:
         self._loaded = loaded
         self._sockets = sockets
         self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
-        self.authenticator = Authenticator(reactor, rooms.directory, settings.login, log)
+        self.guard = LoginGuard(reactor, settings.login, log, self._may_show)
+        self.authenticator = Authenticator(
+            reactor, rooms.directory, settings.login, log, self.guard
+        )
         self.rates = Rates(reactor)
         self.counters = Counters()
         self.relay = RelayTransport(
@@ -73,8 +80,16 @@ class Head:
             log,
         )
         self.housekeeping = Housekeeping(reactor, rooms.store, log)
+        self.certificates = CertificateWatch(
+            reactor,
+            rooms.in_thread,
+            rooms.tls,
+            log,
+            lambda: rooms.settings.hostname,
+            self._renewed,
+        )
         self.writer = WriterProcess(reactor, rooms.writer_socket, log)
-        rooms.connect(self.authenticator, self.queue, self.rates, self.counters)
+        rooms.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
         self.crew = Crew(
             reactor,
             WORKER,
@@ -94,11 +109,14 @@ class Head:
         for name in SUBFOLDERS:
             path = os.path.join(self.rooms.settings.data, name)
             os.makedirs(path, mode=0o700, exist_ok=True)
+        key_path = os.path.join(self.rooms.settings.data, "scram-key")
+        self.authenticator.use_key(lasting_key(key_path))
         self.writer.start()
         self.rooms.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
+        self.certificates.start()
         self._tell_warnings()
 
     def employ(self) -> None:
@@ -110,6 +128,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
         await self.rooms.stop()
@@ -121,19 +140,30 @@ class Head:
         self.rooms.replace(loaded, _certificates(settings))
         self._loaded = loaded
         self.authenticator.replace_settings(settings.login)
+        self.guard.replace_settings(settings.login)
         self.relay.replace_settings(
             settings.relay, loaded.secrets, settings.hostname, settings.listen
         )
         self.queue.reconfigure(settings.queue)
+        self.certificates.tell()
         self._tell_warnings()
+
+    def _renewed(self) -> None:
+        """Other certificates are in use: workers take them too."""
+        pem = self.rooms.tls.pem
+        self.crew.update((self._loaded, pem), "certificates", pem)
 
     def _answers(self) -> Answers:
         """What workers may ask and tell."""
-        usages, judge = self.rooms.store.usages, self.authenticator
+        usages, judge, guard = self.rooms.store.usages, self.authenticator, self.guard
         return {
             "password": judge.password,
             "scram_keys": judge.scram_keys,
             "scram_result": judge.scram_result,
+            "login_begins": guard.begin,
+            "login_failed": guard.failed,
+            "login_succeeded": guard.succeeded,
+            "login_undecided": guard.undecided,
             "reserve": usages.reserve,
             "release": usages.release,
             "left": usages.left,
@@ -146,6 +176,7 @@ class Head:
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
+        self.guard.end_all()
         looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
             lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
@@ -155,9 +186,11 @@ class Head:
         await self.rooms.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
 
+    def _may_show(self, username: str) -> bool:
+        """True for user names that may be logged."""
+        return may_be_shown(username, self.rooms.directory.view, self.rooms.settings.hostname)
+
     def _tell_warnings(self) -> None:
-        for warning in self.rooms.tls.warnings:
-            self._log.tell(Faulted("certificates", warning))
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
         if fit < wanted:
             words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"

@@ -18,7 +18,9 @@ from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
+from mailhost.net.server_contexts import answer_alpn
 
+UNIX_MODE = "660"  # of unix sockets; Twisted's own default lets every user of the machine connect
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
 
 
@@ -34,11 +36,17 @@ class Listener:
         self._reactor = reactor
         # not Twisted's own wrapper: it lets us speak before the proxy has said who the client is
         description = listen.endpoint.removeprefix("haproxy:")
+        where = parse_endpoint(description)
+        if where.kind == "unix" and not where.part("mode"):
+            description += f":mode={UNIX_MODE}"
         try:
             self._endpoint = serverFromString(reactor, description)
         except LookupError as error:  # what it says when a description names a socket in vain
             words = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, words) from error
+        own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
+        if own_tls is not None:
+            answer_alpn(own_tls.getContext())
         self._port: IListeningPort | None = None
 
     def open(self) -> None:

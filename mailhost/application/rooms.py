@@ -23,12 +23,19 @@ from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.handover import Handover
-from mailhost.interfaces import IAuthenticator, ICounters, IEventSink, IQueue, IRates
+from mailhost.interfaces import (
+    IAuthenticator,
+    ICounters,
+    IEventSink,
+    ILoginGuard,
+    IQueue,
+    IRates,
+)
 from mailhost.loops import Loops
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.threads import threads_of
-from mailhost.net.tls import CertificateSource, ServerTLS
+from mailhost.net.tls import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.notices import Notices
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.workbench import Workbench
@@ -46,6 +53,7 @@ class Rooms:
     """
 
     authenticator: IAuthenticator
+    guard: ILoginGuard
     handover: Handover
     queue: IQueue
 
@@ -63,7 +71,7 @@ class Rooms:
         self.settings = settings
         self.events = events
         self.incoming = os.path.join(data, "incoming")
-        self.tls = ServerTLS(certificates, settings.tls.minimum)
+        self.tls = ServerTLS(certificates, minimums(settings))
         self.limits = ConnectionLimits(_bounds(settings), others)
         self.writer_socket = os.path.join(data, "writer.sock")
         own = Committer(reactor, OperatingSystem())
@@ -91,10 +99,16 @@ class Rooms:
         self._reactor = reactor
 
     def connect(
-        self, authenticator: IAuthenticator, queue: IQueue, rates: IRates, counters: ICounters
+        self,
+        authenticator: IAuthenticator,
+        guard: ILoginGuard,
+        queue: IQueue,
+        rates: IRates,
+        counters: ICounters,
     ) -> None:
         """Use what judges passwords, keeps waiting mail, and counts."""
         self.authenticator = authenticator
+        self.guard = guard
         self.queue = queue
         self.handover = Handover(
             self.directory,
@@ -138,7 +152,7 @@ class Rooms:
         """
         settings = loaded.settings
         chains = make_chains(settings, self._needs)
-        self.tls.replace(certificates, settings.tls.minimum)
+        self.tls.replace(certificates, minimums(settings))
         self.settings = settings
         self.chains = chains
         self.resolver.replace_settings(settings.dns)
@@ -153,3 +167,8 @@ class Rooms:
 def _bounds(settings: Settings) -> Bounds:
     limits = settings.limits
     return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)
+
+
+def minimums(settings: Settings) -> Minimums:
+    """Return the oldest TLS versions that the settings allow."""
+    return Minimums(settings.tls.minimum.value, settings.tls.smtp_minimum.value)

@@ -15,6 +15,7 @@ from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
+from mailhost.net.tls import STRICT, Role
 from mailhost.pop3.session import Pop3Session
 from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.house import House
@@ -28,6 +29,11 @@ from mailhost.smtp.session import Session
 from mailhost.smtp.terms import Terms
 
 POP3 = (Wire.POP3, Wire.POP3S)
+ROLES = {
+    # other mail servers send in the clear where no handshake succeeds
+    Wire.SMTP: Role(opportunistic=True),
+    **{wire: Role(protocols=(b"pop3",)) for wire in POP3},
+}
 
 
 def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:
@@ -36,7 +42,8 @@ def make_factory(rooms: Rooms, listen: Listen, reactor: Any) -> PumpFactory:
     busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
     listener = Listener(wire.value, wire.implicit_tls, busy)
     maker = machine_maker(rooms, listen, reactor)
-    return PumpFactory(listener, maker, reactor, rooms.limits, rooms.tls.factory(), rooms.events)
+    tls = rooms.tls.factory(ROLES.get(wire, STRICT))
+    return PumpFactory(listener, maker, reactor, rooms.limits, tls, rooms.events)
 
 
 def machine_maker(rooms: Rooms, listen: Listen, reactor: Any) -> MachineMaker:
@@ -76,6 +83,7 @@ def _house(rooms: Rooms, listen: Listen, reactor: Any) -> House:
         rooms.incoming,
         rooms.in_thread,
         rooms.events,
+        rooms.guard,
         limits.message_size,
         limits.recipients,
         memory=limits.message_memory,

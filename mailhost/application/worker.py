@@ -33,6 +33,7 @@ from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LOG, Brief
 from mailhost.workers.remote import (
     RemoteAuthenticator,
     RemoteCounters,
+    RemoteGuard,
     RemoteLog,
     RemoteQueue,
     RemoteRates,
@@ -53,6 +54,7 @@ class Worker:
             "serve": self._serve,
             "served": lambda: self._channel.tell("serves"),
             "retire": self._retire,
+            "certificates": lambda pem: self._rooms.tls.replace(pem, self._rooms.tls.minimums),
         }
         self._channel = Channel(answers, self._channel_closed)
         self._log = _log(reactor, self._channel, brief.logs)
@@ -71,6 +73,7 @@ class Worker:
         intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time, self._log)
         self._rooms.connect(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
+            RemoteGuard(self._channel),
             RemoteQueue(self._channel, intake),
             RemoteRates(self._channel),
             RemoteCounters(self._channel, reactor),

@@ -3,9 +3,8 @@
 The user name is the whole address: upper or lower case, and under any name of its domain. A bare
 name is refused even where there is but one domain: it would stop working with the second.
 
-Failures are told late, and counted for each client address, this machine's own included; beyond
-the limit nothing is looked at any more until the oldest is out of the window. A password or an
-account changed a moment ago elsewhere is looked for before anybody is refused.
+Failures are counted and told late by the guard; beyond its limits nothing is looked at any more. A
+password or an account changed a moment ago elsewhere is looked for before anybody is refused.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailhost.authentication.failures import Failures
+from mailhost.authentication.guard import LoginGuard, parse_username
 from mailhost.authentication.secret import ITERATIONS, BadSecret, parse_secret
 from mailhost.authentication.verifier import InThread, TooBusy, Verifier
 from mailhost.config.model import Login
-from mailhost.events import LoggedIn, LoginRefused
+from mailhost.events import LoggedIn
 from mailhost.interfaces import (
     DirectoryUnavailable,
     IAuthenticator,
@@ -35,10 +33,9 @@ from mailhost.interfaces import (
     ScramKeys,
 )
 from mailhost.message.accounts import Account
-from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.saslprep import BadText, saslprep
 
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
 SCRAM = "SCRAM-SHA-256"
@@ -59,19 +56,23 @@ class Authenticator:
         directory: IDirectory,
         settings: Login,
         events: IEventSink,
+        guard: LoginGuard,
         in_thread: InThread | None = None,
     ) -> None:
-        self._clock = IReactorTime(reactor)
         self._directory = directory
         self._settings = settings
         self._events = events
-        self._failures = Failures(self._clock, settings)
-        self._verifier = Verifier(self._clock, in_thread or _threads_of(reactor))
+        self._guard = guard
+        self._verifier = Verifier(IReactorTime(reactor), in_thread or _threads_of(reactor))
         self._key = secrets.token_bytes(32)
 
     def replace_settings(self, settings: Login) -> None:
-        """Use other settings from now on. Failures counted so far stay counted."""
-        self._settings = self._failures.settings = settings
+        """Use other settings from now on."""
+        self._settings = settings
+
+    def use_key(self, key: bytes) -> None:
+        """Make up SCRAM salts for unknown names with this key, which outlives the process."""
+        self._key = key
 
     def mechanisms(self, client: Client) -> Sequence[str]:
         """See IAuthenticator."""
@@ -81,87 +82,67 @@ class Authenticator:
         self, client: Client, username: str, password: str, mechanism: str
     ) -> Address | Status:
         """See IAuthenticator."""
-        await self._failures.begin(client.ip)
+        if not self.mechanisms(client):
+            return self._guard.refuse(client, username, IN_THE_CLEAR)
+        refusal = await self._guard.begin(client, username)
+        if refusal is not None:
+            return refusal
         try:
-            result = await self._judge(client, username, password)
-            if isinstance(result, Account):
-                return self._succeed(client, username, result, mechanism)
-            delay = self._count(client, username, result)
-        finally:
-            self._failures.end(client.ip)
-        if delay:
-            await deferLater(self._clock, delay)
+            result = await self._judge(username, password)
+        except Exception:
+            self._guard.undecided(client, username)
+            raise
+        if isinstance(result, Account):
+            self._guard.succeeded(client, username)
+            return self._tell(client, result, mechanism)
+        # with the directory out of reach a guess counts too, though nobody can say it was wrong
+        await self._guard.failed(client, username, result, guessed=result is not BUSY)
         return result
 
     async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
         """See IAuthenticator."""
-        refusal = self._at_the_door(client)
+        refusal = self._at_the_door(client, username)
         if refusal is not None:
-            return self._refuse(client, username, refusal)
-        name = _parse(username)
+            return refusal
+        name = parse_username(username)
         try:
             account = await self._newest(name)
         except DirectoryUnavailable as error:
             account = self._known(name)
             if account is None:
-                return self._refuse(client, username, NOT_NOW.because(str(error)))
+                return self._guard.refuse(client, username, NOT_NOW.because(str(error)))
         return _keys_of(account) or self._made_up(name, username)
 
     async def scram_result(self, client: Client, username: str, proven: bool) -> Address | Status:
         """See IAuthenticator."""
-        refusal = self._at_the_door(client)
+        refusal = self._at_the_door(client, username)
         if refusal is not None:  # others failed while this exchange was under way
-            return self._refuse(client, username, refusal)
-        name = _parse(username)
+            return refusal
+        name = parse_username(username)
         account = self._known(name)
         if not proven or account is None:
             status = WRONG.because(_cause(name, account, SCRAM))
-            await deferLater(self._clock, self._count(client, username, status))
+            await self._guard.wait(self._guard.count(client, username, status))
             return status
-        return self._succeed(client, username, account, SCRAM)
+        self._guard.forgive(client, username)
+        return self._tell(client, account, SCRAM)
 
-    async def _judge(self, client: Client, username: str, password: str) -> Account | Status:
-        refusal = self._at_the_door(client)
-        if refusal is not None:
-            return refusal
+    async def _judge(self, username: str, password: str) -> Account | Status:
         try:
-            account, cause = await self._proven(_parse(username), password)
+            account, cause = await self._proven(parse_username(username), password)
         except DirectoryUnavailable as error:
             return NOT_NOW.because(str(error))
         except TooBusy:
             return BUSY
         return account or WRONG.because(cause)
 
-    # --- before and after -----------------------------------------------------------------------
-
-    def _at_the_door(self, client: Client) -> Status | None:
-        """The refusal for a client whose password is not even looked at."""
+    def _at_the_door(self, client: Client, username: str) -> Status | None:
+        """The refusal for a client whose proof is not even looked at."""
         if not self.mechanisms(client):
-            return IN_THE_CLEAR
-        wait = self._failures.wait(client.ip)
-        if not wait:
-            return None
-        minutes = int(wait // 60) + 1
-        words = "Too many failed logins from your address; try again in"
-        return Status(421, "4.7.0", f"{words} {minutes} minute{'s' if minutes > 1 else ''}")
+            return self._guard.refuse(client, username, IN_THE_CLEAR)
+        return self._guard.refusal(client, username)
 
-    def _refuse(self, client: Client, username: str, status: Status) -> Status:
-        count = self._failures.count(client.ip)
-        self._events.tell(LoginRefused(client, username[:100], status, count))
-        return status
-
-    def _count(self, client: Client, username: str, status: Status) -> float:
-        """Count a failure, tell it, and return the seconds before the client may hear of it.
-
-        With the directory out of reach a guess counts too, though nobody can say it was wrong.
-        """
-        guessed = status.code in (WRONG.code, NOT_NOW.code) and status is not BUSY
-        delay = self._failures.add(client.ip, _normal(username)) if guessed else 0.0
-        self._refuse(client, username, status)
-        return delay
-
-    def _succeed(self, client: Client, username: str, account: Account, mechanism: str) -> Address:
-        self._failures.forgive(client.ip, _normal(username))
+    def _tell(self, client: Client, account: Account, mechanism: str) -> Address:
         self._events.tell(LoggedIn(client, account.address, mechanism))
         return account.address
 
@@ -202,24 +183,13 @@ class Authenticator:
 
 
 def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
-    """None without TLS, loopback excepted where the settings say so."""
-    if client.tls or (client.local_machine and settings.plaintext_on_loopback):
+    """None without TLS, loopback excepted where the settings say so; nor over the old TLS that is
+    spoken on port 25 alone."""
+    if (client.tls and client.tls.strong) or (
+        client.local_machine and settings.plaintext_on_loopback
+    ):
         return MECHANISMS
     return ()
-
-
-def _parse(username: str) -> Address | None:
-    """The address that a user name is, None for what is none."""
-    try:
-        return parse_address(saslprep(username))
-    except (BadAddress, BadText):
-        return None
-
-
-def _normal(username: str) -> str:
-    """What a user name is counted under."""
-    name = _parse(username)
-    return f"{name.key}@{name.domain}" if name else username[:100]
 
 
 def _keys_of(account: Account | None) -> ScramKeys | None:

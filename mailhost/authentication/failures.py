@@ -1,6 +1,7 @@
 """Failed logins, counted for each client address within a window of time.
 
-An IPv6 client counts by its /64, all unix sockets as one. A login that succeeds forgives the
+An IPv6 client counts by its /64. Behind the addresses of `gateways`, and behind unix sockets, many
+users log in, so each account is counted on its own there. A login that succeeds forgives the
 failures made in its own name, no others: somebody with an account must not wipe away what he tried
 against his neighbours. The table is bounded: the address that failed longest ago is forgotten.
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -20,6 +22,7 @@ from mailhost.config.model import Login
 from mailhost.net.limits import client_key
 
 MOST_ADDRESSES = 10_000
+ANY = "*"
 LONGEST_DELAY = 30.0
 
 
@@ -30,45 +33,78 @@ class _Record:
     failures: list[tuple[float, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Logins that are refused unseen for so many `seconds`.
+
+    `client` is an address or network, empty for unix sockets, ANY for every address that never
+    logged in to `account`. An empty `account` is any.
+    """
+
+    client: str
+    account: str
+    failures: int
+    seconds: float
+
+
+Key = tuple[str, str]
+"""A client address or network, and behind a gateway an account."""
+
+
 class Failures:
-    """`settings` may be replaced at any time."""
+    """`settings` may be replaced at any time. User names are in their normal form."""
 
     def __init__(self, clock: IReactorTime, settings: Login) -> None:
         self.settings = settings
         self._clock = clock
-        self._records: OrderedDict[str, _Record] = OrderedDict()
-        self._undecided: Counter[str] = Counter()
-        self._waiting: defaultdict[str, list[Deferred[None]]] = defaultdict(list)
+        self._records: OrderedDict[Key, _Record] = OrderedDict()
+        self._undecided: Counter[Key] = Counter()
+        self._waiting: defaultdict[Key, list[Deferred[None]]] = defaultdict(list)
 
-    async def begin(self, ip: str) -> None:
+    async def begin(self, ip: str, username: str = "") -> None:
         """An attempt begins, as soon as its failure could still be borne. `end` must follow."""
-        key = client_key(ip)
-        while self._undecided[key] and self._full(ip, key):
+        key = self._key(ip, username)
+        while self._undecided[key] and self._full(key):
             turn: Deferred[None] = Deferred()
             self._waiting[key].append(turn)
             await turn
         self._undecided[key] += 1
 
-    def end(self, ip: str) -> None:
+    def end(self, ip: str, username: str = "") -> None:
         """An attempt is decided, and counted where it failed."""
-        key = client_key(ip)
-        self._undecided[key] -= 1
-        if not self._undecided[key]:
+        key = self._key(ip, username)
+        if self._undecided[key] > 1:
+            self._undecided[key] -= 1
+        else:
             del self._undecided[key]
+        self._wake(key)
+
+    def end_all(self) -> None:
+        """A process is gone with its attempts: nobody waits for those any more."""
+        self._undecided.clear()
+        for key in list(self._waiting):
+            self._wake(key)
+
+    def _wake(self, key: Key) -> None:
         for turn in self._waiting.pop(key, []):
             turn.callback(None)
 
-    def _full(self, ip: str, key: str) -> bool:
-        return self.count(ip) + self._undecided[key] >= self.settings.failures
+    def _full(self, key: Key) -> bool:
+        record = self._record(key)
+        failed = len(record.failures) if record else 0
+        return failed + self._undecided[key] >= self.settings.failures
 
-    def count(self, ip: str) -> int:
+    def count(self, ip: str, username: str = "") -> int:
         """How many there were lately."""
-        record = self._record(client_key(ip))
+        record = self._record(self._key(ip, username))
         return len(record.failures) if record else 0
 
-    def wait(self, ip: str) -> float:
+    def wait(self, ip: str, username: str = "") -> float:
         """Seconds until this address may try again, 0 for now."""
-        record = self._record(client_key(ip))
+        return self._wait(self._key(ip, username))
+
+    def _wait(self, key: Key) -> float:
+        record = self._record(key)
         if record is None or len(record.failures) < self.settings.failures:
             return 0.0
         decides = record.failures[-self.settings.failures][0]
@@ -76,7 +112,7 @@ class Failures:
 
     def add(self, ip: str, username: str) -> float:
         """Count a failure, and return the seconds before it is to be told."""
-        key = client_key(ip)
+        key = self._key(ip, username)
         record = self._record(key) or _Record()
         record.failures.append((self._clock.seconds(), username))
         self._records[key] = record
@@ -87,7 +123,7 @@ class Failures:
 
     def forgive(self, ip: str, username: str) -> None:
         """A login in this name succeeded."""
-        key = client_key(ip)
+        key = self._key(ip, username)
         record = self._records.get(key)
         if record is None:
             return
@@ -95,7 +131,39 @@ class Failures:
         if not record.failures:
             del self._records[key]
 
-    def _record(self, key: str) -> _Record | None:
+    def blocked(self) -> list[Block]:
+        """Return who has to wait now."""
+        waits = [(key, self._wait(key)) for key in list(self._records)]
+        return [
+            Block(client, account, len(self._records[client, account].failures), seconds)
+            for (client, account), seconds in waits
+            if seconds
+        ]
+
+    def lift(self, client: str = "", username: str = "") -> bool:
+        """Forget the failures of a client address, or those that an account has at gateways.
+
+        False where there were none.
+        """
+        wanted = [
+            key
+            for key in self._records
+            if (client and key[0] == client) or (username and key[1] == username)
+        ]
+        for key in wanted:
+            del self._records[key]
+        return bool(wanted)
+
+    def _key(self, ip: str, username: str) -> Key:
+        return client_key(ip), username if self._is_gateway(ip) else ""
+
+    def _is_gateway(self, ip: str) -> bool:
+        if not ip:
+            return True
+        address = ip_address(ip.partition("%")[0])
+        return any(address in network for network in self.settings.gateways)
+
+    def _record(self, key: Key) -> _Record | None:
         """What is known of a client, without what is too old; None for nothing."""
         record = self._records.get(key)
         if record is None:

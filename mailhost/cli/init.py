@@ -56,7 +56,6 @@ def _write_settings(path: str, hostname: str, domain: str, user: str, data: str)
     template = Template(files("mailhost.cli").joinpath("templates/mailhost.toml").read_text())
     text = template.substitute(
         hostname=f'"{hostname}"',
-        plain_hostname=hostname,
         data=json.dumps(data, ensure_ascii=False),  # a JSON string is a TOML string
         admin=f'"you@{domain}"',
         user=f'user = "{user}"' if user else '#user = "mailhost"',

@@ -26,6 +26,7 @@ _GROUPS = {
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
     "filters": "mailhost.cli.filters",
+    "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
 }
 

@@ -7,6 +7,7 @@ to a user stands in etc/mailhost.toml. Paths are as written until `load` has mad
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import Field
@@ -88,11 +89,22 @@ class TLSVersion(StrEnum):
     V1_3 = "1.3"
 
 
+class SMTPTLSVersion(StrEnum):
+    """The oldest TLS that is spoken with other mail servers. RFC 8996 deprecates 1.0 and 1.1, which
+    are still better than no encryption."""
+
+    V1_0 = "1.0"
+    V1_1 = "1.1"
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+
+
 class TLS(Section):
     """`[tls]`. Without certificates a self-signed one is made below the data folder."""
 
     certificate: tuple[Certificate, ...] = ()
     minimum: TLSVersion = TLSVersion.V1_2
+    smtp_minimum: SMTPTLSVersion = SMTPTLSVersion.V1_2
 
 
 class OfferDSN(StrEnum):
@@ -125,6 +137,8 @@ class Login(Section):
     failures: Annotated[Count, Field(ge=1)] = 10
     failures_within: Seconds = 10 * MINUTE
     delay: Seconds = 1.0
+    gateways: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
+    account_failures: Annotated[Count, Field(ge=1)] = 100
 
 
 class DNS(Section):

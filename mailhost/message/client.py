@@ -17,6 +17,14 @@ class TLSState:
     cipher: str
     server_name: str = ""
 
+    @property
+    def strong(self) -> bool:
+        """True with forward secrecy and authenticated encryption (RFC 9325 §4.2)."""
+        if self.version == "TLSv1.3":
+            return True
+        authenticated = "GCM" in self.cipher or "CHACHA20" in self.cipher
+        return self.version == "TLSv1.2" and self.cipher.startswith("ECDHE-") and authenticated
+
 
 @dataclass(frozen=True, slots=True)
 class Client:

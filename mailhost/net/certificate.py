@@ -1,14 +1,12 @@
 """Certificate files: read, checked against their keys, and the names that they stand for.
 
 What is wrong is told with the file's path and what to do. A certificate that has run out, or is
-for the future, is a warning and no fault: an old certificate serves mail better than none.
+for the future, is no fault here (see `certificate_checks`): it serves mail better than none.
 """
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -36,20 +34,36 @@ class PEM:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What changes when a file is written or replaced, but not with its owner or mode. `modified`
+    is in nanoseconds since the epoch."""
+
+    inode: int
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFiles:
-    """A chain, own certificate first, its key, the names it is for, and what an operator should
-    know about them."""
+    """A chain, own certificate first, its key, and the names it is for.
+
+    `paths` are the files of the chain and the key, `marks` what they looked like when they were
+    read; both are empty for what another process read.
+    """
 
     chain: tuple[x509.Certificate, ...]
     key: PrivateKeyTypes
     names: tuple[str, ...]
-    warnings: tuple[str, ...]
     pem: PEM
+    paths: tuple[str, ...] = ()
+    marks: tuple[Mark | None, ...] = ()
 
 
-def read_certificate(chain_path: str, key_path: str, now: datetime) -> CertificateFiles:
+def read_certificate(chain_path: str, key_path: str) -> CertificateFiles:
     """Read a PEM chain and its key. Blocks for the disk. Raises BadCertificate."""
-    pem = PEM(_read(chain_path), _read(key_path))
+    paths = (chain_path, key_path)
+    (chain_pem, chain_mark), (key_pem, key_mark) = map(_read, paths)
+    pem = PEM(chain_pem, key_pem)
     chain = _chain(pem.chain, chain_path)
     key = _key(pem.key, key_path)
     public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -58,15 +72,27 @@ def read_certificate(chain_path: str, key_path: str, now: datetime) -> Certifica
             f"the key in {key_path} is not that of the first certificate in {chain_path}; "
             "name the key that the certificate was made for, and put that certificate first"
         )
-    warnings = (*_validity(chain_path, chain[0], now), *_exposure(key_path))
-    return CertificateFiles(chain, key, names_of(chain[0]), warnings, pem)
+    marks = (chain_mark, key_mark)
+    return CertificateFiles(chain, key, names_of(chain[0]), pem, paths, marks)
 
 
 def parse_certificate(pem: PEM) -> CertificateFiles:
     """Take what another process has read and checked."""
     chain = _chain(pem.chain, "the head's certificate")
     key = _key(pem.key, "the head's key")
-    return CertificateFiles(chain, key, names_of(chain[0]), (), pem)
+    return CertificateFiles(chain, key, names_of(chain[0]), pem)
+
+
+def mark_of(path: str) -> Mark | None:
+    """Return what a file looks like now, None where nobody may look. Blocks for the disk."""
+    try:
+        return _mark(os.stat(path))
+    except OSError:
+        return None
+
+
+def _mark(found: os.stat_result) -> Mark:
+    return Mark(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -89,10 +115,15 @@ def normal_name(name: str) -> str:
         return name.lower()
 
 
-def _read(path: str) -> bytes:
+def _read(path: str) -> tuple[bytes, Mark]:
+    """Return what a file holds, and its mark from before it was read."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            mark = _mark(os.fstat(file.fileno()))
+            return file.read(), mark
+    except PermissionError as error:
+        words = f"cannot read {path}: {error.strerror}; `mailhost check-config` as root says why"
+        raise BadCertificate(words) from error
     except OSError as error:
         raise BadCertificate(f"cannot read {path}: {error.strerror}") from error
 
@@ -116,19 +147,6 @@ def _key(pem: bytes, path: str) -> PrivateKeyTypes:
         ) from error
     except Exception as error:  # the parser's exceptions have no common base
         raise BadCertificate(f"{path} holds no private key in PEM: {error}") from error
-
-
-def _validity(path: str, certificate: x509.Certificate, now: datetime) -> Iterator[str]:
-    ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
-    if ends < now:
-        yield f"the certificate in {path} ran out on {ends:%Y-%m-%d}; renew it"
-    if begins > now:
-        yield f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
-
-
-def _exposure(path: str) -> Iterator[str]:
-    if os.stat(path).st_mode & stat.S_IROTH:
-        yield f"everybody on this machine can read the key in {path}; run: chmod o= {path}"
 
 
 def current_time() -> datetime:

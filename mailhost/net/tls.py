@@ -9,23 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from time import monotonic
 
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
 )
-from twisted.internet.ssl import (
-    AcceptableCiphers,
-    Certificate,
-    CertificateOptions,
-    TLSVersion,
-    optionsForClientTLS,
-)
+from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -34,21 +27,43 @@ from mailhost.net.certificate import (
     PEM,
     BadCertificate,
     CertificateFiles,
-    current_time,
     normal_name,
     parse_certificate,
     read_certificate,
 )
+from mailhost.net.server_contexts import STRICT, Minimums, Role, RoleContexts
 
-__all__ = ["BadCertificate", "ServerTLS", "client_tls", "tls_state"]
-
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2)
-MINIMUM = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+__all__ = [
+    "STRICT",
+    "BadCertificate",
+    "Minimums",
+    "Role",
+    "ServerTLS",
+    "client_tls",
+    "read_all",
+    "tls_state",
+]
 
 CertificatePaths = tuple[str, str]
 """Files with a PEM chain, own certificate first, and its key."""
 
-CertificateSource = CertificatePaths | PEM
+CertificateSource = CertificatePaths | PEM | CertificateFiles
+
+TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
+
+
+def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
+    """Read certificates from their files, where they are not read already, here or in another
+    process. Blocks for the disk. Raises BadCertificate."""
+    if not certificates:
+        raise BadCertificate("there is no certificate; name one below [tls]")
+    return tuple(map(_read_one, certificates))
+
+
+def _read_one(source: CertificateSource) -> CertificateFiles:
+    if isinstance(source, CertificateFiles):
+        return source
+    return parse_certificate(source) if isinstance(source, PEM) else read_certificate(*source)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -56,96 +71,71 @@ class ServerTLS:
     """Our side of handshakes with clients.
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
-    that name no server, or one that nobody knows. `minimum` is "1.2" or "1.3". Blocks for the disk.
-    Raises BadCertificate.
-    `warnings` are for the operator: certificates that have run out, keys that lie open. `pem` is
-    for other processes.
+    that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
+    `seconds` is a clock that is never set back.
     """
 
     def __init__(
         self,
         certificates: Sequence[CertificateSource],
-        minimum: str = "1.2",
-        now: Callable[[], datetime] = current_time,
+        minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
+        seconds: Callable[[], float] = monotonic,
     ) -> None:
-        self._now = now
-        self.warnings: tuple[str, ...] = ()
-        self.replace(certificates, minimum)
+        self._seconds = seconds
+        self.replace(certificates, minimums)
 
-    def replace(self, certificates: Sequence[CertificateSource], minimum: str) -> None:
+    def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
         """Use other files, or others' contents. Blocks for the disk.
 
         Raises BadCertificate and keeps all as it was.
         """
-        if not certificates:
-            raise BadCertificate("there is no certificate; name one below [tls]")
-        now = self._now()
-        found = [
-            parse_certificate(each) if isinstance(each, PEM) else read_certificate(*each, now)
-            for each in certificates
-        ]
-        contexts = _Contexts(found, minimum)
-        self._certificates, self._minimum = tuple(certificates), minimum
-        self._contexts = contexts
-        self.warnings = tuple(warning for files in found for warning in files.warnings)
-        self.pem = tuple(files.pem for files in found)
+        self.use(read_all(certificates), minimums)
 
-    def reload(self) -> None:
-        """Read the same files again. Blocks for the disk.
+    def use(self, certificates: Sequence[CertificateFiles], minimums: Minimums) -> None:
+        """Use certificates that were read already, for connections made from now on.
 
         Raises BadCertificate and keeps all as it was.
         """
-        self.replace(self._certificates, self._minimum)
+        strict = RoleContexts(certificates, minimums, STRICT)
+        self.certificates = tuple(certificates)
+        self.minimums = minimums
+        self._contexts = {STRICT: strict}
+        self._made = self._seconds()
 
-    def factory(self) -> IOpenSSLServerConnectionCreator:
+    @property
+    def pem(self) -> tuple[PEM, ...]:
+        """The certificates in use, for another process."""
+        return tuple(files.pem for files in self.certificates)
+
+    def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
         """What a listener hands to `startTLS`: good for as long as this object."""
-        return self
+        return self if role == STRICT else _InRole(self, role)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
-        return self._contexts.default.serverConnectionForTLS(tlsProtocol)
+        return self.connection(STRICT, tlsProtocol)
+
+    def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a connection for a listener of this role."""
+        if self._seconds() - self._made > TICKET_KEYS_LIVE:
+            self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
+        contexts = self._contexts.get(role)
+        if contexts is None:
+            contexts = RoleContexts(self.certificates, self.minimums, role)
+            self._contexts[role] = contexts
+        return contexts.default.serverConnectionForTLS(tlsProtocol)
 
 
-class _Contexts:
-    """The contexts of one reading of the files: one for each certificate, found by name."""
+@implementer(IOpenSSLServerConnectionCreator)
+class _InRole:
+    """Our side of handshakes on listeners of one role, with the certificates of `server`."""
 
-    def __init__(self, certificates: Sequence[CertificateFiles], minimum: str) -> None:
-        self._of_name: dict[str, SSL.Context] = {}
-        self.default = _options(certificates[0], minimum, self._choose)
-        contexts = [self.default.getContext()]
-        contexts += [_options(files, minimum).getContext() for files in certificates[1:]]
-        for files, context in zip(certificates, contexts, strict=True):
-            for name in files.names:
-                self._of_name.setdefault(name, context)
+    def __init__(self, server: ServerTLS, role: Role) -> None:
+        self._server = server
+        self._role = role
 
-    def _choose(self, server_name: bytes | None) -> SSL.Context | None:
-        """Return the context for a client's server name (RFC 6066 §3); None is the default's."""
-        if not server_name:
-            return None
-        name = normal_name(server_name.decode("ascii", "replace"))
-        return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
-
-
-def _options(
-    files: CertificateFiles,
-    minimum: str,
-    choose: Callable[[bytes | None], SSL.Context | None] | None = None,
-) -> CertificateOptions:
-    own, *others = map(X509.from_cryptography, files.chain)
-    try:
-        options = CertificateOptions(
-            privateKey=PKey.from_cryptography_key(files.key),  # type: ignore[arg-type] # checked
-            certificate=own,
-            extraCertChain=others,
-            raiseMinimumTo=MINIMUM[minimum],
-            acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
-            contextForServerName=choose,
-        )
-        options.getContext()
-    except (SSL.Error, TypeError) as error:
-        name = files.names[0] if files.names else "without a name"
-        raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
-    return options
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return self._server.connection(self._role, tlsProtocol)
 
 
 def tls_state(transport: object) -> TLSState | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces import IEventSink, ILoginGuard
 from mailhost.net.threads import InThread
 from mailhost.proxy.connect import Upstreams
 
@@ -25,6 +25,7 @@ class House:
     folder: str
     in_thread: InThread
     events: IEventSink
+    guard: ILoginGuard
     message_size: int
     recipients: int
     memory: int = 256_000

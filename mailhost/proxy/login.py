@@ -1,4 +1,9 @@
-"""AUTH through the proxy: each line goes on to the server, which alone judges (RFC 4954)."""
+"""AUTH through the proxy: each line goes on to the server, which alone judges (RFC 4954).
+
+Its refusals are counted, slowed down and logged as our own are, so nobody guesses through us more
+often than at our own listeners; a client that failed too often is refused before the server is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,20 @@ import re
 from zope.interface import implementer
 
 from mailhost.events import LoggedIn
-from mailhost.interfaces import Answer, Challenge, IEventSink, ISASLMechanism, SASLStep
+from mailhost.interfaces import (
+    Answer,
+    Challenge,
+    IEventSink,
+    ILoginGuard,
+    ISASLMechanism,
+    SASLStep,
+)
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.proxy.upstream import Upstream, told
 
+WRONG = (525, 535, 550, 553, 554)  # RFC 4954 §6, RFC 5248, and old servers
 _SCRAM_NAME = re.compile(r"(?:^|,)n=([^,]+)")
 
 
@@ -22,10 +35,18 @@ _SCRAM_NAME = re.compile(r"(?:^|,)n=([^,]+)")
 class PassedOn:
     """One exchange."""
 
-    def __init__(self, name: str, client: Client, upstream: Upstream, events: IEventSink) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        upstream: Upstream,
+        guard: ILoginGuard,
+        events: IEventSink,
+    ) -> None:
         self._name = name
         self._client = client
         self._upstream = upstream
+        self._guard = guard
         self._events = events
         self._user: str | None = None
         self._begun = False
@@ -36,6 +57,20 @@ class PassedOn:
     async def _respond(self, response: bytes | None) -> SASLStep:
         if self._user is None and response is not None:
             self._user = user_of(self._name, response)  # what comes later may be the password
+        user = self._user or ""
+        refusal = await self._guard.begin(self._client, user)
+        if refusal is not None:
+            return refusal
+        try:
+            step = await self._ask(response)
+        except Exception:
+            self._guard.undecided(self._client, user)
+            raise
+        await self._tell(user, step)
+        return step
+
+    async def _ask(self, response: bytes | None) -> SASLStep:
+        """Have the server judge, or ask for more."""
         if self._begun:
             reply = await self._upstream.respond(response or b"")
         else:
@@ -45,11 +80,16 @@ class PassedOn:
             return reply
         if reply.code == 334:
             return _challenge(reply.lines[0])
-        if not reply.ok:
-            return told(reply)
-        account = account_of(self._user or "")
-        self._events.tell(LoggedIn(self._client, account, self._name))
-        return account
+        return account_of(self._user or "") if reply.ok else told(reply)
+
+    async def _tell(self, user: str, step: SASLStep) -> None:
+        if isinstance(step, Address):
+            self._guard.succeeded(self._client, user)
+            self._events.tell(LoggedIn(self._client, step, self._name))
+        elif isinstance(step, Status):
+            await self._guard.failed(self._client, user, step, step.code in WRONG)
+        else:
+            self._guard.undecided(self._client, user)
 
 
 def _challenge(text: str) -> Challenge | Status:

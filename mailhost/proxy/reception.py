@@ -124,4 +124,5 @@ class ProxyReception:
     def begin(self, name: str, client: Client) -> ISASLMechanism | None:
         if self._upstream is None or name.upper() not in self.mechanisms(client):
             return None
-        return PassedOn(name.upper(), client, self._upstream, self._house.events)
+        house = self._house
+        return PassedOn(name.upper(), client, self._upstream, house.guard, house.events)

@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -112,6 +112,16 @@ class Crew:
                 self._goodbyes[member] = later
         for _ in range(count):
             self._start()
+
+    def update(self, about: Any, what: str, *given: object) -> None:
+        """Call `what` at every worker; their replacements are told `about` at the start."""
+        if self._work is None:
+            return
+        former, self._work = self._work, replace(self._work, about=about)
+        for member in self._members:
+            member.channel.tell(what, *given)
+            if member.work is former:
+                member.work = self._work
 
     async def stop(self, seconds: float) -> None:
         """Let every worker end what is under way within `seconds`."""

@@ -21,6 +21,7 @@ from mailhost.interfaces import (
     IAuthenticator,
     ICounters,
     IEventSink,
+    ILoginGuard,
     IQueue,
     IRates,
     ScramKeys,
@@ -73,6 +74,33 @@ class RemoteAuthenticator:
         """See IAuthenticator."""
         result: Address | Status = await self._channel.ask("scram_result", client, username, proven)
         return result
+
+
+@implementer(ILoginGuard)
+class RemoteGuard:
+    """Has the head count failed logins."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def begin(self, client: Client, username: str) -> Status | None:
+        """See ILoginGuard."""
+        refusal: Status | None = await self._channel.ask("login_begins", client, username)
+        return refusal
+
+    async def failed(
+        self, client: Client, username: str, status: Status, guessed: bool = True
+    ) -> None:
+        """See ILoginGuard."""
+        await self._channel.ask("login_failed", client, username, status, guessed)
+
+    def succeeded(self, client: Client, username: str) -> None:
+        """See ILoginGuard."""
+        self._channel.tell("login_succeeded", client, username)
+
+    def undecided(self, client: Client, username: str) -> None:
+        """See ILoginGuard."""
+        self._channel.tell("login_undecided", client, username)
 
 
 @dataclass(slots=True)

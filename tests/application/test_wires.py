@@ -37,10 +37,11 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             incoming="/nowhere",
             in_thread=None,
             authenticator=nobody,
+            guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
             limits=ConnectionLimits(Bounds(0, 0)),
-            tls=SimpleNamespace(factory=lambda: None),
+            tls=SimpleNamespace(factory=lambda role: role),
         ),
     )
 
@@ -94,3 +95,12 @@ class Machines(SynchronousTestCase):
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
             self.assertTrue(factory.listener.busy(refusal).startswith(words))
+
+    def test_what_handshakes_are_asked_for(self) -> None:
+        """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
+        for wire in Wire:
+            listen = Listen(protocol=wire, endpoint="tcp:0")
+            role: Any = make_factory(rooms(), listen, Clock()).tls
+            self.assertEqual(role.opportunistic, wire is Wire.SMTP, wire)
+            pop3 = wire in (Wire.POP3, Wire.POP3S)
+            self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)

@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.authentication import verifier
 from mailhost.authentication.authenticator import Authenticator
+from mailhost.authentication.guard import LoginGuard
 from mailhost.authentication.secret import hash_password
 from mailhost.config.model import Login
 from mailhost.events import Event, LoggedIn, LoginRefused
@@ -96,8 +97,14 @@ class Case(SynchronousTestCase):
         self.directory = Directory()
         self.events = Events()
         self.threads = Threads()
+        self.guard = LoginGuard(self.clock, SETTINGS, self.events, lambda name: True)
         self.authenticator = Authenticator(
-            cast("Any", self.clock), self.directory, SETTINGS, self.events, self.threads
+            cast("Any", self.clock),
+            self.directory,
+            SETTINGS,
+            self.events,
+            self.guard,
+            self.threads,
         )
 
     def begin(
@@ -143,6 +150,17 @@ class Mechanisms(Case):
         everything = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
         self.assertEqual(self.authenticator.mechanisms(CLIENT), everything)
 
+    def test_none_over_old_tls(self) -> None:
+        for old in (
+            TLSState("TLSv1", "ECDHE-RSA-AES128-SHA"),
+            TLSState("TLSv1.2", "AES128-GCM-SHA256"),
+            TLSState("TLSv1.2", "ECDHE-RSA-AES128-SHA"),
+        ):
+            self.assertEqual(self.authenticator.mechanisms(replace(CLIENT, tls=old)), (), old)
+        for good in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+            client = replace(CLIENT, tls=TLSState("TLSv1.2", good))
+            self.assertTrue(self.authenticator.mechanisms(client), good)
+
     def test_loopback_only_where_the_settings_say_so(self) -> None:
         local = Client("127.0.0.1")
         self.assertEqual(self.authenticator.mechanisms(local), ())
@@ -171,7 +189,7 @@ class Passwords(Case):
     def test_everybody_else_is_refused_with_the_same_words(self) -> None:
         wrong = self.login("wrong")
         assert isinstance(wrong, Status)
-        self.authenticator.replace_settings(Login(failures=100))
+        self.guard.replace_settings(Login(failures=100))
         for name in ("nobody@example.com", "ann@elsewhere.example", "mute@example.com", "ann"):
             answer = self.login("right", name)
             assert isinstance(answer, Status)
@@ -341,6 +359,15 @@ class ScramKeysOf(Case):
             self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
 
+    def test_they_are_the_same_after_a_restart(self) -> None:
+        """Otherwise a client that asks before and after learns which accounts exist."""
+        found = []
+        for _ in range(2):
+            self.setUp()
+            self.authenticator.use_key(b"k" * 32)
+            found.append(self.keys("nobody@example.com"))
+        self.assertEqual(found[0], found[1])
+
     def test_the_newest_ones(self) -> None:
         self.directory.newest = view_of(Ann=OTHER)
         before = self.directory.view
@@ -378,6 +405,7 @@ class ScramKeysOf(Case):
 class RealThreads(TestCase):
     async def test_hashing_in_the_reactors_threads(self) -> None:
         reactor = cast("Any", installed_reactor)
-        authenticator = Authenticator(reactor, Directory(), SETTINGS, Events())
+        guard = LoginGuard(reactor, SETTINGS, Events(), lambda name: True)
+        authenticator = Authenticator(reactor, Directory(), SETTINGS, Events(), guard)
         answer = await authenticator.password(CLIENT, "ann@example.com", "right", "PLAIN")
         self.assertEqual(answer, ANN)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.authentication import failures as module
-from mailhost.authentication.failures import LONGEST_DELAY, Failures
+from mailhost.authentication.failures import LONGEST_DELAY, Block, Failures
 from mailhost.config.model import Login
 
+LOOPBACK = Login().gateways
 SETTINGS = Login(failures=3, failures_within=600.0, delay=2.0)
 
 
@@ -45,10 +48,43 @@ class Counting(SynchronousTestCase):
         self.assertGreater(self.failures.wait("2001:db8::ffff"), 0)
         self.assertEqual(self.failures.wait("2001:db8:0:1::1"), 0)
 
-    def test_this_machine_counts_too(self) -> None:
-        for ip in ("127.0.0.1", "::1", ""):
+    def test_behind_a_gateway_each_account_is_counted_on_its_own(self) -> None:
+        """A webmail on this machine: one user who mistypes shuts out no other."""
+        self.failures.settings = Login(failures=3, gateways=(*LOOPBACK, ip_network("192.0.2.8")))
+        for ip in ("127.0.0.1", "127.9.9.9", "::1", "", "192.0.2.8"):
             self.fail_often(ip)
-            self.assertGreater(self.failures.wait(ip), 0)
+            self.assertGreater(self.failures.wait(ip, "ann@example.com"), 0, ip)
+            self.assertEqual(self.failures.wait(ip, "bob@example.com"), 0, ip)
+            self.failures.add(ip, "bob@example.com")
+            self.failures.forgive(ip, "bob@example.com")
+            self.assertEqual(self.failures.count(ip, "ann@example.com"), 3, ip)
+            self.failures.forgive(ip, "ann@example.com")
+            self.assertEqual(self.failures.wait(ip, "ann@example.com"), 0, ip)
+
+    def test_this_machine_counts_where_it_is_no_gateway(self) -> None:
+        self.failures.settings = Login(failures=3, gateways=())
+        for ip in ("127.0.0.1", "::1"):
+            self.fail_often(ip)
+            self.assertGreater(self.failures.wait(ip, "bob@example.com"), 0)
+
+    def test_blocks_are_listed_and_lifted(self) -> None:
+        self.fail_often("192.0.2.1", 2)
+        self.assertEqual(self.failures.blocked(), [])
+        self.fail_often("192.0.2.1", 2)
+        self.fail_often("127.0.0.1")
+        self.clock.advance(100)
+        self.assertEqual(
+            self.failures.blocked(),
+            [
+                Block("192.0.2.1", "", 4, 500.0),
+                Block("127.0.0.1", "ann@example.com", 3, 500.0),
+            ],
+        )
+        self.assertTrue(self.failures.lift(client="192.0.2.1"))
+        self.assertFalse(self.failures.lift(client="192.0.2.1"))
+        self.assertTrue(self.failures.lift(username="ann@example.com"))
+        self.assertEqual(self.failures.blocked(), [])
+        self.assertEqual(self.failures.wait("192.0.2.1"), 0)
 
     def test_success_forgives_what_was_done_in_its_name(self) -> None:
         self.failures.add("192.0.2.1", "ann@example.com")
@@ -107,6 +143,16 @@ class AtOnce(SynchronousTestCase):
             self.failures.add("192.0.2.1", "ann")
             self.failures.end("192.0.2.1")
         self.assertEqual(self.begun, list(range(20)))
+
+    def test_those_of_a_process_that_died_hold_nobody_up(self) -> None:
+        for number in range(6):
+            self.begin(number)
+        self.failures.end_all()
+        self.assertEqual(self.begun, [0, 1, 2, 3, 4, 5])
+        for _ in range(6):  # those that did not die end later
+            self.failures.end("192.0.2.1")
+        self.begin(6)
+        self.assertEqual(self.begun[-1], 6)
 
     def test_others_do_not_wait(self) -> None:
         for number in range(3):

@@ -275,6 +275,7 @@ class WrongTests(LoadCase):
             "relay.networks[1]": ('relay.networks = ["10.0.0.1/8"]', "IP network"),
             "relay.bind": ('relay.bind = "eth0"', "IP address"),
             "tls.minimum": ('tls.minimum = "1.1"', "'1.2' or '1.3'"),
+            "tls.smtp_minimum": ('tls.smtp_minimum = "ssl3"', "'1.2' or '1.3'"),
             "tls.certificate": ("tls.certificate = {}", "[[tls.certificate]]"),
             'domain."example.com".catch_all': ('domain."example.com".catch_all = 1', "address"),
             'domain."a b"': ('domain."a b" = {}', "no domain name"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from typing import ClassVar
+
+from twisted.trial.unittest import SkipTest
 
 from tests.end_to_end.shared import MAIL, Raw, SharedHost
 
@@ -481,7 +485,7 @@ connections_per_client = 10
 
 
 class Guessing(SharedHost):
-    protocols = ("smtp", "submission", "submissions", "pop3s")
+    protocols = ("smtp", "submission", "submissions", "pop3", "pop3s")
     settings = """
 [login]
 plaintext_on_loopback = true
@@ -505,6 +509,12 @@ delay = "0.2 seconds"
         self.host.wait_for("login as 'ann@example.com' refused", since)
         again = self.raw("submission")
         self.refused(again.say(f"AUTH PLAIN {self.guess}\r\n"), "421", "454")
+        self.assertIn("ann@example.com", self.host.command("login", "blocked").stdout)
+        self.assertEqual(0, self.host.command("login", "unblock", "ann@example.com").returncode)
+        self.assertIn("no logins are blocked", self.host.command("login", "blocked").stdout)
+        self.assertEqual(1, self.host.command("login", "unblock", "192.0.2.1").returncode)
+        free = self.raw("submission")
+        self.refused(free.say(f"AUTH PLAIN {self.guess}\r\n"), "535")
         self.serves()
 
     def test_plain_words_to_the_tls_port(self) -> None:
@@ -521,3 +531,27 @@ delay = "0.2 seconds"
         for _ in range(20):
             self.raw("submissions", hello="").close()
         self.serves()
+
+    def test_clients_that_offer_other_protocols_shake_hands(self) -> None:
+        """Mail programs offer what they speak (RFC 7301), on every port."""
+        if shutil.which("openssl") is None:
+            raise SkipTest("openssl is not installed")
+        for protocol, starttls, chosen in (
+            ("smtp", ("-starttls", "smtp"), "No ALPN negotiated"),
+            ("submission", ("-starttls", "smtp"), "No ALPN negotiated"),
+            ("submissions", (), "No ALPN negotiated"),
+            ("pop3", ("-starttls", "pop3"), "ALPN protocol: pop3"),
+            ("pop3s", (), "ALPN protocol: pop3"),
+        ):
+            said = self.openssl(protocol, *starttls, "-alpn", "imap,pop3,http/1.1")
+            self.assertIn(chosen, said, protocol)
+            self.assertRegex(said, "New, TLSv1.3", protocol)
+
+    def openssl(self, protocol: str, *options: str) -> str:
+        """What `openssl s_client` says of a handshake."""
+        where = f"{self.host.address}:{self.host.ports[protocol]}"
+        command = ["openssl", "s_client", "-connect", where, *options]
+        done = subprocess.run(
+            command, input="QUIT\n", capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.stdout + done.stderr

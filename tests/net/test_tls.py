@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import ssl
@@ -43,10 +44,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.message.client import TLSState
 from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import BadCertificate, ServerTLS, client_tls, tls_state
-
-LATER = datetime(2099, 1, 1, tzinfo=UTC)
-EARLIER = datetime(2001, 1, 1, tzinfo=UTC)
+from mailhost.net.tls import BadCertificate, Minimums, Role, ServerTLS, client_tls, tls_state
 
 
 @implementer(IHandshakeListener)
@@ -55,11 +53,13 @@ class Peer(Protocol):
 
     state: TLSState | None = None
     subject: str = ""
+    protocol: bytes = b""
     reason: BaseException | None = None
 
     def handshakeCompleted(self) -> None:
         self.state = tls_state(self.transport)
         handle = cast("TLSMemoryBIOProtocol", self.transport).getHandle()
+        self.protocol = handle.get_alpn_proto_negotiated()
         certificate = handle.get_peer_certificate()
         if certificate is not None:
             self.subject = str(certificate.get_subject().CN)
@@ -142,39 +142,182 @@ class ServerNames(Folder):
         self.assertIsNone(tls_state(iosim.FakeTransport(Protocol(), True)))
 
 
-class Versions(Folder):
-    def old_client(self) -> ssl.SSLContext:
+OPPORTUNISTIC = Role(opportunistic=True)
+
+
+class PythonClient(Folder):
+    """Python's own TLS as the client: it shows ciphers and sessions, and can be old."""
+
+    cipher = ""
+    reused = False
+
+    def client(self, newest: ssl.TLSVersion, ciphers: str = "") -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
+        if ciphers:
+            context.set_ciphers(ciphers)
         return context
 
-    def version(self, server: ServerTLS) -> str:
-        """Let Python's own TLS shake hands, with TLS 1.2 at most."""
+    def shake(
+        self,
+        server: IOpenSSLServerConnectionCreator,
+        context: ssl.SSLContext,
+        name: str = "x.example",
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSession | None:
+        """Shake hands and return the session with its ticket. Raises SSLError."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        client = self.old_client().wrap_bio(incoming, outgoing, server_hostname="x.example")
+        client = context.wrap_bio(incoming, outgoing, server_hostname=name, session=session)
         wrapped = TLSMemoryBIOFactory(server, False, Factory.forProtocol(Peer)).buildProtocol(None)
         transport = iosim.FakeTransport(wrapped, True)
         wrapped.makeConnection(transport)
-        for _ in range(4):
-            try:
-                client.do_handshake()
-            except ssl.SSLWantReadError:
-                wrapped.dataReceived(outgoing.read())
-                incoming.write(b"".join(transport.stream))
-                transport.stream.clear()
-        self.cipher = client.cipher()
-        return str(client.version())
+        for step in (client.do_handshake, client.do_handshake, client.do_handshake, client.read):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                step()
+            if data := outgoing.read():
+                wrapped.dataReceived(data)
+            incoming.write(b"".join(transport.stream))
+            transport.stream.clear()
+        self.version = str(client.version())
+        self.cipher = (client.cipher() or ("",))[0]
+        self.reused = bool(client.session_reused)
+        return client.session
+
+
+class Versions(PythonClient):
+    def setUp(self) -> None:
+        self.pair = self.certificate("a.example")
+
+    def agreed(
+        self, minimums: Minimums, role: Role, newest: ssl.TLSVersion, ciphers: str = ""
+    ) -> str:
+        """The version that both agree upon. Raises SSLError."""
+        server = ServerTLS([self.pair], minimums)
+        self.shake(server.factory(role), self.client(newest, ciphers))
+        return self.version
 
     def test_tls_1_2_is_spoken_with_modern_ciphers(self) -> None:
-        self.assertEqual(self.version(ServerTLS([self.certificate("a.example")])), "TLSv1.2")
-        assert self.cipher
-        self.assertRegex(self.cipher[0], "^ECDHE-.*(GCM|CHACHA20)")
+        self.assertEqual(self.agreed(Minimums(), Role(), ssl.TLSVersion.TLSv1_2), "TLSv1.2")
+        self.assertRegex(self.cipher, "^ECDHE-.*(GCM|CHACHA20)")
 
     def test_unless_the_settings_want_1_3(self) -> None:
-        server = ServerTLS([self.certificate("a.example")], "1.3")
-        self.assertRaises(ssl.SSLError, self.version, server)
+        with self.assertRaises(ssl.SSLError):
+            self.agreed(Minimums("1.3"), Role(), ssl.TLSVersion.TLSv1_2)
+
+    def test_other_servers_may_use_older_ciphers(self) -> None:
+        old, ciphers = ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA"
+        with self.assertRaises(ssl.SSLError):
+            self.agreed(Minimums(), Role(), old, ciphers)
+        self.assertEqual(self.agreed(Minimums("1.3"), OPPORTUNISTIC, old, ciphers), "TLSv1.2")
+        self.assertEqual(self.cipher, ciphers)
+
+    def test_other_servers_still_get_the_best_that_they_know(self) -> None:
+        self.agreed(Minimums(), OPPORTUNISTIC, ssl.TLSVersion.TLSv1_2)
+        self.assertRegex(self.cipher, "^ECDHE-.*(GCM|CHACHA20)")
+
+    def test_no_cipher_that_does_not_authenticate_or_encrypt(self) -> None:
+        for bad in ("aNULL:@SECLEVEL=0", "eNULL:@SECLEVEL=0", "PSK"):
+            with self.assertRaises(ssl.SSLError):
+                minimums = Minimums(opportunistic="1.0")
+                self.agreed(minimums, OPPORTUNISTIC, ssl.TLSVersion.TLSv1_2, bad)
+
+    def test_deprecated_versions_where_the_settings_say_so_and_on_port_25_alone(self) -> None:
+        old, ciphers = ssl.TLSVersion.TLSv1, "DEFAULT:@SECLEVEL=0"
+        for minimums, role in (
+            (Minimums(), OPPORTUNISTIC),
+            (Minimums(opportunistic="1.1"), OPPORTUNISTIC),
+            (Minimums(opportunistic="1.0"), Role()),
+        ):
+            with self.assertRaises(ssl.SSLError):
+                self.agreed(minimums, role, old, ciphers)
+        self.assertEqual(
+            self.agreed(Minimums(opportunistic="1.0"), OPPORTUNISTIC, old, ciphers), "TLSv1"
+        )
+
+
+class Tickets(PythonClient):
+    """A session ticket that was sent is accepted (RFC 8446 §4.6.1, RFC 5077)."""
+
+    def setUp(self) -> None:
+        self.now = 0.0
+        self.server = ServerTLS(
+            [self.certificate("a.example"), self.certificate("b.example")],
+            seconds=lambda: self.now,
+        )
+
+    def test_each_version_each_server_name(self) -> None:
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.client(newest)
+            for name in ("a.example", "b.example", "x.example"):
+                session = self.shake(self.server, context, name)
+                assert session is not None
+                self.assertTrue(session.has_ticket)
+                self.assertFalse(self.reused)
+                self.shake(self.server, context, name, session)
+                self.assertTrue(self.reused, (newest, name))
+
+    def test_keys_are_changed_after_a_day_and_such_a_client_is_served(self) -> None:
+        context = self.client(ssl.TLSVersion.TLSv1_3)
+        session = self.shake(self.server, context)
+        self.now = 86_000.0
+        self.shake(self.server, context, session=session)
+        self.assertTrue(self.reused)
+        self.now = 86_500.0
+        self.shake(self.server, context, session=session)
+        self.assertFalse(self.reused)
+        self.assertEqual("TLSv1.3", self.version)
+
+
+class Alpn(Folder):
+    """Clients that offer protocols by ALPN (RFC 7301)."""
+
+    def setUp(self) -> None:
+        self.server = ServerTLS([self.certificate("a.example"), self.certificate("b.example")])
+
+    def chosen(self, role: Role, name: str, *protocols: bytes) -> bytes | None:
+        """What the server chose; None where the handshake failed."""
+        here = shake(self.server.factory(role), Offering(name, *protocols))[1]
+        return here.protocol if here.state else None
+
+    def test_a_protocol_that_the_listener_does_not_know_is_no_obstacle(self) -> None:
+        for name in ("a.example", "b.example", "elsewhere.example"):
+            for offered in ((b"imap",), (b"smtp",), (b"h2", b"http/1.1"), (b"x" * 255,)):
+                self.assertEqual(b"", self.chosen(Role(), name, *offered), (name, offered))
+
+    def test_the_listeners_own_protocol_is_chosen(self) -> None:
+        pop3 = Role((b"pop3",))
+        for name in ("a.example", "b.example"):
+            self.assertEqual(b"pop3", self.chosen(pop3, name, b"imap", b"pop3"))
+            self.assertEqual(b"", self.chosen(pop3, name, b"imap", b"http/1.1"))
+            self.assertEqual(b"", self.chosen(pop3, name))
+
+    def test_after_a_change_of_certificate_too(self) -> None:
+        pop3 = Role((b"pop3",))
+        self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
+        self.server.replace([self.certificate("a.example")], Minimums())
+        self.assertEqual(b"pop3", self.chosen(pop3, "a.example", b"pop3"))
+        self.server.replace([self.certificate("c.example")], Minimums())
+        for name in ("a.example", "c.example"):
+            self.assertEqual(b"", self.chosen(pop3, name, b"imap"))
+            self.assertEqual(b"", self.chosen(Role(), name, b"pop3"))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Offering:
+    """A client that offers protocols."""
+
+    def __init__(self, name: str, *protocols: bytes) -> None:
+        self._client = client_tls(name, verify=False)
+        self._protocols = protocols
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        connection = self._client.clientConnectionForTLS(tlsProtocol)
+        if self._protocols:
+            connection.set_alpn_protos(self._protocols)
+        return connection
 
 
 class Reload(Folder):
@@ -185,28 +328,33 @@ class Reload(Folder):
     def subject(self) -> str:
         return shake(self.server, client_tls("x.example", verify=False))[1].subject
 
+    def reload(self) -> None:
+        self.server.replace([(self.chain, self.key)], Minimums())
+
     def put(self, chain: str, key: str) -> None:
         shutil.copy(chain, self.chain)
         shutil.copy(key, self.key)
 
     def test_new_files_are_used_by_new_connections(self) -> None:
-        creator = self.server.factory()
+        creator, pop3 = self.server.factory(), self.server.factory(Role((b"pop3",)))
         self.put(*self.certificate("new.example"))
         self.assertEqual(self.subject(), "old.example")
-        self.server.reload()
+        self.reload()
         self.assertEqual(self.subject(), "new.example")
-        self.assertIs(self.server.factory(), creator)
+        for same in (creator, pop3):
+            there = shake(same, client_tls("x.example", verify=False))[1]
+            self.assertEqual(there.subject, "new.example")
 
     def test_a_fault_keeps_the_old_ones(self) -> None:
         shutil.copy(self.certificate("new.example")[0], self.chain)
-        self.assertRaises(BadCertificate, self.server.reload)
+        self.assertRaises(BadCertificate, self.reload)
         self.assertEqual(self.subject(), "old.example")
 
     def test_other_files(self) -> None:
-        self.server.replace([self.certificate("new.example")], "1.3")
+        self.server.replace([self.certificate("new.example")], Minimums("1.3"))
         self.assertEqual(self.subject(), "new.example")
-        self.assertRaises(BadCertificate, self.server.replace, [("/nowhere", "/nowhere")], "1.2")
-        self.server.reload()
+        nowhere = [("/nowhere", "/nowhere")]
+        self.assertRaises(BadCertificate, self.server.replace, nowhere, Minimums())
         self.assertEqual(self.subject(), "new.example")
 
     def test_it_is_what_transports_want(self) -> None:
@@ -254,20 +402,6 @@ class Faults(Folder):
     def test_none_at_all(self) -> None:
         self.assertRaises(BadCertificate, ServerTLS, [])
 
-    def test_out_of_date_is_a_warning(self) -> None:
-        pair = self.certificate("a.example")
-        (late,) = ServerTLS([pair], now=lambda: LATER).warnings
-        (early,) = ServerTLS([pair], now=lambda: EARLIER).warnings
-        self.assertIn(f"{pair[0]} ran out on", late)
-        self.assertIn(f"{pair[0]} is not valid before", early)
-
-    def test_an_open_key_is_a_warning(self) -> None:
-        pair = self.certificate("a.example")
-        self.assertEqual(ServerTLS([pair]).warnings, ())
-        os.chmod(pair[1], 0o644)
-        (warning,) = ServerTLS([pair]).warnings
-        self.assertIn(f"chmod o= {pair[1]}", warning)
-
 
 class Clients(Folder):
     def setUp(self) -> None:
@@ -313,9 +447,7 @@ class Chains(Folder):
         leaf, leaf_key = issue("mx.example.com", middle, middle_key, ca=False)
         self.root = Certificate.loadPEM(pem(root))
         self.leaf, self.middle = pem(leaf), pem(middle)
-        self.key = self.put(
-            leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        )
+        self.key = self.put(key_pem(leaf_key))
 
     def put(self, contents: bytes) -> str:
         path: str = self.mktemp()
@@ -343,25 +475,34 @@ Key = ec.EllipticCurvePrivateKey
 
 
 def issue(
-    name: str, by: x509.Certificate | None = None, by_key: Key | None = None, ca: bool = True
+    name: str,
+    by: x509.Certificate | None = None,
+    by_key: Key | None = None,
+    ca: bool = True,
+    life: tuple[datetime, datetime] | None = None,
 ) -> tuple[x509.Certificate, Key]:
     """Make a certificate, signed by itself or by another."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
+    begins, ends = life or (now - timedelta(days=1), now + timedelta(days=1))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(by.subject if by else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(begins)
+        .not_valid_after(ends)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .sign(by_key or key, hashes.SHA256())
     )
     return certificate, key
+
+
+def key_pem(key: Key) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def pem(certificate: x509.Certificate) -> bytes:

@@ -9,7 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Identity, RouteTLS
+from mailhost.authentication.guard import LoginGuard
+from mailhost.config.model import Identity, Login, RouteTLS
 from mailhost.interfaces import IQuarantine
 from mailhost.message.client import Client, TLSState
 from mailhost.proxy.connect import Server as Way
@@ -25,6 +26,7 @@ from tests.fakes import FakeQueue, RecordingEvents
 from tests.proxy.upstream import Net, Server
 from tests.queue.fakes import here
 
+LOGIN = Login(delay=0.0)
 FIRST, SECOND = "tcp:192.0.2.1:25", "tcp:192.0.2.2:25"
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 ENVELOPE = ("MAIL FROM:<sue@far.example>", "RCPT TO:<ann@here.example>")
@@ -111,7 +113,9 @@ class ProxyCase(SynchronousTestCase):
             for each in endpoints or (FIRST,)
         ]
         self.upstreams = Upstreams(self.net, ways, "proxy.example", tls, identity)
+        self.guard = LoginGuard(self.net, LOGIN, self.events, lambda name: False)
         settings: dict[str, Any] = {
+            "guard": self.guard,
             "message_size": 1_000_000,
             "recipients": 1000,
             "now": lambda: 0.0,

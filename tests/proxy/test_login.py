@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from mailhost.events import LoggedIn
+from mailhost.config.model import Login
+from mailhost.events import LoggedIn, LoginRefused
 from mailhost.message.address import Address
 from mailhost.proxy.login import account_of, user_of
 from tests.proxy.talking import ENVELOPE, TLS, Caller, ProxyCase
@@ -182,6 +183,70 @@ class ExchangeTests(LoginCase):
         self.assertEqual(caller.say(RIGHT), [])
         self.assertEqual(caller.wait(119), [])
         self.assertEqual(caller.wait(2)[0][:9], "421 4.4.2")
+
+
+class GuardedTests(LoginCase):
+    """Failed logins count as at our own listeners: guesses are slowed, then refused unseen."""
+
+    def guesses(self, count: int, caller: Caller) -> list[str]:
+        return [caller.say(WRONG)[0][:9] for _ in range(count)]
+
+    def test_beyond_the_limit_the_server_is_not_asked(self) -> None:
+        caller = self.secure()
+        self.assertEqual(self.guesses(10, caller), [REFUSED[:9]] * 10)
+        self.first.take()
+        self.assertEqual(caller.say(RIGHT)[0][:9], "421 4.7.0")
+        self.assertTrue(caller.wire.hung_up)
+        self.assertEqual([each for each in self.first.take() if "AUTH" in each], [])
+        self.assertEqual(self.secure().say(RIGHT)[0][:9], "421 4.7.0")
+        other = self.caller(tls=TLS, ip="192.0.2.78")
+        self.assertEqual(other.say(RIGHT)[0][:3], "235")
+
+    def test_each_is_logged_without_what_may_be_a_password(self) -> None:
+        self.guesses(2, self.secure())
+        first, second = self.events.of(LoginRefused)
+        self.assertEqual((first.failures, second.failures), (1, 2))
+        self.assertEqual((first.username, str(first.status)), ("", REFUSED))
+        self.secure().say(RIGHT)
+        self.guesses(1, self.secure())
+        self.assertEqual(self.events.of(LoginRefused)[-1].username, "ann")
+
+    def test_they_are_told_late(self) -> None:
+        self.guard.replace_settings(Login(delay=2.0))
+        caller = self.secure()
+        self.assertEqual(caller.say(WRONG), [])
+        self.assertEqual(caller.wait(1.9), [])
+        self.assertEqual(caller.wait(0.2), [REFUSED])
+
+    def test_success_forgives(self) -> None:
+        caller = self.secure()
+        self.guesses(9, caller)
+        self.assertEqual(caller.say(RIGHT)[0][:3], "235")
+        again = self.secure()
+        self.assertEqual(self.guesses(9, again), [REFUSED[:9]] * 9)
+
+    def test_every_step_of_an_exchange_counts_once(self) -> None:
+        caller = self.secure()
+        for _ in range(5):
+            caller.say("AUTH LOGIN", coded("ann"), coded("wrong"))
+        self.assertEqual(self.events.of(LoginRefused)[-1].failures, 5)
+
+    def test_what_is_no_guess_is_logged_and_not_counted(self) -> None:
+        for reply in ("454 4.7.0 the directory is away", "504 5.5.4 not this one", LOST):
+            self.first.replies["AUTH"] = reply
+            self.secure().say(RIGHT)
+        refused = self.events.of(LoginRefused)
+        self.assertEqual([each.failures for each in refused], [0, 0, 0])
+
+    def test_many_connections_get_no_more_guesses(self) -> None:
+        self.first.replies["AUTH"] = None
+        callers = [self.secure() for _ in range(20)]
+        for caller in callers:
+            caller.say(WRONG)
+        self.assertEqual(len([each for each in self.first.said if "AUTH" in each]), 10)
+        for caller in callers:
+            caller.go()
+        self.assertEqual(self.guard._failures._undecided, {})
 
 
 class LoggedInTests(LoginCase):

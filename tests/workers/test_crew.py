@@ -148,6 +148,18 @@ class CrewCase(SynchronousTestCase):
         self.reactor.advance(60)
         self.assertEqual((0, 3), (self.died, len(self.reactor.processes)))
 
+    def test_an_update_reaches_those_there_are_and_those_that_replace_them(self) -> None:
+        self.reactor.advance(60)
+        self.crew.update("renewed", "certificates", "pem")
+        for number in (0, 1):
+            self.assertEqual([("certificates", "pem")], self.heard(number))
+        self.end(0)
+        self.reactor.advance(0)
+        self.assertEqual("renewed", self.reactor.briefs[2].about)
+        self.assertEqual([101, 102], self.crew.pids)
+        self.reactor.processes[2].ready()
+        self.assertEqual((7, "serve", "smtp"), self.heard(2)[0])
+
     def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
         """What it answered last may be in the queue's folder, and nobody was told."""
         self.crew.employ(Work("new settings", []), 1)

@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.events import Faulted, Queued, Told
-from mailhost.interfaces import IAuthenticator, ICounters, IQueue, IRates
+from mailhost.interfaces import IAuthenticator, ICounters, ILoginGuard, IQueue, IRates
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
@@ -28,6 +28,7 @@ from mailhost.workers.remote import (
     LONGEST_LINE,
     RemoteAuthenticator,
     RemoteCounters,
+    RemoteGuard,
     RemoteLog,
     RemoteQueue,
     RemoteRates,
@@ -59,6 +60,25 @@ class RemoteCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.fake = FakeChannel()
         self.channel = cast(Channel, self.fake)
+
+
+class GuardTests(RemoteCase):
+    def test_the_head_counts_failed_logins(self) -> None:
+        guard = RemoteGuard(self.channel)
+        verifyObject(ILoginGuard, guard)
+        self.fake.answer = succeed(NO_STORAGE)
+        refusal = Deferred.fromCoroutine(guard.begin(CLIENT, "ann"))
+        self.assertEqual(self.successResultOf(refusal), NO_STORAGE)
+        failed = Deferred.fromCoroutine(guard.failed(CLIENT, "ann", NO_STORAGE))
+        self.successResultOf(failed)
+        guard.succeeded(CLIENT, "ann")
+        guard.undecided(CLIENT, "ann")
+        self.assertEqual(
+            self.fake.asked,
+            [("login_begins", CLIENT, "ann"), ("login_failed", CLIENT, "ann", NO_STORAGE, True)],
+        )
+        told = [("login_succeeded", CLIENT, "ann"), ("login_undecided", CLIENT, "ann")]
+        self.assertEqual(self.fake.told, told)
 
 
 class Rates(RemoteCase):

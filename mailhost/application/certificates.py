@@ -1,0 +1,140 @@
+"""Renewed certificate files are noticed by themselves, and used without a reload.
+
+The files are looked at each minute. New ones are used for connections made from then on, in all
+processes; no connection is closed. A pair that cannot be used is told once and not taken. It is
+told at the second look that finds it: programs that renew replace one file after the other. The
+log has the findings of `certificate_checks` at the start and once a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from mailhost.events import Faulted, Told
+from mailhost.interfaces import IEventSink
+from mailhost.net.certificate import (
+    BadCertificate,
+    CertificateFiles,
+    Mark,
+    current_time,
+    mark_of,
+    read_certificate,
+)
+from mailhost.net.certificate_checks import findings
+from mailhost.net.threads import InThread
+from mailhost.net.tls import ServerTLS
+
+MINUTE = 60.0  # seconds
+LOOKS_A_DAY = 24 * 60
+WHERE = "certificates"
+
+Marks = tuple[Mark | None, ...]
+
+
+class CertificateWatch:
+    """The head of a host has one. `renewed` is called when other certificates are in use, and
+    `hostname` returns the name that they should be for."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        in_thread: InThread,
+        tls: ServerTLS,
+        events: IEventSink,
+        hostname: Callable[[], str],
+        renewed: Callable[[], None],
+        now: Callable[[], datetime] = current_time,
+    ) -> None:
+        self._in_thread = in_thread
+        self._tls = tls
+        self._events = events
+        self._hostname = hostname
+        self._renewed = renewed
+        self._now = now
+        self._looks = 0
+        self._broken: Marks | None = None  # files that could not be used at the last look
+        self._told: Marks | None = None  # files that the log was told of
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begin now, as the user who is to read the renewed files."""
+        self._loop.start(MINUTE)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def tell(self) -> None:
+        """Log the findings about the certificates in use."""
+        self._run(self._tell())
+
+    def _look(self) -> Deferred[None]:
+        if self._looks % LOOKS_A_DAY == 0:
+            self.tell()
+        self._looks += 1
+        return self._run(self._compare(first=self._looks == 1))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
+        def failed(failure: Failure) -> None:
+            self._events.tell(Faulted(WHERE, failure.getErrorMessage()))
+
+        return Deferred.fromCoroutine(work).addErrback(failed)
+
+    async def _tell(self) -> None:
+        certificates = self._tls.certificates
+        work = partial(findings, certificates, self._hostname(), self._now())
+        for finding in await self._in_thread(work):
+            self._events.tell(Faulted(WHERE, finding.words))
+
+    async def _compare(self, first: bool) -> None:
+        """The first look reads the files even where they are the same: root may have opened them,
+        and the user that the host became since may not."""
+        used = self._tls.certificates
+        marks = await self._in_thread(partial(marks_now, used))
+        if marks == _marks(used) and not first:
+            self._broken = self._told = None
+            return
+        try:
+            found = await self._in_thread(partial(_read_again, used))
+            if _marks(found) != _marks(used) and used is self._tls.certificates:
+                self._tls.use(found, self._tls.minimums)
+                self._take_note(found)
+        except BadCertificate as bad:
+            self._note_broken(marks, bad, first)
+
+    def _take_note(self, found: Sequence[CertificateFiles]) -> None:
+        self._broken = self._told = None
+        until = min(files.chain[0].not_valid_after_utc for files in found)
+        self._events.tell(Told(f"renewed certificates are in use, valid until {until:%Y-%m-%d}"))
+        self._renewed()
+        self.tell()
+
+    def _note_broken(self, marks: Marks, bad: BadCertificate, first: bool) -> None:
+        again = marks == self._broken or first
+        self._broken = marks
+        if again and marks != self._told:
+            self._told = marks
+            self._events.tell(Faulted(WHERE, f"{bad}. Those read before go on"))
+
+
+def marks_now(certificates: Sequence[CertificateFiles]) -> Marks:
+    """Return what the files look like now. Blocks for the disk."""
+    return tuple(mark_of(path) for files in certificates for path in files.paths)
+
+
+def _marks(certificates: Sequence[CertificateFiles]) -> Marks:
+    return tuple(mark for files in certificates for mark in files.marks)
+
+
+def _read_again(certificates: Sequence[CertificateFiles]) -> tuple[CertificateFiles, ...]:
+    return tuple(read_certificate(*files.paths) if files.paths else files for files in certificates)

@@ -1,0 +1,160 @@
+"""Counts failed logins and slows them down, for every wire, mechanism and process.
+
+Our own authenticator and the proxy ask it before each attempt, and tell it of the end. Refusals are
+logged here, in words that name no password: see `shown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from zope.interface import implementer
+
+from mailhost.authentication.attacked import AttackedAccounts
+from mailhost.authentication.failures import Block, Failures
+from mailhost.config.model import Login
+from mailhost.events import LoginRefused
+from mailhost.interfaces import IEventSink, ILoginGuard
+from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.message.client import Client
+from mailhost.message.status import Status
+from mailhost.net.limits import client_key
+from mailhost.net.sasl.saslprep import BadText, saslprep
+
+STRANGER = Status(
+    454,
+    "4.7.0",
+    "Too many failed logins to this account; try again tomorrow, or from where you usually are",
+    "the account is attacked, and this address never logged in to it",
+)
+
+
+@implementer(ILoginGuard)
+class LoginGuard:
+    """`may_show` says of a user name's normal form whether it may be logged."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        settings: Login,
+        events: IEventSink,
+        may_show: Callable[[str], bool],
+    ) -> None:
+        self._clock = clock
+        self._events = events
+        self._may_show = may_show
+        self._failures = Failures(clock, settings)
+        self._attacked = AttackedAccounts(clock, settings)
+
+    def replace_settings(self, settings: Login) -> None:
+        """Use other settings from now on. Failures counted so far stay counted."""
+        self._failures.settings = self._attacked.settings = settings
+
+    # --- ILoginGuard -----------------------------------------------------------------------------
+
+    async def begin(self, client: Client, username: str) -> Status | None:
+        name = normal_username(username)
+        await self._failures.begin(client.ip, name)
+        refusal = self.refusal(client, username)
+        if refusal is not None:
+            self._failures.end(client.ip, name)
+        return refusal
+
+    async def failed(
+        self, client: Client, username: str, status: Status, guessed: bool = True
+    ) -> None:
+        delay = self.count(client, username, status, guessed)
+        self.undecided(client, username)
+        await self.wait(delay)
+
+    def succeeded(self, client: Client, username: str) -> None:
+        self.forgive(client, username)
+        self.undecided(client, username)
+
+    def undecided(self, client: Client, username: str) -> None:
+        self._failures.end(client.ip, normal_username(username))
+
+    # --- without a beginning ---------------------------------------------------------------------
+
+    def refusal(self, client: Client, username: str) -> Status | None:
+        """Return the refusal for a client whose password is not even looked at, and log it."""
+        name = normal_username(username)
+        seconds = self._failures.wait(client.ip, name)
+        if seconds:
+            return self.refuse(client, username, _wait_for(seconds))
+        return self.refuse(client, username, STRANGER) if self._strange(client, name) else None
+
+    def _strange(self, client: Client, name: str) -> bool:
+        return bool(name) and self._attacked.refuses(client.ip, name)
+
+    def refuse(self, client: Client, username: str, status: Status) -> Status:
+        """Log a refusal, and return it."""
+        name = normal_username(username)
+        count = self._failures.count(client.ip, name)
+        known = self._attacked.has_logged_in(name) or self._may_show(name)
+        shown = username[:100] if known else ""
+        self._events.tell(LoginRefused(client, shown, status, count))
+        return status
+
+    def count(self, client: Client, username: str, status: Status, guessed: bool = True) -> float:
+        """Log a failure, count it where it was a guess, and return the seconds before the client
+        may hear of it."""
+        name = normal_username(username)
+        delay = self._failures.add(client.ip, name) if guessed else 0.0
+        if guessed and name:
+            self._attacked.failed(client.ip, name)
+        self.refuse(client, username, status)
+        return delay
+
+    def forgive(self, client: Client, username: str) -> None:
+        """A login in this name succeeded."""
+        name = normal_username(username)
+        self._failures.forgive(client.ip, name)
+        self._attacked.succeeded(client.ip, name)
+
+    async def wait(self, seconds: float) -> None:
+        """Let some time go by."""
+        if seconds:
+            await deferLater(self._clock, seconds)
+
+    # --- for the operator ------------------------------------------------------------------------
+
+    def blocked(self) -> list[Block]:
+        """Return whose logins are refused unseen at the moment."""
+        return [*self._failures.blocked(), *self._attacked.blocked()]
+
+    def unblock(self, what: str) -> bool:
+        """Forget the failures of a client address, or those at an account; False for none."""
+        try:
+            wanted = {"client": client_key(str(ip_address(what)))}
+        except ValueError:
+            wanted = {"username": normal_username(what)}
+        lifted = self._failures.lift(**wanted)
+        return self._attacked.lift(**wanted) or lifted
+
+    def end_all(self) -> None:
+        """A process is gone with the attempts that it began."""
+        self._failures.end_all()
+
+
+def _wait_for(seconds: float) -> Status:
+    minutes = int(seconds // 60) + 1
+    words = "Too many failed logins from your address; try again in"
+    return Status(421, "4.7.0", f"{words} {minutes} minute{'s' if minutes > 1 else ''}")
+
+
+def parse_username(username: str) -> Address | None:
+    """Return the address that a user name is, None for what is none."""
+    try:
+        return parse_address(saslprep(username))
+    except (BadAddress, BadText):
+        return None
+
+
+def normal_username(username: str) -> str:
+    """Return what a user name is counted under."""
+    name = parse_username(username)
+    return f"{name.key}@{name.domain}" if name else username[:100]

@@ -1,0 +1,39 @@
+"""The key that SCRAM salts of unknown names are made from, kept in the data folder.
+
+Salts of accounts never change, so those of unknown names must not either: a client that asks before
+and after a restart would learn which accounts exist (RFC 5802 §9). The file is not synced: one that
+is lost or damaged by a crash is made again, and the salts change once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+
+SIZE = 32  # octets
+
+
+def lasting_key(path: str) -> bytes:
+    """Return the key at `path`, made at the first call, for its owner alone.
+
+    Blocks for the disk. Raises OSError, for a link at `path` too.
+    """
+    with suppress(FileNotFoundError):
+        key = _read(path)
+        if len(key) == SIZE:
+            return key
+    key = secrets.token_bytes(SIZE)
+    temporary = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with open(os.open(temporary, flags, 0o600), "wb") as file:
+        file.write(key)
+    os.rename(temporary, path)
+    return key
+
+
+def _read(path: str) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return file.read(SIZE + 1)

@@ -1,0 +1,81 @@
+"""Findings of `mailhost check-config` about certificates, and files closed to the host's user."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+
+from mailhost.cli.readable import unreadable_by
+from mailhost.config.load import Loaded
+from mailhost.config.model import Certificate, Settings
+from mailhost.config.secrets import secret_sources
+from mailhost.net.certificate import BadCertificate, current_time, read_certificate
+from mailhost.net.certificate_checks import Finding, findings
+
+
+def file_findings(loaded: Loaded) -> list[Finding]:
+    """Return what is to be told of the files that the settings name. Blocks for the disk."""
+    return [*_certificates(loaded.settings), *_unreadable(loaded)]
+
+
+def _certificates(settings: Settings) -> list[Finding]:
+    own = os.path.join(settings.data, "tls")
+    pairs = [(each.chain, each.key) for each in settings.tls.certificate]
+    pairs = pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
+    if not settings.tls.certificate and not os.path.exists(pairs[0][0]):
+        return []  # the start makes a self-signed one
+    try:
+        certificates = [read_certificate(*pair) for pair in pairs]
+    except BadCertificate as bad:
+        return [Finding(str(bad), serious=True)]
+    return findings(certificates, settings.hostname, current_time())
+
+
+def _unreadable(loaded: Loaded) -> Iterator[Finding]:
+    """Files that are read again at a reload, by the user that the host becomes."""
+    user = _user(loaded.settings)
+    if os.geteuid() != 0 or not user:
+        return  # whoever asks has read all of them
+    certificates = loaded.settings.tls.certificate
+    secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
+    paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
+    try:
+        unreadable = unreadable_by(user, paths)
+    except OSError as error:
+        yield Finding(str(error))
+        return
+    for path, reason in unreadable.items():
+        words = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+        yield Finding(f"{words}: a reload would be refused, a renewal not noticed", serious=True)
+    closed = [each for each in certificates if unreadable.keys() & _paths(each)]
+    if closed:
+        yield Finding(_hook(user, os.path.dirname(loaded.path)), serious=True)
+    elif unreadable:
+        yield Finding(f"give them to the group of {user}: chgrp and chmod g+r", serious=True)
+
+
+def _paths(certificate: Certificate) -> set[str]:
+    return {certificate.chain, certificate.key}
+
+
+def _user(settings: Settings) -> str:
+    """The user of the settings, or where systemd chooses the user, the data folder's owner."""
+    if settings.user:
+        return settings.user
+    try:
+        owner = os.stat(settings.data).st_uid
+        return pwd.getpwuid(owner).pw_name if owner else ""
+    except (OSError, KeyError):
+        return ""
+
+
+def _hook(user: str, folder: str) -> str:
+    copies = [os.path.join(folder, name) for name in ("fullchain.pem", "privkey.pem")]
+    return (
+        f"have the ACME client copy renewed files for {user}. These two lines in a deploy hook do "
+        "so (certbot has them in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
+        "[[tls.certificate]]:\n"
+        f'  install -o {user} -m 400 "$RENEWED_LINEAGE/fullchain.pem" {copies[0]}\n'
+        f'  install -o {user} -m 400 "$RENEWED_LINEAGE/privkey.pem" {copies[1]}'
+    )

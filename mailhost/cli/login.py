@@ -1,0 +1,54 @@
+"""`mailhost login`: addresses and accounts whose logins the running host refuses unseen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mailhost.cli.context import ask, config_option
+from mailhost.cli.table import print_json, print_table
+
+
+@click.group("login", short_help="Look at blocked logins, and lift blocks.")
+def command() -> None:
+    """Look at addresses and accounts with too many failed logins, and let them try again."""
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@config_option
+def blocked(as_json: bool, config: str | None) -> None:
+    """List the addresses and accounts whose logins are refused at the moment, and for how long.
+
+    An account without an address is attacked from many: addresses that never logged in to it have
+    few attempts left.
+    """
+    blocks = ask(config, "login.blocked")
+    if as_json:
+        print_json(blocks)
+        return
+    rows = [
+        (
+            _client(block),
+            block["account"] or "any",
+            str(block["failures"]),
+            f"{int(block['seconds'] // 60) + 1} min",
+        )
+        for block in blocks
+    ]
+    print_table(("address", "account", "failures", "for"), rows, "no logins are blocked")
+
+
+def _client(block: dict[str, Any]) -> str:
+    client = str(block["client"])
+    return {"*": "those unknown to it", "": "local sockets"}.get(client, client)
+
+
+@command.command()
+@click.argument("what", metavar="ADDRESS|ACCOUNT")
+@config_option
+def unblock(what: str, config: str | None) -> None:
+    """Forget the failed logins of an IP address or to an account."""
+    ask(config, "login.unblock", what=what)
+    click.echo(f"{what} may try again")
