@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.accounts import DirectoryView
-from mailhost.message.address import Address
+from mailhost.message.address import Address, parse_address
 from mailhost.message.status import Status
 from mailhost.routing import LOOP, MOST, NO_SUCH_USER, TOO_MANY, Destinations, Router
 from tests.fakes import address, domain, view_of
@@ -92,6 +92,17 @@ class RouteTests(SynchronousTestCase):
                 "dora+else@a.example": "bob@a.example",
             }
         )
+
+    def test_addresses_that_only_others_make(self) -> None:
+        for text, wanted in {
+            "Try..This.@b.example": "kit@b.example",
+            "Kit+a..b@b.example": "Kit+a..b@b.example=kit@b.example",
+            "Try..This.@far.example": ">Try..This.@far.example",
+            '"Try..This."@far.example': '>"Try..This."@far.example',
+            "try..this.@a.example": str(NO_SUCH_USER),
+        }.items():
+            found = ROUTER.route(VIEW, parse_address(text, lenient=True))
+            self.assertEqual(led(found), wanted)
 
     def test_alias_domains(self) -> None:
         self.check(

@@ -62,7 +62,7 @@ def parse_mail(arguments: bytes) -> Envelope:
     """Return the envelope that MAIL opens. Raises BadCommand.
 
     RFC 5321 §4.1.1.2, with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
-    AUTH (4954 §5, read and not trusted).
+    AUTH (4954 §5, not trusted and not looked at).
     """
     match = MAIL.fullmatch(arguments.rstrip(b" "))
     if not match:
@@ -79,7 +79,7 @@ def parse_mail(arguments: bytes) -> Envelope:
         envelope_id=_take(given, b"ENVID", _envelope_id, ""),
         smtputf8=_flag(given, b"SMTPUTF8"),
     )
-    _take(given, b"AUTH", decode_xtext, "")
+    given.pop(b"AUTH", None)
     _nothing_left(given)
     if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
@@ -123,7 +123,7 @@ def _address(path: bytes, bad: Status) -> Address:
         text = path[route.end() if route else 0 :].decode()
         if CONTROLS.search(text):
             raise BadAddress(f"{text!r} holds a control character")
-        return parse_address(text)
+        return parse_address(text, lenient=True)
     except (BadAddress, UnicodeDecodeError) as error:
         raise BadCommand(bad.because(str(error))) from error
 
@@ -164,8 +164,7 @@ def _flag(given: dict[bytes, bytes | None], key: bytes) -> bool:
 
 def _envelope_id(value: bytes) -> str | None:
     """At most 100 characters that can be printed in a report (RFC 3461 §4.4)."""
-    text = decode_xtext(value)
-    return text if text and text.isprintable() and len(value) <= 100 else None
+    return decode_xtext(value) if len(value) <= 100 else None
 
 
 def _notify(value: bytes) -> Notify | None:

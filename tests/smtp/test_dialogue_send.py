@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailhost.message.address import parse_address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.smtp.client import Broken
 from mailhost.smtp.sending import NEEDS_BINARY, NEEDS_SMTPUTF8, TOO_LARGE, Sending
 from tests.fakes import envelope as envelope_to
@@ -232,6 +233,20 @@ class UTF8Header(SendCase):
         self.text = TEXT
         self.open_up()
         self.assertEqual("550", self.send("C: MAIL FROM:<sue@far.example>\nS: 550 no"))
+
+
+class AsWritten(SendCase):
+    """What other hosts wrote goes on octet for octet, whether we would write it or not."""
+
+    def test_addresses(self) -> None:
+        for local in ("try..this.", '"try..this."', "user+caf_=" + "x" * 600):
+            self.setUp()
+            self.open_up()
+            written = parse_address(f"{local}@x.example", lenient=True)
+            self.envelope = Envelope(written, (ForwardPath(written),))
+            mail = f"C: MAIL FROM:<{local}@x.example>\nS: 250 OK\n"
+            script = f"{mail}C: RCPT TO:<{local}@x.example>\nS: 550 no"
+            self.assertEqual("550", self.send(script), local)
 
 
 class Binary(SendCase):
