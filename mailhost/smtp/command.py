@@ -21,14 +21,13 @@ from mailhost.smtp.grammar import (
     decode_orcpt,
     decode_xtext,
 )
+from mailhost.smtp.last_line import BAD_CHUNK
 
 V = TypeVar("V")
 
 BAD_SENDER = Status(501, "5.1.7", "Bad sender address: write MAIL FROM:<name@domain>")
 BAD_RECIPIENT = Status(501, "5.1.3", "Bad recipient address: write RCPT TO:<name@domain>")
 NEEDS_SMTPUTF8 = Status(553, "5.6.7", "An address outside ASCII needs SMTPUTF8 on the MAIL command")
-# the session cannot be kept in step with a client whose octets cannot be counted (RFC 3030 §2)
-BAD_CHUNK = Status(421, "4.5.2", "BDAT needs a size; goodbye")
 _NOTIFY = {b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Notify.DELAY}
 
 

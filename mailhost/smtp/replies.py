@@ -43,6 +43,11 @@ class Replies:
         self.tell(what, status)
         return self.farewell(status) if status.code == 421 else self.write(status)
 
+    def dismiss(self, what: str, status: Status) -> bool:
+        """Reply with a refusal that ends the session, and tell the operator."""
+        self.tell(what, status)
+        return self.farewell(status)
+
     def error(self, what: str, status: Status) -> bool:
         """Refuse what makes no sense, or is a guess."""
         return self.refuse(what, TOO_MANY_ERRORS if self.count_error() else status)

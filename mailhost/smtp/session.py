@@ -44,6 +44,7 @@ from mailhost.smtp.command import (
 )
 from mailhost.smtp.extensions import encode_hello, unfit_recipient, unfit_sender
 from mailhost.smtp.incoming import Incoming
+from mailhost.smtp.last_line import last_words
 from mailhost.smtp.lmtp import final_replies
 from mailhost.smtp.login import LoginExchange, encode_challenge, new_login
 from mailhost.smtp.replies import Replies, shown
@@ -164,8 +165,13 @@ class Session:
         try:
             line = self._buffer.take_line(COMMAND_LINE)
         except BadLine as bad:
-            return self._replies.error("line", bad.status)
+            return self._no_command("line", bad.beginning, bad.status)
         return False if line is None else self._command(line)
+
+    def _no_command(self, what: str, line: bytes, status: Status) -> bool:
+        """Refuse a line. End the session where octets may follow that are no commands."""
+        ending = last_words(line)
+        return self._replies.dismiss(what, ending) if ending else self._replies.error(what, status)
 
     def _command(self, line: bytes) -> Answer[bool]:
         word, _, arguments = line.partition(b" ")
@@ -174,7 +180,7 @@ class Session:
         if run is None:
             # clients that do not look at replies send passwords after a refused AUTH
             what = "line" if self._secret_seen else shown(line)
-            return self._replies.error(what, statuses.UNKNOWN)
+            return self._no_command(what, line, statuses.UNKNOWN)
         self._secret_seen |= verb == b"AUTH"
         if verb not in NEXT[self._state]:
             if verb == b"BDAT":
@@ -416,7 +422,7 @@ class Session:
         try:
             self._chunk = parse_chunk(arguments)
         except BadCommand as bad:
-            return self._replies.refuse("BDAT", bad.status)
+            return self._replies.dismiss("BDAT", bad.status)
         self._left = self._chunk.size
         return True
 
