@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
+# Any message may go on to another host, by an alias or from a user, and hardly a host takes
+# BINARYMIME; the sender's program encodes what the reader's host may not take (RFC 3030 §4.2).
+OWN = EVERYTHING - {"BINARYMIME"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +16,4 @@ class Extensions:
 
     message_size: int
     recipients: int
-    offered: frozenset[str] = EVERYTHING
+    offered: frozenset[str] = OWN

@@ -106,6 +106,12 @@ class SMTPClient(Protocol):
             self._writer.write(chunk)
         return True
 
+    async def next_turn(self) -> None:
+        """Let the reactor do other work first."""
+        turn: Deferred[None] = Deferred()
+        self._clock.callLater(0, turn.callback, None)
+        await turn
+
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
         """Shake hands. What came in the clear before is forgotten. Raises Broken."""
         if self.gone is not None:

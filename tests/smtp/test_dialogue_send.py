@@ -273,6 +273,29 @@ class Binary(SendCase):
             self.open_up("CHUNKING", "BINARYMIME", *offers)
             self.assertEqual("250", self.send(script))
 
+    def test_text_that_was_declared_binary_goes_by_data(self) -> None:
+        longest = b"x" * 998 + b"\r\n"
+        for text, offers, parameter in (
+            (TEXT, (), ""),
+            (TEXT, ("8BITMIME",), ""),
+            (longest * 200, ("CHUNKING",), ""),
+            (longest * 66 + b"\xfc\r\n", (), ""),
+            (b"\xc3\xbc\r\n", ("8BITMIME", "BINARYMIME"), " BODY=8BITMIME"),
+        ):
+            self.setUp()
+            self.open_up(*offers)
+            self.text = text
+            mail = f"= wait 0\nC: MAIL FROM:<sue@far.example>{parameter}\nS: 250 OK\n"
+            rest = "C: RCPT TO:<a@x.example>\nS: 250 OK\nC: DATA\nS: 550 no"
+            self.assertEqual("550", self.send(mail + rest))
+
+    def test_what_no_host_takes_by_data(self) -> None:
+        for text in (b"x" * 999 + b"\r\n", b"a\0\r\n", b"a\nb\r\n", b"a\r", b"x" * 70000):
+            self.setUp()
+            self.open_up("8BITMIME")
+            self.text = text
+            self.assertEqual("554", self.send("= wait 0"))
+
     def test_nobody_taken(self) -> None:
         self.open_up("CHUNKING", "BINARYMIME", "PIPELINING")
         mail, rcpt = "MAIL FROM:<sue@far.example> BODY=BINARYMIME", "RCPT TO:<a@x.example>"

@@ -117,6 +117,7 @@ class ChunkTests(TalkCase):
         self.assertLessEqual(len(self.talk.last.content), 1_000_000)
 
     def test_binary_needs_chunks(self) -> None:
+        self.talk = self.new_talk(binary=True)
         said = self.talk.lines(f"{MAIL} BODY=BINARYMIME", RCPT, "DATA", "RSET")
         self.assertEqual(said, ["250 2.1.0", "250 2.0.0", "503 5.5.1", "250 2.0.0"])
         self.assertIs(self.talk.last.envelope.body, Body.BINARY)
