@@ -21,10 +21,13 @@ from tests.fakes import (
     FakeNotices,
     FakeQueue,
     FakeTransport,
+    Pauses,
     RecordingEvents,
     address,
     domain,
     envelope,
+    list_of,
+    look_ups,
     now,
     path,
     view_of,
@@ -100,6 +103,50 @@ class HandoverCase(SynchronousTestCase):
 
     def told(self) -> list[tuple[str, str]]:
         return [(fate, to.removesuffix("@a.example")) for fate, to in self.notices.told]
+
+
+class ListTests(HandoverCase):
+    """A thousand recipients that mean one list of a thousand are one list of a thousand."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.members = list_of(1000)
+        self.directory.view = view_of(self.members)
+        self.same = [f"list+{number}" for number in range(1000)]
+
+    def test_each_member_gets_it_once(self) -> None:
+        self.assertEqual(self.take_or_queue(*self.same), 250)
+        self.assertEqual(len(self.delivered()), 1000)
+        self.assertLess(look_ups(self.members), 10_000)
+
+    def test_with_an_answer_each(self) -> None:
+        self.refuse("u7")
+        self.assertEqual(self.take(*self.same, "u7", "u8"), [250] * 1002)
+        self.assertEqual(len(self.delivered()), 999)
+        self.assertEqual(self.waiting(), [["u7"]])
+        self.assertLess(look_ups(self.members), 10_000)
+
+    def test_who_wants_to_hear_of_it_does(self) -> None:
+        wishes = [self.path(each, SUCCESS) for each in self.same[:3]]
+        self.assertEqual(self.take_or_queue(*wishes, *self.same[3:6]), 250)
+        expanded = [to for fate, to in self.told() if fate == "expanded"]
+        self.assertEqual(expanded, self.same[:3])
+
+    def test_others_have_turns(self) -> None:
+        pauses = Pauses()
+        self.handover = Handover(
+            self.directory,
+            Router("mail.a.example"),
+            self.delivery,
+            self.queue,
+            self.notices,
+            self.events,
+            pauses,
+        )
+        self.directory.view = view_of(list_of(5000))
+        self.assertEqual(self.take_or_queue("list"), 250)
+        self.assertEqual(len(self.delivered()), 5000)
+        self.assertGreaterEqual(pauses.count, 10)
 
 
 class EverythingIsFineTests(HandoverCase):

@@ -105,6 +105,7 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
         rooms.incoming,
         rooms.in_thread,
         rooms.events,
+        rooms.pause,
     )
     reception = Reception(desk)
     terms = _terms(settings, wire)

@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from mailhost.message.status import Status
 from mailhost.net.direct import DirectWriter, gathered
+from mailhost.net.turns import next_turn
 from mailhost.smtp.reply_reader import Reply, ReplyReader
 
 T = TypeVar("T")
@@ -108,9 +109,7 @@ class SMTPClient(Protocol):
 
     async def next_turn(self) -> None:
         """Let the reactor do other work first."""
-        turn: Deferred[None] = Deferred()
-        self._clock.callLater(0, turn.callback, None)
-        await turn
+        await next_turn(self._clock)
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
         """Shake hands. What came in the clear before is forgotten. Raises Broken."""
