@@ -19,10 +19,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 import idna
 
-MAX_LOCAL_PART = 64  # octets of a name that is made here, RFC 5321 §4.5.3.1.1
+MAX_OWN_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 # RFC 5321 §4.5.3.1 asks for no limit where that is possible. With this one a path fits the line of
 # a trace field (998 octets, RFC 5322 §2.1.1) and, with all its parameters, a command line of ours.
-MAX_FOREIGN_LOCAL_PART = 640
+MAX_LOCAL_PART = 640
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 
 # UTF8-non-ascii (RFC 6532 §3.1), but for the control characters among it (RFC 5198 §2)
@@ -77,9 +77,8 @@ class Address:
 def parse_address(text: str, *, lenient: bool = False) -> Address:
     """Return the address that `text` spells, without angle brackets.
 
-    `lenient` is for addresses that somebody else made: dots may stand anywhere in the local part,
-    which may have MAX_FOREIGN_LOCAL_PART octets. Raises BadAddress. RFC 5321 §4.1.2 Mailbox, with
-    RFC 6531 §3.3 for UTF-8.
+    `lenient` is for what other hosts send us: dots may stand anywhere in the local part. Raises
+    BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
     """
     unquoted = False
     quoted = _QUOTED_STRING.match(text)
@@ -94,10 +93,18 @@ def parse_address(text: str, *, lenient: bool = False) -> Address:
                 raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
     if text[end : end + 1] != "@":
         raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
-    most = MAX_FOREIGN_LOCAL_PART if lenient else MAX_LOCAL_PART
-    if not local or len(text[:end].encode() if lenient else local.encode()) > most:
-        raise BadAddress(f"the part before the @ must have 1 to {most} octets")
+    if not local or len(text[:end].encode()) > MAX_LOCAL_PART:
+        raise BadAddress(f"the part before the @ must have 1 to {MAX_LOCAL_PART} octets")
     return Address(local, parse_domain(text[end + 1 :]), unquoted)
+
+
+def parse_own_address(text: str) -> Address:
+    """As `parse_address`, for an account or alias that is made here: other hosts must take only so
+    many octets before the @. Raises BadAddress."""
+    address = parse_address(text)
+    if len(address.local.encode()) > MAX_OWN_LOCAL_PART:
+        raise BadAddress(f"the part before the @ must have 1 to {MAX_OWN_LOCAL_PART} octets")
+    return address
 
 
 @lru_cache(maxsize=4096)
