@@ -44,7 +44,6 @@ from mailhost.smtp.command import (
 )
 from mailhost.smtp.extensions import encode_hello, unfit_recipient, unfit_sender
 from mailhost.smtp.incoming import Incoming
-from mailhost.smtp.last_line import last_words
 from mailhost.smtp.lmtp import final_replies
 from mailhost.smtp.login import LoginExchange, encode_challenge, new_login
 from mailhost.smtp.replies import Replies, shown
@@ -165,13 +164,8 @@ class Session:
         try:
             line = self._buffer.take_line(COMMAND_LINE)
         except BadLine as bad:
-            return self._no_command("line", bad.beginning, bad.status)
+            return self._replies.no_command("line", bad.beginning, bad.status)
         return False if line is None else self._command(line)
-
-    def _no_command(self, what: str, line: bytes, status: Status) -> bool:
-        """Refuse a line. End the session where octets may follow that are no commands."""
-        ending = last_words(line)
-        return self._replies.dismiss(what, ending) if ending else self._replies.error(what, status)
 
     def _command(self, line: bytes) -> Answer[bool]:
         word, _, arguments = line.partition(b" ")
@@ -180,7 +174,7 @@ class Session:
         if run is None:
             # clients that do not look at replies send passwords after a refused AUTH
             what = "line" if self._secret_seen else shown(line)
-            return self._no_command(what, line, statuses.UNKNOWN)
+            return self._replies.no_command(what, line, statuses.UNKNOWN)
         self._secret_seen |= verb == b"AUTH"
         if verb not in NEXT[self._state]:
             if verb == b"BDAT":
