@@ -15,6 +15,7 @@ from mailhost.config.wire import Wire
 from mailhost.interfaces import IMachine
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.net.turns import no_pause
 from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.session import Session
 from tests.fake_wire import FakeWire, drive
@@ -35,6 +36,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             handover=SimpleNamespace(),
             incoming="/nowhere",
             in_thread=None,
+            pause=no_pause,
             authenticator=nobody,
             chains={},
             store=SimpleNamespace(),
@@ -63,6 +65,20 @@ class Machines(SynchronousTestCase):
             machine, output = self.make(wire)
             drive(machine, b"EHLO me.example\r\nMAIL FROM:<a@b.example>\r\n")
             self.assertIn(b"530 5.7.0", output.sent)
+
+    def test_no_wire_of_our_own_offers_binary_mail(self) -> None:
+        for wire in (Wire.SMTP, Wire.SUBMISSION, Wire.SUBMISSIONS, Wire.LMTP):
+            machine, output = self.make(wire)
+            drive(machine, b"%s me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
+            self.assertIn(b"250-CHUNKING\r\n", output.sent)
+            self.assertNotIn(b"BINARYMIME", output.sent)
+
+    def test_browsers_are_shown_out_of_all(self) -> None:
+        for wire in Wire:
+            machine, output = self.make(wire)
+            drive(machine, b"POST / HTTP/1.1\r\nEHLO x\r\nCAPA\r\n")
+            self.assertIn(b"does not speak HTTP; goodbye\r\n", output.sent, wire)
+            self.assertTrue(output.hung_up, wire)
 
     def test_lmtp_wants_lhlo(self) -> None:
         machine, output = self.make(Wire.LMTP)
