@@ -208,7 +208,7 @@ class Handover:
             groups = []
             for path in dict.fromkeys(paths):
                 account = self.router.plainly(view, path.address)
-                if account is not None:  # what most mail is for
+                if account is not None:  # the usual case
                     groups.append(_Group([_place(plan.here, account, path)]))
                 else:
                     groups.append(await self._placed(plan, routes, path))

@@ -81,7 +81,7 @@ class Router:
         return refusal
 
     def plainly(self, view: DirectoryView, address: Address) -> Address | None:
-        """Return the account of this very name where no alias has it: what most mail is for."""
+        """Return the account of this very name where no alias has it, as for most mail."""
         domain = view.domain(address.domain)
         if domain is None:
             return None
@@ -112,8 +112,8 @@ class Router:
         return isinstance(found, Destinations) and account in found.here
 
     def alias_of(self, view: DirectoryView, address: Address) -> _Name | None:
-        """Return what stands for the address: the name of an alias, a role, or a catch-all. Those
-        with the same name lead to the same places. None for an account, or nobody."""
+        """Return the name of the alias, role or catch-all that stands for the address: addresses
+        with the same one lead to the same places. None for an account or an unknown name."""
         domain = view.domain(address.domain)
         if domain is None:
             return None if address.domain else ("", address.key)
@@ -219,7 +219,7 @@ class Router:
 
 
 def whole(parts: _InParts[R]) -> R:
-    """Do all parts at once, and return what comes of them."""
+    """Do all parts at once, and return the result."""
     while True:
         try:
             next(parts)

@@ -130,7 +130,7 @@ def look_ups(of: Domain) -> int:
 
 
 class Pauses:
-    """A Pause that counts; nobody has a turn."""
+    """A Pause that is over at once, and counted."""
 
     def __init__(self) -> None:
         self.count = 0

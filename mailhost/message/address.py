@@ -77,8 +77,8 @@ class Address:
 def parse_address(text: str, *, lenient: bool = False) -> Address:
     """Return the address that `text` spells, without angle brackets.
 
-    `lenient` is for what other hosts send us: dots may stand anywhere in the local part. Raises
-    BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
+    `lenient` is for addresses that other hosts send us: dots may stand anywhere in the local part.
+    Raises BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
     """
     unquoted = False
     quoted = _QUOTED_STRING.match(text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
-# Any message may go on to another host, by an alias or from a user, and hardly a host takes
-# BINARYMIME; the sender's program encodes what the reader's host may not take (RFC 3030 §4.2).
+# The host's own offer. Any message may go on to another host, by an alias or from a user, and
+# hardly a host takes BINARYMIME; without the offer the client encodes binary parts itself.
 OWN = EVERYTHING - {"BINARYMIME"}
 
 

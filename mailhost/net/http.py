@@ -1,6 +1,6 @@
 """Noticing a web browser that was made to speak HTTP to a mail port.
 
-A web page can have a browser POST to any host and port. What it sends as the body would be read as
+A web page can have a browser POST to any host and port. The lines of the body would be read as
 commands, from an address inside the network, so a session that hears HTTP ends at once.
 """
 

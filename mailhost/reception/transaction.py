@@ -51,7 +51,7 @@ class Transaction:
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         desk, routes = self._desk, self._routes
         if desk.router.plainly(desk.directory.view, path.address) is not None:
-            return self._accept(path)  # what most mail is for
+            return self._accept(path)  # the usual case
         if routes is not None and routes.weight > MOST and not routes.knows(path.address):
             return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
         found = refusal(desk.directory, lambda view: self._judge_recipient(view, path))

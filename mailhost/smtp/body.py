@@ -1,7 +1,7 @@
-"""What content really is, whatever its envelope declares.
+"""Finding out whether content needs BINARYMIME (RFC 3030), or is text that was declared so.
 
-Some clients declare BODY=BINARYMIME for every message that they send by BDAT. What has proper lines
-and no NUL is text, which any host takes by DATA.
+Some clients declare BODY=BINARYMIME for every message that they send by BDAT. Content with proper
+lines and no NUL is text, which any host takes by DATA.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LONGEST_LINE = 998  # octets without CRLF, RFC 5321 §4.5.3.1.6
 
 
 class BodyReader:
-    """Looks at content block by block; `end` tells what it is."""
+    """Looks at content block by block; `end` returns its kind."""
 
     def __init__(self) -> None:
         self._ends = LineEnds()
@@ -32,7 +32,7 @@ class BodyReader:
 
     @property
     def binary(self) -> bool:
-        """True where only BINARYMIME can carry what was seen so far."""
+        """True where only BINARYMIME can carry the blocks seen so far."""
         return self._ends.bare or self._ends.nul or self._longest > LONGEST_LINE + 1
 
     def end(self) -> Body:

@@ -131,7 +131,7 @@ class Dialogue:
                 await self._one_by_one(sending, some)
 
     async def _body(self, content: Content) -> Body:
-        """What the content really is: it may be text that was declared as binary."""
+        """Return the kind of the content: it may be text that was declared as binary."""
         reader = BodyReader()
         for chunk in content.chunks():
             reader.look(chunk)

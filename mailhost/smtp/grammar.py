@@ -48,9 +48,9 @@ BDAT = re.compile(rb"([0-9]{1,20})(?:[ ]+((?i:LAST)))?[ ]*")
 
 
 def decode_xtext(value: bytes) -> str | None:
-    """Return what xtext stands for (RFC 3461 §4), None where that is not printable ASCII.
+    """Return the text that xtext stands for (RFC 3461 §4), None where that is not printable ASCII.
 
-    What is no xtext, or stands for something that cannot be printed, is taken as it is written.
+    A value that is no xtext, or stands for octets that cannot be printed, is taken as written.
     """
     if b"+" in value and _XTEXT.fullmatch(value):
         plain = _HEXCHAR.sub(lambda match: bytes.fromhex(match[1].decode()), value)

@@ -1,4 +1,4 @@
-"""Lines after which a session cannot go on: nobody knows whether what follows are commands."""
+"""Lines after which a session cannot go on, since the octets that follow may be no commands."""
 
 from __future__ import annotations
 

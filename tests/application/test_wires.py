@@ -73,7 +73,7 @@ class Machines(SynchronousTestCase):
             self.assertIn(b"250-CHUNKING\r\n", output.sent)
             self.assertNotIn(b"BINARYMIME", output.sent)
 
-    def test_browsers_are_shown_out_of_all(self) -> None:
+    def test_http_ends_every_session(self) -> None:
         for wire in Wire:
             machine, output = self.make(wire)
             drive(machine, b"POST / HTTP/1.1\r\nEHLO x\r\nCAPA\r\n")

@@ -77,7 +77,7 @@ errors = 20
         self.refused(client.reply(), "500 5.5.2")
         self.serves()
 
-    def test_a_browser_is_shown_out(self) -> None:
+    def test_http_ends_the_session(self) -> None:
         client = self.raw(hello="")
         client.reply()
         with contextlib.suppress(ConnectionError):

@@ -73,7 +73,7 @@ class RecipientTests(ReceptionCase):
 
 
 class ListTests(ReceptionCase):
-    """What lists cost is bounded for a message, not for each recipient."""
+    """The cost of lists is bounded for a message, not for each recipient."""
 
     def test_a_list_is_followed_once_for_a_message(self) -> None:
         members = list_of(1000)

@@ -236,7 +236,7 @@ class UTF8Header(SendCase):
 
 
 class AsWritten(SendCase):
-    """What other hosts wrote goes on octet for octet, whether we would write it or not."""
+    """Addresses that other hosts made go on octet for octet."""
 
     def test_addresses(self) -> None:
         for local in ("try..this.", '"try..this."', "user+caf_=" + "x" * 600):

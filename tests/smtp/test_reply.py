@@ -66,7 +66,7 @@ class HelloTests(SynchronousTestCase):
             "LIMITS RCPTMAX=50",
         ):
             self.assertIn(extension, offered)
-        self.assertNotIn("BINARYMIME", offered)  # who knows where the mail is to go
+        self.assertNotIn("BINARYMIME", offered)
         self.assertNotIn("STARTTLS", offered)
         self.assertFalse(any(line.startswith("AUTH") for line in offered))
 
