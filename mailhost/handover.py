@@ -39,10 +39,22 @@ from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import passed
-from mailhost.routing import CAME_BACK, NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
+from mailhost.net.turns import Pause, no_pause
+from mailhost.routing import (
+    CAME_BACK,
+    NO_DIRECTORY,
+    NO_SUCH_USER,
+    PART,
+    Destinations,
+    Router,
+    Routes,
+)
 
 ANOTHER_COPY = "dropped: its sender is told of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
+
+
+_FOUND = (Destinations, Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +111,7 @@ class _Destination:
 _Places: TypeAlias = dict[Address, _Destination]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     """Recipients that share one answer: where they lead, and which of them were expanded."""
 
@@ -125,13 +137,15 @@ class _Group:
 class _Plan:
     """Where everybody leads, merged: one copy for a destination, whoever leads there.
 
-    Mailboxes are known by their account.
+    Mailboxes are known by their account. Recipients alone that mean the same list have the same
+    group, which is found in `lists` by the identity of their Destinations.
     """
 
     here: _Places = field(default_factory=dict)
     elsewhere: _Places = field(default_factory=dict)
     nowhere: _Places = field(default_factory=dict)
     groups: list[_Group] = field(default_factory=list)
+    lists: dict[tuple[int, Notify | None], _Group] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -146,7 +160,7 @@ class _Plan:
 
 @implementer(IHandover, IQuarantine)
 class Handover:
-    """Takes messages. `router` may be replaced at any time."""
+    """Takes messages. `router` may be replaced at any time; `pause` lets others have a turn."""
 
     _log = Logger()
 
@@ -159,6 +173,7 @@ class Handover:
         notices: INotices,
         events: IEventSink,
         loops: Loops,
+        pause: Pause = no_pause,
     ) -> None:
         self._directory = directory
         self._delivery = delivery
@@ -166,6 +181,7 @@ class Handover:
         self._notices = notices
         self._events = events
         self._loops = loops
+        self._pause = pause
         self.router = router
 
     async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
@@ -222,29 +238,57 @@ class Handover:
         if not plan.done:
             await self._carry_the_rest(mail, plan)
         taken = Status(250, "2.0.0", f"Taken as {mail.identity}")
-        return [group.refusal or taken for group in plan.groups]
+        answers = {group: group.refusal or taken for group in dict.fromkeys(plan.groups)}
+        return [answers[group] for group in plan.groups]
 
     # --- planning --------------------------------------------------------------------------------
 
     async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
         """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
         passed = _Passed(mail.content)
-        plan = self._drawn(self._directory.view, recipients, passed)
+        plan = await self._drawn(self._directory.view, recipients, passed)
         if not plan.nowhere:
             return plan
-        return self._drawn(await self._directory.refresh(), recipients, passed)
+        return await self._drawn(await self._directory.refresh(), recipients, passed)
 
-    def _drawn(
+    async def _drawn(
         self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]], passed: _Passed
     ) -> _Plan:
         plan = _Plan()
+        routes = Routes(self.router, view, self._pause, passed)
         for paths in recipients:
-            group = _Group()
-            plan.groups.append(group)
+            groups = []
             for path in dict.fromkeys(paths):
-                found = self.router.route(view, path.address, passed)
-                group.destinations += _destinations(plan, group, path, found)
+                account = self.router.plainly(view, path.address)
+                if account is not None:  # the usual case
+                    groups.append(_Group([_place(plan.here, account, path)]))
+                else:
+                    groups.append(await self._placed(plan, routes, path))
+            plan.groups.append(groups[0] if len(groups) == 1 else _merged(groups))
         return plan
+
+    async def _placed(self, plan: _Plan, routes: Routes, path: ForwardPath) -> _Group:
+        """Put the places that one recipient leads to into the plan. A list is put there once: a
+        thousand recipients may mean the same one, with a thousand members."""
+        found = routes.route(path.address)
+        if not isinstance(found, _FOUND):
+            found = await found
+        if isinstance(found, Status):
+            return _Group([_nowhere(plan, path, found)])
+        if not found.expanded:
+            return _Group([*_destinations(plan, path, found)])
+        key = (id(found), path.notify)  # `routes` keeps the Destinations of lists
+        group = plan.lists.get(key)
+        if group is None:
+            group = plan.lists[key] = _Group()
+            for destination in _destinations(plan, _of_list(path), found):
+                group.destinations.append(destination)
+                if len(group.destinations) % PART == 0:
+                    await self._pause()
+        if path.notify is not None and path.wants(Notify.SUCCESS):
+            # of a list success is told once, and by us (RFC 3461 §5.2.7.3)
+            group.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
+        return group
 
     async def _drop_what_was_told(self, mail: _Mail, nowhere: Iterable[_Destination]) -> None:
         """Have no second bounce for copies of one message that come back through one alias."""
@@ -277,7 +321,7 @@ class Handover:
 
     async def _carry_the_rest(self, mail: _Mail, plan: _Plan) -> None:
         """Where a part is safe the rest is queued, or bounced; else the client keeps it all."""
-        begun = [group for group in plan.groups if group.begun]
+        begun = [group for group in dict.fromkeys(plan.groups) if group.begun]
         ours = {each: None for group in begun for each in group.destinations if not each.safe}
         failed = [each for each in ours if each.failed]
         delivered = [
@@ -338,17 +382,24 @@ class Handover:
         return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
 
 
-def _destinations(
-    plan: _Plan, group: _Group, path: ForwardPath, found: Destinations | Status
-) -> Iterator[_Destination]:
+def _merged(groups: Iterable[_Group]) -> _Group:
+    """One group of several, each counted once."""
+    whole = _Group()
+    for group in dict.fromkeys(groups):
+        whole.destinations += group.destinations
+        whole.expanded += group.expanded
+    return whole
+
+
+def _of_list(path: ForwardPath) -> ForwardPath:
+    """The recipient as the members of a list have it: we tell of its success."""
+    if path.notify is None:
+        return path
+    return replace(path, notify=path.notify & ~Notify.SUCCESS)
+
+
+def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterator[_Destination]:
     """Yield where one recipient leads, new in the plan or not."""
-    if isinstance(found, Status):
-        yield _nowhere(plan, path, found)
-        return
-    if found.expanded and path.notify is not None and path.wants(Notify.SUCCESS):
-        # of a list success is told once, and by us (RFC 3461 §5.2.7.3)
-        group.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
-        path = replace(path, notify=path.notify & ~Notify.SUCCESS)
     for account, address in found.here.items():
         yield _place(plan.here, account, path.at(address))
     for address, through in found.elsewhere.items():

@@ -3,18 +3,24 @@
 A pure function of a directory's view. Names are tried in this order: alias, account, both again
 without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
 back to its own name means the account of that name, where there is one. An alias that the message
-went through before, on its way to another host and back, leads nowhere.
+went through before, on its way to another host and back, leads nowhere, whatever detail it is
+written with.
+
+Long lists are followed in parts, so that other work can be done between them, and `Routes` follows
+each of them once for a message, however many of its recipients mean it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+from mailhost.interfaces import Answer
 from mailhost.message.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address
 from mailhost.message.status import Status
+from mailhost.net.turns import Pause
 
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
@@ -22,9 +28,12 @@ LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
 CAME_BACK = Status(554, "5.4.6", "Mail loop: the message went through this alias before")
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
-MOST = 10_000  # destinations of one address
+MOST = 10_000  # destinations of one address, and about as many of one message
+PART = 1000  # names that are looked up in a row
 
+R = TypeVar("R")
 _Name: TypeAlias = tuple[str, str]  # domain and key, however the address was written
+_InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 
 
 @dataclass(slots=True)
@@ -64,19 +73,25 @@ class Router:
 
         `passed` are addresses, in lower case, that the message went through before.
         """
-        account = self._plainly(view, address)
+        account = self.plainly(view, address)
         if account is not None:
             return Destinations({account: address})
+        return whole(self.route_in_parts(view, address, passed))
+
+    def route_in_parts(
+        self, view: DirectoryView, address: Address, passed: Container[str] = ()
+    ) -> _InParts[Destinations | Status]:
+        """As `route`, a part of the work at a time."""
         refusal = NO_SUCH_USER
         for meant in self._meanings(view, address):
-            found = self._lead(view, meant, passed)
+            found = yield from self._lead(view, meant, passed)
             if isinstance(found, Destinations):
                 return found
             refusal = found
         return refusal
 
-    def _plainly(self, view: DirectoryView, address: Address) -> Address | None:
-        """The account of this very name, where no alias has it: what most mail is for."""
+    def plainly(self, view: DirectoryView, address: Address) -> Address | None:
+        """Return the account of this very name where no alias has it, as for most mail."""
         domain = view.domain(address.domain)
         if domain is None:
             return None
@@ -106,6 +121,21 @@ class Router:
         found = self.route(view, address)
         return isinstance(found, Destinations) and account in found.here
 
+    def alias_of(self, view: DirectoryView, address: Address) -> _Name | None:
+        """Return the name of the alias, role or catch-all that stands for the address: addresses
+        with the same one lead to the same places. None for an account or an unknown name."""
+        domain = view.domain(address.domain)
+        if domain is None:
+            return None if address.domain else ("", address.key)
+        for key in self._keys(address):
+            if domain.aliases.get(key):
+                return (domain.name, key)
+            if key in domain.accounts:
+                return None
+        if address.key in ROLES:
+            return (domain.name, address.key)
+        return (domain.name, "") if domain.catch_all else None
+
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
         """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
         is that of our own name, or the admin, or that of any domain here."""
@@ -121,8 +151,8 @@ class Router:
 
     def _lead(
         self, view: DirectoryView, address: Address, passed: Container[str]
-    ) -> Destinations | Status:
-        found = self._expand(view, address, passed)
+    ) -> _InParts[Destinations | Status]:
+        found = yield from self._expand(view, address, passed)
         if found.count > MOST:
             return TOO_MANY
         if found.count:
@@ -136,29 +166,38 @@ class Router:
 
     def _expand(
         self, view: DirectoryView, address: Address, passed: Container[str]
-    ) -> Destinations:
+    ) -> _InParts[Destinations]:
         """Follow aliases, each once, the deepest first."""
         found = Destinations()
         seen: set[_Name] = set()
         on_the_way: dict[_Name, Address] = {}
         ahead: list[Address | _Name] = [address]
+        steps = 0
         while ahead and found.count <= MOST:
+            steps += 1
+            if steps % PART == 0:
+                yield
             step = ahead.pop()
             if isinstance(step, tuple):
                 del on_the_way[step]  # all its targets are done
+                continue
+            account = self.plainly(view, step)
+            if account is not None:
+                found.here.setdefault(account, step)
                 continue
             domain = view.domain(step.domain)
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
-            name = (domain.name, step.key)
-            targets = self._targets(domain, step)
+            key, targets = self._targets(domain, step)
+            name = (domain.name, key)
             if targets and name not in seen:
                 seen.add(name)
-                if str(step).lower() in passed:
-                    found.back.append(step)
+                alias = Address(key, domain.name)
+                if str(alias).lower() in passed:
+                    found.back.append(alias)
                     continue
-                on_the_way[name] = step
+                on_the_way[name] = alias
                 ahead += [name, *reversed(targets)]
                 found.expanded |= len(targets) > 1
             elif not targets or name in on_the_way:
@@ -176,17 +215,20 @@ class Router:
         else:
             found.unknown.append(address)
 
-    def _targets(self, domain: Domain, address: Address) -> tuple[Address, ...]:
-        """The addresses that stand for this one, none for a mailbox or an unknown name."""
-        for key in self._keys(address):
-            if domain.aliases.get(key):
-                return domain.aliases[key]
+    def _targets(self, domain: Domain, address: Address) -> tuple[str, tuple[Address, ...]]:
+        """The key of this address, without its detail where an alias has none, and the addresses
+        that stand for it: none for a mailbox or an unknown name."""
+        keys = self._keys(address)
+        for key in keys:
+            targets = domain.aliases.get(key)
+            if targets:
+                return key, targets
             if key in domain.accounts:
-                return ()
+                return key, ()
         heir = domain.catch_all
-        if address.key in ROLES:
+        if keys[0] in ROLES:
             heir = self.admin or heir
-        return (heir,) if heir else ()
+        return keys[0], (heir,) if heir else ()
 
     def _keys(self, address: Address) -> tuple[str, ...]:
         """The names under which an address is looked up: as it is, and without its detail."""
@@ -194,3 +236,96 @@ class Router:
         if not (found and local):
             return (address.key,)
         return (address.key, Address(local, address.domain).key)
+
+
+def whole(parts: _InParts[R]) -> R:
+    """Do all parts at once, and return the result."""
+    while True:
+        try:
+            next(parts)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+
+class Routes:
+    """Where the recipients of one message lead, by one view of the directory. Each alias is
+    followed once; after each part of a long list others have a turn.
+
+    `passed` are addresses that the message went through before; `weight` is how many places the
+    aliases lead to that were followed.
+    """
+
+    __slots__ = ("_known", "_passed", "_pause", "_router", "view", "weight")
+
+    def __init__(
+        self, router: Router, view: DirectoryView, pause: Pause, passed: Container[str] = ()
+    ) -> None:
+        self._passed = passed
+        self.view = view
+        self.weight = 0
+        self._router = router
+        self._pause = pause
+        self._known: dict[_Name, Destinations | Status] = {}
+
+    def knows(self, address: Address) -> bool:
+        """True where no alias is left to follow for this address."""
+        name = self._router.alias_of(self.view, address)
+        return name is None or name in self._known
+
+    def route(self, address: Address) -> Answer[Destinations | Status]:
+        """Return where `address` leads, or the refusal. Addresses that one alias stands for get the
+        same object."""
+        router, view = self._router, self.view
+        account = router.plainly(view, address)
+        if account is not None:
+            return Destinations({account: address})
+        name = router.alias_of(view, address)
+        if name is None:
+            return router.route(view, address, self._passed)
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        parts = router.route_in_parts(view, address, self._passed)
+        try:
+            next(parts)
+        except StopIteration as done:
+            return self._learn(name, done.value)
+        return self._rest(name, parts)
+
+    async def _rest(
+        self, name: _Name, parts: _InParts[Destinations | Status]
+    ) -> Destinations | Status:
+        while True:
+            await self._pause()
+            try:
+                next(parts)
+            except StopIteration as done:
+                return self._learn(name, done.value)
+
+    def _learn(self, name: _Name, found: Destinations | Status) -> Destinations | Status:
+        self._known[name] = found
+        if isinstance(found, Destinations):
+            self.weight += found.count
+        return found
+
+
+class Reach:
+    """Tells which addresses reach one account, by one view; each alias is followed once."""
+
+    __slots__ = ("_account", "_known", "_router", "_view")
+
+    def __init__(self, router: Router, view: DirectoryView, account: Address) -> None:
+        self._router = router
+        self._view = view
+        self._account = account
+        self._known: dict[_Name, bool] = {}
+
+    def __call__(self, address: Address) -> bool:
+        name = self._router.alias_of(self._view, address)
+        known = self._known.get(name) if name else None
+        if known is None:
+            known = self._router.reaches(self._view, address, self._account)
+            if name:
+                self._known[name] = known
+        return known

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -98,6 +100,46 @@ def view_of(*domains: Domain, **also: str) -> DirectoryView:
     """A view of these domains. `also`: alias domains, `_` for `.` in their names."""
     others = {name.replace("_", "."): meant for name, meant in also.items()}
     return DirectoryView({each.name: each for each in domains}, others)
+
+
+class CountingDict(UserDict[str, Account]):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.asked += 1
+        return super().__contains__(key)
+
+    def __getitem__(self, key: str) -> Account:
+        self.asked += 1
+        return super().__getitem__(key)
+
+
+def list_of(members: int, *more: str) -> Domain:
+    """`a.example` with an alias `list` for so many accounts `u0`, `u1`, ... `more` are aliases for
+    the same members. The look-ups in its accounts are counted."""
+    words = " ".join(f"u{number}" for number in range(members))
+    plain = domain("a.example", words, dict.fromkeys(("list", *more), words))
+    return replace(plain, accounts=CountingDict(plain.accounts))
+
+
+def look_ups(of: Domain) -> int:
+    """How often names were looked up in a domain of `list_of` since the last time."""
+    assert isinstance(of.accounts, CountingDict)
+    asked, of.accounts.asked = of.accounts.asked, 0
+    return asked
+
+
+class Pauses:
+    """A Pause that is over at once, and counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> Awaitable[None]:
+        self.count += 1
+        return succeed(None)
 
 
 @implementer(IEventSink)

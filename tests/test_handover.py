@@ -15,6 +15,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.net.turns import Pause, no_pause
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import NO_SUCH_USER, Router
 from tests.fakes import (
@@ -24,10 +25,13 @@ from tests.fakes import (
     FakeNotices,
     FakeQueue,
     FakeTransport,
+    Pauses,
     RecordingEvents,
     address,
     domain,
     envelope,
+    list_of,
+    look_ups,
     now,
     path,
     view_of,
@@ -62,7 +66,11 @@ class HandoverCase(SynchronousTestCase):
         self.events = RecordingEvents()
         self.log: list[str] = []
         self.queue.log = self.delivery.log = self.notices.log = self.log
-        self.handover = Handover(
+        self.handover = self.make()
+
+    def make(self, pause: Pause = no_pause) -> Handover:
+        """A handover over the fakes."""
+        return Handover(
             self.directory,
             Router("mail.a.example"),
             self.delivery,
@@ -70,6 +78,7 @@ class HandoverCase(SynchronousTestCase):
             self.notices,
             self.events,
             Loops(Rates(Clock())),
+            pause,
         )
 
     def take_or_queue(self, *recipients: str | ForwardPath, sender: str = "sue@far.example") -> int:
@@ -128,6 +137,42 @@ class HoldTests(HandoverCase):
         self.flushLoggedErrors(ValueError)
         self.directory.view, self.directory.outage = WITHOUT_BOB, "locked"
         self.assertEqual(self.hold("bob").enhanced, "4.3.0")
+
+
+class ListTests(HandoverCase):
+    """A thousand recipients that mean one list of a thousand are one list of a thousand."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.members = list_of(1000)
+        self.directory.view = view_of(self.members)
+        self.same = [f"list+{number}" for number in range(1000)]
+
+    def test_each_member_gets_it_once(self) -> None:
+        self.assertEqual(self.take_or_queue(*self.same), 250)
+        self.assertEqual(len(self.delivered()), 1000)
+        self.assertLess(look_ups(self.members), 10_000)
+
+    def test_with_an_answer_each(self) -> None:
+        self.refuse("u7")
+        self.assertEqual(self.take(*self.same, "u7", "u8"), [250] * 1002)
+        self.assertEqual(len(self.delivered()), 999)
+        self.assertEqual(self.waiting(), [["u7"]])
+        self.assertLess(look_ups(self.members), 10_000)
+
+    def test_who_wants_to_hear_of_it_does(self) -> None:
+        wishes = [self.path(each, SUCCESS) for each in self.same[:3]]
+        self.assertEqual(self.take_or_queue(*wishes, *self.same[3:6]), 250)
+        expanded = [to for fate, to in self.told() if fate == "expanded"]
+        self.assertEqual(expanded, self.same[:3])
+
+    def test_others_have_turns(self) -> None:
+        pauses = Pauses()
+        self.handover = self.make(pauses)
+        self.directory.view = view_of(list_of(5000))
+        self.assertEqual(self.take_or_queue("list"), 250)
+        self.assertEqual(len(self.delivered()), 5000)
+        self.assertGreaterEqual(pauses.count, 10)
 
 
 class EverythingIsFineTests(HandoverCase):

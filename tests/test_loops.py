@@ -257,11 +257,11 @@ class Marks(SynchronousTestCase):
         )
         self.assertNotIsInstance(found, Status)
 
-    def test_a_catch_all_is_marked_as_it_was_written(self) -> None:
+    def test_an_address_of_a_catch_all_is_marked(self) -> None:
         view = view_of(domain("a.example", "", catch_all="sue@far.example"))
         found = Router("mx.a.example").route(view, address("Any+1@a.example"))
         assert isinstance(found, Destinations)
-        through = {address("sue@far.example"): (address("Any+1@a.example"),)}
+        through = {address("sue@far.example"): (address("any+1@a.example"),)}
         self.assertEqual(through, found.elsewhere)
         back = Router("mx.a.example").route(view, address("any+1@a.example"), {"any+1@a.example"})
         self.assertEqual(CAME_BACK, back)

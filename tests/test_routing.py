@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.accounts import DirectoryView
-from mailhost.message.address import Address
+from mailhost.message.address import Address, parse_address
 from mailhost.message.status import Status
-from mailhost.routing import LOOP, MOST, NO_SUCH_USER, TOO_MANY, Destinations, Router
-from tests.fakes import address, domain, view_of
+from mailhost.routing import (
+    LOOP,
+    MOST,
+    NO_SUCH_USER,
+    PART,
+    TOO_MANY,
+    Destinations,
+    Reach,
+    Router,
+    Routes,
+)
+from tests.fakes import CountingDict, Pauses, address, domain, list_of, look_ups, now, view_of
 
 ADMIN = address("ann@a.example")
 ROUTER = Router("mail.host.example", ADMIN)
@@ -92,6 +104,17 @@ class RouteTests(SynchronousTestCase):
                 "dora+else@a.example": "bob@a.example",
             }
         )
+
+    def test_addresses_that_only_others_make(self) -> None:
+        for text, wanted in {
+            "Try..This.@b.example": "kit@b.example",
+            "Kit+a..b@b.example": "Kit+a..b@b.example=kit@b.example",
+            "Try..This.@far.example": ">Try..This.@far.example",
+            '"Try..This."@far.example': '>"Try..This."@far.example',
+            "try..this.@a.example": str(NO_SUCH_USER),
+        }.items():
+            found = ROUTER.route(VIEW, parse_address(text, lenient=True))
+            self.assertEqual(led(found), wanted)
 
     def test_alias_domains(self) -> None:
         self.check(
@@ -238,6 +261,87 @@ class RouteTests(SynchronousTestCase):
         view = view_of(domain("a.example", "ann", {"all": far, "more": f"all {far}"}))
         self.assertEqual(ROUTER.route(view, address("all@a.example")), TOO_MANY)
         self.assertEqual(ROUTER.route(view, address("more@a.example")), TOO_MANY)
+
+
+def unmarked(found: Destinations | Status) -> Destinations | Status:
+    """The same without the aliases on the way: two addresses of a catch-all have those of one."""
+    if isinstance(found, Status):
+        return found
+    return replace(found, elsewhere=dict.fromkeys(found.elsewhere, ()))
+
+
+class RoutesTests(SynchronousTestCase):
+    """Many recipients that mean the same list cost no more than one."""
+
+    def setUp(self) -> None:
+        self.pauses = Pauses()
+
+    def routes(self, view: DirectoryView, router: Router = ROUTER) -> Routes:
+        return Routes(router, view, self.pauses)
+
+    def test_it_finds_what_the_router_finds(self) -> None:
+        routes = self.routes(VIEW)
+        locals_ = "ann ANN+x dora+lists team TEAM+x carol+y far a-loop nobody postmaster"
+        for local in locals_.split():
+            for name in ("a", "b", "c", "d", "e", "also", "far"):
+                for _ in range(2):
+                    written = address(f"{local}@{name}.example")
+                    found = unmarked(now(routes.route(written)))
+                    self.assertEqual(found, unmarked(ROUTER.route(VIEW, written)), written)
+        self.assertEqual(led(now(routes.route(Address("postmaster", "")))), "ann@a.example")
+
+    def test_a_list_is_followed_once_whatever_its_details(self) -> None:
+        members = list_of(1000)
+        routes = self.routes(view_of(members, also_example="a.example"))
+        first = now(routes.route(address("list@a.example")))
+        assert isinstance(first, Destinations)
+        self.assertEqual(len(first.here), 1000)
+        self.assertLess(look_ups(members), 10_000)
+        for number in range(1000):
+            for written in (f"List+{number}@a.example", f"list+{number}@also.example"):
+                self.assertIs(now(routes.route(address(written))), first)
+        self.assertLess(look_ups(members), 10_000)
+        self.assertEqual(routes.weight, 1000)
+
+    def test_so_is_a_catch_all(self) -> None:
+        members = list_of(1000)
+        other = domain("b.example", catch_all="list@a.example")
+        routes = self.routes(view_of(members, other))
+        found = [now(routes.route(address(f"x{n}@b.example"))) for n in range(1000)]
+        self.assertEqual(len({*map(id, found)}), 1)
+        self.assertLess(look_ups(members), 10_000)
+
+    def test_a_list_of_itself_with_details_is_followed_once(self) -> None:
+        words = " ".join(f"list+{number}" for number in range(1000))
+        members = replace(domain("a.example", "", {"list": words}), accounts=CountingDict())
+        self.assertEqual(ROUTER.route(view_of(members), address("list@a.example")), LOOP)
+        self.assertLess(look_ups(members), 10_000)
+
+    def test_others_have_a_turn_between_the_parts_of_a_long_list(self) -> None:
+        routes = self.routes(view_of(list_of(5 * PART)))
+        found = now(routes.route(address("list@a.example")))
+        assert isinstance(found, Destinations)
+        self.assertEqual(found.count, 5 * PART)
+        self.assertEqual(self.pauses.count, 5)
+
+    def test_what_was_not_followed_yet(self) -> None:
+        routes = self.routes(view_of(list_of(2, "other")))
+        self.assertTrue(routes.knows(address("u1@a.example")))
+        self.assertFalse(routes.knows(address("list@a.example")))
+        now(routes.route(address("list@a.example")))
+        self.assertTrue(routes.knows(address("list+x@a.example")))
+        self.assertFalse(routes.knows(address("other@a.example")))
+
+    def test_whom_a_list_reaches_is_looked_up_once(self) -> None:
+        members = list_of(1000)
+        view = view_of(members)
+        reach = Reach(ROUTER, view, address("u1@a.example"))
+        self.assertFalse(reach(address("u2@a.example")))
+        self.assertFalse(reach(address("x@far.example")))
+        look_ups(members)
+        for number in range(100):
+            self.assertTrue(reach(address(f"list+{number}@a.example")))
+        self.assertLess(look_ups(members), 10_000)
 
 
 class AccountTests(SynchronousTestCase):

@@ -36,6 +36,7 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.threads import threads_of
 from mailhost.net.tls import CertificateSource, Minimums, ServerTLS
+from mailhost.net.turns import pauses_of
 from mailhost.queue.notices import Notices
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.workbench import Workbench
@@ -90,8 +91,9 @@ class Rooms:
             os.path.join(data, "mail"), settings.hostname, self.committer, reactor, usages=usages
         )
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(self.directory, self.store, self.router, events)
         self.in_thread = threads_of(reactor)
+        self.pause = pauses_of(reactor)
+        self.delivery = LocalDelivery(self.directory, self.store, self.router, events, self.pause)
         self.spool = Spool(os.path.join(data, "queue"), self.committer, self.in_thread)
         self.notices = Notices(settings.hostname, events, self.in_thread)
         self.resolver = Resolver(reactor, settings.dns)
@@ -118,6 +120,7 @@ class Rooms:
             self.notices,
             self.events,
             Loops(rates),
+            self.pause,
         )
         self.notices.handover = self.handover
         self._needs = Needs(

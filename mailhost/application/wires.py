@@ -117,6 +117,7 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
         rooms.incoming,
         rooms.in_thread,
         rooms.events,
+        rooms.pause,
     )
     reception = Reception(desk)
     logins = Logins(rooms.authenticator)

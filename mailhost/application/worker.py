@@ -6,6 +6,7 @@ no queue, no log and no password: a worker whose head is gone ends at once, and 
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -84,6 +85,7 @@ class Worker:
         globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
         self._rooms.start()
+        gc.freeze()  # as in the head
         self._channel.tell("ready")
 
     def _serve(self, fd: int, listen: Listen) -> None:

@@ -8,6 +8,7 @@ import click
 
 from mailhost.cli.context import (
     ADDRESS,
+    OWN_ADDRESS,
     Fail,
     config_option,
     directory,
@@ -25,7 +26,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("address", type=ADDRESS)
+@click.argument("address", type=OWN_ADDRESS)
 @click.option("--quota", metavar="SIZE", help='How much mail it may keep, such as "20 GB".')
 @config_option
 def add(address: Address, quota: str | None, config: str | None) -> None:

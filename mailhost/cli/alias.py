@@ -8,6 +8,7 @@ import click
 
 from mailhost.cli.context import (
     ADDRESS,
+    OWN_ADDRESS,
     config_option,
     directory,
     load_settings,
@@ -23,7 +24,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("address", type=ADDRESS)
+@click.argument("address", type=OWN_ADDRESS)
 @click.argument("targets", type=ADDRESS, nargs=-1, required=True)
 @config_option
 def add(address: Address, targets: tuple[Address, ...], config: str | None) -> None:

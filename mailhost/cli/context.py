@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
+from mailhost.message.address import (
+    Address,
+    BadAddress,
+    parse_address,
+    parse_domain,
+    parse_own_address,
+)
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
@@ -77,6 +83,14 @@ def address(text: str) -> Address:
         raise Fail(str(error)) from error
 
 
+def own_address(text: str) -> Address:
+    """The address of an account or alias that is to be made. Raises Fail."""
+    try:
+        return parse_own_address(text)
+    except BadAddress as error:
+        raise Fail(str(error)) from error
+
+
 def domain(text: str) -> str:
     """A domain name on the command line, in its normal form. Raises Fail."""
     try:
@@ -86,6 +100,7 @@ def domain(text: str) -> str:
 
 
 ADDRESS = click.types.FuncParamType(address)
+OWN_ADDRESS = click.types.FuncParamType(own_address)
 DOMAIN = click.types.FuncParamType(domain)
 
 

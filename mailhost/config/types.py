@@ -23,6 +23,7 @@ from mailhost.message.address import (
     BadAddress,
     parse_address,
     parse_domain,
+    parse_own_address,
 )
 
 _SIZE_UNITS = {
@@ -128,7 +129,7 @@ def _account_name(value: Any) -> str:
     if not isinstance(value, str) or "@" in value:
         raise ValueError('write the name before the @ alone, such as "ann"')
     try:
-        return parse_address(f"{value}@localhost").local
+        return parse_own_address(f"{value}@localhost").local
     except BadAddress as error:
         raise ValueError(f"{value!r} cannot stand before the @ of an address") from error
 

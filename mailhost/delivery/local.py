@@ -29,23 +29,32 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivery_fields, passed
+from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
 
+PART = 25  # recipients that are begun with in a row
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
 
 
 @implementer(ITransport)
 class LocalDelivery:
-    """Delivers to accounts. `router` may be replaced at any time."""
+    """Delivers to accounts. `router` may be replaced at any time; `pause` lets others have a turn
+    after each PART of many recipients."""
 
     _log = Logger()
 
     def __init__(
-        self, directory: IDirectory, store: IMailStore, router: Router, events: IEventSink
+        self,
+        directory: IDirectory,
+        store: IMailStore,
+        router: Router,
+        events: IEventSink,
+        pause: Pause = no_pause,
     ) -> None:
         self._directory = directory
         self._store = store
         self._events = events
+        self._pause = pause
         self.router = router
 
     async def deliver(
@@ -71,7 +80,12 @@ class LocalDelivery:
 
         if len(recipients) == 1:
             return [await one(recipients[0])]
-        return await gatherResults([Deferred.fromCoroutine(one(path)) for path in recipients])
+        begun = []
+        for path in recipients:
+            begun.append(Deferred.fromCoroutine(one(path)))
+            if len(begun) % PART == 0:
+                await self._pause()
+        return await gatherResults(begun)
 
     def _told(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
         outcome = outcome_of(path, status, Fate.DELIVERED)

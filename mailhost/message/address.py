@@ -3,25 +3,33 @@
 The domain is kept as lower-case A-labels or as an address literal, so two addresses of one
 domain compare equal however they were written. The local part is kept as it came; `key` is
 its form for comparison.
+
+Addresses that other hosts made are read leniently: some have local parts longer than 64 octets
+(Gmail's forwarding, VERP), or dots that no dot-string allows (`a..b`, `a.`; Japanese mobile
+networks). They are passed on as they were written.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 import idna
 
-MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
+MAX_OWN_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
+# RFC 5321 §4.5.3.1 asks for no limit where that is possible. With this one a path fits the line of
+# a trace field (998 octets, RFC 5322 §2.1.1) and, with all its parameters, a command line of ours.
+MAX_LOCAL_PART = 640
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 
 # UTF8-non-ascii (RFC 6532 §3.1), but for the control characters among it (RFC 5198 §2)
 _UTF8 = "\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
 _ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]"
 _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
+_ATOMS_AND_DOTS = re.compile(rf"(?:{_ATEXT}|\.)+")
 _QUOTED_STRING = re.compile(rf'"((?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*)"')
 _LDH_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _LITERAL = re.compile(r"\[(?:(?i:ipv6):([0-9A-Fa-f:.]+)|([0-9.]+))\]")
@@ -33,13 +41,19 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """`local@domain`. `domain` is empty only for the bare `<postmaster>` of RFC 5321 §4.1.1.3."""
+    """`local@domain`. `domain` is empty only for the bare `<postmaster>` of RFC 5321 §4.1.1.3.
+
+    `unquoted` says that the local part was written without quotes, though RFC 5321 demands them
+    for its dots; it is printed in the same way. Both forms name the same mailbox.
+    """
 
     local: str
     domain: str
+    unquoted: bool = field(default=False, compare=False, repr=False)
 
     def __str__(self) -> str:
-        local = self.local if _DOT_STRING.fullmatch(self.local) else _quote(self.local)
+        plain = self.unquoted or _DOT_STRING.fullmatch(self.local)
+        local = self.local if plain else _quote(self.local)
         return f"{local}@{self.domain}" if self.domain else local
 
     def __bytes__(self) -> bytes:
@@ -60,11 +74,13 @@ class Address:
         return self.local.isascii()
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, *, lenient: bool = False) -> Address:
     """Return the address that `text` spells, without angle brackets.
 
+    `lenient` is for addresses that other hosts send us: dots may stand anywhere in the local part.
     Raises BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
     """
+    unquoted = False
     quoted = _QUOTED_STRING.match(text)
     if quoted:
         local, end = re.sub(r"\\(.)", r"\1", quoted[1]), quoted.end()
@@ -72,12 +88,23 @@ def parse_address(text: str) -> Address:
         end = text.rfind("@")
         local = text[: max(end, 0)]
         if not _DOT_STRING.fullmatch(local):
-            raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
+            unquoted = lenient and _ATOMS_AND_DOTS.fullmatch(local) is not None
+            if not unquoted:
+                raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
     if text[end : end + 1] != "@":
         raise BadAddress(f"{text[:300]!r} is no address: expected name@domain")
-    if not local or len(local.encode()) > MAX_LOCAL_PART:
+    if not local or len(text[:end].encode()) > MAX_LOCAL_PART:
         raise BadAddress(f"the part before the @ must have 1 to {MAX_LOCAL_PART} octets")
-    return Address(local, parse_domain(text[end + 1 :]))
+    return Address(local, parse_domain(text[end + 1 :]), unquoted)
+
+
+def parse_own_address(text: str) -> Address:
+    """As `parse_address`, for an account or alias that is made here: other hosts must take only so
+    many octets before the @. Raises BadAddress."""
+    address = parse_address(text)
+    if len(address.local.encode()) > MAX_OWN_LOCAL_PART:
+        raise BadAddress(f"the part before the @ must have 1 to {MAX_OWN_LOCAL_PART} octets")
+    return address
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
+# The host's own offer. Any message may go on to another host, by an alias or from a user, and
+# hardly a host takes BINARYMIME; without the offer the client encodes binary parts itself.
+OWN = EVERYTHING - {"BINARYMIME"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class Extensions:
 
     message_size: int
     recipients: int
-    offered: frozenset[str] = EVERYTHING
+    offered: frozenset[str] = OWN
     ignored: frozenset[str] = frozenset()
 
     def ignoring(self, *words: str) -> Extensions:

@@ -94,7 +94,8 @@ def addresses(value: str) -> list[Address]:
     """
     if _CONTROLS.search(value):
         raise BadAddress(f"{value[:200]!r} holds control characters")
-    found = [parse_address(text) for text in map(_address, _mailboxes(value)) if text]
+    texts = map(_address, _mailboxes(value))
+    found = [parse_address(text, lenient=True) for text in texts if text]
     if not found:
         raise BadAddress(f"{value[:200]!r} holds no address")
     return found

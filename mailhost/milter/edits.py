@@ -200,7 +200,7 @@ def _address(words: str) -> Address:
     if words.lower() == "postmaster":  # RFC 5321 §4.1.1.3
         return Address(words, "")
     try:
-        return parse_address(words)
+        return parse_address(words, lenient=True)
     except BadAddress as error:
         raise MilterFailed(f"the filter names an address: {error}") from error
 

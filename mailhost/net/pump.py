@@ -4,7 +4,8 @@ While a step waits, no other is taken; should more arrive meanwhile, reading sto
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
 replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
 sooner where the host is crowded, so that who sits on all places does not keep them.
-After TURN steps in a row the other connections come first, however much one has pipelined.
+After TURN steps in a row, or LONG_TURN seconds, the other connections come first, however much one
+has pipelined.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
 keeps and one reply of its makes.
@@ -49,6 +50,7 @@ from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps of one connection before the others have theirs: a thousand may pipeline
+LONG_TURN = 0.004  # seconds after which they have it, however few steps it were
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
 HURRY = 20.0  # seconds of silence that a client may take where few places are left
 LINGER = 30.0  # seconds that a peer has to take the last words
@@ -221,9 +223,9 @@ class Pump(Protocol):
         assert machine is not None
         self._busy = True
         try:
-            steps = 0
+            steps, ends = 0, self._clock.seconds() + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN:
+                if steps == TURN or (steps and self._heard > ends):
                     self._flush()
                     self._clock.callLater(0, self._answered, None)
                     return

@@ -31,6 +31,7 @@ from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.answer import then
 from mailhost.net.dots import stuffed
+from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.sasl.mechanisms import new_mechanism
 from mailhost.pop3.maildrop import Maildrop
 from mailhost.pop3.reply import IN_USE, NOT_PROVEN, TEMPORARY, bad, good, listing, top
@@ -69,7 +70,7 @@ class Pop3Session:
         self._hostname = hostname
         self._state = State.AUTHORIZATION
         self._buffer = b""
-        self._skipping = False
+        self._skipped = b""  # the beginning of a line that is too long
         self._over = False
         self._sending = False
         self._errors = 0
@@ -121,12 +122,13 @@ class Pop3Session:
         end = self._buffer.find(b"\n")
         if end < 0:
             if len(self._buffer) > limit:
-                self._skipping, self._buffer = True, b""
+                self._skipped = self._skipped or self._buffer[:limit]
+                self._buffer = b""
             return False
         line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-        if self._skipping or len(line) > limit:
-            self._skipping = False
-            return self._error("The line is too long")
+        skipped, self._skipped = self._skipped, b""
+        if skipped or len(line) > limit:
+            return self._no_command(skipped or line, "The line is too long")
         return use(line.removesuffix(b"\r"))
 
     def _command(self, line: bytes) -> Answer[bool]:
@@ -134,10 +136,16 @@ class Pop3Session:
         verb = word.upper()
         run = self._commands.get(verb)
         if run is None:
-            return self._error("Command not known here")
+            return self._no_command(line, "Command not known here")
         if verb not in COMMANDS[self._state]:
             return self._error("Not now: " + _when(self._state))
         return run(self, arguments)
+
+    def _no_command(self, line: bytes, words: str) -> bool:
+        if is_http(line):
+            self._events.tell(Refused(self._client, "session", NO_HTTP))
+            return self._farewell(bad(NO_HTTP.words))
+        return self._error(words)
 
     def _say(self, reply: bytes) -> bool:
         self._wire.write(reply)

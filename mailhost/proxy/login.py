@@ -116,6 +116,6 @@ def account_of(user: str) -> Address:
     """Return who logged in, as an address: it may be none, and is in the log and in filters."""
     name = "".join(filter(str.isprintable, user))[:200] or "unknown"
     try:
-        return parse_address(name)
+        return parse_address(name, lenient=True)
     except BadAddress:
         return Address(name.replace("@", "_"), "")

@@ -16,6 +16,7 @@
      "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],
       "answer":[code,enhanced,words] where the host said something,"by":...}, ...]}
 
+An address has a third element, true, where it was written without the quotes that its dots ask for.
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
 """
 
@@ -172,7 +173,7 @@ def encode_entry(entry: Entry) -> bytes:
             "identity": entry.identity,
             "arrived": entry.arrived,
             "size": entry.size,
-            "reverse_path": envelope.reverse_path and _pair(envelope.reverse_path),
+            "reverse_path": envelope.reverse_path and _parts(envelope.reverse_path),
             "body": envelope.body,
             "smtputf8": envelope.smtputf8,
             "announced": envelope.size,
@@ -212,17 +213,18 @@ def _line(fields: Mapping[str, object]) -> bytes:
 
 def _encode_path(path: ForwardPath) -> Mapping[str, object]:
     fields: dict[str, object] = {
-        "address": _pair(path.address),
+        "address": _parts(path.address),
         "notify": None if path.notify is None else path.notify.value,
         "original": path.original,
     }
     if path.through:
-        fields["through"] = list(map(_pair, path.through))
+        fields["through"] = list(map(_parts, path.through))
     return fields
 
 
-def _pair(address: Address) -> list[str]:
-    return [address.local, address.domain]
+def _parts(address: Address) -> list[str | bool]:
+    parts: list[str | bool] = [address.local, address.domain]
+    return [*parts, True] if address.unquoted else parts
 
 
 def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
@@ -305,10 +307,10 @@ def _path(fields: dict[str, Any]) -> ForwardPath:
     return ForwardPath(_address(fields["address"]), wishes, _text(fields["original"]), through)
 
 
-def _address(pair: object) -> Address:
-    if not isinstance(pair, list) or len(pair) != 2:
-        raise ValueError(f"{pair!r} is no address")
-    return Address(_text(pair[0]), _text(pair[1]))
+def _address(parts: object) -> Address:
+    if not isinstance(parts, list) or len(parts) not in (2, 3):
+        raise ValueError(f"{parts!r} is no address")
+    return Address(_text(parts[0]), _text(parts[1]), unquoted=parts[2:] == [True])
 
 
 def _text(value: object) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mailhost.interfaces import IDirectory, IEventSink, IHandover, IMailStore
 from mailhost.net.threads import InThread
+from mailhost.net.turns import Pause, no_pause
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
 
@@ -16,8 +17,8 @@ from mailhost.routing import Router
 class Desk:
     """Made anew when settings change; sessions keep the one they began with.
 
-    `folder` takes the content of large messages while they arrive, by way of `in_thread`; `now` is
-    in seconds since the epoch.
+    `folder` takes the content of large messages while they arrive, by way of `in_thread`; `pause`
+    lets others have a turn; `now` is in seconds since the epoch.
     """
 
     rules: Rules
@@ -28,4 +29,5 @@ class Desk:
     folder: str
     in_thread: InThread
     events: IEventSink
+    pause: Pause = no_pause
     now: Callable[[], float] = time.time

@@ -11,21 +11,23 @@ from collections.abc import Callable
 from mailhost.interfaces import Answer, DirectoryUnavailable, IDirectory
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.status import Status
+from mailhost.net.answer import then, there
 from mailhost.routing import NO_DIRECTORY
 
 
 def refusal(
-    directory: IDirectory, judge: Callable[[DirectoryView], Status | None]
+    directory: IDirectory, judge: Callable[[DirectoryView], Answer[Status | None]]
 ) -> Answer[Status | None]:
     """Return the refusal that `judge` finds and still finds in a fresh view, None for none."""
-    return None if judge(directory.view) is None else _looked_again(directory, judge)
+    found = judge(directory.view)
+    return then(found, lambda status: None if status is None else _looked_again(directory, judge))
 
 
 async def _looked_again(
-    directory: IDirectory, judge: Callable[[DirectoryView], Status | None]
+    directory: IDirectory, judge: Callable[[DirectoryView], Answer[Status | None]]
 ) -> Status | None:
     try:
         view = await directory.refresh()
     except DirectoryUnavailable as error:
         return NO_DIRECTORY.because(str(error))
-    return judge(view)
+    return await there(judge(view))

@@ -24,12 +24,15 @@ from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.desk import Desk
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
-from mailhost.routing import Destinations
+from mailhost.routing import MOST, Destinations, Reach, Routes
 from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
 ON_TOP = 512  # octets of fields that we put on top of a message, about
+TOO_MANY_AT_ONCE = Status(
+    452, "4.5.3", "The lists in this message have too many members; send the rest in another one"
+)
 TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hosts")
 
 
@@ -46,17 +49,34 @@ class Transaction:
         self._accepted: list[ForwardPath] = []
         self._bounded: Account | None = None  # where the recipient in question leads, if anywhere
         self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
+        self._routes: Routes | None = None
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
         """Nobody elsewhere is asked."""
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        found = refusal(self._desk.directory, lambda view: self._judge_recipient(view, path))
+        desk, routes = self._desk, self._routes
+        view = desk.directory.view
+        account = desk.router.plainly(view, path.address)
+        if account is not None:  # the usual case
+            self._bounded = view.account(account)
+            return self._accept_if_fits(path)
+        if routes is not None and routes.weight > MOST and not routes.knows(path.address):
+            return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
+        found = refusal(desk.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept_if_fits(path))
 
-    def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Status | None:
-        found = self._desk.router.route(view, path.address)
+    def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Answer[Status | None]:
+        routes = self._routes
+        if routes is None or routes.view is not view:
+            routes = self._routes = Routes(self._desk.router, view, self._desk.pause)
+        found = routes.route(path.address)
+        return then(found, lambda found: self._judge_route(view, path, found))
+
+    def _judge_route(
+        self, view: DirectoryView, path: ForwardPath, found: Destinations | Status
+    ) -> Status | None:
         if isinstance(found, Status):
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
@@ -124,10 +144,10 @@ class Transaction:
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Who logged in may write as nobody else; what others write is theirs to answer for."""
-        account, router = self._client.account, self._desk.router
+        account = self._client.account
         if account is None:
             return None
-        return author_refusal(header, lambda author: router.reaches(view, author, account))
+        return author_refusal(header, Reach(self._desk.router, view, account))
 
     def _prepared(self, content: Content, header: bytes) -> Prepared:
         """What a login has us add comes before filters are asked: they see, sign and keep all of

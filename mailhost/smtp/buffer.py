@@ -10,26 +10,28 @@ from collections.abc import Iterator
 from mailhost.message.status import Status
 
 TOO_LONG = Status(500, "5.5.2", "The line is too long")
+BEGINNING = 80  # octets of a bad line that are kept
 BARE = Status(500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it")
 
 
 class BadLine(ValueError):
-    """The line is no line; `status` says why."""
+    """The line is no line; `status` says why, `beginning` has its first octets."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, beginning: bytes) -> None:
         super().__init__(str(status))
         self.status = status
+        self.beginning = beginning
 
 
 class ReadBuffer:
     """Octets in order."""
 
-    __slots__ = ("_at", "_data", "_skipping")
+    __slots__ = ("_at", "_data", "_skipped")
 
     def __init__(self) -> None:
         self._data = b""
         self._at = 0
-        self._skipping = False
+        self._skipped = b""  # the beginning of a line that is thrown away as it comes
 
     def __len__(self) -> int:
         return len(self._data) - self._at
@@ -41,7 +43,7 @@ class ReadBuffer:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._data, self._at, self._skipping = b"", 0, False
+        self._data, self._at, self._skipped = b"", 0, b""
 
     def take(self, octets: int) -> bytes:
         """Return the next octets, fewer where fewer are there."""
@@ -55,7 +57,7 @@ class ReadBuffer:
         """Yield the lines that are there, without their CRLF, up to one that is no line. They stay
         where they are."""
         at = self._at
-        while not self._skipping and (end := self._data.find(b"\n", at)) >= 0:
+        while not self._skipped and (end := self._data.find(b"\n", at)) >= 0:
             line = self._data[at:end]
             if len(line) > limit or not _is_line(line):
                 return
@@ -72,15 +74,19 @@ class ReadBuffer:
         end = self._data.find(b"\n", self._at)
         if end < 0:
             if len(self) > limit:
-                self._skipping, self._data, self._at = True, b"", 0
+                self._skip()
             return None
         line = self.take(end + 1 - self._at)[:-1]
-        if self._skipping or len(line) > limit:
-            self._skipping = False
-            raise BadLine(TOO_LONG)
+        if self._skipped or len(line) > limit:
+            beginning, self._skipped = self._skipped + line, b""
+            raise BadLine(TOO_LONG, beginning[:BEGINNING])
         if not _is_line(line):
-            raise BadLine(BARE)
+            raise BadLine(BARE, line[:BEGINNING])
         return line[:-1]
+
+    def _skip(self) -> None:
+        self._skipped = (self._skipped + self.take(BEGINNING))[:BEGINNING]
+        self._data, self._at = b"", 0
 
 
 def _is_line(line: bytes) -> bool:

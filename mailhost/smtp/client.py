@@ -30,6 +30,7 @@ from zope.interface import implementer
 
 from mailhost.message.status import Status
 from mailhost.net.direct import DirectWriter, gathered
+from mailhost.net.turns import next_turn
 from mailhost.smtp.reply_reader import Reply, ReplyReader
 
 T = TypeVar("T")
@@ -106,6 +107,10 @@ class SMTPClient(Protocol):
                 raise self.gone
             self._writer.write(chunk)
         return True
+
+    async def next_turn(self) -> None:
+        """Let the reactor do other work first."""
+        await next_turn(self._clock)
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
         """Shake hands. What came in the clear before is forgotten. Raises Broken."""

@@ -21,14 +21,13 @@ from mailhost.smtp.grammar import (
     decode_orcpt,
     decode_xtext,
 )
+from mailhost.smtp.last_line import BAD_CHUNK
 
 V = TypeVar("V")
 
 BAD_SENDER = Status(501, "5.1.7", "Bad sender address: write MAIL FROM:<name@domain>")
 BAD_RECIPIENT = Status(501, "5.1.3", "Bad recipient address: write RCPT TO:<name@domain>")
 NEEDS_SMTPUTF8 = Status(553, "5.6.7", "An address outside ASCII needs SMTPUTF8 on the MAIL command")
-# the session cannot be kept in step with a client whose octets cannot be counted (RFC 3030 §2)
-BAD_CHUNK = Status(421, "4.5.2", "BDAT needs a size; goodbye")
 _NOTIFY = {b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Notify.DELAY}
 
 
@@ -62,7 +61,7 @@ def parse_mail(arguments: bytes) -> Envelope:
     """Return the envelope that MAIL opens. Raises BadCommand.
 
     RFC 5321 §4.1.1.2, with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
-    AUTH (4954 §5, read and not trusted).
+    AUTH (4954 §5, not trusted and not looked at).
     """
     match = MAIL.fullmatch(arguments.rstrip(b" "))
     if not match:
@@ -79,7 +78,7 @@ def parse_mail(arguments: bytes) -> Envelope:
         envelope_id=_take(given, b"ENVID", _envelope_id, ""),
         smtputf8=_flag(given, b"SMTPUTF8"),
     )
-    _take(given, b"AUTH", decode_xtext, "")
+    given.pop(b"AUTH", None)
     _nothing_left(given)
     if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
@@ -123,7 +122,7 @@ def _address(path: bytes, bad: Status) -> Address:
         text = path[route.end() if route else 0 :].decode()
         if CONTROLS.search(text):
             raise BadAddress(f"{text!r} holds a control character")
-        return parse_address(text)
+        return parse_address(text, lenient=True)
     except (BadAddress, UnicodeDecodeError) as error:
         raise BadCommand(bad.because(str(error))) from error
 
@@ -164,8 +163,7 @@ def _flag(given: dict[bytes, bytes | None], key: bytes) -> bool:
 
 def _envelope_id(value: bytes) -> str | None:
     """At most 100 characters that can be printed in a report (RFC 3461 §4.4)."""
-    text = decode_xtext(value)
-    return text if text and text.isprintable() and len(value) <= 100 else None
+    return decode_xtext(value) if len(value) <= 100 else None
 
 
 def _notify(value: bytes) -> Notify | None:

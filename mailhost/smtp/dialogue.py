@@ -14,14 +14,16 @@ from __future__ import annotations
 import base64
 import sys
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from mailhost.message.content import Content
-from mailhost.message.envelope import ForwardPath
+from mailhost.message.envelope import Body, ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.dots import BareLineEnd, checked, stuffed
 from mailhost.net.sasl.client import BadChallenge, choose
+from mailhost.smtp.body import BodyReader
 from mailhost.smtp.client import Broken, FateUnknown, SMTPClient
 from mailhost.smtp.reply_reader import Reply
 from mailhost.smtp.sending import (
@@ -32,6 +34,7 @@ from mailhost.smtp.sending import (
     needs_utf8,
     rcpt_command,
     refusal,
+    takes_binary,
 )
 from mailhost.smtp.timeouts import Timeouts
 
@@ -113,6 +116,9 @@ class Dialogue:
 
     async def send(self, sending: Sending) -> None:
         """Send one message; every recipient has a status afterwards. Raises Broken."""
+        if sending.binary and not takes_binary(self.offers):
+            body = await self._body(sending.content)
+            sending.envelope = replace(sending.envelope, body=body)
         unfit = refusal(sending, self.offers)
         if unfit is not None:
             sending.decide(unfit)
@@ -132,6 +138,16 @@ class Dialogue:
         if not reply.ok:
             self._client.abort()
             raise Broken(f"the host refused RSET: {reply.status()}", _refused(reply))
+
+    async def _body(self, content: Content) -> Body:
+        """Return the kind of the content: it may be text that was declared as binary."""
+        reader = BodyReader()
+        for chunk in content.chunks():
+            reader.look(chunk)
+            if reader.binary:
+                break
+            await self._client.next_turn()
+        return reader.end()
 
     async def ask(self, *commands: bytes) -> Reply:
         """Send commands, without CRLF, at once, and return the reply to the first; `reply` has the

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
-from mailhost.message.extensions import EVERYTHING, Extensions
+from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
 from mailhost.smtp.incoming import TOO_LARGE
 from mailhost.smtp.reply import encode_lines
@@ -42,15 +42,16 @@ def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
     if envelope.size > extensions.message_size:
         return TOO_LARGE
     offered = extensions.offered | extensions.ignored
-    if offered == EVERYTHING:
-        return None
-    asks = {
-        "8BITMIME": envelope.body is Body.EIGHT_BIT,
-        "BINARYMIME": envelope.body is Body.BINARY,
-        "SMTPUTF8": envelope.smtputf8,
-        "DSN": bool(envelope.returns or envelope.envelope_id),
-    }
-    return _not_offered(word for word, asked in asks.items() if asked and word not in offered)
+    return _not_offered(word for word in _asked(envelope) if word not in offered)
+
+
+def _asked(envelope: Envelope) -> Iterator[str]:
+    if envelope.body is not Body.SEVEN_BIT:
+        yield envelope.body
+    if envelope.smtputf8:
+        yield "SMTPUTF8"
+    if envelope.returns or envelope.envelope_id:
+        yield "DSN"
 
 
 def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:

@@ -17,7 +17,7 @@ BARE_LINE_END = Status(
     "5.6.0",
     "The message has a bare CR or LF; end every line with CRLF (RFC 5321 section 2.3.8)",
 )
-NUL = Status(554, "5.6.0", "The message has a NUL; send it as BINARYMIME or encode it")
+NUL = Status(554, "5.6.0", "The message has a NUL; encode it (RFC 2045)")
 
 
 class Incoming:

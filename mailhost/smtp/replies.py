@@ -9,6 +9,7 @@ from mailhost.events import Refused
 from mailhost.interfaces import IEventSink, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
+from mailhost.smtp.last_line import last_words
 from mailhost.smtp.reply import encode_reply
 from mailhost.smtp.statuses import TOO_IDLE, TOO_MANY_ERRORS
 from mailhost.smtp.terms import Terms
@@ -43,9 +44,20 @@ class Replies:
         self.tell(what, status)
         return self.farewell(status) if status.code == 421 else self.write(status)
 
+    def dismiss(self, what: str, status: Status) -> bool:
+        """Reply with a refusal that ends the session, and tell the operator."""
+        self.tell(what, status)
+        return self.farewell(status)
+
     def error(self, what: str, status: Status) -> bool:
         """Refuse what makes no sense, or is a guess."""
         return self.refuse(what, TOO_MANY_ERRORS if self.count_error() else status)
+
+    def no_command(self, what: str, line: bytes, status: Status) -> bool:
+        """Refuse a line, of which the beginning is enough. End the session where octets may follow
+        that are no commands."""
+        ending = last_words(line)
+        return self.dismiss(what, ending) if ending else self.error(what, status)
 
     def turn_down(self, what: str, status: Status) -> bool:
         """The reception refused: for good, which counts as an error, or for now."""

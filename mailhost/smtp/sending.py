@@ -2,8 +2,8 @@
 commands of its envelope, and what is known of everybody's fate so far.
 
 8-bit content goes to hosts without 8BITMIME as it is: converting it would break signatures, and
-hosts that cannot carry it are gone (RFC 6152 §3 would have us bounce it). BINARYMIME content does
-not go without CHUNKING and BINARYMIME, nor do UTF-8 addresses without SMTPUTF8.
+hosts that cannot carry it are gone (RFC 6152 §3 would have us bounce it). Binary content does not
+go without CHUNKING and BINARYMIME, nor do UTF-8 addresses without SMTPUTF8.
 """
 
 from __future__ import annotations
@@ -58,9 +58,14 @@ def refusal(sending: Sending, offers: Offers) -> Status | None:
         return TOO_LARGE
     if needs_utf8(sending) and "SMTPUTF8" not in offers:
         return NEEDS_SMTPUTF8
-    if sending.binary and not {"CHUNKING", "BINARYMIME"} <= offers.keys():
+    if sending.binary and not takes_binary(offers):
         return NEEDS_BINARY
     return None
+
+
+def takes_binary(offers: Offers) -> bool:
+    """True for a host that takes any octets (RFC 3030)."""
+    return "CHUNKING" in offers and "BINARYMIME" in offers
 
 
 def needs_utf8(sending: Sending) -> bool:

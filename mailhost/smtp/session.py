@@ -164,7 +164,7 @@ class Session:
         try:
             line = self._buffer.take_line(COMMAND_LINE)
         except BadLine as bad:
-            return self._replies.error("line", bad.status)
+            return self._replies.no_command("line", bad.beginning, bad.status)
         return False if line is None else self._command(line)
 
     def _command(self, line: bytes) -> Answer[bool]:
@@ -174,7 +174,7 @@ class Session:
         if run is None:
             # clients that do not look at replies send passwords after a refused AUTH
             what = "line" if self._secret_seen else shown(line)
-            return self._replies.error(what, statuses.UNKNOWN)
+            return self._replies.no_command(what, line, statuses.UNKNOWN)
         self._secret_seen |= verb == b"AUTH"
         if verb not in NEXT[self._state]:
             if verb == b"BDAT":
@@ -417,7 +417,7 @@ class Session:
         try:
             self._chunk = parse_chunk(arguments)
         except BadCommand as bad:
-            return self._replies.refuse("BDAT", bad.status)
+            return self._replies.dismiss("BDAT", bad.status)
         self._left = self._chunk.size
         return True
 

@@ -16,6 +16,7 @@ from mailhost.config.wire import Wire
 from mailhost.interfaces import IMachine
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.net.turns import no_pause
 from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.session import Session
 from tests.fake_wire import FakeWire, drive
@@ -36,6 +37,7 @@ def rooms(settings: Settings = SETTINGS) -> Rooms:
             handover=SimpleNamespace(),
             incoming="/nowhere",
             in_thread=None,
+            pause=no_pause,
             authenticator=nobody,
             guard=SimpleNamespace(),
             chains={},
@@ -81,6 +83,20 @@ class Machines(SynchronousTestCase):
             machine, output = self.make(wire, settings)
             drive(machine, b"%b me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
             self.assertEqual(b"250-DSN\r\n" in output.sent, offered, (wire, settings.limits.dsn))
+
+    def test_no_wire_of_our_own_offers_binary_mail(self) -> None:
+        for wire in (Wire.SMTP, Wire.SUBMISSION, Wire.SUBMISSIONS, Wire.LMTP):
+            machine, output = self.make(wire)
+            drive(machine, b"%s me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
+            self.assertIn(b"250-CHUNKING\r\n", output.sent)
+            self.assertNotIn(b"BINARYMIME", output.sent)
+
+    def test_http_ends_every_session(self) -> None:
+        for wire in Wire:
+            machine, output = self.make(wire)
+            drive(machine, b"POST / HTTP/1.1\r\nEHLO x\r\nCAPA\r\n")
+            self.assertIn(b"does not speak HTTP; goodbye\r\n", output.sent, wire)
+            self.assertTrue(output.hung_up, wire)
 
     def test_lmtp_wants_lhlo(self) -> None:
         machine, output = self.make(Wire.LMTP)

@@ -71,6 +71,14 @@ class EditTests(DirectoryCase):
         self.run_ok("account", "remove", "ann@example.com")
         self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
 
+    def test_names_that_are_made_here_are_held_to_the_rfc(self) -> None:
+        for local in ("a" * 65, "a..b"):
+            own = f"{local}@example.com"
+            self.run_fails("account", "add", own, stdin="hunter2\n")
+            self.run_fails("alias", "add", own, "ann@elsewhere.example")
+        far = f"reply+{'0' * 100}@elsewhere.example"
+        self.assertIn(far, self.run_ok("alias", "add", "team@example.com", far))
+
     def test_aliases(self) -> None:
         self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
         self.run_ok("alias", "add", "team@example.com", "ann@example.com", "carl@far.example")

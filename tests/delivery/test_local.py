@@ -8,7 +8,7 @@ import os
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.delivery.local import LOOP, LocalDelivery
+from mailhost.delivery.local import LOOP, PART, LocalDelivery
 from mailhost.events import Attempted, Faulted
 from mailhost.interfaces import IMailbox
 from mailhost.message.address import Address
@@ -22,9 +22,11 @@ from tests.fakes import (
     FULL,
     FakeDirectory,
     FakeStore,
+    Pauses,
     RecordingEvents,
     domain,
     envelope,
+    list_of,
     now,
     view_of,
 )
@@ -72,6 +74,15 @@ class DeliveryTests(LocalCase):
         header = b"A: 1\r\n" * (HEADER_LIMIT // 6) + b"Delivered-To: ann@a.example\r\n"
         self.assertEqual(self.deliver("ann@a.example", message=header), [HEADER_TOO_LARGE])
         self.assertEqual(self.store.boxes, {})
+
+    def test_others_have_turns_between_many_recipients(self) -> None:
+        pauses = Pauses()
+        router = Router("mx.a.example")
+        self.delivery = LocalDelivery(self.directory, self.store, router, self.events, pauses)
+        self.directory.view = view_of(list_of(100))
+        self.deliver(*(f"u{number}@a.example" for number in range(100)))
+        self.assertEqual(len(self.store.boxes), 100)
+        self.assertEqual(pauses.count, 100 // PART)
 
     def test_the_null_reverse_path(self) -> None:
         self.deliver("ann@a.example", sender="")

@@ -81,6 +81,16 @@ errors = 20
         self.refused(client.reply(), "500 5.5.2")
         self.serves()
 
+    def test_http_ends_the_session(self) -> None:
+        client = self.raw(hello="")
+        client.reply()
+        with contextlib.suppress(ConnectionError):
+            client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nEHLO x\r\n")
+            said = client.rest()
+            self.assertTrue(said.startswith(b"500 5.5.1 This is a mail server"), said)
+            self.assertNotIn(b"250", said)
+        self.serves()
+
     def test_endless_helo_ends_with_421(self) -> None:
         since = self.host.mark()
         client = self.raw(hello="")
@@ -305,10 +315,11 @@ errors = 20
         self.refused(reply, "554", "503")
         client = self.raw()
         client.envelope("ann@example.com")
-        self.refused(client.say("BDAT -1 LAST\r\n"), "501", "421")
+        self.refused(client.say("BDAT -1 LAST\r\n"), "501 5.5.4")
+        self.assertEqual(client.rest(), b"")
         client = self.raw()
         client.envelope("ann@example.com")
-        self.refused(client.say("BDAT 1x LAST\r\n"), "501", "421")
+        self.refused(client.say("BDAT 1x LAST\r\n"), "501 5.5.4")
         self.serves()
 
     def test_a_storm_of_hangups(self) -> None:

@@ -14,6 +14,7 @@ from mailhost.message.address import (
     literal_address,
     parse_address,
     parse_domain,
+    parse_own_address,
     unicode_domain,
 )
 
@@ -78,8 +79,8 @@ BAD = [
     '""@example.com',
     '"ann"example.com',
     '"ann"b@example.com',
-    f"{'a' * 65}@example.com",
-    f"{'ö' * 33}@example.com",
+    f"{'a' * 641}@example.com",
+    f"{'ö' * 321}@example.com",
     f"a@{'x' * 64}.example",
     f"a@{'ö' * 63}.example",
     f"a@{'x.' * 128}example",
@@ -117,6 +118,34 @@ class ParseTests(SynchronousTestCase):
                 continue
             self.fail(f"{text!r} became {found!r}")
 
+    def test_addresses_of_others_are_read_leniently_and_kept_as_written(self) -> None:
+        for local in ("a..b", "a.", ".a", ".", "ö..ö"):
+            self.assertRaises(BadAddress, parse_address, f"{local}@example.com")
+        for local in ("a..b", "a.", ".a", ".", "ö..ö", '"a..b"', "a" * 640):
+            text = f"{local}@example.com"
+            self.assertEqual(str(parse_address(text, lenient=True)), text)
+        for text in (
+            "a" * 641 + "@x",
+            '"' + "\\a" * 320 + '"@x',
+            "@x",
+            "a@b..c",
+            '"a"..@x',
+            "a b.@x",
+        ):
+            self.assertRaises(BadAddress, parse_address, text, lenient=True)
+
+    def test_names_that_are_made_here_are_short(self) -> None:
+        for local in ("a" * 64, "ö" * 32, '"a..b"'):
+            parse_own_address(f"{local}@example.com")
+        for local in ("a" * 65, "ö" * 33, "a..b"):
+            self.assertRaises(BadAddress, parse_own_address, f"{local}@example.com")
+
+    def test_quotes_make_no_other_mailbox(self) -> None:
+        written = [parse_address(f"{local}@x", lenient=True) for local in ("a..B", '"a..B"')]
+        self.assertEqual(written[0], written[1])
+        self.assertEqual(len({*written}), 1)
+        self.assertEqual({each.key for each in written}, {"a..b"})
+
     def test_a_refusal_says_why_at_no_great_length(self) -> None:
         error = self.assertRaises(BadAddress, parse_address, "x" * 1_000_000)
         self.assertLess(len(str(error)), 500)
@@ -129,6 +158,7 @@ class ParseTests(SynchronousTestCase):
         except BadAddress:
             return
         self.assertEqual(parse_address(str(found)), found)
+        self.assertEqual(str(parse_address(text, lenient=True)), str(found))
         self.assertEqual(bytes(found).decode(), str(found))
         self.assertTrue(str(found).isprintable() or not text.isprintable())
 

@@ -132,6 +132,12 @@ class Status(SynchronousTestCase):
         recipients = [group["Final-Recipient"] for group in groups]
         self.assertEqual(recipients, ["rfc822; bob@there.example", "rfc822; eve@x.example"])
 
+    def test_addresses_are_shown_as_they_were_written(self) -> None:
+        for text in ("try..this.@x.example", '"try..this."@x.example', "a" * 640 + "@x.example"):
+            one = replace(BOB, address=parse_address(text, lenient=True), original="")
+            octets = written(replace(REPORT, recipients=(one,)))
+            self.assertIn(f"Final-Recipient: rfc822; {text}", " ".join(octets.decode().split()))
+
     def test_what_is_not_known_is_not_there(self) -> None:
         eve = RecipientReport(parse_address("eve@x.example"), "relayed", "2.0.0")
         report = replace(REPORT, recipients=(eve,), envelope_id="", arrived=None, identity="")

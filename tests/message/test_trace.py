@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.address import parse_address
 from mailhost.message.client import Client, TLSState
-from mailhost.message.envelope import Envelope
+from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.header import fields
 from mailhost.message.trace import delivery_fields, received_field, with_protocol
 from tests.fakes import envelope
@@ -115,6 +115,15 @@ class DeliveryTests(SynchronousTestCase):
             b"Return-Path: <sue@far.example>\r\nDelivered-To: ann@a.example\r\n",
         )
         self.assertIn(b"Return-Path: <>\r\n", delivery_fields(None, ANN))
+
+    def test_the_longest_address_fits_a_line(self) -> None:
+        text = f"{'a.' * 320}@{'.'.join(['x' * 63] * 4)}"
+        longest = parse_address(text, lenient=True)
+        top = delivery_fields(longest, longest) + received(
+            to=Envelope(None, (ForwardPath(longest),))
+        )
+        self.assertEqual(top.count(text.encode()), 3)
+        self.assertLess(max(map(len, top.split(b"\r\n"))), 998)
 
     @settings(deadline=None, max_examples=100)
     @given(st.text('a"\\<>() ,;:ö@', min_size=1, max_size=20))

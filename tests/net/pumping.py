@@ -38,8 +38,8 @@ class Events:
 
 @implementer(IMachine)
 class Lines:
-    """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`, or
-    `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
+    """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`,
+    `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
     """
 
     timeout = 100.0
@@ -49,6 +49,7 @@ class Lines:
         self.client = client
         self.ran: list[str] = []
         self.told: list[str] = []
+        self.waste = lambda: None
         self.waiting: list[Deferred[None]] = []
         self.largest = 0
         self._buffer = b""
@@ -84,6 +85,8 @@ class Lines:
             return self._stream(int(arguments[0]))
         if order == "tls":
             self._wire.start_tls()
+        elif order == "long":
+            self.waste()
         elif order == "bye":
             self._wire.write(b"bye\n")
             self._wire.hang_up()

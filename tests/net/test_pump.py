@@ -92,6 +92,14 @@ class OrderTests(PumpCase):
         self.assertEqual(self.machine.ran, ["a"] * 500 + ["b"])
         self.assertEqual(self.transport.producerState, "producing")
 
+    def test_so_do_steps_that_take_long(self) -> None:
+        self.machine.waste = lambda: self.house.clock.advance(0.003)
+        self.pump.dataReceived(b"long\n" * 10)
+        self.assertEqual(len(self.machine.ran), 2)
+        for _ in range(5):
+            self.house.clock.advance(0)
+        self.assertEqual(len(self.machine.ran), 10)
+
     def test_who_goes_away_between_two_turns(self) -> None:
         self.pump.dataReceived(b"a\n" * 500)
         self.pump.connectionLost(GONE)

@@ -306,6 +306,20 @@ class Nonsense(SessionCase):
         self.assertEqual(MOST_ERRORS + 1, said.count("-ERR"))
         self.assertTrue(self.wire.hung_up)
 
+    def test_http_ends_it(self) -> None:
+        for first in (
+            "GET / HTTP/1.1",
+            "POST /" + "x" * 1000 + " HTTP/1.1",
+            "CONNECT a:110 HTTP/1.1",
+        ):
+            self.talk()
+            said = self.say(first, "Host: mail.example.com", "", "USER ann@example.com", "PASS x")
+            self.assertEqual(
+                "-ERR This is a mail server, and does not speak HTTP; goodbye\r\n", said
+            )
+            self.assertTrue(self.wire.hung_up)
+            self.assertIn("does not speak HTTP", self.events.lines[-1])
+
     def test_lines_too_long_and_binary_junk(self) -> None:
         self.assertIn("-ERR The line is too long", self.say("X" * 300))
         self.assertIn("-ERR The line is too long", self.say("X" * 100_000))

@@ -121,6 +121,23 @@ class ParameterTests(ProxyCase):
         self.assertEqual(caller.say("RCPT TO:<bob@here.example> NOTIFY=NEVER")[-1][:3], "250")
         self.assertEqual(self.first.take()[-1], "RCPT TO:<bob@here.example> NOTIFY=NEVER")
 
+    def test_addresses_are_the_servers_to_judge(self) -> None:
+        caller = self.caller_of("DSN")
+        for local in ("try..this.", '"try..this."', "user+caf_=" + "x" * 600):
+            envelope = (f"MAIL FROM:<{local}@far.example>", f"RCPT TO:<{local}@here.example>")
+            self.assertEqual([each[:3] for each in caller.say(*envelope)], ["250", "250"])
+            self.assertEqual(self.first.take(), [*envelope])
+            caller.say("DATA", *MESSAGE)
+            self.first.take()
+
+    def test_parameters_that_are_not_encoded_go_on_as_xtext(self) -> None:
+        caller = self.caller_of("DSN")
+        raw = "RCPT TO:<ann@here.example> ORCPT=rfc822;ann+x=y@here.example"
+        replies = caller.say(f"{ENVELOPE[0]} ENVID=a+x", raw)
+        self.assertEqual([each[:3] for each in replies], ["250", "250"])
+        wanted = "RCPT TO:<ann@here.example> ORCPT=rfc822;ann+2Bx+3Dy@here.example"
+        self.assertEqual(self.first.take(), [f"{ENVELOPE[0]} ENVID=a+2Bx", wanted])
+
     def test_what_was_not_offered_is_refused_here(self) -> None:
         caller = self.caller_of("HELP")
         for parameter in ("BODY=8BITMIME", "BODY=BINARYMIME", "SMTPUTF8", "RET=FULL", "ENVID=a"):

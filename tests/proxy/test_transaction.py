@@ -35,6 +35,15 @@ class PassedOnTests(ProxyCase):
         self.first.replies["MAIL"] = "250 2.1.0 Sue is always welcome"
         self.assertEqual(self.caller().say(MAIL), ["250 2.1.0 Sue is always welcome"])
 
+    def test_http_and_chunks_without_a_size_never_reach_the_server(self) -> None:
+        for lines, answer in (
+            (["POST / HTTP/1.1", "EHLO x", MAIL], "500 5.5.1"),
+            (["BDAT x LAST", MAIL], "501 5.5.4"),
+        ):
+            caller = self.connect()
+            self.assertEqual([each[:9] for each in caller.say(*lines)], [answer])
+            self.assertEqual(self.first.take(), [])
+
     def test_without_a_trace_field_the_octets_are_the_same(self) -> None:
         self.make(trace=False)
         self.caller().send()

@@ -25,7 +25,9 @@ from mailhost.queue.entry import (
 )
 
 anything = settings(deadline=None, max_examples=200)
-addresses = st.builds(Address, st.text(min_size=1, max_size=20), st.text(max_size=20))
+addresses = st.builds(
+    Address, st.text(min_size=1, max_size=20), st.text(max_size=20), st.booleans()
+)
 notifies = st.none() | st.sampled_from(
     [Notify.NEVER, Notify.SUCCESS, Notify.FAILURE | Notify.DELAY]
 )
@@ -86,7 +88,12 @@ class Entries(SynchronousTestCase):
         self.assertTrue(line.isascii())
         self.assertEqual(line.count(b"\n"), 1)
         whole, _ = laid_out(entry)
-        self.assertEqual(decode_entry(line, "id1", len(line) + entry.size), whole)
+        found = decode_entry(line, "id1", len(line) + entry.size)
+        self.assertEqual(found, whole)
+        self.assertEqual(
+            [str(path.address) for path in found.envelope.recipients],
+            [str(path.address) for path in entry.envelope.recipients],
+        )
 
     @anything
     @given(st.data())
@@ -135,6 +142,13 @@ class Damage(SynchronousTestCase):
             broken = text.replace(b'"due":5.0', b'"due":' + bad)
             self.assertNotEqual(broken, text)
             self.assertRaises(Unreadable, decode_state, broken, entry)
+
+    def test_addresses_that_are_none(self) -> None:
+        line = encode_entry(one_entry())
+        for bad in (b'["a"]', b'["a","b",true,true]', b'["a",true]', b'"a@b"', b"null"):
+            broken = line.replace(b'["b\\u00f6b","there.example"]', bad)
+            self.assertNotEqual(broken, line)
+            self.assertRaises(Unreadable, decode_entry, broken, "id1", None)
 
     def test_cut_short(self) -> None:
         line = encode_entry(one_entry())

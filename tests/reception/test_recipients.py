@@ -7,8 +7,9 @@ from ipaddress import ip_network
 
 from mailhost.message.status import Status
 from mailhost.reception.rules import Rules
+from mailhost.reception.transaction import TOO_MANY_AT_ONCE
 from mailhost.routing import NO_DIRECTORY
-from tests.fakes import now, path
+from tests.fakes import domain, list_of, look_ups, now, path, view_of
 from tests.reception.house import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
 
 
@@ -69,6 +70,39 @@ class RecipientTests(ReceptionCase):
         (envelope, _, _) = self.handover.taken[0]
         addresses = [str(each.address) for each in envelope.recipients]
         self.assertEqual(addresses, ["ann@a.example", "team@a.example"])
+
+
+class ListTests(ReceptionCase):
+    """The cost of lists is bounded for a message, not for each recipient."""
+
+    def test_a_list_is_followed_once_for_a_message(self) -> None:
+        members = list_of(1000)
+        self.directory.view = view_of(members)
+        transaction = self.begin()
+        for number in range(1000):
+            self.assertEqual(now(transaction.recipient(path(f"list+{number}@a.example"))).code, 250)
+        self.assertLess(look_ups(members), 10_000)
+
+    def test_lists_that_are_too_much_together_go_in_another_message(self) -> None:
+        names = [f"list{number}" for number in range(20)]
+        members = list_of(1000, *names)
+        self.directory.view = view_of(members)
+        transaction = self.begin()
+        found = [now(transaction.recipient(path(f"{name}@a.example"))) for name in names]
+        self.assertEqual([status.code for status in found], [250] * 11 + [452] * 9)
+        self.assertEqual(found[-1], TOO_MANY_AT_ONCE)
+        self.assertLess(look_ups(members), 40_000)
+        self.assertEqual(self.directory.refreshed, 0)
+        for known in ("list1+x@a.example", "u7@a.example"):
+            self.assertEqual(now(transaction.recipient(path(known))).code, 250)
+        self.assertEqual(self.rcpt("list19@a.example").code, 250)
+
+    def test_a_directory_that_changes_meanwhile(self) -> None:
+        self.directory.view = view_of(list_of(3))
+        transaction = self.begin()
+        self.assertEqual(now(transaction.recipient(path("list@a.example"))).code, 250)
+        self.directory.view = view_of(domain("a.example", "ann"))
+        self.assertEqual(now(transaction.recipient(path("list@a.example"))).code, 550)
 
 
 class FreshDirectoryTests(ReceptionCase):

@@ -25,7 +25,7 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
+from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.sasl.scram_keys import derive_keys
@@ -269,10 +269,20 @@ class TalkCase(SynchronousTestCase):
 
 
 def checked_talk(
-    terms: Terms = TERMS, *, hello: bool = True, greet: bool = True, **more: Any
+    terms: Terms = TERMS,
+    *,
+    hello: bool = True,
+    greet: bool = True,
+    binary: bool = False,
+    **more: Any,
 ) -> Talk:
-    """Make a talk whose replies are looked at. `check_end` is to be called for it."""
+    """Make a talk whose replies are looked at. `check_end` is to be called for it.
+
+    `binary` has BINARYMIME offered too."""
     talk = Talk(terms, **more)
+    if binary:
+        everything = Extensions(terms.message_size, terms.recipients, EVERYTHING)
+        talk.reception.answers["hello"] = everything
     written = talk.wire.write
 
     def write(data: bytes) -> None:

@@ -82,7 +82,7 @@ class AnyCutTests(SynchronousTestCase):
     def hold(self, blocks: list[bytes], lmtp: bool, setting: Callable[[Talk], None]) -> Any:
         """Give a new session these blocks; return all that can be seen of it."""
         authenticator = FakeAuthenticator(in_the_clear=True)
-        talk = checked_talk(replace(SMALL, lmtp=lmtp), authenticator=authenticator)
+        talk = checked_talk(replace(SMALL, lmtp=lmtp), authenticator=authenticator, binary=True)
         talk.reception.answers["recipient"] = judge
         setting(talk)
         replies = b""

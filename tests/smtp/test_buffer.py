@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.smtp.buffer import BadLine, ReadBuffer
+from mailhost.smtp.buffer import BEGINNING, BadLine, ReadBuffer
 
 
 def read_lines(blocks: list[bytes], limit: int) -> list[bytes | str]:
@@ -28,6 +28,17 @@ def read_lines(blocks: list[bytes], limit: int) -> list[bytes | str]:
 
 
 class BufferTests(SynchronousTestCase):
+    def test_a_bad_line_tells_how_it_began(self) -> None:
+        line = b"BDAT " + b"5" * 300 + b"\r\n"
+        for size in (1, 3, 100, len(line)):
+            buffer = ReadBuffer()
+            for start in range(0, len(line) - 1, size):
+                buffer.append(line[start : min(start + size, len(line) - 1)])
+                self.assertIsNone(buffer.take_line(200))
+            buffer.append(b"\n")
+            bad = self.assertRaises(BadLine, buffer.take_line, 200)
+            self.assertEqual(bad.beginning, line[:BEGINNING])
+
     def test_lines(self) -> None:
         self.assertEqual(read_lines([b"a\r\n\r\nb\r\nc"], 10), [b"a", b"", b"b"])
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailhost.message.address import parse_address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.smtp.client import Broken
 from mailhost.smtp.sending import NEEDS_BINARY, NEEDS_SMTPUTF8, TOO_LARGE, Sending
 from tests.fakes import envelope as envelope_to
@@ -246,6 +247,20 @@ class UTF8Header(SendCase):
         self.assertEqual("550", self.send("C: MAIL FROM:<sue@far.example>\nS: 550 no"))
 
 
+class AsWritten(SendCase):
+    """Addresses that other hosts made go on octet for octet."""
+
+    def test_addresses(self) -> None:
+        for local in ("try..this.", '"try..this."', "user+caf_=" + "x" * 600):
+            self.setUp()
+            self.open_up()
+            written = parse_address(f"{local}@x.example", lenient=True)
+            self.envelope = Envelope(written, (ForwardPath(written),))
+            mail = f"C: MAIL FROM:<{local}@x.example>\nS: 250 OK\n"
+            script = f"{mail}C: RCPT TO:<{local}@x.example>\nS: 550 no"
+            self.assertEqual("550", self.send(script), local)
+
+
 class Binary(SendCase):
     text = b"Subject: hi\r\n\r\n\0\n.\r\r\n"
     envelope = Envelope(
@@ -269,6 +284,29 @@ class Binary(SendCase):
             self.setUp()
             self.open_up("CHUNKING", "BINARYMIME", *offers)
             self.assertEqual("250", self.send(script))
+
+    def test_text_that_was_declared_binary_goes_by_data(self) -> None:
+        longest = b"x" * 998 + b"\r\n"
+        for text, offers, parameter in (
+            (TEXT, (), ""),
+            (TEXT, ("8BITMIME",), ""),
+            (longest * 200, ("CHUNKING",), ""),
+            (longest * 66 + b"\xfc\r\n", (), ""),
+            (b"\xc3\xbc\r\n", ("8BITMIME", "BINARYMIME"), " BODY=8BITMIME"),
+        ):
+            self.setUp()
+            self.open_up(*offers)
+            self.text = text
+            mail = f"= wait 0\nC: MAIL FROM:<sue@far.example>{parameter}\nS: 250 OK\n"
+            rest = "C: RCPT TO:<a@x.example>\nS: 250 OK\nC: DATA\nS: 550 no"
+            self.assertEqual("550", self.send(mail + rest))
+
+    def test_what_no_host_takes_by_data(self) -> None:
+        for text in (b"x" * 999 + b"\r\n", b"a\0\r\n", b"a\nb\r\n", b"a\r", b"x" * 70000):
+            self.setUp()
+            self.open_up("8BITMIME")
+            self.text = text
+            self.assertEqual("554", self.send("= wait 0"))
 
     def test_nobody_taken(self) -> None:
         self.open_up("CHUNKING", "BINARYMIME", "PIPELINING")

@@ -27,7 +27,6 @@ class HelloTests(TalkCase):
                 "PIPELINING",
                 "SIZE 1000000",
                 "8BITMIME",
-                "BINARYMIME",
                 "CHUNKING",
                 "SMTPUTF8",
                 "DSN",

@@ -66,8 +66,26 @@ class JunkTests(TalkCase):
                 talk.say(os.urandom(1000))
 
     def test_http(self) -> None:
-        said = self.talk.lines("GET / HTTP/1.1", "Host: mx.example.com", "", "")
-        self.assertEqual(said, ["500 5.5.1"] * 4)
+        for first in (
+            "GET / HTTP/1.1",
+            "POST /MAIL%20FROM:<a@example.net> HTTP/1.1",
+            "CONNECT mx.example.com:25 HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
+            "PRI * HTTP/2.0",
+            "PURGE / HTTP/1.0",
+            "GET /" + "x" * 5000 + " HTTP/1.1",
+            "POST /\0 HTTP/1.1",
+        ):
+            talk = self.new_talk(hello=False)
+            said = talk.lines(first, "Host: mx.example.com", "", "EHLO x", MAIL)
+            self.assertEqual(said, ["500 5.5.1"], first)
+            self.assertTrue(talk.wire.hung_up)
+            self.assertEqual(talk.reception.questions, ["connected"])
+        talk = self.new_talk()
+        self.assertEqual(talk.lines("GETTING / x", "POST", "GET", "NOOP")[-1], "250 2.0.0")
+
+    def test_http_in_the_log(self) -> None:
+        self.talk.lines("GET / HTTP/1.1")
         self.assertIn("refused GET / HTTP/1.1 from", self.talk.events.lines[0])
 
     def test_too_many_errors(self) -> None:

@@ -86,6 +86,7 @@ class SmugglingTests(TalkCase):
         self.assertEqual(self.talk.last.content, b"a\r\nb\r\n")
 
     def test_binary_may_hold_anything(self) -> None:
+        self.talk = self.new_talk(binary=True)
         self.talk.lines("MAIL FROM:<a@example.net> BODY=BINARYMIME", START[1])
         said = codes(self.talk.say(b"BDAT 6 LAST\r\n\r\0\n\n.\r"))
         self.assertEqual(said, ["250 2.0.0"])

@@ -42,7 +42,7 @@ FULL = Status(452, "4.2.2", "Over quota")
 TAKEN = Status(250, "2.0.0", "Taken")
 ACCEPTED = Status(250, "2.1.5", "Recipient OK")
 _JUDGED = {"nobody": NOBODY, "later": LATER, "leave": BUSY}
-_OPTIONS = ("lmtp", "tls", "login", "recipients", "size", "errors", "greeting")
+_OPTIONS = ("lmtp", "tls", "login", "binary", "recipients", "size", "errors", "greeting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,7 @@ def _talk(options: list[str]) -> Talk:
         greet=False,
         authenticator=authenticator if "login" in given else None,
         tls=TLS if "tls" in given else None,
+        binary="binary" in given,
     )
     talk.reception.answers["recipient"] = _judge
     talk.reception.answers["end"] = _end

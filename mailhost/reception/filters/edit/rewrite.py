@@ -28,7 +28,7 @@ class Rewrites:
         new = self._new.get(_key(address)) or self._new.get((ANY, address.domain))
         if new is None:
             return address
-        return Address(address.local, new.domain) if new.local == ANY else new
+        return replace(address, domain=new.domain) if new.local == ANY else new
 
 
 def _key(address: Address) -> tuple[str, str]:
