@@ -35,6 +35,7 @@ _EXAMPLES = {
     "prefix": 'prefix = "[EXTERN]"',
     "file": 'file = "list.txt"',
 }
+_OTHER_NAMES = {"smtps": "submissions", "ssmtp": "submissions", "pop": "pop3", "msa": "submission"}
 _SHAPES = {
     "string_type": "write a text in quotes",
     "tuple_type": "write a list, in [ ]",
@@ -78,7 +79,15 @@ def _words(details: ErrorDetails, location: Location) -> str:
         return str(context["error"])
     if kind == "tuple_type" and isinstance(value, dict):
         return f"there may be several; write [[{key_of(location)}]], in double brackets"
+    if kind == "enum":
+        return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}{_perhaps(value)}"
     return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}"
+
+
+def _perhaps(value: object) -> str:
+    """What a protocol by another name is called here."""
+    meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
+    return f"; what is meant is perhaps {meant!r}" if meant else ""
 
 
 def _remedy(kind: str, context: dict[str, Any], message: str) -> str:

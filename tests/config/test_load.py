@@ -296,6 +296,14 @@ class WrongTests(LoadCase):
     def test_endpoints(self) -> None:
         problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtp"\nendpoint = "tcp25"\n')
         self.assertIn('"tcp:25"', problems["listen[1].endpoint"])
+        problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtps"\nendpoint = "smtps"\n')
+        self.assertIn("perhaps 'submissions'", problems["listen[1].protocol"])
+        self.assertIn('write "tcp:465"', problems["listen[1].endpoint"])
+
+    def test_a_smarthost_that_is_no_host_and_port(self) -> None:
+        for via in ("tcp:smtp.isp.example:587", "smtp.isp.example:smtp", "smtps://isp.example"):
+            words = self.problems(HEAD + f'[[relay.route]]\nvia = "{via}"\n')["relay.route[1].via"]
+            self.assertIn('"smtp.isp.example:587"', words)
 
     def test_a_login_at_a_smarthost_has_user_and_password(self) -> None:
         self.write("s", "hunter2")
