@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import pwd
-import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.files import unreadable
 from mailhost.config.filters.check import check_filters
 from mailhost.config.filters.common import Acting, Action
 from mailhost.config.model import (
-    Certificate,
     DomainSettings,
     Identity,
     Listen,
     RouteTLS,
     Settings,
 )
+from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
@@ -127,7 +127,7 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
                 missing = True
                 yield Problem(key_of(("tls", "certificate", number, name)), fault)
         if not missing:
-            yield from _pair(key_of(("tls", "certificate", number)), certificate)
+            yield from check_pair(key_of(("tls", "certificate", number)), certificate)
 
 
 def _unreadable(path: str) -> str:
@@ -135,18 +135,8 @@ def _unreadable(path: str) -> str:
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
-        return f"cannot read {path}: {error.strerror}"
+        return unreadable(path, error)
     return ""
-
-
-def _pair(key: str, certificate: Certificate) -> Iterator[Problem]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate.chain, certificate.key, password=lambda: "")
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        words = f"{certificate.chain} and {certificate.key} are no PEM chain and its key without "
-        yield Problem(key, f"{words}a passphrase ({reason})")
 
 
 def _routes(settings: Settings) -> Iterator[Problem]:

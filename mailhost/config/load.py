@@ -19,9 +19,11 @@ from pydantic_core import ErrorDetails
 
 from mailhost.config.check import check, check_names
 from mailhost.config.explain import Location, explain, place
+from mailhost.config.files import unreadable
 from mailhost.config.model import Settings
 from mailhost.config.problems import BadSettings, Problem
 from mailhost.config.secrets import Secrets, read_secrets
+from mailhost.config.toml_faults import explained
 
 __all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
@@ -44,6 +46,7 @@ _STAND_INS: dict[str, object] = {
 }
 _NEEDED = {key: _STAND_INS[key] for key in ("version", "hostname", "data")}
 _PASSES = 10
+SEVERAL = ("listen", "filter", "relay.route", "tls.certificate")  # tables in double brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,17 @@ def _read(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             contents = file.read()
-        return tomllib.loads(contents.decode())
+        text = contents.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
+        return tomllib.loads(text)
     except OSError as error:
-        words = f"cannot be read: {error.strerror}; `mailhost init` writes one"
+        words = unreadable(path, error)
+        if isinstance(error, FileNotFoundError):
+            words += "; `mailhost init` writes one"
     except UnicodeDecodeError as error:
         line = contents.count(b"\n", 0, error.start) + 1
         words = f"line {line} is not UTF-8; save the file as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        end = f"at the end, line {len(contents.splitlines())}"
-        words = f"is no TOML: {error}".replace("at end of document", end)
+        words = explained(text, error, SEVERAL)
     except RecursionError:
         words = "is nested too deeply"
     raise BadSettings(path, [Problem("", words)])

@@ -113,7 +113,7 @@ class CheckTests(CommandCase):
         self.settings()
         os.rename(self.config, other)
         self.assertIn(other, self.run_ok("check-config", "--config", other))
-        self.assertIn("cannot be read", self.run_fails("check-config"))
+        self.assertIn("there is no such file", self.run_fails("check-config"))
 
 
 class HashTests(CommandCase):

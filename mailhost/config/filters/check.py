@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from mailhost.config.files import unreadable
 from mailhost.config.filters.block import Attachment, List
 from mailhost.config.filters.common import Acting, Action, Filter, LookAt
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip
@@ -76,7 +77,7 @@ def _files(place: Place, each: Filter) -> Iterator[Problem]:
             with open(path, encoding="utf-8") as file:
                 file.read()
         except OSError as error:
-            yield Problem(key_of((*place, name)), f"cannot read {path}: {error.strerror}")
+            yield Problem(key_of((*place, name)), unreadable(path, error))
         except UnicodeDecodeError:
             yield Problem(key_of((*place, name)), f"{path} is not UTF-8; save it as UTF-8")
 
