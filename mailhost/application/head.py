@@ -147,6 +147,8 @@ class Head:
         await self.queue.look_around()
 
     def _tell_warnings(self) -> None:
+        for problem in self._loaded.warnings:
+            self._log.tell(Faulted("settings", str(problem)))
         for warning in self.rooms.tls.warnings:
             self._log.tell(Faulted("certificates", warning))
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections

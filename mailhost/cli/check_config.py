@@ -18,3 +18,5 @@ def command(config: str | None) -> None:
         f"{loaded.path} is right: {settings.hostname}, {len(settings.listen)} listeners, "
         f"{domains} {'domain' if domains == 1 else 'domains'} in the file"
     )
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
@@ -41,7 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _domain_names(settings)
     for name, domain in settings.domain.items():
         yield from _domain(settings, name, domain)
-    if settings.admin and not _reaches(settings, settings.admin):
+    if settings.admin and not reaches(settings, settings.admin):
         yield Problem("admin", f"nobody in the file has the address {settings.admin}")
 
 
@@ -177,7 +177,7 @@ def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[P
         if not targets:
             yield Problem(key_of(key), "has no target; write who gets the mail")
         for number, target in enumerate(targets):
-            if not _reaches(settings, _address(target, name)):
+            if not reaches(settings, _address(target, name)):
                 yield Problem(key_of((*key, number)), _nobody(target, name))
     catch_all = domain.catch_all
     if catch_all and not _named(settings, _address(catch_all, name)):
@@ -193,17 +193,17 @@ def _address(target: str, domain: str) -> Address:
     return parse_address(target if "@" in target else f"{target}@{domain}")
 
 
-def _reaches(settings: Settings, address: Address) -> bool:
+def reaches(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
     """True where the file takes mail for the address, or does not know its domain."""
     domain = _domain_of(settings, address.domain)
-    return domain is None or bool(domain.catch_all) or _named(settings, address)
+    return domain is None or bool(domain.catch_all) or _named(settings, address, roles)
 
 
-def _named(settings: Settings, address: Address) -> bool:
+def _named(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
     domain = _domain_of(settings, address.domain)
     if domain is None:
         return True
-    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*ALWAYS}
+    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*roles}
     return address.key in names or address.key.partition("+")[0] in names
 
 

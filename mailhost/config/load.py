@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mailhost.config import plausible
 from mailhost.config.check import check, check_names
 from mailhost.config.explain import Location, explain, place
 from mailhost.config.files import unreadable
@@ -53,12 +54,14 @@ SEVERAL = ("listen", "filter", "relay.route", "tls.certificate")  # tables in do
 class Loaded:
     """Settings fit for use: checked, their paths absolute, their secrets read.
 
-    `path` is the absolute path of the file they came from.
+    `path` is the absolute path of the file they came from; `warnings` are what the operator should
+    know of them.
     """
 
     settings: Settings
     secrets: Secrets
     path: str
+    warnings: tuple[Problem, ...] = ()
 
 
 def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
@@ -76,11 +79,12 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
         problems = explain(error)
         settings = _rest(raw, error, context)
     secrets, unread = read_secrets(settings, environment)
-    found = [*check_names(raw), *check(settings), *unread]
+    found = [*check_names(raw), *check(settings), *plausible.faults(settings), *unread]
     problems += [problem for problem in found if not _told(problem, problems)]
     if problems:
         raise BadSettings(path, problems)
-    return Loaded(_with_demo_path(settings), secrets, path)
+    settings = _with_demo_path(settings)
+    return Loaded(settings, secrets, path, tuple(plausible.warnings(settings)))
 
 
 def data_of(path: str) -> str:

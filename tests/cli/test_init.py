@@ -108,6 +108,13 @@ class CheckTests(CommandCase):
         self.assertIn("admn: is unknown; did you mean admin?", error)
         self.assertIn("limits.recipients: write a whole number", error)
 
+    def test_warnings(self) -> None:
+        self.settings("login.delay = 0\n")
+        output = self.run_ok("check-config")
+        self.assertIn("is right", output)
+        self.assertIn("warning: admin: is missing", output)
+        self.assertIn("warning: login.delay: is 0", output)
+
     def test_which_file(self) -> None:
         other = os.path.join(self.folder, "other.toml")
         self.settings()
