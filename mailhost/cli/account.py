@@ -13,6 +13,7 @@ from mailhost.cli.context import (
     directory,
     load_settings,
     new_secret,
+    reading,
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table, size
@@ -33,6 +34,8 @@ def add(address: Address, quota: str | None, config: str | None) -> None:
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
     octets = _octets(quota)
+    with reading(loaded.settings) as database:
+        database.check_new_account(address)  # before anybody thinks of a password
     secret = new_secret(str(address))
     with directory(loaded) as database:
         database.add_account(address, secret, octets)
@@ -46,6 +49,8 @@ def passwd(address: Address, config: str | None) -> None:
     """Set an account's password: asked for, or read from standard input."""
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
+    with reading(loaded.settings) as database:
+        database.check_account(address)
     secret = new_secret(str(address))
     with directory(loaded) as database:
         database.set_secret(address, secret)

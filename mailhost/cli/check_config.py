@@ -1,22 +1,58 @@
-"""`mailhost check-config`: is the settings file right?"""
+"""`mailhost check-config`: is the settings file right, and does it go with the directory?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
-from mailhost.cli.context import config_option, load_settings
+from mailhost.cli.context import Fail, config_option, load_settings
+
+if TYPE_CHECKING:
+    from mailhost.config.load import Loaded
+    from mailhost.directory.union import Union
 
 
 @click.command("check-config", short_help="Tell what is wrong with the settings.")
+@click.option("--strict", is_flag=True, help="Let a warning be a fault: exit code 1.")
 @config_option
-def command(config: str | None) -> None:
-    """Tell everything that is wrong with the settings file."""
+def command(strict: bool, config: str | None) -> None:
+    """Tell everything that is wrong with the settings, and with the directory.
+
+    A fault keeps the host from starting, and gives exit code 1. A warning does not.
+    """
+    from mailhost.cli.views import whole_directory
+
     loaded = load_settings(config)
-    settings = loaded.settings
-    domains = len(settings.domain)
+    union = whole_directory(loaded)
+    here, there = len(loaded.settings.domain), len(union.view.domains)
     click.echo(
-        f"{loaded.path} is right: {settings.hostname}, {len(settings.listen)} listeners, "
-        f"{domains} {'domain' if domains == 1 else 'domains'} in the file"
+        f"{loaded.path} is right: {loaded.settings.hostname}, "
+        f"{_many(len(loaded.settings.listen), 'listener')}, {_many(there, 'domain')} "
+        f"({here} in the file, {there - here} in the directory)"
     )
-    for warning in loaded.warnings:
+    warnings = [*map(str, loaded.warnings), *_of_directory(loaded, union)]
+    for warning in warnings:
         click.echo(f"warning: {warning}")
+    if warnings and strict:
+        raise Fail(_many(len(warnings), "warning"))
+
+
+def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
+    """What only shows where the file and the directory are looked at together."""
+    from mailhost.cli.alias_faults import alias_faults, unknown_targets
+    from mailhost.config.plausible import takes_own_mail
+
+    settings, view = loaded.settings, union.view
+    yield from union.clashes
+    if not view.domains and takes_own_mail(settings) and settings.demo is None:
+        yield "there is no domain, so no mail is for us: mailhost domain add example.com"
+    admin = settings.admin
+    if admin and admin.domain not in settings.domain:
+        yield from (f"admin: {words}" for words in unknown_targets(view, [admin]))
+    yield from alias_faults(view)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mailhost.cli.alias_faults import unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     DOMAIN,
@@ -17,6 +18,8 @@ from mailhost.cli.context import (
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table
+from mailhost.cli.views import file_view
+from mailhost.directory.union import unite
 from mailhost.message.accounts import Domain
 from mailhost.message.address import Address, unicode_domain
 
@@ -60,14 +63,24 @@ def remove(name: str, force: bool, config: str | None) -> None:
 @click.argument("name", type=DOMAIN)
 @click.argument("address", type=ADDRESS, required=False)
 @click.option("--nobody", is_flag=True, help="Refuse unknown names again.")
+@click.option("--force", is_flag=True, help="Even where the address is not there yet.")
 @config_option
-def catch_all(name: str, address: Address | None, nobody: bool, config: str | None) -> None:
-    """Say who gets the mail that no account or alias of a domain takes."""
+def catch_all(
+    name: str, address: Address | None, nobody: bool, force: bool, config: str | None
+) -> None:
+    """Say who gets what no account or alias of a domain takes.
+
+    An address in a domain of this host must be there.
+    """
     if (address is None) != nobody:
         raise Fail("name an address, or say --nobody")
     loaded = load_settings(config)
     refuse_file_domain(loaded, name)
     with directory(loaded) as database:
+        if address is not None and not force:
+            view = unite(file_view(loaded), database.view()).view
+            for words in unknown_targets(view, [address], catch_all=False):
+                raise Fail(f"{words} (--force sets it all the same)")
         database.set_catch_all(name, address)
     click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
 

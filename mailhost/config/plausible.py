@@ -68,7 +68,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
 
 def warnings(settings: Settings) -> Iterator[Problem]:
     """Yield what is allowed, and is hardly what was meant."""
-    if settings.admin is None and _takes_own_mail(settings):
+    if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
     if settings.admin and not reaches(settings, settings.admin, roles=()):
         words = f"there is no account or alias {settings.admin}; add one, or name somebody else"
@@ -117,7 +117,8 @@ def _is_local(text: str) -> bool:
     return _is_address(endpoint.interface) and ip_address(endpoint.interface).is_loopback
 
 
-def _takes_own_mail(settings: Settings) -> bool:
+def takes_own_mail(settings: Settings) -> bool:
+    """True where a listener takes mail that no other server answers for."""
     return any(
         listen.protocol.takes_mail and not listen.protocol.proxied for listen in settings.listen
     )

@@ -154,6 +154,19 @@ class DirectoryDatabase:
                 (address.domain, address.key, address.local, secret, quota),
             )
 
+    def check_new_account(self, address: Address) -> None:
+        """Raise DirectoryError where `add_account` would: its domain is missing, it is taken."""
+        with _told(self.path):
+            self._check_free_address(address)
+
+    def check_account(self, address: Address) -> None:
+        """Raise DirectoryError where there is no such account."""
+        with _told(self.path):
+            self._check_domain(address.domain)
+            query = "SELECT 1 FROM account WHERE domain = ? AND key = ?"
+            if not self._one(query, address.domain, address.key):
+                raise DirectoryError(f"there is no account {address}")
+
     def set_secret(self, address: Address, secret: str) -> None:
         """Replace the hash of an account's password; empty for no login."""
         self._change_account("UPDATE account SET secret = ?", address, secret)
