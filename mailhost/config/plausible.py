@@ -81,6 +81,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             words = "these are all addresses there are; write those alone that are meant"
             yield Problem(_key_of_list(place, networks), words)
     yield from _lists(settings)
+    yield from _listeners(settings)
     yield from _durations(settings)
 
 
@@ -170,6 +171,17 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             if _is_everything(entry):
                 words = f"{entry} is every client there is, and each gets action = {each.action!r}"
                 yield Problem(key_of(("filter", number, "entries", place)), words)
+
+
+def _listeners(settings: Settings) -> Iterator[Problem]:
+    """Filters for protocols that no listener speaks."""
+    spoken = {listen.protocol for listen in settings.listen}
+    for number, each in enumerate(settings.filter):
+        if each.listeners and not spoken & {*each.listeners}:
+            words = (
+                f"no [[listen]] has the protocol {' or '.join(each.listeners)}: it is never asked"
+            )
+            yield Problem(key_of(("filter", number, "listeners")), words)
 
 
 def _is_everything(entry: str) -> bool:
