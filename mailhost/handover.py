@@ -36,7 +36,13 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Destinations, Router
+from mailhost.routing import (
+    NO_DIRECTORY,
+    NO_POSTMASTER,
+    NO_SUCH_USER,
+    Destinations,
+    Router,
+)
 
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
 
@@ -298,6 +304,8 @@ def _destinations(
         yield _place(plan.elsewhere, address, path.at(address))
     for address in found.unknown:
         yield _nowhere(plan, path.at(address), NO_SUCH_USER)
+    for address in found.waiting:
+        yield _nowhere(plan, path.at(address), NO_POSTMASTER)
 
 
 def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
@@ -311,7 +319,8 @@ def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
 
 def _nowhere(plan: _Plan, path: ForwardPath, refusal: Status) -> _Destination:
     lost = _place(plan.nowhere, path.address, path)
-    lost.settle(Outcome(lost.path, Fate.FAILED, refusal))
+    fate = Fate.DEFERRED if refusal.temporary else Fate.FAILED
+    lost.settle(Outcome(lost.path, fate, refusal))
     return lost
 
 

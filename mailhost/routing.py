@@ -3,6 +3,9 @@
 A pure function of a directory's view. Names are tried in this order: alias, account, both again
 without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
 back to its own name means the account of that name, where there is one.
+
+postmaster and abuse are the admin's in each domain that has no account, alias or catch-all for
+them. While there is no admin their mail is refused for now: nobody would read what was taken.
 """
 
 from __future__ import annotations
@@ -18,6 +21,12 @@ from mailhost.message.status import Status
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
 LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
+NO_POSTMASTER = Status(
+    451,
+    "4.3.0",
+    "Nobody reads this address yet; please try again later",
+    "`admin` is not set, or nobody has its address",
+)
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
 MOST = 10_000  # destinations of one address
@@ -30,12 +39,14 @@ class Destinations:
     """Where one address leads. `here` has the address to deliver to for each account.
 
     `expanded` says that an alias with several targets was on the way (RFC 3461 §5.2.7.3);
-    `unknown` are targets in our domains that nobody has.
+    `unknown` are targets in our domains that nobody has, `waiting` those that nobody has until the
+    admin is set.
     """
 
     here: dict[Address, Address] = field(default_factory=dict)
     elsewhere: dict[Address, None] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
+    waiting: list[Address] = field(default_factory=list)
     expanded: bool = False
     looped: bool = False
 
@@ -58,7 +69,7 @@ class Router:
         account = self._plainly(view, address)
         if account is not None:
             return Destinations({account: address})
-        refusal = NO_SUCH_USER
+        refusal = self.nobody(address)
         for meant in self._meanings(view, address):
             found = self._lead(view, meant)
             if isinstance(found, Destinations):
@@ -78,16 +89,28 @@ class Router:
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
 
-        postmaster and abuse have a mailbox in every domain, made when mail comes.
+        That of postmaster and abuse is the admin's, where they have none of their own.
         """
+        account = self._own_account(view, address)
+        if account is None and self.admin and address.key in ROLES and view.domain(address.domain):
+            return self._own_account(view, self.admin)
+        return account
+
+    def _own_account(self, view: DirectoryView, address: Address) -> Account | None:
         domain = view.domain(address.domain)
         if domain is None:
             return None
-        for key in self._keys(address):
-            if key in domain.accounts:
-                return domain.accounts[key]
-        role = address.key in ROLES
-        return Account(Address(address.key, domain.name)) if role else None
+        found = (domain.accounts.get(key) for key in self._keys(address))
+        return next(filter(None, found), None)
+
+    def nobody(self, address: Address) -> Status:
+        """Return the refusal of an address of ours that nobody has.
+
+        It is temporary where a setting is missing: for postmaster and abuse, and for the admin.
+        """
+        admin = self.admin
+        is_admin = admin is not None and (address.key, address.domain) == (admin.key, admin.domain)
+        return NO_POSTMASTER if address.key in ROLES or is_admin else NO_SUCH_USER
 
     def reaches(self, view: DirectoryView, address: Address, account: Address) -> bool:
         """True where mail for `address` reaches the account: the right to receive is the right to
@@ -99,16 +122,20 @@ class Router:
 
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
         """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
-        is that of our own name, or the admin, or that of any domain here."""
+        is that of our own name, or the admin, or that of the nearest domain above our name, or
+        that of the only domain here. Of several others nobody is the host's own."""
         if address.domain:
             yield address
-        elif view.domain(self.hostname):
+            return
+        if view.domain(self.hostname):
             yield replace(address, domain=self.hostname)
-        else:
-            if self.admin:
-                yield self.admin
-            if view.domains:
-                yield replace(address, domain=next(iter(view.domains)))
+        if self.admin:
+            yield self.admin
+        labels = self.hostname.split(".")
+        above = (".".join(labels[number:]) for number in range(1, len(labels)))
+        nearest = next(filter(view.domain, above), None)
+        if nearest is not None or len(view.domains) == 1:
+            yield replace(address, domain=nearest or next(iter(view.domains)))
 
     def _lead(self, view: DirectoryView, address: Address) -> Destinations | Status:
         found = self._expand(view, address)
@@ -116,10 +143,9 @@ class Router:
             return TOO_MANY
         if found.count:
             return found
-        if address.key in ROLES:  # whoever should get it, a role is never unknown
-            role = self.account_of(view, address)
-            return Destinations({role.address: address}) if role else NO_SUCH_USER
-        return LOOP if found.looped and not found.unknown else NO_SUCH_USER
+        refusal = NO_POSTMASTER if found.waiting else self.nobody(address)
+        looped = found.looped and not found.unknown
+        return LOOP if looped and refusal.permanent else refusal
 
     def _expand(self, view: DirectoryView, address: Address) -> Destinations:
         """Follow aliases, each once, the deepest first."""
@@ -153,6 +179,8 @@ class Router:
         account = self.account_of(view, address)
         if account is not None:
             found.here.setdefault(account.address, address)
+        elif self.nobody(address).temporary:
+            found.waiting.append(address)
         elif looped:
             found.looped = True
         else:
