@@ -89,9 +89,14 @@ ADDRESS = click.types.FuncParamType(address)
 DOMAIN = click.types.FuncParamType(domain)
 
 
+def on_terminal() -> bool:
+    """True where somebody sits there to be asked."""
+    return sys.stdin.isatty()
+
+
 def new_password(what: str) -> str:
     """Ask for a password twice, or read it from standard input where that is no terminal."""
-    if sys.stdin.isatty():
+    if on_terminal():
         prompt: str = click.prompt(
             f"Password for {what}", hide_input=True, confirmation_prompt=True
         )
@@ -118,7 +123,7 @@ def known_password(what: str, file: str | None) -> str:
                 return _first_line(source.readline())
         except UnicodeDecodeError as error:
             raise Fail(f"{file} is not text in UTF-8") from error
-    if sys.stdin.isatty():
+    if on_terminal():
         prompt: str = click.prompt(f"Password for {what}", hide_input=True)
         return prompt
     return _first_line(sys.stdin.readline())
