@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
-    """List every message that waits."""
+    """List every message that waits, one a line. `queue show ID` has what was said about it."""
     entries = ask(config, "queue.list", all=True)
     if as_json:
         print_json(entries)
@@ -28,17 +28,16 @@ def list_(as_json: bool, config: str | None) -> None:
     rows = [
         (
             entry["id"],
-            entry["state"],
             _ago(entry["arrived"]),
-            _ahead(entry["next_attempt"]),
+            _next(entry),
             size(entry["size"]),
             entry["sender"] or "<>",
-            _recipients(entry["recipients"]),
+            ", ".join(str(recipient["address"]) for recipient in entry["recipients"]),
         )
         for entry in entries
     ]
-    columns = ("id", "state", "arrived", "next attempt", "size", "from", "to")
-    print_table(columns, rows, "the queue is empty")
+    columns = ("id", "arrived", "next try", "size", "from", "to")
+    print_table(columns, rows, "the queue is empty", cut=("from", "to"))
 
 
 @command.command()
@@ -46,7 +45,7 @@ def list_(as_json: bool, config: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
-    """Show all that is known of messages: each recipient, and what was last said about it."""
+    """Show messages in full: each recipient, and what was last said about it."""
     entries = ask(config, "queue.show", ids=list(ids))
     entries = entries if isinstance(entries, list) else [entries]
     if as_json:
@@ -133,11 +132,9 @@ def _change(
         click.echo(done)
 
 
-def _recipients(recipients: list[dict[str, Any]]) -> str:
-    """The addresses; with one recipient, what was last said about it too."""
-    if len(recipients) == 1 and recipients[0].get("status"):
-        return f"{recipients[0]['address']} ({recipients[0]['status']})"
-    return ", ".join(str(recipient["address"]) for recipient in recipients)
+def _next(entry: dict[str, Any]) -> str:
+    """When it is tried again; the state where that is not all there is to say."""
+    return _ahead(entry["next_attempt"]) if entry["state"] == "waiting" else str(entry["state"])
 
 
 def _ago(at: float | None) -> str:
