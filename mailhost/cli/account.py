@@ -20,7 +20,7 @@ from mailhost.cli.table import print_json, print_table, size
 from mailhost.message.address import Address
 
 
-@click.group("account")
+@click.group("account", short_help="Add, list and remove accounts; passwords, quotas.")
 def command() -> None:
     """Add, list and remove accounts, set their passwords and quotas."""
 
@@ -87,7 +87,7 @@ def remove(address: Address, config: str | None) -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List all accounts, those of the settings file too."""

@@ -46,7 +46,10 @@ def find_settings(config: str | None) -> str:
     for place in PLACES:
         if os.path.exists(place):
             return os.path.abspath(place)
-    raise Fail("there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE")
+    raise Fail(
+        "there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE, "
+        "or make one with `mailhost init`"
+    )
 
 
 def load_settings(config: str | None) -> Loaded:
@@ -132,7 +135,7 @@ def known_password(what: str, file: str | None) -> str:
 def _first_line(line: str) -> str:
     password = line.removesuffix("\n").removesuffix("\r")
     if not password:
-        raise Fail("the password is empty")
+        raise Fail("the password is empty; it is read from the first line of standard input")
     return password
 
 

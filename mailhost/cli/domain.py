@@ -31,7 +31,12 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", type=DOMAIN)
-@click.option("--alias-of", type=DOMAIN, metavar="DOMAIN", help="The same people as there.")
+@click.option(
+    "--alias-of",
+    type=DOMAIN,
+    metavar="DOMAIN",
+    help="Make NAME another name of this domain.",
+)
 @config_option
 def add(name: str, alias_of: str | None, config: str | None) -> None:
     """Add a domain, or another name for one."""
@@ -48,7 +53,7 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
 
 @command.command()
 @click.argument("name", type=DOMAIN)
-@click.option("--force", is_flag=True, help="With its accounts and aliases.")
+@click.option("--force", is_flag=True, help="Remove its accounts, aliases and other names too.")
 @config_option
 def remove(name: str, force: bool, config: str | None) -> None:
     """Remove a domain. Mail that lies in its accounts' folders stays there."""
@@ -86,7 +91,7 @@ def catch_all(
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List all domains, those of the settings file too."""

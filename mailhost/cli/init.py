@@ -71,10 +71,11 @@ def command(
     Run again it leaves what is there as it is, and says so.
     """
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
+    data = data if data == "data" else os.path.abspath(data)
+    _check(hostname, data)
     if admin is None and on_terminal() and not os.path.exists(path):
         admin = _asked_admin()
     os.makedirs(folder, exist_ok=True)
-    data = data if data == "data" else os.path.abspath(data)
     _write_settings(path, hostname, domains[0], admin, user, data)
     loaded = load_settings(path)
     settings = loaded.settings
@@ -94,6 +95,15 @@ def command(
                 database.add_domain(name)
                 click.echo(f"{name} is added to the directory")
     click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
+
+
+def _check(hostname: str, data: str) -> None:
+    """Raise Fail for what a host would not start with, before anything is written."""
+    from mailhost.config.plausible import data_fault, hostname_fault
+
+    for name, words in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
+        if words:
+            raise Fail(f"--{name}: {words}")
 
 
 def _asked_admin() -> Address | None:

@@ -17,7 +17,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List every message that waits, one a line. `queue show ID` has what was said about it."""
@@ -40,9 +40,9 @@ def list_(as_json: bool, config: str | None) -> None:
     print_table(columns, rows, "the queue is empty", cut=("from", "to"))
 
 
-@command.command()
+@command.command(short_help="Show messages in full, and what was said about them.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
     """Show messages in full: each recipient, and what was last said about it."""
@@ -82,7 +82,7 @@ def _print_field(name: str, value: object) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Try messages again now."""
@@ -91,7 +91,7 @@ def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Keep messages back until they are released."""
@@ -100,7 +100,7 @@ def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Let held messages go on."""
@@ -109,7 +109,7 @@ def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @click.option("--bounce", is_flag=True, help="Tell the senders that it was not delivered.")
 @config_option
 def remove(ids: tuple[str, ...], every: bool, bounce: bool, config: str | None) -> None:

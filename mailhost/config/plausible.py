@@ -52,18 +52,16 @@ ZEROS = {
 
 def faults(settings: Settings) -> Iterator[Problem]:
     """Yield what no host may start with."""
-    words = _hostname(settings.hostname)
+    words = hostname_fault(settings.hostname)
     if words and not _only_here(settings):
         yield Problem("hostname", words)
     for place, networks in _network_lists(settings):
         if place == RELAY and _covers_everything(networks):
             words = "everybody could send anything to anybody through this host; write your own"
             yield Problem(_key_of_list(place, networks), f"{words} networks alone")
-    for folder in (settings.data, os.path.realpath(settings.data)):
-        if folder in SYSTEM_FOLDERS:
-            words = f"{folder} is the system's; write a folder of its own, /var/lib/mailhost"
-            yield Problem("data", words)
-            break
+    words = data_fault(settings.data)
+    if words:
+        yield Problem("data", words)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -73,7 +71,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     if settings.admin and not reaches(settings, settings.admin, roles=()):
         words = f"there is no account or alias {settings.admin}; add one, or name somebody else"
         yield Problem("admin", words)
-    words = _hostname(settings.hostname)
+    words = hostname_fault(settings.hostname)
     if words and _only_here(settings):
         yield Problem("hostname", words)
     for place, networks in _network_lists(settings):
@@ -85,14 +83,22 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _durations(settings)
 
 
-def _hostname(name: str) -> str:
-    """What is wrong with it, empty for nothing."""
+def hostname_fault(name: str) -> str:
+    """Return what is wrong with a hostname that other machines are to know, empty for nothing."""
     remedy = 'write the full name of this host, such as "mail.example.com"'
     if literal_address(name) or _is_address(name):
         return f"is an address, and many hosts refuse mail from one without a name; {remedy}"
     last = name.rpartition(".")[2]
     if "." not in name or last in ("localhost", "localdomain"):
         return f"{name!r} is no name by which other hosts can know this one; {remedy}"
+    return ""
+
+
+def data_fault(path: str) -> str:
+    """Return what is wrong with a folder for the host's data, empty for nothing."""
+    for folder in (os.path.normpath(path), os.path.realpath(path)):
+        if folder in SYSTEM_FOLDERS:
+            return f"{folder} is the system's; write a folder of its own, /var/lib/mailhost"
     return ""
 
 

@@ -112,6 +112,15 @@ class InitTests(CommandCase):
         self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
         self.assertFalse(os.path.exists(self.config))
 
+    def test_what_no_host_would_start_with_is_told_before_anything_is_written(self) -> None:
+        domain = ["--domain", "example.com"]
+        error = self.run_fails("init", self.folder, "--hostname", "localhost", *domain)
+        self.assertIn("--hostname: 'localhost' is no name by which", error)
+        hostname = ["--hostname", "mail.example.com"]
+        error = self.run_fails("init", self.folder, *hostname, *domain, "--data", "/")
+        self.assertIn("--data: / is the system's", error)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_names_that_are_none(self) -> None:
         error = self.run_fails("init", self.folder, "--hostname", "a b", "--domain", "example.com")
         self.assertIn("no domain name", error)
