@@ -319,7 +319,9 @@ def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
 
 def _nowhere(plan: _Plan, path: ForwardPath, refusal: Status) -> _Destination:
     lost = _place(plan.nowhere, path.address, path)
-    fate = Fate.DEFERRED if refusal.temporary else Fate.FAILED
+    # the bare <postmaster> cannot wait: it has no domain to be tried at
+    waits = refusal.temporary and bool(path.address.domain)
+    fate = Fate.DEFERRED if waits else Fate.FAILED
     lost.settle(Outcome(lost.path, fate, refusal))
     return lost
 

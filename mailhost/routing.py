@@ -91,26 +91,27 @@ class Router:
 
         That of postmaster and abuse is the admin's, where they have none of their own.
         """
-        account = self._own_account(view, address)
-        if account is None and self.admin and address.key in ROLES and view.domain(address.domain):
-            return self._own_account(view, self.admin)
-        return account
-
-    def _own_account(self, view: DirectoryView, address: Address) -> Account | None:
         domain = view.domain(address.domain)
         if domain is None:
             return None
-        found = (domain.accounts.get(key) for key in self._keys(address))
-        return next(filter(None, found), None)
+        for key in self._keys(address):
+            if key in domain.accounts:
+                return domain.accounts[key]
+        if self.admin and address.key in ROLES and not self._is_admin(address):
+            return self.account_of(view, self.admin)
+        return None
 
     def nobody(self, address: Address) -> Status:
         """Return the refusal of an address of ours that nobody has.
 
         It is temporary where a setting is missing: for postmaster and abuse, and for the admin.
         """
+        waits = address.key in ROLES or self._is_admin(address)
+        return NO_POSTMASTER if waits else NO_SUCH_USER
+
+    def _is_admin(self, address: Address) -> bool:
         admin = self.admin
-        is_admin = admin is not None and (address.key, address.domain) == (admin.key, admin.domain)
-        return NO_POSTMASTER if address.key in ROLES or is_admin else NO_SUCH_USER
+        return admin is not None and (admin.key, admin.domain) == (address.key, address.domain)
 
     def reaches(self, view: DirectoryView, address: Address, account: Address) -> bool:
         """True where mail for `address` reaches the account: the right to receive is the right to
