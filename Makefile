@@ -27,7 +27,7 @@ format: .venv/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What `make run` needs: mailhost and what it imports, without the tools of developers.
+# For `make run`: mailhost and the packages that it imports, without the tools of developers.
 .venv/.run: setup.cfg pyproject.toml
 	@echo 'Installing mailhost and the packages that it needs into .venv. This takes a minute, once.'
 	$(PYTHON) -m venv .venv

@@ -5,7 +5,7 @@ without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all.
 back to its own name means the account of that name, where there is one.
 
 postmaster and abuse are the admin's in each domain that has no account, alias or catch-all for
-them. While there is no admin their mail is refused for now: nobody would read what was taken.
+them. While there is no admin their mail is refused for now: it would lie where it has no reader.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
 NO_POSTMASTER = Status(
     451,
     "4.3.0",
-    "Nobody reads this address yet; please try again later",
+    "This address has no reader yet; please try again later",
     "`admin` is not set, or nobody has its address",
 )
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
@@ -124,7 +124,7 @@ class Router:
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
         """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
         is that of our own name, or the admin, or that of the nearest domain above our name, or
-        that of the only domain here. Of several others nobody is the host's own."""
+        that of the only domain here. Of several others none is the host's own."""
         if address.domain:
             yield address
             return

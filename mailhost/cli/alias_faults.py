@@ -77,7 +77,7 @@ def _circles(view: DirectoryView, start: Address, done: set[_Name]) -> Iterator[
 
 
 def _followed(view: DirectoryView, address: Address) -> tuple[_Name, tuple[Address, ...]]:
-    """What an address means, and the targets that stand for it, none for all but aliases."""
+    """The name that an address means, and the targets that stand for it: none but for aliases."""
     domain = view.domain(address.domain)
     if domain is None:
         return (address.domain, address.key), ()

@@ -40,7 +40,7 @@ def command(strict: bool, config: str | None) -> None:
 
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
-    """What only shows where the file and the directory are looked at together."""
+    """Yield the faults that only the file and the directory together show."""
     from mailhost.cli.alias_faults import alias_faults, unknown_targets
     from mailhost.config.plausible import takes_own_mail
 

@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     "--admin",
     type=ADDRESS,
     metavar="ADDRESS",
-    help="Who gets the mail for postmaster and abuse. Asked for on a terminal.",
+    help="The address that gets the mail for postmaster and abuse. Asked for on a terminal.",
 )
 @click.option(
-    "--user", default="", metavar="NAME", help="Whom the host becomes, when root starts it."
+    "--user", default="", metavar="NAME", help="The user that the host becomes when root starts it."
 )
 @click.option(
     "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
@@ -115,9 +115,9 @@ def _asked_admin() -> Address | None:
         except BadAddress as error:
             raise click.BadParameter(str(error)) from error
 
-    click.echo("Who gets the mail for postmaster and abuse? Without somebody it is refused.")
+    click.echo("The admin gets the mail for postmaster and abuse; without one it is refused.")
     answer: Address | None = click.prompt(
-        "Address of the admin (empty: nobody yet)", default="", show_default=False, value_proc=read
+        "Address of the admin (empty for none yet)", default="", show_default=False, value_proc=read
     )
     return answer
 

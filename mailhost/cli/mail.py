@@ -148,9 +148,7 @@ def _told(door: Door) -> Iterator[None]:
     try:
         yield
     except ConnectionRefusedError as error:
-        raise Fail(
-            f"no host is running: nobody listens on {door}; start it with `mailhost run`"
-        ) from error
+        raise Fail(f"no host is running on {door}; start it with `mailhost run`") from error
     except smtplib.SMTPRecipientsRefused as error:
         each = [f"{to}: {reply[0]} {_text(reply[1])}" for to, reply in error.recipients.items()]
         raise Fail(f"the host refused every recipient: {'; '.join(each)}") from error

@@ -33,8 +33,8 @@ def print_table(
 ) -> None:
     """Print rows below their columns' names; `empty` where there are none.
 
-    What does not fit a terminal is folded, but for the columns in `cut`: those are cut, so that a
-    row is a line.
+    Cells that do not fit a terminal are folded, but for the columns in `cut`: those are cut, so
+    that a row is a line.
     """
     if not rows:
         click.echo(empty)

@@ -13,7 +13,7 @@ from mailhost.message.accounts import DirectoryView
 
 
 def file_view(loaded: Loaded) -> DirectoryView:
-    """What the settings file holds."""
+    """The settings file's half."""
     return view_of_settings(loaded.settings, loaded.secrets)
 
 

@@ -39,7 +39,7 @@ def unbracketed(text: str) -> str:
 def twisted_form(text: str) -> str:
     """Return a server endpoint as Twisted reads it: `tcp:[::1]:25` as `tcp6:25:interface=\\:\\:1`.
 
-    What has another form is returned as it is.
+    A text of another form is returned as it is.
     """
     plain = unbracketed(text)
     found = _HOST_FIRST.fullmatch(plain)

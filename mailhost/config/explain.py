@@ -87,9 +87,9 @@ def _words(details: ErrorDetails, location: Location) -> str:
 
 
 def _perhaps(value: object) -> str:
-    """What a protocol by another name is called here."""
+    """The name here of a protocol that is known by another."""
     meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
-    return f"; what is meant is perhaps {meant!r}" if meant else ""
+    return f"; perhaps {meant!r} is meant" if meant else ""
 
 
 def _remedy(kind: str, context: dict[str, Any], message: str) -> str:

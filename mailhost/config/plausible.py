@@ -38,7 +38,7 @@ SYSTEM_FOLDERS |= {
     "/var/spool",
 }
 _NO_ADMIN = (
-    'is missing; write admin = "you@example.com", who gets the mail for postmaster and abuse: '
+    'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without one its senders are told to come again"
 )
 ZEROS = {
@@ -167,7 +167,7 @@ def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
 
 def _lists(settings: Settings) -> Iterator[Problem]:
     """Lists of clients that refuse everybody. Behind tags or on some listeners they may be meant:
-    whoever is not known, is refused."""
+    such a list may refuse all clients that are not known."""
     for number, each in enumerate(settings.filter):
         if not isinstance(each, List) or each.look_at is not LookAt.CLIENT:
             continue
@@ -208,4 +208,4 @@ def _durations(settings: Settings) -> Iterator[Problem]:
         words = "is not longer than first_retry: mail is given up before it is tried again"
         yield Problem("queue.expire_after", words)
     elif queue.warn_after >= queue.expire_after:
-        yield Problem("queue.warn_after", "is not shorter than expire_after: nobody is warned")
+        yield Problem("queue.warn_after", "is not shorter than expire_after: no warning is sent")

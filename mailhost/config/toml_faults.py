@@ -1,4 +1,4 @@
-"""What is wrong with a file that is no TOML: the line, the key on it, and what to write instead.
+"""Files that are no TOML, explained: the line, the key on it, and the text to write instead.
 
 tomllib says where it stopped, in terms of TOML's grammar. The line itself tells most mistakes: a
 text without quotes, a colon for the equals sign, a table that should be one of several. A value is

@@ -56,7 +56,7 @@ class ControlClient:
             wire.connect(self._path)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             wire.close()
-            words = f"no host is running: nobody listens on {self._path}"
+            words = f"no host is running on {self._path}"
             raise NoHostRunning(f"{words}; start it with `mailhost run`") from error
         except PermissionError as error:
             wire.close()

@@ -16,7 +16,7 @@ A = "a.example"
 
 
 class FindTests(SynchronousTestCase):
-    """What is found in the aliases of one domain, as a table."""
+    """The faults of some aliases of one domain, as a table."""
 
     def faults(self, aliases: Mapping[str, str], catch_all: str = "") -> list[str]:
         other = domain("b.example", "eve", {"out": "back@a.example"})
@@ -129,7 +129,7 @@ class CommandTests(CommandCase):
         self.assertFalse(os.path.exists(self.data))
 
     def test_nobody_thinks_of_a_password_in_vain(self) -> None:
-        """What cannot be is told before the password is read: here there is none to read."""
+        """A command that must fail does so before it reads a password: here there is none."""
         for arguments, words in {
             ("account", "add", "ann@example.com"): "is there already",
             ("account", "add", "new@nowhere.example"): "there is no domain nowhere.example",

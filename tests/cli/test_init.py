@@ -54,7 +54,7 @@ class InitTests(CommandCase):
         self.assertEqual(result.exit_code, 0, result.output)
         self.assertIn("no address", result.output)
         self.assertEqual(str(load(self.config).settings.admin), "ann@example.com")
-        self.assertNotIn("of the admin", self.call("init", self.folder, *arguments).output)
+        self.assertNotIn("Address of the admin", self.call("init", self.folder, *arguments).output)
         os.unlink(self.config)
         self.call("init", self.folder, *arguments, stdin="\n")
         self.assertIsNone(load(self.config).settings.admin)

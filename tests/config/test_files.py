@@ -12,7 +12,7 @@ from mailhost.config.files import unreadable
 
 
 class UnreadableTests(SynchronousTestCase):
-    """What is said of each."""
+    """The words for each."""
 
     def setUp(self) -> None:
         self.folder = os.path.realpath(tempfile.mkdtemp())  # trial's folders may be closed

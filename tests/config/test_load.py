@@ -307,7 +307,7 @@ class WrongTests(LoadCase):
         problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtp"\nendpoint = "tcp25"\n')
         self.assertIn('"tcp:25"', problems["listen[1].endpoint"])
         problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtps"\nendpoint = "smtps"\n')
-        self.assertIn("perhaps 'submissions'", problems["listen[1].protocol"])
+        self.assertIn("perhaps 'submissions' is meant", problems["listen[1].protocol"])
         self.assertIn('write "tcp:465"', problems["listen[1].endpoint"])
 
     def test_a_smarthost_that_is_no_host_and_port(self) -> None:

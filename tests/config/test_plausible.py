@@ -117,11 +117,11 @@ class DurationTests(PlausibleCase):
         found = self.warnings(HEAD + ADMIN + 'queue.expire_after = "5 minutes"\n')
         self.assertIn("before it is tried again", found["queue.expire_after"])
         found = self.warnings(HEAD + ADMIN + 'queue.expire_after = "3 hours"\n')
-        self.assertIn("nobody is warned", found["queue.warn_after"])
+        self.assertIn("no warning is sent", found["queue.warn_after"])
 
 
 class AdminTests(PlausibleCase):
-    """Who gets the mail for postmaster and abuse."""
+    """The reader of mail for postmaster and abuse."""
 
     def test_none(self) -> None:
         self.assertIn("postmaster", self.warnings(HEAD)["admin"])

@@ -54,7 +54,7 @@ MISTAKES = {
 
 
 class ExplainedTests(SynchronousTestCase):
-    """What is said of a file with one mistake, below a line that is right."""
+    """The words for a file with one mistake, below a line that is right."""
 
     def words(self, text: str) -> str:
         try:

@@ -60,7 +60,7 @@ def make_maildir(path: str) -> None:
 def complete_maildir(path: str) -> None:
     """Make cur/ where there is new/ without it: other readers of Maildirs fail then.
 
-    What cannot be made is left; we need no cur/ ourselves.
+    A failure is left: we need no cur/ ourselves.
     """
     if os.path.isdir(os.path.join(path, "new")):
         with suppress(OSError):
