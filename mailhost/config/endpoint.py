@@ -229,7 +229,8 @@ def _check(endpoint: Endpoint) -> None:
 
 def _number(endpoint: Endpoint, name: str, value: str, most: int) -> None:
     if not (value.isascii() and value.isdigit() and len(value) < 12) or int(value) > most:
-        raise BadEndpoint(f"the {name} {value!r} of {endpoint.kind} is no number up to {most}")
+        words = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
+        raise BadEndpoint(f"{words}; {_EXAMPLE}" if name == "port" else words)
 
 
 def _mode(value: str) -> None:

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 
-_BRACKETED = re.compile(r"(?<![^:=])(?<!\\:)\[([0-9A-Fa-f:.]+)\](?=:|\Z)")
+_SCOPE = r"(?:%[A-Za-z0-9_.-]+)?"
+_BRACKETED = re.compile(rf"(?<![^:=])(?<!\\:)\[([0-9A-Fa-f:.]+{_SCOPE})\](?=:|\Z)")
 _HOST_FIRST = re.compile(
-    r"((?:haproxy:)?)tcp6?:((?:[0-9A-Fa-f.]|\\:)+|localhost):([0-9]+)((?::.*)?)", re.DOTALL
+    rf"((?:haproxy:)?)tcp6?:((?:[0-9A-Fa-f.]|\\:)+{_SCOPE}|localhost):([0-9]+)((?::.*)?)",
+    re.DOTALL,
 )
 _PREFIX = re.compile(r"((?:haproxy:)?)(?:([A-Za-z0-9]+):)?(?://)?(.*)", re.DOTALL)
 _PORT_FIRST = re.compile(r"([0-9]+):(?:interface=)?(.*)")
@@ -61,8 +63,8 @@ def server_meant(text: str) -> Iterator[str]:
         yield f"{proxied}tcp:{port}"
     for host, number in _host_and_port(rest):
         yield f"{proxied}tcp:{number}" if host in _ALL else f"{proxied}tcp:{host}:{number}"
-    if port:
-        yield f"{proxied}tcp:{rest}:{port}"
+    if _is_address(rest.strip("[]")):
+        yield f"{proxied}tcp:{_bracketed(rest)}:{port or 25}"
     if rest.isdigit():
         yield f"{proxied}tcp:{rest}"
     if rest.startswith("/"):
@@ -81,6 +83,8 @@ def client_meant(text: str) -> Iterator[str]:
     port = PORTS.get(kind.lower(), 25)
     if ("." in rest or rest == "localhost") and ":" not in rest and "/" not in rest:
         yield f"{tls}:{rest}:{port}"
+    if _is_v6(rest.strip("[]")):
+        yield f"{tls}:{_bracketed(rest)}:{port}"
     if rest.startswith("/"):
         yield f"unix:{rest}"
 
@@ -123,6 +127,11 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _bracketed(address: str) -> str:
+    bare = address.strip("[]")
+    return f"[{bare}]" if ":" in bare else bare
 
 
 def _escaped(text: str) -> str:

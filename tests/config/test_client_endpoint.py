@@ -42,6 +42,8 @@ WRONG = {
     "tcp6:::1:25": 'write "tcp:[::1]:25"',
     "smtps:mail.example.com": 'write "tls:mail.example.com:465"',
     "smtp://10.0.0.5": 'write "tcp:10.0.0.5:25"',
+    "::1": 'write "tcp:[::1]:25"',
+    "smtps:[::1]": 'write "tls:[::1]:465"',
     "inet:localhost:8891": 'write "tcp:localhost:8891"',
     "inet:8891@localhost": 'write "tcp:localhost:8891"',
     "local:/run/opendkim.sock": 'write "unix:/run/opendkim.sock"',

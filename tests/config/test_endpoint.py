@@ -59,6 +59,10 @@ WRONG = {
     "pop3s:0.0.0.0": 'write "tcp:0.0.0.0:995"',
     "tls:465": 'write "tcp:465"',
     "/run/lmtp.sock": 'write "unix:/run/lmtp.sock"',
+    "::1": 'write "tcp:[::1]:25"',
+    "[::1]": 'write "tcp:[::1]:25"',
+    "127.0.0.1": 'write "tcp:127.0.0.1:25"',
+    "tcp:mail.example.com:25": 'no number up to 65535; write one such as "tcp:25", "tcp:127.0.0.1',
     "tcp:1.2.3:25": "no number",
     "tcp:[fe80]:25": "no number",
     "unix:": "lacks its address",
@@ -106,6 +110,7 @@ class ParseTests(SynchronousTestCase):
             "tcp6:25:interface=[::1]": "tcp6:25:interface=\\:\\:1",
             "haproxy:tcp:[::1]:25": "haproxy:tcp6:25:interface=\\:\\:1",
             "haproxy:tcp:127.0.0.1:25": "haproxy:tcp:25:interface=127.0.0.1",
+            "tcp:[fe80::1%eth0]:25": "tcp6:25:interface=fe80\\:\\:1%eth0",
             "tcp:25": "tcp:25",
         }
         for text, wanted in cases.items():
