@@ -43,6 +43,7 @@ from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import (
     CAME_BACK,
     NO_DIRECTORY,
+    NO_POSTMASTER,
     NO_SUCH_USER,
     PART,
     Destinations,
@@ -408,6 +409,8 @@ def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterat
         yield _nowhere(plan, path.at(address), NO_SUCH_USER)
     for address in found.back:
         yield _nowhere(plan, path.at(address), CAME_BACK)
+    for address in found.waiting:
+        yield _nowhere(plan, path.at(address), NO_POSTMASTER)
 
 
 def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
@@ -421,7 +424,10 @@ def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
 
 def _nowhere(plan: _Plan, path: ForwardPath, refusal: Status) -> _Destination:
     lost = _place(plan.nowhere, path.address, path)
-    lost.settle(Outcome(lost.path, Fate.FAILED, refusal))
+    # the bare <postmaster> cannot wait: it has no domain to be tried at
+    waits = refusal.temporary and bool(path.address.domain)
+    fate = Fate.DEFERRED if waits else Fate.FAILED
+    lost.settle(Outcome(lost.path, fate, refusal))
     return lost
 
 

@@ -6,6 +6,9 @@ back to its own name means the account of that name, where there is one. An alia
 went through before, on its way to another host and back, leads nowhere, whatever detail it is
 written with.
 
+postmaster and abuse are the admin's in each domain that has no account, alias or catch-all for
+them. While there is no admin their mail is refused for now: it would lie where it has no reader.
+
 Long lists are followed in parts, so that other work can be done between them, and `Routes` follows
 each of them once for a message, however many of its recipients mean it.
 """
@@ -26,6 +29,12 @@ NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
 LOOP = Status(550, "5.4.6", "The aliases of this address lead back to itself")
 CAME_BACK = Status(554, "5.4.6", "Mail loop: the message went through this alias before")
+NO_POSTMASTER = Status(
+    451,
+    "4.3.0",
+    "This address has no reader yet; please try again later",
+    "`admin` is not set, or nobody has its address",
+)
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
 MOST = 10_000  # destinations of one address, and about as many of one message
@@ -42,13 +51,15 @@ class Destinations:
 
     `elsewhere` has the aliases on the way to each, the first one first. `expanded` says that an
     alias with several targets was on the way (RFC 3461 §5.2.7.3); `unknown` are targets in our
-    domains that nobody has, `back` aliases that the message went through before.
+    domains that nobody has, `waiting` those that nobody has until the admin is set, `back` aliases
+    that the message went through before.
     """
 
     here: dict[Address, Address] = field(default_factory=dict)
     elsewhere: dict[Address, tuple[Address, ...]] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
     back: list[Address] = field(default_factory=list)
+    waiting: list[Address] = field(default_factory=list)
     expanded: bool = False
     looped: bool = False
 
@@ -82,7 +93,7 @@ class Router:
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
     ) -> _InParts[Destinations | Status]:
         """As `route`, a part of the work at a time."""
-        refusal = NO_SUCH_USER
+        refusal = self.nobody(address)
         for meant in self._meanings(view, address):
             found = yield from self._lead(view, meant, passed)
             if isinstance(found, Destinations):
@@ -102,7 +113,7 @@ class Router:
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
 
-        postmaster and abuse have a mailbox in every domain, made when mail comes.
+        That of postmaster and abuse is the admin's, where they have none of their own.
         """
         domain = view.domain(address.domain)
         if domain is None:
@@ -110,8 +121,21 @@ class Router:
         for key in self._keys(address):
             if key in domain.accounts:
                 return domain.accounts[key]
-        role = address.key in ROLES
-        return Account(Address(address.key, domain.name)) if role else None
+        if self.admin and address.key in ROLES and not self._is_admin(address):
+            return self.account_of(view, self.admin)
+        return None
+
+    def nobody(self, address: Address) -> Status:
+        """Return the refusal of an address of ours that nobody has.
+
+        It is temporary where a setting is missing: for postmaster and abuse, and for the admin.
+        """
+        waits = address.key in ROLES or self._is_admin(address)
+        return NO_POSTMASTER if waits else NO_SUCH_USER
+
+    def _is_admin(self, address: Address) -> bool:
+        admin = self.admin
+        return admin is not None and (admin.key, admin.domain) == (address.key, address.domain)
 
     def reaches(self, view: DirectoryView, address: Address, account: Address) -> bool:
         """True where mail for `address` reaches the account: the right to receive is the right to
@@ -138,16 +162,20 @@ class Router:
 
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
         """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
-        is that of our own name, or the admin, or that of any domain here."""
+        is that of our own name, or the admin, or that of the nearest domain above our name, or
+        that of the only domain here. Of several others none is the host's own."""
         if address.domain:
             yield address
-        elif view.domain(self.hostname):
+            return
+        if view.domain(self.hostname):
             yield replace(address, domain=self.hostname)
-        else:
-            if self.admin:
-                yield self.admin
-            if view.domains:
-                yield replace(address, domain=next(iter(view.domains)))
+        if self.admin:
+            yield self.admin
+        labels = self.hostname.split(".")
+        above = (".".join(labels[number:]) for number in range(1, len(labels)))
+        nearest = next(filter(view.domain, above), None)
+        if nearest is not None or len(view.domains) == 1:
+            yield replace(address, domain=nearest or next(iter(view.domains)))
 
     def _lead(
         self, view: DirectoryView, address: Address, passed: Container[str]
@@ -159,10 +187,9 @@ class Router:
             return found
         if found.back:
             return CAME_BACK
-        if address.key in ROLES:  # whoever should get it, a role is never unknown
-            role = self.account_of(view, address)
-            return Destinations({role.address: address}) if role else NO_SUCH_USER
-        return LOOP if found.looped and not found.unknown else NO_SUCH_USER
+        refusal = NO_POSTMASTER if found.waiting else self.nobody(address)
+        looped = found.looped and not found.unknown
+        return LOOP if looped and refusal.permanent else refusal
 
     def _expand(
         self, view: DirectoryView, address: Address, passed: Container[str]
@@ -210,6 +237,8 @@ class Router:
         account = self.account_of(view, address)
         if account is not None:
             found.here.setdefault(account.address, address)
+        elif self.nobody(address).temporary:
+            found.waiting.append(address)
         elif looped:
             found.looped = True
         else:

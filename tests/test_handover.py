@@ -46,6 +46,7 @@ VIEW = view_of(
             "other-pair": "ann bob",
             "mixed": "ann sue@far.example",
             "holed": "ann nobody",
+            "unread": "ann postmaster",
             "to-ann": "ann",
             "far": "sue@far.example sam@far.example",
         },
@@ -237,6 +238,13 @@ class NothingIsTakenTests(HandoverCase):
         self.assertEqual(self.status, NO_SUCH_USER)
         self.assertEqual(self.take("bob", "ann"), [550, 250])
         self.assertEqual(self.told(), [])
+
+    def test_a_postmaster_whom_nobody_is_yet_waits_and_is_not_bounced(self) -> None:
+        self.assertEqual(self.take_or_queue("unread"), 250)
+        self.assertEqual(self.delivered(), ["ann"])
+        self.assertEqual(self.waiting(), [["postmaster"]])
+        self.assertEqual(self.told(), [])
+        self.assertEqual(self.take("postmaster", "abuse"), [451, 451])
 
     def test_nobody_is_unknown_before_the_directory_was_refreshed(self) -> None:
         self.directory.view, self.directory.newer = WITHOUT_BOB, VIEW

@@ -12,6 +12,7 @@ from mailhost.message.status import Status
 from mailhost.routing import (
     LOOP,
     MOST,
+    NO_POSTMASTER,
     NO_SUCH_USER,
     PART,
     TOO_MANY,
@@ -210,40 +211,65 @@ class RouteTests(SynchronousTestCase):
             NO_ADMIN,
         )
 
-    def test_a_role_without_anybody_has_a_mailbox(self) -> None:
+    def test_without_anybody_a_role_is_refused_for_now(self) -> None:
+        self.assertEqual((NO_POSTMASTER.code, NO_POSTMASTER.enhanced), (451, "4.3.0"))
         self.check(
             {
-                "postmaster@a.example": "postmaster@a.example",
-                "Abuse@also.example": "Abuse@also.example=abuse@a.example",
-                "postmaster@c.example": "postmaster@c.example",
+                "postmaster@a.example": NO_POSTMASTER,
+                "Abuse@also.example": NO_POSTMASTER,
+                "postmaster@c.example": NO_POSTMASTER,  # its catch-all is nobody
+                "postmaster": NO_POSTMASTER,
             },
             NO_ADMIN,
         )
 
-    def test_a_role_is_never_refused_for_an_admin_who_is_gone(self) -> None:
+    def test_an_admin_who_is_gone_is_nobody(self) -> None:
         gone = Router("mail.host.example", address("gone@a.example"))
-        self.check({"postmaster@b.example": "postmaster@b.example"}, gone)
-        role = Router("mail.host.example", address("postmaster@a.example"))
         self.check(
             {
-                "postmaster@a.example": "postmaster@a.example",
-                "abuse@b.example": "postmaster@a.example",
+                "postmaster@b.example": NO_POSTMASTER,
+                "gone@a.example": NO_POSTMASTER,
+                "gone@far.example": ">gone@far.example",
+                "postmaster": NO_POSTMASTER,
+                "postmaster@d.example": "postmaster@d.example",
             },
-            role,
+            gone,
         )
-        self.check({"postmaster": "postmaster@a.example"}, gone)
+        role = Router("mail.host.example", address("postmaster@a.example"))
+        self.check({"postmaster@a.example": NO_POSTMASTER, "abuse@b.example": NO_POSTMASTER}, role)
+        own = Router("mail.host.example", address("postmaster@d.example"))
+        self.check({"abuse@a.example": "postmaster@d.example"}, own)
 
-    def test_bare_postmaster(self) -> None:
+    def test_an_alias_to_a_role_that_nobody_reads_waits(self) -> None:
+        aliases = {"team": "ann postmaster", "only": "abuse"}
+        view = view_of(domain("a.example", "ann", aliases))
+        found = NO_ADMIN.route(view, address("team@a.example"))
+        assert isinstance(found, Destinations)
+        self.assertEqual(found.waiting, [address("postmaster@a.example")])
+        self.assertEqual(found.unknown, [])
+        self.assertEqual(NO_ADMIN.route(view, address("only@a.example")), NO_POSTMASTER)
+
+    def test_bare_postmaster_is_the_hosts_own(self) -> None:
         self.check({"postmaster": "ann@a.example", "PostMaster": "ann@a.example"})
-        self.check({"postmaster": "postmaster@a.example"}, NO_ADMIN)
         self.check({"postmaster": "postmaster@d.example"}, Router("d.example", ADMIN))
         self.check({"postmaster": "ann@a.example"}, Router("b.example", ADMIN))
+        self.check({"postmaster": "ann@a.example"}, Router("mail.d.example", ADMIN))
         far = Router("mail.host.example", address("ops@far.example"))
         self.check({"postmaster": ">ops@far.example"}, far)
 
+    def test_bare_postmaster_without_admin(self) -> None:
+        """That of the nearest domain above the host's name, or of the only one."""
+        self.check({"postmaster": NO_POSTMASTER}, NO_ADMIN)
+        self.check({"postmaster": "postmaster@d.example"}, Router("mail.d.example"))
+        self.check({"postmaster": "postmaster@d.example"}, Router("a.b.d.example"))
+        self.check({"postmaster": NO_POSTMASTER}, Router("mail.a.example"))
+        view = view_of(domain("z.example", "postmaster"))
+        self.assertEqual(led(NO_ADMIN.route(view, address("postmaster"))), "postmaster@z.example")
+
     def test_a_host_without_domains_sends_no_postmaster_away(self) -> None:
         empty = DirectoryView()
-        self.assertEqual(NO_ADMIN.route(empty, address("postmaster")), NO_SUCH_USER)
+        self.assertEqual(NO_ADMIN.route(empty, address("postmaster")), NO_POSTMASTER)
+        self.assertEqual(led(ROUTER.route(empty, address("postmaster"))), ">ann@a.example")
 
     def test_what_is_expanded(self) -> None:
         for text, wanted in {"ann": False, "one": False, "team": True, "everybody": True}.items():
@@ -351,7 +377,8 @@ class AccountTests(SynchronousTestCase):
             "Ann+x@also.example": "ann@a.example",
             "carol@a.example": "Carol@a.example",
             "dora+lists@a.example": "dora+lists@a.example",
-            "abuse@a.example": "abuse@a.example",
+            "abuse@a.example": "ann@a.example",
+            "postmaster@d.example": "postmaster@d.example",
             "team@a.example": "None",
             "nobody@b.example": "None",
             "ann@far.example": "None",
@@ -359,6 +386,7 @@ class AccountTests(SynchronousTestCase):
         for text, wanted in cases.items():
             account = ROUTER.account_of(VIEW, address(text))
             self.assertEqual(str(account and account.address), wanted, text)
+        self.assertIsNone(NO_ADMIN.account_of(VIEW, address("abuse@a.example")))
 
 
 class RightToSendTests(SynchronousTestCase):

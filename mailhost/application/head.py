@@ -191,6 +191,8 @@ class Head:
         return may_be_shown(username, self.rooms.directory.view, self.rooms.settings.hostname)
 
     def _tell_warnings(self) -> None:
+        for problem in self._loaded.warnings:
+            self._log.tell(Faulted("settings", str(problem)))
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
         if fit < wanted:
             words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"

@@ -14,13 +14,14 @@ from mailhost.cli.context import (
     directory,
     load_settings,
     new_secret,
+    reading,
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table, size
 from mailhost.message.address import Address
 
 
-@click.group("account")
+@click.group("account", short_help="Add, list and remove accounts; passwords, quotas.")
 def command() -> None:
     """Add, list and remove accounts, set their passwords and quotas."""
 
@@ -34,6 +35,8 @@ def add(address: Address, quota: str | None, config: str | None) -> None:
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
     octets = _octets(quota)
+    with reading(loaded.settings) as database:
+        database.check_new_account(address)  # before anybody thinks of a password
     secret = new_secret(str(address))
     with directory(loaded) as database:
         database.add_account(address, secret, octets)
@@ -47,6 +50,8 @@ def passwd(address: Address, config: str | None) -> None:
     """Set an account's password: asked for, or read from standard input."""
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
+    with reading(loaded.settings) as database:
+        database.check_account(address)
     secret = new_secret(str(address))
     with directory(loaded) as database:
         database.set_secret(address, secret)
@@ -83,7 +88,7 @@ def remove(address: Address, config: str | None) -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List all accounts, those of the settings file too."""

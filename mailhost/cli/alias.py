@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from mailhost.cli.alias_faults import circles, unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     OWN_ADDRESS,
+    Fail,
     config_option,
     directory,
     load_settings,
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table
+from mailhost.cli.views import file_view
+from mailhost.directory.union import unite
+from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
 
 
@@ -25,15 +31,33 @@ def command() -> None:
 
 @command.command()
 @click.argument("address", type=OWN_ADDRESS)
-@click.argument("targets", type=ADDRESS, nargs=-1, required=True)
+@click.argument("targets", metavar="TARGET...", type=ADDRESS, nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Even where a target is not there yet.")
 @config_option
-def add(address: Address, targets: tuple[Address, ...], config: str | None) -> None:
-    """Add an address whose mail goes to others, here or elsewhere."""
+def add(address: Address, targets: tuple[Address, ...], force: bool, config: str | None) -> None:
+    """Add an address whose mail goes to others, here or elsewhere.
+
+    A target in a domain of this host must be there, and must not lead back to the alias.
+    """
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
     with directory(loaded) as database:
+        if not force:
+            _check(unite(file_view(loaded), database.view()).view, address, targets)
         database.add_alias(address, targets)
     click.echo(f"mail for {address} goes to {', '.join(map(str, targets))}")
+
+
+def _check(view: DirectoryView, address: Address, targets: tuple[Address, ...]) -> None:
+    """Raise Fail where a target is nobody's, or leads back."""
+    domain = view.domains.get(address.domain)
+    if domain is None:
+        return  # the directory says what is wrong
+    aliases = {**domain.aliases, address.key: targets}
+    view = replace(view, domains={**view.domains, domain.name: replace(domain, aliases=aliases)})
+    found = [*unknown_targets(view, targets), *circles(view, [address])]
+    if found:
+        raise Fail(f"{'; '.join(found)} (--force adds it all the same)")
 
 
 @command.command()
@@ -49,7 +73,7 @@ def remove(address: Address, config: str | None) -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List all aliases, those of the settings file too."""

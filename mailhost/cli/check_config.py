@@ -1,30 +1,65 @@
-"""`mailhost check-config`: is the settings file right?"""
+"""`mailhost check-config`: is the settings file right, and does it go with the directory?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
-from mailhost.cli.certificates import file_findings
 from mailhost.cli.context import Fail, config_option, load_settings
+
+if TYPE_CHECKING:
+    from mailhost.config.load import Loaded
+    from mailhost.directory.union import Union
 
 
 @click.command("check-config", short_help="Tell what is wrong with the settings.")
+@click.option("--strict", is_flag=True, help="Let a warning be a fault: exit code 1.")
 @config_option
-def command(config: str | None) -> None:
-    """Tell everything that is wrong with the settings file, and with the files that it names.
+def command(strict: bool, config: str | None) -> None:
+    """Tell everything that is wrong with the settings, the files that they name, and the directory.
 
-    Run it as root, so that it can try what the host's user may read.
+    A fault gives exit code 1, a warning does not. Run it as root, so that it can try what the
+    host's user may read.
     """
+    from mailhost.cli.certificates import file_findings
+    from mailhost.cli.views import whole_directory
+
     loaded = load_settings(config)
-    settings = loaded.settings
     found = file_findings(loaded)
     faults = [finding.words for finding in found if finding.serious]
     if faults:
         raise Fail("\n".join(faults))
-    domains = len(settings.domain)
+    union = whole_directory(loaded)
+    here, there = len(loaded.settings.domain), len(union.view.domains)
     click.echo(
-        f"{loaded.path} is right: {settings.hostname}, {len(settings.listen)} listeners, "
-        f"{domains} {'domain' if domains == 1 else 'domains'} in the file"
+        f"{loaded.path} is right: {loaded.settings.hostname}, "
+        f"{_many(len(loaded.settings.listen), 'listener')}, {_many(there, 'domain')} "
+        f"({here} in the file, {there - here} in the directory)"
     )
-    for finding in found:
-        click.echo(f"warning: {finding.words}")
+    warnings = [*(finding.words for finding in found), *map(str, loaded.warnings)]
+    warnings += _of_directory(loaded, union)
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
+    if warnings and strict:
+        raise Fail(_many(len(warnings), "warning"))
+
+
+def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
+    """Yield the faults that only the file and the directory together show."""
+    from mailhost.cli.alias_faults import alias_faults, unknown_targets
+    from mailhost.config.plausible import takes_own_mail
+
+    settings, view = loaded.settings, union.view
+    yield from union.clashes
+    if not view.domains and takes_own_mail(settings) and settings.demo is None:
+        yield "there is no domain, so no mail is for us: mailhost domain add example.com"
+    admin = settings.admin
+    if admin and admin.domain not in settings.domain:
+        yield from (f"admin: {words}" for words in unknown_targets(view, [admin]))
+    yield from alias_faults(view)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -52,7 +52,10 @@ def find_settings(config: str | None) -> str:
     for place in PLACES:
         if os.path.exists(place):
             return os.path.abspath(place)
-    raise Fail("there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE")
+    raise Fail(
+        "there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE, "
+        "or make one with `mailhost init`"
+    )
 
 
 def load_settings(config: str | None) -> Loaded:
@@ -104,9 +107,14 @@ OWN_ADDRESS = click.types.FuncParamType(own_address)
 DOMAIN = click.types.FuncParamType(domain)
 
 
+def on_terminal() -> bool:
+    """True where somebody sits there to be asked."""
+    return sys.stdin.isatty()
+
+
 def new_password(what: str) -> str:
     """Ask for a password twice, or read it from standard input where that is no terminal."""
-    if sys.stdin.isatty():
+    if on_terminal():
         prompt: str = click.prompt(
             f"Password for {what}", hide_input=True, confirmation_prompt=True
         )
@@ -133,7 +141,7 @@ def known_password(what: str, file: str | None) -> str:
                 return _first_line(source.readline())
         except UnicodeDecodeError as error:
             raise Fail(f"{file} is not text in UTF-8") from error
-    if sys.stdin.isatty():
+    if on_terminal():
         prompt: str = click.prompt(f"Password for {what}", hide_input=True)
         return prompt
     return _first_line(sys.stdin.readline())
@@ -142,7 +150,7 @@ def known_password(what: str, file: str | None) -> str:
 def _first_line(line: str) -> str:
     password = line.removesuffix("\n").removesuffix("\r")
     if not password:
-        raise Fail("the password is empty")
+        raise Fail("the password is empty; it is read from the first line of standard input")
     return password
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mailhost.cli.alias_faults import unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     DOMAIN,
@@ -17,6 +18,8 @@ from mailhost.cli.context import (
     refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table
+from mailhost.cli.views import file_view
+from mailhost.directory.union import unite
 from mailhost.message.accounts import Domain
 from mailhost.message.address import Address, unicode_domain
 
@@ -28,7 +31,12 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", type=DOMAIN)
-@click.option("--alias-of", type=DOMAIN, metavar="DOMAIN", help="The same people as there.")
+@click.option(
+    "--alias-of",
+    type=DOMAIN,
+    metavar="DOMAIN",
+    help="Make NAME another name of this domain.",
+)
 @config_option
 def add(name: str, alias_of: str | None, config: str | None) -> None:
     """Add a domain, or another name for one."""
@@ -45,7 +53,7 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
 
 @command.command()
 @click.argument("name", type=DOMAIN)
-@click.option("--force", is_flag=True, help="With its accounts and aliases.")
+@click.option("--force", is_flag=True, help="Remove its accounts, aliases and other names too.")
 @config_option
 def remove(name: str, force: bool, config: str | None) -> None:
     """Remove a domain. Mail that lies in its accounts' folders stays there."""
@@ -60,20 +68,30 @@ def remove(name: str, force: bool, config: str | None) -> None:
 @click.argument("name", type=DOMAIN)
 @click.argument("address", type=ADDRESS, required=False)
 @click.option("--nobody", is_flag=True, help="Refuse unknown names again.")
+@click.option("--force", is_flag=True, help="Even where the address is not there yet.")
 @config_option
-def catch_all(name: str, address: Address | None, nobody: bool, config: str | None) -> None:
-    """Say who gets the mail that no account or alias of a domain takes."""
+def catch_all(
+    name: str, address: Address | None, nobody: bool, force: bool, config: str | None
+) -> None:
+    """Say who gets what no account or alias of a domain takes.
+
+    An address in a domain of this host must be there.
+    """
     if (address is None) != nobody:
         raise Fail("name an address, or say --nobody")
     loaded = load_settings(config)
     refuse_file_domain(loaded, name)
     with directory(loaded) as database:
+        if address is not None and not force:
+            view = unite(file_view(loaded), database.view()).view
+            for words in unknown_targets(view, [address], catch_all=False):
+                raise Fail(f"{words} (--force sets it all the same)")
         database.set_catch_all(name, address)
     click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
     """List all domains, those of the settings file too."""

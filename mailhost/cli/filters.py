@@ -9,7 +9,7 @@ from mailhost.cli.table import print_json, print_table
 
 
 @click.command("filters", short_help="Tell what the filters did so far.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def command(as_json: bool, config: str | None) -> None:
     """Tell what each filter did since the host started, and what it would have done.

@@ -8,34 +8,81 @@ import pwd
 from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
+from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.cli.context import DOMAIN, Fail, load_settings, own_data, reading
-from mailhost.message.address import unicode_domain
+from mailhost.cli.context import (
+    ADDRESS,
+    DOMAIN,
+    PLACES,
+    Fail,
+    load_settings,
+    on_terminal,
+    own_data,
+    reading,
+)
+from mailhost.message.address import Address, BadAddress, parse_address, unicode_domain
+
+if TYPE_CHECKING:
+    from mailhost.config.model import Settings
 
 
 @click.command("init", short_help="Write a settings file to start from.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
-@click.option("--hostname", type=DOMAIN, required=True, help="The host's own full name.")
-@click.option("--domain", "domains", type=DOMAIN, multiple=True, required=True, metavar="D")
-@click.option("--user", default="", help="Whom the host becomes, when root starts it.")
+@click.option(
+    "--hostname",
+    type=DOMAIN,
+    required=True,
+    metavar="NAME",
+    help="The full name of this host, such as mail.example.com.",
+)
+@click.option(
+    "--domain",
+    "domains",
+    type=DOMAIN,
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="A domain whose mail it takes; may be repeated.",
+)
+@click.option(
+    "--admin",
+    type=ADDRESS,
+    metavar="ADDRESS",
+    help="The address that gets the mail for postmaster and abuse. Asked for on a terminal.",
+)
+@click.option(
+    "--user", default="", metavar="NAME", help="The user that the host becomes when root starts it."
+)
 @click.option(
     "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
 )
-def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, data: str) -> None:
+def command(
+    folder: str,
+    hostname: str,
+    domains: tuple[str, ...],
+    admin: Address | None,
+    user: str,
+    data: str,
+) -> None:
     """Write DIR/mailhost.toml and make a data folder, with these domains in its directory.
 
     Run again it leaves what is there as it is, and says so.
     """
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
-    os.makedirs(folder, exist_ok=True)
     data = data if data == "data" else os.path.abspath(data)
-    _write_settings(path, hostname, domains[0], user, data)
+    _check(hostname, data)
+    if admin is None and on_terminal() and not os.path.exists(path):
+        admin = _asked_admin()
+    os.makedirs(folder, exist_ok=True)
+    _write_settings(path, hostname, domains[0], admin, user, data)
     loaded = load_settings(path)
     settings = loaded.settings
     if settings.hostname != hostname:
         click.echo(f"its hostname is {settings.hostname}, not {hostname}: change it there")
+    if admin is not None and settings.admin != admin:
+        click.echo(f"its admin is {settings.admin or 'not set'}, not {admin}: change it there")
     made = own_data(settings)
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
@@ -47,17 +94,44 @@ def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, dat
             else:
                 database.add_domain(name)
                 click.echo(f"{name} is added to the directory")
-    click.echo("\n".join(_next_steps(path, settings.hostname, dict.fromkeys(domains))))
+    click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
 
 
-def _write_settings(path: str, hostname: str, domain: str, user: str, data: str) -> None:
+def _check(hostname: str, data: str) -> None:
+    """Raise Fail for what a host would not start with, before anything is written."""
+    from mailhost.config.plausible import data_fault, hostname_fault
+
+    for name, words in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
+        if words:
+            raise Fail(f"--{name}: {words}")
+
+
+def _asked_admin() -> Address | None:
+    """Ask for the admin; again after what is no address, None for an empty answer."""
+
+    def read(text: str) -> Address | None:
+        try:
+            return parse_address(text) if text.strip() else None
+        except BadAddress as error:
+            raise click.BadParameter(str(error)) from error
+
+    click.echo("The admin gets the mail for postmaster and abuse; without one it is refused.")
+    answer: Address | None = click.prompt(
+        "Address of the admin (empty for none yet)", default="", show_default=False, value_proc=read
+    )
+    return answer
+
+
+def _write_settings(
+    path: str, hostname: str, domain: str, admin: Address | None, user: str, data: str
+) -> None:
     if user:
         _need_user(user)
     template = Template(files("mailhost.cli").joinpath("templates/mailhost.toml").read_text())
     text = template.substitute(
         hostname=f'"{hostname}"',
-        data=json.dumps(data, ensure_ascii=False),  # a JSON string is a TOML string
-        admin=f'"you@{domain}"',
+        data=_quoted(data),
+        admin=f"admin = {_quoted(str(admin))}" if admin else f'#admin = "you@{domain}"',
         user=f'user = "{user}"' if user else '#user = "mailhost"',
     )
     try:
@@ -71,6 +145,10 @@ def _write_settings(path: str, hostname: str, domain: str, user: str, data: str)
     click.echo(f"{path} is written")
 
 
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a TOML string
+
+
 def _need_user(user: str) -> None:
     try:
         pwd.getpwnam(user)
@@ -78,15 +156,20 @@ def _need_user(user: str) -> None:
         raise Fail(f"this machine has no user {user!r}; make one first") from error
 
 
-def _next_steps(path: str, hostname: str, domains: dict[str, None]) -> Iterator[str]:
-    first = next(iter(domains))
+def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iterator[str]:
+    hostname, admin = settings.hostname, settings.admin
+    first = admin if admin and admin.domain in domains else f"you@{next(iter(domains))}"
+    option = f"--config {path}" if path not in PLACES else ""
     yield ""
     yield "Next:"
-    yield f"  1. make accounts:  mailhost account add you@{first} --config {path}"
-    yield f"  2. read and edit:  {path}, then  mailhost check-config --config {path}"
-    yield f"  3. start it:       twistd -n mailhost --config {path}"
+    yield f"  1. make accounts:  mailhost account add {first} {option}".rstrip()
+    yield f"  2. read and edit:  {path}"
+    if admin is None:
+        yield "     (say there who is admin: until then mail for postmaster is refused)"
+    yield f"  3. check it:       mailhost check-config {option}".rstrip()
+    yield f"  4. start it:       mailhost run {option}".rstrip()
     yield "     (as root, or from systemd, for the ports below 1024)"
-    yield "  4. tell the DNS, where 192.0.2.1 and 2001:db8::1 are this machine's addresses:"
+    yield "  5. tell the DNS, where 192.0.2.1 and 2001:db8::1 are this machine's addresses:"
     yield ""
     rows = [(f"{hostname}.", "A", "192.0.2.1"), (f"{hostname}.", "AAAA", "2001:db8::1")]
     for domain in domains:

@@ -45,8 +45,23 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--from", "sender", type=ADDRESS, required=True, help="The account that sends.")
-@click.option("--to", "recipients", type=ADDRESS, required=True, multiple=True)
+@click.option(
+    "--from",
+    "sender",
+    type=ADDRESS,
+    required=True,
+    metavar="ADDRESS",
+    help="The account that sends.",
+)
+@click.option(
+    "--to",
+    "recipients",
+    type=ADDRESS,
+    required=True,
+    multiple=True,
+    metavar="ADDRESS",
+    help="A recipient; may be repeated.",
+)
 @click.option("--subject", default="", help="The subject.")
 @click.option("--body", help="The text. Default: standard input.")
 @password_file_option
@@ -64,7 +79,9 @@ def send(
     door = door_to(settings.listen, (Wire.SUBMISSION, Wire.SUBMISSIONS))
     password_file = password_file or _demo_password(settings.demo, sender)
     if body is None and password_file is None and not sys.stdin.isatty():
-        raise Fail("standard input cannot be both: give --body or --password-file")
+        raise Fail(
+            "standard input cannot be both text and password: give --body or --password-file"
+        )
     password = known_password(str(sender), password_file)
     if body is None:
         body = sys.stdin.read()
@@ -131,7 +148,7 @@ def _told(door: Door) -> Iterator[None]:
     try:
         yield
     except ConnectionRefusedError as error:
-        raise Fail(f"no host is running: nobody listens on {door}") from error
+        raise Fail(f"no host is running on {door}; start it with `mailhost run`") from error
     except smtplib.SMTPRecipientsRefused as error:
         each = [f"{to}: {reply[0]} {_text(reply[1])}" for to, reply in error.recipients.items()]
         raise Fail(f"the host refused every recipient: {'; '.join(each)}") from error

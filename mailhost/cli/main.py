@@ -18,6 +18,7 @@ from mailhost import __version__
 _GROUPS = {
     "init": "mailhost.cli.init",
     "check-config": "mailhost.cli.check_config",
+    "run": "mailhost.cli.run",
     "reload": "mailhost.cli.reload",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",
@@ -52,7 +53,7 @@ class LazyGroup(click.Group):
 def mailhost() -> None:
     """Host the mail of several domains.
 
-    The host itself is started by `twistd -n mailhost --config FILE`.
+    `mailhost init` makes a settings file, `mailhost run` starts the host.
     """
 
 

@@ -17,10 +17,10 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
-    """List every message that waits."""
+    """List every message that waits, one a line. `queue show ID` has what was said about it."""
     entries = ask(config, "queue.list", all=True)
     if as_json:
         print_json(entries)
@@ -28,25 +28,24 @@ def list_(as_json: bool, config: str | None) -> None:
     rows = [
         (
             entry["id"],
-            entry["state"],
             _ago(entry["arrived"]),
-            _ahead(entry["next_attempt"]),
+            _next(entry),
             size(entry["size"]),
             entry["sender"] or "<>",
-            _recipients(entry["recipients"]),
+            ", ".join(str(recipient["address"]) for recipient in entry["recipients"]),
         )
         for entry in entries
     ]
-    columns = ("id", "state", "arrived", "next attempt", "size", "from", "to")
-    print_table(columns, rows, "the queue is empty")
+    columns = ("id", "arrived", "next try", "size", "from", "to")
+    print_table(columns, rows, "the queue is empty", cut=("from", "to"))
 
 
-@command.command()
+@command.command(short_help="Show messages in full, and what was said about them.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
-    """Show all that is known of messages: each recipient, and what was last said about it."""
+    """Show messages in full: each recipient, and what was last said about it."""
     entries = ask(config, "queue.show", ids=list(ids))
     entries = entries if isinstance(entries, list) else [entries]
     if as_json:
@@ -83,7 +82,7 @@ def _print_field(name: str, value: object) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Try messages again now."""
@@ -92,7 +91,7 @@ def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Keep messages back until they are released."""
@@ -101,7 +100,7 @@ def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
     """Let held messages go on."""
@@ -110,7 +109,7 @@ def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every message.")
+@click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @click.option("--bounce", is_flag=True, help="Tell the senders that it was not delivered.")
 @config_option
 def remove(ids: tuple[str, ...], every: bool, bounce: bool, config: str | None) -> None:
@@ -133,11 +132,9 @@ def _change(
         click.echo(done)
 
 
-def _recipients(recipients: list[dict[str, Any]]) -> str:
-    """The addresses; with one recipient, what was last said about it too."""
-    if len(recipients) == 1 and recipients[0].get("status"):
-        return f"{recipients[0]['address']} ({recipients[0]['status']})"
-    return ", ".join(str(recipient["address"]) for recipient in recipients)
+def _next(entry: dict[str, Any]) -> str:
+    """When it is tried again; the state where that is not all there is to say."""
+    return _ahead(entry["next_attempt"]) if entry["state"] == "waiting" else str(entry["state"])
 
 
 def _ago(at: float | None) -> str:

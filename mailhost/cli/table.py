@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 _WIDEST = 10_000  # columns, where the output is no terminal: a row stays one line
+_BETWEEN = 2  # blanks between columns
+_LEAST = 8  # columns that even a cut cell has
 
 
 def print_json(value: Any) -> None:
@@ -17,8 +23,19 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """Print rows below their columns' names; `empty` where there are none."""
+def terminal_width() -> int | None:
+    """Return how many columns the terminal has, None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str, cut: Sequence[str] = ()
+) -> None:
+    """Print rows below their columns' names; `empty` where there are none.
+
+    Cells that do not fit a terminal are folded, but for the columns in `cut`: those are cut, so
+    that a row is a line.
+    """
     if not rows:
         click.echo(empty)
         return
@@ -29,10 +46,32 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else _WIDEST
-    Console(file=sys.stdout, width=width).print(table)
+    cells = [[Text(plain(cell)) for cell in row] for row in rows]
+    width = terminal_width()
+    if width is not None and cut:
+        _cut([columns.index(name) for name in cut], columns, cells, width)
+    for row in cells:
+        table.add_row(*row)
+    Console(file=sys.stdout, width=width or _WIDEST).print(table)
+
+
+def _cut(
+    numbers: Sequence[int], columns: Sequence[str], rows: Sequence[Sequence[Text]], width: int
+) -> None:
+    """Cut the cells of some columns so that all columns fit; the widest are cut most."""
+    widths = [
+        max(len(name), *(row[number].cell_len for row in rows))
+        for number, name in enumerate(columns)
+    ]
+    fixed = sum(each for number, each in enumerate(widths) if number not in numbers)
+    room = width - fixed - _BETWEEN * (len(columns) - 1)
+    for left, number in zip(
+        range(len(numbers), 0, -1), sorted(numbers, key=widths.__getitem__), strict=True
+    ):
+        share = max(min(widths[number], room // left), _LEAST)
+        room -= share
+        for row in rows:
+            row[number].truncate(share, overflow="ellipsis")
 
 
 def plain(value: object) -> str:

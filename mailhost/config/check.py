@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import pwd
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.files import unreadable
 from mailhost.config.filters.check import check_filters
 from mailhost.config.filters.common import Acting, Action
 from mailhost.config.model import (
-    Certificate,
     DomainSettings,
     Identity,
     Listen,
     RouteTLS,
     Settings,
 )
+from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
@@ -41,7 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _domain_names(settings)
     for name, domain in settings.domain.items():
         yield from _domain(settings, name, domain)
-    if settings.admin and not _reaches(settings, settings.admin):
+    if settings.admin and not reaches(settings, settings.admin):
         yield Problem("admin", f"nobody in the file has the address {settings.admin}")
 
 
@@ -127,7 +127,7 @@ def _certificates(settings: Settings) -> Iterator[Problem]:
                 missing = True
                 yield Problem(key_of(("tls", "certificate", number, name)), fault)
         if not missing:
-            yield from _pair(key_of(("tls", "certificate", number)), certificate)
+            yield from check_pair(key_of(("tls", "certificate", number)), certificate)
 
 
 def _unreadable(path: str) -> str:
@@ -135,18 +135,8 @@ def _unreadable(path: str) -> str:
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
-        return f"cannot read {path}: {error.strerror}"
+        return unreadable(path, error)
     return ""
-
-
-def _pair(key: str, certificate: Certificate) -> Iterator[Problem]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate.chain, certificate.key, password=lambda: "")
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        words = f"{certificate.chain} and {certificate.key} are no PEM chain and its key without "
-        yield Problem(key, f"{words}a passphrase ({reason})")
 
 
 def _routes(settings: Settings) -> Iterator[Problem]:
@@ -187,7 +177,7 @@ def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[P
         if not targets:
             yield Problem(key_of(key), "has no target; write who gets the mail")
         for number, target in enumerate(targets):
-            if not _reaches(settings, _address(target, name)):
+            if not reaches(settings, _address(target, name)):
                 yield Problem(key_of((*key, number)), _nobody(target, name))
     catch_all = domain.catch_all
     if catch_all and not _named(settings, _address(catch_all, name)):
@@ -203,17 +193,17 @@ def _address(target: str, domain: str) -> Address:
     return parse_address(target if "@" in target else f"{target}@{domain}")
 
 
-def _reaches(settings: Settings, address: Address) -> bool:
+def reaches(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
     """True where the file takes mail for the address, or does not know its domain."""
     domain = _domain_of(settings, address.domain)
-    return domain is None or bool(domain.catch_all) or _named(settings, address)
+    return domain is None or bool(domain.catch_all) or _named(settings, address, roles)
 
 
-def _named(settings: Settings, address: Address) -> bool:
+def _named(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
     domain = _domain_of(settings, address.domain)
     if domain is None:
         return True
-    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*ALWAYS}
+    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*roles}
     return address.key in names or address.key.partition("+")[0] in names
 
 

@@ -1,7 +1,8 @@
 """Client endpoint descriptions, read without a reactor: is it one, and whose certificate to expect?
 
-The grammar is Twisted's (`twisted.internet.endpoints.clientFromString`). tcp, tls and unix are
-understood in full; other kinds are left to the endpoint plugins of Twisted.
+The grammar is Twisted's (`twisted.internet.endpoints.clientFromString`), and an IPv6 address may
+stand in brackets: `tcp:[::1]:25`. tcp, tls and unix are understood in full; other kinds are left to
+the endpoint plugins of Twisted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from mailhost.config.endpoint import BadEndpoint, quote, split
+from mailhost.config.endpoint_meant import client_meant, unbracketed
 
 _KINDS = {
     "tcp": ("host", "port", "timeout", "bindAddress"),
@@ -19,7 +21,7 @@ _KINDS = {
     "unix": ("path", "timeout"),
 }
 _NUMBER = re.compile("[0-9]{1,9}")
-_EXAMPLE = 'write one such as "tcp:10.0.0.5:25" or "tcp:mail.example.com:25"'
+_EXAMPLE = 'write one such as "tcp:10.0.0.5:25", "tcp:[::1]:25" or "tcp:mail.example.com:25"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,24 @@ class ClientEndpoint:
 
 def parse_client_endpoint(text: str) -> ClientEndpoint:
     """Return what a client endpoint description says. Raises BadEndpoint."""
+    try:
+        return _parse(text)
+    except BadEndpoint as error:
+        for better in client_meant(text):
+            if _is_endpoint(better):
+                raise BadEndpoint(f'{text!r} is no endpoint; write "{better}"') from error
+        raise
+
+
+def _is_endpoint(text: str) -> bool:
+    try:
+        _parse(text)
+    except BadEndpoint:
+        return False
+    return True
+
+
+def _parse(text: str) -> ClientEndpoint:
     kind, given = _read(text)
     if kind not in _KINDS:
         return _plugin(kind, text)
@@ -49,17 +69,20 @@ def parse_client_endpoint(text: str) -> ClientEndpoint:
 
 
 def absolute_client_endpoint(text: str, folder: str) -> str:
-    """Return the description with a relative path joined to `folder`. Raises BadEndpoint."""
+    """Return the description as Twisted reads it, a relative path joined to `folder`.
+
+    Raises BadEndpoint.
+    """
     parse_client_endpoint(text)
     kind, given = _read(text)
     if kind != "unix" or os.path.isabs(given["path"]) or not folder:
-        return text
+        return unbracketed(text)
     return _written(kind, given | {"path": os.path.join(folder, given["path"])})
 
 
 def _read(text: str) -> tuple[str, dict[str, str]]:
     """Return the kind, and its parts by name where the kind is known here."""
-    words, names = split(text)
+    words, names = split(unbracketed(text))
     kind, *words = words
     kind = kind.lower()
     return kind, _bind(kind, words, names, text) if kind in _KINDS else {}
@@ -72,8 +95,7 @@ def _bind(kind: str, words: list[str], names: dict[str, str], text: str) -> dict
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
     if len(words) > (1 if kind == "unix" else 2):
         raise BadEndpoint(
-            f"{text!r} has too many parts; write a backslash before a colon that is part of an "
-            'address, "tcp:\\\\:\\\\:1:25"'
+            f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
     given = dict(zip(known, words, strict=False))
     twice = sorted(given.keys() & names.keys())
@@ -112,5 +134,5 @@ def _plugin(kind: str, text: str) -> ClientEndpoint:
 
     found = getPlugins(IStreamClientEndpointStringParserWithReactor)
     if kind and any(parser.prefix.lower() == kind.lower() for parser in found):
-        return ClientEndpoint(text)
+        return ClientEndpoint(unbracketed(text))
     raise BadEndpoint(f"there is no kind of endpoint {kind!r} in {text!r}; {_EXAMPLE}")

@@ -1,9 +1,10 @@
 """Server endpoint descriptions, read without a reactor: is it one, and where does it listen?
 
 The grammar is Twisted's (`twisted.internet.endpoints.serverFromString`): parts between colons,
-`name=value` parts after them, a backslash before a colon that is meant as such. tcp, tcp6, unix,
-systemd, ssl, tls and haproxy in front of any of them are understood in full; other kinds are left
-to the endpoint plugins of Twisted, and only asked for by name.
+`name=value` parts after them, a backslash before a colon that is meant as such. An IPv6 address may
+stand in brackets instead, and an address before the port (`tcp:[::1]:25`, `tcp:127.0.0.1:25`).
+tcp, tcp6, unix, systemd, ssl, tls and haproxy in front of any of them are understood in full; other
+kinds are left to the endpoint plugins of Twisted, and only asked for by name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+
+from mailhost.config.endpoint_meant import server_meant, twisted_form
 
 # Each kind: the names of the parts by position, and how many of them must be there.
 _KINDS: dict[str, tuple[tuple[str, ...], int]] = {
@@ -38,7 +41,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], int]] = {
 _PATHS = ("address", "path", "privateKey", "certKey", "extraCertChain", "dhParameters")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _NUMBERS = re.compile(r"[0-9.]+")
-_EXAMPLE = 'write one such as "tcp:25", "tcp6:25:interface=\\\\:\\\\:" or "haproxy:tcp:25"'
+_EXAMPLE = 'write one such as "tcp:25", "tcp:127.0.0.1:25", "tcp:[::1]:25" or "haproxy:tcp:25"'
 
 
 class BadEndpoint(ValueError):
@@ -107,6 +110,24 @@ def _same_descriptor(one: Endpoint, other: Endpoint) -> bool:
 
 def parse_endpoint(text: str) -> Endpoint:
     """Return what a server endpoint description says. Raises BadEndpoint."""
+    try:
+        return _parse(twisted_form(text))
+    except BadEndpoint as error:
+        for better in server_meant(text):
+            if _is_endpoint(better):
+                raise BadEndpoint(f'{text!r} is no endpoint; write "{better}"') from error
+        raise
+
+
+def _is_endpoint(text: str) -> bool:
+    try:
+        _parse(twisted_form(text))
+    except BadEndpoint:
+        return False
+    return True
+
+
+def _parse(text: str) -> Endpoint:
     words, names = split(text)
     proxied = words[0] == "haproxy"
     words = words[1:] if proxied else words
@@ -120,8 +141,12 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def absolute_endpoint(text: str, folder: str) -> str:
-    """Return the description with its relative paths joined to `folder`. Raises BadEndpoint."""
+    """Return the description as Twisted reads it, its relative paths joined to `folder`.
+
+    Raises BadEndpoint.
+    """
     endpoint = parse_endpoint(text)
+    text = twisted_form(text)
     paths = [name for name, value in endpoint.parts if name in _PATHS and not os.path.isabs(value)]
     if not paths or not folder:
         return text
@@ -173,8 +198,7 @@ def _bind(
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
     if len(words) > len(known):
         raise BadEndpoint(
-            f"{text!r} has too many parts; write a backslash before a colon that is part of an "
-            'address, "tcp6:25:interface=\\\\:\\\\:1"'
+            f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
     given = dict(zip(known, words, strict=False))
     twice = sorted(set(given) & set(names))
@@ -199,11 +223,14 @@ def _check(endpoint: Endpoint) -> None:
             _interface(value)
     if endpoint.kind == "systemd":
         _check_systemd(endpoint)
+    if endpoint.kind == "tls" and endpoint.part("path").isdigit():
+        raise BadEndpoint("tls wants a folder of certificates; a listener has those of [tls]")
 
 
 def _number(endpoint: Endpoint, name: str, value: str, most: int) -> None:
     if not (value.isascii() and value.isdigit() and len(value) < 12) or int(value) > most:
-        raise BadEndpoint(f"the {name} {value!r} of {endpoint.kind} is no number up to {most}")
+        words = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
+        raise BadEndpoint(f"{words}; {_EXAMPLE}" if name == "port" else words)
 
 
 def _mode(value: str) -> None:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from mailhost.config.filters.common import Filter
 from mailhost.config.filters.kinds import AnyFilter
-from mailhost.config.model import Settings
+from mailhost.config.model import AccountSettings, DomainSettings, Settings
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
 
@@ -35,6 +35,7 @@ _EXAMPLES = {
     "prefix": 'prefix = "[EXTERN]"',
     "file": 'file = "list.txt"',
 }
+_OTHER_NAMES = {"smtps": "submissions", "ssmtp": "submissions", "pop": "pop3", "msa": "submission"}
 _SHAPES = {
     "string_type": "write a text in quotes",
     "tuple_type": "write a list, in [ ]",
@@ -69,16 +70,26 @@ def _words(details: ErrorDetails, location: Location) -> str:
         given = repr(context["tag"]) if "tag" in context else "none"
         return f"its kind is {given}; write kind = one of {known}"
     if kind == "extra_forbidden":
-        return _unknown(location)
+        return _split_name(location, value) or _unknown(location) + _other_domain(location, value)
     if kind == "missing":
         return f"is missing; write {_EXAMPLES.get(str(location[-1]), 'it')}"
     if location == ("version",):
         return f"this mailhost reads version 1, {_shown(value)}"
     if kind == "value_error":
         return str(context["error"])
+    if kind == "tuple_type" and isinstance(value, dict) and location[2:3] == ("alias",):
+        return f"write {_quoted(location, value)}; a dot in a name stands in quotes"
     if kind == "tuple_type" and isinstance(value, dict):
         return f"there may be several; write [[{key_of(location)}]], in double brackets"
+    if kind == "enum":
+        return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}{_perhaps(value)}"
     return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}"
+
+
+def _perhaps(value: object) -> str:
+    """The name here of a protocol that is known by another."""
+    meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
+    return f"; perhaps {meant!r} is meant" if meant else ""
 
 
 def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
@@ -111,6 +122,37 @@ def _unknown(location: Location) -> str:
     if elsewhere:
         return f"is unknown here; it belongs {_above(elsewhere[0])}"
     return f"is unknown; known here: {', '.join(known)}"
+
+
+def _split_name(location: Location, value: object) -> str:
+    """Words for `[domain.example.com]`: without quotes that is a table in a table in a table."""
+    of_account = location[2:3] == ("account",)
+    if location[0] != "domain" or not (len(location) == 3 or of_account):
+        return ""
+    known = keys_of(AccountSettings if of_account else DomainSettings)
+    if not isinstance(value, dict) or get_close_matches(str(location[-1]), known, 1):
+        return ""
+    return f"write {_quoted(location[:-1], {location[-1]: value})}; its dots stand in quotes"
+
+
+def _other_domain(location: Location, value: object) -> str:
+    """How a domain is written, where another table than `domain` holds what looks like some."""
+    if location not in (("domains",), ("Domain",)) or not isinstance(value, dict) or not value:
+        return ""
+    name, inner = next(iter(value.items()))
+    return f" write {_quoted(('domain', name), inner)}"
+
+
+def _quoted(location: Location, inner: object) -> str:
+    """The key that was meant by the one at `location` and the names in it, as one name."""
+    *above, name = location
+    while isinstance(inner, dict) and len(inner) == 1:
+        ((part, inner),) = inner.items()
+        if part in (*keys_of(DomainSettings), *keys_of(AccountSettings)):
+            break
+        name = f"{name}.{part}"
+    key = key_of((*above, str(name)))
+    return f"[{key}]" if len(location) == 2 else key
 
 
 def _above(path: Sequence[str]) -> str:

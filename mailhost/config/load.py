@@ -17,11 +17,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mailhost.config import plausible
 from mailhost.config.check import check, check_names
 from mailhost.config.explain import Location, explain, place
+from mailhost.config.files import unreadable
 from mailhost.config.model import Settings
 from mailhost.config.problems import BadSettings, Problem
 from mailhost.config.secrets import Secrets, read_secrets
+from mailhost.config.toml_faults import explained
 
 __all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
@@ -44,18 +47,21 @@ _STAND_INS: dict[str, object] = {
 }
 _NEEDED = {key: _STAND_INS[key] for key in ("version", "hostname", "data")}
 _PASSES = 10
+SEVERAL = ("listen", "filter", "relay.route", "tls.certificate")  # tables in double brackets
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Settings fit for use: checked, their paths absolute, their secrets read.
 
-    `path` is the absolute path of the file they came from.
+    `path` is the absolute path of the file they came from; `warnings` are what the operator should
+    know of them.
     """
 
     settings: Settings
     secrets: Secrets
     path: str
+    warnings: tuple[Problem, ...] = ()
 
 
 def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
@@ -73,11 +79,12 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
         problems = explain(error)
         settings = _rest(raw, error, context)
     secrets, unread = read_secrets(settings, environment)
-    found = [*check_names(raw), *check(settings), *unread]
+    found = [*check_names(raw), *check(settings), *plausible.faults(settings), *unread]
     problems += [problem for problem in found if not _told(problem, problems)]
     if problems:
         raise BadSettings(path, problems)
-    return Loaded(_with_demo_path(settings), secrets, path)
+    settings = _with_demo_path(settings)
+    return Loaded(settings, secrets, path, tuple(plausible.warnings(settings)))
 
 
 def data_of(path: str) -> str:
@@ -96,15 +103,17 @@ def _read(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             contents = file.read()
-        return tomllib.loads(contents.decode())
+        text = contents.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
+        return tomllib.loads(text)
     except OSError as error:
-        words = f"cannot be read: {error.strerror}; `mailhost init` writes one"
+        words = unreadable(path, error)
+        if isinstance(error, FileNotFoundError):
+            words += "; `mailhost init` writes one"
     except UnicodeDecodeError as error:
         line = contents.count(b"\n", 0, error.start) + 1
         words = f"line {line} is not UTF-8; save the file as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        end = f"at the end, line {len(contents.splitlines())}"
-        words = f"is no TOML: {error}".replace("at end of document", end)
+        words = explained(text, error, SEVERAL)
     except RecursionError:
         words = "is nested too deeply"
     raise BadSettings(path, [Problem("", words)])

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mailhost.config.files import unreadable
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.types import Secret
@@ -80,7 +81,7 @@ def _secret_file(path: str) -> str:
             mode = os.fstat(file.fileno()).st_mode
             contents = file.read(LARGEST + 1)
     except OSError as error:
-        raise _Unreadable(f"cannot read {path}: {error.strerror}") from error
+        raise _Unreadable(unreadable(path, error)) from error
     if mode & stat.S_IROTH and stat.S_ISREG(mode):
         raise _Unreadable(f"everybody on this machine can read {path}; run: chmod 600 {path}")
     if len(contents) > LARGEST:

@@ -178,7 +178,7 @@ def _source_address(value: Any) -> str:
 
 def _server_endpoint(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
-        raise ValueError('write an endpoint such as "tcp:25"')
+        raise ValueError('write an endpoint in quotes, such as "tcp:25"')
     folder = info.context["folder"] if info.context else ""
     try:
         return absolute_endpoint(value, folder)
@@ -188,7 +188,7 @@ def _server_endpoint(value: Any, info: ValidationInfo) -> str:
 
 def _upstream(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
-        raise ValueError('write an endpoint such as "tcp:10.0.0.5:25"')
+        raise ValueError('write an endpoint in quotes, such as "tcp:10.0.0.5:25"')
     folder = info.context["folder"] if info.context else ""
     return absolute_client_endpoint(value, folder)  # BadEndpoint is a ValueError
 
@@ -219,12 +219,17 @@ def _upstreams(value: Any) -> Any:
 
 
 def _client_endpoint(value: Any) -> str:
-    words = 'write a host and a port, such as "smtp.isp.example:587"'
+    words = 'write a host and a port, such as "smtp.isp.example:587" or "[2001:db8::1]:25"'
     if not isinstance(value, str):
         raise ValueError(words)
-    host, port = split_host_port(value, 25)
+    try:
+        host, port = split_host_port(value, 25)
+        if ":" in host:
+            ip_address(host)
+    except ValueError as error:
+        raise ValueError(f"{words}, not {value!r}") from error
     if not _HOST.fullmatch(host) or not 0 < port < 65536:
-        raise ValueError(words)
+        raise ValueError(f"{words}, not {value!r}")
     return value
 
 

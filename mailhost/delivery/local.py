@@ -30,7 +30,7 @@ from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivery_fields, passed
 from mailhost.net.turns import Pause, no_pause
-from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
+from mailhost.routing import NO_DIRECTORY, Router
 
 PART = 25  # recipients that are begun with in a row
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
@@ -104,7 +104,7 @@ class LocalDelivery:
         try:
             account = await self._account(path.address)
             if account is None:
-                return NO_SUCH_USER
+                return self.router.nobody(path.address)
             if str(path.address).lower() in seen:
                 return LOOP
             top = Content((delivery_fields(envelope.reverse_path, path.address),))

@@ -114,7 +114,9 @@ class DirectoryDatabase:
             self._check_domain(name)
             left = self._left_in(name)
             if left and not force:
-                raise DirectoryError(f"{_shown(name)} still has {left}; remove them first")
+                raise DirectoryError(
+                    f"{_shown(name)} still has {left}; remove them first, or say --force"
+                )
             self._connection.execute("DELETE FROM domain WHERE name = ?", (name,))
 
     def add_alias_domain(self, name: str, domain: str) -> None:
@@ -153,6 +155,19 @@ class DirectoryDatabase:
                 "INSERT INTO account (domain, key, local, secret, quota) VALUES (?, ?, ?, ?, ?)",
                 (address.domain, address.key, address.local, secret, quota),
             )
+
+    def check_new_account(self, address: Address) -> None:
+        """Raise DirectoryError where `add_account` would: its domain is missing, it is taken."""
+        with _told(self.path):
+            self._check_free_address(address)
+
+    def check_account(self, address: Address) -> None:
+        """Raise DirectoryError where there is no such account."""
+        with _told(self.path):
+            self._check_domain(address.domain)
+            query = "SELECT 1 FROM account WHERE domain = ? AND key = ?"
+            if not self._one(query, address.domain, address.key):
+                raise DirectoryError(f"there is no account {address}")
 
     def set_secret(self, address: Address, secret: str) -> None:
         """Replace the hash of an account's password; empty for no login."""
@@ -242,7 +257,9 @@ class DirectoryDatabase:
         if other:
             real = _shown(str(other[0]))
             raise DirectoryError(f"{_shown(name)} is another name for {real}; use {real} here")
-        raise DirectoryError(f"there is no domain {_shown(name)} here; add it first")
+        raise DirectoryError(
+            f"there is no domain {_shown(name)} here; `mailhost domain list` shows those that are"
+        )
 
     def _check_free_domain(self, name: str) -> None:
         if self._one("SELECT 1 FROM domain WHERE name = ?", name):
@@ -262,17 +279,21 @@ class DirectoryDatabase:
     def _left_in(self, domain: str) -> str:
         """What would go with a domain, in words."""
         counts = {
-            "accounts": "SELECT count(*) FROM account WHERE domain = ?",
-            "aliases": "SELECT count(*) FROM alias WHERE domain = ?",
-            "other names": "SELECT count(*) FROM alias_domain WHERE domain = ?",
+            "account": "SELECT count(*) FROM account WHERE domain = ?",
+            "alias": "SELECT count(*) FROM alias WHERE domain = ?",
+            "other name": "SELECT count(*) FROM alias_domain WHERE domain = ?",
         }
         found = {kind: (self._one(query, domain) or (0,))[0] for kind, query in counts.items()}
-        return ", ".join(f"{count} {kind}" for kind, count in found.items() if count)
+        return ", ".join(_many(int(count), kind) for kind, count in found.items() if count)
 
 
 def _identity(path: str) -> tuple[int, int]:
     there = os.stat(path)
     return there.st_dev, there.st_ino
+
+
+def _many(count: int, kind: str) -> str:
+    return f"{count} {kind}" if count == 1 else f"{count} {kind}{'es' if kind[-1] == 's' else 's'}"
 
 
 def _shown(domain: str) -> str:

@@ -88,7 +88,7 @@ class Batch:
         if work.change.again and self._is_there(work.change):
             work.made = work.named = True
             return
-        work.fd = self._create(work.change.temporary)
+        work.fd = self._create(work.change)
         work.made = True
         waiting: list[bytes] = []
         size = 0
@@ -111,11 +111,14 @@ class Batch:
             self._system.remove(change.temporary)
         return False
 
-    def _create(self, path: str) -> int:
+    def _create(self, change: NewFile) -> int:
+        path = change.temporary
         try:
             return self._system.create(path)
         except FileNotFoundError:
             self._make_folders(os.path.dirname(path))
+            if change.beside:  # its name is synced with those of the others, by `_root`
+                self._make_folders(change.beside)
             return self._system.create(path)
 
     def _sync_together(self, works: Sequence[_Work]) -> None:

@@ -44,14 +44,14 @@ def plain(change: Change) -> tuple[Any, ...]:
     if isinstance(change, RemovedFile):
         return (change.path,)
     pieces = [piece for content in change.contents for piece in content.pieces]
-    return (change.temporary, change.final, change.replaces, pieces)
+    return (change.temporary, change.final, change.replaces, change.beside, pieces)
 
 
 def _change(given: tuple[Any, ...]) -> Change:
     if len(given) == 1:
         return RemovedFile(given[0])
-    temporary, final, replaces, pieces = given
-    return NewFile(temporary, final, (Content(tuple(pieces)),), replaces)
+    temporary, final, replaces, beside, pieces = given
+    return NewFile(temporary, final, (Content(tuple(pieces)),), replaces, beside=beside)
 
 
 def frame(value: list[Any]) -> bytes:

@@ -56,7 +56,8 @@ class ControlClient:
             wire.connect(self._path)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             wire.close()
-            raise NoHostRunning(f"no host is running: nobody listens on {self._path}") from error
+            words = f"no host is running on {self._path}"
+            raise NoHostRunning(f"{words}; start it with `mailhost run`") from error
         except PermissionError as error:
             wire.close()
             words = f"you may not use {self._path}; ask as root or as the host's user"

@@ -34,8 +34,9 @@ from mailhost.store.maildir.files import LOOKS, located, stale_files
 from mailhost.store.maildir.folder import (
     account_folder,
     all_mailboxes,
+    complete_maildir,
     mailbox_folder,
-    make_folder,
+    make_maildir,
 )
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
@@ -98,7 +99,7 @@ class MailStore:
 
     async def tidy(self) -> None:
         """Remove what writers that died left in any mailbox's tmp/ long ago; what cannot be removed
-        stays. Raises OSError."""
+        stays. Mailboxes get the cur/ that older versions did not make. Raises OSError."""
         stale = await self.in_thread(self._stale)
         for start in range(0, len(stale), TOGETHER):
             some = stale[start : start + TOGETHER]
@@ -106,7 +107,11 @@ class MailStore:
 
     def _stale(self) -> list[str]:
         now = self.now()
-        return [file for path in all_mailboxes(self._mail) for file in stale_files(path, now)]
+        stale = []
+        for path in all_mailboxes(self._mail):
+            complete_maildir(path)
+            stale += stale_files(path, now)
+        return stale
 
     def in_thread(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """Run blocking work in the reactor's threads."""
@@ -144,6 +149,7 @@ class Mailbox:
             f"{self._path}/tmp/{name}",
             f"{self._path}/new/{sized_name(name, size)}",
             tuple(contents),
+            beside=f"{self._path}/cur",
         )
         (fault,) = await self._store.committer.commit((change,))
         return DELIVERED if fault is None else _status_of(fault)
@@ -174,7 +180,7 @@ class Mailbox:
         return self._store.in_thread(self._lock)
 
     def _lock(self) -> ILock | None:
-        make_folder(self._path)
+        make_maildir(self._path)
         return try_lock(os.path.join(self._path, LOCK_FILE))
 
 

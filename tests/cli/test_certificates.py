@@ -25,7 +25,9 @@ class CertificateCase(CommandCase):
         self.certificate()
 
     def configure(self, top: str = "") -> None:
-        self.settings(f'{top}[[tls.certificate]]\nchain = "{self.chain}"\nkey = "{self.key}"\n')
+        admin = 'admin = "ann@example.com"\n'
+        pair = f'[[tls.certificate]]\nchain = "{self.chain}"\nkey = "{self.key}"\n'
+        self.settings(f'{top}{admin}{pair}[domain."example.com".account.ann]\n')
 
     def certificate(self, name: str = "mail.example.com", days: float = 90) -> None:
         ends = datetime.now(UTC) + timedelta(days=days)

@@ -51,7 +51,8 @@ class EditTests(DirectoryCase):
         self.assertEqual(rows["file.example"]["where"], "settings file")
         self.run_ok("domain", "catch-all", "example.com", "--nobody")
         self.run_ok("domain", "remove", "example.org")
-        self.assertIn("remove them first", self.run_fails("domain", "remove", "example.com"))
+        error = self.run_fails("domain", "remove", "example.com")
+        self.assertIn("still has 1 account; remove them first", error)
         self.run_ok("domain", "remove", "example.com", "--force")
         self.assertNotIn("example.com", self.run_ok("domain", "list"))
 

@@ -8,9 +8,11 @@ import stat
 import subprocess
 import sys
 
+from twisted.scripts import twistd
 from twisted.trial.unittest import SkipTest
 
 from mailhost import __version__
+from mailhost.cli import init
 from mailhost.cli.main import LazyGroup, mailhost
 from mailhost.config.load import load
 from tests.cli.bench import CommandCase
@@ -30,7 +32,35 @@ class InitTests(CommandCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.data).st_mode), 0o700)
         self.assertRegex(output, r"example\.com\. +MX +10 mail\.example\.com\.")
         self.assertRegex(output, r"example\.net\. +MX +10 mail\.example\.com\.")
-        self.assertIn(f"twistd -n mailhost --config {self.config}", output)
+        self.assertIn(f"mailhost run --config {self.config}", output)
+
+    def test_the_admin(self) -> None:
+        output = self.init("mail.example.com", "--admin", "ann@example.com")
+        self.assertEqual(str(load(self.config).settings.admin), "ann@example.com")
+        self.assertIn("mailhost account add ann@example.com ", output)
+        self.assertNotIn("postmaster", output)
+        output = self.init("mail.example.com", "--admin", "bob@example.com")
+        self.assertIn("its admin is ann@example.com, not bob@example.com", output)
+
+    def test_without_admin_it_says_what_that_means(self) -> None:
+        self.assertIn("mail for postmaster is refused", self.init())
+        self.assertIsNone(load(self.config).settings.admin)
+        self.assertEqual([each.key for each in load(self.config).warnings], ["admin"])
+
+    def test_on_a_terminal_it_asks_for_the_admin(self) -> None:
+        self.patch(init, "on_terminal", lambda: True)
+        arguments = ["--hostname", "mail.example.com", "--domain", "example.com"]
+        result = self.call("init", self.folder, *arguments, stdin="ann\nann@example.com\n")
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn("no address", result.output)
+        self.assertEqual(str(load(self.config).settings.admin), "ann@example.com")
+        self.assertNotIn("Address of the admin", self.call("init", self.folder, *arguments).output)
+        os.unlink(self.config)
+        self.call("init", self.folder, *arguments, stdin="\n")
+        self.assertIsNone(load(self.config).settings.admin)
+
+    def test_help_says_what_may_be_repeated(self) -> None:
+        self.assertRegex(self.run_ok("init", "--help"), r"--domain NAME +.* may be repeated")
 
     def test_another_data_folder(self) -> None:
         data = os.path.join(self.folder, 'else "where"')
@@ -82,6 +112,15 @@ class InitTests(CommandCase):
         self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
         self.assertFalse(os.path.exists(self.config))
 
+    def test_what_no_host_would_start_with_is_told_before_anything_is_written(self) -> None:
+        domain = ["--domain", "example.com"]
+        error = self.run_fails("init", self.folder, "--hostname", "localhost", *domain)
+        self.assertIn("--hostname: 'localhost' is no name by which", error)
+        hostname = ["--hostname", "mail.example.com"]
+        error = self.run_fails("init", self.folder, *hostname, *domain, "--data", "/")
+        self.assertIn("--data: / is the system's", error)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_names_that_are_none(self) -> None:
         error = self.run_fails("init", self.folder, "--hostname", "a b", "--domain", "example.com")
         self.assertIn("no domain name", error)
@@ -108,12 +147,38 @@ class CheckTests(CommandCase):
         self.assertIn("admn: is unknown; did you mean admin?", error)
         self.assertIn("limits.recipients: write a whole number", error)
 
+    def test_warnings(self) -> None:
+        self.settings("login.delay = 0\n")
+        output = self.run_ok("check-config")
+        self.assertIn("is right", output)
+        self.assertIn("warning: admin: is missing", output)
+        self.assertIn("warning: login.delay: is 0", output)
+
     def test_which_file(self) -> None:
         other = os.path.join(self.folder, "other.toml")
         self.settings()
         os.rename(self.config, other)
         self.assertIn(other, self.run_ok("check-config", "--config", other))
-        self.assertIn("cannot be read", self.run_fails("check-config"))
+        self.assertIn("there is no such file", self.run_fails("check-config"))
+
+
+class RunTests(CommandCase):
+    """`mailhost run`; tests/end_to_end/test_demo runs the host with it."""
+
+    def test_it_is_twistd_in_the_foreground(self) -> None:
+        ran: list[list[str]] = []
+        self.patch(sys, "argv", ["mailhost"])
+        self.patch(twistd, "run", lambda: ran.append(sys.argv[1:]))
+        self.settings()
+        self.run_ok("run")
+        options = ["--nodaemon", "--pidfile=", "mailhost", "--config", self.config]
+        self.assertEqual(ran, [options])
+
+    def test_no_settings(self) -> None:
+        folder = os.getcwd()
+        self.addCleanup(os.chdir, folder)
+        os.chdir(self.folder)
+        self.assertIn("there is no mailhost.toml", self.call("run", MAILHOST_CONFIG="").stderr)
 
 
 class HashTests(CommandCase):
@@ -142,7 +207,7 @@ class EntryTests(CommandCase):
 
     def test_every_command_has_help(self) -> None:
         assert isinstance(mailhost, LazyGroup)
-        for name in ("init", "check-config", "hash-password", "domain", "account", "alias"):
+        for name in ("init", "check-config", "run", "hash-password", "domain", "account", "alias"):
             self.assertIn(name, self.run_ok("--help"))
             self.assertIn("Usage", self.run_ok(name, "--help"))
 

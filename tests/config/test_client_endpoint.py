@@ -19,6 +19,9 @@ RIGHT = {
     "tcp:host=mail.example.com:port=25": ("mail.example.com", False),
     "TCP:mail.example.com:25": ("mail.example.com", False),
     "tcp:\\:\\:1:25": ("::1", False),
+    "tcp:[::1]:25": ("::1", False),
+    "tls:[2001:db8::1]:465:timeout=5": ("2001:db8::1", True),
+    "tcp:host=[::1]:port=25": ("::1", False),
     "tcp:mail.example.com:25:timeout=5": ("mail.example.com", False),
     "tcp:mail.example.com:25:bindAddress=127.0.0.1": ("mail.example.com", False),
     "tls:mail.example.com:465": ("mail.example.com", True),
@@ -31,7 +34,20 @@ WRONG = {
     "tcp:25": "lacks its port",
     "tcp:port=25": "lacks its host",
     "tcp::25": "lacks its host",
-    "tcp:mail.example.com": "lacks its port",
+    "tcp:mail.example.com": 'write "tcp:mail.example.com:25"',
+    "mail.example.com:25": 'write "tcp:mail.example.com:25"',
+    "mail.example.com": 'write "tcp:mail.example.com:25"',
+    "10.0.0.5:25": 'write "tcp:10.0.0.5:25"',
+    "[::1]:25": 'write "tcp:[::1]:25"',
+    "tcp6:::1:25": 'write "tcp:[::1]:25"',
+    "smtps:mail.example.com": 'write "tls:mail.example.com:465"',
+    "smtp://10.0.0.5": 'write "tcp:10.0.0.5:25"',
+    "::1": 'write "tcp:[::1]:25"',
+    "smtps:[::1]": 'write "tls:[::1]:465"',
+    "inet:localhost:8891": 'write "tcp:localhost:8891"',
+    "inet:8891@localhost": 'write "tcp:localhost:8891"',
+    "local:/run/opendkim.sock": 'write "unix:/run/opendkim.sock"',
+    "/run/opendkim.sock": 'write "unix:/run/opendkim.sock"',
     "tcp:mail.example.com:smtp": "no number",
     "tcp:mail.example.com:0": "no number",
     "tcp:mail.example.com:65536": "no number",
@@ -42,12 +58,12 @@ WRONG = {
     "tcp:a:25:timeout=0": "timeout",
     "tcp:a:25:bindAddress=eth0": "no IP address",
     "tcp:a:25:interface=127.0.0.1": "has no 'interface'",
-    "tcp:::1:25": "backslash",
+    "tcp:::1:25": 'write "tcp:[::1]:25"',
     "tcp:a:25\\": "ends in a backslash",
     "unix:": "lacks its path",
     "unix:/a:/b": "too many parts",
     "unix:/a:mode=600": "has no 'mode'",
-    "carrier-pigeon:25": "no kind of endpoint",
+    "carrier-pigeon:/25": "no kind of endpoint",
 }
 
 
@@ -78,10 +94,12 @@ class ParseTests(SynchronousTestCase):
             "unix:path=a:timeout=5": "unix:path=/etc/a:timeout=5",
             "unix:/run/a": "unix:/run/a",
             "tcp:a:25": "tcp:a:25",
+            "tcp:[::1]:25": "tcp:\\:\\:1:25",
         }
         for text, wanted in cases.items():
             self.assertEqual(absolute_client_endpoint(text, "/etc"), wanted)
-            self.assertEqual(absolute_client_endpoint(text, ""), text)
+            plain = text.replace("[::1]", "\\:\\:1")
+            self.assertEqual(absolute_client_endpoint(text, ""), plain)
 
     @settings(deadline=None, max_examples=200)
     @given(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.endpoints import serverFromString
@@ -29,11 +31,40 @@ WRONG = {
     "": "no endpoint",
     "tcp": "lacks its port",
     "tcp:": "lacks its port",
-    "tcp:smtp": "no number",
+    "tcp:smtp": 'write "tcp:25"',
+    "tcp:imap": "no number",
     "tcp:70000": "no number",
     "tcp:25:interfaces=127.0.0.1": "has no 'interfaces'",
     "tcp:25:interface=1.2.3": "no IP address",
-    "tcp6:25:::1": "backslash",
+    "tcp6:25:::1": 'write "tcp:[::1]:25"',
+    "tcp6:::1:25": 'write "tcp:[::1]:25"',
+    "tcp:::1:25": 'write "tcp:[::1]:25"',
+    "tcp::::25": 'write "tcp:[::]:25"',
+    "tcp6:25:interface=2001:db8::1": 'write "tcp:[2001:db8::1]:25"',
+    "tcp6:2001:db8::1:25": 'write "tcp:[2001:db8::1]:25"',
+    "haproxy:tcp6:::1:25": 'write "haproxy:tcp:[::1]:25"',
+    "25": 'write "tcp:25"',
+    ":25": 'write "tcp:25"',
+    "tcp:*:25": 'write "tcp:25"',
+    "*:25": 'write "tcp:25"',
+    "0.0.0.0:25": 'write "tcp:25"',
+    "127.0.0.1:25": 'write "tcp:127.0.0.1:25"',
+    "[::1]:25": 'write "tcp:[::1]:25"',
+    "smtp": 'write "tcp:25"',
+    "smtps": 'write "tcp:465"',
+    "smtps:465": 'write "tcp:465"',
+    "SMTPS": 'write "tcp:465"',
+    "smtp:127.0.0.1:25": 'write "tcp:127.0.0.1:25"',
+    "smtp://[::1]:25": 'write "tcp:[::1]:25"',
+    "pop3s:0.0.0.0": 'write "tcp:0.0.0.0:995"',
+    "tls:465": 'write "tcp:465"',
+    "/run/lmtp.sock": 'write "unix:/run/lmtp.sock"',
+    "::1": 'write "tcp:[::1]:25"',
+    "[::1]": 'write "tcp:[::1]:25"',
+    "127.0.0.1": 'write "tcp:127.0.0.1:25"',
+    "tcp:mail.example.com:25": 'no number up to 65535; write one such as "tcp:25", "tcp:127.0.0.1',
+    "tcp:1.2.3:25": "no number",
+    "tcp:[fe80]:25": "no number",
     "unix:": "lacks its address",
     "unix:/a:mode=999": "octal",
     "systemd:INET": "which systemd socket",
@@ -67,6 +98,35 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((endpoint.port, endpoint.interface), (25, "2001:db8::1"))
         self.assertTrue(endpoint.proxied)
 
+    def test_an_address_may_stand_in_brackets_and_before_the_port(self) -> None:
+        cases = {
+            "tcp:[::1]:25": "tcp6:25:interface=\\:\\:1",
+            "tcp6:[::]:25": "tcp6:25:interface=\\:\\:",
+            "tcp:\\:\\:1:25": "tcp6:25:interface=\\:\\:1",
+            "tcp:127.0.0.1:25": "tcp:25:interface=127.0.0.1",
+            "tcp6:127.0.0.1:25": "tcp:25:interface=127.0.0.1",
+            "tcp:localhost:25": "tcp:25:interface=localhost",
+            "tcp:[2001:DB8::1]:25:backlog=5": "tcp6:25:interface=2001\\:DB8\\:\\:1:backlog=5",
+            "tcp6:25:interface=[::1]": "tcp6:25:interface=\\:\\:1",
+            "haproxy:tcp:[::1]:25": "haproxy:tcp6:25:interface=\\:\\:1",
+            "haproxy:tcp:127.0.0.1:25": "haproxy:tcp:25:interface=127.0.0.1",
+            "tcp:[fe80::1%eth0]:25": "tcp6:25:interface=fe80\\:\\:1%eth0",
+            "tcp:25": "tcp:25",
+        }
+        for text, wanted in cases.items():
+            self.assertEqual(absolute_endpoint(text, "/etc"), wanted)
+            self.assertEqual(parse_endpoint(text), parse_endpoint(wanted), text)
+            serverFromString(MemoryReactor(), wanted.removeprefix("haproxy:"))
+
+    @settings(deadline=None, max_examples=100)
+    @given(st.ip_addresses(), st.integers(0, 65535))
+    def test_any_address_before_its_port(
+        self, address: IPv4Address | IPv6Address, port: int
+    ) -> None:
+        host = f"[{address}]" if address.version == 6 else str(address)
+        endpoint = parse_endpoint(f"tcp:{host}:{port}")
+        self.assertEqual((endpoint.interface, endpoint.port), (str(address), port or None))
+
     def test_relative_paths_become_absolute(self) -> None:
         self.assertEqual(
             absolute_endpoint("unix:a\\:b:mode=600", "/etc"), "unix:/etc/a\\:b:mode=600"
@@ -75,7 +135,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(absolute_endpoint("unix:/run/a", "/etc"), "unix:/run/a")
 
     @settings(deadline=None, max_examples=200)
-    @given(st.text(alphabet="tcpunixha6rod:=\\0127.", max_size=30) | st.text(max_size=20))
+    @given(st.text(alphabet="tcpunixha6rod:=\\0127.[]", max_size=30) | st.text(max_size=20))
     def test_anything_is_an_endpoint_or_refused_with_words(self, text: str) -> None:
         try:
             endpoint = parse_endpoint(text)
@@ -109,6 +169,7 @@ class OverlapTests(SynchronousTestCase):
             ("tcp:25", "tcp:25:interface=127.0.0.1"),
             ("tcp:25", "haproxy:tcp:25"),
             ("tcp6:25", "tcp:25"),
+            ("tcp:[::]:25", "tcp:127.0.0.1:25"),
             ("tcp6:25:interface=\\:\\:", "tcp:25:interface=192.0.2.1"),
             ("tcp6:25:interface=\\:\\:", "tcp6:25:interface=\\:\\:1"),
             ("tcp6:25:interface=2001\\:db8\\:0\\:\\:1", "tcp6:25:interface=2001\\:db8\\:\\:1"),

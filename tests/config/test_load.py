@@ -22,8 +22,9 @@ from mailhost.config.types import Secret
 HEAD = 'version = 1\nhostname = "mail.example.com"\ndata = "data"\n'
 
 
-def write_pair(folder: str, name: str) -> None:
+def write_pair(folder: str, name: str, passphrase: bytes = b"") -> None:
     """Write a self-signed certificate and its key as NAME.pem and NAME.key."""
+    closed = serialization.BestAvailableEncryption(passphrase) if passphrase else None
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -40,7 +41,7 @@ def write_pair(folder: str, name: str) -> None:
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                closed or serialization.NoEncryption(),
             )
         )
 
@@ -81,6 +82,10 @@ class RightTests(LoadCase):
         self.assertEqual(settings.listen[0].protocol, "smtp")
         self.assertEqual(len(settings.listen), 5)
         self.assertEqual(settings.relay.networks, ())
+
+    def test_a_byte_order_mark_in_front(self) -> None:
+        path = self.write("mailhost.toml", b"\xef\xbb\xbf" + HEAD.encode())
+        self.assertEqual(load(path, {}).settings.hostname, "mail.example.com")
 
     def test_everything_of_the_frame(self) -> None:
         self.write("secrets/isp", "hunter2\n")
@@ -288,15 +293,28 @@ class WrongTests(LoadCase):
 
     def test_files_that_cannot_be_read(self) -> None:
         path = os.path.join(self.folder, "none.toml")
-        self.assertIn("cannot be read", str(self.assertRaises(BadSettings, load, path)))
+        self.assertIn("cannot read", str(self.assertRaises(BadSettings, load, path)))
+        self.assertIn("`mailhost init`", str(self.assertRaises(BadSettings, load, path)))
+        words = str(self.assertRaises(BadSettings, load, self.folder))
+        self.assertIn("is a folder", words)
+        self.assertNotIn("init", words)
         self.assertIn("line 2 is not UTF-8", self.problems(b"version = 1\nhostname = '\xff'")[""])
         self.assertIn("line 2", self.problems("version = 1\nhostname = \n")[""])
         self.assertIn("at the end, line 2", self.problems("version = 1\nlisten = [\n")[""])
+        self.assertIn("a text stands in quotes", self.problems("hostname = mail.example.com")[""])
         self.assertIn("too deeply", self.problems("a = " + "[" * 100_000)[""])
 
     def test_endpoints(self) -> None:
         problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtp"\nendpoint = "tcp25"\n')
         self.assertIn('"tcp:25"', problems["listen[1].endpoint"])
+        problems = self.problems(HEAD + '[[listen]]\nprotocol = "smtps"\nendpoint = "smtps"\n')
+        self.assertIn("perhaps 'submissions' is meant", problems["listen[1].protocol"])
+        self.assertIn('write "tcp:465"', problems["listen[1].endpoint"])
+
+    def test_a_smarthost_that_is_no_host_and_port(self) -> None:
+        for via in ("tcp:smtp.isp.example:587", "smtp.isp.example:smtp", "smtps://isp.example"):
+            words = self.problems(HEAD + f'[[relay.route]]\nvia = "{via}"\n')["relay.route[1].via"]
+            self.assertIn('"smtp.isp.example:587"', words)
 
     def test_a_login_at_a_smarthost_has_user_and_password(self) -> None:
         self.write("s", "hunter2")
@@ -339,9 +357,24 @@ class WrongTests(LoadCase):
         write_pair(self.folder, "one")
         write_pair(self.folder, "two")
         table = '[[tls.certificate]]\nchain = "one.pem"\nkey = "two.key"\n'
-        self.assertIn("no PEM chain and its key", self.problems(HEAD + table)["tls.certificate[1]"])
+        words = self.problems(HEAD + table)["tls.certificate[1]"]
+        self.assertIn("is not the key of the first certificate", words)
+        swapped = '[[tls.certificate]]\nchain = "one.key"\nkey = "one.pem"\n'
+        self.assertIn("swap them", self.problems(HEAD + swapped)["tls.certificate[1]"])
+        twice = table.replace("two.key", "one.pem")
+        self.assertIn("no private key", self.problems(HEAD + twice)["tls.certificate[1].key"])
+        twice = table.replace("one.pem", "two.key")
+        self.assertIn("no certificate", self.problems(HEAD + twice)["tls.certificate[1].chain"])
         self.write("two.key", "not a key")
-        self.assertIn("tls.certificate[1]", self.problems(HEAD + table))
+        self.assertIn("no private key", self.problems(HEAD + table)["tls.certificate[1].key"])
+        self.write("one.pem", "-----BEGIN CERTIFICATE-----\nnonsense")
+        self.write("two.key", "-----BEGIN PRIVATE KEY-----\nnonsense")
+        self.assertIn("no PEM chain", self.problems(HEAD + table)["tls.certificate[1]"])
+
+    def test_a_key_with_a_passphrase(self) -> None:
+        write_pair(self.folder, "one", b"hunter2")
+        table = '[[tls.certificate]]\nchain = "one.pem"\nkey = "one.key"\n'
+        self.assertIn("openssl pkey", self.problems(HEAD + table)["tls.certificate[1].key"])
 
     def test_a_data_folder_that_is_a_file(self) -> None:
         self.write("data", "")
@@ -379,6 +412,22 @@ class DomainTests(LoadCase):
                 f"{domain}.alias.Ann",
             },
         )
+
+    def test_a_name_with_dots_and_no_quotes(self) -> None:
+        """TOML reads it as a table in a table."""
+        cases = {
+            "[domain.example.com]": ("domain.example.com", '[domain."example.com"]'),
+            "[domain.example.com.account.ann]": ("domain.example.com", '[domain."example.com"]'),
+            "domain.a.example.catch_all = 'x'": ("domain.a.example", '[domain."a.example"]'),
+            "[domain.example.co.uk]": ("domain.example.co", '[domain."example.co.uk"]'),
+            "[domains.example.com]": ("domains", '[domain."example.com"]'),
+            "[domain.x.account.john.doe]": ("domain.x.account.john.doe", '.account."john.doe"'),
+            "domain.x.alias.john.doe = ['a']": ("domain.x.alias.john", '.alias."john.doe"'),
+        }
+        for text, (key, words) in cases.items():
+            problems = self.problems(HEAD + text)
+            self.assertEqual(list(problems), [key])
+            self.assertIn(f"write {words}" if words[0] == "[" else words, problems[key], text)
 
     def test_a_catch_all_that_nobody_has(self) -> None:
         text = '[domain."example.com"]\ncatch_all = "anne"\naccount.ann = {}\n'

@@ -61,7 +61,7 @@ class ProxyTests(LoadCase):
     def test_servers_that_are_none(self) -> None:
         for value, words in {
             '"10.0.0.5:25"': "tcp:10.0.0.5:25",
-            '"tcp:10.0.0.5"': "lacks its port",
+            '"tcp:10.0.0.5"': "tcp:10.0.0.5:25",
             '"tcp:a:25:timeout=soon"': "timeout",
             "25": "tcp:10.0.0.5:25",
             '[["tcp:a:25"]]': "tcp:10.0.0.5:25",

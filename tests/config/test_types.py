@@ -62,7 +62,9 @@ class TypeTests(SynchronousTestCase):
         right: dict[object, object] = {"127.0.0.1": "127.0.0.1:53", "[::1]:54": "[::1]:54"}
         self.table(ServerAddress, right, ["ns.example:53", "1.2.3.4:0", "1.2.3.4:99999", "", 5])
         same: dict[object, object] = {"h:587": "h:587", "[::1]:25": "[::1]:25", "h": "h"}
-        self.table(ClientEndpoint, same, ["", ":25", "h:0", "h:x", "a b:25", "h:70000", 5])
+        self.table(
+            ClientEndpoint, same, ["", ":25", "h:0", "h:x", "a b:25", "h:70000", 5, "tcp:h:25"]
+        )
 
     @settings(deadline=None, max_examples=200)
     @given(st.text(alphabet="[]:.0ah1x ", max_size=20) | st.text(max_size=10))

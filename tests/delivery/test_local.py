@@ -16,7 +16,7 @@ from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.routing import NO_DIRECTORY, NO_SUCH_USER, Router
+from mailhost.routing import NO_DIRECTORY, NO_POSTMASTER, NO_SUCH_USER, Router
 from tests.fakes import (
     DELIVERED,
     FULL,
@@ -43,7 +43,7 @@ class LocalCase(SynchronousTestCase):
         self.directory = FakeDirectory(VIEW)
         self.store = FakeStore()
         self.events = RecordingEvents()
-        router = Router("mx.a.example")
+        router = Router("mx.a.example", Address("bob", "a.example"))
         self.delivery = LocalDelivery(self.directory, self.store, router, self.events)
 
     def deliver(
@@ -93,14 +93,20 @@ class DeliveryTests(LocalCase):
         for box, to in (
             ("ann@a.example", "ANN+tag@also.example"),
             ("jörg@a.example", "jörg@a.example"),
-            ("postmaster@a.example", "postmaster@a.example"),
+            ("bob@a.example", "postmaster@a.example"),
         ):
             field = f"\r\nDelivered-To: {to}\r\n".encode()
             self.assertIn(field, self.store.boxes[box][0])
 
     def test_the_quota_is_handed_on(self) -> None:
         self.deliver("ann@a.example", "abuse@a.example")
-        self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "abuse@a.example": None})
+        self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "bob@a.example": 1000})
+
+    def test_a_role_waits_while_there_is_no_admin(self) -> None:
+        self.delivery.router = Router("mx.a.example")
+        statuses = self.deliver("postmaster@a.example", "nobody@a.example")
+        self.assertEqual(statuses, [NO_POSTMASTER, NO_SUCH_USER])
+        self.assertEqual([each.fate for each in self.outcomes], [Fate.DEFERRED, Fate.FAILED])
 
     def test_every_outcome_is_told(self) -> None:
         self.store.answers["bob@a.example"] = FULL

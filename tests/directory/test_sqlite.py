@@ -154,7 +154,7 @@ class Mistakes(Database):
         self.refused(words, self.database.set_secret, address("ann@example.org"), "")
 
     def test_a_domain_in_use(self) -> None:
-        words = "1 accounts, 1 aliases, 1 other names"
+        words = "1 account, 1 alias, 1 other name; remove them first"
         self.refused(words, self.database.remove_domain, "example.com")
 
     def test_an_alias_to_nobody(self) -> None:

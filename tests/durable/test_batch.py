@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -225,6 +226,18 @@ class FolderTests(SynchronousTestCase):
         disk = FakeDisk()
         self.assertEqual(run(disk, [new(ANN, "one")]), [None])
         self.assertEqual(disk.after_crash(), {f"{ANN}/new/one": b"one whole"})
+
+    def test_a_folder_beside_them_is_made_for_no_sync_more(self) -> None:
+        alone, together = FakeDisk(), FakeDisk()
+        run(alone, [new(ANN, "one")])
+        change = replace(new(ANN, "one"), beside=f"{ANN}/cur")
+        self.assertEqual(run(together, [change]), [None])
+        syncs = [[call.split()[0] for call in disk.calls] for disk in (alone, together)]
+        self.assertEqual(*(each.count("sync") + each.count("sync_folder") for each in syncs))
+        self.assertIn(f"make_folder {ANN}/cur", together.calls)
+        together.calls.clear()
+        run(together, [replace(new(ANN, "two"), beside=f"{ANN}/cur")])
+        self.assertFalse([call for call in together.calls if "cur" in call])
 
     def test_folders_that_somebody_else_made_are_made_durable_too(self) -> None:
         disk = FakeDisk("/data/mail")

@@ -67,7 +67,8 @@ class RunningHost:
     """`settings` is the text of the settings file, without listeners, data and version.
 
     `ports` maps protocols to ports on `address`, `more` to further lines of a listener;
-    `environment` is added to ours, `wrapper` is what starts the command.
+    `environment` is added to ours, `wrapper` is what starts the command, `starter` the command up
+    to `--config`.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class RunningHost:
     more: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
+    starter: tuple[str, ...] = (str(BIN / "twistd"), "-n", "--pidfile=", "mailhost")
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -134,8 +136,7 @@ class RunningHost:
 
     @property
     def _command(self) -> list[str]:
-        twistd = str(BIN / "twistd")
-        return [*self.wrapper, twistd, "-n", "--pidfile=", "mailhost", "--config", str(self.config)]
+        return [*self.wrapper, *self.starter, "--config", str(self.config)]
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -20,7 +21,8 @@ class Demo(TestCase):
     def setUp(self) -> None:
         """A copy of the demo's settings, on free ports."""
         self.folder = short_folder(self)
-        self.host = RunningHost(self.folder / "etc", "", protocols=())
+        starter = (str(BIN / "mailhost"), "run")
+        self.host = RunningHost(self.folder / "etc", "", protocols=(), starter=starter)
         text = re.sub(r"tcp:\d+:", lambda _: f"tcp:{free_port('127.0.0.1')}:", DEMO.read_text())
         self.host.config.write_text(text)
         self.addCleanup(self.host.stop)
@@ -55,6 +57,8 @@ class Demo(TestCase):
         self.paste(queue)
         password = self.folder / "var" / "demo-password"
         self.assertEqual(0o600, stat.S_IMODE(password.stat().st_mode))
+        self.assertEqual(-signal.SIGTERM, self.host.stop())  # as twistd ends
+        self.assertEqual([], list(self.host.folder.glob("*.pid")))
 
     def test_started_again_it_keeps_its_data(self) -> None:
         self.host.start()

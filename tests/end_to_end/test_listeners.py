@@ -419,11 +419,17 @@ class Initialised(Listening):
         self.assertIn('#[[listen]]\n#protocol = "smtp"', text)
         text = text.replace("#[[listen]]\n", "[[listen]]\n").replace("#protocol", "protocol")
         text = text.replace('#endpoint = "tcp:25"', f'endpoint = "tcp:{self.port}"')
-        host.config.write_text(text.replace("#admin", "admin"))
+        host.config.write_text(text)
         for domain in domains:
             done = host.command("account", "add", f"you@{domain}", text=PASSWORD + "\n")
             self.assertEqual(0, done.returncode, done.stderr)
         host.start()
+        host.wait_for("settings: admin: is missing")
+        for address in ("postmaster@example.com", "abuse@example.net", "postmaster"):
+            (reply,) = self.smtp(LOOPBACK).envelope(address)
+            self.refused(reply, "451 4.3.0")
+        host.config.write_text(text.replace("#admin", "admin"))
+        self.assertIn("reloaded", host.reload())
         for domain in domains:
             reply = self.deliver(self.smtp(LOOPBACK), f"postmaster@{domain}", f"abuse@{domain}")
             self.refused(reply, "250 2.0.0")

@@ -38,6 +38,7 @@ VIEW = view_of(
     domain("b.example", "kit", catch_all="ann@a.example"),
     also_example="a.example",
 )
+ADMIN = address("ann@a.example")
 WITHOUT_ANN = view_of(domain("a.example", "bob"))
 MESSAGE = b"From: sue@far.example\r\nSubject: hello\r\n\r\nhello\r\n"
 NOW = 1_700_000_000.0
@@ -58,11 +59,11 @@ class ReceptionCase(SynchronousTestCase):
         self.events = RecordingEvents()
         self.reception = self.reception_with(self.rules)
 
-    def reception_with(self, rules: Rules) -> Reception:
+    def reception_with(self, rules: Rules, router: Router | None = None) -> Reception:
         desk = Desk(
             rules,
             self.directory,
-            Router("mx.a.example"),
+            router or Router("mx.a.example", ADMIN),
             self.store,
             self.handover,
             self.folder,

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from mailhost.message.status import Status
 from mailhost.reception.rules import Rules
 from mailhost.reception.transaction import TOO_MANY_AT_ONCE
-from mailhost.routing import NO_DIRECTORY
+from mailhost.routing import NO_DIRECTORY, Router
 from tests.fakes import domain, list_of, look_ups, now, path, view_of
 from tests.reception.house import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
 
@@ -29,6 +29,12 @@ class RecipientTests(ReceptionCase):
             "Postmaster",
         ):
             self.check(self.rcpt(to), 250, "2.1.5")
+
+    def test_without_admin_mail_for_postmaster_is_refused_for_now(self) -> None:
+        self.reception = self.reception_with(self.rules, Router("mx.host.example"))
+        for to in ("postmaster@a.example", "Abuse@also.example", "postmaster"):
+            self.check(self.rcpt(to), 451, "4.3.0")
+        self.check(self.rcpt("postmaster@b.example"), 250, "2.1.5")  # its catch-all reads it
 
     def test_an_unknown_user_is_refused_at_once(self) -> None:
         for client in (STRANGER, ANN):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mailbox
 import os
 import shutil
 import stat
@@ -50,6 +51,18 @@ class DeliverTests(StoreCase):
         shutil.rmtree(os.path.join(self.path, "new"))
         self.assertEqual(self.deliver(b"two\r\n"), DELIVERED)
         self.assertEqual(len(self.files("new")), 1)
+
+    def test_other_readers_of_maildirs_find_what_they_need(self) -> None:
+        """Python's, and mutt, do not open a Maildir without cur/."""
+        self.deliver(b"Subject: hello\r\n\r\nbody\r\n")
+        (message,) = mailbox.Maildir(self.path, create=False)
+        self.assertEqual(message["Subject"], "hello")
+
+    def test_a_mailbox_that_was_opened_before_any_mail_came_is_whole(self) -> None:
+        lock = now(self.box.lock())
+        assert lock is not None
+        lock.release()
+        self.assertEqual(len(mailbox.Maildir(self.path, create=False)), 0)
 
     def test_folders_and_files_are_for_their_owner_alone(self) -> None:
         self.deliver(b"secret\r\n")
@@ -148,6 +161,13 @@ class TidyTests(StoreCase):
     def test_no_mail_yet(self) -> None:
         now(self.store.tidy())
 
+    def test_mailboxes_of_before_get_the_cur_that_they_lack(self) -> None:
+        self.deliver(b"Subject: hello\r\n\r\nbody\r\n")
+        os.rmdir(os.path.join(self.path, "cur"))
+        now(self.store.tidy())
+        self.assertEqual(len(mailbox.Maildir(self.path, create=False)), 1)
+        self.assertFalse(os.path.exists(os.path.join(os.path.dirname(self.path), "cur")))
+
 
 class OpenTests(StoreCase):
     def test_binary_mail_comes_out_as_it_came_in(self) -> None:
@@ -182,7 +202,6 @@ class OpenTests(StoreCase):
         self.deliver(b"one\r\n")
         message = self.the_one()
         name = os.path.basename(message.path)
-        os.mkdir(os.path.join(self.path, "cur"))
         moved = os.path.join(self.path, "cur", name + ":2,")
         os.rename(message.path, moved)
         self.assertEqual(self.read(message), b"one\r\n")

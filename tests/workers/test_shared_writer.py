@@ -87,7 +87,7 @@ class Asking(SharedWriterCase):
         self.assertEqual(b"", self.transport.value())
         self.reactor.advance(0)
         sent = marshal.loads(self.transport.value()[4:])
-        asked = ("/t/a", "/n/a", False, [b"one", b"two", b"three"])
+        asked = ("/t/a", "/n/a", False, "", [b"one", b"two", b"three"])
         self.assertEqual([asked, ("/n/b",), asked], sent)
         third = self.commit(GONE)
         self.reactor.advance(0)

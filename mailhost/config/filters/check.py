@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from mailhost.config.files import unreadable
 from mailhost.config.filters.block import Attachment, List
 from mailhost.config.filters.common import Acting, Action, Filter, LookAt
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip
 from mailhost.config.filters.monitor import Journal
 from mailhost.config.filters.outside import Python
+from mailhost.config.filters.tags import check_tags
 from mailhost.config.problems import Problem, key_of
 from mailhost.message.address import BadAddress, parse_address
 from mailhost.message.entries import BadEntry, Names, Networks, entries_of
@@ -44,7 +46,7 @@ def check_filters(filters: Sequence[Filter]) -> Iterator[Problem]:
         if isinstance(each, Rewrite):
             yield from _addresses(place, each)
     yield from _names(filters)
-    yield from _tags(filters)
+    yield from check_tags(filters)
 
 
 Place = tuple[str, int]
@@ -76,7 +78,7 @@ def _files(place: Place, each: Filter) -> Iterator[Problem]:
             with open(path, encoding="utf-8") as file:
                 file.read()
         except OSError as error:
-            yield Problem(key_of((*place, name)), f"cannot read {path}: {error.strerror}")
+            yield Problem(key_of((*place, name)), unreadable(path, error))
         except UnicodeDecodeError:
             yield Problem(key_of((*place, name)), f"{path} is not UTF-8; save it as UTF-8")
 
@@ -132,15 +134,3 @@ def _names(filters: Sequence[Filter]) -> Iterator[Problem]:
         if first != number:
             words = f"{each.name!r} is the name of filter[{first + 1}] too; write another"
             yield Problem(key_of(("filter", number, "name")), words)
-
-
-def _tags(filters: Sequence[Filter]) -> Iterator[Problem]:
-    """Tags that nobody leaves: their filter would never be asked. Own code may leave any."""
-    if any(isinstance(each, Python) for each in filters):
-        return
-    known = {each.tag for each in filters if isinstance(each, Acting)} - {""}
-    for number, each in enumerate(filters):
-        for place, tag in enumerate(each.when):
-            if tag not in known:
-                words = f"no filter leaves the tag {tag!r}; known: {', '.join(sorted(known))}"
-                yield Problem(key_of(("filter", number, "when", place)), words)

@@ -50,6 +50,23 @@ def _folders(path: str, start: str = "") -> list[str]:
     return []
 
 
+def make_maildir(path: str) -> None:
+    """Make a Maildir whole, and the folders above it that are missing. Raises OSError."""
+    make_folder(path)
+    for name in ("tmp", "new", "cur"):
+        make_folder(os.path.join(path, name))
+
+
+def complete_maildir(path: str) -> None:
+    """Make cur/ where there is new/ without it: other readers of Maildirs fail then.
+
+    A failure is left: we need no cur/ ourselves.
+    """
+    if os.path.isdir(os.path.join(path, "new")):
+        with suppress(OSError):
+            os.mkdir(os.path.join(path, "cur"), 0o700)
+
+
 def make_folder(path: str) -> None:
     """Make a folder and those above it that are missing, for their owner alone. Raises OSError."""
     with suppress(FileExistsError):

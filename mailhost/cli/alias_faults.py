@@ -1,0 +1,125 @@
+"""Aliases that lead in a circle, and addresses in our domains that nobody has.
+
+Read from a view of the whole directory, in words for the operator. Which name an address means is
+decided as `routing` does: the alias or account of that name, of the name without `+detail`, then
+the catch-all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from mailhost.message.accounts import DirectoryView, Domain
+from mailhost.message.address import Address
+from mailhost.routing import ROLES
+
+ALIKE = 0.6  # of a name that may have been meant, by difflib's measure
+
+
+def alias_faults(view: DirectoryView) -> Iterator[str]:
+    """Yield what is wrong with any alias or catch-all."""
+    aliases = list(_aliases(view))
+    for alias, targets in aliases:
+        for words in unknown_targets(view, targets):
+            yield f"{alias}: {words}"
+    for domain in view.domains.values():
+        caught = [domain.catch_all] if domain.catch_all else []
+        for words in unknown_targets(view, caught, catch_all=False):
+            yield f"the catch-all of {domain.name}: {words}"
+    yield from circles(view, [alias for alias, _ in aliases])
+
+
+def unknown_targets(
+    view: DirectoryView, targets: Iterable[Address], catch_all: bool = True
+) -> Iterator[str]:
+    """Yield those of some addresses that are in our domains, and that nobody has.
+
+    With `catch_all` a domain that has one has all names.
+    """
+    return (_nobody(view, each) for each in targets if _is_nobody(view, each, catch_all))
+
+
+def circles(view: DirectoryView, aliases: Iterable[Address]) -> Iterator[str]:
+    """Yield each circle that these aliases lead into, once."""
+    done: set[_Name] = set()
+    for alias in aliases:
+        for way in _circles(view, alias, done):
+            yield f"{way[0]} leads back to itself: {' -> '.join(map(str, [*way, way[0]]))}"
+
+
+_Name: TypeAlias = tuple[str, str]  # domain and key, empty for the catch-all
+
+
+def _circles(view: DirectoryView, start: Address, done: set[_Name]) -> Iterator[list[Address]]:
+    """Follow all targets, depth first, and yield each way from a name back to itself."""
+    on_the_way: dict[_Name, Address] = {}
+    ahead: list[tuple[_Name, Iterator[Address]]] = []
+    targets = iter([start])
+    while True:
+        target = next(targets, None)
+        if target is None:
+            if not ahead:
+                return
+            name, targets = ahead.pop()
+            on_the_way.popitem()
+            done.add(name)
+            continue
+        name, further = _followed(view, target)
+        if name in on_the_way:
+            names = list(on_the_way)
+            yield list(on_the_way.values())[names.index(name) :]
+        elif further and name not in done:
+            ahead.append((name, targets))
+            on_the_way[name] = target
+            targets = iter(further)
+
+
+def _followed(view: DirectoryView, address: Address) -> tuple[_Name, tuple[Address, ...]]:
+    """The name that an address means, and the targets that stand for it: none but for aliases."""
+    domain = view.domain(address.domain)
+    if domain is None:
+        return (address.domain, address.key), ()
+    for key in _keys(address):
+        if key in domain.aliases:
+            return (domain.name, key), domain.aliases[key]
+        if key in domain.accounts or key in ROLES:
+            return (domain.name, key), ()
+    caught = domain.catch_all
+    if caught is None or _is_nobody(view, caught, catch_all=False):
+        return (domain.name, address.key), ()
+    return (domain.name, ""), (caught,)
+
+
+def _is_nobody(view: DirectoryView, address: Address, catch_all: bool) -> bool:
+    domain = view.domain(address.domain)
+    if domain is None or (catch_all and domain.catch_all):
+        return False
+    names = (domain.accounts, domain.aliases, ROLES)
+    return not any(key in some for key in _keys(address) for some in names)
+
+
+def _nobody(view: DirectoryView, address: Address) -> str:
+    words = f"there is no account or alias {address}"
+    domain = view.domain(address.domain)
+    near = get_close_matches(address.key, _names(domain), 1, ALIKE) if domain else []
+    return f"{words}; did you mean {Address(near[0], address.domain)}?" if near else words
+
+
+def _names(domain: Domain) -> list[str]:
+    return [*domain.accounts, *domain.aliases]
+
+
+def _aliases(view: DirectoryView) -> Iterator[tuple[Address, tuple[Address, ...]]]:
+    for domain in view.domains.values():
+        for key, targets in domain.aliases.items():
+            yield Address(key, domain.name), targets
+
+
+def _keys(address: Address) -> Iterator[str]:
+    """The names under which an address is looked up."""
+    yield address.key
+    local, plus, _ = address.local.partition("+")
+    if plus and local:
+        yield Address(local, address.domain).key

@@ -1,0 +1,24 @@
+"""`mailhost run`: the host itself, in the foreground, as `twistd -n mailhost` starts it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mailhost.cli.context import config_option, find_settings
+
+
+@click.command("run", short_help="Run the host in the foreground.")
+@config_option
+def command(config: str | None) -> None:
+    """Run the host in the foreground, until Ctrl-C or SIGTERM. It logs to standard output.
+
+    This is `twistd --nodaemon --pidfile= mailhost --config FILE`; call twistd yourself for a log
+    file, a pid file or the background.
+    """
+    path = find_settings(config)
+    sys.argv = [sys.argv[0], "--nodaemon", "--pidfile=", "mailhost", "--config", path]
+    from twisted.scripts.twistd import run
+
+    run()

@@ -1,0 +1,56 @@
+"""Why a file that the settings name cannot be read, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable
+
+
+def unreadable(path: str, error: OSError) -> str:
+    """Return what the operator should know and do where reading `path` raised `error`."""
+    words = f"cannot read {path}"
+    if isinstance(error, FileNotFoundError):
+        return f"{words}: {_missing(path)}"
+    if isinstance(error, IsADirectoryError):
+        return f"{words}: it is a folder; write the path of a file in it"
+    if isinstance(error, NotADirectoryError):
+        return f"{words}: {_first(path, os.path.isfile)} is a file, not a folder"
+    if isinstance(error, PermissionError):
+        return f"{words}: {_forbidden(path)}"
+    return f"{words}: {error.strerror}"
+
+
+def _missing(path: str) -> str:
+    if os.path.islink(path):
+        return f"it is a link to {os.readlink(path)}, which is not there"
+    folder = _first(path, lambda each: not os.path.exists(each))
+    if folder and folder != path:
+        return f"there is no folder {folder}"
+    return "there is no such file; correct the path, or make it"
+
+
+def _forbidden(path: str) -> str:
+    folder = _first(os.path.dirname(path), lambda each: not _may_enter(each))
+    if folder:
+        return f"{_user()} may not enter the folder {folder}; let them with chown or chmod"
+    return f"{_user()} may not read it; let them with chown or chmod"
+
+
+def _may_enter(folder: str) -> bool:
+    return os.access(folder, os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _user() -> str:
+    try:
+        return f"the user {pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return f"the user {os.geteuid()}"
+
+
+def _first(path: str, holds: Callable[[str], bool]) -> str:
+    """The first of the folders on the way to `path`, and of `path` itself, for which it holds."""
+    way = [path]
+    while os.path.dirname(way[-1]) != way[-1]:
+        way.append(os.path.dirname(way[-1]))
+    return next((each for each in reversed(way) if each and holds(each)), "")

@@ -1,0 +1,126 @@
+"""Tags: does any filter leave those that `when` and `unless` of another wait for, and in time?
+
+A filter is asked at stages of SMTP, and sees the tags that were left at earlier ones, or at the
+same one by filters before it. Milters leave no tags; a filter of the operator's own may leave any,
+at any stage, so with one of those nothing is said about tags that seem to be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mailhost.config.filters.block import (
+    Attachment,
+    CountBy,
+    DNSList,
+    Greylist,
+    List,
+    Match,
+    Rate,
+    Size,
+)
+from mailhost.config.filters.common import Acting, Action, Filter, LookAt
+from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Subject
+from mailhost.config.filters.monitor import Journal
+from mailhost.config.filters.outside import Python
+from mailhost.config.problems import Problem, key_of
+from mailhost.message.verdict import Stage
+
+ALL = tuple(Stage)
+BY_LOOK_AT = {
+    LookAt.CLIENT: Stage.CONNECTED,
+    LookAt.HELLO: Stage.HELLO,
+    LookAt.SENDER: Stage.SENDER,
+    LookAt.RECIPIENT: Stage.RECIPIENT,
+}
+STAGES: dict[type[Filter], Sequence[Stage]] = {
+    Attachment: (Stage.MESSAGE,),
+    Disclaimer: (Stage.MESSAGE,),
+    DNSList: (Stage.RECIPIENT,),
+    Greylist: (Stage.RECIPIENT,),
+    Header: (Stage.MESSAGE,),
+    Journal: (Stage.MESSAGE,),
+    Match: (Stage.MESSAGE,),
+    Rewrite: (Stage.SENDER, Stage.RECIPIENT),
+    Size: (Stage.SENDER, Stage.MESSAGE),
+    Strip: (Stage.MESSAGE,),
+    Subject: (Stage.MESSAGE,),
+}
+# where a client may come to a stage again, tags that were left there before are still known
+REPEATED = (Stage.HELLO, Stage.RECIPIENT)
+
+
+def stages_of(settings: Filter) -> Sequence[Stage]:
+    """When a filter with these settings is asked; all stages where only it knows."""
+    if isinstance(settings, List):
+        return (BY_LOOK_AT[settings.look_at],)
+    if isinstance(settings, Rate):
+        by_recipient = settings.count_by is CountBy.RECIPIENT
+        return (Stage.RECIPIENT,) if by_recipient else (Stage.SENDER,)
+    return STAGES.get(type(settings), ALL)
+
+
+def check_tags(filters: Sequence[Filter]) -> Iterator[Problem]:
+    """Yield tags that nobody leaves, or too late, and filters that can never be asked for them."""
+    own_code = any(isinstance(each, Python) for each in filters)
+    for number, each in enumerate(filters):
+        if each.when and set(each.when) <= set(each.unless):
+            words = "can never match: all of its tags are in unless too"
+            yield Problem(key_of(("filter", number, "when")), words)
+        elif not own_code:
+            yield from _check_each(filters, number)
+
+
+def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
+    each = filters[number]
+    known = {_tag(one) for one in filters} - {""}
+    for name in ("when", "unless"):
+        if name not in each.model_fields_set:
+            continue  # the default of greylisting
+        late = []
+        for place, tag in enumerate(getattr(each, name)):
+            key = key_of(("filter", number, name, place))
+            if tag not in known:
+                there = f"known: {', '.join(sorted(known))}" if known else "there are no tags"
+                yield Problem(key, f"no filter leaves the tag {tag!r}; {there}")
+                continue
+            words = _too_late(filters, number, tag)
+            if words:
+                late.append(Problem(key, words))
+        if name == "unless" or len(late) == len(each.when):  # of `when`, one tag is enough
+            yield from late
+
+
+def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
+    """Why the filter never sees this tag, empty where it may."""
+    leaving = [place for place, each in enumerate(filters) if _tag(each) == tag]
+    here = [place for place in leaving if _meet(filters[place], filters[number])]
+    if not here:
+        return f"filter[{leaving[0] + 1}] leaves {tag!r} for other listeners alone"
+    if any(_in_time(filters, place, number) for place in here):
+        return ""
+    if here == [number]:
+        return f"only this filter itself leaves {tag!r}"
+    first = next(place for place in here if place != number)
+    if min(stages_of(filters[first])) == max(stages_of(filters[number])):
+        return f"filter[{first + 1}] leaves {tag!r} after this one; put it before"
+    return f"filter[{first + 1}] leaves {tag!r} when this one was asked already"
+
+
+def _in_time(filters: Sequence[Filter], first: int, second: int) -> bool:
+    """True where the second sees what the first left."""
+    return first != second and any(
+        left < seen or (left == seen and (first < second or seen in REPEATED))
+        for left in stages_of(filters[first])
+        for seen in stages_of(filters[second])
+    )
+
+
+def _meet(one: Filter, other: Filter) -> bool:
+    """True where a listener has both."""
+    return not one.listeners or not other.listeners or bool({*one.listeners} & {*other.listeners})
+
+
+def _tag(each: Filter) -> str:
+    leaves = isinstance(each, Acting) and each.action is Action.TAG
+    return each.tag if leaves and isinstance(each, Acting) else ""

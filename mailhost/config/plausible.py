@@ -1,0 +1,211 @@
+"""Values that are well written, and still no host should have them: the open relay, the hostname
+that nobody can look up, the system's own folder.
+
+`faults` keep a host from starting. `warnings` do not: they stand in the log at each start and
+reload, and `mailhost check-config` prints them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from typing import Any, TypeAlias
+
+from mailhost.config.check import reaches
+from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.filters.block import List
+from mailhost.config.filters.common import Action, LookAt
+from mailhost.config.model import Settings
+from mailhost.config.problems import Problem, key_of
+from mailhost.config.section import Section
+from mailhost.message.address import literal_address
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+RELAY = ("relay", "networks")
+GLOBAL_IPV6 = IPv6Network("2000::/3")  # all addresses that are given out, RFC 4291 §2.4
+# folders that are full of what is not ours: the host would give itself all of it
+SYSTEM_FOLDERS = {"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc"}
+SYSTEM_FOLDERS |= {"/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/usr/local", "/usr/bin"}
+SYSTEM_FOLDERS |= {
+    "/usr/lib",
+    "/usr/sbin",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/var/mail",
+    "/var/spool",
+}
+_NO_ADMIN = (
+    'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
+    "without one its senders are told to come again"
+)
+ZEROS = {
+    ("login", "failures_within"): "failed logins are not counted",
+    ("login", "delay"): "a wrong password is told at once",
+    ("limits", "stop_timeout"): "a stop cuts off what is under way",
+    ("queue", "warn_after"): "the sender is told of the first deferral at once",
+    ("relay", "idle_timeout"): "no connection is used for a second message",
+}
+
+
+def faults(settings: Settings) -> Iterator[Problem]:
+    """Yield what no host may start with."""
+    words = hostname_fault(settings.hostname)
+    if words and not _only_here(settings):
+        yield Problem("hostname", words)
+    for place, networks in _network_lists(settings):
+        if place == RELAY and _covers_everything(networks):
+            words = "everybody could send anything to anybody through this host; write your own"
+            yield Problem(_key_of_list(place, networks), f"{words} networks alone")
+    words = data_fault(settings.data)
+    if words:
+        yield Problem("data", words)
+
+
+def warnings(settings: Settings) -> Iterator[Problem]:
+    """Yield what is allowed, and is hardly what was meant."""
+    if settings.admin is None and takes_own_mail(settings):
+        yield Problem("admin", _NO_ADMIN)
+    if settings.admin and not reaches(settings, settings.admin, roles=()):
+        words = f"there is no account or alias {settings.admin}; add one, or name somebody else"
+        yield Problem("admin", words)
+    words = hostname_fault(settings.hostname)
+    if words and _only_here(settings):
+        yield Problem("hostname", words)
+    for place, networks in _network_lists(settings):
+        if place != RELAY and _covers_everything(networks):
+            words = "these are all addresses there are; write those alone that are meant"
+            yield Problem(_key_of_list(place, networks), words)
+    yield from _lists(settings)
+    yield from _listeners(settings)
+    yield from _durations(settings)
+
+
+def hostname_fault(name: str) -> str:
+    """Return what is wrong with a hostname that other machines are to know, empty for nothing."""
+    remedy = 'write the full name of this host, such as "mail.example.com"'
+    if literal_address(name) or _is_address(name):
+        return f"is an address, and many hosts refuse mail from one without a name; {remedy}"
+    last = name.rpartition(".")[2]
+    if "." not in name or last in ("localhost", "localdomain"):
+        return f"{name!r} is no name by which other hosts can know this one; {remedy}"
+    return ""
+
+
+def data_fault(path: str) -> str:
+    """Return what is wrong with a folder for the host's data, empty for nothing."""
+    for folder in (os.path.normpath(path), os.path.realpath(path)):
+        if folder in SYSTEM_FOLDERS:
+            return f"{folder} is the system's; write a folder of its own, /var/lib/mailhost"
+    return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _only_here(settings: Settings) -> bool:
+    """True where no other machine can connect."""
+    return all(_is_local(listen.endpoint) for listen in settings.listen)
+
+
+def _is_local(text: str) -> bool:
+    endpoint = parse_endpoint(text)
+    if endpoint.kind == "unix":
+        return True
+    if endpoint.kind not in ("tcp", "tcp6"):
+        return False
+    return _is_address(endpoint.interface) and ip_address(endpoint.interface).is_loopback
+
+
+def takes_own_mail(settings: Settings) -> bool:
+    """True where a listener takes mail that no other server answers for."""
+    return any(
+        listen.protocol.takes_mail and not listen.protocol.proxied for listen in settings.listen
+    )
+
+
+Place: TypeAlias = tuple[str | int, ...]
+
+
+def _network_lists(value: Any, place: Place = ()) -> Iterator[tuple[Place, Sequence[Network]]]:
+    """Yield every list of networks in the settings, and where it stands."""
+    if isinstance(value, Section):
+        for name, field in type(value).model_fields.items():
+            yield from _network_lists(getattr(value, name), (*place, field.alias or name))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _network_lists(inner, (*place, name))
+    elif isinstance(value, tuple) and value and isinstance(value[0], IPv4Network | IPv6Network):
+        yield place, value
+    elif isinstance(value, tuple):
+        for number, inner in enumerate(value):
+            yield from _network_lists(inner, (*place, number))
+
+
+def _covers_everything(networks: Iterable[Network]) -> bool:
+    """True where together they have all addresses of a family that are in use."""
+    some = list(networks)
+    v4 = collapse_addresses([each for each in some if isinstance(each, IPv4Network)])
+    v6 = collapse_addresses([each for each in some if isinstance(each, IPv6Network)])
+    return any(each.prefixlen == 0 for each in v4) or any(map(GLOBAL_IPV6.subnet_of, v6))
+
+
+def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
+    """The key of the one that is too large, or of the whole list."""
+    for number, network in enumerate(networks):
+        if _covers_everything([network]):
+            return key_of((*place, number))
+    return key_of(place)
+
+
+def _lists(settings: Settings) -> Iterator[Problem]:
+    """Lists of clients that refuse everybody. Behind tags or on some listeners they may be meant:
+    such a list may refuse all clients that are not known."""
+    for number, each in enumerate(settings.filter):
+        if not isinstance(each, List) or each.look_at is not LookAt.CLIENT:
+            continue
+        if each.action is Action.TAG or each.when or each.unless or each.listeners:
+            continue
+        for place, entry in enumerate(each.entries):
+            if _is_everything(entry):
+                words = f"{entry} is every client there is, and each gets action = {each.action!r}"
+                yield Problem(key_of(("filter", number, "entries", place)), words)
+
+
+def _listeners(settings: Settings) -> Iterator[Problem]:
+    """Filters for protocols that no listener speaks."""
+    spoken = {listen.protocol for listen in settings.listen}
+    for number, each in enumerate(settings.filter):
+        if each.listeners and not spoken & {*each.listeners}:
+            words = (
+                f"no [[listen]] has the protocol {' or '.join(each.listeners)}: it is never asked"
+            )
+            yield Problem(key_of(("filter", number, "listeners")), words)
+
+
+def _is_everything(entry: str) -> bool:
+    try:
+        return _covers_everything([ip_network(entry)])
+    except ValueError:
+        return False
+
+
+def _durations(settings: Settings) -> Iterator[Problem]:
+    for (table, name), words in ZEROS.items():
+        if getattr(getattr(settings, table), name) == 0:
+            yield Problem(
+                key_of((table, name)), f"is 0, by which {words}; write a time, or leave out"
+            )
+    queue = settings.queue
+    if queue.expire_after <= queue.first_retry:
+        words = "is not longer than first_retry: mail is given up before it is tried again"
+        yield Problem("queue.expire_after", words)
+    elif queue.warn_after >= queue.expire_after:
+        yield Problem("queue.warn_after", "is not shorter than expire_after: no warning is sent")
