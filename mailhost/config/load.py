@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from mailhost.config.check import check, check_names
 from mailhost.config.explain import Location, explain, place
 from mailhost.config.model import Settings
+from mailhost.config.ownership import check_settings_file
 from mailhost.config.problems import BadSettings, Problem
 from mailhost.config.secrets import Secrets, read_secrets
 
@@ -75,6 +76,7 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
     secrets, unread = read_secrets(settings, environment)
     found = [*check_names(raw), *check(settings), *unread]
     problems += [problem for problem in found if not _told(problem, problems)]
+    problems += check_settings_file(path)
     if problems:
         raise BadSettings(path, problems)
     return Loaded(_with_demo_path(settings), secrets, path)
