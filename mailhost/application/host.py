@@ -25,11 +25,20 @@ from mailhost.application.demo import banner, make_demo
 from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listeners import Listener
-from mailhost.application.privileges import become, give, make_folder
+from mailhost.application.privileges import (
+    WrongFolder,
+    as_user,
+    become,
+    check_owner,
+    make_data_folder,
+)
+from mailhost.application.runnable import cannot_run
 from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
-from mailhost.config.model import Listen
+from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
+from mailhost.directory.place import database_path, why_missing
+from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 from mailhost.events import Faulted, Told
 from mailhost.interfaces import DirectoryUnavailable, ILock
 from mailhost.net.control import Refused, listen_control
@@ -65,20 +74,35 @@ class Host(Service):
         """Take the data folder, read the certificates, open the sockets; as root where need be."""
         Service.privilegedStartService(self)
         settings = self._loaded.settings
+        fault = cannot_run(settings.user)
+        if fault:
+            sys.exit(f"mailhost: {fault}")
         try:
-            make_folder(settings.data)
-            self._lock = try_lock(os.path.join(settings.data, "lock"))
-            if self._lock is None:
-                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
+            self._take_data_folder(settings)
             self._head = Head(self._reactor, self._loaded, self._events, self._shared)
             self._listeners += map(self._open, settings.listen)
-            give(settings.user, settings.data)
         except CannotListenError as error:
             sys.exit(f"mailhost: {_plain(error)}")
         except OSError as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
-        except BadCertificate as bad:
+        except (BadCertificate, DirectoryError, WrongFolder) as bad:
             sys.exit(f"mailhost: {bad}")
+
+    def _take_data_folder(self, settings: Settings) -> None:
+        """Lock the data folder. At the very first start it is made, and the directory in it.
+
+        Raises OSError, DirectoryError, WrongFolder.
+        """
+        first = make_data_folder(settings.data, settings.user)
+        check_owner(settings.data, settings.user)
+        directory = database_path(settings.data)
+        with as_user(settings.user):
+            if not (first or os.path.exists(directory)):
+                raise WrongFolder(why_missing(settings.data))
+            self._lock = try_lock(os.path.join(settings.data, "lock"))
+            if self._lock is None:
+                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
+            DirectoryDatabase(directory, create=first).close()
 
     def startService(self) -> None:
         """Drop privileges, make what is missing on disk, and let everybody in."""
@@ -107,7 +131,7 @@ class Host(Service):
         assert self._head is not None
         factory = make_factory(self._head.rooms, listen, self._reactor)
         listener = Listener(self._reactor, listen, factory)
-        listener.open()
+        listener.open(self._loaded.settings.user)
         return listener
 
     def _shared(self) -> list[tuple[int, Listen]]:

@@ -11,7 +11,9 @@ from string import Template
 
 import click
 
-from mailhost.cli.context import DOMAIN, Fail, load_settings, own_data, reading
+from mailhost.application.privileges import WrongFolder, make_data_folder
+from mailhost.cli.context import DOMAIN, Fail, load_settings, reading
+from mailhost.directory.place import in_use
 from mailhost.message.address import unicode_domain
 
 
@@ -23,7 +25,17 @@ from mailhost.message.address import unicode_domain
 @click.option(
     "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
 )
-def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, data: str) -> None:
+@click.option(
+    "--new-directory", is_flag=True, help="Make an empty directory where the former one is lost."
+)
+def command(
+    folder: str,
+    hostname: str,
+    domains: tuple[str, ...],
+    user: str,
+    data: str,
+    new_directory: bool,
+) -> None:
     """Write DIR/mailhost.toml and make a data folder, with these domains in its directory.
 
     Run again it leaves what is there as it is, and says so.
@@ -36,10 +48,11 @@ def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, dat
     settings = loaded.settings
     if settings.hostname != hostname:
         click.echo(f"its hostname is {settings.hostname}, not {hostname}: change it there")
-    made = own_data(settings)
+    made = _make_data(settings.data, settings.user)
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
-    with reading(settings) as database:
+    create = made or new_directory or not in_use(settings.data)
+    with reading(settings, create) as database:
         view = database.view()
         for name in dict.fromkeys(domains):
             if name in there or view.domain(name):
@@ -48,6 +61,13 @@ def command(folder: str, hostname: str, domains: tuple[str, ...], user: str, dat
                 database.add_domain(name)
                 click.echo(f"{name} is added to the directory")
     click.echo("\n".join(_next_steps(path, settings.hostname, dict.fromkeys(domains))))
+
+
+def _make_data(path: str, user: str) -> bool:
+    try:
+        return make_data_folder(path, user)
+    except WrongFolder as error:
+        raise Fail(str(error)) from error
 
 
 def _write_settings(path: str, hostname: str, domain: str, user: str, data: str) -> None:

@@ -13,7 +13,11 @@ from mailhost.config.filters.block import Greylist
 from mailhost.interfaces import FilterFailed
 from mailhost.message.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.block.greylist import Greylisted
-from mailhost.reception.filters.block.greylist_memory import CLEAN_EVERY, GreylistMemory
+from mailhost.reception.filters.block.greylist_memory import (
+    CLEAN_EVERY,
+    GreylistMemory,
+    MemoryLost,
+)
 from tests.fakes import address, envelope, now, path
 from tests.queue.fakes import here
 from tests.reception.filters.mails import CLIENT
@@ -47,6 +51,11 @@ class GreylistTests(SynchronousTestCase):
             self.assertIs(verdict.decision, Decision.DEFER)
             self.assertEqual(str(verdict.status)[:9], "451 4.7.1")
         return verdict is PASS
+
+    def test_a_link_is_not_followed_to_make_the_file(self) -> None:
+        os.symlink(os.path.abspath(self.path + ".target"), self.path)
+        self.assertRaises(MemoryLost, self.memory.wait, "n", "s", "r", 1.0, 2.0, 3.0)
+        self.assertFalse(os.path.exists(self.path + ".target"))
 
     def test_first_refused_then_taken(self) -> None:
         self.assertFalse(self.passes())
