@@ -8,10 +8,7 @@ then the disk. A reload is refused whole when its settings have a fault.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
@@ -25,6 +22,7 @@ from mailhost.application.demo import banner, make_demo
 from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listeners import Listener
+from mailhost.application.notify import Notifier
 from mailhost.application.privileges import (
     WrongFolder,
     as_user,
@@ -33,6 +31,7 @@ from mailhost.application.privileges import (
     make_data_folder,
 )
 from mailhost.application.runnable import cannot_run
+from mailhost.application.signals import EarlySignals
 from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
@@ -50,10 +49,14 @@ from mailhost.store.lock import try_lock
 
 class Host(Service):
     """`loaded` is a settings file fit for use. `log` is where the application is to log, None for
-    where twistd says."""
+    where twistd says. `signals` are those that came so far."""
 
-    def __init__(self, reactor: Any, loaded: Loaded, log: LineLog | None = None) -> None:
+    def __init__(
+        self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
+    ) -> None:
         self._reactor = reactor
+        self._signals = signals
+        self._notifier = Notifier(os.environ)
         self._log = log
         self._loaded = loaded
         self._events = log if log is not None else LogSink(Logger("mailhost"))
@@ -126,6 +129,7 @@ class Host(Service):
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         # a turn after the start, by when Twisted's own signal handlers are in place too
         self._reactor.callWhenRunning(self._reactor.callLater, 0, self._now_running)
+        self._signals.hand_over()
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
@@ -140,8 +144,16 @@ class Host(Service):
         return [(fd, listen) for fd, listen in found if fd is not None]
 
     def _now_running(self) -> None:
-        self._listen_to_hangup()
+        if self._signals.stop_asked:
+            self._events.tell(Told("asked to stop before it was ready"))
+            self._reactor.stop()
+            return
+        self._signals.listen(lambda: self._reactor.callFromThread(self.reload))
         self._tell_ready()
+        self._notifier.ready()
+        if self._signals.reload_asked:
+            self._events.tell(Told("SIGHUP came before the host was ready"))
+            self.reload()
 
     def _tell_ready(self) -> None:
         for listener in self._listeners:
@@ -155,12 +167,6 @@ class Host(Service):
 
     # --- reloading -------------------------------------------------------------------------------
 
-    def _listen_to_hangup(self) -> None:
-        def hung_up(number: int, frame: FrameType | None) -> None:
-            self._reactor.callFromThread(self.reload)
-
-        signal.signal(signal.SIGHUP, hung_up)
-
     def _reload_asked(self) -> list[str]:
         problems = self.reload()
         if problems:
@@ -172,6 +178,13 @@ class Host(Service):
 
         Connections go on: what changed holds for new ones.
         """
+        self._notifier.reloading()
+        try:
+            return self._try_reload()
+        finally:
+            self._notifier.ready()
+
+    def _try_reload(self) -> list[str]:
         try:
             loaded = load(self._loaded.path)
             return self._replace(loaded)
@@ -235,12 +248,12 @@ class Host(Service):
         """Stop in order; the reactor waits for it."""
         Service.stopService(self)
         seconds = self._loaded.settings.limits.stop_timeout
+        self._notifier.stopping()
         self._events.tell(Told(f"stopping; what is under way has {seconds:g} seconds to end"))
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        with suppress(ValueError):  # only the main thread has signals
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._signals.listen(lambda: None)
         seconds = self._loaded.settings.limits.stop_timeout
         for listener in self._listeners:
             await listener.close()
