@@ -12,12 +12,13 @@ from mailhost.authentication.secret import hash_password
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.load import Loaded
 from mailhost.config.model import Demo, Settings
+from mailhost.directory.place import database_path
 from mailhost.directory.sqlite import DirectoryDatabase
 
 
 def make_demo(settings: Settings, demo: Demo) -> None:
     """Make the demo's domains, accounts and password where they are missing. Blocks."""
-    database = DirectoryDatabase(os.path.join(settings.data, "directory.sqlite"))
+    database = DirectoryDatabase(database_path(settings.data))
     view = database.view()
     missing = [address for address in demo.accounts if view.account(address) is None]
     if not missing:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.housekeeping import Housekeeping
+from mailhost.application.privileges import as_user
 from mailhost.application.rooms import Rooms
 from mailhost.authentication.authenticator import Authenticator
 from mailhost.authentication.guard import LoginGuard
@@ -21,9 +22,11 @@ from mailhost.authentication.shown import may_be_shown
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
+from mailhost.directory.live import NO_DOMAIN
 from mailhost.events import Faulted
+from mailhost.net.certificate import read_certificate
 from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import CertificatePaths
+from mailhost.net.tls import CertificateSource
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.runner import QueueRunner
@@ -71,10 +74,12 @@ class Head:
             log,
             listeners=settings.listen,
         )
+        self.dispatch = Dispatch(rooms.directory, rooms.delivery, self.relay)
+        self.dispatch.needs_domains = settings.needs_domains
         self.queue = QueueRunner(
             reactor,
             rooms.spool,
-            Dispatch(rooms.directory, rooms.delivery, self.relay),
+            self.dispatch,
             rooms.notices,
             settings.queue,
             log,
@@ -144,6 +149,7 @@ class Head:
         self.relay.replace_settings(
             settings.relay, loaded.secrets, settings.hostname, settings.listen
         )
+        self.dispatch.needs_domains = settings.needs_domains
         self.queue.reconfigure(settings.queue)
         self.certificates.tell()
         self._tell_warnings()
@@ -193,6 +199,8 @@ class Head:
     def _tell_warnings(self) -> None:
         for problem in self._loaded.warnings:
             self._log.tell(Faulted("settings", str(problem)))
+        if not self.rooms.directory.view.domains and self.rooms.settings.receives:
+            self._log.tell(Faulted("directory", NO_DOMAIN))
         fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
         if fit < wanted:
             words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
@@ -205,8 +213,10 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _certificates(settings: Settings) -> list[CertificatePaths]:
+def _certificates(settings: Settings) -> list[CertificateSource]:
     """The certificates of the settings, or one that we sign ourselves."""
     if settings.tls.certificate:
         return [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    return [make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)]
+    with as_user(settings.user):  # root follows no link in the user's folder
+        paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
+        return [read_certificate(*paths)]

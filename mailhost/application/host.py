@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
-from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
@@ -26,11 +23,22 @@ from mailhost.application.demo import banner, make_demo
 from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listeners import Listener
-from mailhost.application.privileges import become, give, make_folder
+from mailhost.application.notify import Notifier
+from mailhost.application.privileges import (
+    WrongFolder,
+    as_user,
+    become,
+    check_owner,
+    make_data_folder,
+)
+from mailhost.application.runnable import cannot_run
+from mailhost.application.signals import EarlySignals
 from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
-from mailhost.config.model import Listen
+from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
+from mailhost.directory.place import database_path, why_missing
+from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 from mailhost.events import Faulted, Told
 from mailhost.interfaces import DirectoryUnavailable, ILock
 from mailhost.net.control import Refused, listen_control
@@ -42,10 +50,14 @@ from mailhost.store.lock import try_lock
 
 class Host(Service):
     """`loaded` is a settings file fit for use. `log` is where the application is to log, None for
-    where twistd says."""
+    where twistd says. `signals` are those that came so far."""
 
-    def __init__(self, reactor: Any, loaded: Loaded, log: LineLog | None = None) -> None:
+    def __init__(
+        self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
+    ) -> None:
         self._reactor = reactor
+        self._signals = signals
+        self._notifier = Notifier(os.environ)
         self._log = log
         self._loaded = loaded
         self._events = log if log is not None else LogSink(Logger("mailhost"))
@@ -66,20 +78,35 @@ class Host(Service):
         """Take the data folder, read the certificates, open the sockets; as root where need be."""
         Service.privilegedStartService(self)
         settings = self._loaded.settings
+        fault = cannot_run(settings.user)
+        if fault:
+            sys.exit(f"mailhost: {fault}")
         try:
-            make_folder(settings.data)
-            self._lock = try_lock(os.path.join(settings.data, "lock"))
-            if self._lock is None:
-                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
+            self._take_data_folder(settings)
             self._head = Head(self._reactor, self._loaded, self._events, self._shared)
             self._listeners += map(self._open, settings.listen)
-            give(settings.user, settings.data)
         except CannotListenError as error:
             sys.exit(f"mailhost: {_plain(error)}")
         except OSError as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
-        except BadCertificate as bad:
+        except (BadCertificate, DirectoryError, WrongFolder) as bad:
             sys.exit(f"mailhost: {bad}")
+
+    def _take_data_folder(self, settings: Settings) -> None:
+        """Lock the data folder. At the very first start it is made, and the directory in it.
+
+        Raises OSError, DirectoryError, WrongFolder.
+        """
+        first = make_data_folder(settings.data, settings.user)
+        check_owner(settings.data, settings.user)
+        directory = database_path(settings.data)
+        with as_user(settings.user):
+            if not (first or os.path.exists(directory)):
+                raise WrongFolder(why_missing(settings.data))
+            self._lock = try_lock(os.path.join(settings.data, "lock"))
+            if self._lock is None:
+                sys.exit(f"mailhost: another mailhost runs on the data folder {settings.data}")
+            DirectoryDatabase(directory, create=first).close()
 
     def startService(self) -> None:
         """Drop privileges, make what is missing on disk, and let everybody in."""
@@ -103,12 +130,13 @@ class Host(Service):
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         # a turn after the start, by when Twisted's own signal handlers are in place too
         self._reactor.callWhenRunning(self._reactor.callLater, 0, self._now_running)
+        self._signals.hand_over()
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
         factory = make_factory(self._head.rooms, listen, self._reactor)
         listener = Listener(self._reactor, listen, factory)
-        listener.open()
+        listener.open(self._loaded.settings.user)
         return listener
 
     def _shared(self) -> list[tuple[int, Listen]]:
@@ -117,9 +145,17 @@ class Host(Service):
         return [(fd, listen) for fd, listen in found if fd is not None]
 
     def _now_running(self) -> None:
-        self._listen_to_hangup()
+        if self._signals.stop_asked:
+            self._events.tell(Told("asked to stop before it was ready"))
+            self._reactor.stop()
+            return
+        self._signals.listen(lambda: self._reactor.callFromThread(self.reload))
         gc.freeze()  # else each full collection looks at all modules, and takes 50 ms for it
         self._tell_ready()
+        self._notifier.ready()
+        if self._signals.reload_asked:
+            self._events.tell(Told("SIGHUP came before the host was ready"))
+            self.reload()
 
     def _tell_ready(self) -> None:
         for listener in self._listeners:
@@ -133,12 +169,6 @@ class Host(Service):
 
     # --- reloading -------------------------------------------------------------------------------
 
-    def _listen_to_hangup(self) -> None:
-        def hung_up(number: int, frame: FrameType | None) -> None:
-            self._reactor.callFromThread(self.reload)
-
-        signal.signal(signal.SIGHUP, hung_up)
-
     def _reload_asked(self) -> list[str]:
         problems = self.reload()
         if problems:
@@ -150,6 +180,13 @@ class Host(Service):
 
         Connections go on: what changed holds for new ones.
         """
+        self._notifier.reloading()
+        try:
+            return self._try_reload()
+        finally:
+            self._notifier.ready()
+
+    def _try_reload(self) -> list[str]:
         try:
             loaded = load(self._loaded.path)
             return self._replace(loaded)
@@ -213,12 +250,12 @@ class Host(Service):
         """Stop in order; the reactor waits for it."""
         Service.stopService(self)
         seconds = self._loaded.settings.limits.stop_timeout
+        self._notifier.stopping()
         self._events.tell(Told(f"stopping; what is under way has {seconds:g} seconds to end"))
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        with suppress(ValueError):  # only the main thread has signals
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._signals.listen(lambda: None)
         seconds = self._loaded.settings.limits.stop_timeout
         for listener in self._listeners:
             await listener.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,8 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from mailhost.config.endpoint import Endpoint, parse_endpoint
+from mailhost.application.privileges import as_user, may_write, only_roots
+from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
@@ -49,15 +51,26 @@ class Listener:
             answer_alpn(own_tls.getContext())
         self._port: IListeningPort | None = None
 
-    def open(self) -> None:
+    def open(self, user: str = "") -> None:
         """Open the socket. Raises CannotListenError.
 
-        Nobody is answered before the reactor runs, and by then the host is ready.
+        Nobody is answered before the reactor runs, and by then the host is ready. As root a unix
+        socket is made as `user`; by root only where nobody else can change its folder.
         """
+        path = _path(self.listen)
+        folder = os.path.dirname(path)
+        by_root = not path or (not may_write(folder, user) and only_roots(folder))
+        with as_user("" if by_root else user):
+            self._open()
+        if path and by_root and user:
+            entry = pwd.getpwnam(user)
+            os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+    def _open(self) -> None:
         try:
             self._try_open()
         except CannotListenError:
-            if not _removed_left_behind(parse_endpoint(self.listen.endpoint)):
+            if not _removed_left_behind(_path(self.listen)):
                 raise
             self._try_open()
 
@@ -118,13 +131,18 @@ def outermost(factory: PumpFactory, listen: Listen, reactor: Any) -> IProtocolFa
     return ProxiedFactory(outer, reactor) if proxied else outer
 
 
-def _removed_left_behind(endpoint: Endpoint) -> bool:
+def _path(listen: Listen) -> str:
+    """The path of a unix socket, empty for another socket."""
+    endpoint = parse_endpoint(listen.endpoint)
+    return endpoint.part("address") if endpoint.kind == "unix" else ""
+
+
+def _removed_left_behind(path: str) -> bool:
     """Remove a unix socket that a killed host left behind. False where there is none such.
 
     Twisted's lock beside it names a process by a number that another may have by now.
     """
-    path = endpoint.part("address")
-    if endpoint.kind != "unix" or not path:
+    if not path:
         return False
     with socket.socket(socket.AF_UNIX) as probe:
         try:

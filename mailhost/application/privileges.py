@@ -1,44 +1,135 @@
-"""From root to the user who serves: once the low ports are open, nothing more is done as root."""
+"""The change from root to the user of the settings, for a while or for good.
+
+Root opens the low ports and reads certificates that only root may read. Every access to the data
+folder or another folder of that user has that user's rights, so that a link there leads no further
+than the user could go. This module does not import Twisted: the `mailhost` command uses it too.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from twisted.python.util import switchUID
-
-
-def make_folder(path: str) -> None:
-    """Make `path` for its owner alone where it is missing. Raises OSError."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+from mailhost.config.ownership import open_to_others
 
 
-def give(user: str, folder: str) -> None:
-    """Give `folder`, and what root made in it before it became `user`, to that user.
+class WrongFolder(Exception):
+    """The host's user cannot use the data folder; the message names the remedy."""
 
-    Whoever is that user already could set traps for root: links of both kinds are not followed.
-    Folders that are the user's own are not searched: there may be a million messages below.
+
+@contextmanager
+def as_user(user: str) -> Iterator[None]:
+    """Have the effective rights of `user` where we are root; else change nothing.
+
+    Raises KeyError where there is no such user.
     """
-    if not user or os.getuid() != 0:
+    if not user or os.geteuid() != 0:
+        yield
         return
     entry = pwd.getpwnam(user)
-    for _, folders, files, fd in os.fwalk(folder):
-        if os.fstat(fd).st_uid == 0:
-            os.chown(fd, entry.pw_uid, entry.pw_gid)
-        for name in files:
-            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if found.st_uid == 0 and found.st_nlink == 1:
-                os.chown(name, entry.pw_uid, entry.pw_gid, dir_fd=fd, follow_symlinks=False)
-        folders[:] = [each for each in folders if _is_roots(each, fd)]
+    with _effective(entry.pw_uid, entry.pw_gid, os.getgrouplist(user, entry.pw_gid)):
+        yield
 
 
-def _is_roots(name: str, fd: int) -> bool:
-    return os.stat(name, dir_fd=fd, follow_symlinks=False).st_uid == 0
+@contextmanager
+def as_owner(path: str) -> Iterator[None]:
+    """Have the effective rights of the owner of `path` where we are root. Raises OSError."""
+    owner = os.stat(path)
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    with _effective(owner.st_uid, owner.st_gid, [owner.st_gid]):
+        yield
+
+
+@contextmanager
+def _effective(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
+    before = os.getgroups(), os.getegid()
+    os.setgroups(groups)
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[1])
+        os.setgroups(before[0])
 
 
 def become(user: str) -> None:
-    """Drop to `user` for good, with its groups. Does nothing for who is not root."""
+    """Drop to `user` for good, with its groups. Without root's rights nothing changes."""
     if user and os.getuid() == 0:
         entry = pwd.getpwnam(user)
         os.initgroups(user, entry.pw_gid)
-        switchUID(entry.pw_uid, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+
+
+def make_data_folder(path: str, user: str) -> bool:
+    """Make the data folder, for `user` alone; False where it is there.
+
+    It is made as that user where the user may; else by root, in a folder that only root can change.
+    Raises OSError, WrongFolder.
+    """
+    if os.path.isdir(path):
+        return False
+    try:
+        with as_user(user):
+            os.makedirs(path, mode=0o700)
+    except PermissionError:
+        if not user or os.geteuid() != 0:
+            raise
+        _make_as_root(path, pwd.getpwnam(user))
+    return True
+
+
+def _make_as_root(path: str, user: pwd.struct_passwd) -> None:
+    parent = os.path.dirname(path)
+    if not only_roots(parent):
+        words = f"cannot make {path} for {user.pw_name}: others can change {parent}; make it first"
+        raise WrongFolder(words)
+    os.makedirs(path, mode=0o700)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchown(fd, user.pw_uid, user.pw_gid)
+    finally:
+        os.close(fd)
+
+
+def only_roots(folder: str) -> bool:
+    """True where nobody but root can change `folder`, or what leads to it. It need not exist."""
+    way = os.path.abspath(folder)
+    for each in dict.fromkeys((way, os.path.realpath(way))):
+        while each != "/":
+            with suppress(FileNotFoundError):
+                if os.lstat(each).st_uid != 0:
+                    return False
+            each = os.path.dirname(each)
+    return not open_to_others(way)
+
+
+def check_owner(path: str, user: str) -> None:
+    """Raise WrongFolder unless the data folder belongs to `user`, or without one to us."""
+    uid = pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
+    owner = os.stat(path).st_uid
+    if owner == uid or (owner == 0 and may_write(path, user)):
+        return
+    wanted, now = _name(uid), _name(owner)
+    words = f"the data folder {path} belongs to {now}, and the host runs as {wanted}; "
+    other = "" if uid else f', or set user = "{now}"'
+    raise WrongFolder(f"{words}run: chown -R {wanted} {path}{other}")
+
+
+def may_write(folder: str, user: str) -> bool:
+    """True where `user`, or without one this process, can make files in a folder."""
+    with as_user(user):
+        return os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -19,6 +19,7 @@ from mailhost.config.model import Settings
 from mailhost.delivery.local import LocalDelivery
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.live import LiveDirectory
+from mailhost.directory.place import database_path
 from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
@@ -84,7 +85,7 @@ class Rooms:
         self.directory = LiveDirectory(
             reactor,
             view_of_settings(settings, loaded.secrets),
-            os.path.join(data, "directory.sqlite"),
+            database_path(data),
             events,
         )
         self.store = MailStore(

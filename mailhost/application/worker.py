@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import time
 from functools import partial
 from typing import Any
@@ -19,11 +20,13 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
+from mailhost.application.filters import BadFilter
 from mailhost.application.listeners import outermost
 from mailhost.application.rooms import Rooms
 from mailhost.application.wires import make_factory
 from mailhost.authentication.authenticator import mechanisms_for
 from mailhost.config.model import Listen
+from mailhost.interfaces import DirectoryUnavailable
 from mailhost.net.pump import PumpFactory
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
@@ -146,7 +149,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
-    worker.start()
+    try:
+        worker.start()
+    except (BadFilter, DirectoryUnavailable, OSError) as error:
+        sys.exit(f"cannot start: {error}")
     reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
 
 

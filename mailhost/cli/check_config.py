@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailhost.application.runnable import cannot_run
 from mailhost.cli.context import Fail, config_option, load_settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def command(strict: bool, config: str | None) -> None:
     loaded = load_settings(config)
     found = file_findings(loaded)
     faults = [finding.words for finding in found if finding.serious]
+    python = cannot_run(loaded.settings.user)
+    if python:
+        faults.insert(0, f"user: {python}")
     if faults:
         raise Fail("\n".join(faults))
     union = whole_directory(loaded)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -51,11 +50,22 @@ def find_settings(config: str | None) -> str:
         return config
     for place in PLACES:
         if os.path.exists(place):
+            if not os.path.isabs(place):
+                _refuse_foreign(place)
             return os.path.abspath(place)
     raise Fail(
         "there is no mailhost.toml here or in /etc/mailhost; name one with --config FILE, "
         "or make one with `mailhost init`"
     )
+
+
+def _refuse_foreign(path: str) -> None:
+    """Raise Fail for settings that nobody named, and that another user could have put there."""
+    folder = os.path.dirname(path) or "."
+    for found in (os.lstat(path), os.stat(path), os.stat(folder)):
+        if found.st_uid not in (0, os.geteuid()):
+            whose = f"{os.path.abspath(path)} belongs to another user (number {found.st_uid}), "
+            raise Fail(f"{whose}or its folder does; if you mean it, say --config {path}")
 
 
 def load_settings(config: str | None) -> Loaded:
@@ -163,50 +173,26 @@ def directory(loaded: Loaded) -> Iterator[DirectoryDatabase]:
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[DirectoryDatabase]:
-    """Open the directory as the host's user. What it refuses becomes Fail."""
+def reading(settings: Settings, create: bool = False) -> Iterator[DirectoryDatabase]:
+    """Open the directory as the host's user. What it refuses becomes Fail.
+
+    Work is done as the data folder's owner where we are root: the host must be able to write what
+    we make, and under systemd it never was root.
+    """
+    from mailhost.application.privileges import as_owner
+    from mailhost.directory.place import database_path, why_missing
     from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 
-    with _as_owner(settings):
-        own_data(settings)
+    try:
+        os.stat(settings.data)
+    except FileNotFoundError as error:
+        raise Fail(why_missing(settings.data)) from error
+    with as_owner(settings.data):
         try:
-            yield DirectoryDatabase(directory_path(settings))
+            with closing(DirectoryDatabase(database_path(settings.data), create=create)) as opened:
+                yield opened
         except DirectoryError as error:
             raise Fail(str(error)) from error
-
-
-def directory_path(settings: Settings) -> str:
-    """Where the directory's database lies."""
-    return os.path.join(settings.data, "directory.sqlite")
-
-
-@contextmanager
-def _as_owner(settings: Settings) -> Iterator[None]:
-    """Work as the data folder's owner where we are root: the host must be able to write what we
-    make, and under systemd it never was root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    own_data(settings)
-    owner = os.stat(settings.data)
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
-def own_data(settings: Settings) -> bool:
-    """Make the data folder, for the host's user; False where it was there. Raises OSError."""
-    if os.path.isdir(settings.data):
-        return False
-    os.makedirs(settings.data, mode=0o700)
-    if settings.user and os.geteuid() == 0:
-        user = pwd.getpwnam(settings.user)
-        os.chown(settings.data, user.pw_uid, user.pw_gid)
-    return True
 
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:
@@ -238,7 +224,7 @@ def tell_host(loaded: Loaded) -> None:
     except NoHostRunning:
         return
     except CommandFailed as error:
-        click.echo(f"saved, but the running host could not be told: {error}", err=True)
+        click.echo(f"saved, but the running host says: {error}", err=True)
 
 
 def refuse_file_domain(loaded: Loaded, name: str) -> None:

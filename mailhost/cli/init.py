@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailhost.application.privileges import WrongFolder, make_data_folder
 from mailhost.cli.context import (
     ADDRESS,
     DOMAIN,
@@ -19,9 +20,9 @@ from mailhost.cli.context import (
     Fail,
     load_settings,
     on_terminal,
-    own_data,
     reading,
 )
+from mailhost.directory.place import in_use
 from mailhost.message.address import Address, BadAddress, parse_address, unicode_domain
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 @click.option(
     "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
 )
+@click.option(
+    "--new-directory", is_flag=True, help="Make an empty directory where the former one is lost."
+)
 def command(
     folder: str,
     hostname: str,
@@ -65,6 +69,7 @@ def command(
     admin: Address | None,
     user: str,
     data: str,
+    new_directory: bool,
 ) -> None:
     """Write DIR/mailhost.toml and make a data folder, with these domains in its directory.
 
@@ -83,10 +88,11 @@ def command(
         click.echo(f"its hostname is {settings.hostname}, not {hostname}: change it there")
     if admin is not None and settings.admin != admin:
         click.echo(f"its admin is {settings.admin or 'not set'}, not {admin}: change it there")
-    made = own_data(settings)
+    made = _make_data(settings.data, settings.user)
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
-    with reading(settings) as database:
+    create = made or new_directory or not in_use(settings.data)
+    with reading(settings, create) as database:
         view = database.view()
         for name in dict.fromkeys(domains):
             if name in there or view.domain(name):
@@ -95,6 +101,13 @@ def command(
                 database.add_domain(name)
                 click.echo(f"{name} is added to the directory")
     click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
+
+
+def _make_data(path: str, user: str) -> bool:
+    try:
+        return make_data_folder(path, user)
+    except WrongFolder as error:
+        raise Fail(str(error)) from error
 
 
 def _check(hostname: str, data: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
-from mailhost.cli.context import directory_path, reading
+from mailhost.cli.context import reading
 from mailhost.config.load import Loaded
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.union import Union, unite
@@ -17,15 +16,21 @@ def file_view(loaded: Loaded) -> DirectoryView:
     return view_of_settings(loaded.settings, loaded.secrets)
 
 
-def both_views(loaded: Loaded) -> Iterator[tuple[str, DirectoryView]]:
-    """Yield where each half lives, in a word, and what it holds."""
-    yield "settings file", file_view(loaded)
-    if os.path.exists(directory_path(loaded.settings)):
-        with reading(loaded.settings) as database:
-            yield "directory", database.view()
+def both_views(loaded: Loaded) -> list[tuple[str, DirectoryView]]:
+    """Return where each half lives, in a word, and what it holds.
+
+    Raises Fail where one cannot be read: half an answer must not pass for all.
+    """
+    with reading(loaded.settings) as database:
+        return [("settings file", file_view(loaded)), ("directory", database.view())]
 
 
 def whole_directory(loaded: Loaded) -> Union:
-    """Return both halves as the host sees them: as one."""
-    views = [view for _, view in both_views(loaded)]
-    return unite(views[0], views[1] if views[1:] else DirectoryView())
+    """Return both halves as the host sees them: as one. Raises Fail where one cannot be read.
+
+    Without a data folder there is no database yet: the first start makes both.
+    """
+    if not os.path.lexists(loaded.settings.data):
+        return unite(file_view(loaded), DirectoryView())
+    (_, file), (_, database) = both_views(loaded)
+    return unite(file, database)

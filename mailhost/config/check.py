@@ -19,6 +19,7 @@ from mailhost.config.model import (
     RouteTLS,
     Settings,
 )
+from mailhost.config.ownership import check_ownership
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.types import normal_certificate_name
@@ -34,6 +35,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _certificates(settings)
     yield from _routes(settings)
     yield from _user(settings)
+    yield from check_ownership(settings)
     yield from check_filters(settings.filter)
     yield from _quarantine(settings)
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):

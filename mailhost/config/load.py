@@ -22,6 +22,7 @@ from mailhost.config.check import check, check_names
 from mailhost.config.explain import Location, explain, place
 from mailhost.config.files import unreadable
 from mailhost.config.model import Settings
+from mailhost.config.ownership import check_settings_file
 from mailhost.config.problems import BadSettings, Problem
 from mailhost.config.secrets import Secrets, read_secrets
 from mailhost.config.toml_faults import explained
@@ -81,6 +82,7 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
     secrets, unread = read_secrets(settings, environment)
     found = [*check_names(raw), *check(settings), *plausible.faults(settings), *unread]
     problems += [problem for problem in found if not _told(problem, problems)]
+    problems += check_settings_file(path)
     if problems:
         raise BadSettings(path, problems)
     settings = _with_demo_path(settings)

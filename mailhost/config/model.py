@@ -237,3 +237,13 @@ class Settings(Section):
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE
     filter: tuple[AnyFilter, ...] = ()
+
+    @property
+    def receives(self) -> bool:
+        """True where a listener takes mail for domains of our own, or has it read."""
+        return any(not listen.protocol.proxied for listen in self.listen)
+
+    @property
+    def needs_domains(self) -> bool:
+        """True where all mail comes from or goes to domains of our own: nobody else may relay."""
+        return self.receives and not self.relay.networks

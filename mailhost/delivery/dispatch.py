@@ -9,13 +9,22 @@ from zope.interface import implementer
 from mailhost.interfaces import IDirectory, ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.outcome import Outcome
+from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.net.together import together
+from mailhost.routing import NO_DIRECTORY
+
+NO_DOMAIN = NO_DIRECTORY.because("no domain is here; the directory has to be put back")
 
 
 @implementer(ITransport)
 class Dispatch:
-    """Asks at each attempt, so that a domain that moved in or out meanwhile is served right."""
+    """Asks at each attempt, so that a domain that moved in or out meanwhile is served right.
+
+    `needs_domains` says that mail waits while there is no domain here at all: ours would be taken
+    for foreign.
+    """
+
+    needs_domains = False
 
     def __init__(self, directory: IDirectory, here: ITransport, elsewhere: ITransport) -> None:
         self._directory = directory
@@ -31,6 +40,8 @@ class Dispatch:
         attempts: int = 0,
     ) -> Sequence[Outcome]:
         view = self._directory.view
+        if self.needs_domains and not view.domains:
+            return [outcome_of(path, NO_DOMAIN, Fate.DELIVERED) for path in recipients]
         ours = [path for path in recipients if view.domain(path.address.domain)]
         foreign = [path for path in recipients if not view.domain(path.address.domain)]
         both = ((self._here, ours), (self._elsewhere, foreign))

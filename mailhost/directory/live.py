@@ -2,7 +2,8 @@
 
 The database is read in a thread, and only when its change stamp says that something is new. Where
 it cannot be read the last view stays, whoever asks for news is told DirectoryUnavailable, and the
-operator hears of it once; it is tried again every second.
+operator hears of it once; it is tried again every second. A view without any domain is taken for
+a fault as well: questions are answered DirectoryUnavailable, so no recipient is refused for good.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError, Stamp
+from mailhost.directory.sqlite import (
+    DirectoryBroken,
+    DirectoryDatabase,
+    DirectoryError,
+    Stamp,
+)
 from mailhost.directory.union import unite
 from mailhost.events import Faulted, Told
 from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink, IReactor
@@ -27,6 +33,10 @@ PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
 PATIENCE = 2.0  # seconds that a look waits for another process
 LONGEST = 3.0  # seconds that anybody waits for a look; SQLite may try for longer than it is told
 NO_ANSWER = f"the database does not answer within {LONGEST:g} seconds"
+NO_DOMAIN = (
+    "there is no domain, in the settings file or in the directory: recipients that are not known "
+    "are answered 451 until `mailhost domain add` adds one, or the directory is put back"
+)
 
 News = DirectoryView | None
 InThread = Callable[[Callable[[], News]], Deferred[News]]
@@ -65,15 +75,15 @@ class LiveDirectory:
         self._log = Logger("mailhost.directory")
 
     def start(self) -> None:
-        """Read all, making the database where there is none, and look for changes from now on.
+        """Read all, and look for changes from now on.
 
-        Blocks for the first reading. Raises DirectoryUnavailable: a host that does not know its
-        domains must not start, it would take their mail for foreign.
+        Blocks for the first reading. Raises DirectoryUnavailable, also where there is no database:
+        a host that does not know its domains must not start, it would take their mail for foreign.
         """
         if self._watched is None or self._periodic.running:
             return
         try:
-            self._take(self._watched.first())
+            self._found(self._watched.news())
         except DirectoryError as error:
             raise DirectoryUnavailable(str(error)) from error
         self._periodic.start(PERIOD, now=False)
@@ -91,7 +101,7 @@ class LiveDirectory:
         """
         answer: Deferred[DirectoryView] = Deferred()
         if self._watched is None:
-            answer.callback(self.view)
+            self._answer(answer)
             return answer
         if self._overdue:
             answer.errback(DirectoryUnavailable(NO_ANSWER))
@@ -141,9 +151,15 @@ class LiveDirectory:
             if isinstance(news, Failure):
                 answer.errback(DirectoryUnavailable(news.getErrorMessage()))
             else:
-                answer.callback(self.view)
+                self._answer(answer)
         if self._waiting and not self._looking:
             self._look(watched)
+
+    def _answer(self, asked: Deferred[DirectoryView]) -> None:
+        if self.view.domains:
+            asked.callback(self.view)
+        else:
+            asked.errback(DirectoryUnavailable(NO_DOMAIN))
 
     def _found(self, news: News) -> None:
         if news is not None:
@@ -165,6 +181,8 @@ class LiveDirectory:
 
     def _unite(self) -> None:
         union = unite(self._file_view, self._database_view)
+        if self.view.domains and not union.view.domains:
+            self._events.tell(Faulted("directory", NO_DOMAIN))
         self.view = union.view
         for words in union.clashes:
             if words not in self._clashes:
@@ -185,33 +203,32 @@ class _Watched:
         self._path = path
         self._database: DirectoryDatabase | None = None
         self._stamp: Stamp | None = None
-
-    def first(self) -> DirectoryView:
-        """Open the database, made where it is missing, and return what is there."""
-        self._database = DirectoryDatabase(self._path, PATIENCE)
-        return self._read(self._database, self._database.version())
+        self._had_domains = False
 
     def news(self) -> News:
         """Return what is there, None where nothing has changed since the last time.
 
-        A database that is gone is not made again: an empty directory would refuse everybody.
+        Raises DirectoryError, also where another database is in the old one's place that has no
+        domain: an empty one is no directory, but what a mishap left.
         """
         database = self._open()
         stamp = database.version()
-        return None if stamp == self._stamp else self._read(database, stamp)
+        if stamp == self._stamp:
+            return None
+        view = database.view()
+        if self._stamp is None and self._had_domains and not view.domains:
+            raise DirectoryBroken(f"{self._path} was replaced by one without any domain")
+        self._stamp = stamp  # from before the reading: a change in between is seen next time
+        self._had_domains = bool(view.domains)
+        return view
 
     def _open(self) -> DirectoryDatabase:
         if self._database is not None and self._database.replaced():
             self._database.close()
             self._database = self._stamp = None
         if self._database is None:
-            self._database = DirectoryDatabase(self._path, PATIENCE, create=False)
+            self._database = DirectoryDatabase(self._path, PATIENCE)
         return self._database
-
-    def _read(self, database: DirectoryDatabase, stamp: Stamp) -> DirectoryView:
-        view = database.view()
-        self._stamp = stamp  # from before the reading: a change in between is seen next time
-        return view
 
 
 def _threads_of(reactor: IReactor) -> InThread:

@@ -82,6 +82,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """True where the file never had our tables. Raises sqlite3.Error."""
+    return _version(connection) == 0
+
+
 def _version(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version

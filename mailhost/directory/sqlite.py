@@ -1,8 +1,9 @@
 """The directory in SQLite: `DATA/directory.sqlite`, changed by commands while the host runs.
 
 Every method blocks for the disk, for `patience` seconds at most where another process holds the
-file. One object is one connection: used in one thread at a time, in any. The file is made at first
-use, for its owner alone. A change is whole or not made at all, and on disk when the method returns.
+file. One object is one connection: used in one thread at a time, in any. A change is whole or not
+made at all, and on disk when the method returns. The file is made only where that is asked for
+(`place` says when), for its owner alone.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
+from mailhost.directory.place import why_missing
 from mailhost.directory.reading import read_view
-from mailhost.directory.schema import TooNew, migrate
+from mailhost.directory.schema import TooNew, is_empty, migrate
 from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_PUT_BACK = "put it back from a copy, or start anew with `mailhost init --new-directory`"
 
 
 class DirectoryError(Exception):
@@ -35,17 +38,19 @@ class DirectoryBroken(DirectoryError):
 
 
 class DirectoryDatabase:
-    """Opens `path`, made where it is missing unless `create` is False.
+    """Opens `path`. With `create` it is made where it is missing; without, an empty file is refused
+    too: it was put in the place of a directory.
 
     Raises DirectoryBusy, DirectoryBroken, as every method does.
     """
 
-    def __init__(self, path: str, patience: float = 2.0, create: bool = True) -> None:
+    def __init__(self, path: str, patience: float = 2.0, create: bool = False) -> None:
         self.path = path
         self._changes = 0
         with _told(path):
             if create:
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                os.close(os.open(path, flags, 0o600))
             self._identity = _identity(path)
             self._connection = sqlite3.connect(
                 f"file:{quote(os.path.abspath(path))}?mode=rw",  # it is never made by SQLite itself
@@ -55,6 +60,8 @@ class DirectoryDatabase:
                 check_same_thread=False,
             )
             try:
+                if not create and is_empty(self._connection):
+                    raise DirectoryBroken(f"{path} is empty; {_PUT_BACK}")
                 self._prepare()
             except BaseException:
                 self._connection.close()
@@ -312,5 +319,10 @@ def _told(path: str) -> Iterator[None]:
             words = f"{path} is held by another process; try again, or end that process"
             raise DirectoryBusy(words) from error
         raise DirectoryBroken(f"{path} cannot be used: {error}") from error
+    except FileNotFoundError as error:
+        raise DirectoryBroken(why_missing(os.path.dirname(path))) from error
+    except PermissionError as error:
+        words = f"{path} cannot be used: {error.strerror}; ask as root or as the host's user"
+        raise DirectoryBroken(words) from error
     except OSError as error:
         raise DirectoryBroken(f"{path} cannot be used: {error.strerror}") from error

@@ -31,6 +31,7 @@ from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.message.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
+from mailhost.peers import is_ours, peer_uid
 
 READ = 1 << 18  # octets at a time
 LONGEST = 1 << 28  # octets of a frame
@@ -145,6 +146,10 @@ class Writer:
 
     def _accept(self) -> None:
         wire, _ = self._listener.accept()
+        if not is_ours(wire):
+            print(f"refused to user {peer_uid(wire)}", file=sys.stderr, flush=True)  # noqa: T201
+            wire.close()
+            return
         self._clients[wire.fileno()] = _Client(wire)
         self._selector.register(wire, selectors.EVENT_READ)
 

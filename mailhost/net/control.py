@@ -1,6 +1,6 @@
 """The control socket: how the `mailhost` command asks the running host to do something.
 
-JSON lines over a unix socket that only the host's user can open. A request is
+JSON lines over a unix socket that only the host's user and root can use. A request is
 
     {"command": "queue.list", "arguments": {"all": true}}
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -33,6 +34,7 @@ from mailhost.net.control_client import (
     NoHostRunning,
     control_path,
 )
+from mailhost.peers import is_ours, peer_uid
 
 __all__ = [
     "CommandFailed",
@@ -70,6 +72,13 @@ class ControlProtocol(LineOnlyReceiver):
         self._waiting: deque[bytes] = deque()
         self._busy = False
         self._gone = False
+
+    def connectionMade(self) -> None:
+        """Somebody asks. Users other than root and our own get no answer."""
+        wire: socket.socket | None = getattr(self.transport, "socket", None)
+        if self.transport is not None and wire is not None and not is_ours(wire):
+            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(wire))
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Nobody listens any more; what was asked for is done all the same."""

@@ -10,6 +10,8 @@ import os
 import socket
 from typing import Any
 
+from mailhost.peers import peer_uid
+
 SOCKET_NAME = "control.sock"
 LONGEST_LINE = 16 * 1024 * 1024  # a list of a hundred thousand queue entries fits
 PATIENCE = 60.0  # seconds
@@ -65,7 +67,17 @@ class ControlClient:
         except OSError as error:
             wire.close()
             raise CommandFailed(f"cannot reach {self._path}: {error}") from error
+        self._check_answerer(wire)
         return wire
+
+    def _check_answerer(self, wire: socket.socket) -> None:
+        """Raise CommandFailed unless root, the folder's owner or our own user listens."""
+        uid = peer_uid(wire)
+        owner = os.stat(os.path.dirname(self._path)).st_uid
+        if uid not in (None, 0, os.geteuid(), owner):
+            wire.close()
+            words = f"{self._path} is answered by another user (number {uid}), not by the host"
+            raise CommandFailed(words)
 
 
 def _line(wire: socket.socket) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -30,13 +31,14 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def make_self_signed(folder: str, hostname: str, names: Iterable[str] = ()) -> CertificatePaths:
-    """Make `folder`/chain.pem and `folder`/key.pem (mode 600), unless both are there.
+    """Make `folder`/chain.pem and `folder`/key.pem (mode 600), unless both can be read.
 
     The certificate is for `hostname`, `names` and this machine's own; names are host names or IP
     addresses. Returns both paths. Blocks for the disk. Raises OSError.
     """
     chain_path, key_path = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
-    if os.path.exists(chain_path) and os.path.exists(key_path):
+    # files of another user, such as root, cannot be read and are replaced
+    if all(os.access(path, os.R_OK, effective_ids=True) for path in (chain_path, key_path)):
         return chain_path, key_path
     os.makedirs(folder, mode=0o700, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -78,9 +80,11 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _write(path: str, contents: bytes) -> None:
-    """Write a file that is whole or not there."""
+    """Write a file that is whole or not there, through no file or link that was there before."""
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)  # of a process that died, and had our number
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(contents)
     os.replace(temporary, path)

@@ -27,11 +27,12 @@ class FileLock:
 
 
 def try_lock(path: str) -> FileLock | None:
-    """Lock the file at `path`, made where it is missing; None where somebody has it.
+    """Lock the file at `path`, made where it is missing; None where somebody has it. A link there
+    is an error.
 
     Blocks for the disk only. Raises OSError.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

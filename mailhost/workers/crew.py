@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 from mailhost.events import Event, Faulted, Told
 from mailhost.interfaces import IEventSink
+from mailhost.workers import start
 from mailhost.workers.channel import Answers, Channel, attach
 from mailhost.workers.child import Child, Pauses
 from mailhost.workers.counts import ROWS, SharedCounts
@@ -179,7 +180,7 @@ class Crew:
             self._reactor.spawnProcess(
                 member,
                 sys.executable,
-                [sys.executable, "-m", self._module],
+                [sys.executable, "-m", start.MODULE, self._module],
                 env=None,
                 childFDs={0: 0, 1: "r", 2: "r", **descriptors},
             )

@@ -8,6 +8,7 @@ which looks at how far it came. While it stands still all waits, and `standstill
 from __future__ import annotations
 
 import marshal
+import socket
 from collections import deque
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
@@ -21,9 +22,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.durable.writer import LONGEST, frame, plain
+from mailhost.events import Faulted
 from mailhost.interfaces import ICommitter, IEventSink
 from mailhost.message.changes import Change, NewFile, Results
 from mailhost.net.direct import DirectWriter
+from mailhost.peers import is_ours, peer_uid
 from mailhost.workers.standstill import Standstill
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks for a writer
@@ -42,9 +45,14 @@ class _Link(Int32StringReceiver):
         self._owner = owner
 
     def connectionMade(self) -> None:
-        """The writer is there."""
+        """The writer is there, if it is ours."""
         self.writer = DirectWriter(self.transport)
-        self._owner.linked(self)
+        wire: socket.socket | None = getattr(self.transport, "socket", None)
+        if self.transport is not None and wire is not None and not is_ours(wire):
+            self._owner.stranger(peer_uid(wire))
+            self.transport.loseConnection()
+        else:
+            self._owner.linked(self)
 
     def stringReceived(self, string: bytes) -> None:
         """The oldest frame is answered."""
@@ -81,6 +89,8 @@ class SharedWriter:
         self._standstill = Standstill(reactor, events)
         self._reactor = reactor
         self._path = path
+        self._events = events
+        self._warned = False  # of somebody else in the writer's place
         self._link: _Link | None = None
         self._waiting: _Jobs = []
         self._sent: deque[_Jobs] = deque()
@@ -156,7 +166,15 @@ class SharedWriter:
     def linked(self, link: _Link) -> None:
         """There is a writer."""
         self._link = link
+        self._warned = False
         self._pause = FIRST_PAUSE
+
+    def stranger(self, uid: int | None) -> None:
+        """Another user's process listens in the writer's place: it gets no mail. Told once."""
+        if not self._warned:
+            self._warned = True
+            words = f"user {uid} listens on {self._path}; it is not used: see who may write there"
+            self._events.tell(Faulted("the writer", words))
 
     def unlinked(self) -> None:
         """There is none now."""

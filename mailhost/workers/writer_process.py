@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from mailhost.events import Faulted
 from mailhost.interfaces import IEventSink
+from mailhost.workers import start
 from mailhost.workers.child import Child, Pauses
 
 MODULE = "mailhost.durable.writer"
@@ -36,7 +37,7 @@ class WriterProcess:
         self._next = None
         self._born = self._reactor.seconds()
         process = _Process(self)
-        command = [sys.executable, "-m", MODULE, self._path]
+        command = [sys.executable, "-m", start.MODULE, MODULE, self._path]
         try:
             self._reactor.spawnProcess(
                 process, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: "r"}

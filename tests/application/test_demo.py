@@ -15,6 +15,7 @@ from mailhost.config.load import Loaded, load
 from mailhost.config.model import Demo
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.message.address import parse_address
+from tests.directory.fakes import set_up_data
 
 SETTINGS = """
 version = 1
@@ -31,7 +32,7 @@ accounts = ["alice@example.org", "bob@example.net"]
 class DemoTests(SynchronousTestCase):
     def setUp(self) -> None:
         folder = Path(self.mktemp())
-        (folder / "data").mkdir(parents=True)
+        set_up_data(str(folder / "data"))
         (folder / "mailhost.toml").write_text(SETTINGS)
         self.loaded = load(str(folder / "mailhost.toml"))
 

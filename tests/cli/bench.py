@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.cli.main import mailhost
+from tests.directory.fakes import set_up_data
 
 SETTINGS = 'version = 1\nhostname = "mail.example.com"\ndata = "data"\n'
 
@@ -29,10 +30,12 @@ class CommandCase(SynchronousTestCase):
         self.config = os.path.join(self.folder, "mailhost.toml")
         self.data = os.path.join(self.folder, "data")
 
-    def settings(self, more: str = "") -> None:
-        """Write the settings file."""
+    def settings(self, more: str = "", set_up: bool = True) -> None:
+        """Write the settings file; `set_up` makes the data folder and an empty directory too."""
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(SETTINGS + more)
+        if set_up:
+            set_up_data(self.data)
 
     def call(self, *arguments: str, stdin: str = "", **environment: str) -> Result:
         """Run a command, with the settings file in the environment."""

@@ -6,9 +6,13 @@ import json
 import os
 import stat
 
+from twisted.trial.unittest import SkipTest
+
+from mailhost.application.privileges import as_user
 from mailhost.config.load import load
 from mailhost.net.control_client import control_path
 from tests.cli.bench import CommandCase, fake_host
+from tests.directory.fakes import set_up_data
 
 IN_FILE = """
 [domain."file.example"]
@@ -184,3 +188,54 @@ class ExportTests(DirectoryCase):
         folder = os.path.abspath(self.mktemp())
         self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))
         self.assertIn("there already", self.run_fails("export", "--secrets", folder))
+
+
+class LostTests(CommandCase):
+    """A directory that is not there is never made anew, and never taken for an empty one."""
+
+    LISTS = (["account", "list"], ["domain", "list"], ["alias", "list", "--json"], ["export"])
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.settings(IN_FILE.replace('password = { file = "secrets/ann" }\n', ""), set_up=False)
+
+    def every_command_fails(self, words: str) -> None:
+        changes = (["domain", "add", "example.net"], ["alias", "remove", "a@example.com"])
+        for arguments in (*self.LISTS, *changes, ["account", "add", "q@example.com"]):
+            result = self.call(*arguments, stdin="hunter2\n")
+            self.assertEqual((result.exit_code, result.stdout), (1, ""), result.output)
+            self.assertIn(words, result.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.data, "directory.sqlite")))
+
+    def test_no_data_folder(self) -> None:
+        self.every_command_fails(f"there is no data folder {self.data}")
+        self.assertFalse(os.path.exists(self.data))
+
+    def test_an_empty_data_folder(self) -> None:
+        os.mkdir(self.data)
+        self.every_command_fails("mount what belongs there")
+        self.init()
+        self.assertIn("example.com", self.run_ok("domain", "list"))
+
+    def test_a_database_that_vanished(self) -> None:
+        set_up_data(self.data)
+        os.mkdir(os.path.join(self.data, "queue"))
+        os.unlink(os.path.join(self.data, "directory.sqlite"))
+        self.every_command_fails("is missing from a data folder in use")
+        self.assertIn("in use", self.init(ok=False))
+        self.init("--new-directory")
+        self.assertIn("example.com", self.run_ok("domain", "list"))
+
+    def test_who_may_not_read_it(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become somebody else")
+        set_up_data(self.data)
+        os.chmod(self.folder, 0o755)
+        with as_user("nobody"):
+            for arguments in (*self.LISTS, ["queue", "list"]):
+                result = self.call(*arguments)
+                self.assertEqual((result.exit_code, result.stdout), (1, ""), result.output)
+
+    def init(self, *more: str, ok: bool = True) -> str:
+        arguments = ("init", self.folder, "--hostname", "a.example", "--domain", "example.com")
+        return (self.run_ok if ok else self.run_fails)(*arguments, *more)

@@ -229,10 +229,22 @@ class EntryTests(CommandCase):
         self.settings()
         self.assertEqual(self.command("check-config").returncode, 0)
 
-    def test_faults_are_a_line_and_no_traceback(self) -> None:
+    def test_somebody_elses_settings_here_are_not_taken_unless_named(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
         self.settings()
-        os.mkdir(self.data)
-        os.mkdir(os.path.join(self.data, "directory.sqlite"))
+        for path in (self.config, self.folder):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+            result = self.command("check-config")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("say --config mailhost.toml", result.stderr)
+            named = self.command("check-config", "--config", "mailhost.toml")
+            self.assertEqual(named.returncode, 0, named.stderr)
+            os.chown(path, 0, -1)
+
+    def test_faults_are_a_line_and_no_traceback(self) -> None:
+        self.settings(set_up=False)
+        os.makedirs(os.path.join(self.data, "directory.sqlite"))
         result = self.command("domain", "add", "example.com")
         self.assertEqual(result.returncode, 1)
         self.assertNotIn("Traceback", result.stderr)

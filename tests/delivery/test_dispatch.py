@@ -51,6 +51,12 @@ class DispatchTests(SynchronousTestCase):
             ["delivered x@far.example", "relayed ann@a.example"],
         )
 
+    def test_without_any_domain_mail_waits_but_for_hosts_that_relay_for_others(self) -> None:
+        self.directory.view = view_of()
+        self.assertEqual(self.deliver("ann@a.example"), ["relayed ann@a.example"])
+        self.dispatch.needs_domains = True
+        self.assertEqual(self.deliver("ann@a.example"), ["delayed ann@a.example"])
+
     def test_one_address_twice_with_different_wishes(self) -> None:
         wanted = envelope(path("x@far.example"), path("x@far.example", Notify.NEVER))
         delivery = self.dispatch.deliver(wanted, Content((b"x",)), wanted.recipients, "m1")

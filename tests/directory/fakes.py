@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import implementer
 
+from mailhost.directory.place import database_path
+from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.events import Event
 from mailhost.interfaces import IEventSink
 from mailhost.message.address import Address, parse_address
@@ -18,6 +21,12 @@ T = TypeVar("T")
 def address(text: str) -> Address:
     """Spell an address shorter."""
     return parse_address(text)
+
+
+def set_up_data(folder: str) -> None:
+    """Make a data folder with an empty directory, as `mailhost init` does."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    DirectoryDatabase(database_path(folder), create=True).close()
 
 
 @implementer(IEventSink)

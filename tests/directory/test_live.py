@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any, cast
 
 from twisted.internet import reactor as installed_reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -27,7 +28,7 @@ class Live(SynchronousTestCase):
         folder = self.mktemp()
         os.mkdir(folder)
         self.path = os.path.join(folder, "directory.sqlite")
-        self.commands = DirectoryDatabase(self.path)  # as `mailhost domain` has it
+        self.commands = DirectoryDatabase(self.path, create=True)  # as `mailhost domain` has it
         self.addCleanup(self.commands.close)
         self.commands.add_domain("example.com")
         self.clock = cast("Any", Clock())
@@ -154,6 +155,35 @@ class Files(Live):
         self.assertIsNone(self.directory.view.account(ANN))
 
 
+class NoDomain(Live):
+    """A host that has no domain lacks something: nobody is unknown to it for good."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory.replace_file_view(DirectoryView())
+
+    def ask(self) -> Deferred[DirectoryView]:
+        asked = self.directory.refresh()
+        self.threads.run()
+        return asked
+
+    def test_whoever_asks_is_told_until_there_is_one(self) -> None:
+        self.successResultOf(self.ask())
+        self.assertEqual(self.events.lines, [])
+        self.commands.remove_domain("example.com")
+        for _ in range(2):
+            self.failureResultOf(self.ask(), DirectoryUnavailable)
+        (line,) = self.events.lines
+        self.assertIn("there is no domain", line)
+        self.commands.add_domain("example.net")
+        self.assertIn("example.net", self.successResultOf(self.ask()).domains)
+
+    def test_without_a_database(self) -> None:
+        directory = LiveDirectory(self.clock, DirectoryView(), None, self.events, self.threads)
+        directory.start()
+        self.failureResultOf(directory.refresh(), DirectoryUnavailable)
+
+
 class Outages(Live):
     def hide(self) -> None:
         os.rename(self.path, self.path + ".old")
@@ -167,7 +197,7 @@ class Outages(Live):
             self.failureResultOf(asked, DirectoryUnavailable)
             self.turn()
         (line,) = self.events.lines
-        self.assertIn(f"{self.path} cannot be used: No such file", line)
+        self.assertIn(f"the data folder {os.path.dirname(self.path)} has no directory", line)
         self.assertIs(self.directory.view, view)  # known people go on getting mail
         self.assertFalse(os.path.exists(self.path))  # no empty directory is made
         os.rename(self.path + ".old", self.path)
@@ -195,16 +225,42 @@ class Outages(Live):
 
     def test_a_copy_put_in_its_place_is_read(self) -> None:
         self.commands.close()
-        other = DirectoryDatabase(self.path + ".new")
+        other = DirectoryDatabase(self.path + ".new", create=True)
         other.add_domain("restored.example")
         other.close()
         os.replace(self.path + ".new", self.path)
         self.turn()
         self.assertEqual(set(self.directory.view.domains), {"file.example", "restored.example"})
 
+    def test_another_without_any_domain_in_its_place_is_not_believed(self) -> None:
+        self.commands.close()
+        for nothing in (b"", None):
+            other = self.path + ".new"
+            if nothing is None:
+                DirectoryDatabase(other, create=True).close()
+            else:
+                with open(other, "wb") as file:
+                    file.write(nothing)
+            os.replace(other, self.path)
+            for _ in range(2):
+                asked = self.directory.refresh()
+                self.threads.run()
+                self.failureResultOf(asked, DirectoryUnavailable)
+                self.turn()
+        self.assertEqual(set(self.directory.view.domains), {"file.example", "example.com"})
+        self.assertEqual(len(self.events.lines), 1)
+        DirectoryDatabase(self.path).add_domain("restored.example")
+        self.turn()
+        self.assertEqual(set(self.directory.view.domains), {"file.example", "restored.example"})
+
+    def test_a_process_that_starts_meanwhile_makes_none(self) -> None:
+        self.hide()
+        self.assertRaises(DirectoryUnavailable, self.make(self.path).start)
+        self.assertFalse(os.path.exists(self.path))
+
     def test_a_host_does_not_start_while_it_is_held(self) -> None:
         path = self.path + ".held"
-        DirectoryDatabase(path).close()
+        DirectoryDatabase(path, create=True).close()
         holder = sqlite3.connect(path, isolation_level=None)
         self.addCleanup(holder.close)
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -231,11 +287,11 @@ class Outages(Live):
 class RealThreads(TestCase):
     async def test_a_look_in_the_reactors_threads(self) -> None:
         path = self.mktemp()
+        database = DirectoryDatabase(path, create=True)
+        self.addCleanup(database.close)
         directory = LiveDirectory(cast("Any", installed_reactor), FILE, path, Events())
         directory.start()
         self.addCleanup(directory.stop)
-        database = DirectoryDatabase(path)
-        self.addCleanup(database.close)
         database.add_domain("example.com")
         view = await directory.refresh()
         self.assertIn("example.com", view.domains)

@@ -27,7 +27,7 @@ class Database(SynchronousTestCase):
         folder = self.mktemp()
         os.mkdir(folder)
         self.path = os.path.join(folder, "directory.sqlite")
-        self.database = DirectoryDatabase(self.path, patience=0.01)
+        self.database = DirectoryDatabase(self.path, patience=0.01, create=True)
         self.addCleanup(self.database.close)
 
     def other(self) -> DirectoryDatabase:
@@ -215,10 +215,26 @@ class Trouble(Database):
         self.assertIn(path, str(error))
         self.assertRaises(DirectoryBroken, DirectoryDatabase, "/nowhere/directory.sqlite")
 
-    def test_it_is_not_made_where_it_must_be_there(self) -> None:
+    def test_it_is_made_only_where_that_is_asked_for(self) -> None:
         path = self.mktemp()
-        self.assertRaises(DirectoryBroken, DirectoryDatabase, path, create=False)
+        self.assertRaises(DirectoryBroken, DirectoryDatabase, path)
         self.assertFalse(os.path.exists(path))
+
+    def test_an_empty_file_is_no_directory(self) -> None:
+        path = self.mktemp()
+        with open(path, "wb"):
+            pass
+        error: DirectoryBroken = self.assertRaises(DirectoryBroken, DirectoryDatabase, path)
+        self.assertIn("is empty; put it back", str(error))
+        self.assertEqual(os.path.getsize(path), 0)
+        DirectoryDatabase(path, create=True).close()
+        DirectoryDatabase(path).close()
+
+    def test_a_link_is_not_followed_to_make_it(self) -> None:
+        path, target = self.mktemp(), os.path.abspath(self.mktemp())
+        os.symlink(target, path)
+        self.assertRaises(DirectoryBroken, DirectoryDatabase, path, create=True)
+        self.assertFalse(os.path.exists(target))
 
 
 class Versions(Database):

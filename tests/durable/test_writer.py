@@ -6,11 +6,14 @@ import errno
 import marshal
 import os
 import socket
+import sys
+from io import StringIO
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from mailhost.application.privileges import as_user
 from mailhost.durable.batch import Batch
 from mailhost.durable.writer import LONGEST, Writer, frame, listen, plain
 from mailhost.message.changes import Change, NewFile, RemovedFile
@@ -55,6 +58,20 @@ class WriterTests(TestCase):
         length = int.from_bytes(client.recv(4), "big")
         results: list[tuple[int, str] | None] = marshal.loads(client.recv(length))
         return results
+
+    def test_another_user_is_refused(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root becomes another user")
+        os.chmod(os.path.dirname(self.path), 0o711)
+        os.chmod(self.path, 0o666)
+        said = StringIO()
+        self.patch(sys, "stderr", said)
+        with socket.socket(socket.AF_UNIX) as client:
+            with as_user("nobody"):
+                client.connect(self.path)
+            self.assertTrue(self.writer.turn())
+            self.assertEqual(b"", client.recv(1))
+        self.assertIn("refused to user", said.getvalue())
 
     def test_what_all_ask_for_is_one_batch(self) -> None:
         clients = [self.client() for _ in range(3)]

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from tests.directory.fakes import set_up_data
+
 BIN = Path(sys.executable).parent
 PATIENCE = float(os.environ.get("MAILHOST_TEST_PATIENCE", "60"))  # seconds
 
@@ -115,6 +117,12 @@ class RunningHost:
     def start(self) -> RunningHost:
         """Start it and return when it is ready."""
         since = self.mark()
+        self.begin()
+        self.wait_for(" is ready", since)
+        return self
+
+    def begin(self) -> None:
+        """Start it, and do not wait for it."""
         self._process = subprocess.Popen(
             self._command,
             stdout=subprocess.PIPE,
@@ -125,8 +133,10 @@ class RunningHost:
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
-        self.wait_for(" is ready", since)
-        return self
+
+    def set_up(self) -> None:
+        """Make the data folder and an empty directory before the first start."""
+        set_up_data(str(self.data))
 
     def launch(self) -> subprocess.CompletedProcess[str]:
         """Start a host that must end by itself, and return what it said."""
@@ -210,7 +220,12 @@ class RunningHost:
         self._process = None
 
     def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `mailhost ARGUMENTS --config ...` and return what came of it."""
+        """Run `mailhost ARGUMENTS --config ...` and return what came of it.
+
+        A host that never started is set up first, as `mailhost init` does.
+        """
+        if arguments[0] in ("domain", "account", "alias") and not self.data.exists():
+            self.set_up()
         return subprocess.run(
             [str(BIN / "mailhost"), *arguments, "--config", str(self.config)],
             input=text,

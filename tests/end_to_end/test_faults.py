@@ -101,13 +101,14 @@ class FullDisk(FaultyHost):
         super().setUp()
         self.host.data.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(self.host.data)],
+            ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", str(self.host.data)],
             capture_output=True,
             check=False,
         )
         if mounted.returncode:
             raise SkipTest("only root can mount the small disk that this test fills")
         self.addCleanup(subprocess.run, ["umount", str(self.host.data)], check=False)
+        self.host.set_up()
         self.addCleanup(self.host.stop)
 
     def test_452_nothing_lost_and_back_to_work(self) -> None:
@@ -148,6 +149,7 @@ class BrokenMailbox(FaultyHost):
 
     def setUp(self) -> None:
         super().setUp()
+        self.host.set_up()
         self.broken = self.host.data / "mail" / "example.com" / "bob"
         self.broken.parent.mkdir(parents=True)
         self.broken.write_text("a file in place of a folder")
@@ -327,6 +329,7 @@ class Starting(FaultyHost):
     settings = ROUTE.format(port=9)
 
     def test_a_corrupt_queue_entry_is_parked_and_the_rest_goes_on(self) -> None:
+        self.host.set_up()
         broken = self.host.data / "mail" / "example.com" / "bob"
         broken.parent.mkdir(parents=True)
         broken.write_text("a file in place of a folder")

@@ -281,8 +281,11 @@ class AnotherUser(Listening):
         self.refused(self.deliver(self.smtp(LOOPBACK, other)), "250 2.0.0")
         self.assertIn("nothing changed", host.reload())
         host.stop()
+        (host.data / "tls" / "key.pem").unlink()  # made anew by the next start
         host.start()
         self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
+        self.assertEqual(nobody, (host.data / "tls" / "key.pem").stat().st_uid)
+        self.assertIn("nothing changed", host.reload())
 
 
 class Reloaded(Listening):

@@ -18,8 +18,9 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from mailhost.application.privileges import as_user
 from mailhost.net.control import (
     LONGEST_REQUEST,
     MOST_WAITING,
@@ -183,6 +184,33 @@ class SocketTests(TestCase):
         self.listen()
         mode = os.stat(control_path(self.data)).st_mode
         self.assertEqual(stat.S_IMODE(mode), 0o600)
+
+    @inlineCallbacks
+    def test_another_user_gets_no_answer(self) -> Any:
+        path = self.open_to_all()
+        self.listen()
+        os.chmod(path, 0o666)
+        with socket.socket(socket.AF_UNIX) as wire:
+            with as_user("nobody"):
+                wire.connect(path)
+            said = yield deferToThread(wire.recv, 1000)
+        self.assertEqual(said, b"")
+
+    def test_another_user_is_not_asked(self) -> None:
+        path = self.open_to_all()
+        with socket.socket(socket.AF_UNIX) as listening, as_user("nobody"):
+            listening.bind(path)
+            listening.listen()
+            os.seteuid(0)
+            error = self.assertRaises(CommandFailed, self.client.call, "add")
+        self.assertIn("not by the host", str(error))
+
+    def open_to_all(self) -> str:
+        """Let everybody write in the folder, as it must never be; return the socket's path."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root becomes another user")
+        os.chmod(self.data, 0o777)
+        return control_path(self.data)
 
     def test_no_host_running(self) -> None:
         error = self.assertRaises(NoHostRunning, self.client.call, "add")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import ssl
 import stat
+import tempfile
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -38,10 +40,11 @@ from twisted.internet.ssl import Certificate
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.test import iosim
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from mailhost.application.privileges import as_user
 from mailhost.message.client import TLSState
 from mailhost.net.selfsigned import make_self_signed
 from mailhost.net.tls import BadCertificate, Minimums, Role, ServerTLS, client_tls, tls_state
@@ -510,6 +513,27 @@ def pem(certificate: x509.Certificate) -> bytes:
 
 
 class SelfSigned(Folder):
+    def test_a_link_or_file_in_the_way_is_not_written_through(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        target = os.path.abspath(self.mktemp())
+        for name in ("key.pem", "chain.pem"):
+            os.symlink(target, os.path.join(folder, f"{name}.{os.getpid()}.tmp"))
+        make_self_signed(folder, "mail.example.com")
+        self.assertFalse(os.path.exists(target))
+
+    def test_what_another_user_made_there_is_made_anew(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("only root becomes another user")
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        _, key = make_self_signed(folder, "mail.example.com")
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+        with as_user("nobody"):
+            make_self_signed(folder, "mail.example.com")
+            with open(key) as file:
+                self.assertIn("PRIVATE KEY", file.read())
+
     def test_made_once_with_a_secret_key(self) -> None:
         folder = self.mktemp()
         chain, key = make_self_signed(folder, "mail.example.com")

@@ -66,6 +66,11 @@ class FileLockTests(SynchronousTestCase):
         lock.release()
         self.assertIsNotNone(try_lock(self.path))
 
+    def test_a_link_is_not_followed(self) -> None:
+        os.symlink(self.path + ".target", self.path)
+        self.assertRaises(OSError, try_lock, self.path)
+        self.assertFalse(os.path.lexists(self.path + ".target"))
+
     def test_a_failure_leaves_no_descriptor_open(self) -> None:
         os.mkdir(self.path)
         before = os.listdir("/dev/fd")

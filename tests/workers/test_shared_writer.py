@@ -54,12 +54,13 @@ class SharedWriterCase(SynchronousTestCase):
         """How often a writer was looked for."""
         return len(self.reactor.unixClients)
 
-    def find(self) -> StringTransport:
-        """The writer is there."""
+    def find(self, **attributes: object) -> StringTransport:
+        """The writer is there. `attributes` are its transport's."""
         path, factory, *_ = self.reactor.unixClients[-1]
         self.assertEqual("/data/writer.sock", path)
         self.link = factory.buildProtocol(None)
         transport = StringTransport()
+        vars(transport).update(attributes)
         self.link.makeConnection(transport)
         return transport
 
@@ -74,6 +75,25 @@ class SharedWriterCase(SynchronousTestCase):
 
     def stop(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.writer.stop())
+
+
+class Stranger(SharedWriterCase):
+    """Another user has put a socket in the writer's place."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(shared_writer, "is_ours", lambda wire: False)
+        self.patch(shared_writer, "peer_uid", lambda wire: 1234)
+
+    def test_it_gets_nothing_and_is_told_of_once(self) -> None:
+        for _ in range(2):
+            transport = self.find(socket=object())
+            self.assertTrue(transport.disconnecting)
+            self.assertFalse(self.writer.there)
+            self.link.connectionLost()
+            self.reactor.advance(2)
+        self.assertEqual(1, len(self.events.lines))
+        self.assertIn("user 1234 listens on /data/writer.sock", self.events.lines[0])
 
 
 class Asking(SharedWriterCase):

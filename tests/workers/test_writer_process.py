@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.workers.start import MODULE
 from mailhost.workers.writer_process import WriterProcess
 from tests.fakes import RecordingEvents
 
@@ -30,7 +31,13 @@ class FakeReactor(Clock):
     def spawnProcess(self, process: Any, executable: str, argv: list[str], **how: Any) -> None:
         if self.refuses is not None:
             raise self.refuses
-        assert argv == [sys.executable, "-m", "mailhost.durable.writer", "/data/writer.sock"]
+        assert argv == [
+            sys.executable,
+            "-m",
+            MODULE,
+            "mailhost.durable.writer",
+            "/data/writer.sock",
+        ]
         self.processes.append(process)
         process.makeConnection(
             SimpleNamespace(

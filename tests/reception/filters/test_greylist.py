@@ -22,7 +22,11 @@ from mailhost.interfaces import (
 )
 from mailhost.message.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.block.greylist import Greylisted
-from mailhost.reception.filters.block.greylist_memory import CLEAN_EVERY, GreylistMemory
+from mailhost.reception.filters.block.greylist_memory import (
+    CLEAN_EVERY,
+    GreylistMemory,
+    MemoryLost,
+)
 from tests.fakes import address, envelope, now, path
 from tests.queue.fakes import here
 from tests.reception.filters.mails import CLIENT
@@ -82,6 +86,12 @@ class GreylistCase(SynchronousTestCase):
 
 
 class GreylistTests(GreylistCase):
+    def test_a_link_is_not_followed_to_make_the_file(self) -> None:
+        os.symlink(os.path.abspath(self.path + ".target"), self.path)
+        visit = ("n", "s", "r")
+        self.assertRaises(MemoryLost, self.memory.wait, visit, ["n"], 1.0, 2.0, 3.0)
+        self.assertFalse(os.path.exists(self.path + ".target"))
+
     def test_first_refused_then_taken(self) -> None:
         self.assertFalse(self.passes())
         self.now += 4 * MINUTE

@@ -6,10 +6,12 @@ is synced.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 T = TypeVar("T")
 Visit = tuple[str, str, str]  # a network or a pool, a sender, a recipient
@@ -73,7 +75,7 @@ class GreylistMemory:
                 database = self._database()
                 with database:
                     return work(database, self._time())
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self.close()
                 raise MemoryLost(f"{self._path}: {error}") from error
 
@@ -83,9 +85,15 @@ class GreylistMemory:
         if opened is not None:
             opened.close()
 
+    def _open(self) -> sqlite3.Connection:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(self._path, flags, 0o600))
+        name = f"file:{quote(os.path.abspath(self._path))}?mode=rw"  # SQLite itself makes no file
+        return sqlite3.connect(name, PATIENCE, check_same_thread=False, uri=True)
+
     def _database(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._opened = sqlite3.connect(self._path, PATIENCE, check_same_thread=False)
+            self._opened = self._open()
             self._opened.executescript(_SCHEMA)
         now = self._time()
         if now >= self._clean_at:

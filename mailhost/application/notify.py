@@ -1,0 +1,43 @@
+"""Tells the service manager about the host's state: sd_notify(3), used by systemd's Type=notify.
+
+Each state is a datagram to the unix socket that NOTIFY_SOCKET names. Without that variable nothing
+is sent; failures are ignored. The variable is removed from the environment, so that processes which
+the host starts do not send states of their own.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+
+VARIABLE = "NOTIFY_SOCKET"
+
+
+class Notifier:
+    """`environment` may name the socket: a path, or an abstract name that begins with `@`."""
+
+    def __init__(self, environment: MutableMapping[str, str]) -> None:
+        name = environment.pop(VARIABLE, "")
+        self._address = "\0" + name[1:] if name.startswith("@") else name
+
+    def ready(self) -> None:
+        """The host serves, or a reload has ended."""
+        self._tell("READY=1")
+
+    def reloading(self) -> None:
+        """A reload begins; `ready` ends it. The time is that of CLOCK_MONOTONIC in microseconds."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={now}")
+
+    def stopping(self) -> None:
+        """The host stops."""
+        self._tell("STOPPING=1")
+
+    def _tell(self, lines: str) -> None:
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
+            wire.setblocking(False)
+            wire.sendto(lines.encode(), self._address)

@@ -1,0 +1,51 @@
+"""Signals that come before the host is ready are remembered: by themselves they would end it.
+
+`take` is called before anything slow happens, `listen` when the host serves. SIGHUP asks for a
+reload then, SIGTERM and SIGINT for an orderly stop. A second SIGTERM or SIGINT before that ends the
+process at once: the start may hang, on a disk for instance.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class EarlySignals:
+    """The signals so far. To be used in the main thread alone."""
+
+    def __init__(self) -> None:
+        self._came: set[int] = set()
+
+    def take(self) -> None:
+        """Remember signals from now on."""
+        for number in (signal.SIGHUP, *STOPPING):
+            signal.signal(number, self._remember)
+
+    @property
+    def stop_asked(self) -> bool:
+        """True where the host is to stop."""
+        return not self._came.isdisjoint(STOPPING)
+
+    @property
+    def reload_asked(self) -> bool:
+        """True where the settings are to be read again."""
+        return signal.SIGHUP in self._came
+
+    def hand_over(self) -> None:
+        """Leave SIGINT to the reactor, which takes it only where nobody else did."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def listen(self, reload: Callable[[], object]) -> None:
+        """Have SIGHUP call `reload` from now on, in the midst of whatever is done."""
+        signal.signal(signal.SIGHUP, lambda number, frame: reload())
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if number in self._came and number in STOPPING:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._came.add(number)

@@ -1,0 +1,107 @@
+"""The check that only the host's user and root can write to folders and files that decide.
+
+Users who can write to the data folder can replace a socket or a file in it, and so read mail; with
+the settings file or the code of a filter they decide what the host does. Such folders and files are
+refused, as secrets are that others can read. The owner and root may write, and a group that has no
+other member: many systems give each user such a group. The folders above are checked too, unless
+they are sticky: in a sticky folder users cannot rename the files of others.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+
+from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.filters.outside import Python
+from mailhost.config.model import Settings
+from mailhost.config.problems import Problem, key_of
+
+
+def check_ownership(settings: Settings) -> Iterator[Problem]:
+    """Yield what lets others write in the data folder or a socket's, or the code of a filter."""
+    fault = open_to_others(settings.data, settings.user)
+    if fault:
+        yield Problem("data", fault)
+    for number, listen in enumerate(settings.listen):
+        endpoint = parse_endpoint(listen.endpoint)
+        if endpoint.kind == "unix":
+            folder = os.path.dirname(endpoint.part("address"))
+            fault = open_to_others(folder, settings.user)
+            if fault:
+                yield Problem(key_of(("listen", number, "endpoint")), fault)
+    for number, each in enumerate(settings.filter):
+        code = each.file if isinstance(each, Python) else None
+        fault = open_to_others(code, settings.user) if code else ""
+        if fault:
+            yield Problem(key_of(("filter", number, "file")), fault)
+
+
+def check_settings_file(path: str) -> Iterator[Problem]:
+    """Yield what lets others change the settings file."""
+    fault = open_to_others(path)
+    if fault:
+        yield Problem("", fault)
+
+
+def open_to_others(path: str, user: str = "") -> str:
+    """Return what lets others change a file or folder, with the remedy; empty for nothing.
+
+    `user` may write beside the owner and root. A path that is missing, or cannot be looked at, has
+    no fault.
+    """
+    trusted = {0}
+    with suppress(KeyError):
+        trusted.add(pwd.getpwnam(user).pw_uid)
+    fault = _fault(path, trusted, sticky=False)
+    for folder in () if fault else _folders_above(path):
+        fault = fault or _fault(folder, trusted, sticky=True)
+    return fault
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """Yield each folder that leads to `path`, as it is written and as it is behind links."""
+    for way in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
+        while way != os.path.dirname(way):
+            way = os.path.dirname(way)
+            yield way
+
+
+def _fault(path: str, trusted: set[int], sticky: bool) -> str:
+    try:
+        found = os.stat(path)
+        read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return ""
+    mode = found.st_mode
+    regular = stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+    if not regular or read_only or (sticky and mode & stat.S_ISVTX):
+        return ""
+    if mode & stat.S_IWOTH:
+        remedy = f"name a folder in {path}" if mode & stat.S_ISVTX else f"run: chmod o-w {path}"
+        return f"everybody on this machine can write to {path}; {remedy}"
+    if mode & stat.S_IWGRP and not _members(found.st_gid) <= {*trusted, found.st_uid}:
+        group = _group_name(found.st_gid)
+        return f"the group {group} can write to {path}; run: chmod g-w {path}"
+    return ""
+
+
+def _members(gid: int) -> set[int]:
+    """The users of a group, those whose first group it is included."""
+    members = {user.pw_uid for user in pwd.getpwall() if user.pw_gid == gid}
+    with suppress(KeyError):
+        for name in grp.getgrgid(gid).gr_mem:
+            with suppress(KeyError):
+                members.add(pwd.getpwnam(name).pw_uid)
+    return members
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,44 @@
+"""The place of the directory's database in a data folder, and the meaning of its absence.
+
+A database that is missing from a data folder in use has vanished: an empty one in its place would
+refuse every recipient for good. An empty data folder may be one that is not mounted. So the
+database is made in two cases only: by the first start of a host, which makes the data folder too,
+and by `mailhost init`. Everything else opens the database that is there, or fails with the words
+of `why_missing`.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+NAME = "directory.sqlite"
+TRACES = frozenset({"mail", "queue", "incoming"})  # a host that has started leaves these
+
+
+def database_path(data: str) -> str:
+    """Return the path of the database in the data folder `data`."""
+    return os.path.join(data, NAME)
+
+
+def in_use(data: str) -> bool:
+    """True where a host has run on this data folder. Raises OSError where it cannot be listed."""
+    return not TRACES.isdisjoint(os.listdir(data))
+
+
+def why_missing(data: str) -> str:
+    """Return why a data folder has no database, and the remedy."""
+    if not os.path.isdir(data):
+        return f"there is no data folder {data}; mount it, or make it with `mailhost init`"
+    used = True
+    with suppress(OSError):
+        used = in_use(data)
+    if used:
+        return (
+            f"{database_path(data)} is missing from a data folder in use; put it back from a "
+            "copy, or make an empty one with `mailhost init --new-directory`"
+        )
+    return (
+        f"the data folder {data} has no {NAME}; mount what belongs there, or set up a new host "
+        "with `mailhost init`"
+    )

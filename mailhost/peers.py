@@ -1,0 +1,32 @@
+"""The user at the other end of a unix socket, as the kernel tells it (SO_PEERCRED, unix(7)).
+
+The sockets between our own processes, and that of the `mailhost` command, are in a folder that only
+the host's user and root can enter. This check holds even if the modes of that folder are wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+_CREDENTIALS = "iII"  # struct ucred: process, user and group
+
+
+def peer_uid(wire: socket.socket) -> int | None:
+    """Return the user id of the other end, None where the system does not tell.
+
+    For a server it is the id at the time of connect(2), for a client at the time of listen(2).
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    size = struct.calcsize(_CREDENTIALS)
+    found = struct.unpack(
+        _CREDENTIALS, wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    )
+    return int(found[1])
+
+
+def is_ours(wire: socket.socket) -> bool:
+    """True where the other end is root's or our own user's."""
+    return peer_uid(wire) in (None, 0, os.geteuid())

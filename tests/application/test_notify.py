@@ -1,0 +1,43 @@
+"""The states that the service manager is told, over a socket as systemd makes it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application.notify import Notifier
+
+
+class Notifying(SynchronousTestCase):
+    def listen(self, address: str) -> socket.socket:
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(address)
+        manager.settimeout(1)
+        return manager
+
+    def test_ready_reloading_and_stopping(self) -> None:
+        manager = self.listen(f"\0mailhost-{os.getpid()}")
+        environment = {"NOTIFY_SOCKET": f"@mailhost-{os.getpid()}", "HOME": "/"}
+        notifier = Notifier(environment)
+        self.assertEqual({"HOME": "/"}, environment)  # workers do not speak for the host
+        notifier.ready()
+        self.assertEqual(b"READY=1", manager.recv(1000))
+        notifier.reloading()
+        first, second = manager.recv(1000).split(b"\n")
+        self.assertEqual(b"RELOADING=1", first)
+        self.assertRegex(second, rb"\AMONOTONIC_USEC=[0-9]+\Z")
+        notifier.stopping()
+        self.assertEqual(b"STOPPING=1", manager.recv(1000))
+
+    def test_a_path(self) -> None:
+        path = self.mktemp()
+        manager = self.listen(path)
+        Notifier({"NOTIFY_SOCKET": path}).ready()
+        self.assertEqual(b"READY=1", manager.recv(1000))
+
+    def test_nobody_asks_or_listens(self) -> None:
+        Notifier({}).ready()
+        Notifier({"NOTIFY_SOCKET": "/nonexistent/notify"}).ready()
