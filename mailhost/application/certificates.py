@@ -1,9 +1,10 @@
-"""Renewed certificate files are noticed by themselves, and used without a reload.
+"""Notices renewed certificate files, and uses them without a reload.
 
 The files are looked at each minute. New ones are used for connections made from then on, in all
-processes; no connection is closed. A pair that cannot be used is told once and not taken. It is
-told at the second look that finds it: programs that renew replace one file after the other. The
-log has the findings of `certificate_checks` at the start and once a day.
+processes; no connection is closed. A pair that cannot be used is logged once, and the former one
+stays in use. It is logged only when the second look finds it unchanged, since ACME clients replace
+one file after the other. The findings of `certificate_checks` are logged at the start and once a
+day.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class CertificateWatch:
         self._now = now
         self._looks = 0
         self._broken: Marks | None = None  # files that could not be used at the last look
-        self._told: Marks | None = None  # files that the log was told of
+        self._told: Marks | None = None  # files that were logged as broken
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
 
@@ -124,7 +125,7 @@ class CertificateWatch:
         self._broken = marks
         if again and marks != self._told:
             self._told = marks
-            self._events.tell(Faulted(WHERE, f"{bad}. Those read before go on"))
+            self._events.tell(Faulted(WHERE, f"{bad}. The certificates read before stay in use"))
 
 
 def marks_now(certificates: Sequence[CertificateFiles]) -> Marks:

@@ -155,7 +155,7 @@ class Head:
         self._tell_warnings()
 
     def _renewed(self) -> None:
-        """Other certificates are in use: workers take them too."""
+        """Other certificates are in use: hand them to the workers."""
         pem = self.rooms.tls.pem
         self.crew.update((self._loaded, pem), "certificates", pem)
 
@@ -217,6 +217,6 @@ def _certificates(settings: Settings) -> list[CertificateSource]:
     """The certificates of the settings, or one that we sign ourselves."""
     if settings.tls.certificate:
         return [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    with as_user(settings.user):  # root follows no link in the user's folder
+    with as_user(settings.user):  # so that root follows no link in the user's folder
         paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
         return [read_certificate(*paths)]

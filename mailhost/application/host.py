@@ -50,7 +50,7 @@ from mailhost.store.lock import try_lock
 
 class Host(Service):
     """`loaded` is a settings file fit for use. `log` is where the application is to log, None for
-    where twistd says. `signals` are those that came so far."""
+    the log of twistd. `signals` are those that came so far."""
 
     def __init__(
         self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
@@ -150,7 +150,7 @@ class Host(Service):
             self._reactor.stop()
             return
         self._signals.listen(lambda: self._reactor.callFromThread(self.reload))
-        gc.freeze()  # else each full collection looks at all modules, and takes 50 ms for it
+        gc.freeze()  # otherwise each full collection visits all modules, which takes up to 55 ms
         self._tell_ready()
         self._notifier.ready()
         if self._signals.reload_asked:

@@ -22,7 +22,7 @@ from mailhost.net.proxied import ProxiedFactory
 from mailhost.net.pump import PumpFactory
 from mailhost.net.server_contexts import answer_alpn
 
-UNIX_MODE = "660"  # of unix sockets; Twisted's own default lets every user of the machine connect
+UNIX_MODE = "660"  # of unix sockets; with Twisted's default every user of the machine may connect
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
 
 
@@ -54,8 +54,9 @@ class Listener:
     def open(self, user: str = "") -> None:
         """Open the socket. Raises CannotListenError.
 
-        Nobody is answered before the reactor runs, and by then the host is ready. As root a unix
-        socket is made as `user`; by root only where nobody else can change its folder.
+        Clients are answered once the reactor runs, and by then the host is ready. As root, a unix
+        socket is made with the rights of `user`; by root itself only where these do not suffice and
+        nobody else can change its folder.
         """
         path = _path(self.listen)
         folder = os.path.dirname(path)

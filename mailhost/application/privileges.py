@@ -21,7 +21,7 @@ class WrongFolder(Exception):
 
 @contextmanager
 def as_user(user: str) -> Iterator[None]:
-    """Have the effective rights of `user` where we are root; else change nothing.
+    """Give root the effective rights of `user` for a while; other users keep their own.
 
     Raises KeyError where there is no such user.
     """
@@ -35,7 +35,7 @@ def as_user(user: str) -> Iterator[None]:
 
 @contextmanager
 def as_owner(path: str) -> Iterator[None]:
-    """Have the effective rights of the owner of `path` where we are root. Raises OSError."""
+    """Give root the effective rights of the owner of `path` for a while. Raises OSError."""
     owner = os.stat(path)
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield
@@ -68,10 +68,10 @@ def become(user: str) -> None:
 
 
 def make_data_folder(path: str, user: str) -> bool:
-    """Make the data folder, for `user` alone; False where it is there.
+    """Make the data folder, for `user` alone; False where it exists.
 
-    It is made as that user where the user may; else by root, in a folder that only root can change.
-    Raises OSError, WrongFolder.
+    It is made with the rights of that user if those suffice; else by root, in a folder that only
+    root can change. Raises OSError, WrongFolder.
     """
     if os.path.isdir(path):
         return False
@@ -111,7 +111,8 @@ def only_roots(folder: str) -> bool:
 
 
 def check_owner(path: str, user: str) -> None:
-    """Raise WrongFolder unless the data folder belongs to `user`, or without one to us."""
+    """Raise WrongFolder unless the data folder belongs to `user`, or for no user to this process'
+    own."""
     uid = pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
     owner = os.stat(path).st_uid
     if owner == uid or (owner == 0 and may_write(path, user)):
@@ -123,7 +124,7 @@ def check_owner(path: str, user: str) -> None:
 
 
 def may_write(folder: str, user: str) -> bool:
-    """True where `user`, or without one this process, can make files in a folder."""
+    """True where `user`, or for no user this process, can make files in a folder."""
     with as_user(user):
         return os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
 

@@ -1,8 +1,8 @@
-"""The check that the user of the settings can run this Python, made before a host starts.
+"""Checks before the start of a host that the user of the settings can run this Python.
 
 The host's other processes start as that user, and some modules are loaded when they are first
 needed. If Python or mailhost is installed below a folder that only root may enter, such as root's
-home, a host would say that it is ready and then refuse every client.
+home, a host would log that it is ready and then refuse every client.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Signals that come before the host is ready are remembered: by themselves they would end it.
+"""Remembers signals that come before the host is ready; by default they would end the process.
 
-`take` is called before anything slow happens, `listen` when the host serves. SIGHUP asks for a
-reload then, SIGTERM and SIGINT for an orderly stop. A second SIGTERM or SIGINT before that ends the
-process at once: the start may hang, on a disk for instance.
+`take` is called before anything slow happens, `listen` when the host serves. SIGHUP then leads to a
+reload, SIGTERM and SIGINT to an orderly stop. The second SIGTERM or SIGINT before that ends the
+process at once, since the start may hang, on a disk for instance.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class EarlySignals:
-    """The signals so far. To be used in the main thread alone."""
+    """The signals so far. Only the main thread may use it."""
 
     def __init__(self) -> None:
         self._came: set[int] = set()
@@ -28,20 +28,20 @@ class EarlySignals:
 
     @property
     def stop_asked(self) -> bool:
-        """True where the host is to stop."""
+        """True where a stop was asked for."""
         return not self._came.isdisjoint(STOPPING)
 
     @property
     def reload_asked(self) -> bool:
-        """True where the settings are to be read again."""
+        """True where a reload was asked for."""
         return signal.SIGHUP in self._came
 
     def hand_over(self) -> None:
-        """Leave SIGINT to the reactor, which takes it only where nobody else did."""
+        """Leave SIGINT to the reactor, which sets its handler only in place of Python's default."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def listen(self, reload: Callable[[], object]) -> None:
-        """Have SIGHUP call `reload` from now on, in the midst of whatever is done."""
+        """Have SIGHUP call `reload` from now on, between any two instructions of other code."""
         signal.signal(signal.SIGHUP, lambda number, frame: reload())
 
     def _remember(self, number: int, frame: FrameType | None) -> None:

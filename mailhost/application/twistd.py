@@ -1,4 +1,4 @@
-"""What `twistd mailhost` sees: its options, and the service that they make.
+"""The plugin's part of `twistd mailhost`: its options, and the service that they make.
 
 Signals are handled as soon as the options are made. The imports that take long come after that.
 """
@@ -67,8 +67,8 @@ def makeService(options: Options) -> IService:
 
 
 def _trap(wanted: Mapping[str, Any]) -> str:
-    """Return which file twistd would write as root where others could have put a link, with the
-    remedy. Its pid file and its log are made before any user is changed to."""
+    """Return the file that twistd would write as root where others could have put a link, with the
+    remedy; empty for none. twistd makes its pid file and its log before the change of user."""
     from mailhost.application.privileges import only_roots
 
     if os.geteuid() != 0:

@@ -130,8 +130,8 @@ def _smtp_maker(rooms: Rooms, wire: Wire) -> MachineMaker:
 
 
 def _strangers(settings: Settings, wire: Wire, terms: Terms) -> Extensions | None:
-    """What clients may ask for that are not known, None for everything. At submission all log in,
-    after EHLO; by LMTP a host of ours asks for what its own clients asked for."""
+    """The extensions for unknown clients, None for all that the listener offers. On submission
+    ports all clients log in, but after EHLO; an LMTP client passes on the wishes of its own."""
     if settings.limits.dsn is OfferDSN.EVERYONE or wire is not Wire.SMTP:
         return None
     return terms.extensions.ignoring("DSN")

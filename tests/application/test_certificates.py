@@ -109,7 +109,7 @@ class Watching(Folder):
         self.minutes(10)
         [line] = self.lines()
         self.assertIn(f"the key in {self.key} is not that of", line)
-        self.assertIn("Those read before go on", line)
+        self.assertIn("The certificates read before stay in use", line)
         self.assertEqual(("mx.example.org", []), (self.subject(), self.renewed))
         self.replace(self.chain, b"junk")
         self.minutes(10)
