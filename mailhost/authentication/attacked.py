@@ -1,10 +1,10 @@
-"""Accounts that many addresses failed to log in to, each too seldom to be refused by itself.
+"""Limits guesses at one account from many addresses, each with too few failures to be blocked.
 
-Beyond `account_failures` in a day, an address that never logged in to the account has
-STRANGER_GUESSES a day for it. The account is not locked, as anybody could shut out its owner then:
-the owner's usual addresses have as many attempts as ever, and a new one has some. It makes no
-difference whether the account exists. All tables are bounded and drop the oldest entries; a restart
-drops all.
+After `account_failures` in a day, an address that did not log in to the account within KNOWN_FOR
+has STRANGER_GUESSES attempts a day. The account is not locked, since anybody could shut out its
+owner then: the owner's usual addresses keep their usual limit, and a new one has some attempts.
+Names without an account are treated in the same way, so that answers do not reveal which accounts
+exist. All tables are bounded and drop the oldest entries; a restart drops all.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class AttackedAccounts:
         self._users: OrderedDict[str, None] = OrderedDict()
 
     def refuses(self, ip: str, username: str) -> bool:
-        """True where an address has used up its guesses for an account that is attacked."""
+        """True where an address has used up its attempts at an account that is attacked."""
         pair = username, client_key(ip)
         if not self._attacked(username) or self._knows(pair):
             return False
@@ -63,7 +63,7 @@ class AttackedAccounts:
         _bound(self._guesses, MOST_PAIRS)
 
     def succeeded(self, ip: str, username: str) -> None:
-        """Know this address as one of the account's."""
+        """Record this address as one of the account's."""
         pair = username, client_key(ip)
         self._guesses.pop(pair, None)
         _put(self._known, pair, self._clock.seconds())

@@ -3,8 +3,8 @@
 The user name is the whole address: upper or lower case, and under any name of its domain. A bare
 name is refused even where there is but one domain: it would stop working with the second.
 
-Failures are counted and told late by the guard; beyond its limits nothing is looked at any more. A
-password or an account changed a moment ago elsewhere is looked for before anybody is refused.
+The guard counts failures and delays their replies; beyond its limits no password is looked at. The
+directory is asked for changes made elsewhere before a login is refused.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Authenticator:
         self._settings = settings
 
     def use_key(self, key: bytes) -> None:
-        """Make up SCRAM salts for unknown names with this key, which outlives the process."""
+        """Derive SCRAM salts for unknown names from this key, which is kept between starts."""
         self._key = key
 
     def mechanisms(self, client: Client) -> Sequence[str]:
@@ -95,7 +95,7 @@ class Authenticator:
         if isinstance(result, Account):
             self._guard.succeeded(client, username)
             return self._tell(client, result, mechanism)
-        # with the directory out of reach a guess counts too, though nobody can say it was wrong
+        # a guess counts although the directory cannot be read and the password was not checked
         await self._guard.failed(client, username, result, guessed=result is not BUSY)
         return result
 
@@ -183,8 +183,8 @@ class Authenticator:
 
 
 def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
-    """None without TLS, loopback excepted where the settings say so; nor over the old TLS that is
-    spoken on port 25 alone."""
+    """The mechanisms that a client is offered: none without TLS, except on loopback where the
+    settings allow that, and none over the old TLS that only `smtp` listeners speak."""
     if (client.tls and client.tls.strong) or (
         client.local_machine and settings.plaintext_on_loopback
     ):

@@ -1,9 +1,9 @@
 """Failed logins, counted for each client address within a window of time.
 
 An IPv6 client counts by its /64. Behind the addresses of `gateways`, and behind unix sockets, many
-users log in, so each account is counted on its own there. A login that succeeds forgives the
-failures made in its own name, no others: somebody with an account must not wipe away what he tried
-against his neighbours. The table is bounded: the address that failed longest ago is forgotten.
+users log in, so each account is counted separately there. A login that succeeds forgives only the
+failures made in its own name: otherwise a user could erase the failures of guesses at other
+accounts. The table is bounded: the address that failed longest ago is forgotten.
 
 Attempts that are not decided yet count too: many connections at once get no more guesses than one.
 They are not refused for it, they wait until those before them are decided.
@@ -35,10 +35,10 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Logins that are refused unseen for so many `seconds`.
+    """Logins that are refused for so many `seconds` without a look at the password.
 
-    `client` is an address or network, empty for unix sockets, ANY for every address that never
-    logged in to `account`. An empty `account` is any.
+    `client` is an address or network, empty for unix sockets, ANY for every address that did not
+    lately log in to `account`. An empty `account` stands for all accounts.
     """
 
     client: str
@@ -80,7 +80,7 @@ class Failures:
         self._wake(key)
 
     def end_all(self) -> None:
-        """A process is gone with its attempts: nobody waits for those any more."""
+        """A process ended with its attempts: other attempts wait for them no longer."""
         self._undecided.clear()
         for key in list(self._waiting):
             self._wake(key)
@@ -132,7 +132,7 @@ class Failures:
             del self._records[key]
 
     def blocked(self) -> list[Block]:
-        """Return who has to wait now."""
+        """Return the clients and accounts that have to wait now."""
         waits = [(key, self._wait(key)) for key in list(self._records)]
         return [
             Block(client, account, len(self._records[client, account].failures), seconds)

@@ -1,7 +1,7 @@
-"""Counts failed logins and slows them down, for every wire, mechanism and process.
+"""Counts failed logins and slows them down, for all listeners, mechanisms and processes.
 
-Our own authenticator and the proxy ask it before each attempt, and tell it of the end. Refusals are
-logged here, in words that name no password: see `shown`.
+Our own authenticator and the proxy ask the guard before each attempt, and report the result to it.
+The guard logs refusals; a user name that may be a password is not logged (see `shown`).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from mailhost.net.sasl.saslprep import BadText, saslprep
 STRANGER = Status(
     454,
     "4.7.0",
-    "Too many failed logins to this account; try again tomorrow, or from where you usually are",
-    "the account is attacked, and this address never logged in to it",
+    "Too many failed logins to this account; try again tomorrow, or from an address used before",
+    "the account is attacked, and this address did not log in to it lately",
 )
 
 
 @implementer(ILoginGuard)
 class LoginGuard:
-    """`may_show` says of a user name's normal form whether it may be logged."""
+    """`may_show` returns whether a user name, in its normal form, may be logged."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class LoginGuard:
     def undecided(self, client: Client, username: str) -> None:
         self._failures.end(client.ip, normal_username(username))
 
-    # --- without a beginning ---------------------------------------------------------------------
+    # --- for attempts without `begin` ------------------------------------------------------------
 
     def refusal(self, client: Client, username: str) -> Status | None:
         """Return the refusal for a client whose password is not even looked at, and log it."""
@@ -116,14 +116,14 @@ class LoginGuard:
         self._attacked.succeeded(client.ip, name)
 
     async def wait(self, seconds: float) -> None:
-        """Let some time go by."""
+        """Wait for some seconds."""
         if seconds:
             await deferLater(self._clock, seconds)
 
     # --- for the operator ------------------------------------------------------------------------
 
     def blocked(self) -> list[Block]:
-        """Return whose logins are refused unseen at the moment."""
+        """Return the clients and accounts whose logins are refused at the moment."""
         return [*self._failures.blocked(), *self._attacked.blocked()]
 
     def unblock(self, what: str) -> bool:
@@ -136,7 +136,7 @@ class LoginGuard:
         return self._attacked.lift(**wanted) or lifted
 
     def end_all(self) -> None:
-        """A process is gone with the attempts that it began."""
+        """A process ended with the attempts that it began."""
         self._failures.end_all()
 
 
@@ -147,7 +147,7 @@ def _wait_for(seconds: float) -> Status:
 
 
 def parse_username(username: str) -> Address | None:
-    """Return the address that a user name is, None for what is none."""
+    """Return the address that a user name is, None where it is no address."""
     try:
         return parse_address(saslprep(username))
     except (BadAddress, BadText):
@@ -155,6 +155,6 @@ def parse_username(username: str) -> Address | None:
 
 
 def normal_username(username: str) -> str:
-    """Return what a user name is counted under."""
+    """Return the form of a user name under which its failures are counted."""
     name = parse_username(username)
     return f"{name.key}@{name.domain}" if name else username[:100]

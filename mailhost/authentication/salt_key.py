@@ -1,8 +1,8 @@
-"""The key that SCRAM salts of unknown names are made from, kept in the data folder.
+"""The key from which SCRAM salts of unknown names are derived, kept in the data folder.
 
-Salts of accounts never change, so those of unknown names must not either: a client that asks before
-and after a restart would learn which accounts exist (RFC 5802 §9). The file is not synced: one that
-is lost or damaged by a crash is made again, and the salts change once.
+Salts of accounts never change. If those of unknown names did, a client that asks before and after a
+restart would learn which accounts exist (RFC 5802 §9). The file is not synced: if a crash loses or
+damages it, a new key is made, and these salts change once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""User names that may be logged: people type their password where the name belongs.
+"""Decides which user names may be logged: some users type their password in place of their name.
 
-A name is logged if it is an address in a domain served here, in the host's own domain or one above
-that; or the bare name of an account. The guard adds names that logged in since the start.
+A name may be logged if it is an address in a domain of this host, in the host's own name or a
+domain above that, or if it is the name of an account without its domain. The guard adds names that
+logged in since the start.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from mailhost.message.accounts import DirectoryView
 
 
 def may_be_shown(username: str, view: DirectoryView, hostname: str) -> bool:
-    """True for a user name that is hardly a password."""
+    """True for a user name that is probably no password."""
     name = parse_username(username)
     if name is not None:
         return view.domain(name.domain) is not None or _is_above(name.domain, hostname)
@@ -20,5 +21,5 @@ def may_be_shown(username: str, view: DirectoryView, hostname: str) -> bool:
 
 
 def _is_above(domain: str, hostname: str) -> bool:
-    """True for the host's own name, and those above it that have a dot."""
+    """True for the host's own name, and for domains above it that have a dot."""
     return "." in domain and f".{hostname}".endswith(f".{domain}")
