@@ -36,7 +36,7 @@ def add(address: Address, quota: str | None, config: str | None) -> None:
     refuse_file_domain(loaded, address.domain)
     octets = _octets(quota)
     with reading(loaded.settings) as database:
-        database.check_new_account(address)  # before anybody thinks of a password
+        database.check_new_account(address)  # before a password is asked for
     secret = new_secret(str(address))
     with directory(loaded) as database:
         database.add_account(address, secret, octets)

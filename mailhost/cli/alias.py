@@ -32,12 +32,12 @@ def command() -> None:
 @command.command()
 @click.argument("address", type=OWN_ADDRESS)
 @click.argument("targets", metavar="TARGET...", type=ADDRESS, nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Even where a target is not there yet.")
+@click.option("--force", is_flag=True, help="Add it even if a target does not exist yet.")
 @config_option
 def add(address: Address, targets: tuple[Address, ...], force: bool, config: str | None) -> None:
     """Add an address whose mail goes to others, here or elsewhere.
 
-    A target in a domain of this host must be there, and must not lead back to the alias.
+    A target in a domain of this host must exist, and must not lead back to the alias.
     """
     loaded = load_settings(config)
     refuse_file_domain(loaded, address.domain)
@@ -49,15 +49,15 @@ def add(address: Address, targets: tuple[Address, ...], force: bool, config: str
 
 
 def _check(view: DirectoryView, address: Address, targets: tuple[Address, ...]) -> None:
-    """Raise Fail where a target is nobody's, or leads back."""
+    """Raise Fail where a target does not exist, or leads back to the alias."""
     domain = view.domains.get(address.domain)
     if domain is None:
-        return  # the directory says what is wrong
+        return  # the directory will refuse it, with the reason
     aliases = {**domain.aliases, address.key: targets}
     view = replace(view, domains={**view.domains, domain.name: replace(domain, aliases=aliases)})
     found = [*unknown_targets(view, targets), *circles(view, [address])]
     if found:
-        raise Fail(f"{'; '.join(found)} (--force adds it all the same)")
+        raise Fail(f"{'; '.join(found)} (--force adds the alias nevertheless)")
 
 
 @command.command()

@@ -1,7 +1,7 @@
-"""Aliases that lead in a circle, and addresses in our domains that nobody has.
+"""Finds aliases that lead in a circle, and targets in our domains that do not exist.
 
-Read from a view of the whole directory, in words for the operator. Which name an address means is
-decided as `routing` does: the alias or account of that name, of the name without `+detail`, then
+The input is a view of the whole directory, the output words for the operator. An address is looked
+up in the order of `routing`: the alias or account of that name, of the name without `+detail`, then
 the catch-all.
 """
 
@@ -15,7 +15,7 @@ from mailhost.message.accounts import DirectoryView, Domain
 from mailhost.message.address import Address
 from mailhost.routing import ROLES
 
-ALIKE = 0.6  # of a name that may have been meant, by difflib's measure
+ALIKE = 0.6  # the least likeness, by difflib's measure, of a name that is suggested
 
 
 def alias_faults(view: DirectoryView) -> Iterator[str]:
@@ -34,9 +34,9 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
 def unknown_targets(
     view: DirectoryView, targets: Iterable[Address], catch_all: bool = True
 ) -> Iterator[str]:
-    """Yield those of some addresses that are in our domains, and that nobody has.
+    """Yield words for each of some addresses that is in a domain of ours and does not exist.
 
-    With `catch_all` a domain that has one has all names.
+    With `catch_all` each name exists in a domain that has a catch-all.
     """
     return (_nobody(view, each) for each in targets if _is_nobody(view, each, catch_all))
 

@@ -15,7 +15,7 @@ from mailhost.net.certificate_checks import Finding, findings
 
 
 def file_findings(loaded: Loaded) -> list[Finding]:
-    """Return what is to be told of the files that the settings name. Blocks for the disk."""
+    """Return the findings about the files that the settings name. Blocks for the disk."""
     return [*_certificates(loaded.settings), *_unreadable(loaded)]
 
 
@@ -36,7 +36,7 @@ def _unreadable(loaded: Loaded) -> Iterator[Finding]:
     """Files that are read again at a reload, by the user that the host becomes."""
     user = _user(loaded.settings)
     if os.geteuid() != 0 or not user:
-        return  # whoever asks has read all of them
+        return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
     secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
     paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
@@ -73,8 +73,8 @@ def _user(settings: Settings) -> str:
 def _hook(user: str, folder: str) -> str:
     copies = [os.path.join(folder, name) for name in ("fullchain.pem", "privkey.pem")]
     return (
-        f"have the ACME client copy renewed files for {user}. These two lines in a deploy hook do "
-        "so (certbot has them in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
+        f"have the ACME client copy renewed files for {user}, by these two lines in a deploy hook "
+        "(for certbot, in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
         "[[tls.certificate]]:\n"
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/fullchain.pem" {copies[0]}\n'
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/privkey.pem" {copies[1]}'

@@ -1,4 +1,4 @@
-"""`mailhost check-config`: is the settings file right, and does it go with the directory?"""
+"""`mailhost check-config`: checks the settings file, the files that it names, and the directory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command("check-config", short_help="Tell what is wrong with the settings.")
-@click.option("--strict", is_flag=True, help="Let a warning be a fault: exit code 1.")
+@click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
     """Tell everything that is wrong with the settings, the files that they name, and the directory.
 
-    A fault gives exit code 1, a warning does not. Run it as root, so that it can try what the
-    host's user may read.
+    A fault gives exit code 1, a warning does not. Run it as root, so that it can check which files
+    the host's user can read.
     """
     from mailhost.cli.certificates import file_findings
     from mailhost.cli.views import whole_directory
@@ -58,7 +58,7 @@ def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
     settings, view = loaded.settings, union.view
     yield from union.clashes
     if not view.domains and takes_own_mail(settings) and settings.demo is None:
-        yield "there is no domain, so no mail is for us: mailhost domain add example.com"
+        yield "there is no domain, so mail is answered 451; run: mailhost domain add example.com"
     admin = settings.admin
     if admin and admin.domain not in settings.domain:
         yield from (f"admin: {words}" for words in unknown_targets(view, [admin]))

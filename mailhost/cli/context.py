@@ -60,7 +60,7 @@ def find_settings(config: str | None) -> str:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Raise Fail for settings that nobody named, and that another user could have put there."""
+    """Raise Fail for settings that were found, not named, and may come from another user."""
     folder = os.path.dirname(path) or "."
     for found in (os.lstat(path), os.stat(path), os.stat(folder)):
         if found.st_uid not in (0, os.geteuid()):
@@ -97,7 +97,7 @@ def address(text: str) -> Address:
 
 
 def own_address(text: str) -> Address:
-    """The address of an account or alias that is to be made. Raises Fail."""
+    """The address of a new account or alias. Raises Fail."""
     try:
         return parse_own_address(text)
     except BadAddress as error:
@@ -118,7 +118,7 @@ DOMAIN = click.types.FuncParamType(domain)
 
 
 def on_terminal() -> bool:
-    """True where somebody sits there to be asked."""
+    """True where standard input is a terminal, so that questions can be asked."""
     return sys.stdin.isatty()
 
 
@@ -174,10 +174,10 @@ def directory(loaded: Loaded) -> Iterator[DirectoryDatabase]:
 
 @contextmanager
 def reading(settings: Settings, create: bool = False) -> Iterator[DirectoryDatabase]:
-    """Open the directory as the host's user. What it refuses becomes Fail.
+    """Open the directory with the rights of the host's user. Refusals of the directory become Fail.
 
-    Work is done as the data folder's owner where we are root: the host must be able to write what
-    we make, and under systemd it never was root.
+    Root works with the rights of the data folder's owner, so that the host can write the files
+    that are made here.
     """
     from mailhost.application.privileges import as_owner
     from mailhost.directory.place import database_path, why_missing

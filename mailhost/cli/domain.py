@@ -68,14 +68,14 @@ def remove(name: str, force: bool, config: str | None) -> None:
 @click.argument("name", type=DOMAIN)
 @click.argument("address", type=ADDRESS, required=False)
 @click.option("--nobody", is_flag=True, help="Refuse unknown names again.")
-@click.option("--force", is_flag=True, help="Even where the address is not there yet.")
+@click.option("--force", is_flag=True, help="Set it even if the address does not exist yet.")
 @config_option
 def catch_all(
     name: str, address: Address | None, nobody: bool, force: bool, config: str | None
 ) -> None:
-    """Say who gets what no account or alias of a domain takes.
+    """Set the address that gets all mail for names without an account or alias in a domain.
 
-    An address in a domain of this host must be there.
+    An address in a domain of this host must exist.
     """
     if (address is None) != nobody:
         raise Fail("name an address, or say --nobody")
@@ -85,7 +85,7 @@ def catch_all(
         if address is not None and not force:
             view = unite(file_view(loaded), database.view()).view
             for words in unknown_targets(view, [address], catch_all=False):
-                raise Fail(f"{words} (--force sets it all the same)")
+                raise Fail(f"{words} (--force sets it nevertheless)")
         database.set_catch_all(name, address)
     click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
 

@@ -111,7 +111,7 @@ def _make_data(path: str, user: str) -> bool:
 
 
 def _check(hostname: str, data: str) -> None:
-    """Raise Fail for what a host would not start with, before anything is written."""
+    """Raise Fail for values that a host would not start with, before anything is written."""
     from mailhost.config.plausible import data_fault, hostname_fault
 
     for name, words in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
@@ -120,7 +120,7 @@ def _check(hostname: str, data: str) -> None:
 
 
 def _asked_admin() -> Address | None:
-    """Ask for the admin; again after what is no address, None for an empty answer."""
+    """Ask for the admin until the answer is an address, or empty for None."""
 
     def read(text: str) -> Address | None:
         try:
@@ -128,7 +128,7 @@ def _asked_admin() -> Address | None:
         except BadAddress as error:
             raise click.BadParameter(str(error)) from error
 
-    click.echo("The admin gets the mail for postmaster and abuse; without one it is refused.")
+    click.echo("The admin gets the mail for postmaster and abuse, which is refused without one.")
     answer: Address | None = click.prompt(
         "Address of the admin (empty for none yet)", default="", show_default=False, value_proc=read
     )
@@ -178,7 +178,7 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
     yield f"  1. make accounts:  mailhost account add {first} {option}".rstrip()
     yield f"  2. read and edit:  {path}"
     if admin is None:
-        yield "     (say there who is admin: until then mail for postmaster is refused)"
+        yield "     (set admin there: without it mail for postmaster and abuse is refused)"
     yield f"  3. check it:       mailhost check-config {option}".rstrip()
     yield f"  4. start it:       mailhost run {option}".rstrip()
     yield "     (as root, or from systemd, for the ports below 1024)"
@@ -194,7 +194,7 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
     for name, kind, value in rows:
         yield f"     {name:<{width}}  {kind:<4}  {value}"
     yield ""
-    yield f"     and ask who gives you the addresses to name them {hostname} (PTR): many hosts"
+    yield f"     and ask your provider for {hostname} as their reverse name (PTR): many hosts"
     yield "     refuse mail from an address without a name."
     for domain in domains:
         if unicode_domain(domain) != domain:

@@ -1,4 +1,4 @@
-"""`mailhost login`: addresses and accounts whose logins the running host refuses unseen."""
+"""`mailhost login`: addresses and accounts with too many failed logins, and how to unblock them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def blocked(as_json: bool, config: str | None) -> None:
     """List the addresses and accounts whose logins are refused at the moment, and for how long.
 
-    An account without an address is attacked from many: addresses that never logged in to it have
-    few attempts left.
+    Where an account is attacked from many addresses, those that did not log in to it within the
+    last 30 days are refused.
     """
     blocks = ask(config, "login.blocked")
     if as_json:
@@ -42,7 +42,7 @@ def blocked(as_json: bool, config: str | None) -> None:
 
 def _client(block: dict[str, Any]) -> str:
     client = str(block["client"])
-    return {"*": "those unknown to it", "": "local sockets"}.get(client, client)
+    return {"*": "all unknown", "": "unix sockets"}.get(client, client)
 
 
 @command.command()

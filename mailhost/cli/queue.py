@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
-    """List every message that waits, one a line. `queue show ID` has what was said about it."""
+    """List every message that waits, one a line. `queue show ID` prints why it waits."""
     entries = ask(config, "queue.list", all=True)
     if as_json:
         print_json(entries)
@@ -40,12 +40,12 @@ def list_(as_json: bool, config: str | None) -> None:
     print_table(columns, rows, "the queue is empty", cut=("from", "to"))
 
 
-@command.command(short_help="Show messages in full, and what was said about them.")
+@command.command(short_help="Show messages in full, with the last reply for each recipient.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
-    """Show messages in full: each recipient, and what was last said about it."""
+    """Show messages in full: each recipient, and the last reply or trouble for it."""
     entries = ask(config, "queue.show", ids=list(ids))
     entries = entries if isinstance(entries, list) else [entries]
     if as_json:
@@ -133,7 +133,7 @@ def _change(
 
 
 def _next(entry: dict[str, Any]) -> str:
-    """When it is tried again; the state where that is not all there is to say."""
+    """The time until the next attempt of a message that waits; the state of any other."""
     return _ahead(entry["next_attempt"]) if entry["state"] == "waiting" else str(entry["state"])
 
 

@@ -1,6 +1,6 @@
-"""Which files another user cannot read: found by trying, in a process that became that user.
+"""Finds files that another user cannot read, by opening them in a process that became that user.
 
-Mode bits alone would not tell of access lists, nor of folders above that are closed.
+Mode bits are not enough: access lists, and folders above the file, decide too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 def unreadable_by(user: str, paths: Iterable[str]) -> dict[str, str]:
     """Return those of `paths` that `user` cannot open for reading, each with the system's reason.
 
-    Only root can ask. Raises KeyError for a user that this machine has not, and OSError.
+    Only root may call it. Raises KeyError for a user that does not exist, and OSError.
     """
     entry = pwd.getpwnam(user)
     reader, writer = os.pipe()
@@ -26,13 +26,13 @@ def unreadable_by(user: str, paths: Iterable[str]) -> dict[str, str]:
         said = answer.read()
     os.waitpid(child, 0)
     if not said:
-        raise OSError(f"cannot become the user {user} to see what that user can read")
+        raise OSError(f"cannot become the user {user} to check which files that user can read")
     found: dict[str, str] = json.loads(said)
     return found
 
 
 def _child(entry: pwd.struct_passwd, paths: list[str], writer: int) -> None:
-    """Never returns: what else the parent has to do at its end is not done here."""
+    """Write the answer, and end without the parent's own work at its end. Never returns."""
     try:
         os.initgroups(entry.pw_name, entry.pw_gid)
         os.setgid(entry.pw_gid)

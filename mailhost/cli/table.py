@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 10_000  # columns, where the output is no terminal: a row stays one line
 _BETWEEN = 2  # blanks between columns
-_LEAST = 8  # columns that even a cut cell has
+_LEAST = 8  # the least width of a shortened cell, in columns
 
 
 def print_json(value: Any) -> None:
@@ -33,8 +33,8 @@ def print_table(
 ) -> None:
     """Print rows below their columns' names; `empty` where there are none.
 
-    Cells that do not fit a terminal are folded, but for the columns in `cut`: those are cut, so
-    that a row is a line.
+    Cells that do not fit a terminal are folded over several lines; those of the columns in `cut`
+    are shortened instead.
     """
     if not rows:
         click.echo(empty)
@@ -58,7 +58,7 @@ def print_table(
 def _cut(
     numbers: Sequence[int], columns: Sequence[str], rows: Sequence[Sequence[Text]], width: int
 ) -> None:
-    """Cut the cells of some columns so that all columns fit; the widest are cut most."""
+    """Shorten the cells of some columns so that all columns fit, the widest most."""
     widths = [
         max(len(name), *(row[number].cell_len for row in rows))
         for number, name in enumerate(columns)

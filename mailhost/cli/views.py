@@ -17,16 +17,16 @@ def file_view(loaded: Loaded) -> DirectoryView:
 
 
 def both_views(loaded: Loaded) -> list[tuple[str, DirectoryView]]:
-    """Return where each half lives, in a word, and what it holds.
+    """Return both halves of the directory: a name for the place of each, and its view.
 
-    Raises Fail where one cannot be read: half an answer must not pass for all.
+    Raises Fail where one cannot be read: half of a directory must not be taken for the whole.
     """
     with reading(loaded.settings) as database:
         return [("settings file", file_view(loaded)), ("directory", database.view())]
 
 
 def whole_directory(loaded: Loaded) -> Union:
-    """Return both halves as the host sees them: as one. Raises Fail where one cannot be read.
+    """Return both halves united, as the host uses them. Raises Fail where one cannot be read.
 
     Without a data folder there is no database yet: the first start makes both.
     """

@@ -43,7 +43,7 @@ class InitTests(CommandCase):
         self.assertIn("its admin is ann@example.com, not bob@example.com", output)
 
     def test_without_admin_it_says_what_that_means(self) -> None:
-        self.assertIn("mail for postmaster is refused", self.init())
+        self.assertIn("mail for postmaster and abuse is refused", self.init())
         self.assertIsNone(load(self.config).settings.admin)
         self.assertEqual([each.key for each in load(self.config).warnings], ["admin"])
 
@@ -118,7 +118,7 @@ class InitTests(CommandCase):
         self.assertIn("--hostname: 'localhost' is no name by which", error)
         hostname = ["--hostname", "mail.example.com"]
         error = self.run_fails("init", self.folder, *hostname, *domain, "--data", "/")
-        self.assertIn("--data: / is the system's", error)
+        self.assertIn("--data: / belongs to the system", error)
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_names_that_are_none(self) -> None:

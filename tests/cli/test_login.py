@@ -26,8 +26,8 @@ class LoginTests(CommandCase):
             table = self.run_ok("login", "blocked")
             self.assertEqual(BLOCKS, json.loads(self.run_ok("login", "blocked", "--json")))
         self.assertRegex(table, r"192\.0\.2\.1 +any +10 +2 min")
-        self.assertRegex(table, r"local sockets +ann@example\.com +12 +1 min")
-        self.assertRegex(table, r"those unknown to it +bob@example\.com +100 +121 min")
+        self.assertRegex(table, r"unix sockets +ann@example\.com +12 +1 min")
+        self.assertRegex(table, r"all unknown +bob@example\.com +100 +121 min")
 
     def test_no_blocks(self) -> None:
         with fake_host(self.control, lambda _: {"ok": True, "result": []}):
