@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from mailhost.config.endpoint import BadEndpoint, quote, split
+from mailhost.config.endpoint import BadEndpoint, parse_or_suggest, quote, split
 from mailhost.config.endpoint_meant import client_meant, unbracketed
 
 _KINDS = {
@@ -36,21 +36,7 @@ class ClientEndpoint:
 
 def parse_client_endpoint(text: str) -> ClientEndpoint:
     """Return what a client endpoint description says. Raises BadEndpoint."""
-    try:
-        return _parse(text)
-    except BadEndpoint as error:
-        for better in client_meant(text):
-            if _is_endpoint(better):
-                raise BadEndpoint(f'{text!r} is no endpoint; write "{better}"') from error
-        raise
-
-
-def _is_endpoint(text: str) -> bool:
-    try:
-        _parse(text)
-    except BadEndpoint:
-        return False
-    return True
+    return parse_or_suggest(text, _parse, client_meant)
 
 
 def _parse(text: str) -> ClientEndpoint:

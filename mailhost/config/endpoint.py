@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from typing import TypeVar
 
 from mailhost.config.endpoint_meant import server_meant, twisted_form
+
+T = TypeVar("T")
 
 # Each kind: the names of the parts by position, and how many of them must be there.
 _KINDS: dict[str, tuple[tuple[str, ...], int]] = {
@@ -110,18 +113,26 @@ def _same_descriptor(one: Endpoint, other: Endpoint) -> bool:
 
 def parse_endpoint(text: str) -> Endpoint:
     """Return what a server endpoint description says. Raises BadEndpoint."""
+    return parse_or_suggest(text, lambda each: _parse(twisted_form(each)), server_meant)
+
+
+def parse_or_suggest(
+    text: str, parse: Callable[[str], T], meant: Callable[[str], Iterator[str]]
+) -> T:
+    """Return the result of `parse`. Raises BadEndpoint: it shows the first of the texts of `meant`
+    that is an endpoint, where one is."""
     try:
-        return _parse(twisted_form(text))
+        return parse(text)
     except BadEndpoint as error:
-        for better in server_meant(text):
-            if _is_endpoint(better):
+        for better in meant(text):
+            if _is_endpoint(better, parse):
                 raise BadEndpoint(f'{text!r} is no endpoint; write "{better}"') from error
         raise
 
 
-def _is_endpoint(text: str) -> bool:
+def _is_endpoint(text: str, parse: Callable[[str], object]) -> bool:
     try:
-        _parse(twisted_form(text))
+        parse(text)
     except BadEndpoint:
         return False
     return True

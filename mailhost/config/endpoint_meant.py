@@ -1,8 +1,8 @@
-"""Endpoints as people write them: an address before its port, and what to write for other forms.
+"""Endpoints with an address before the port, and suggestions for texts that are no endpoints.
 
 Twisted wants the port first and a backslash before each colon of an IPv6 address. `twisted_form`
-takes `tcp:[::1]:25` and `tcp:127.0.0.1:25` too; `server_meant` and `client_meant` guess what was
-meant by a text that is no endpoint, so that the error can say what to write instead.
+translates `tcp:[::1]:25` and `tcp:127.0.0.1:25`. `server_meant` and `client_meant` guess the
+endpoint that a wrong text stands for, so that the error can show it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def twisted_form(text: str) -> str:
         return plain
     proxied, host, port, rest = found.groups()
     address = host.replace("\\", "")
-    if host != "localhost" and not _is_address(address):
+    if host != "localhost" and not is_address(address):
         return plain
     kind = "tcp6" if _is_v6(address) else "tcp"
     return f"{proxied}{kind}:{port}:interface={host}{rest}"
@@ -63,7 +63,7 @@ def server_meant(text: str) -> Iterator[str]:
         yield f"{proxied}tcp:{port}"
     for host, number in _host_and_port(rest):
         yield f"{proxied}tcp:{number}" if host in _ALL else f"{proxied}tcp:{host}:{number}"
-    if _is_address(rest.strip("[]")):
+    if is_address(rest.strip("[]")):
         yield f"{proxied}tcp:{_bracketed(rest)}:{port or 25}"
     if rest.isdigit():
         yield f"{proxied}tcp:{rest}"
@@ -121,7 +121,8 @@ def _is_v6(text: str) -> bool:
     return True
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """True for an IP address, without brackets."""
     try:
         ip_address(text)
     except ValueError:

@@ -87,7 +87,7 @@ def _words(details: ErrorDetails, location: Location) -> str:
 
 
 def _perhaps(value: object) -> str:
-    """The name here of a protocol that is known by another."""
+    """The suggestion for a protocol that is written by another of its names."""
     meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
     return f"; perhaps {meant!r} is meant" if meant else ""
 
@@ -125,7 +125,7 @@ def _unknown(location: Location) -> str:
 
 
 def _split_name(location: Location, value: object) -> str:
-    """Words for `[domain.example.com]`: without quotes that is a table in a table in a table."""
+    """Words for `[domain.example.com]`, which without quotes is three tables in one another."""
     of_account = location[2:3] == ("account",)
     if location[0] != "domain" or not (len(location) == 3 or of_account):
         return ""
@@ -136,7 +136,7 @@ def _split_name(location: Location, value: object) -> str:
 
 
 def _other_domain(location: Location, value: object) -> str:
-    """How a domain is written, where another table than `domain` holds what looks like some."""
+    """Words for `[domains.example]` or `[Domain.example]`: how the table of a domain is written."""
     if location not in (("domains",), ("Domain",)) or not isinstance(value, dict) or not value:
         return ""
     name, inner = next(iter(value.items()))

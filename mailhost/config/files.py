@@ -1,4 +1,4 @@
-"""Why a file that the settings name cannot be read, and what to do about it."""
+"""Explains why a file that the settings name cannot be read, and names the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def unreadable(path: str, error: OSError) -> str:
-    """Return what the operator should know and do where reading `path` raised `error`."""
+    """Return the reason, and the remedy, where reading `path` raised `error`."""
     words = f"cannot read {path}"
     if isinstance(error, FileNotFoundError):
         return f"{words}: {_missing(path)}"
@@ -33,8 +33,8 @@ def _missing(path: str) -> str:
 def _forbidden(path: str) -> str:
     folder = _first(os.path.dirname(path), lambda each: not _may_enter(each))
     if folder:
-        return f"{_user()} may not enter the folder {folder}; let them with chown or chmod"
-    return f"{_user()} may not read it; let them with chown or chmod"
+        return f"{_user()} may not enter the folder {folder}; allow it with chown or chmod"
+    return f"{_user()} may not read it; allow it with chown or chmod"
 
 
 def _may_enter(folder: str) -> bool:
@@ -49,7 +49,7 @@ def _user() -> str:
 
 
 def _first(path: str, holds: Callable[[str], bool]) -> str:
-    """The first of the folders on the way to `path`, and of `path` itself, for which it holds."""
+    """The first path for which `holds` is true: of the folders that lead to `path`, and `path`."""
     way = [path]
     while os.path.dirname(way[-1]) != way[-1]:
         way.append(os.path.dirname(way[-1]))

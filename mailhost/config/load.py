@@ -55,8 +55,7 @@ SEVERAL = ("listen", "filter", "relay.route", "tls.certificate")  # tables in do
 class Loaded:
     """Settings fit for use: checked, their paths absolute, their secrets read.
 
-    `path` is the absolute path of the file they came from; `warnings` are what the operator should
-    know of them.
+    `path` is the absolute path of the file they came from; `warnings` are for the operator.
     """
 
     settings: Settings

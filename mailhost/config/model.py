@@ -90,8 +90,8 @@ class TLSVersion(StrEnum):
 
 
 class SMTPTLSVersion(StrEnum):
-    """The oldest TLS that is spoken with other mail servers. RFC 8996 deprecates 1.0 and 1.1, which
-    are still better than no encryption."""
+    """The oldest TLS that is accepted from other mail servers. RFC 8996 deprecates 1.0 and 1.1, but
+    no encryption would be worse (RFC 7435)."""
 
     V1_0 = "1.0"
     V1_1 = "1.1"
@@ -240,10 +240,10 @@ class Settings(Section):
 
     @property
     def receives(self) -> bool:
-        """True where a listener takes mail for domains of our own, or has it read."""
+        """True where a listener serves domains of this host: takes their mail, or has it read."""
         return any(not listen.protocol.proxied for listen in self.listen)
 
     @property
     def needs_domains(self) -> bool:
-        """True where all mail comes from or goes to domains of our own: nobody else may relay."""
+        """True where all mail comes from or goes to domains of this host: no one else may relay."""
         return self.receives and not self.relay.networks

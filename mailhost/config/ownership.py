@@ -1,4 +1,4 @@
-"""The check that only the host's user and root can write to folders and files that decide.
+"""Checks that only the host's user and root can write to the folders and files of the host.
 
 Users who can write to the data folder can replace a socket or a file in it, and so read mail; with
 the settings file or the code of a filter they decide what the host does. Such folders and files are
@@ -23,7 +23,7 @@ from mailhost.config.problems import Problem, key_of
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:
-    """Yield what lets others write in the data folder or a socket's, or the code of a filter."""
+    """Yield the data folder, folders of sockets and code of filters that others can write."""
     fault = open_to_others(settings.data, settings.user)
     if fault:
         yield Problem("data", fault)
@@ -42,14 +42,14 @@ def check_ownership(settings: Settings) -> Iterator[Problem]:
 
 
 def check_settings_file(path: str) -> Iterator[Problem]:
-    """Yield what lets others change the settings file."""
+    """Yield a problem where others can write the settings file."""
     fault = open_to_others(path)
     if fault:
         yield Problem("", fault)
 
 
 def open_to_others(path: str, user: str = "") -> str:
-    """Return what lets others change a file or folder, with the remedy; empty for nothing.
+    """Return how others can change a file or folder, with the remedy; empty where they cannot.
 
     `user` may write beside the owner and root. A path that is missing, or cannot be looked at, has
     no fault.

@@ -1,4 +1,4 @@
-"""Are two PEM files a certificate chain and its key, and which of the usual mistakes are they?"""
+"""Checks that two PEM files are a certificate chain and its key, and names the usual mistakes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST = 1_000_000  # octets that are looked at
 
 
 def check_pair(key: str, certificate: Certificate) -> Iterator[Problem]:
-    """Yield what is wrong with two files that can be read. `key` is the table that names them."""
+    """Yield the fault of two files that can be read. `key` is the table that names them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate.chain, certificate.key, password=lambda: "")
@@ -34,13 +34,13 @@ def _told(key: str, certificate: Certificate, reason: str) -> tuple[str, str]:
     if not _KEY.search(private):
         return f"{key}.key", f"{certificate.key} holds no private key in PEM"
     if any(mark in private for mark in _ENCRYPTED):
-        words = f"{certificate.key} has a passphrase; take it off with: openssl pkey -in FILE"
+        words = f"{certificate.key} has a passphrase; remove it with: openssl pkey -in FILE"
         return f"{key}.key", words
     if reason == "KEY_VALUES_MISMATCH":
         words = f"{certificate.key} is not the key of the first certificate in {certificate.chain}"
         return key, words
     files = f"{certificate.chain} and {certificate.key}"
-    return key, f"{files} are no PEM chain and its key ({reason})"
+    return key, f"{files} are not a PEM chain and its key ({reason})"
 
 
 def _start(path: str) -> bytes:

@@ -1,8 +1,8 @@
-"""Values that are well written, and still no host should have them: the open relay, the hostname
-that nobody can look up, the system's own folder.
+"""Finds values of the right form that are mistakes: an open relay, a hostname that other hosts
+cannot look up, a folder of the system as data folder.
 
-`faults` keep a host from starting. `warnings` do not: they stand in the log at each start and
-reload, and `mailhost check-config` prints them.
+`faults` keep a host from starting. `warnings` do not: they are logged at each start and reload, and
+`mailhost check-config` prints them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from mailhost.config.check import reaches
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.endpoint_meant import is_address
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
 from mailhost.config.model import Settings
@@ -25,7 +26,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 RELAY = ("relay", "networks")
 GLOBAL_IPV6 = IPv6Network("2000::/3")  # all addresses that are given out, RFC 4291 §2.4
-# folders that are full of what is not ours: the host would give itself all of it
+# folders with files of others, which must not become the host's
 SYSTEM_FOLDERS = {"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc"}
 SYSTEM_FOLDERS |= {"/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/usr/local", "/usr/bin"}
 SYSTEM_FOLDERS |= {
@@ -39,44 +40,44 @@ SYSTEM_FOLDERS |= {
 }
 _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
-    "without one its senders are told to come again"
+    "without an admin this mail is answered 451"
 )
 ZEROS = {
     ("login", "failures_within"): "failed logins are not counted",
-    ("login", "delay"): "a wrong password is told at once",
+    ("login", "delay"): "a wrong password is answered at once",
     ("limits", "stop_timeout"): "a stop cuts off what is under way",
-    ("queue", "warn_after"): "the sender is told of the first deferral at once",
+    ("queue", "warn_after"): "the first deferral is reported to the sender at once",
     ("relay", "idle_timeout"): "no connection is used for a second message",
 }
 
 
 def faults(settings: Settings) -> Iterator[Problem]:
-    """Yield what no host may start with."""
+    """Yield the values with which no host may start."""
     words = hostname_fault(settings.hostname)
     if words and not _only_here(settings):
         yield Problem("hostname", words)
     for place, networks in _network_lists(settings):
         if place == RELAY and _covers_everything(networks):
-            words = "everybody could send anything to anybody through this host; write your own"
-            yield Problem(_key_of_list(place, networks), f"{words} networks alone")
+            words = "everybody could relay through this host; write your own networks only"
+            yield Problem(_key_of_list(place, networks), words)
     words = data_fault(settings.data)
     if words:
         yield Problem("data", words)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
-    """Yield what is allowed, and is hardly what was meant."""
+    """Yield values that are allowed, and are probably a mistake."""
     if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
     if settings.admin and not reaches(settings, settings.admin, roles=()):
-        words = f"there is no account or alias {settings.admin}; add one, or name somebody else"
+        words = f"there is no account or alias {settings.admin}; add it, or name another address"
         yield Problem("admin", words)
     words = hostname_fault(settings.hostname)
     if words and _only_here(settings):
         yield Problem("hostname", words)
     for place, networks in _network_lists(settings):
         if place != RELAY and _covers_everything(networks):
-            words = "these are all addresses there are; write those alone that are meant"
+            words = "these networks contain every address; write only those that are meant"
             yield Problem(_key_of_list(place, networks), words)
     yield from _lists(settings)
     yield from _listeners(settings)
@@ -84,30 +85,22 @@ def warnings(settings: Settings) -> Iterator[Problem]:
 
 
 def hostname_fault(name: str) -> str:
-    """Return what is wrong with a hostname that other machines are to know, empty for nothing."""
+    """Return the fault of a hostname that other machines are to know, empty for none."""
     remedy = 'write the full name of this host, such as "mail.example.com"'
-    if literal_address(name) or _is_address(name):
-        return f"is an address, and many hosts refuse mail from one without a name; {remedy}"
+    if literal_address(name) or is_address(name):
+        return f"is an address, and many hosts refuse mail from a host without a name; {remedy}"
     last = name.rpartition(".")[2]
     if "." not in name or last in ("localhost", "localdomain"):
-        return f"{name!r} is no name by which other hosts can know this one; {remedy}"
+        return f"{name!r} is no name by which other hosts can find this host; {remedy}"
     return ""
 
 
 def data_fault(path: str) -> str:
-    """Return what is wrong with a folder for the host's data, empty for nothing."""
+    """Return the fault of a folder for the host's data, empty for none."""
     for folder in (os.path.normpath(path), os.path.realpath(path)):
         if folder in SYSTEM_FOLDERS:
-            return f"{folder} is the system's; write a folder of its own, /var/lib/mailhost"
+            return f"{folder} belongs to the system; write another one, such as /var/lib/mailhost"
     return ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _only_here(settings: Settings) -> bool:
@@ -121,11 +114,11 @@ def _is_local(text: str) -> bool:
         return True
     if endpoint.kind not in ("tcp", "tcp6"):
         return False
-    return _is_address(endpoint.interface) and ip_address(endpoint.interface).is_loopback
+    return is_address(endpoint.interface) and ip_address(endpoint.interface).is_loopback
 
 
 def takes_own_mail(settings: Settings) -> bool:
-    """True where a listener takes mail that no other server answers for."""
+    """True where a listener takes mail itself, not for a server behind a proxy."""
     return any(
         listen.protocol.takes_mail and not listen.protocol.proxied for listen in settings.listen
     )
@@ -150,7 +143,7 @@ def _network_lists(value: Any, place: Place = ()) -> Iterator[tuple[Place, Seque
 
 
 def _covers_everything(networks: Iterable[Network]) -> bool:
-    """True where together they have all addresses of a family that are in use."""
+    """True where these networks together contain all addresses of IPv4, or all of IPv6 in use."""
     some = list(networks)
     v4 = collapse_addresses([each for each in some if isinstance(each, IPv4Network)])
     v6 = collapse_addresses([each for each in some if isinstance(each, IPv6Network)])
@@ -158,7 +151,7 @@ def _covers_everything(networks: Iterable[Network]) -> bool:
 
 
 def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
-    """The key of the one that is too large, or of the whole list."""
+    """The key of the network that is too large, or of the whole list."""
     for number, network in enumerate(networks):
         if _covers_everything([network]):
             return key_of((*place, number))
@@ -166,8 +159,8 @@ def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
 
 
 def _lists(settings: Settings) -> Iterator[Problem]:
-    """Lists of clients that refuse everybody. Behind tags or on some listeners they may be meant:
-    such a list may refuse all clients that are not known."""
+    """Lists that refuse every client. With `when`, `unless` or `listeners` they may be meant: one
+    may refuse all clients that are not known."""
     for number, each in enumerate(settings.filter):
         if not isinstance(each, List) or each.look_at is not LookAt.CLIENT:
             continue
@@ -175,7 +168,7 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             continue
         for place, entry in enumerate(each.entries):
             if _is_everything(entry):
-                words = f"{entry} is every client there is, and each gets action = {each.action!r}"
+                words = f"{entry} matches every client, so all mail gets action = {each.action!r}"
                 yield Problem(key_of(("filter", number, "entries", place)), words)
 
 
@@ -185,7 +178,8 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
     for number, each in enumerate(settings.filter):
         if each.listeners and not spoken & {*each.listeners}:
             words = (
-                f"no [[listen]] has the protocol {' or '.join(each.listeners)}: it is never asked"
+                f"no [[listen]] has the protocol {' or '.join(each.listeners)}: "
+                "this filter is never asked"
             )
             yield Problem(key_of(("filter", number, "listeners")), words)
 
@@ -201,7 +195,7 @@ def _durations(settings: Settings) -> Iterator[Problem]:
     for (table, name), words in ZEROS.items():
         if getattr(getattr(settings, table), name) == 0:
             yield Problem(
-                key_of((table, name)), f"is 0, by which {words}; write a time, or leave out"
+                key_of((table, name)), f"is 0, so {words}; write a time, or remove the key"
             )
     queue = settings.queue
     if queue.expire_after <= queue.first_retry:

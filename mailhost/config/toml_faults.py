@@ -1,8 +1,8 @@
-"""Files that are no TOML, explained: the line, the key on it, and the text to write instead.
+"""Explains files that are not valid TOML: the line, the key on it, and the text to write instead.
 
-tomllib says where it stopped, in terms of TOML's grammar. The line itself tells most mistakes: a
-text without quotes, a colon for the equals sign, a table that should be one of several. A value is
-shown only where it cannot be a password.
+tomllib reports where it stopped, in terms of TOML's grammar. Most mistakes can be seen from the
+line itself: a text without quotes, a colon for the equals sign, a table that should be one of
+several. A value is shown only where it cannot be a password.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPEN = "a closing quote, ] or } is missing somewhere before"
 
 
 def explained(text: str, error: tomllib.TOMLDecodeError, several: Collection[str]) -> str:
-    """Return what is wrong with `text`, which tomllib refused with `error`.
+    """Return the mistake in `text`, which tomllib refused with `error`, and the remedy.
 
     `several` are the tables of which there may be any number, as `relay.route`.
     """
@@ -106,7 +106,7 @@ def _of_list(value: str, error: str) -> str:
     if _BARE_ITEM.search(value):
         return "texts stand in quotes, in [ ] and { } too"
     if value.startswith("{"):
-        return "what is in { } stands on one line, with commas between and none at the end"
+        return "write { } and all in it on one line, with commas between and none at the end"
     return "a comma or a closing ] is missing" if "]" in value else _OPEN.replace("before", "here")
 
 

@@ -369,7 +369,7 @@ class WrongTests(LoadCase):
         self.assertIn("no private key", self.problems(HEAD + table)["tls.certificate[1].key"])
         self.write("one.pem", "-----BEGIN CERTIFICATE-----\nnonsense")
         self.write("two.key", "-----BEGIN PRIVATE KEY-----\nnonsense")
-        self.assertIn("no PEM chain", self.problems(HEAD + table)["tls.certificate[1]"])
+        self.assertIn("not a PEM chain", self.problems(HEAD + table)["tls.certificate[1]"])
 
     def test_a_key_with_a_passphrase(self) -> None:
         write_pair(self.folder, "one", b"hunter2")

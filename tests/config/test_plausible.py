@@ -95,7 +95,7 @@ class DataTests(PlausibleCase):
 
     def test_a_link_to_one(self) -> None:
         os.symlink("/", os.path.join(self.folder, "data"))
-        self.assertIn("/ is the system's", self.problems(HEAD + ADMIN)["data"])
+        self.assertIn("/ belongs to the system", self.problems(HEAD + ADMIN)["data"])
 
 
 class DurationTests(PlausibleCase):
@@ -111,7 +111,7 @@ class DurationTests(PlausibleCase):
         ):
             found = self.warnings(HEAD + ADMIN + f"{key} = 0\n")
             self.assertEqual(list(found), [key])
-            self.assertIn("is 0, by which ", found[key])
+            self.assertIn("is 0, so ", found[key])
 
     def test_times_of_the_queue(self) -> None:
         found = self.warnings(HEAD + ADMIN + 'queue.expire_after = "5 minutes"\n')

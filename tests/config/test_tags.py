@@ -66,7 +66,10 @@ class TagTests(FilterCase):
         for filters, words in {
             (HEADER + WHEN, MATCH + TAG): "filter[1].when[1]: filter[2] leaves 'x' after this one",
             (HEADER + UNLESS, MATCH + TAG): "filter[1].unless[1]: filter[2] leaves 'x' after",
-            (MATCH + TAG, CLIENT + WHEN): "filter[2].when[1]: filter[1] leaves 'x' when this one",
+            (
+                MATCH + TAG,
+                CLIENT + WHEN,
+            ): "filter[2].when[1]: filter[1] leaves 'x' at a later stage",
             (CLIENT + TAG + WHEN,): "filter[1].when[1]: only this filter itself leaves 'x'",
         }.items():
             [problem] = self.problems(*filters)

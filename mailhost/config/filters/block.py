@@ -46,9 +46,9 @@ class List(Acting):
 
 
 class Greylist(Filter):
-    """`kind = "greylist"` (RFC 6647): who is new has to come again after `delay`, within `retry`;
-    who did is known for `remember`. Clients are counted by network, or by the pool of hosts that
-    they belong to. Those that logged in, or are in `relay.networks`, are never asked."""
+    """`kind = "greylist"` (RFC 6647): a new client has to come again after `delay`, within `retry`,
+    and is then known for `remember`. Clients are counted by network, or by the pool of hosts that
+    they belong to. Those that logged in, or are in `relay.networks`, are never deferred."""
 
     kind: Literal["greylist"]
     delay: Positive = 5 * MINUTE

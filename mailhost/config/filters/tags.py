@@ -1,8 +1,8 @@
-"""Tags: does any filter leave those that `when` and `unless` of another wait for, and in time?
+"""Checks that the tags in a filter's `when` and `unless` are left by other filters, and in time.
 
-A filter is asked at stages of SMTP, and sees the tags that were left at earlier ones, or at the
-same one by filters before it. Milters leave no tags; a filter of the operator's own may leave any,
-at any stage, so with one of those nothing is said about tags that seem to be missing.
+A filter is asked at stages of SMTP, and sees the tags that were left at earlier stages, or at the
+same stage by filters before it. Milters leave no tags. A filter of the operator's own code may
+leave any tag at any stage, so where there is one, no tag is reported as missing.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ STAGES: dict[type[Filter], Sequence[Stage]] = {
     Strip: (Stage.MESSAGE,),
     Subject: (Stage.MESSAGE,),
 }
-# where a client may come to a stage again, tags that were left there before are still known
+# stages that a client may come to again: tags that were left there the first time are still known
 REPEATED = (Stage.HELLO, Stage.RECIPIENT)
 
 
 def stages_of(settings: Filter) -> Sequence[Stage]:
-    """When a filter with these settings is asked; all stages where only it knows."""
+    """The stages at which a filter with these settings is asked; all where only its code knows."""
     if isinstance(settings, List):
         return (BY_LOOK_AT[settings.look_at],)
     if isinstance(settings, Rate):
@@ -61,7 +61,7 @@ def stages_of(settings: Filter) -> Sequence[Stage]:
 
 
 def check_tags(filters: Sequence[Filter]) -> Iterator[Problem]:
-    """Yield tags that nobody leaves, or too late, and filters that can never be asked for them."""
+    """Yield tags that are never left, or left too late, and filters that can never be asked."""
     own_code = any(isinstance(each, Python) for each in filters)
     for number, each in enumerate(filters):
         if each.when and set(each.when) <= set(each.unless):
@@ -92,11 +92,11 @@ def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
 
 
 def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
-    """Why the filter never sees this tag, empty where it may."""
+    """The reason why the filter never sees this tag, empty where it may."""
     leaving = [place for place, each in enumerate(filters) if _tag(each) == tag]
     here = [place for place in leaving if _meet(filters[place], filters[number])]
     if not here:
-        return f"filter[{leaving[0] + 1}] leaves {tag!r} for other listeners alone"
+        return f"filter[{leaving[0] + 1}] leaves {tag!r} for other listeners only"
     if any(_in_time(filters, place, number) for place in here):
         return ""
     if here == [number]:
@@ -104,11 +104,11 @@ def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
     first = next(place for place in here if place != number)
     if min(stages_of(filters[first])) == max(stages_of(filters[number])):
         return f"filter[{first + 1}] leaves {tag!r} after this one; put it before"
-    return f"filter[{first + 1}] leaves {tag!r} when this one was asked already"
+    return f"filter[{first + 1}] leaves {tag!r} at a later stage than this filter is asked at"
 
 
 def _in_time(filters: Sequence[Filter], first: int, second: int) -> bool:
-    """True where the second sees what the first left."""
+    """True where the second filter sees the tags of the first."""
     return first != second and any(
         left < seen or (left == seen and (first < second or seen in REPEATED))
         for left in stages_of(filters[first])
