@@ -30,7 +30,7 @@ class Event:
         return False
 
 
-UNKNOWN_NAME = "(no name of this host, not shown as it may be a password)"
+UNKNOWN_NAME = "(unknown name, not logged since it may be a password)"
 
 
 def _path(address: Address | None) -> str:

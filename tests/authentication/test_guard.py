@@ -183,7 +183,7 @@ class Shown(GuardCase):
         self.guess("192.0.2.1", ANN)
         first, second = self.events.lines
         self.assertNotIn("hunter2", first)
-        self.assertIn("not shown", first)
+        self.assertIn("not logged", first)
         self.assertIn(repr(ANN), second)
 
     def test_a_name_that_somebody_logged_in_with_is(self) -> None:
