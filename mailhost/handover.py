@@ -51,10 +51,8 @@ from mailhost.routing import (
     Routes,
 )
 
-ANOTHER_COPY = "dropped: its sender is told of the copy that came back first"
+ANOTHER_COPY = "dropped: its sender gets the bounce of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
-
-
 _FOUND = (Destinations, Status)
 
 
@@ -68,7 +66,7 @@ class _Mail:
 
 
 class _Passed:
-    """The addresses that a message went through before: looked up once an alias asks for it.
+    """The addresses that a message went through before, read from it when they are first needed.
 
     Raises OSError where the message cannot be read.
     """
@@ -138,8 +136,8 @@ class _Group:
 class _Plan:
     """Where everybody leads, merged: one copy for a destination, whoever leads there.
 
-    Mailboxes are known by their account. Recipients alone that mean the same list have the same
-    group, which is found in `lists` by the identity of their Destinations.
+    Mailboxes are known by their account. Recipients that lead to the same list and to nothing else
+    share a group, which is found in `lists` by the identity of their Destinations.
     """
 
     here: _Places = field(default_factory=dict)
@@ -161,7 +159,8 @@ class _Plan:
 
 @implementer(IHandover, IQuarantine)
 class Handover:
-    """Takes messages. `router` may be replaced at any time; `pause` lets others have a turn."""
+    """Takes messages. `router` may be replaced at any time; `pause` is awaited between the parts of
+    long work, so that other connections are served."""
 
     _log = Logger()
 
@@ -229,7 +228,7 @@ class Handover:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
             return [status] * len(recipients)
         if plan.nowhere:
-            await self._drop_what_was_told(mail, plan.nowhere.values())
+            await self._drop_further_copies(mail, plan.nowhere.values())
         if plan.elsewhere:
             full = await self._keep(mail, plan.elsewhere.values())
             if full is not None:
@@ -269,8 +268,8 @@ class Handover:
         return plan
 
     async def _placed(self, plan: _Plan, routes: Routes, path: ForwardPath) -> _Group:
-        """Put the places that one recipient leads to into the plan. A list is put there once: a
-        thousand recipients may mean the same one, with a thousand members."""
+        """Put the places that one recipient leads to into the plan. A list is put there once, as a
+        thousand recipients may lead to the same list with a thousand members."""
         found = routes.route(path.address)
         if not isinstance(found, _FOUND):
             found = await found
@@ -287,12 +286,13 @@ class Handover:
                 if len(group.destinations) % PART == 0:
                     await self._pause()
         if path.notify is not None and path.wants(Notify.SUCCESS):
-            # of a list success is told once, and by us (RFC 3461 §5.2.7.3)
+            # success of a list is reported once, by this host (RFC 3461 §5.2.7.3)
             group.expanded.append(Outcome(path, Fate.EXPANDED, EXPANDED))
         return group
 
-    async def _drop_what_was_told(self, mail: _Mail, nowhere: Iterable[_Destination]) -> None:
-        """Have no second bounce for copies of one message that come back through one alias."""
+    async def _drop_further_copies(self, mail: _Mail, nowhere: Iterable[_Destination]) -> None:
+        """Drop copies of a message that came back through the same alias before, so that the sender
+        gets one bounce."""
         for lost in nowhere:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
@@ -393,7 +393,7 @@ def _merged(groups: Iterable[_Group]) -> _Group:
 
 
 def _of_list(path: ForwardPath) -> ForwardPath:
-    """The recipient as the members of a list have it: we tell of its success."""
+    """The recipient as the members of a list get it: this host reports success itself."""
     if path.notify is None:
         return path
     return replace(path, notify=path.notify & ~Notify.SUCCESS)
@@ -424,7 +424,7 @@ def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
 
 def _nowhere(plan: _Plan, path: ForwardPath, refusal: Status) -> _Destination:
     lost = _place(plan.nowhere, path.address, path)
-    # the bare <postmaster> cannot wait: it has no domain to be tried at
+    # the bare <postmaster> cannot wait in the queue, as it has no domain to be sent to
     waits = refusal.temporary and bool(path.address.domain)
     fate = Fate.DEFERRED if waits else Fate.FAILED
     lost.settle(Outcome(lost.path, fate, refusal))

@@ -1,9 +1,9 @@
-"""Whether the sender of a message that came back through an alias was told so before.
+"""Remembers copies of a message that came back through an alias, so that only one is bounced.
 
 The copies that an alias sent to several hosts may all come back. The first one is refused (5.4.6),
-and the host that brought it bounces it; a bounce for each of the others would tell the sender
-nothing new. A copy that is brought again, because the answer was lost, is refused again. A restart
-forgets all copies: then a sender may get two bounces, never none.
+and the host that brought it sends the bounce. All others are dropped: more bounces would only
+repeat the first. A copy that is brought again, because the answer was lost, is refused again. A
+restart forgets all copies: then a sender may get two bounces, never none.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from mailhost.interfaces import IRates
 from mailhost.message.address import Address
 from mailhost.message.header import values
 
-DAYS = 5  # that other hosts may take to bring a copy back, RFC 5321 §4.5.4.1
+DAYS = 5  # for which other hosts may keep trying to bring a copy back, RFC 5321 §4.5.4.1
 
 
 class Loops:
-    """Remembers in `rates`, which is one for all processes."""
+    """Keeps its memory in `rates`, which all processes share."""
 
     def __init__(self, rates: IRates) -> None:
         self._rates = rates

@@ -1,7 +1,8 @@
 """The user at the other end of a unix socket, as the kernel tells it (SO_PEERCRED, unix(7)).
 
 The sockets between our own processes, and that of the `mailhost` command, are in a folder that only
-the host's user and root can enter. This check holds even if the modes of that folder are wrong.
+the host's user and root can enter. This check protects them even if the modes of that folder are
+wrong.
 """
 
 from __future__ import annotations

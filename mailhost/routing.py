@@ -3,14 +3,13 @@
 A pure function of a directory's view. Names are tried in this order: alias, account, both again
 without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
 back to its own name means the account of that name, where there is one. An alias that the message
-went through before, on its way to another host and back, leads nowhere, whatever detail it is
-written with.
+went through before, on its way to another host and back, leads nowhere; its detail does not matter.
 
-postmaster and abuse are the admin's in each domain that has no account, alias or catch-all for
-them. While there is no admin their mail is refused for now: it would lie where it has no reader.
+Mail for postmaster and abuse goes to the admin in each domain that has no account, alias or
+catch-all for them. While there is no admin it is deferred, since it would have no reader.
 
-Long lists are followed in parts, so that other work can be done between them, and `Routes` follows
-each of them once for a message, however many of its recipients mean it.
+Long lists are followed in parts, so that other work can be done between the parts. `Routes` follows
+each list once for a message, however many of its recipients lead to it.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ _InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 class Destinations:
     """Where one address leads. `here` has the address to deliver to for each account.
 
-    `elsewhere` has the aliases on the way to each, the first one first. `expanded` says that an
+    `elsewhere` has the aliases on the way to each, the first one first. `expanded` is true if an
     alias with several targets was on the way (RFC 3461 §5.2.7.3); `unknown` are targets in our
-    domains that nobody has, `waiting` those that nobody has until the admin is set, `back` aliases
+    domains that do not exist, `waiting` those that will exist once the admin is set, `back` aliases
     that the message went through before.
     """
 
@@ -92,7 +91,7 @@ class Router:
     def route_in_parts(
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
     ) -> _InParts[Destinations | Status]:
-        """As `route`, a part of the work at a time."""
+        """As `route`, but yield between the parts of long work."""
         refusal = self.nobody(address)
         for meant in self._meanings(view, address):
             found = yield from self._lead(view, meant, passed)
@@ -113,7 +112,7 @@ class Router:
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
 
-        That of postmaster and abuse is the admin's, where they have none of their own.
+        For postmaster and abuse it is the admin's, where they have no account of their own.
         """
         domain = view.domain(address.domain)
         if domain is None:
@@ -126,7 +125,7 @@ class Router:
         return None
 
     def nobody(self, address: Address) -> Status:
-        """Return the refusal of an address of ours that nobody has.
+        """Return the refusal of an address in our domains that does not exist.
 
         It is temporary where a setting is missing: for postmaster and abuse, and for the admin.
         """
@@ -161,9 +160,11 @@ class Router:
         return (domain.name, "") if domain.catch_all else None
 
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
-        """What an address may mean, the best first: the bare `<postmaster>` of RFC 5321 §4.1.1.3
-        is that of our own name, or the admin, or that of the nearest domain above our name, or
-        that of the only domain here. Of several others none is the host's own."""
+        """The addresses that an address may mean, the best first.
+
+        The bare `<postmaster>` of RFC 5321 §4.1.1.3 is that of our own name, or the admin, or that
+        of the nearest domain above our name, or that of the only domain here.
+        """
         if address.domain:
             yield address
             return
@@ -245,7 +246,7 @@ class Router:
             found.unknown.append(address)
 
     def _targets(self, domain: Domain, address: Address) -> tuple[str, tuple[Address, ...]]:
-        """The key of this address, without its detail where an alias has none, and the addresses
+        """The key under which the address was found, with or without its detail, and the addresses
         that stand for it: none for a mailbox or an unknown name."""
         keys = self._keys(address)
         for key in keys:
@@ -268,7 +269,7 @@ class Router:
 
 
 def whole(parts: _InParts[R]) -> R:
-    """Do all parts at once, and return the result."""
+    """Do all parts without a pause, and return the result."""
     while True:
         try:
             next(parts)
@@ -278,11 +279,11 @@ def whole(parts: _InParts[R]) -> R:
 
 
 class Routes:
-    """Where the recipients of one message lead, by one view of the directory. Each alias is
-    followed once; after each part of a long list others have a turn.
+    """Finds where the recipients of one message lead, by one view of the directory. Each alias is
+    followed once; after each part of a long list `pause` is awaited.
 
-    `passed` are addresses that the message went through before; `weight` is how many places the
-    aliases lead to that were followed.
+    `passed` are addresses that the message went through before; `weight` counts the places that
+    the aliases followed so far lead to.
     """
 
     __slots__ = ("_known", "_passed", "_pause", "_router", "view", "weight")
@@ -340,7 +341,7 @@ class Routes:
 
 
 class Reach:
-    """Tells which addresses reach one account, by one view; each alias is followed once."""
+    """Decides which addresses reach one account, by one view; each alias is followed once."""
 
     __slots__ = ("_account", "_known", "_router", "_view")
 

@@ -13,15 +13,17 @@ from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.net.together import together
 from mailhost.routing import NO_DIRECTORY
 
-NO_DOMAIN = NO_DIRECTORY.because("no domain is here; the directory has to be put back")
+NO_DOMAIN = NO_DIRECTORY.because(
+    "the directory has no domain; restore it from a copy, or run `mailhost domain add`"
+)
 
 
 @implementer(ITransport)
 class Dispatch:
     """Asks at each attempt, so that a domain that moved in or out meanwhile is served right.
 
-    `needs_domains` says that mail waits while there is no domain here at all: ours would be taken
-    for foreign.
+    With `needs_domains` all mail waits while the directory has no domain: otherwise mail for our
+    own domains would be sent to other hosts.
     """
 
     needs_domains = False

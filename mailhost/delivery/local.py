@@ -1,8 +1,8 @@
 """Local delivery: a message into the inboxes of accounts, each recipient for itself.
 
 On top of the message come Return-Path and Delivered-To; its own bytes stay as they are. A message
-that carries our Delivered-To for the same address already is going round in circles; for addresses
-that are aliases, routing looks at the same field.
+that already carries Delivered-To for the same address is a mail loop (RFC 9228); for addresses that
+are aliases, routing looks at the same field.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from mailhost.message.trace import delivery_fields, passed
 from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import NO_DIRECTORY, Router
 
-PART = 25  # recipients that are begun with in a row
+PART = 25  # deliveries that are started without a pause
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
 
 
 @implementer(ITransport)
 class LocalDelivery:
-    """Delivers to accounts. `router` may be replaced at any time; `pause` lets others have a turn
-    after each PART of many recipients."""
+    """Delivers to accounts. `router` may be replaced at any time; `pause` is called after each PART
+    of many recipients, so that other connections are served."""
 
     _log = Logger()
 
@@ -70,7 +70,7 @@ class LocalDelivery:
         except OSError as error:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
             return [self._told(identity, path, status) for path in recipients]
-        if len(header) >= HEADER_LIMIT:  # what it hides may be a loop
+        if len(header) >= HEADER_LIMIT:  # a Delivered-To may be hidden behind the limit
             return [self._told(identity, path, HEADER_TOO_LARGE) for path in recipients]
         seen = passed(header)
 

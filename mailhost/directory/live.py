@@ -1,9 +1,9 @@
 """The directory as the running host sees it: always a view at hand, kept up to date.
 
 The database is read in a thread, and only when its change stamp says that something is new. Where
-it cannot be read the last view stays, whoever asks for news is told DirectoryUnavailable, and the
-operator hears of it once; it is tried again every second. A view without any domain is taken for
-a fault as well: questions are answered DirectoryUnavailable, so no recipient is refused for good.
+it cannot be read the last view stays, `refresh` raises DirectoryUnavailable, and the fault is
+logged once; it is tried again every second. A view without any domain is a fault too: `refresh`
+then raises DirectoryUnavailable, so that no recipient is refused for good.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PATIENCE = 2.0  # seconds that a look waits for another process
 LONGEST = 3.0  # seconds that anybody waits for a look; SQLite may try for longer than it is told
 NO_ANSWER = f"the database does not answer within {LONGEST:g} seconds"
 NO_DOMAIN = (
-    "there is no domain, in the settings file or in the directory: recipients that are not known "
-    "are answered 451 until `mailhost domain add` adds one, or the directory is put back"
+    "there is no domain, in the settings file or in the directory: unknown recipients are answered "
+    "451 until `mailhost domain add` adds one, or the directory is restored from a copy"
 )
 
 News = DirectoryView | None
@@ -78,7 +78,7 @@ class LiveDirectory:
         """Read all, and look for changes from now on.
 
         Blocks for the first reading. Raises DirectoryUnavailable, also where there is no database:
-        a host that does not know its domains must not start, it would take their mail for foreign.
+        a host that does not know its domains must not start, as it would treat them as foreign.
         """
         if self._watched is None or self._periodic.running:
             return
@@ -208,8 +208,8 @@ class _Watched:
     def news(self) -> News:
         """Return what is there, None where nothing has changed since the last time.
 
-        Raises DirectoryError, also where another database is in the old one's place that has no
-        domain: an empty one is no directory, but what a mishap left.
+        Raises DirectoryError, also where another database without any domain has taken the place
+        of the former one: it was put there by mistake.
         """
         database = self._open()
         stamp = database.version()

@@ -1,10 +1,10 @@
-"""The place of the directory's database in a data folder, and the meaning of its absence.
+"""The place of the directory's database in a data folder, and the reasons why it may be missing.
 
-A database that is missing from a data folder in use has vanished: an empty one in its place would
-refuse every recipient for good. An empty data folder may be one that is not mounted. So the
-database is made in two cases only: by the first start of a host, which makes the data folder too,
-and by `mailhost init`. Everything else opens the database that is there, or fails with the words
-of `why_missing`.
+If the database is missing from a data folder in use, it was lost: with an empty one in its place
+every recipient would be refused for good. The disk of an empty data folder may not be mounted. So
+the database is made in two cases only: by the first start of a host, which makes the data folder
+too, and by `mailhost init`. All other code opens the database that is there, or fails with the
+words of `why_missing`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def why_missing(data: str) -> str:
         used = in_use(data)
     if used:
         return (
-            f"{database_path(data)} is missing from a data folder in use; put it back from a "
-            "copy, or make an empty one with `mailhost init --new-directory`"
+            f"{database_path(data)} is missing from a data folder in use; restore it from a copy, "
+            "or make an empty one with `mailhost init --new-directory`"
         )
     return (
-        f"the data folder {data} has no {NAME}; mount what belongs there, or set up a new host "
-        "with `mailhost init`"
+        f"the data folder {data} has no {NAME}; mount its disk, or set up a new host with "
+        "`mailhost init`"
     )

@@ -83,7 +83,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
-    """True where the file never had our tables. Raises sqlite3.Error."""
+    """True for a file that never had our tables. Raises sqlite3.Error."""
     return _version(connection) == 0
 
 

@@ -22,7 +22,7 @@ from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_PUT_BACK = "put it back from a copy, or start anew with `mailhost init --new-directory`"
+_REMEDY = "restore it from a copy, or make an empty one with `mailhost init --new-directory`"
 
 
 class DirectoryError(Exception):
@@ -38,8 +38,8 @@ class DirectoryBroken(DirectoryError):
 
 
 class DirectoryDatabase:
-    """Opens `path`. With `create` it is made where it is missing; without, an empty file is refused
-    too: it was put in the place of a directory.
+    """Opens `path`. With `create` it is made where it is missing. Without `create` an empty file is
+    refused too, since it was put in the place of a directory.
 
     Raises DirectoryBusy, DirectoryBroken, as every method does.
     """
@@ -53,7 +53,7 @@ class DirectoryDatabase:
                 os.close(os.open(path, flags, 0o600))
             self._identity = _identity(path)
             self._connection = sqlite3.connect(
-                f"file:{quote(os.path.abspath(path))}?mode=rw",  # it is never made by SQLite itself
+                f"file:{quote(os.path.abspath(path))}?mode=rw",  # SQLite itself makes no file
                 uri=True,
                 timeout=patience,
                 isolation_level=None,
@@ -61,7 +61,7 @@ class DirectoryDatabase:
             )
             try:
                 if not create and is_empty(self._connection):
-                    raise DirectoryBroken(f"{path} is empty; {_PUT_BACK}")
+                    raise DirectoryBroken(f"{path} is empty; {_REMEDY}")
                 self._prepare()
             except BaseException:
                 self._connection.close()
@@ -164,7 +164,7 @@ class DirectoryDatabase:
             )
 
     def check_new_account(self, address: Address) -> None:
-        """Raise DirectoryError where `add_account` would: its domain is missing, it is taken."""
+        """Raise DirectoryError where `add_account` would: no domain, or the address is taken."""
         with _told(self.path):
             self._check_free_address(address)
 

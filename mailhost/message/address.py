@@ -20,8 +20,8 @@ from ipaddress import IPv4Address, IPv6Address
 import idna
 
 MAX_OWN_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
-# RFC 5321 §4.5.3.1 asks for no limit where that is possible. With this one a path fits the line of
-# a trace field (998 octets, RFC 5322 §2.1.1) and, with all its parameters, a command line of ours.
+# RFC 5321 §4.5.3.1 asks hosts to have no limit where that is possible. With this limit a path fits
+# a line of a trace field (998 octets, RFC 5322 §2.1.1) and, with its parameters, our command line.
 MAX_LOCAL_PART = 640
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 
@@ -43,8 +43,8 @@ class BadAddress(ValueError):
 class Address:
     """`local@domain`. `domain` is empty only for the bare `<postmaster>` of RFC 5321 §4.1.1.3.
 
-    `unquoted` says that the local part was written without quotes, though RFC 5321 demands them
-    for its dots; it is printed in the same way. Both forms name the same mailbox.
+    `unquoted` means that the local part was written without the quotes that RFC 5321 §4.1.2 demands
+    for its dots; it is printed without quotes too. Both forms name the same mailbox.
     """
 
     local: str
@@ -99,8 +99,8 @@ def parse_address(text: str, *, lenient: bool = False) -> Address:
 
 
 def parse_own_address(text: str) -> Address:
-    """As `parse_address`, for an account or alias that is made here: other hosts must take only so
-    many octets before the @. Raises BadAddress."""
+    """As `parse_address`, for an account or alias of this host: other hosts need not accept more
+    than 64 octets before the @ (RFC 5321 §4.5.3.1.1). Raises BadAddress."""
     address = parse_address(text)
     if len(address.local.encode()) > MAX_OWN_LOCAL_PART:
         raise BadAddress(f"the part before the @ must have 1 to {MAX_OWN_LOCAL_PART} octets")

@@ -1,10 +1,10 @@
-"""Where the header section of an incoming message really ends (RFC 5322 §2.1, §3.6.8).
+"""Makes the end of an incoming message's header section unambiguous (RFC 5322 §2.1, §3.6.8).
 
 A message may begin with a line of an mbox file, or have a line in its header section that is no
-field: readers then disagree about what is header and what is body, and fields that are put on top
-would make header of what was body. So an mbox line at the top is dropped, and an empty line is put
-before the first line that is no field. These are the only octets of a message that are changed
-unasked.
+field. Mail programs then disagree about where the body begins, and trace fields on top would turn
+a part of the body into header fields. So an mbox line at the top is removed, and an empty line is
+inserted before the first line that is no field. No other octets of a message are changed unless a
+setting asks for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.crlf import has_bare
 from mailhost.message.status import Status
 
-LARGEST = HEADER_LIMIT // 2  # octets of a header section that is taken: some are put on top later
+LARGEST = HEADER_LIMIT // 2  # octets of an accepted header section; trace fields need the rest
 HEADER_TOO_LARGE = Status(
     554, "5.6.0", f"The header of the message has more than {LARGEST >> 10} KiB"
 )
@@ -23,20 +23,19 @@ HEADER_LINE_ENDS = Status(
     554, "5.6.0", "The header of the message has a NUL, a bare CR or a bare LF; end lines with CRLF"
 )
 
-# fields with their folded lines, as many as there are; possessive, so that time grows with size
+# all fields with their folded lines; possessive, so that the time grows with the size alone
 _FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n|\Z)(?:[ \t][^\n]*+(?:\n|\Z))*+)*+")
 _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
 
 
 def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Content, bytes] | Status:
-    """Return the message with a header section that all readers see alike, and that section; or the
-    refusal.
+    """Return the message with an unambiguous header section, and that section; or the refusal.
 
     `header` is what `content.header()` returned. `binary` content (BINARYMIME) may have other line
     ends than CRLF, but not in its header section.
     """
     end = _end_of_fields(header, 0)
-    if end == len(header) <= LARGEST and not binary:  # what most messages are
+    if end == len(header) <= LARGEST and not binary:  # as for most messages
         return content.knowing(header), header
     start = 0
     if not end and (mbox := _MBOX.match(header)):

@@ -15,8 +15,8 @@ class NewFile:
 
     Missing folders of either path are made. With `replaces` a file may have the final name: it is
     there until the new one is, and where the last sync fails it is unknown which of the two is.
-    `again` says that a process which died may have begun it: what it left behind is used. `beside`
-    is a folder that is made with the first of the missing ones, empty for none.
+    `again` means that a process which died may have begun it: what it left behind is used. `beside`
+    is a folder that is made whenever a folder for `temporary` has to be made, empty for none.
     """
 
     temporary: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
-# The host's own offer. Any message may go on to another host, by an alias or from a user, and
-# hardly a host takes BINARYMIME; without the offer the client encodes binary parts itself.
+# The offer of the host itself, not of a proxy. Any message may be sent on to another host, by an
+# alias or a user, and hardly any host offers BINARYMIME (RFC 3030 §3). Without the offer, clients
+# encode binary parts themselves.
 OWN = EVERYTHING - {"BINARYMIME"}
 
 
@@ -14,7 +15,7 @@ OWN = EVERYTHING - {"BINARYMIME"}
 class Extensions:
     """`offered` are keywords of EHLO. `message_size` is in octets, `recipients` in one message.
 
-    `ignored` is what is not offered, but refuses no mail of clients that ask for it all the same.
+    `ignored` are keywords that are not offered; clients that use them nevertheless are not refused.
     """
 
     message_size: int
@@ -23,5 +24,5 @@ class Extensions:
     ignored: frozenset[str] = frozenset()
 
     def ignoring(self, *words: str) -> Extensions:
-        """The same without some, which are ignored."""
+        """The same without these keywords, which are ignored."""
         return replace(self, offered=self.offered.difference(words), ignored=frozenset(words))

@@ -26,7 +26,7 @@ class Outcome:
     """One recipient, its fate, and the status that says why.
 
     `by` is the other host that we talked with, such as `mx.example.com [192.0.2.1]`, empty where
-    there was none. Whether the status is its answer or our own verdict, `status.answer` says.
+    there was none. `status.answer` is set where the status is that host's answer, not ours.
     """
 
     recipient: ForwardPath

@@ -1,4 +1,4 @@
-"""A message that was judged and completed, between the rules of the host and the filters."""
+"""A message that passed the rules of the host and was completed, before filters are asked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mailhost.message.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A message that is complete and passed every rule of the host; `identity` is its name, and
-    `message_id` its Message-ID, both for the log.
+    """`identity` and `message_id` (its Message-ID) name the message in the log.
 
-    `received` is our Received field. It is no part of `content`, so that filters do not edit it.
-    `top` goes on top where the message is handed on: the same, or nothing in a transparent proxy.
+    `received` is our Received field, which is no part of `content`, so that filters cannot edit it.
+    `top` is put on top when the message is handed on: the same field, or nothing in a transparent
+    proxy.
     """
 
     content: Content
@@ -27,5 +27,5 @@ class Prepared:
         return self.content.after(self.top, self.content.known) if self.top else self.content
 
     def held(self) -> Content:
-        """The message as it waits for an operator: once released, it leaves as it is here."""
+        """The message as it is held for an operator, and as it leaves once it is released."""
         return self.content.after(self.received, self.content.known)

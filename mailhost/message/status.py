@@ -1,7 +1,7 @@
 """What became of a request or a recipient: a reply code, an enhanced code (RFC 3463), words.
 
-The words are for the other side; the cause is for our own log and never leaves the house. Where
-another host's reply led to the status, `answer` is that reply as it was said.
+The words are for the other side; the cause is for our own log and is never sent. Where another
+host's reply led to the status, `answer` is that reply word for word.
 """
 
 from __future__ import annotations

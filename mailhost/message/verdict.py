@@ -34,8 +34,9 @@ class Mail:
 
     From SENDER on `envelope` has the reverse-path; `recipient` is the one in question at
     RECIPIENT; at MESSAGE the envelope has all recipients that were accepted, and `content` is the
-    whole message but for our Received field, which is `received`, and is put on top when all have
-    been asked. `identity` names the message in the log. `tags` are what filters before said.
+    whole message without our Received field, which is in `received` and is put on top when all
+    filters have been asked. `identity` names the message in the log. `tags` were left by filters
+    before.
     """
 
     stage: Stage

@@ -213,7 +213,7 @@ class LostTests(CommandCase):
 
     def test_an_empty_data_folder(self) -> None:
         os.mkdir(self.data)
-        self.every_command_fails("mount what belongs there")
+        self.every_command_fails("mount its disk")
         self.init()
         self.assertIn("example.com", self.run_ok("domain", "list"))
 

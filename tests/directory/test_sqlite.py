@@ -225,7 +225,7 @@ class Trouble(Database):
         with open(path, "wb"):
             pass
         error: DirectoryBroken = self.assertRaises(DirectoryBroken, DirectoryDatabase, path)
-        self.assertIn("is empty; put it back", str(error))
+        self.assertIn("is empty; restore it", str(error))
         self.assertEqual(os.path.getsize(path), 0)
         DirectoryDatabase(path, create=True).close()
         DirectoryDatabase(path).close()

@@ -39,7 +39,7 @@ class Starting(TestCase):
 class Refusing(Starting):
     def test_an_empty_data_folder_that_was_there_may_be_one_that_is_not_mounted(self) -> None:
         self.host.data.mkdir(mode=0o700)
-        self.refuses("mount what belongs there", "mailhost init")
+        self.refuses("mount its disk", "mailhost init")
         self.assertEqual([], list(self.host.data.iterdir()))
 
     def test_a_directory_that_vanished(self) -> None:
