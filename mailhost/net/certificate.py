@@ -1,7 +1,7 @@
 """Certificate files: read, checked against their keys, and the names that they stand for.
 
-What is wrong is told with the file's path and what to do. A certificate that has run out, or is
-for the future, is no fault here (see `certificate_checks`): it serves mail better than none.
+An error names the file's path and the remedy. A certificate that has expired, or is not valid yet,
+is no fault here (see `certificate_checks`): it serves mail better than none.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class PEM:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What changes when a file is written or replaced, but not with its owner or mode. `modified`
-    is in nanoseconds since the epoch."""
+    """The properties of a file that change when it is written or replaced, but not when its owner
+    or mode changes. `modified` is in nanoseconds since the epoch."""
 
     inode: int
     size: int
@@ -47,8 +47,8 @@ class Mark:
 class CertificateFiles:
     """A chain, own certificate first, its key, and the names it is for.
 
-    `paths` are the files of the chain and the key, `marks` what they looked like when they were
-    read; both are empty for what another process read.
+    `paths` are the files of the chain and the key, `marks` their marks from when they were read;
+    both are empty for a certificate that another process read.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -84,7 +84,7 @@ def parse_certificate(pem: PEM) -> CertificateFiles:
 
 
 def mark_of(path: str) -> Mark | None:
-    """Return what a file looks like now, None where nobody may look. Blocks for the disk."""
+    """Return the mark of a file, None where it cannot be examined. Blocks for the disk."""
     try:
         return _mark(os.stat(path))
     except OSError:
@@ -116,13 +116,13 @@ def normal_name(name: str) -> str:
 
 
 def _read(path: str) -> tuple[bytes, Mark]:
-    """Return what a file holds, and its mark from before it was read."""
+    """Return the contents of a file, and its mark from before it was read."""
     try:
         with open(path, "rb") as file:
             mark = _mark(os.fstat(file.fileno()))
             return file.read(), mark
     except PermissionError as error:
-        words = f"cannot read {path}: {error.strerror}; `mailhost check-config` as root says why"
+        words = f"cannot read {path}: {error.strerror}; run `mailhost check-config` as root"
         raise BadCertificate(words) from error
     except OSError as error:
         raise BadCertificate(f"cannot read {path}: {error.strerror}") from error

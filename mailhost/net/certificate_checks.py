@@ -1,6 +1,6 @@
-"""Checks of certificates that can be used: their dates and names, and keys that lie open.
+"""Checks certificates that can be used: their dates and names, and keys that others can read.
 
-`mailhost check-config` tells the same as the log at the start and once a day.
+`mailhost check-config` prints the findings; the host logs them at the start and once a day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SOON_OF_SHORT = 4  # short-lived certificates: the last quarter of their life
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`serious` means that clients which verify certificates are turned away, or will be."""
+    """`serious` means that clients which verify certificates cannot connect, or will not be able
+    to after a reload."""
 
     words: str
     serious: bool = False
@@ -30,7 +31,7 @@ class Finding:
 def findings(
     certificates: Sequence[CertificateFiles], hostname: str, now: datetime
 ) -> list[Finding]:
-    """Return what is to be told of certificates and keys. Blocks for the disk."""
+    """Return the findings about certificates and their keys. Blocks for the disk."""
     found: list[Finding] = []
     for files in certificates:
         chain_path, key_path = files.paths or ("memory", "")
@@ -50,16 +51,16 @@ def _validity(path: str, certificate: x509.Certificate, now: datetime) -> Iterat
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     left = ends - now
     if left <= timedelta(0):
-        yield Finding(f"the certificate in {path} ran out on {ends:%Y-%m-%d}; renew it", True)
+        yield Finding(f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it", True)
     elif left < min(SOON, (ends - begins) / SOON_OF_SHORT):
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
         yield Finding(
-            f"the certificate in {path} runs out within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
-            "look why it was not renewed"
+            f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
+            "find out why the ACME client did not renew it"
         )
     if begins > now:
         words = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
-        yield Finding(f"{words}; compare this machine's clock", True)
+        yield Finding(f"{words}; check this machine's clock", True)
 
 
 def _exposure(path: str) -> Iterator[Finding]:
@@ -67,7 +68,7 @@ def _exposure(path: str) -> Iterator[Finding]:
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        return  # reading it tells why
+        return  # the reason is reported where the key is read
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         can = "read" if mode & stat.S_IROTH else "overwrite"
         yield Finding(
@@ -77,10 +78,10 @@ def _exposure(path: str) -> Iterator[Finding]:
 
 def _no_name(certificates: Sequence[CertificateFiles], hostname: str) -> Finding:
     names = [name for files in certificates for name in files.names]
-    remedy = "have one made for it, or change hostname"
-    if "localhost" in names:  # among the names of those that we make
-        remedy += "; the next start makes a self-signed one where its files are gone"
+    remedy = "get one for it, or change hostname"
+    if "localhost" in names:  # the self-signed certificate has this name too
+        remedy += "; the next start makes a self-signed one if its two files are removed"
     return Finding(
         f"no certificate is for {hostname}, only for {', '.join(names) or 'no host'}: clients that "
-        f"verify names turn away; {remedy}"
+        f"verify names cannot connect; {remedy}"
     )

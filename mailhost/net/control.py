@@ -74,7 +74,7 @@ class ControlProtocol(LineOnlyReceiver):
         self._gone = False
 
     def connectionMade(self) -> None:
-        """Somebody asks. Users other than root and our own get no answer."""
+        """A command connected. Users other than root and our own get no answer."""
         wire: socket.socket | None = getattr(self.transport, "socket", None)
         if self.transport is not None and wire is not None and not is_ours(wire):
             self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(wire))

@@ -76,8 +76,8 @@ class ControlClient:
         owner = os.stat(os.path.dirname(self._path)).st_uid
         if uid not in (None, 0, os.geteuid(), owner):
             wire.close()
-            words = f"{self._path} is answered by another user (number {uid}), not by the host"
-            raise CommandFailed(words)
+            words = f"another user (number {uid}), not the host, answers on {self._path}"
+            raise CommandFailed(f"{words}; stop that process, and start the host again")
 
 
 def _line(wire: socket.socket) -> bytes:

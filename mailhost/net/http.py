@@ -1,7 +1,7 @@
-"""Noticing a web browser that was made to speak HTTP to a mail port.
+"""Recognises HTTP requests that a web browser was made to send to a mail port.
 
-A web page can have a browser POST to any host and port. The lines of the body would be read as
-commands, from an address inside the network, so a session that hears HTTP ends at once.
+A web page can make a browser POST to any host and port. The lines of the request's body would be
+read as commands from an address inside the network, so a session that receives HTTP ends at once.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ While a step waits, no other is taken; should more arrive meanwhile, reading sto
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
 replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
 sooner where the host is crowded, so that who sits on all places does not keep them.
-After TURN steps in a row, or LONG_TURN seconds, the other connections come first, however much one
-has pipelined.
+After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
+many commands one of them has pipelined.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
 keeps and one reply of its makes.
@@ -49,8 +49,8 @@ from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
-TURN = 20  # steps of one connection before the others have theirs: a thousand may pipeline
-LONG_TURN = 0.004  # seconds after which they have it, however few steps it were
+TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
+LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
 HURRY = 20.0  # seconds of silence that a client may take where few places are left
 LINGER = 30.0  # seconds that a peer has to take the last words

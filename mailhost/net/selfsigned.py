@@ -37,7 +37,7 @@ def make_self_signed(folder: str, hostname: str, names: Iterable[str] = ()) -> C
     addresses. Returns both paths. Blocks for the disk. Raises OSError.
     """
     chain_path, key_path = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
-    # files of another user, such as root, cannot be read and are replaced
+    # files that only another user, such as root, can read are replaced
     if all(os.access(path, os.R_OK, effective_ids=True) for path in (chain_path, key_path)):
         return chain_path, key_path
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -83,7 +83,7 @@ def _write(path: str, contents: bytes) -> None:
     """Write a file that is whole or not there, through no file or link that was there before."""
     temporary = f"{path}.{os.getpid()}.tmp"
     with suppress(FileNotFoundError):
-        os.unlink(temporary)  # of a process that died, and had our number
+        os.unlink(temporary)  # left by a process that died and had the same process id
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(contents)

@@ -1,8 +1,8 @@
 """OpenSSL contexts for our side of handshakes: one for each certificate, found by server name.
 
-Session tickets (RFC 8446 §4.6.1) are accepted by the process that sent them: their keys belong to
-a context, and pyOpenSSL has no call to share keys with other processes, nor one to send no tickets.
-A client whose ticket is not accepted makes a full handshake, as without one.
+Session tickets (RFC 8446 §4.6.1) are accepted only by the process that issued them: their keys
+belong to a context, and pyOpenSSL can neither share keys between processes nor turn tickets off. A
+client whose ticket is not accepted makes a full handshake, as it would without a ticket.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mailhost.net.certificate import BadCertificate, CertificateFiles, normal_na
 
 # Ciphers of TLS 1.2 and older; those of 1.3 are all good (RFC 9325 §4.2).
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-# Without forward secrecy or with CBC: for old hosts, the alternative is no encryption (RFC 7435).
+# Ciphers without forward secrecy or with CBC: old hosts would send in the clear without (RFC 7435).
 OPPORTUNISTIC_CIPHERS = f"{CIPHERS}:ECDHE+AES:RSA+AESGCM:RSA+AES"
 _SHA1 = ":@SECLEVEL=0"  # TLS 1.0 and 1.1 sign with SHA-1, which OpenSSL refuses from level 1 on
 VERSIONS = {
@@ -28,16 +28,18 @@ VERSIONS = {
     "1.2": TLSVersion.TLSv1_2,
     "1.3": TLSVersion.TLSv1_3,
 }
-SESSIONS_OF = b"mailhost"  # one for all contexts: a ticket is good for each server name
+SESSIONS_OF = (
+    b"mailhost"  # the same in all contexts, so that a ticket is valid for each server name
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one kind of listener asks of handshakes.
+    """The TLS requirements of one kind of listener.
 
     `protocols` are its ALPN identifiers as IANA registered them (RFC 7301 §6); SMTP has none.
-    `opportunistic` listeners take older versions and ciphers, as their clients would otherwise send
-    in the clear.
+    `opportunistic` listeners accept older versions and ciphers, as their clients would otherwise
+    send in the clear.
     """
 
     protocols: tuple[bytes, ...] = ()
@@ -49,20 +51,19 @@ STRICT = Role()
 
 @dataclass(frozen=True, slots=True)
 class Minimums:
-    """The oldest TLS version, from "1.0" to "1.3", that is spoken on strict listeners, and on
-    opportunistic ones."""
+    """The oldest TLS version, from "1.0" to "1.3", on strict and on opportunistic listeners."""
 
     strict: str = "1.2"
     opportunistic: str = "1.2"
 
     def of(self, role: Role) -> str:
-        """Return the one for listeners of this role."""
+        """Return the oldest version for listeners of this role."""
         return self.opportunistic if role.opportunistic else self.strict
 
 
 class RoleContexts:
     """The contexts for listeners of one role; the first certificate is for clients that name no
-    server, or one that nobody knows. Raises BadCertificate."""
+    server, or an unknown one. Raises BadCertificate."""
 
     def __init__(
         self, certificates: Sequence[CertificateFiles], minimums: Minimums, role: Role
@@ -122,8 +123,8 @@ def _oldest(minimum: str) -> dict[str, Any]:
 def answer_alpn(context: SSL.Context, protocols: Sequence[bytes] = ()) -> None:
     """Choose the first protocol a client offers that is among ours, or none (RFC 7301 §3.2).
 
-    Twisted's own callback returns `b""` then, and pyOpenSSL ends the handshake with an internal
-    error: a mail program that offers `imap` and `pop3` everywhere could not connect at all.
+    With none in common, Twisted's own callback returns `b""`, and pyOpenSSL ends the handshake with
+    an internal error: a mail program that offers `imap` and `pop3` everywhere could not connect.
     """
 
     def choose(connection: SSL.Connection, offered: list[bytes]) -> Any:

@@ -1,4 +1,4 @@
-"""Letting the reactor do other work between the parts of a long one."""
+"""Lets the reactor serve other connections between two parts of long work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 Pause: TypeAlias = Callable[[], Awaitable[None]]
-"""Waits until everybody else had a turn."""
+"""Waits until all other events of the reactor's turn have been handled."""
 
 
 def next_turn(clock: IReactorTime) -> Deferred[None]:
@@ -26,5 +26,5 @@ def pauses_of(clock: IReactorTime) -> Pause:
 
 
 def no_pause() -> Awaitable[None]:
-    """Go on at once: for tests, and where no reactor is."""
+    """Go on at once: for tests, and without a reactor."""
     return succeed(None)

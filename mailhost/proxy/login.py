@@ -1,8 +1,8 @@
 """AUTH through the proxy: each line goes on to the server, which alone judges (RFC 4954).
 
-Its refusals are counted, slowed down and logged as our own are, so nobody guesses through us more
-often than at our own listeners; a client that failed too often is refused before the server is
-asked.
+The proxy counts, delays and logs the server's refusals like those of our own authenticator, so a
+client has no more guesses through the proxy than on other listeners. A client that failed too often
+is refused without asking the server.
 """
 
 from __future__ import annotations

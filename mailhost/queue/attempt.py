@@ -225,22 +225,24 @@ class Attempts:
             self._fault(live, f"the postmaster could not be told that it is parked: {error!r}")
 
     async def bounce(self, live: Live) -> OSError | None:
-        """Report to the sender that the operator removed the message. Returns why it could not."""
+        """Report to the sender that the operator removed the message. Returns the error where that
+        failed, None where it is done."""
         outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in live.state.waiting]
         try:
             content = await self._spool.open(live.entry)
         except OSError as error:
-            return OSError(f"its sender cannot be told, as the message cannot be read: {error}")
+            words = f"no bounce can be sent, as the message cannot be read: {error}"
+            return OSError(f"{words}; remove it without --bounce")
         if await self._tell(live, content, outcomes, self._wall(), self._wall()):
             return None
-        return OSError("its sender could not be told")
+        return OSError("the bounce could not be sent")
 
     def _fault(self, live: Live, words: str) -> None:
         self._events.tell(Faulted("queue", f"{live.entry.id}: {words}"))
 
 
 def _answered(outcome: Outcome) -> bool:
-    """True where a host dealt with the recipient; one that says 421 wants fewer connections."""
+    """True where a host answered for the recipient; 421 only asks for fewer connections."""
     answer = outcome.status.answer
     return outcome.settled or (answer is not None and answer.code != 421)
 

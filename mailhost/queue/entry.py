@@ -16,7 +16,7 @@
      "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],
       "answer":[code,enhanced,words] where the host said something,"by":...}, ...]}
 
-An address has a third element, true, where it was written without the quotes that its dots ask for.
+An address has a third element, true, where it was written without the quotes that its dots need.
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
 """
 

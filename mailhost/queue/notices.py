@@ -142,7 +142,7 @@ def _recipient(outcome: Outcome, now: float, retry_until: float | None) -> Recip
     status = outcome.status
     failed = outcome.fate is Fate.FAILED
     delayed = outcome.fate is Fate.DEFERRED
-    answer = status.answer  # without one it is our own verdict, and no SMTP reply
+    answer = status.answer  # None for a verdict of this host, which is no SMTP reply
     return RecipientReport(
         address=outcome.recipient.address,
         action=str(outcome.fate),

@@ -74,7 +74,7 @@ def _recipient(outcome: Outcome) -> Iterator[str]:
 def _what_happened(outcome: Outcome) -> str:
     """The other host's words, or our own verdict, which may be about a host."""
     status = outcome.status
-    given_up = outcome.fate is Fate.FAILED and status.temporary  # its words have the last answer
+    given_up = outcome.fate is Fate.FAILED and status.temporary  # the words quote the last answer
     if status.answer and not given_up:
         return f"{outcome.by} answered: {status.answer}"
     return f"{outcome.by}: {status}" if outcome.by else str(status)

@@ -55,7 +55,7 @@ class Certificates(CertificateCase):
         self.assertIn("warning: the certificate in", self.warned())
         self.certificate(days=-1)
         error = self.run_fails("check-config")
-        self.assertIn("ran out on", error)
+        self.assertIn("expired on", error)
         self.assertNotIn("is right", error)
 
     def test_names_and_open_keys(self) -> None:

@@ -38,7 +38,7 @@ class Checks(SynchronousTestCase):
 
     def test_one_that_ran_out(self) -> None:
         found = self.one(self.files(begins=NOW - 91 * DAY))
-        self.assertIn("chain.pem ran out on 2026-05-31; renew it", found.words)
+        self.assertIn("chain.pem expired on 2026-05-31; renew it", found.words)
         self.assertTrue(found.serious)
 
     def test_one_that_is_for_the_future(self) -> None:

@@ -203,7 +203,7 @@ class SocketTests(TestCase):
             listening.listen()
             os.seteuid(0)
             error = self.assertRaises(CommandFailed, self.client.call, "add")
-        self.assertIn("not by the host", str(error))
+        self.assertIn("not the host", str(error))
 
     def open_to_all(self) -> str:
         """Let everybody write in the folder, as it must never be; return the socket's path."""

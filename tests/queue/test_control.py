@@ -195,7 +195,7 @@ class Deciding(ControlCase):
     def test_remove_with_a_bounce_where_the_message_is_gone(self) -> None:
         os.remove(os.path.join(self.folder, "m1.msg"))
         words = self.refused("remove", ids=["m1"], bounce=True)
-        self.assertIn("m1 could not be removed: its sender cannot be told", words)
+        self.assertIn("m1 could not be removed: no bounce can be sent", words)
         self.assertIn("No such file", words)
         self.assertEqual(self.say("remove", ids=["m1"]), ["m1"])
         self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
