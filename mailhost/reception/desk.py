@@ -18,7 +18,7 @@ class Desk:
     """Made anew when settings change; sessions keep the one they began with.
 
     `folder` takes the content of large messages while they arrive, by way of `in_thread`; `pause`
-    lets others have a turn; `now` is in seconds since the epoch.
+    is awaited between the parts of long work; `now` is in seconds since the epoch.
     """
 
     rules: Rules

@@ -25,7 +25,8 @@ LOG_IN_AGAIN = Status(530, "5.7.0", "This account may not send any more; log in 
 class Reception:
     """Opens a Transaction for each message that a client may send.
 
-    A login is no right for as long as a session lasts: the directory is asked at each MAIL.
+    The directory is asked at each MAIL whether the account may still send: it may have been removed
+    since the login.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -50,7 +51,7 @@ class Reception:
 
         def judge(view: DirectoryView) -> Status | None:
             known = view.account(account)
-            if known is None or not known.secret:  # removed, or locked, since it logged in
+            if known is None or not known.secret:  # removed, or without a password, since the login
                 return LOG_IN_AGAIN
             router = self._desk.router
             return sender_refusal(sender, lambda each: router.reaches(view, each, account))

@@ -12,8 +12,8 @@ from mailhost.message.extensions import Extensions
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`login` demands one (RFC 6409 §4.3). `networks` may relay without one. `hops` bounds the
-    Received fields of a message, `memory` the octets of one that are kept in memory. `strangers` is
-    what clients may ask for that may not relay, None for all that the listener offers."""
+    Received fields of a message, `memory` the octets of one that are kept in memory. `strangers`
+    are the extensions for clients that may not relay, None for all that the listener offers."""
 
     hostname: str
     login: bool = False

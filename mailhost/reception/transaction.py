@@ -29,7 +29,7 @@ from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
-ON_TOP = 512  # octets of fields that we put on top of a message, about
+ON_TOP = 512  # octets of the fields that we put on top of a message, roughly
 TOO_MANY_AT_ONCE = Status(
     452, "4.5.3", "The lists in this message have too many members; send the rest in another one"
 )
@@ -47,7 +47,7 @@ class Transaction:
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
-        self._bounded: Account | None = None  # where the recipient in question leads, if anywhere
+        self._bounded: Account | None = None  # the only account that the current recipient leads to
         self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
         self._routes: Routes | None = None
         self.identity = new_id()
@@ -87,7 +87,7 @@ class Transaction:
         return None
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
-        """A recipient whose one mailbox is full is refused for now."""
+        """Accept a recipient, or defer it where it leads to one mailbox and that is full."""
         account = self._bounded
         if account is None or account.quota is None:
             return self._accept(path)
@@ -102,7 +102,7 @@ class Transaction:
         return then(self._fits(account.address, quota), judge)
 
     def _fits(self, account: Address, quota: int) -> Answer[bool]:
-        """Whether what MAIL announced fits into the mailbox, with what we put on top."""
+        """True where the size that MAIL announced, and our fields on top, fit into the mailbox."""
         return self._desk.store.room(account, self._envelope.size + ON_TOP, quota)
 
     def _accept(self, path: ForwardPath) -> Status:
@@ -143,15 +143,15 @@ class Transaction:
         return then(refused, lambda status: status or self._prepared(begun, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
-        """Who logged in may write as nobody else; what others write is theirs to answer for."""
+        """Refuse authors that do not lead to the account of the login (RFC 6409 §6.1)."""
         account = self._client.account
         if account is None:
             return None
         return author_refusal(header, Reach(self._desk.router, view, account))
 
     def _prepared(self, content: Content, header: bytes) -> Prepared:
-        """What a login has us add comes before filters are asked: they see, sign and keep all of
-        it."""
+        """Add the fields that a submitted message lacks (RFC 6409 §8). Filters are asked after
+        that, so that they see, sign and keep the message that leaves."""
         desk, client, identity = self._desk, self._client, self.identity
         now, envelope = desk.now(), self._envelope.to(self._accepted)
         message_id = next(iter(values(header, "Message-ID")), "")
@@ -188,9 +188,12 @@ class Transaction:
         return [await desk.handover.take_or_queue(envelope, content, identity)]
 
     async def _full_by_now(self) -> Status | None:
-        """Ask what RCPT TO asked once more: there is one answer for all recipients, and mail that
-        waits for room in a mailbox ends as a bounce, to a sender that may be forged. The client
-        comes again, and hears at RCPT TO which mailbox it is."""
+        """Return a deferral where a mailbox has filled up since RCPT TO.
+
+        There is one answer for all recipients. If it were 250, the copy for that mailbox would wait
+        in the queue and end as a bounce, to a sender that may be forged. When the client tries
+        again, RCPT TO shows it which mailbox is full.
+        """
         for account, quota in self._quotas.items():
             if not await there(self._fits(account, quota)):
                 return OVER_QUOTA.because(f"{account} filled up while the message came")

@@ -47,14 +47,14 @@ LOST = Status(451, "4.4.2", "The connection was lost before the host took the me
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why some were not sent to, and at which host, where one talked to us."""
+    """The reason why some recipients were not sent to, and the host, where one talked to us."""
 
     status: Status
     by: str = ""
 
     @property
     def weight(self) -> int:
-        """How much it counts beside others."""
+        """The rank among several troubles, the highest is reported."""
         if self.status.answer:
             return 3
         if self.status.temporary:
@@ -77,7 +77,7 @@ Open = Callable[[Destination, Host, str], Awaitable[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """How hosts are found and connected to."""
+    """The services by which hosts are found and connected to."""
 
     resolver: IResolver
     ourselves: Ourselves
@@ -101,7 +101,7 @@ class Attempt:
         return len(self.outcomes) == len(self._sending.recipients)
 
     def give_up(self, trouble: Trouble) -> None:
-        """Everybody else was not sent to because of this."""
+        """Give this outcome to all recipients without one."""
         for path in self._sending.recipients:
             outcome = outcome_of(path, trouble.status, Fate.RELAYED, trouble.by)
             self.outcomes.setdefault(path, outcome)
@@ -132,7 +132,8 @@ class Attempt:
             self.outcomes.setdefault(path, outcome_of(path, status, good, by))
 
     async def try_hosts(self, ways: Ways) -> Trouble:
-        """Send to one host after the other. Return what to tell of those without an outcome."""
+        """Send to one host after the other. Return the trouble of the recipients without an
+        outcome."""
         own_name = ways.ourselves.name
         hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):

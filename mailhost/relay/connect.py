@@ -160,7 +160,7 @@ class LeadsBack(Unreachable):
 
 
 class _HandshakeFailed(Exception):
-    """STARTTLS was agreed on, and then no TLS came about; `answer` is what the host said then."""
+    """STARTTLS was accepted, and the handshake failed; `answer` is the host's reply, if any."""
 
     def __init__(self, words: str, answer: Status | None) -> None:
         super().__init__(words)
@@ -168,7 +168,8 @@ class _HandshakeFailed(Exception):
 
 
 def deferral(refusal: Status) -> Status:
-    """Return what a host said of our connection, not of a message: it never fails one for good."""
+    """Return a temporary status for a refusal of our connection: only a refusal of a message may
+    fail the message for good."""
     if refusal.temporary:
         return refusal
     words = f"The host does not want mail from us now: {refusal}"

@@ -2,8 +2,8 @@
 
 Hosts come in the order in which they are tried: by preference, those of one preference shuffled.
 Our own name in the list cuts it there: hosts that are no better than we are would send it back.
-So does an address where we listen ourselves; and no record of others leads to loopback or to an
-address that no host has. A route of the settings may lead anywhere.
+An address of one of our listeners cuts it too. Records that lead to loopback, or to an address that
+no host can have, are skipped. A route of the settings may lead anywhere.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
     literal = literal_address(name) or _ip(name)
     if literal is not None:
         return [literal]
-    if name.rpartition(".")[2].isdigit():  # others might take a part of an address for a whole one
+    if name.rpartition(".")[2].isdigit():  # resolvers may take `127.1` for an address
         return no_host(f"{name} is no host name")
     try:
         return await resolver.addresses(name) or no_host(f"{name} has no address")
@@ -156,12 +156,12 @@ async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
 
 
 def no_host(reason: str) -> Status:
-    """Return the failure of a domain whose host cannot be one, and why."""
+    """Return the failure of a domain that has no usable host, with the reason."""
     return replace(NO_HOST, words=f"{NO_HOST.words}: {reason}")
 
 
 def no_hosts(failures: Sequence[Status]) -> Status:
-    """Return one failure for those of all hosts."""
+    """Return one failure that has the reasons of all these."""
     reasons = [each.words.removeprefix(f"{NO_HOST.words}: ") for each in failures]
     return no_host("; ".join(reasons)[:600])
 
@@ -173,7 +173,7 @@ def loop(where: str) -> Status:
 
 
 def _is_localhost(name: str) -> bool:
-    """RFC 6761 §6.3: nobody is asked about these names."""
+    """True for names that are not looked up in the DNS (RFC 6761 §6.3)."""
     return name == "localhost" or name.endswith(".localhost")
 
 

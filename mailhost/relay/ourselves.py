@@ -1,7 +1,8 @@
-"""Which names and addresses lead back to this host, and which lead to no other host at all.
+"""Recognises addresses that lead back to this host, and addresses that no other host can have.
 
-DNS records of others may say anything. Mail that they lead back here would go round in circles, and
-an address such as 127.0.0.1 or 0.0.0.0 would be this machine's own, whatever is behind it.
+The DNS records of other domains may hold any address. Mail to an address of our own listeners would
+be a mail loop (RFC 5321 §5.1), and a connection to 127.0.0.1 or 0.0.0.0 would reach any service of
+this machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from mailhost.config.model import Listen
 from mailhost.config.wire import Wire
 
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
-# this network (RFC 1122 §3.2.1.3), multicast and reserved; unspecified, multicast, one link alone
+# IPv4: this network (RFC 1122 §3.2.1.3), multicast and reserved (RFC 1112 §4). IPv6: unspecified,
+# multicast, link-local (RFC 4291 §2.4)
 _NOBODY = tuple(map(ip_network, ("0.0.0.0/8", "224.0.0.0/3", "::", "ff00::/8", "fe80::/10")))
 # addresses for documentation (RFC 5737, RFC 3849): no machine has them
 _FOREIGN = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -86,8 +88,8 @@ def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[object]) -> bo
 
 
 def _is_of_this_machine(address: IPv4Address | IPv6Address) -> bool:
-    """True where a socket can be bound to it. Says nothing where the kernel lets any address be
-    bound (net.ipv4.ip_nonlocal_bind): then it is not ours."""
+    """True where a socket can be bound to the address. False for all where the kernel allows any
+    address to be bound (net.ipv4.ip_nonlocal_bind)."""
     return _binds(str(address)) and not _binds(_FOREIGN[address.version])
 
 

@@ -1,8 +1,8 @@
 """The relay as a transport: recipients grouped by next hop, each group sent at once.
 
-A message that leaves this host through an alias carries a Delivered-To field with the alias: when
-it comes back for that address it is a mail loop. Recipients with different aliases get a copy each,
-so that no recipient sees the alias of another one.
+A message that leaves this host through an alias carries a Delivered-To field with the alias (RFC
+9228), so that a mail loop is noticed when the message comes back for that address. Recipients with
+different aliases get a copy each, so that no recipient sees the alias of another one.
 
 A destination where nobody could be reached is left alone for a moment, so that not each message of
 many waits for the same silence.
@@ -148,5 +148,5 @@ class RelayTransport:
 
 
 def _marked(content: Content, through: Sequence[Address], utf8: bool) -> Content:
-    """The message with its marks on top."""
+    """The message with a Delivered-To field for each alias on top."""
     return content.after(alias_fields(through, utf8)) if through else content

@@ -1,7 +1,7 @@
-"""Finding out whether content needs BINARYMIME (RFC 3030), or is text that was declared so.
+"""Finds out whether content needs BINARYMIME (RFC 3030), or is text that was declared as binary.
 
-Some clients declare BODY=BINARYMIME for every message that they send by BDAT. Content with proper
-lines and no NUL is text, which any host takes by DATA.
+Some clients declare BODY=BINARYMIME for every message that they send by BDAT. Content without NUL
+whose lines end in CRLF and are not too long is text, which any host accepts by DATA.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class BodyReader:
         self._ends.look(block)
         self._ascii = self._ascii and block.isascii()
         first, *others = block.split(b"\n")
-        lengths = [self._begun + len(first), *map(len, others)]  # CRs count
+        lengths = [self._begun + len(first), *map(len, others)]  # with the CR at the end
         self._begun = lengths[-1]
         self._longest = max(self._longest, *lengths)
 

@@ -15,7 +15,7 @@ BARE = Status(500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL ma
 
 
 class BadLine(ValueError):
-    """The line is no line; `status` says why, `beginning` has its first octets."""
+    """The line is malformed; `status` has the reason, `beginning` its first octets."""
 
     def __init__(self, status: Status, beginning: bytes) -> None:
         super().__init__(str(status))

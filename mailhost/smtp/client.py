@@ -41,8 +41,8 @@ CLOSING = 10.0  # seconds that the peer has to read our last words
 class Broken(Exception):
     """The connection ended, stalled or spoke nonsense; the message says which.
 
-    `status` is what the server said where that is why: it closed the connection itself (421, RFC
-    5321 §3.8), or refused what we cannot do without.
+    `status` is the server's reply where that is the reason: it closed the connection itself (421,
+    RFC 5321 §3.8), or refused a command that we need.
     """
 
     def __init__(self, words: str, status: Status | None = None) -> None:
@@ -109,7 +109,7 @@ class SMTPClient(Protocol):
         return True
 
     async def next_turn(self) -> None:
-        """Let the reactor do other work first."""
+        """Wait for the reactor's next turn, so that other connections are served."""
         await next_turn(self._clock)
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:

@@ -324,8 +324,8 @@ class _Accepted:
 
 
 def _too_many(reply: Reply) -> bool:
-    """True for 452, or 552 as RFC 821 had it, without or with a fitting enhanced code (RFC 5321
-    §4.5.3.1.10)."""
+    """True for 452, or 552 as RFC 821 had it (RFC 5321 §4.5.3.1.10), with an enhanced code that
+    means too many recipients, or with none."""
     return f"{reply.code} {reply.status().enhanced}" in _TOO_MANY
 
 

@@ -64,8 +64,8 @@ def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
 
 
 def as_offered(path: ForwardPath, extensions: Extensions) -> ForwardPath:
-    """Return the recipient without a wish for a report of success where DSN is ignored. Other
-    wishes are kept: they ask for fewer reports."""
+    """Return the recipient without NOTIFY=SUCCESS where DSN is ignored. The other values are kept:
+    they ask for fewer reports."""
     if path.notify is None or "DSN" not in extensions.ignored:
         return path
     return replace(path, notify=path.notify & ~Notify.SUCCESS)

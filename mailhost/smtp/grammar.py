@@ -39,7 +39,7 @@ _UNITEXT_POINT = re.compile(r"\\x\{([0-9A-F]{1,6})\}")
 
 # ORCPT = addr-type ";" xtext, or utf-8-addr-xtext, or UTF-8 itself under SMTPUTF8
 _ORCPT = re.compile(rb"([A-Za-z0-9-]+);(.+)", re.DOTALL)
-# In octets, decoded. RFC 3461 §4.2 has 500 encoded ones, too few for the longest paths.
+# In octets, decoded. RFC 3461 §4.2 has 500 octets encoded, too few for the longest local parts.
 LONGEST_ORCPT = 1000
 
 # size-value = 1*20DIGIT (RFC 1870 §3); chunk-size = 1*DIGIT (RFC 3030 §2)

@@ -45,7 +45,7 @@ class Replies:
         return self.farewell(status) if status.code == 421 else self.write(status)
 
     def dismiss(self, what: str, status: Status) -> bool:
-        """Reply with a refusal that ends the session, and tell the operator."""
+        """Reply with a refusal that ends the session, and log it."""
         self.tell(what, status)
         return self.farewell(status)
 
@@ -54,8 +54,8 @@ class Replies:
         return self.refuse(what, TOO_MANY_ERRORS if self.count_error() else status)
 
     def no_command(self, what: str, line: bytes, status: Status) -> bool:
-        """Refuse a line, of which the beginning is enough. End the session where octets may follow
-        that are no commands."""
+        """Refuse a line, of which the beginning is enough. End the session where the octets that
+        follow may be no commands."""
         ending = last_words(line)
         return self.dismiss(what, ending) if ending else self.error(what, status)
 

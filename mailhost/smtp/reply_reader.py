@@ -32,7 +32,7 @@ class Reply:
         return status if status.enhanced else replace(status, enhanced=f"{self.code // 100}.0.0")
 
     def refusal(self) -> Status:
-        """As `status`, together with what was said, for logs and reports."""
+        """As `status`, together with the reply word for word, for logs and reports."""
         return replace(self.status(), answer=self.as_said())
 
     def as_said(self) -> Status:

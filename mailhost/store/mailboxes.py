@@ -91,7 +91,7 @@ class MailStore:
         try:
             return await left >= size
         except OSError:
-            return True  # a delivery will tell what is wrong
+            return True  # the delivery will find and log the fault
 
     def maildir(self, path: str) -> IMailbox:
         """A Maildir that is nobody's account, anywhere."""

@@ -1,8 +1,8 @@
 """How much an account holds: counted on the disk, then kept up by what is delivered.
 
 Other tools delete and add too, so it is counted anew after a while, and always before mail is
-refused for it. Removals are noticed then. At RCPT TO, which costs a client nothing, one count in
-RECENT seconds must do.
+refused for it. Removals are noticed then. For RCPT TO, which a client can repeat at no cost, the
+octets are counted at most once in RECENT seconds.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class Usages:
             usage.released = min(usage.released + size, usage.granted)
 
     def left(self, path: str, size: int, quota: int) -> Answer[int]:
-        """Return how many octets may still come, as far as that is known; nothing is reserved.
+        """Return how many octets still fit, by the last count; nothing is reserved.
 
-        Where it is not known, or `size` would be too much, it is counted anew. Raises OSError.
+        Without a count, or where `size` would not fit, the octets are counted anew. Raises OSError.
         """
         usage = self._known.setdefault(path, _Usage())
         now, left = self._seconds(), quota - usage.octets

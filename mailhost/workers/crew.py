@@ -115,7 +115,7 @@ class Crew:
             self._start()
 
     def update(self, about: Any, what: str, *given: object) -> None:
-        """Call `what` at every worker; their replacements are told `about` at the start."""
+        """Call `what` at every worker; workers that replace them get `about` at the start."""
         if self._work is None:
             return
         former, self._work = self._work, replace(self._work, about=about)

@@ -113,8 +113,8 @@ class _Left:
 
 
 class RemoteUsages:
-    """Has the head count what accounts hold. What it said is believed for some time, less what went
-    through this process: a RCPT TO seldom has to ask."""
+    """Has the head count the octets of accounts. Its answer is used again for some time, less the
+    octets that this process added meanwhile, so that RCPT TO seldom has to ask."""
 
     def __init__(self, channel: Channel, seconds: Callable[[], float]) -> None:
         self._channel = channel

@@ -170,10 +170,10 @@ class SharedWriter:
         self._pause = FIRST_PAUSE
 
     def stranger(self, uid: int | None) -> None:
-        """Another user's process listens in the writer's place: it gets no mail. Told once."""
+        """Another user's process listens in the writer's place. It gets no mail; logged once."""
         if not self._warned:
             self._warned = True
-            words = f"user {uid} listens on {self._path}; it is not used: see who may write there"
+            words = f"user {uid} listens on {self._path}, and gets no mail; stop that process"
             self._events.tell(Faulted("the writer", words))
 
     def unlinked(self) -> None:

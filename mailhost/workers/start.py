@@ -1,4 +1,4 @@
-"""The start of every process of the head's: signals that are for the head alone are ignored first.
+"""Starts each process of the head, and ignores the signals that are for the head alone.
 
 `python -m mailhost.workers.start MODULE [ARGUMENT]...` runs the `main` of a module. Its import
 takes up to a second, during which a SIGHUP to the process group, or a terminal's Ctrl-C, may come.

@@ -118,8 +118,8 @@ class FilteredTransaction:
         return self._ended(judged.mail, await self._hand_on(mail, judged.mail, prepared))
 
     async def _hand_on(self, before: Mail, mail: Mail, message: Prepared) -> Sequence[Status]:
-        """Give the message to the one behind, or hold it: what is held has passed the same rules,
-        as nobody asks about it again when it is released."""
+        """Give the message to the transaction behind, or hold it. A held message has passed the
+        same rules, since none is checked when it is released."""
         if self._marks.dropped:
             return [self._dropped()]
         changed = mail.envelope != before.envelope
@@ -138,8 +138,8 @@ class FilteredTransaction:
         return _worst(found) if changed else self._with_dropped(found)
 
     async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
-        """Have the one behind us take another envelope. Return the recipients that it takes; a
-        Status refuses the message."""
+        """Begin a transaction with the changed envelope at the reception behind. Return the
+        recipients that were accepted; a Status refuses the message."""
         self._transaction.abandon()
         self._mail = mail
         refusal = await self.open()
@@ -155,9 +155,11 @@ class FilteredTransaction:
     async def _say_recipients(
         self, before: Envelope, after: Envelope
     ) -> Sequence[ForwardPath] | Status:
-        """Say the recipients, and return those that are taken. A recipient that the client named,
-        or its replacement, must be taken, or nobody would tell the sender; another one may be
-        refused for good, and is left out."""
+        """Pass on the recipients, and return those that were accepted.
+
+        A recipient that the client named, or its replacement, must be accepted: otherwise its loss
+        would not be reported to the sender. Other ones may be refused for good, and are left out.
+        """
         named, now = _addresses(before), _addresses(after)
         last: Status = NOBODY_LEFT
         taken: list[ForwardPath] = []

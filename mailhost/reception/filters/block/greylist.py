@@ -2,8 +2,8 @@
 
 Remembered are the network of the client, the sender and the recipient of who came once; and the
 networks of those who came again, which are let in at once from then on. Hosts of one pool (`pool`)
-count as one client: it may come again from any of its networks, and once it did, all of them are
-let in with mail of the same sender's domain.
+count as one client: it may come again from any of its networks. Once it has come again, mail of the
+same sender's domain is accepted from the whole pool.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from mailhost.reception.filters.block.pool import pool_of
 
 @implementer(IFilter)
 class Greylisted:
-    """Never asks clients that logged in, are on this machine, in the settings' networks or in
-    `trusted` ones."""
+    """Never defers clients that logged in, are on this machine, or are in the networks of the
+    settings or of `trusted`."""
 
     stages = (Stage.RECIPIENT,)
 
@@ -63,7 +63,7 @@ class Greylisted:
         return defer(words, f"{network} is new here, {wait:.0f} seconds to wait")
 
     async def _wait(self, mail: Mail, network: IPv4Network | IPv6Network) -> float:
-        """Return the seconds to wait. The DNS is asked for networks alone that are not known."""
+        """Return the seconds to wait. The DNS is asked only where the network is not known."""
         settings, memory = self._settings, self._memory
         names = [str(network)]
         if await self._in_thread(lambda: memory.knows(names, settings.remember)):

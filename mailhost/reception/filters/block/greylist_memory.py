@@ -46,17 +46,17 @@ class GreylistMemory:
         self._clean_at = 0.0
 
     def knows(self, names: Sequence[str], remember: float) -> bool:
-        """True where one of these clients is known, and then for `remember` from now on. A client
-        is a network, or a pool of hosts with a sender's domain. Raises MemoryLost."""
+        """True where one of these clients is known; that one is then known for `remember` from now
+        on. A client is a network, or a pool of hosts with a sender's domain. Raises MemoryLost."""
         return self._locked(lambda database, now: _known(database, now, names, remember))
 
     def wait(
         self, visit: Visit, names: Sequence[str], delay: float, retry: float, remember: float
     ) -> float:
-        """Return the seconds for which a visit is to wait, 0 for one that may come in.
+        """Return the seconds for which a visit has to wait, 0 where its mail may be accepted.
 
-        A new one waits for `delay`, and is to be back within `retry`; then the client is known by
-        all of `names` for `remember`, from the last visit. Raises MemoryLost.
+        A new visit waits for `delay`, and has to be repeated within `retry`. Then the client is
+        known by all of `names` for `remember`, from the last visit. Raises MemoryLost.
         """
 
         def look(database: sqlite3.Connection, now: float) -> float:
@@ -119,7 +119,7 @@ def _learn(database: sqlite3.Connection, names: Sequence[str], until: float) -> 
 def _left(
     database: sqlite3.Connection, now: float, visit: Visit, delay: float, retry: float
 ) -> float:
-    """Return how long a visit still has to wait; one that is new is noted."""
+    """Return the seconds that a visit still has to wait. A new visit is recorded."""
     seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?) AND until > ?"
     row = database.execute(seen, (*visit, now)).fetchone()
     if row is None:

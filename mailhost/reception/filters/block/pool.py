@@ -1,9 +1,9 @@
-"""The pool of sending hosts that a client belongs to, where the DNS confirms it.
+"""Finds the pool of sending hosts that a client belongs to, where the DNS confirms it.
 
-Large senders come again from another host, in another network, than the first time. What their
-hosts have in common is the domain of the name in their hello: `mail-wr1-f43.google.com` and
-`mail-ej1-f53.google.com`. That name counts only where it has an address in the client's network, so
-that nobody belongs to a pool by saying so.
+Large senders come again from another host, in another network, than the first time. Their hosts
+have the domain of the name in HELO in common: `mail-wr1-f43.google.com` and
+`mail-ej1-f53.google.com`. The name counts only if it has an address in the client's network, so
+that a client cannot join a pool by its HELO alone.
 """
 
 from __future__ import annotations
