@@ -1,4 +1,4 @@
-"""The user at the other end of a unix socket, as the kernel tells it (SO_PEERCRED, unix(7)).
+"""The user at the other end of a unix socket, as the kernel reports it (SO_PEERCRED, unix(7)).
 
 The sockets between our own processes, and that of the `mailhost` command, are in a folder that only
 the host's user and root can enter. This check protects them even if the modes of that folder are
@@ -15,7 +15,7 @@ _CREDENTIALS = "iII"  # struct ucred: process, user and group
 
 
 def peer_uid(wire: socket.socket) -> int | None:
-    """Return the user id of the other end, None where the system does not tell.
+    """Return the user id of the other end, None where the system does not report it.
 
     For a server it is the id at the time of connect(2), for a client at the time of listen(2).
     """

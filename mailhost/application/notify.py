@@ -1,4 +1,4 @@
-"""Tells the service manager about the host's state: sd_notify(3), used by systemd's Type=notify.
+"""Notifies the service manager of the state of the host: sd_notify(3), for systemd's Type=notify.
 
 Each state is a datagram to the unix socket that NOTIFY_SOCKET names. Without that variable nothing
 is sent; failures are ignored. The variable is removed from the environment, so that processes which

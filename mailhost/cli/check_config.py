@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
-    """Tell everything that is wrong with the settings, the files that they name, and the directory.
+    """Report all faults of the settings, of the files that they name, and of the directory.
 
     A fault gives exit code 1, a warning does not. Run it as root, so that it can check which files
     the host's user can read.
