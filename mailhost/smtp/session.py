@@ -27,12 +27,11 @@ from mailhost.interfaces import (
 )
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.envelope import Body, ForwardPath
 from mailhost.message.extensions import Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.answer import then
 from mailhost.smtp import statuses
-from mailhost.smtp.ahead import recipients_ahead
 from mailhost.smtp.buffer import BadLine, ReadBuffer
 from mailhost.smtp.command import (
     BadCommand,
@@ -49,8 +48,7 @@ from mailhost.smtp.login import LoginExchange, encode_challenge, new_login
 from mailhost.smtp.replies import Replies, shown
 from mailhost.smtp.state import IDLE, NEXT, State, why_not_now
 from mailhost.smtp.terms import COMMAND_LINE, LOGIN_LINE, Terms
-
-_NOBODYS = Envelope(None)
+from mailhost.smtp.under_way import UnderWay
 
 
 @implementer(IMachine)
@@ -80,14 +78,7 @@ class Session:
         self._secret_seen = False
         self._chunk = Chunk(0, last=False)
         self._left = 0
-        self._forget_transaction()
-
-    def _forget_transaction(self) -> None:
-        self._transaction: ITransaction | None = None
-        self._envelope = _NOBODYS
-        self._accepted: list[ForwardPath] = []
-        self._incoming: Incoming | None = None
-        self._ahead = 0  # recipients that the transaction was told of
+        self._mail = UnderWay()
 
     @property
     def _client(self) -> Client:
@@ -124,7 +115,7 @@ class Session:
         self._read = self._read_command
 
     def timed_out(self) -> None:
-        if self._accepted:
+        if self._mail.accepted:
             self._replies.tell("message", statuses.TIMED_OUT)
         self._replies.write(statuses.TIMED_OUT)
         self._end_session()
@@ -139,7 +130,8 @@ class Session:
             self._replies.farewell(statuses.STOPPING)
 
     def lost(self, reason: str) -> None:
-        if self._transaction is not None and self._accepted and not self._replies.over:
+        mail = self._mail
+        if mail.transaction is not None and mail.accepted and not self._replies.over:
             cause = f"connection lost before the message was whole: {reason}"
             self._replies.tell("message", statuses.LOST.because(cause))
         self._end_session()
@@ -147,12 +139,12 @@ class Session:
 
     @property
     def _at_rest(self) -> bool:
-        under_way = self._transaction is not None or self._incoming is not None
+        under_way = self._mail.transaction is not None or self._mail.incoming is not None
         return not under_way and self._read == self._read_command
 
     def _end_session(self) -> None:
         self._replies.over = True
-        self._abandon()
+        self._mail.abandon()
 
     # --- reading commands ------------------------------------------------------------------------
 
@@ -209,7 +201,7 @@ class Session:
             text = parse_hello(verb, name, self._terms.lmtp)
         except BadCommand as bad:
             return self._replies.error(shown(verb), bad.status)
-        self._abandon()
+        self._mail.abandon()
         self._state = State.GREETED  # until the reception agrees
         self._learn(hello=text, extended=verb != b"HELO")
         answer = self._reception.hello(self._client)
@@ -242,11 +234,11 @@ class Session:
     def _rset(self, arguments: bytes) -> bool:
         if arguments:
             return self._replies.error("RSET", statuses.NO_ARGUMENT)
-        self._abandon()
+        self._mail.abandon()
         return self._done(b"RSET")
 
     def _quit(self, _: bytes) -> bool:
-        self._abandon()
+        self._mail.abandon()
         return self._replies.farewell(statuses.GOODBYE)
 
     # --- STARTTLS and AUTH -----------------------------------------------------------------------
@@ -309,7 +301,7 @@ class Session:
 
     # --- MAIL and RCPT ---------------------------------------------------------------------------
 
-    def _mail(self, arguments: bytes) -> Answer[bool]:
+    def _mail_from(self, arguments: bytes) -> Answer[bool]:
         try:
             envelope = parse_mail(arguments)
         except BadCommand as bad:
@@ -317,7 +309,7 @@ class Session:
         unfit = unfit_sender(envelope, self._extensions)
         if unfit is not None:
             return self._replies.turn_down("MAIL " + shown(arguments), unfit)
-        self._envelope = envelope
+        self._mail.envelope = envelope
         return then(self._reception.transaction(self._client, envelope), self._opened)
 
     def _opened(self, transaction: ITransaction | Status) -> bool:
@@ -326,45 +318,35 @@ class Session:
                 transaction.abandon()
             return False
         if isinstance(transaction, Status):
-            path = self._envelope.reverse_path or ""
+            path = self._mail.envelope.reverse_path or ""
             return self._replies.turn_down(f"MAIL FROM:<{path}>", transaction)
-        self._transaction = transaction
+        self._mail.transaction = transaction
         self._replies.opened()
         return self._done(b"MAIL", transaction.opened or statuses.SENDER_OK)
 
     def _rcpt(self, arguments: bytes) -> Answer[bool]:
+        mail = self._mail
         try:
-            path = parse_rcpt(arguments, self._envelope.smtputf8)
+            path = parse_rcpt(arguments, mail.envelope.smtputf8)
         except BadCommand as bad:
             return self._replies.error("RCPT " + shown(arguments), bad.status)
-        if len(self._accepted) >= self._extensions.recipients:
+        if len(mail.accepted) >= self._extensions.recipients:
             return self._replies.refuse("RCPT", statuses.TOO_MANY)
         unfit = unfit_recipient(path, self._extensions)
         if unfit is not None:
             return self._replies.error("RCPT " + shown(arguments), unfit)
         path = as_offered(path, self._extensions)
-        assert self._transaction is not None
-        if self._ahead:
-            self._ahead -= 1
-        elif self._buffer:
-            self._look_ahead(self._transaction, path)
-        answer = self._transaction.recipient(path)
+        assert mail.transaction is not None
+        mail.look_ahead(mail.transaction, path, self._buffer, self._extensions)
+        answer = mail.transaction.recipient(path)
         if isinstance(answer, Status):
             return self._answered(path, answer)
         return self._then(answer, lambda status: self._answered(path, status))
 
-    def _look_ahead(self, transaction: ITransaction, path: ForwardPath) -> None:
-        """Tell of the recipients that are in the buffer behind this one."""
-        most = self._extensions.recipients - len(self._accepted) - 1
-        ahead = recipients_ahead(self._buffer, self._envelope.smtputf8, self._extensions, most)
-        self._ahead = len(ahead)
-        if ahead:
-            transaction.coming([path, *ahead])
-
     def _answered(self, path: ForwardPath, status: Status) -> bool:
         if not status.ok:
             return self._replies.turn_down(f"RCPT TO:<{path.address}>", status)
-        self._accepted.append(path)
+        self._mail.accepted.append(path)
         return self._done(b"RCPT", status)
 
     # --- content ---------------------------------------------------------------------------------
@@ -372,14 +354,14 @@ class Session:
     def _data(self, arguments: bytes) -> Answer[bool]:
         if arguments:
             return self._replies.error("DATA", statuses.NO_ARGUMENT)
-        if self._envelope.body is Body.BINARY:
+        if self._mail.envelope.body is Body.BINARY:
             return self._replies.error("DATA", statuses.NEEDS_BDAT)
-        assert self._transaction is not None
-        return self._then(self._transaction.begin(), self._go_ahead)
+        assert self._mail.transaction is not None
+        return self._then(self._mail.transaction.begin(), self._go_ahead)
 
     def _go_ahead(self, collector: ICollector | Status) -> bool:
         if isinstance(collector, Status):
-            self._abandon()
+            self._mail.abandon()
             self._state = State.READY
             return self._replies.refuse("DATA", collector)
         self._expect_content(collector)
@@ -387,15 +369,16 @@ class Session:
         return self._replies.write(statuses.GO_AHEAD)
 
     def _expect_content(self, collector: ICollector | Status) -> bool:
-        binary = self._envelope.body is Body.BINARY
-        self._incoming = Incoming(collector, self._extensions.message_size, binary)
+        binary = self._mail.envelope.body is Body.BINARY
+        self._mail.incoming = Incoming(collector, self._extensions.message_size, binary)
         return True
 
     def _read_data(self) -> Answer[bool]:
-        assert self._incoming is not None
+        incoming = self._mail.incoming
+        assert incoming is not None
         if not self._buffer:
             return False
-        more, rest = self._incoming.data(self._buffer.take(len(self._buffer)))
+        more, rest = incoming.data(self._buffer.take(len(self._buffer)))
         if rest is None:
             return True if more is None else then(more, lambda _: True)
         self._buffer.append(rest)
@@ -407,10 +390,10 @@ class Session:
             return False
         self._state = NEXT[self._state][b"BDAT"]
         self._read = self._read_chunk
-        if self._incoming is not None:
+        if self._mail.incoming is not None:
             return True
-        assert self._transaction is not None
-        return self._then(self._transaction.begin(), self._expect_content)
+        assert self._mail.transaction is not None
+        return self._then(self._mail.transaction.begin(), self._expect_content)
 
     def _announced(self, arguments: bytes) -> bool:
         """Take the size of a chunk; False where there is none, which ends the session."""
@@ -441,43 +424,45 @@ class Session:
         return self._replies.refuse("BDAT", self._why_not_now(b"BDAT"))
 
     def _read_chunk(self) -> Answer[bool]:
-        assert self._incoming is not None
+        incoming = self._mail.incoming
+        assert incoming is not None
         if self._left and not self._buffer:
             return False
         octets = self._buffer.take(self._left)
         self._left -= len(octets)
-        more = self._incoming.chunk(octets, self._chunk.last and not self._left)
+        more = incoming.chunk(octets, self._chunk.last and not self._left)
         if self._left:
             return True if more is None else then(more, lambda _: True)
         self._read = self._read_command
         return self._then(more, lambda _: self._chunk_end())
 
     def _chunk_end(self) -> Answer[bool]:
-        assert self._incoming is not None
+        incoming = self._mail.incoming
+        assert incoming is not None
         if self._chunk.last:
             return self._end()
-        if self._incoming.refusal is not None:
-            return self._finish([self._incoming.refusal])
-        return self._replies.write(Status(250, "2.0.0", f"{self._incoming.size} octets so far"))
+        if incoming.refusal is not None:
+            return self._finish([incoming.refusal])
+        return self._replies.write(Status(250, "2.0.0", f"{incoming.size} octets so far"))
 
     def _end(self) -> Answer[bool]:
         """The content is whole: refuse it, or ask for the 250."""
-        assert self._incoming is not None
-        return self._then(self._incoming.finish(), self._collected)
+        assert self._mail.incoming is not None
+        return self._then(self._mail.incoming.finish(), self._collected)
 
     def _collected(self, content: Content | Status) -> Answer[bool]:
         if isinstance(content, Status):
             return self._finish_whole([content])
-        assert self._transaction is not None
-        transaction, self._transaction = self._transaction, None
+        transaction, self._mail.transaction = self._mail.transaction, None
+        assert transaction is not None
         return self._then(transaction.end(content), self._finish_whole)
 
     def _finish_whole(self, found: Sequence[Status]) -> bool:
-        return self._finish(final_replies(found, len(self._accepted), self._terms.lmtp))
+        return self._finish(final_replies(found, len(self._mail.accepted), self._terms.lmtp))
 
     def _finish(self, replies: Sequence[Status]) -> bool:
         """The transaction is over."""
-        self._abandon()
+        self._mail.abandon()
         self._state = State.READY
         self._replies.finished()
         for status in replies:
@@ -487,17 +472,11 @@ class Session:
                 return False
         return True
 
-    def _abandon(self) -> None:
-        transaction = self._transaction
-        self._forget_transaction()
-        if transaction is not None:
-            transaction.abandon()
-
     _commands: ClassVar[Mapping[bytes, Callable[[Session, bytes], Answer[bool]]]] = {
         b"HELO": lambda session, name: session._hello(b"HELO", name),
         b"EHLO": lambda session, name: session._hello(b"EHLO", name),
         b"LHLO": lambda session, name: session._hello(b"LHLO", name),
-        b"MAIL": _mail,
+        b"MAIL": _mail_from,
         b"RCPT": _rcpt,
         b"DATA": _data,
         b"BDAT": _bdat,

@@ -1,0 +1,54 @@
+"""The transaction that an SMTP session has under way, from MAIL to the end of its content."""
+
+from __future__ import annotations
+
+from mailhost.interfaces import ITransaction
+from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.extensions import Extensions
+from mailhost.smtp.ahead import recipients_ahead
+from mailhost.smtp.buffer import ReadBuffer
+from mailhost.smtp.incoming import Incoming
+
+_NOBODYS = Envelope(None)
+
+
+class UnderWay:
+    """`transaction` is None before MAIL and once `end` was asked for; `accepted` are the recipients
+    so far, `incoming` is the content while it arrives."""
+
+    __slots__ = ("_ahead", "accepted", "envelope", "incoming", "transaction")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Take the state of a session without a transaction."""
+        self.transaction: ITransaction | None = None
+        self.envelope = _NOBODYS
+        self.accepted: list[ForwardPath] = []
+        self.incoming: Incoming | None = None
+        self._ahead = 0  # recipients that the transaction already knows from `coming`
+
+    def abandon(self) -> None:
+        """Forget the transaction, and have it forget the message."""
+        transaction = self.transaction
+        self.forget()
+        if transaction is not None:
+            transaction.abandon()
+
+    def look_ahead(
+        self,
+        transaction: ITransaction,
+        path: ForwardPath,
+        buffer: ReadBuffer,
+        extensions: Extensions,
+    ) -> None:
+        """Announce this recipient together with those that the client has pipelined behind it."""
+        if self._ahead:
+            self._ahead -= 1
+        elif buffer:
+            most = extensions.recipients - len(self.accepted) - 1
+            ahead = recipients_ahead(buffer, self.envelope.smtputf8, extensions, most)
+            self._ahead = len(ahead)
+            if ahead:
+                transaction.coming([path, *ahead])
