@@ -187,10 +187,14 @@ def _make(
         case outside.Milter():
             return _milter(settings, needs)
         case outside.Python():
-            if settings.file is not None:
-                return from_file(settings.file, settings.options)
-            return from_plugin(settings.plugin, settings.options)
+            return _own_code(settings)
     raise AssertionError(f"no filter for {settings!r}")
+
+
+def _own_code(settings: outside.Python) -> IFilter | ISessionFilter:
+    if settings.file is not None:
+        return from_file(settings.file, settings.options)
+    return from_plugin(settings.plugin, settings.options)
 
 
 def _milter(settings: outside.Milter, needs: Needs) -> ISessionFilter:

@@ -65,33 +65,15 @@ class Head:
         )
         self.rates = Rates(reactor)
         self.counters = Counters()
-        self.relay = RelayTransport(
-            reactor,
-            rooms.resolver,
-            settings.relay,
-            loaded.secrets,
-            settings.hostname,
-            log,
-            listeners=settings.listen,
-        )
+        self.relay = _make_relay(reactor, rooms, loaded)
         self.dispatch = Dispatch(rooms.directory, rooms.delivery, self.relay)
         self.dispatch.needs_domains = settings.needs_domains
         self.queue = QueueRunner(
-            reactor,
-            rooms.spool,
-            self.dispatch,
-            rooms.notices,
-            settings.queue,
-            log,
+            reactor, rooms.spool, self.dispatch, rooms.notices, settings.queue, log
         )
         self.housekeeping = Housekeeping(reactor, rooms.store, log)
         self.certificates = CertificateWatch(
-            reactor,
-            rooms.in_thread,
-            rooms.tls,
-            log,
-            lambda: rooms.settings.hostname,
-            self._renewed,
+            reactor, rooms.in_thread, rooms.tls, log, lambda: rooms.settings.hostname, self._renewed
         )
         self.writer = WriterProcess(reactor, rooms.writer_socket, log)
         rooms.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
@@ -211,6 +193,19 @@ def processes(settings: Settings) -> int:
     """How many processes serve."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
+
+
+def _make_relay(reactor: Any, rooms: Rooms, loaded: Loaded) -> RelayTransport:
+    settings = loaded.settings
+    return RelayTransport(
+        reactor,
+        rooms.resolver,
+        settings.relay,
+        loaded.secrets,
+        settings.hostname,
+        rooms.events,
+        listeners=settings.listen,
+    )
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

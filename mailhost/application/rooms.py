@@ -83,10 +83,7 @@ class Rooms:
             Committer(reactor, OperatingSystem()),
         )
         self.directory = LiveDirectory(
-            reactor,
-            view_of_settings(settings, loaded.secrets),
-            database_path(data),
-            events,
+            reactor, view_of_settings(settings, loaded.secrets), database_path(data), events
         )
         self.store = MailStore(
             os.path.join(data, "mail"), settings.hostname, self.committer, reactor, usages=usages
