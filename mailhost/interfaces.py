@@ -1,7 +1,7 @@
-"""Every seam of the house, as Interfaces: what goes over it, what it promises, what it raises.
+"""Every seam of the host, as Interfaces: what goes over it, what it promises, what it raises.
 
-`Answer[T]` is a T or an awaitable of one. A provider returns the plain value where it can: only
-who really waits pays for waiting.
+`Answer[T]` is a T or an awaitable of one. A provider returns the plain value where it can: a
+coroutine for each call would cost more than most calls.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class IReactor(
 
 
 class IEventSink(Interface):
-    """Who is told what happened."""
+    """Takes reports of what happened."""
 
     def tell(event: Event) -> None:
         """Take note of `event`. Never raises, never waits."""
@@ -107,13 +107,13 @@ class ITransaction(Interface):
 
 
 class IFilterable(ITransaction):
-    """A transaction whose end may be taken in two steps, with filters between them.
+    """A transaction whose end has two steps, so that filters can be asked between them.
 
-    `end` does both. A transaction that was only prepared is still to be abandoned or handed on.
+    `end` does both. After `prepare`, one of `hand_on` and `abandon` must follow.
     """
 
     def prepare(content: Content) -> Answer[Prepared | Status]:
-        """The content is whole. Return it with all that it lacked, or the refusal by the rules."""
+        """The content is whole. Return the completed message, or the refusal by the rules."""
 
     def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
         """Take what `prepare` returned, its content perhaps edited, and answer as `end` does."""
@@ -214,11 +214,11 @@ class IHandover(Interface):
 
 
 class IQuarantine(Interface):
-    """Where messages wait that filters want an operator to look at."""
+    """Keeps messages that a filter quarantined."""
 
     def hold(envelope: Envelope, content: Content, identity: str, reason: str) -> Awaitable[Status]:
-        """Keep the message for all that its recipients stand for, until an operator releases it for
-        delivery. 250 once that is safe. Never raises."""
+        """Keep the message for all destinations of its recipients, until an operator releases it
+        for delivery. 250 once it is safe, 4xx where it could not be kept. Never raises."""
 
 
 class Unfinished(Exception):
@@ -302,19 +302,20 @@ class ILoginGuard(Interface):
     """
 
     def begin(client: Client, username: str) -> Awaitable[Status | None]:
-        """An attempt is to be judged. A Status refuses it, and is logged already; where there is
-        none, one of the three others must follow."""
+        """Ask before an attempt is judged. A Status refuses the attempt, and is logged already.
+        After None, one of `failed`, `succeeded` and `undecided` must follow."""
 
     def failed(
         client: Client, username: str, status: Status, guessed: bool = True
     ) -> Awaitable[None]:
-        """It failed: log it, count it where it was a guess, and wait until the client may hear."""
+        """The attempt failed: log it, count it where it was a guess, and wait until the client may
+        be answered."""
 
     def succeeded(client: Client, username: str) -> None:
-        """It succeeded: its user's failures are forgiven."""
+        """The attempt succeeded: forgive the failures of its user."""
 
     def undecided(client: Client, username: str) -> None:
-        """It came to no end, or goes on in another step."""
+        """The attempt ended without a result, or goes on in another step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +339,7 @@ class ISASLMechanism(Interface):
 
 
 class ILogins(Interface):
-    """Who judges logins on one wire, by SASL."""
+    """Judges the logins of one listener, by SASL."""
 
     def mechanisms(client: Client) -> Sequence[str]:
         """SASL mechanisms to offer this client now; none where a password would be in the clear."""
@@ -360,8 +361,8 @@ class IMailStore(Interface):
         """A folder by its path with `/` between levels; `INBOX` is the inbox."""
 
     def room(account: Address, size: int, quota: int) -> Answer[bool]:
-        """False where `size` octets more would be above the account's quota, as far as that is
-        known. Costs little, and promises nothing: another message may come first."""
+        """False where `size` octets more would exceed the account's quota, by the last count of
+        its mail. Costs little, and reserves nothing: another message may come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +457,7 @@ class NoSuchDomain(Exception):
 
 
 class NoPossibleHost(Exception):
-    """The domain has MX records, and no host can have the names in them; the words quote one."""
+    """The domain has MX records, and none has a name that a host can have; the words quote one."""
 
 
 class ResolveFailed(Exception):
