@@ -117,13 +117,13 @@ class HandoverCase(SynchronousTestCase):
 
 
 class HoldTests(HandoverCase):
-    """What an operator is to look at first."""
+    """Messages that are held for an operator."""
 
     def hold(self, *recipients: str) -> Status:
         wanted = envelope(*self.paths(recipients))
         return now(self.handover.hold(wanted, MESSAGE, "m1", "looks odd"))
 
-    def test_it_waits_for_all_that_the_recipients_stand_for(self) -> None:
+    def test_it_waits_for_all_destinations_of_the_recipients(self) -> None:
         """Released, it goes to mailboxes and other hosts, which know no aliases."""
         self.assertTrue(self.hold("mixed", "bob+x", "to-ann", "holed").ok)
         self.assertEqual(self.waiting(), [["ann", "bob+x", "sue@far.example", "nobody"]])
@@ -154,20 +154,20 @@ class ListTests(HandoverCase):
         self.assertEqual(len(self.delivered()), 1000)
         self.assertLess(look_ups(self.members), 10_000)
 
-    def test_with_an_answer_each(self) -> None:
+    def test_each_recipient_has_an_answer(self) -> None:
         self.refuse("u7")
         self.assertEqual(self.take(*self.same, "u7", "u8"), [250] * 1002)
         self.assertEqual(len(self.delivered()), 999)
         self.assertEqual(self.waiting(), [["u7"]])
         self.assertLess(look_ups(self.members), 10_000)
 
-    def test_who_wants_to_hear_of_it_does(self) -> None:
+    def test_reports_of_success_that_were_asked_for_are_sent(self) -> None:
         wishes = [self.path(each, SUCCESS) for each in self.same[:3]]
         self.assertEqual(self.take_or_queue(*wishes, *self.same[3:6]), 250)
         expanded = [to for fate, to in self.told() if fate == "expanded"]
         self.assertEqual(expanded, self.same[:3])
 
-    def test_others_have_turns(self) -> None:
+    def test_other_work_is_done_between_the_parts(self) -> None:
         pauses = Pauses()
         self.handover = self.make(pauses)
         self.directory.view = view_of(list_of(5000))
@@ -239,7 +239,7 @@ class NothingIsTakenTests(HandoverCase):
         self.assertEqual(self.take("bob", "ann"), [550, 250])
         self.assertEqual(self.told(), [])
 
-    def test_a_postmaster_whom_nobody_is_yet_waits_and_is_not_bounced(self) -> None:
+    def test_mail_for_postmaster_without_an_admin_waits_and_is_not_bounced(self) -> None:
         self.assertEqual(self.take_or_queue("unread"), 250)
         self.assertEqual(self.delivered(), ["ann"])
         self.assertEqual(self.waiting(), [["postmaster"]])

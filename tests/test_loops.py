@@ -64,7 +64,7 @@ class Internet:
         self.copies = 0
 
     def send(self, to: str, *others: str) -> None:
-        """A client brings a message, and it goes where it goes."""
+        """Have a client bring a message, and carry it until it is settled."""
         first = envelope(to, *others)
         self._take(self._hosts[first.recipients[0].address.domain], first, TEXT, "a client")
         while busy := next((host for host in self._hosts.values() if host.queue.kept), None):
@@ -120,7 +120,7 @@ class Doubling(SynchronousTestCase):
         )
         return Internet(a_example=here, b_example=there, c_example=there), here
 
-    def test_it_ends_when_it_comes_back_and_is_told_once(self) -> None:
+    def test_the_loop_ends_with_one_bounce(self) -> None:
         internet, here = self.make("x@a.example")
         internet.send("x@a.example")
         self.assertEqual(5, internet.copies)
@@ -138,7 +138,7 @@ class Doubling(SynchronousTestCase):
         internet.send("y@a.example")
         self.assertEqual((5, 1), (internet.copies, len(internet.bounced)))
 
-    def test_another_message_is_told_again(self) -> None:
+    def test_another_message_is_bounced_too(self) -> None:
         internet, _ = self.make("x@a.example")
         internet.send("x@a.example")
         internet.send("x@a.example")
@@ -184,7 +184,7 @@ class Brought(SynchronousTestCase):
     def test_another_copy_is_dropped(self) -> None:
         self.assertEqual([554, 250], [self.bring("by b id 1"), self.bring("by b id 2")])
 
-    def test_what_does_not_say_that_it_was_here_is_refused(self) -> None:
+    def test_a_message_without_our_received_field_is_refused(self) -> None:
         codes = [self.bring(f"by b id {number}", first=False) for number in range(3)]
         self.assertEqual([554] * 3, codes)
 
@@ -217,14 +217,14 @@ class Legitimate(SynchronousTestCase):
         marks = {"team@a.example", "list@lists.example", "bob@a.example"}
         self.assertEqual(marks, set(passed(to_bob)))
 
-    def test_nobody_is_told_of_a_blind_copy(self) -> None:
+    def test_blind_copies_stay_hidden(self) -> None:
         self.internet.send("bob@a.example", "team@a.example")
         for content in self.internet.contents["list@lists.example"]:
             self.assertEqual({"team@a.example"}, set(passed(content)))
         direct = self.internet.contents["bob@far.example"]
         self.assertIn({"bob@a.example"}, [set(passed(content)) for content in direct])
 
-    def test_who_is_reached_in_two_ways_has_one_copy_that_names_the_first(self) -> None:
+    def test_a_recipient_reached_by_two_aliases_gets_one_copy_with_the_first(self) -> None:
         self.internet.send("team@a.example", "eve@a.example")
         (content,) = self.internet.contents["list@lists.example"]
         self.assertEqual({"team@a.example"}, set(passed(content)))

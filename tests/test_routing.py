@@ -211,7 +211,7 @@ class RouteTests(SynchronousTestCase):
             NO_ADMIN,
         )
 
-    def test_without_anybody_a_role_is_refused_for_now(self) -> None:
+    def test_without_a_reader_a_role_is_deferred(self) -> None:
         self.assertEqual((NO_POSTMASTER.code, NO_POSTMASTER.enhanced), (451, "4.3.0"))
         self.check(
             {
@@ -223,7 +223,7 @@ class RouteTests(SynchronousTestCase):
             NO_ADMIN,
         )
 
-    def test_an_admin_who_is_gone_is_nobody(self) -> None:
+    def test_an_admin_who_does_not_exist(self) -> None:
         gone = Router("mail.host.example", address("gone@a.example"))
         self.check(
             {
@@ -240,7 +240,7 @@ class RouteTests(SynchronousTestCase):
         own = Router("mail.host.example", address("postmaster@d.example"))
         self.check({"abuse@a.example": "postmaster@d.example"}, own)
 
-    def test_an_alias_to_a_role_that_nobody_reads_waits(self) -> None:
+    def test_an_alias_to_a_role_without_a_reader_waits(self) -> None:
         aliases = {"team": "ann postmaster", "only": "abuse"}
         view = view_of(domain("a.example", "ann", aliases))
         found = NO_ADMIN.route(view, address("team@a.example"))
@@ -329,7 +329,7 @@ class RoutesTests(SynchronousTestCase):
         self.assertLess(look_ups(members), 10_000)
         self.assertEqual(routes.weight, 1000)
 
-    def test_so_is_a_catch_all(self) -> None:
+    def test_a_catch_all_is_followed_once(self) -> None:
         members = list_of(1000)
         other = domain("b.example", catch_all="list@a.example")
         routes = self.routes(view_of(members, other))
@@ -350,7 +350,7 @@ class RoutesTests(SynchronousTestCase):
         self.assertEqual(found.count, 5 * PART)
         self.assertEqual(self.pauses.count, 5)
 
-    def test_what_was_not_followed_yet(self) -> None:
+    def test_knows_is_false_for_aliases_that_were_not_followed(self) -> None:
         routes = self.routes(view_of(list_of(2, "other")))
         self.assertTrue(routes.knows(address("u1@a.example")))
         self.assertFalse(routes.knows(address("list@a.example")))
@@ -358,7 +358,7 @@ class RoutesTests(SynchronousTestCase):
         self.assertTrue(routes.knows(address("list+x@a.example")))
         self.assertFalse(routes.knows(address("other@a.example")))
 
-    def test_whom_a_list_reaches_is_looked_up_once(self) -> None:
+    def test_reach_follows_a_list_once(self) -> None:
         members = list_of(1000)
         view = view_of(members)
         reach = Reach(ROUTER, view, address("u1@a.example"))

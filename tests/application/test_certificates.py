@@ -68,7 +68,7 @@ class Watching(Folder):
     def minutes(self, count: int) -> None:
         self.clock.pump([60.0] * count)
 
-    def test_nothing_new_nothing_told(self) -> None:
+    def test_unchanged_files_are_not_logged(self) -> None:
         self.minutes(100)
         self.assertEqual(([], []), (self.lines(), self.renewed))
 
@@ -104,7 +104,7 @@ class Watching(Folder):
         self.minutes(1)
         self.assertEqual("new.example", self.subject())
 
-    def test_a_broken_pair_is_told_once_and_not_taken(self) -> None:
+    def test_a_broken_pair_is_logged_once_and_not_used(self) -> None:
         shutil.copy(self.certificate("new.example")[0], self.chain)
         self.minutes(10)
         [line] = self.lines()
@@ -128,7 +128,7 @@ class Watching(Folder):
         self.minutes(5)
         self.assertEqual(([], []), (self.lines(), self.renewed))
 
-    def test_what_has_no_files_stays_as_it_is(self) -> None:
+    def test_a_certificate_without_files_stays_as_it_is(self) -> None:
         files = read_certificate(self.chain, self.key)
         for source in (files.pem, files):
             self.tls.replace([source], self.tls.minimums)
@@ -144,7 +144,7 @@ class Watching(Folder):
         self.minutes(2)
         self.assertEqual(([], "other.example"), (self.renewed, self.subject()))
 
-    def test_what_should_be_known_is_told_once_a_day(self) -> None:
+    def test_findings_are_logged_once_a_day(self) -> None:
         os.chmod(self.key, 0o644)
         self.minutes(24 * 60 - 1)
         self.assertEqual([], self.lines())
@@ -154,7 +154,7 @@ class Watching(Folder):
         self.watch.tell()
         self.assertEqual(1, len(self.lines()))
 
-    def test_files_that_the_user_cannot_read_are_told_at_the_start(self) -> None:
+    def test_files_that_the_user_cannot_read_are_logged_at_the_start(self) -> None:
         os.rename(self.key, f"{self.key}.hidden")
         self.watch.stop()
         CertificateWatch(

@@ -133,7 +133,7 @@ class MakeTests(ChainsCase):
         self.assertTrue(greylist.fits(mail))
         self.assertFalse(greylist.fits(replace(mail, tags=frozenset({"known"}))))
 
-    def test_who_may_relay_is_neither_looked_up_nor_greylisted(self) -> None:
+    def test_clients_that_may_relay_are_neither_looked_up_nor_greylisted(self) -> None:
         filters = self.one("dnslist"), self.one("greylist")
         mail = Mail(Stage.RECIPIENT, Client("192.0.2.7"))
         for trusted, passes in (("192.0.2.0/24", True), ("198.51.100.0/24", False)):

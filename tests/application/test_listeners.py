@@ -57,10 +57,10 @@ class UnixSockets(TestCase):
     def test_others_on_the_machine_cannot_connect(self) -> None:
         self.assertEqual(self.mode(), 0o660)
 
-    def test_unless_the_settings_say_so(self) -> None:
+    def test_the_settings_may_give_another_mode(self) -> None:
         self.assertEqual(self.mode(":mode=666"), 0o666)
 
-    def test_nor_where_the_lock_is_left_out(self) -> None:
+    def test_without_a_lock_file_the_mode_is_the_same(self) -> None:
         self.assertEqual(self.mode(":lockfile=0"), 0o660)
 
 

@@ -38,6 +38,6 @@ class Notifying(SynchronousTestCase):
         Notifier({"NOTIFY_SOCKET": path}).ready()
         self.assertEqual(b"READY=1", manager.recv(1000))
 
-    def test_nobody_asks_or_listens(self) -> None:
+    def test_without_a_socket_or_a_listener_nothing_is_sent(self) -> None:
         Notifier({}).ready()
         Notifier({"NOTIFY_SOCKET": "/nonexistent/notify"}).ready()

@@ -26,7 +26,7 @@ class Running(SynchronousTestCase):
         self.patch(runnable, "_loaded_files", lambda: [self.module])
         self.patch(sys, "executable", "/bin/sh")
 
-    def test_what_everybody_may_read(self) -> None:
+    def test_files_that_everybody_may_read(self) -> None:
         self.assertEqual("", cannot_run("nobody"))
 
     def test_below_a_folder_of_roots(self) -> None:

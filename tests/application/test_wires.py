@@ -69,7 +69,7 @@ class Machines(SynchronousTestCase):
             drive(machine, b"EHLO me.example\r\nMAIL FROM:<a@b.example>\r\n")
             self.assertIn(b"530 5.7.0", output.sent)
 
-    def test_who_may_ask_for_reports_of_success(self) -> None:
+    def test_clients_that_may_ask_for_reports_of_success(self) -> None:
         known = SETTINGS.model_copy(update={"limits": Limits(dsn=OfferDSN.KNOWN)})
         networks = (ip_network("127.0.0.0/8"),)
         listed = known.model_copy(update={"relay": Relay(networks=networks)})
@@ -84,7 +84,7 @@ class Machines(SynchronousTestCase):
             drive(machine, b"%b me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
             self.assertEqual(b"250-DSN\r\n" in output.sent, offered, (wire, settings.limits.dsn))
 
-    def test_no_wire_of_our_own_offers_binary_mail(self) -> None:
+    def test_no_listener_but_a_proxy_offers_binary_mail(self) -> None:
         for wire in (Wire.SMTP, Wire.SUBMISSION, Wire.SUBMISSIONS, Wire.LMTP):
             machine, output = self.make(wire)
             drive(machine, b"%s me.example\r\n" % (b"LHLO" if wire is Wire.LMTP else b"EHLO"))
@@ -112,7 +112,7 @@ class Machines(SynchronousTestCase):
             assert refusal is not None
             self.assertTrue(factory.listener.busy(refusal).startswith(words))
 
-    def test_what_handshakes_are_asked_for(self) -> None:
+    def test_the_tls_role_of_each_listener(self) -> None:
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
         for wire in Wire:
             listen = Listen(protocol=wire, endpoint="tcp:0")

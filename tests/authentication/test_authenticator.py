@@ -150,7 +150,7 @@ class Mechanisms(Case):
         everything = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
         self.assertEqual(self.authenticator.mechanisms(CLIENT), everything)
 
-    def test_none_over_old_tls(self) -> None:
+    def test_no_mechanism_is_offered_over_old_tls(self) -> None:
         for old in (
             TLSState("TLSv1", "ECDHE-RSA-AES128-SHA"),
             TLSState("TLSv1.2", "AES128-GCM-SHA256"),
@@ -359,7 +359,7 @@ class ScramKeysOf(Case):
             self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
 
-    def test_they_are_the_same_after_a_restart(self) -> None:
+    def test_made_up_salts_are_the_same_after_a_restart(self) -> None:
         """Otherwise a client that asks before and after learns which accounts exist."""
         found = []
         for _ in range(2):

@@ -144,7 +144,7 @@ class AtOnce(SynchronousTestCase):
             self.failures.end("192.0.2.1")
         self.assertEqual(self.begun, list(range(20)))
 
-    def test_those_of_a_process_that_died_hold_nobody_up(self) -> None:
+    def test_attempts_of_a_process_that_died_block_no_others(self) -> None:
         for number in range(6):
             self.begin(number)
         self.failures.end_all()

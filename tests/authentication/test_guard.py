@@ -70,7 +70,7 @@ class Counting(GuardCase):
         self.clock.advance(601)
         self.assertIsNone(self.succeed("192.0.2.1"))
 
-    def test_what_was_no_guess_is_told_and_not_counted(self) -> None:
+    def test_a_failure_that_was_no_guess_is_logged_and_not_counted(self) -> None:
         for _ in range(20):
             self.assertIsNone(self.guess("192.0.2.1", guessed=False))
         self.assertEqual(0, self.events.of(LoginRefused)[-1].failures)
@@ -82,7 +82,7 @@ class Counting(GuardCase):
         self.assertIsNotNone(self.begin("127.0.0.1", "ANN@Example.COM"))
         self.assertIsNone(self.succeed("127.0.0.1", "bob@example.com"))
 
-    def test_steps_that_decide_nothing(self) -> None:
+    def test_undecided_steps_are_not_counted(self) -> None:
         for _ in range(20):
             self.assertIsNone(self.begin("192.0.2.1", ""))
             self.guard.undecided(Client("192.0.2.1"), "")
@@ -92,7 +92,7 @@ class Counting(GuardCase):
 class Attacked(GuardCase):
     """Many addresses guess at one account, each too seldom to be refused."""
 
-    def test_strangers_have_few_guesses(self) -> None:
+    def test_unknown_addresses_have_few_attempts(self) -> None:
         self.attack()
         for _ in range(attacked.STRANGER_GUESSES):
             self.assertIsNone(self.guess("192.0.2.1"))
@@ -110,7 +110,7 @@ class Attacked(GuardCase):
         self.guess("192.0.2.1")
         self.assertIsNone(self.succeed("192.0.2.1"))
 
-    def test_the_owner_may_mistype_as_ever_where_the_owner_usually_is(self) -> None:
+    def test_a_known_address_of_the_owner_keeps_its_usual_limit(self) -> None:
         self.succeed("192.0.2.1")
         self.clock.advance(20 * DAY)
         self.attack()
@@ -145,7 +145,7 @@ class Attacked(GuardCase):
 
 
 class Operator(GuardCase):
-    def test_what_is_blocked(self) -> None:
+    def test_blocked_clients_and_accounts_are_listed(self) -> None:
         self.attack()
         for _ in range(5):
             self.guess("2001:db8::1", "bob@example.com")
@@ -176,7 +176,7 @@ class Operator(GuardCase):
 
 
 class Shown(GuardCase):
-    """People type their password where the name belongs."""
+    """Some users type their password in place of their name."""
 
     def test_a_name_that_may_be_a_password_is_not_logged(self) -> None:
         self.guess("192.0.2.1", "hunter2")

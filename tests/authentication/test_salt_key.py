@@ -33,7 +33,7 @@ class SaltKeys(SynchronousTestCase):
             self.assertEqual(len(lasting_key(self.path)), SIZE)
             self.assertEqual(lasting_key(self.path), lasting_key(self.path))
 
-    def test_what_a_killed_process_left_is_no_obstacle(self) -> None:
+    def test_a_file_that_a_killed_process_left_is_replaced(self) -> None:
         with open(f"{self.path}.new", "wb"):
             pass
         self.assertEqual(len(lasting_key(self.path)), SIZE)

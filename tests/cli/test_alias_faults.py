@@ -31,7 +31,7 @@ class FindTests(SynchronousTestCase):
         ):
             self.assertEqual(self.faults({"back": "ann"} | aliases), [])
 
-    def test_circles_are_told_once_with_the_way(self) -> None:
+    def test_circles_are_reported_once_with_each_alias(self) -> None:
         cases = {
             "self@a.example -> self@a.example": {"self": "self"},
             "one@a.example -> two@a.example -> one@a.example": {"one": "two ann", "two": "one"},
@@ -50,7 +50,7 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(len(faults), 1, faults)
         self.assertIn("leads back to itself", faults[0])
 
-    def test_targets_that_nobody_has(self) -> None:
+    def test_targets_that_do_not_exist(self) -> None:
         faults = self.faults({"team": "ann bart", "other": "qqq@b.example", "back": "ann"})
         self.assertEqual(
             faults,
@@ -62,7 +62,7 @@ class FindTests(SynchronousTestCase):
         )
         self.assertEqual(self.faults({"team": "bart", "back": "ann"}, catch_all="ann"), [])
 
-    def test_a_catch_all_that_nobody_has(self) -> None:
+    def test_a_catch_all_that_does_not_exist(self) -> None:
         (fault,) = self.faults({"back": "ann"}, catch_all="anne")
         self.assertIn("the catch-all of a.example: there is no account or alias anne@", fault)
 
@@ -84,7 +84,7 @@ class CommandTests(CommandCase):
         self.run_ok("domain", "add", "example.com")
         self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
 
-    def test_a_target_that_nobody_has_is_not_added(self) -> None:
+    def test_a_target_that_does_not_exist_is_not_added(self) -> None:
         error = self.run_fails("alias", "add", "team@example.com", "anm@example.com")
         self.assertIn("did you mean ann@example.com?", error)
         error = self.run_fails("alias", "add", "team@example.com", "evi@file.example")
@@ -101,13 +101,13 @@ class CommandTests(CommandCase):
         self.assertEqual(output.count("leads back to itself"), 1)
         self.assertIn("1 warning", self.run_fails("check-config", "--strict"))
 
-    def test_a_catch_all_that_nobody_has_is_not_set(self) -> None:
+    def test_a_catch_all_that_does_not_exist_is_not_set(self) -> None:
         error = self.run_fails("domain", "catch-all", "example.com", "anm@example.com")
         self.assertIn("did you mean ann@example.com?", error)
         self.run_ok("domain", "catch-all", "example.com", "anm@example.com", "--force")
         self.assertIn("the catch-all of example.com", self.run_ok("check-config"))
 
-    def test_what_only_both_halves_together_tell(self) -> None:
+    def test_faults_of_the_file_and_the_directory_together(self) -> None:
         output = self.run_ok("check-config")
         self.assertIn("2 domains (1 in the file, 1 in the directory)", output)
         self.assertIn("out@file.example: there is no account or alias team@example.com", output)
@@ -128,7 +128,7 @@ class CommandTests(CommandCase):
         self.assertIn("(1 in the file, 0 in the directory)", self.run_ok("check-config"))
         self.assertFalse(os.path.exists(self.data))
 
-    def test_nobody_thinks_of_a_password_in_vain(self) -> None:
+    def test_faults_are_found_before_a_password_is_asked_for(self) -> None:
         """A command that must fail does so before it reads a password: here there is none."""
         for arguments, words in {
             ("account", "add", "ann@example.com"): "is there already",

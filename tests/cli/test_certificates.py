@@ -47,7 +47,7 @@ class CertificateCase(CommandCase):
 
 
 class Certificates(CertificateCase):
-    def test_nothing_is_told_of_a_good_one(self) -> None:
+    def test_a_good_certificate_has_no_findings(self) -> None:
         self.assertEqual("", self.warned())
 
     def test_dates(self) -> None:
@@ -110,7 +110,7 @@ class AsTheUser(CertificateCase):
         os.chmod(self.config, 0o600)
         self.assertIn(f"cannot read {self.config}", self.run_fails("check-config"))
 
-    def test_nothing_is_kept_of_the_other_user(self) -> None:
+    def test_the_rights_of_the_other_user_are_given_up(self) -> None:
         self.assertEqual({}, unreadable_by("nobody", [self.config]))
         self.assertEqual((0, 0), (os.geteuid(), os.getuid()))
         self.assertRaises(KeyError, unreadable_by, "no-such-user", [])

@@ -76,7 +76,7 @@ class EditTests(DirectoryCase):
         self.run_ok("account", "remove", "ann@example.com")
         self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
 
-    def test_names_that_are_made_here_are_held_to_the_rfc(self) -> None:
+    def test_names_made_by_the_commands_must_follow_the_rfc(self) -> None:
         for local in ("a" * 65, "a..b"):
             own = f"{local}@example.com"
             self.run_fails("account", "add", own, stdin="hunter2\n")
@@ -191,7 +191,7 @@ class ExportTests(DirectoryCase):
 
 
 class LostTests(CommandCase):
-    """A directory that is not there is never made anew, and never taken for an empty one."""
+    """A missing directory is not made by commands, and not taken for an empty one."""
 
     LISTS = (["account", "list"], ["domain", "list"], ["alias", "list", "--json"], ["export"])
 
@@ -226,7 +226,7 @@ class LostTests(CommandCase):
         self.init("--new-directory")
         self.assertIn("example.com", self.run_ok("domain", "list"))
 
-    def test_who_may_not_read_it(self) -> None:
+    def test_a_user_who_may_not_read_the_database(self) -> None:
         if os.geteuid() != 0:
             raise SkipTest("only root can become somebody else")
         set_up_data(self.data)

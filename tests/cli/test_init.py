@@ -42,7 +42,7 @@ class InitTests(CommandCase):
         output = self.init("mail.example.com", "--admin", "bob@example.com")
         self.assertIn("its admin is ann@example.com, not bob@example.com", output)
 
-    def test_without_admin_it_says_what_that_means(self) -> None:
+    def test_without_admin_the_consequence_is_printed(self) -> None:
         self.assertIn("mail for postmaster and abuse is refused", self.init())
         self.assertIsNone(load(self.config).settings.admin)
         self.assertEqual([each.key for each in load(self.config).warnings], ["admin"])
@@ -112,7 +112,9 @@ class InitTests(CommandCase):
         self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
         self.assertFalse(os.path.exists(self.config))
 
-    def test_what_no_host_would_start_with_is_told_before_anything_is_written(self) -> None:
+    def test_values_that_a_host_would_not_start_with_are_refused_before_anything_is_written(
+        self,
+    ) -> None:
         domain = ["--domain", "example.com"]
         error = self.run_fails("init", self.folder, "--hostname", "localhost", *domain)
         self.assertIn("--hostname: 'localhost' is no name by which", error)
@@ -229,7 +231,7 @@ class EntryTests(CommandCase):
         self.settings()
         self.assertEqual(self.command("check-config").returncode, 0)
 
-    def test_somebody_elses_settings_here_are_not_taken_unless_named(self) -> None:
+    def test_settings_of_another_user_in_the_current_folder_must_be_named(self) -> None:
         if os.geteuid() != 0:
             raise SkipTest("only root can give files away")
         self.settings()

@@ -36,7 +36,7 @@ class UnreadableTests(SynchronousTestCase):
         os.chmod(path, mode)
         return path
 
-    def test_what_is_not_there(self) -> None:
+    def test_files_and_folders_that_do_not_exist(self) -> None:
         self.assertIn("there is no such file", self.words("there/key.pem"))
         self.assertIn(f"there is no folder {self.folder}/here", self.words("here/or/key.pem"))
         os.symlink("../gone.pem", os.path.join(self.folder, "there", "link.pem"))
@@ -47,7 +47,7 @@ class UnreadableTests(SynchronousTestCase):
         self.make("file")
         self.assertIn(f"{self.folder}/file is a file, not a folder", self.words("file/key.pem"))
 
-    def test_what_our_user_may_not_read(self) -> None:
+    def test_files_that_our_user_may_not_read(self) -> None:
         if os.geteuid() != 0:
             raise SkipTest("only root can become somebody else")
         closed = os.path.join(self.folder, "there")

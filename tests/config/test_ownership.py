@@ -83,7 +83,7 @@ class Writing(Folder):
         os.chmod(self.inner, 0o777)
         self.assertIn(self.inner, open_to_others(link))
 
-    def test_where_nobody_can_write_at_all(self) -> None:
+    def test_a_read_only_file_system(self) -> None:
         os.chmod(self.inner, 0o777)
         self.patch(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
         self.assertEqual("", open_to_others(self.inner))

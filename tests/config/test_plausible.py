@@ -27,7 +27,7 @@ class HostnameTests(PlausibleCase):
 
     NAMES = ("localhost", "mail", "localhost.localdomain", "[192.0.2.1]", "192.0.2.1")
 
-    def test_names_that_nobody_else_can_know(self) -> None:
+    def test_names_that_other_hosts_cannot_look_up(self) -> None:
         for name in self.NAMES:
             problems = self.problems(self.named(name))
             self.assertEqual(list(problems), ["hostname"], name)
@@ -80,7 +80,7 @@ class NetworkTests(PlausibleCase):
         for more in ('listeners = ["smtp"]', 'action = "tag"\ntag = "x"', 'look_at = "hello"'):
             self.assertEqual(self.warnings(HEAD + ADMIN + everybody + more), {})
 
-    def test_networks_that_are_somebodys(self) -> None:
+    def test_networks_of_a_provider_are_not_reported(self) -> None:
         text = HEAD + ADMIN + 'relay.networks = ["10.0.0.0/8", "2001:db8::/32", "fd00::/8"]\n'
         self.assertEqual(self.warnings(text), {})
 

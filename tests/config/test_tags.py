@@ -40,7 +40,7 @@ WHEN, UNLESS = 'when = ["x"]\n', 'unless = ["x"]\n'
 class TagTests(FilterCase):
     """A row of filters each, and what is wrong with it."""
 
-    def test_a_tag_that_nobody_leaves(self) -> None:
+    def test_a_tag_that_no_filter_leaves(self) -> None:
         self.wrong(SIZE + WHEN, "filter[1].when[1]: no filter leaves the tag 'x'; there are no")
         self.wrong(SIZE + UNLESS, "filter[1].unless[1]: no filter leaves the tag 'x'")
         [problem] = self.problems(CLIENT + TAG, SIZE + 'unless = ["x", "y"]\n')
@@ -94,7 +94,7 @@ class TagTests(FilterCase):
         milter = 'kind = "milter"\nendpoint = "tcp:127.0.0.1:8891"\n'
         self.assertEqual(len(self.problems(milter, SIZE + WHEN)), 1)
 
-    def test_filters_for_protocols_that_nobody_speaks(self) -> None:
+    def test_filters_for_protocols_without_a_listener(self) -> None:
         path = self.folder / "mailhost.toml"
         self.load(SIZE + 'listeners = ["lmtp"]\n')
         [problem] = [each for each in load(str(path)).warnings if each.key != "admin"]

@@ -72,7 +72,7 @@ class ExplainedTests(SynchronousTestCase):
 
     @settings(deadline=None, max_examples=300)
     @given(st.text(alphabet="a=.[]{}\"'#: \n\\1,é", max_size=40))
-    def test_anything_that_is_no_toml_is_told_in_words(self, text: str) -> None:
+    def test_each_invalid_toml_is_explained(self, text: str) -> None:
         try:
             tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

@@ -51,7 +51,7 @@ class DispatchTests(SynchronousTestCase):
             ["delivered x@far.example", "relayed ann@a.example"],
         )
 
-    def test_without_any_domain_mail_waits_but_for_hosts_that_relay_for_others(self) -> None:
+    def test_without_any_domain_mail_waits_unless_the_host_relays_for_others(self) -> None:
         self.directory.view = view_of()
         self.assertEqual(self.deliver("ann@a.example"), ["relayed ann@a.example"])
         self.dispatch.needs_domains = True

@@ -156,7 +156,7 @@ class Files(Live):
 
 
 class NoDomain(Live):
-    """A host that has no domain lacks something: nobody is unknown to it for good."""
+    """A directory without any domain is a fault: no recipient is unknown."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -167,7 +167,7 @@ class NoDomain(Live):
         self.threads.run()
         return asked
 
-    def test_whoever_asks_is_told_until_there_is_one(self) -> None:
+    def test_refresh_fails_until_there_is_a_domain(self) -> None:
         self.successResultOf(self.ask())
         self.assertEqual(self.events.lines, [])
         self.commands.remove_domain("example.com")
@@ -232,7 +232,7 @@ class Outages(Live):
         self.turn()
         self.assertEqual(set(self.directory.view.domains), {"file.example", "restored.example"})
 
-    def test_another_without_any_domain_in_its_place_is_not_believed(self) -> None:
+    def test_a_database_without_domains_in_place_of_the_former_is_refused(self) -> None:
         self.commands.close()
         for nothing in (b"", None):
             other = self.path + ".new"

@@ -74,7 +74,7 @@ class Refusing(Starting):
 
 
 class WithoutAnyDomain(Starting):
-    def test_nobody_is_refused_for_good(self) -> None:
+    def test_without_a_domain_no_recipient_is_refused_for_good(self) -> None:
         self.host.write_settings(self.settings)
         self.host.start()
         self.host.wait_for("there is no domain")

@@ -118,7 +118,7 @@ class ParseTests(SynchronousTestCase):
                 continue
             self.fail(f"{text!r} became {found!r}")
 
-    def test_addresses_of_others_are_read_leniently_and_kept_as_written(self) -> None:
+    def test_addresses_of_other_hosts_are_read_leniently_and_kept_as_written(self) -> None:
         for local in ("a..b", "a.", ".a", ".", "ö..ö"):
             self.assertRaises(BadAddress, parse_address, f"{local}@example.com")
         for local in ("a..b", "a.", ".a", ".", "ö..ö", '"a..b"', "a" * 640):
@@ -140,7 +140,7 @@ class ParseTests(SynchronousTestCase):
         for local in ("a" * 65, "ö" * 33, "a..b"):
             self.assertRaises(BadAddress, parse_own_address, f"{local}@example.com")
 
-    def test_quotes_make_no_other_mailbox(self) -> None:
+    def test_quoted_and_unquoted_forms_name_the_same_mailbox(self) -> None:
         written = [parse_address(f"{local}@x", lenient=True) for local in ("a..B", '"a..B"')]
         self.assertEqual(written[0], written[1])
         self.assertEqual(len({*written}), 1)

@@ -28,7 +28,7 @@ def begun(message: bytes, binary: bool = False) -> tuple[bytes, bytes]:
 
 
 class SameOctets(SynchronousTestCase):
-    def test_what_is_sound_is_not_touched(self) -> None:
+    def test_a_proper_header_is_not_changed(self) -> None:
         for message in (
             FIELDS + b"\r\nbody\r\n",
             FIELDS,
@@ -84,7 +84,7 @@ class MendedTests(SynchronousTestCase):
             max_size=30,
         ).map(b"".join)
     )
-    def test_twice_is_once_and_others_read_the_same(self, message: bytes) -> None:
+    def test_mending_is_idempotent_and_other_parsers_agree(self, message: bytes) -> None:
         after, section = begun(message)
         self.assertEqual(begun(after), (after, section))
         # the standard library does not know a blank before the colon (RFC 5322 §4.5)
@@ -113,7 +113,7 @@ class LargeTests(SynchronousTestCase):
         endless = b"x" * 2 * HEADER_LIMIT
         self.assertEqual(begun(endless), (b"\r\n" + endless, b""))
 
-    def test_nothing_takes_long(self) -> None:
+    def test_long_headers_take_linear_time(self) -> None:
         for odd in (b"x", b"x:", b" ", b"x \t", b"x:\r\n ", b"\r\n ", b">", b"From "):
             started = time.perf_counter()
             self.answer(odd * (HEADER_LIMIT // len(odd)))

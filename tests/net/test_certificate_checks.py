@@ -36,24 +36,24 @@ class Checks(SynchronousTestCase):
     def test_a_good_one(self) -> None:
         self.assertEqual([], findings([self.files()], "mx.example.org", NOW))
 
-    def test_one_that_ran_out(self) -> None:
+    def test_an_expired_certificate(self) -> None:
         found = self.one(self.files(begins=NOW - 91 * DAY))
         self.assertIn("chain.pem expired on 2026-05-31; renew it", found.words)
         self.assertTrue(found.serious)
 
-    def test_one_that_is_for_the_future(self) -> None:
+    def test_a_certificate_that_is_not_valid_yet(self) -> None:
         found = self.one(self.files(begins=NOW + DAY))
         self.assertIn("is not valid before 2026-06-02 00:00 UTC", found.words)
         self.assertTrue(found.serious)
 
-    def test_the_end_is_near(self) -> None:
+    def test_a_certificate_that_expires_soon(self) -> None:
         for left, words in ((13.5, "within 13 days"), (1.5, "within 1 day,"), (0.5, "hours")):
             found = self.one(self.files(begins=NOW - (90 - left) * DAY))
             self.assertIn(words, found.words)
             self.assertFalse(found.serious)
         self.assertEqual([], findings([self.files(begins=NOW - 75 * DAY)], "mx.example.org", NOW))
 
-    def test_the_end_of_one_that_lives_for_six_days(self) -> None:
+    def test_a_short_lived_certificate_that_expires_soon(self) -> None:
         fresh = self.files(begins=NOW - 4 * DAY, days=6)
         self.assertEqual([], findings([fresh], "mx.example.org", NOW))
         self.assertIn("within 1 day,", self.one(self.files(begins=NOW - 4.9 * DAY, days=6)).words)
@@ -69,7 +69,7 @@ class Checks(SynchronousTestCase):
             self.assertEqual([], findings(files, "mail.example.com", NOW), name)
         self.one(self.files("*.example.com"), hostname="a.b.example.com")
 
-    def test_a_key_that_lies_open(self) -> None:
+    def test_a_key_that_others_can_read(self) -> None:
         files = self.files()
         for mode, words in ((0o644, "can read the key"), (0o602, "can overwrite the key")):
             os.chmod(files.paths[1], mode)

@@ -522,7 +522,7 @@ class SelfSigned(Folder):
         make_self_signed(folder, "mail.example.com")
         self.assertFalse(os.path.exists(target))
 
-    def test_what_another_user_made_there_is_made_anew(self) -> None:
+    def test_files_of_another_user_are_replaced(self) -> None:
         if os.getuid() != 0:
             raise SkipTest("only root becomes another user")
         folder = tempfile.mkdtemp()

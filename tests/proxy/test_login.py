@@ -211,7 +211,7 @@ class GuardedTests(LoginCase):
         self.guesses(1, self.secure())
         self.assertEqual(self.events.of(LoginRefused)[-1].username, "ann")
 
-    def test_they_are_told_late(self) -> None:
+    def test_failed_logins_are_answered_late(self) -> None:
         self.guard.replace_settings(Login(delay=2.0))
         caller = self.secure()
         self.assertEqual(caller.say(WRONG), [])
@@ -231,7 +231,7 @@ class GuardedTests(LoginCase):
             caller.say("AUTH LOGIN", coded("ann"), coded("wrong"))
         self.assertEqual(self.events.of(LoginRefused)[-1].failures, 5)
 
-    def test_what_is_no_guess_is_logged_and_not_counted(self) -> None:
+    def test_a_refusal_that_is_no_guess_is_logged_and_not_counted(self) -> None:
         for reply in ("454 4.7.0 the directory is away", "504 5.5.4 not this one", LOST):
             self.first.replies["AUTH"] = reply
             self.secure().say(RIGHT)

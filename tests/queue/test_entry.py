@@ -143,7 +143,7 @@ class Damage(SynchronousTestCase):
             self.assertNotEqual(broken, text)
             self.assertRaises(Unreadable, decode_state, broken, entry)
 
-    def test_addresses_that_are_none(self) -> None:
+    def test_entries_with_malformed_addresses(self) -> None:
         line = encode_entry(one_entry())
         for bad in (b'["a"]', b'["a","b",true,true]', b'["a",true]', b'"a@b"', b"null"):
             broken = line.replace(b'["b\\u00f6b","there.example"]', bad)

@@ -130,7 +130,7 @@ class Reports(SynchronousTestCase):
             self.assertEqual(f"dns; {by}" if by else None, group["Remote-MTA"])
             self.assertNotIn(b"answered", octets)
 
-    def test_what_was_said_last_is_in_the_bounce_of_what_was_given_up(self) -> None:
+    def test_the_bounce_of_expired_mail_quotes_the_last_reply(self) -> None:
         words = f"given up after 5 days; the last answer was: {BUSY}"
         given_up = Status(451, "4.4.7", words, answer=replace(BUSY, enhanced=""))
         octets = notice_of(replace(outcome(Fate.FAILED), status=given_up)).content.read()

@@ -37,7 +37,7 @@ class FilteredSubmission(ReceptionCase):
         (status,) = self.send(content, **more)
         return status
 
-    def test_held_or_not_it_is_complete(self) -> None:
+    def test_held_and_other_messages_are_complete(self) -> None:
         content = b"Subject: x\r\n\r\nbody"
         for verdict in (PASS, HELD):
             self.assertTrue(self.answer(verdict, content, **OWN).ok)
@@ -46,24 +46,24 @@ class FilteredSubmission(ReceptionCase):
         for message in (taken, held):
             self.assertEqual(self.names(message), ADDED)
 
-    def test_held_or_not_it_is_in_ones_own_name(self) -> None:
+    def test_held_and_other_messages_have_an_author_of_the_account(self) -> None:
         for verdict in (PASS, HELD):
             status = self.answer(verdict, b"From: bob@a.example\r\n\r\n", **OWN)
             self.assertEqual((status.code, status.enhanced), (554, "5.7.1"))
             self.assertEqual((self.queue.kept, self.handover.taken), ([], []))
 
-    def test_held_or_not_it_is_in_no_circle(self) -> None:
+    def test_held_and_other_messages_are_no_mail_loop(self) -> None:
         for verdict in (PASS, HELD):
             hops = b"Received: x\r\n" * 4
             status = self.answer(verdict, hops, client=STRANGER, sender="sue@far.example")
             self.assertEqual(status.enhanced, "5.4.6")
 
-    def test_a_filter_sees_what_it_may_sign(self) -> None:
+    def test_filters_see_the_completed_message(self) -> None:
         self.filtered(saying := Saying())
         self.send(b"Subject: x\r\n\r\nbody", **OWN)
         self.assertEqual(self.names(saying.asked[0].content.read()), ADDED[1:])
 
-    def test_what_is_in_the_journal_is_what_leaves(self) -> None:
+    def test_the_journal_has_the_message_that_leaves(self) -> None:
         journal = FakeHandover()
         keep = to_address(journal, address("j@a.example"))
         self.filtered(Journaled(keep, "j@a.example", False))

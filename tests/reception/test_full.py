@@ -34,7 +34,7 @@ class RecipientTests(FullCase):
         (code,) = self.answers(self.begin(size=size), to)
         return code
 
-    def test_what_was_announced_does_not_fit(self) -> None:
+    def test_a_message_whose_announced_size_does_not_fit(self) -> None:
         for size, code in ((0, 250), (2000 - ON_TOP, 250), (2001 - ON_TOP, 452), (9999, 452)):
             self.assertEqual(self.code("kit@b.example", size), code, size)
         self.store.left["kit@b.example"] = 0
@@ -43,7 +43,7 @@ class RecipientTests(FullCase):
         self.assertEqual(replace(status, cause=""), OVER_QUOTA)
         self.assertIn("kit@b.example has a quota of 10000 octets", status.cause)
 
-    def test_nobody_is_asked_about_mailboxes_without_a_quota(self) -> None:
+    def test_mailboxes_without_a_quota_are_not_counted(self) -> None:
         for to in ("ann@a.example", "me@a.example", "both@a.example", "postmaster@b.example"):
             self.assertEqual(self.code(to, 10**9), 250, to)
         self.assertEqual(self.store.asked, [])
@@ -65,7 +65,7 @@ class RecipientTests(FullCase):
         to = [str(each.address) for each in self.handover.taken[0][0].recipients]
         self.assertEqual(to, ["ann@a.example", "lea@b.example"])
 
-    def test_logged_in_or_not(self) -> None:
+    def test_clients_with_a_login_are_answered_the_same(self) -> None:
         self.store.left["kit@b.example"] = 0
         status = self.rcpt("kit@b.example", ANN, "ann@a.example")
         self.assertEqual(status.code, 452)
@@ -84,7 +84,7 @@ class FilledUpTests(FullCase):
         self.assertEqual(self.answer("ann@a.example", "kit@b.example"), [452])
         self.assertEqual(self.handover.taken, [])
 
-    def test_where_it_is_the_only_one_the_handover_says_so(self) -> None:
+    def test_the_only_recipient_is_deferred_by_the_handover(self) -> None:
         self.assertEqual(self.answer("kit@b.example"), [250])
         self.assertEqual(len(self.handover.taken), 1)
 

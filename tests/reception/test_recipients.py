@@ -89,7 +89,7 @@ class ListTests(ReceptionCase):
             self.assertEqual(now(transaction.recipient(path(f"list+{number}@a.example"))).code, 250)
         self.assertLess(look_ups(members), 10_000)
 
-    def test_lists_that_are_too_much_together_go_in_another_message(self) -> None:
+    def test_lists_with_too_many_members_together_go_in_another_message(self) -> None:
         names = [f"list{number}" for number in range(20)]
         members = list_of(1000, *names)
         self.directory.view = view_of(members)

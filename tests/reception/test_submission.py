@@ -47,7 +47,7 @@ class RemovedTests(ReceptionCase):
         self.directory.view = WITHOUT_ANN
         self.refused()
 
-    def test_so_it_is_without_a_password(self) -> None:
+    def test_an_account_without_a_password_may_not_send(self) -> None:
         ann = Account(address("ann@a.example"))
         self.directory.view = view_of(Domain("a.example", {"ann": ann}))
         self.refused()
@@ -56,7 +56,7 @@ class RemovedTests(ReceptionCase):
         self.directory.view, self.directory.newer = WITHOUT_ANN, self.directory.view
         self.begin(ANN, "")
 
-    def test_nobody_is_refused_for_good_without_the_directory(self) -> None:
+    def test_without_the_directory_no_sender_is_refused_for_good(self) -> None:
         self.directory.view, self.directory.outage = WITHOUT_ANN, "locked"
         refusal = self.mail(ANN, "")
         assert isinstance(refusal, Status)

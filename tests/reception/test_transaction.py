@@ -109,7 +109,7 @@ class BeginningTests(ReceptionCase):
         self.assertEqual(self.below(b"From x y\r\n" + MESSAGE), MESSAGE)
         self.assertEqual(self.below(MESSAGE), MESSAGE)
 
-    def test_nor_with_lmtp_or_a_login(self) -> None:
+    def test_a_body_becomes_no_header_with_lmtp_or_a_login(self) -> None:
         lmtp = replace(STRANGER, protocol="lmtp")
         self.assertEqual(self.below(b"hello", client=lmtp), b"\r\nhello")
         rest = self.below(b"x\r\nFrom: bob@a.example\r\n", client=ANN, sender="ann@a.example")
@@ -117,7 +117,7 @@ class BeginningTests(ReceptionCase):
         self.assertIn(b"From: <ann@a.example>", header)
         self.assertEqual(body, b"x\r\nFrom: bob@a.example\r\n")
 
-    def test_hops_in_the_body_are_none(self) -> None:
+    def test_received_fields_in_the_body_are_no_hops(self) -> None:
         self.below(b"no field\r\n" + HOP * 9)
 
     def test_more_header_than_is_read_hides_nothing(self) -> None:

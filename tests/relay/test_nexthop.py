@@ -206,7 +206,7 @@ class Addresses(SynchronousTestCase):
         self.assert_fails("5.4.4", "0.0.0.0", self.find("h.example", ["0.0.0.0"], allowing))
         self.assert_fails("5.4.6", "127.0.0.2", self.find("h.example", ["127.0.0.2"], allowing))
 
-    def test_where_we_listen_ourselves(self) -> None:
+    def test_addresses_of_our_own_listeners(self) -> None:
         for answer in (["192.0.2.77"], ["192.0.2.1", "192.0.2.77"], ["::ffff:192.0.2.77"]):
             self.assert_fails("5.4.6", f"[{answer[-1]}]", self.find("h.example", answer))
 

@@ -62,7 +62,7 @@ class Machine(SynchronousTestCase):
         self.own = ("192.0.2.1", "192.0.2.77")
         self.assertFalse(self.at("192.0.2.77"))
 
-    def test_nowhere(self) -> None:
+    def test_without_listeners_no_address_is_ours(self) -> None:
         self.assertFalse(Ourselves("us.example").at("192.0.2.77", 25))
 
 

@@ -111,7 +111,7 @@ class Hosts(RelayCase):
 
 
 class Astray(RelayCase):
-    """MX records that lead to this host, or to no host: told at once (RFC 5321 §5.1)."""
+    """MX records that lead to this host, or to no host: bounced at once (RFC 5321 §5.1)."""
 
     def assert_failed(self, recipient: str, enhanced: str, *words: str) -> None:
         """The mail is not tried again, and the report says why."""
@@ -129,7 +129,7 @@ class Astray(RelayCase):
         self.assert_failed("a@[192.0.2.77]", "5.4.6")
         self.assertEqual([], self.net.tried)
 
-    def test_to_this_host_by_what_it_calls_itself(self) -> None:
+    def test_to_this_host_by_its_own_name(self) -> None:
         self.mx1.replies["EHLO"] = "250 us.example"
         self.assert_failed("a@x.example", "5.4.6", BY_1)
         self.assertEqual(["192.0.2.1:25"], self.net.tried)
@@ -151,7 +151,7 @@ class Astray(RelayCase):
         self.assert_failed("a@nowhere.example", "5.4.4", *reasons)
         self.assertEqual([], self.net.tried)
 
-    def test_one_that_is_none_among_good_ones_is_passed_over(self) -> None:
+    def test_a_host_that_cannot_exist_among_good_ones_is_skipped(self) -> None:
         for recipient in ("a@half.example", "b@long.example"):
             sent = self.send(recipient)
             self.assertEqual(["relayed 250 mx.y.example [192.0.2.3]"], sent)
@@ -160,7 +160,7 @@ class Astray(RelayCase):
         self.assertEqual(["delayed 451"], self.send("a@down.example"))
         self.assertEqual(10, len(self.net.tried))
 
-    def test_what_cannot_be_looked_up_now_is_tried_again(self) -> None:
+    def test_a_failed_look_up_is_tried_again(self) -> None:
         self.assertEqual(["delayed 451"], self.send("a@unsure.example"))
 
     def test_localhost_is_never_looked_up(self) -> None:

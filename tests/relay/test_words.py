@@ -61,7 +61,7 @@ class Said(WordsCase):
             self.net.hosts["192.0.2.3"] = host
             self.assert_said(said)
 
-    def test_421_that_nobody_asked_for(self) -> None:
+    def test_an_unasked_421(self) -> None:
         said = f"421 {DEFERRED}"
         for verb in ("EHLO", "MAIL", "RCPT", "DATA"):
             self.setUp()
@@ -127,7 +127,7 @@ class Ours(WordsCase):
         self.assertEqual(f"dns; {remote}" if remote else "", told)
         self.assertNotIn(b"answered", self.octets)
 
-    def test_nobody_was_talked_to(self) -> None:
+    def test_no_host_was_reached(self) -> None:
         for host in (None, FarHost(greeting=None), FarHost(greeting="lost")):
             self.setUp()
             self.net.hosts["192.0.2.3"] = host
@@ -148,7 +148,7 @@ class Ours(WordsCase):
             self.net.hosts["192.0.2.3"] = host
             self.assert_ours("mx.y.example")
 
-    def test_what_a_host_cannot_take(self) -> None:
+    def test_mail_that_a_host_cannot_take(self) -> None:
         self.mx.offers = ("SIZE 3",)
         self.assert_ours("mx.y.example")
 
@@ -162,7 +162,7 @@ class Several(WordsCase):
         _, diagnostic, _ = self.reported("a@x.example")
         return diagnostic, self.outcome.by
 
-    def test_words_before_silence(self) -> None:
+    def test_a_reply_comes_before_a_timeout(self) -> None:
         spoke, silent = FarHost(greeting="421 4.7.0 A"), FarHost(greeting="lost")
         self.assertEqual(("smtp; 421 4.7.0 A", BY_1), self.of(spoke, silent))
         self.assertEqual(("smtp; 421 4.7.0 A", BY_2), self.of(silent, spoke))
@@ -180,7 +180,7 @@ class Several(WordsCase):
             self.mx.replies["MAIL"], self.mx.greeting = "421 4.4.2 idle", greeting
             self.assertEqual(f"smtp; {words}", self.reported("a@y.example")[1])
 
-    def test_one_that_is_left_alone(self) -> None:
+    def test_a_destination_that_is_left_alone(self) -> None:
         self.net.hosts["192.0.2.3"] = FarHost(greeting="554 5.7.1 no")
         self.send("a@y.example")
         work = self.begin("b@y.example")

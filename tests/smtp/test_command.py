@@ -53,7 +53,7 @@ class PathTests(CommandCase):
             self.assertEqual(self.sender(f"FROM:{path}"), address)
             self.assertEqual(self.recipient(f"TO:{path}"), address)
 
-    def test_what_other_hosts_made_is_kept_as_written(self) -> None:
+    def test_addresses_of_other_hosts_are_kept_as_written(self) -> None:
         for local in (
             "user+caf_=website_8b506e99b9f1c04d5fe2e9d1d8c2a3f4e5b60718=mail.jam.example",
             "try..this-is.0511",

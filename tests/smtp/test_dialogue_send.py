@@ -301,7 +301,7 @@ class Binary(SendCase):
             rest = "C: RCPT TO:<a@x.example>\nS: 250 OK\nC: DATA\nS: 550 no"
             self.assertEqual("550", self.send(mail + rest))
 
-    def test_what_no_host_takes_by_data(self) -> None:
+    def test_content_that_no_host_takes_by_data(self) -> None:
         for text in (b"x" * 999 + b"\r\n", b"a\0\r\n", b"a\nb\r\n", b"a\r", b"x" * 70000):
             self.setUp()
             self.open_up("8BITMIME")

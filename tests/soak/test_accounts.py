@@ -68,7 +68,7 @@ class ScriptedFarEnd(SynchronousTestCase):
         far._serve(ours)
         self.assertEqual([], far.faults)
 
-    def test_a_fault_of_its_own_is_told(self) -> None:
+    def test_a_fault_of_the_host_is_reported(self) -> None:
         far = FarEnd(1)
         self.addCleanup(far.stop)
         ours, theirs = socket.socketpair()
@@ -82,7 +82,7 @@ class ScriptedFarEnd(SynchronousTestCase):
 class Floods(SynchronousTestCase):
     calm = Flooded("calm", 70.0, 100.0, 2.0, 0.01, 0.9, 50, 0, 0)
 
-    def test_what_the_machine_is_slow_at_anyway(self) -> None:
+    def test_a_slow_machine_is_no_fault(self) -> None:
         self.assertTrue(self.calm.good)
         self.assertFalse(replace(self.calm, slowest=1.01).good)
         self.assertTrue(replace(self.calm, slowest=1.01, quiet=0.1).good)

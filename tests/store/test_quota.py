@@ -117,7 +117,7 @@ class UsagesTests(UsagesCase):
 
 
 class LeftTests(UsagesCase):
-    """What is left, for who only asks."""
+    """The octets that are left, without a reservation."""
 
     def left(self, size: int) -> int:
         """What is left of 100 octets, where `size` is wanted."""
@@ -147,7 +147,7 @@ class LeftTests(UsagesCase):
         self.seconds += RECENT
         self.assertEqual(self.left(1), 40)
 
-    def test_one_count_is_enough_for_all_who_ask_meanwhile(self) -> None:
+    def test_one_count_is_enough_for_all_calls_meanwhile(self) -> None:
         self.slow = []
         asking = Deferred.fromCoroutine(there(self.usages.left(PATH, 1, 100)))
         self.assertNoResult(asking)

@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def _wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """All but sockets, and nothing that tells who made it."""
+    """Leave out sockets, and the names of the user and group."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member if member.isfile() or member.isdir() else None

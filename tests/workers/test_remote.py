@@ -140,7 +140,7 @@ class Quotas(RemoteCase):
         asking = Deferred.fromCoroutine(there(usages.left("/mail/ann", 1, 2)))
         self.failureResultOf(asking, OSError)
 
-    def test_room_is_believed_for_some_time(self) -> None:
+    def test_an_answer_about_room_is_used_again_for_some_time(self) -> None:
         clock = Clock()
         usages = RemoteUsages(self.channel, clock.seconds)
         for answer, seconds in ((80, ENOUGH), (20, RECENT)):
@@ -152,7 +152,7 @@ class Quotas(RemoteCase):
         self.fake.answer = succeed(90)
         self.assertEqual(now(usages.left("/mail/ann", 50, 110)), 90)  # another quota
 
-    def test_what_went_through_us_is_taken_off(self) -> None:
+    def test_octets_that_this_process_added_are_subtracted(self) -> None:
         usages = RemoteUsages(self.channel, Clock().seconds)
         self.fake.answer = succeed(80)
         now(usages.left("/mail/ann", 1, 100))

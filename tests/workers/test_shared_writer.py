@@ -85,7 +85,7 @@ class Stranger(SharedWriterCase):
         self.patch(shared_writer, "is_ours", lambda wire: False)
         self.patch(shared_writer, "peer_uid", lambda wire: 1234)
 
-    def test_it_gets_nothing_and_is_told_of_once(self) -> None:
+    def test_it_gets_no_mail_and_is_logged_once(self) -> None:
         for _ in range(2):
             transport = self.find(socket=object())
             self.assertTrue(transport.disconnecting)

@@ -182,7 +182,7 @@ class GreylistTests(GreylistCase):
 
 
 class PoolTests(GreylistCase):
-    """Large senders come again from where they can."""
+    """Large senders come again from any of their networks."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -216,7 +216,7 @@ class PoolTests(GreylistCase):
         self.now += 36 * DAY
         self.assertFalse(self.passes(self.mail(4)))
 
-    def test_nobody_belongs_to_it_by_saying_so(self) -> None:
+    def test_a_hello_name_alone_makes_no_member_of_a_pool(self) -> None:
         self.learn()
         self.assertFalse(self.passes(self.mail(2, ip="203.0.113.7")))
         for hello in ("out9.mail.pool.example", "[198.51.2.7]", "pool", "out2.mail.pool.exa_mple"):
@@ -230,7 +230,7 @@ class PoolTests(GreylistCase):
         self.now += 5 * MINUTE
         self.assertFalse(self.passes(self.mail(3, hello="b.example")))
 
-    def test_the_dns_is_not_asked_about_who_is_known(self) -> None:
+    def test_the_dns_is_not_asked_about_known_clients(self) -> None:
         self.learn()
         self.dns.asked.clear()
         self.passes(self.mail(1))

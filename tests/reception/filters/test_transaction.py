@@ -231,7 +231,7 @@ class MessageTests(FilteredCase):
         self.assertEqual(self.queue.waiting, [["ann@a.example", "bob@a.example"]])
         self.assertEqual(self.ends, ["abandoned"])
 
-    def test_held_it_is_what_would_have_been_handed_on(self) -> None:
+    def test_a_held_message_is_the_one_that_would_have_been_handed_on(self) -> None:
         self.home.added, self.home.received = b"Date: now\r\n", b"Received: here\r\n"
         for says in (PASS, quarantine("looks odd")):
             self.make(Saying(says))
@@ -239,7 +239,7 @@ class MessageTests(FilteredCase):
         self.assertEqual(self.queue.kept[0][1], self.home.all[0].content)
         self.assertTrue(self.home.all[0].content.startswith(b"Received: here\r\nDate: now\r\nS"))
 
-    def test_held_it_has_passed_the_rules_of_the_one_behind(self) -> None:
+    def test_a_held_message_has_passed_the_rules(self) -> None:
         self.home.answers["rules"] = Status(554, "5.7.1", "Not your name")
         visited, watching, asked = Visited(), Watching(), Saying(quarantine("looks odd"))
         self.make(visited, watching, asked)
@@ -248,7 +248,7 @@ class MessageTests(FilteredCase):
         self.assertEqual(visited.heard[-1], "abandon")
         self.assertEqual(watching.heard[0][2], ["554 5.7.1 Not your name"])
 
-    def test_held_with_another_envelope_the_one_behind_would_have_taken_it(self) -> None:
+    def test_a_changed_envelope_is_checked_before_the_message_is_held(self) -> None:
         def held(mail: Mail) -> Verdict:
             more = (*mail.envelope.recipients, path("eve@a.example"), path("kit@a.example"))
             return Verdict(Decision.QUARANTINE, "odd", mail=mail.sent_to(*more))
