@@ -15,7 +15,7 @@ from mailhost.application.certificates import CertificateWatch
 from mailhost.net.certificate import current_time, read_certificate
 from mailhost.net.tls import ServerTLS, client_tls
 from tests.fakes import RecordingEvents
-from tests.net.test_tls import Folder, issue, key_pem, pem, shake
+from tests.net.handshakes import Folder, issue, key_pem, pem, shake
 
 T = TypeVar("T")
 

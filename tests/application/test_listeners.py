@@ -23,7 +23,7 @@ from mailhost.application.listeners import Listener
 from mailhost.config.model import Listen
 from mailhost.config.wire import Wire
 from mailhost.net.pump import PumpFactory
-from tests.net.test_tls import Folder, Offering, shake
+from tests.net.handshakes import Folder, Offering, shake
 
 
 class EndpointsWithTLS(Folder):
