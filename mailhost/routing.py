@@ -38,6 +38,7 @@ TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many ot
 ROLES = frozenset({"postmaster", "abuse"})
 MOST = 10_000  # destinations of one address, and about as many of one message
 PART = 1000  # names that are looked up in a row
+SEPARATOR = "+"  # of a local part and its detail, RFC 5233 §1
 
 R = TypeVar("R")
 _Name: TypeAlias = tuple[str, str]  # domain and key, however the address was written
@@ -70,11 +71,10 @@ class Destinations:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The house's rules for names. `admin` gets what nobody has for postmaster and abuse."""
+    """The rules for names. `admin` gets mail for postmaster and abuse that no one else gets."""
 
     hostname: str
     admin: Address | None = None
-    separator: str = "+"
 
     def route(
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
@@ -117,7 +117,7 @@ class Router:
         domain = view.domain(address.domain)
         if domain is None:
             return None
-        for key in self._keys(address):
+        for key in keys_of(address):
             if key in domain.accounts:
                 return domain.accounts[key]
         if self.admin and address.key in ROLES and not self._is_admin(address):
@@ -150,7 +150,7 @@ class Router:
         domain = view.domain(address.domain)
         if domain is None:
             return None if address.domain else ("", address.key)
-        for key in self._keys(address):
+        for key in keys_of(address):
             if domain.aliases.get(key):
                 return (domain.name, key)
             if key in domain.accounts:
@@ -248,7 +248,7 @@ class Router:
     def _targets(self, domain: Domain, address: Address) -> tuple[str, tuple[Address, ...]]:
         """The key under which the address was found, with or without its detail, and the addresses
         that stand for it: none for a mailbox or an unknown name."""
-        keys = self._keys(address)
+        keys = keys_of(address)
         for key in keys:
             targets = domain.aliases.get(key)
             if targets:
@@ -260,12 +260,13 @@ class Router:
             heir = self.admin or heir
         return keys[0], (heir,) if heir else ()
 
-    def _keys(self, address: Address) -> tuple[str, ...]:
-        """The names under which an address is looked up: as it is, and without its detail."""
-        local, found, _ = address.local.partition(self.separator)
-        if not (found and local):
-            return (address.key,)
-        return (address.key, Address(local, address.domain).key)
+
+def keys_of(address: Address) -> tuple[str, ...]:
+    """Return the names under which an address is looked up: as it is, and without its detail."""
+    local, found, _ = address.local.partition(SEPARATOR)
+    if not (found and local):
+        return (address.key,)
+    return (address.key, Address(local, address.domain).key)
 
 
 def whole(parts: _InParts[R]) -> R:

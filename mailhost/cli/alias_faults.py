@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from mailhost.message.accounts import DirectoryView, Domain
 from mailhost.message.address import Address
-from mailhost.routing import ROLES
+from mailhost.routing import ROLES, keys_of
 
 ALIKE = 0.6  # the least likeness, by difflib's measure, of a name that is suggested
 
@@ -81,7 +81,7 @@ def _followed(view: DirectoryView, address: Address) -> tuple[_Name, tuple[Addre
     domain = view.domain(address.domain)
     if domain is None:
         return (address.domain, address.key), ()
-    for key in _keys(address):
+    for key in keys_of(address):
         if key in domain.aliases:
             return (domain.name, key), domain.aliases[key]
         if key in domain.accounts or key in ROLES:
@@ -97,7 +97,7 @@ def _is_nobody(view: DirectoryView, address: Address, catch_all: bool) -> bool:
     if domain is None or (catch_all and domain.catch_all):
         return False
     names = (domain.accounts, domain.aliases, ROLES)
-    return not any(key in some for key in _keys(address) for some in names)
+    return not any(key in some for key in keys_of(address) for some in names)
 
 
 def _nobody(view: DirectoryView, address: Address) -> str:
@@ -115,11 +115,3 @@ def _aliases(view: DirectoryView) -> Iterator[tuple[Address, tuple[Address, ...]
     for domain in view.domains.values():
         for key, targets in domain.aliases.items():
             yield Address(key, domain.name), targets
-
-
-def _keys(address: Address) -> Iterator[str]:
-    """The names under which an address is looked up."""
-    yield address.key
-    local, plus, _ = address.local.partition("+")
-    if plus and local:
-        yield Address(local, address.domain).key
