@@ -1,0 +1,25 @@
+"""The reactor, as the services see it that need more than its clock."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+    IReactorUDP,
+    IReactorUNIX,
+)
+
+
+class IReactor(
+    IReactorCore,
+    IReactorTime,
+    IReactorTCP,
+    IReactorUDP,
+    IReactorUNIX,
+    IReactorThreads,
+    IReactorFromThreads,
+):
+    """The reactor as the services that need all of it see it; most take IReactorTime alone."""
