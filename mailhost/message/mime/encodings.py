@@ -8,6 +8,8 @@ import string
 from itertools import islice
 
 RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
+_QUOTED_LINE = 76  # octets of a line (RFC 2045 §6.7)
+_TO_QUOTE = re.compile(rb"[^\t !-<>-~]")
 _UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
@@ -99,7 +101,19 @@ def encode_quoted_printable(octets: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes) -> bytes:
-    return binascii.b2a_qp(line, istext=False).replace(b"=\n", b"=\r\n")
+    """One line, with soft line breaks. (`binascii.b2a_qp` makes lines of 77 where there are blanks
+    in front of an octet that is quoted.)"""
+    text = _TO_QUOTE.sub(lambda match: b"=%02X" % match[0][0], line)
+    if text.endswith((b" ", b"\t")) or text == b".":
+        text = text[:-1] + b"=%02X" % text[-1]
+    lines, at = list[bytes](), 0
+    while len(text) - at > _QUOTED_LINE:
+        end = at + _QUOTED_LINE - 1  # one is for the soft line break
+        quoted = text.find(b"=", end - 2, end)
+        end = quoted if quoted >= 0 else end
+        lines.append(text[at:end])
+        at = end
+    return b"=\r\n".join([*lines, text[at:]])
 
 
 def encode(octets: bytes, encoding: str) -> bytes:

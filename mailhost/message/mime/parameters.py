@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote_to_bytes
 from mailhost.message.mime.words import decode_text, decode_words
 
 # a value is cut at semicolons that are not in a quoted string
-_TOKEN = re.compile(rb'[^;"]++|"(?:[^"\\]|\\.)*+"?|;|\\', re.DOTALL)
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)', re.DOTALL)
+_TOKEN = re.compile(rb'[^;"]+|"[^"\\]*(?:\\.[^"\\]*)*"?|;|\\', re.DOTALL)
+_QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)', re.DOTALL)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _COMMENT = re.compile(rb"[ \t]+\([^()]*\)$")
 _WORD = re.compile(r"\s*([^\s(]*)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from email.header import decode_header, make_header
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,6 +23,9 @@ octets = st.binary(max_size=300) | st.lists(
 class EncodingTests(SynchronousTestCase):
     @few
     @given(octets)
+    @example(b"x" * 73 + b"\t  \n")
+    @example(b"x" * 75 + b" \n\0")
+    @example(b"x" * 75 + b"= ")
     def test_there_and_back(self, body: bytes) -> None:
         for encoding in ("quoted-printable", "base64"):
             encoded = encodings.encode(body, encoding)
