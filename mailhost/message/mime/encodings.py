@@ -10,7 +10,7 @@ from itertools import islice
 RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
 _QUOTED_LINE = 76  # octets of a line (RFC 2045 §6.7)
 _TO_QUOTE = re.compile(rb"[^\t !-<>-~]")
-_UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _NOT_PADDING = re.compile(rb"[^=]+")
@@ -33,7 +33,7 @@ def decode(body: bytes, encoding: str) -> bytes:
         return decode_base64(body)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
-    return _decode_uu(body) if encoding in _UU else body
+    return _decode_uu(body) if encoding in UU else body
 
 
 def decode_exactly(body: bytes, encoding: str) -> bytes:
@@ -64,6 +64,14 @@ def decode_base64(text: bytes) -> bytes:
             group = group[:-1]
         octets += binascii.a2b_base64(group + b"=" * (-len(group) % 4))
     return bytes(octets)
+
+
+def is_clear_base64(body: bytes) -> bool:
+    """False where programs decode a body to different octets: it has others than base64 has, or
+    goes on behind its padding."""
+    if body.translate(None, _BASE64 + b" \t\r\n"):
+        return False
+    return b"=" not in body.translate(None, b" \t\r\n").rstrip(b"=")
 
 
 def _decode_uu(body: bytes) -> bytes:

@@ -112,10 +112,10 @@ def _text(html: bytes, start: int) -> _Token | None:
 
 
 def _begins_markup(html: bytes, at: int) -> bool:
+    """True for a `<` that is no text; `</` at the very end is not text either, since with words
+    behind it that would become a comment."""
     following = html[at + 1 : at + 2]
-    if following == b"/":
-        return len(html) > at + 2
-    return following in (b"!", b"?") or (following.isalpha() and following.isascii())
+    return following in (b"/", b"!", b"?") or (following.isalpha() and following.isascii())
 
 
 def _markup(html: bytes, start: int) -> _Token | None:

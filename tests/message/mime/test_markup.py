@@ -87,7 +87,7 @@ class PlaceTests(SynchronousTestCase):
             "Hi</bodyx>|",
             "1 < 2|</body>",
             "1 </ 2> Hi|</body>",
-            "Hi </|",
+            "Hi |</",
             "</>Hi|</body>",
         )
 
@@ -131,6 +131,7 @@ class PlaceTests(SynchronousTestCase):
     @given(pieces)
     @example(b"<!-->")
     @example(b"<a =")
+    @example(b"</html></")
     def test_words_at_a_place_are_read_as_such(self, html: bytes) -> None:
         """A tag that is put there is the last thing that is shown up to its end."""
         for place in (place_at_end, place_in_front):
