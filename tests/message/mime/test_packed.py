@@ -25,7 +25,7 @@ pieces = st.lists(
     | st.binary(max_size=40),
     max_size=30,
 ).map(b"".join)
-file_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+file_names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 
 
 class PackedTests(SynchronousTestCase):
@@ -48,7 +48,7 @@ class PackedTests(SynchronousTestCase):
         for _ in range(depth):
             octets = archive(("inner.zip", octets))
         found = set(names_in(octets, Budget()))
-        self.assertTrue({name.partition("\0")[0] for name in wanted} <= found)
+        self.assertTrue(set(wanted) <= found)
 
     def test_what_may_be_looked_at(self) -> None:
         octets = archive(*((str(number), b"") for number in range(10)))
