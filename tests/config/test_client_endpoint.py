@@ -83,7 +83,7 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual(absolute_client_endpoint(text, "/etc"), wanted)
             self.assertEqual(absolute_client_endpoint(text, ""), text)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.sampled_from(["tcp:a:25", "tls:a:25", "unix:/a", "tcp", "unix"]),
         st.text(":=\\ab1.", max_size=12) | st.sampled_from([":timeout=", ":host="]),

@@ -48,7 +48,7 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual(names, b"A B C D E")
         self.assertEqual(values(header, "E"), ["end"])
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(odd_headers)
     def test_a_field_is_where_it_lies(self, header: bytes) -> None:
         end = 0
@@ -158,7 +158,7 @@ class AddressesTests(SynchronousTestCase):
             self.assertRaises(BadAddress, addresses, value)
         self.assertLess(time.process_time() - begun, 10)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(max_size=60) | st.text('ab@.,;:<>"\\()[] \r\nö', max_size=40))
     def test_any_text_holds_addresses_or_does_not(self, value: str) -> None:
         try:

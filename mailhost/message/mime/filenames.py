@@ -28,7 +28,7 @@ def readings(name: str) -> Iterator[str]:
     yield name
     if _PLAIN.fullmatch(name):
         return
-    for each in (name, name.partition("\0")[0], _INVISIBLE.sub("", name)):
+    for each in {name, name.partition("\0")[0], _INVISIBLE.sub("", name)}:
         yield from _short(each)
     if not name.isascii():
         yield from _short(_INVISIBLE.sub("", unicodedata.normalize("NFKC", name)))
@@ -37,6 +37,6 @@ def readings(name: str) -> Iterator[str]:
 def _short(name: str) -> Iterator[str]:
     """The name without what is left out at its end, and without folders and streams."""
     name = name.rstrip(_AT_END)
-    for each in (name, name.replace("\\", "/").rpartition("/")[2]):
-        for part in (each, each.partition(":")[0], each.rpartition(":")[2]):
+    for each in {name, name.replace("\\", "/").rpartition("/")[2]}:
+        for part in {each, each.partition(":")[0], each.rpartition(":")[2]}:
             yield part.rstrip(_AT_END).lstrip(_AT_BEGINNING)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from mailhost.message.mime.kinds import HEAD
 
 MARK = b"\x78\x9f\x3e\x22"
-_LONGEST = 512  # octets of a name
+_LONGEST = 256  # octets of a name
 # attAttachTitle; PidTagDisplayName, PidTagAttachFilename, PidTagAttachLongFilename as text
 _TITLE = re.compile(rb"\x02(?=\x10\x80\x01\x00(....))", re.DOTALL)
 _PROPERTY = re.compile(

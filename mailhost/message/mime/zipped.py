@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MARK = b"PK"
-_LONGEST = 256  # octets of each end of a name
+_LONGEST = 128  # octets of each end of a name
 _LOCAL = rb"\x03\x04..(..)(..).{16}(..)(..)"  # flags, method, lengths of name and extra field
 _CENTRAL = rb"\x01\x02.{24}(..).{16}"
 # looked ahead: what seems to be a header must not hide one that begins in it

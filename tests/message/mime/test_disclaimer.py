@@ -16,7 +16,7 @@ from mailhost.message.mime.disclaimer import LARGEST_TEXT, Edited, Words, append
 from mailhost.message.mime.structure import parse
 from tests.message.mime.messages import broken, messages, multipart
 
-few = settings(deadline=None, max_examples=150)
+few = settings(deadline=None)
 ASCII = Words("Footer")
 GERMAN = Words("Grüße, 10 €", "<hr>Grüße, 10 €")
 

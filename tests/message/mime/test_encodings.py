@@ -14,7 +14,7 @@ from mailhost.message.mime.edits import Edit, apply
 from mailhost.message.mime.encodings import BadEncoding
 from mailhost.message.mime.words import codec_of, decode_words, encode_words
 
-few = settings(deadline=None, max_examples=200)
+few = settings(deadline=None)
 octets = st.binary(max_size=300) | st.lists(
     st.sampled_from([b"\r\n", b"\n", b"\r", b" ", b"\t", b"=", b".", b"x" * 40, b"\xff", b"\0"])
 ).map(b"".join)

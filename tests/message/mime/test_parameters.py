@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.mime.parameters import parse_value, with_parameter
 
-few = settings(deadline=None, max_examples=200)
+few = settings(deadline=None)
 odd = st.lists(
     st.sampled_from(
         b"a/b,;,name,=,\",\\,*,*0,*1*,',%41, ,x,\r\n\t,(,),\xff,=?utf-8?q?x?=".split(b",")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.mime.structure import Limits, Part, parse
 from tests.message.mime.messages import broken, messages
 
-few = settings(deadline=None, max_examples=300)
+few = settings(deadline=None)
 NESTED = b"""From: a
 Content-Type: multipart/mixed; boundary="b x"
 

@@ -264,9 +264,9 @@ class AttachmentTests(SynchronousTestCase):
             header = b"PK\x01\x02" + b"\0" * 24 + length + b"\0" * 16 + b"a"
             packed = b"PK\x03\x04" + b"\0" * 26 + header * (MOST_NAMES // 2)
             mail = with_files(a_zip=packed, b_zip=packed)
-            begun = monotonic()
+            begun = process_time()
             self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
-            self.assertLess(monotonic() - begun, 10)
+            self.assertLess(process_time() - begun, 10)
             mail = with_files(a_zip=packed)
             self.assertIs(self.look(mail, names=("*.exe",)), PASS)
         long = b"PK\x03\x04" + b"\0" * 22 + b"\x00\x10\0\0" + b"x" * 4092 + b".exe"

@@ -24,7 +24,7 @@ from tests.message.mime.messages import broken, messages
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
-few = settings(deadline=None, max_examples=200)
+few = settings(deadline=None)
 some = messages | broken | st.binary(max_size=100)
 BENCH = Workbench("/nowhere", 1 << 20, here)
 IDLE: tuple[IFilter, ...] = (
