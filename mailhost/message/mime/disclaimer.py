@@ -145,7 +145,8 @@ class _Text:
 
     def _in_utf8(self) -> _Text | None:
         """The same in UTF-8, None where the text is not in the charset that the header says."""
-        for codec in (self.codec, "utf-8") if _extends_ascii(self.codec) else (self.codec,):
+        guess = _extends_ascii(self.codec) and not self._shifts
+        for codec in (self.codec, "utf-8") if guess else (self.codec,):
             try:
                 text = self.body.decode(codec or "utf-8")
             except UnicodeError:

@@ -12,7 +12,7 @@ from mailhost.message.mime.encodings import RAW, decode, is_clear_base64
 from mailhost.message.mime.fields import replace
 from mailhost.message.mime.filenames import readings
 from mailhost.message.mime.kinds import HEAD, kind_of
-from mailhost.message.mime.packed import Budget, TooMuch, heads_in, names_in
+from mailhost.message.mime.packed import MOST_INFLATED, Budget, TooMuch, heads_in, names_in
 from mailhost.message.mime.structure import LIMITS, MESSAGES, TEXT, Limits, Part, parse
 from mailhost.message.mime.uuencoded import files_in_text
 
@@ -41,7 +41,8 @@ class Chosen:
     def among(self, message: bytes, root: Part) -> Iterator[tuple[Attachment, str]]:
         """Yield each attachment that is one of those, and why; nothing that lies in another. A
         text with a file in it counts as one, and so does a multipart that is encoded."""
-        whole = _Message(message, Budget())
+        # archives in archives hardly get larger when they are inflated
+        whole = _Message(message, Budget(octets=MOST_INFLATED + 2 * len(message)))
         end = 0
         for path, part in root.walk():
             why = self._why(whole, path, part) if part.start >= end else ""

@@ -179,6 +179,18 @@ class DisclaimerTests(SynchronousTestCase):
         message = plain(body, kind="text/plain; charset=iso-2022-jp")
         self.assertEqual(shown(self.appended(message, Words("語")))[0].split(), ["日本", "語"])
 
+    def test_html_in_a_stateful_charset(self) -> None:
+        """Where octets of a character look like a tag (RFC 1468)."""
+        text = "<p>実験</p>"
+        self.assertIn(b"<B", text.encode("iso-2022-jp"))
+        message = plain(
+            text.encode("iso-2022-jp").decode("ascii"), "", "text/html; charset=iso-2022-jp"
+        )
+        self.assertEqual(shown(self.appended(message)), [f"{text}\r\n<p>Footer</p>\r\n"])
+        self.assertEqual(shown(self.prepended(message)), [f"<p>Footer</p>\r\n{text}"])
+        broken = message.replace(b"\x1b(B", b"\x1b(X")
+        self.assertIn("charset", append(broken, ASCII).reason)
+
     def test_what_the_charset_is_when_it_lies(self) -> None:
         lies = plain("ö\r\n", "Content-Transfer-Encoding: 8bit\r\n", "text/plain")
         self.assertEqual(shown(self.appended(lies, GERMAN)), ["ö\r\nGrüße, 10 €\r\n"])
