@@ -335,12 +335,12 @@ class MatchTests(SynchronousTestCase):
 
     def test_what_cannot_be_looked_at_is_not_let_through_unseen(self) -> None:
         head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
-        self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body")
+        self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body", time_limit=60)
         self.failed("X: x\n" * 200_000 + "Subject: z\n\n", "header", part="Subject")
 
     def failed(self, text: str, words: str, **settings: Any) -> None:
         """The filter could not tell."""
-        slow = Match(kind="match", pattern="(a|aa)+$", time_limit=0.2, **settings)
+        slow = Match(kind="match", pattern="(a|aa)+$", **{"time_limit": 0.2, **settings})
         looking = Matching(slow, Workbench("/", 0, here)).look(message(text))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn(words, str(failure.value))
