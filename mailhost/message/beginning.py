@@ -23,8 +23,9 @@ HEADER_LINE_ENDS = Status(
     554, "5.6.0", "The header of the message has a NUL, a bare CR or a bare LF; end lines with CRLF"
 )
 
-# fields with their folded lines, as many as there are; possessive, so that time grows with size
-_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n|\Z)(?:[ \t][^\n]*+(?:\n|\Z))*+)*+")
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+# a line end behind which neither a field nor a folded line comes
+_NO_FIELD = re.compile(rb"\n(?![ \t]|[!-9;-~]+[ \t]*:|\Z)")
 _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
 
 
@@ -51,8 +52,10 @@ def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Conten
 
 
 def _end_of_fields(header: bytes, start: int) -> int:
-    match = _FIELDS.match(header, start)
-    return match.end() if match else start
+    if not _FIELD.match(header, start):
+        return start
+    found = _NO_FIELD.search(header, start)
+    return found.end() if found else len(header)
 
 
 def _cut(content: Content, start: int, end: int, whole: bool) -> Content:
