@@ -252,7 +252,8 @@ class Handover:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
             header, hostname = mail.content.header(), self.router.hostname
-            if await self._loops.told(header, hostname, lost.path.address):
+            sender = mail.envelope.reverse_path
+            if await self._loops.told(header, hostname, lost.path.address, sender):
                 lost.safe = True
                 dropped = replace(lost.outcome, status=CAME_BACK.because(ANOTHER_COPY))
                 self._events.tell(Attempted(mail.identity, dropped))
