@@ -155,6 +155,7 @@ def parse_username(username: str) -> Address | None:
 
 
 def normal_username(username: str) -> str:
-    """Return what a user name is counted under."""
+    """Return what a user name is counted under. Servers behind a proxy may take a bare name, in
+    upper or lower case."""
     name = parse_username(username)
-    return f"{name.key}@{name.domain}" if name else username[:100]
+    return f"{name.key}@{name.domain}" if name else username.strip().lower()[:100]

@@ -132,6 +132,11 @@ class Attacked(GuardCase):
             self.guess("192.0.2.1", "nobody@example.com")
         self.assertIsNotNone(self.begin("192.0.2.1", "nobody@example.com"))
 
+    def test_a_bare_name_is_one_account_however_it_is_written(self) -> None:
+        for number in range(20):
+            self.guess(f"198.51.100.{number}", ("root", "ROOT", " root")[number % 3])
+        self.assertEqual([each.account for each in self.guard.blocked()], ["root"])
+
     def test_the_tables_are_bounded(self) -> None:
         self.patch(attacked, "MOST_ACCOUNTS", 10)
         self.patch(attacked, "MOST_PAIRS", 10)
