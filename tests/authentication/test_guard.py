@@ -31,7 +31,14 @@ class GuardCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.events = RecordingEvents()
-        self.guard = LoginGuard(self.clock, SETTINGS, self.events, lambda name: name == ANN)
+        names = {"also.example": "example.com"}
+        self.guard = LoginGuard(
+            self.clock,
+            SETTINGS,
+            self.events,
+            lambda name: name == ANN,
+            lambda domain: names.get(domain, domain),
+        )
 
     def begin(self, ip: str, username: str = ANN) -> Status | None:
         return self.successResultOf(Deferred.fromCoroutine(self.guard.begin(Client(ip), username)))
@@ -131,6 +138,12 @@ class Attacked(GuardCase):
         for _ in range(attacked.STRANGER_GUESSES):
             self.guess("192.0.2.1", "nobody@example.com")
         self.assertIsNotNone(self.begin("192.0.2.1", "nobody@example.com"))
+
+    def test_an_account_is_one_under_each_name_of_its_domain(self) -> None:
+        for number in range(20):
+            self.guess(f"198.51.100.{number}", f"ann@{('example.com', 'also.example')[number % 2]}")
+        self.assertEqual([each.account for each in self.guard.blocked()], [ANN])
+        self.assertTrue(self.guard.unblock("ann@also.example"))
 
     def test_a_bare_name_is_one_account_however_it_is_written(self) -> None:
         for number in range(20):
