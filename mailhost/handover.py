@@ -182,6 +182,8 @@ class Handover:
         mail = _Mail(envelope, content, identity)
         try:
             plan = await self._plan(mail, [envelope.recipients])
+            if not (plan.here or plan.elsewhere):  # released, it could only be bounced
+                return plan.groups[0].refusal or LOCAL_ERROR
             places = (*plan.here.values(), *plan.elsewhere.values(), *plan.nowhere.values())
             waiting = envelope.to([each.path for each in places])
             return await self._queue.accept(waiting, content, identity, held=reason)
