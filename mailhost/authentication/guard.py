@@ -131,9 +131,10 @@ class LoginGuard:
         return [*self._failures.blocked(), *self._attacked.blocked()]
 
     def unblock(self, what: str) -> bool:
-        """Forget the failures of a client address, or those at an account; False for none."""
+        """Forget the failures of a client, or those at an account; False for none. A client is an
+        address, or the network that `blocked` shows for one of IPv6."""
         try:
-            wanted = {"client": client_key(str(ip_address(what)))}
+            wanted = {"client": client_key(str(ip_address(what.removesuffix("/64"))))}
         except ValueError:
             wanted = {"username": self._normal(what)}
         lifted = self._failures.lift(**wanted)

@@ -183,6 +183,14 @@ class Operator(GuardCase):
         self.assertIsNone(self.succeed("2001:db8::1"))
         self.assertFalse(self.guard.unblock("192.0.2.99"))
 
+    def test_a_network_is_unblocked_as_it_is_shown(self) -> None:
+        for _ in range(5):
+            self.guess("2001:db8::7")
+        [block] = self.guard.blocked()
+        self.assertEqual(block.client, "2001:db8::/64")
+        self.assertTrue(self.guard.unblock(block.client))
+        self.assertEqual(self.guard.blocked(), [])
+
     def test_an_account_is_unblocked(self) -> None:
         self.attack()
         for _ in range(5):
