@@ -143,6 +143,17 @@ class AuthorTests(ReceptionCase):
         self.assertEqual(self.answer(*twice), (554, "5.7.1"))
         self.assertEqual(self.answer(*reversed(twice)), (554, "5.7.1"))
 
+    def test_so_many_that_reading_them_would_keep_others_waiting(self) -> None:
+        several = [f"ann+{number}@a.example" for number in range(51)]
+        self.assertEqual(self.answer(f"From: {', '.join(several[1:])}"), (250, "2.0.0"))
+        for lines in (
+            [f"From: {', '.join(several)}"],
+            [f"From: {each}" for each in several],
+            [f"From: {'(' * 10_000}{')' * 10_000}ann@a.example"],
+        ):
+            self.assertEqual(self.answer(*lines), (554, "5.6.0"), lines[0][:60])
+        self.assertEqual(self.answer(*["From: ann@a.example"] * 60), (250, "2.0.0"))
+
     def test_nothing_is_handed_over_then(self) -> None:
         self.answer("From: bob@a.example")
         self.assertEqual((self.handover.taken, self.events.told), ([], []))
