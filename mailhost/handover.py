@@ -198,6 +198,8 @@ class Handover:
         mail = _Mail(envelope, content, identity)
         try:
             plan = await self._plan(mail, [envelope.recipients])
+            if not (plan.here or plan.elsewhere):  # released, it could only be bounced
+                return plan.groups[0].refusal or LOCAL_ERROR
             places = (*plan.here.values(), *plan.elsewhere.values(), *plan.nowhere.values())
             waiting = envelope.to([each.path for each in places])
             return await self._queue.accept(waiting, content, identity, held=reason)
@@ -297,7 +299,8 @@ class Handover:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
             header, hostname = mail.content.header(), self.router.hostname
-            if await self._loops.told(header, hostname, lost.path.address):
+            sender = mail.envelope.reverse_path
+            if await self._loops.told(header, hostname, lost.path.address, sender):
                 lost.safe = True
                 dropped = replace(lost.outcome, status=CAME_BACK.because(ANOTHER_COPY))
                 self._events.tell(Attempted(mail.identity, dropped))

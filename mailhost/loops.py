@@ -25,8 +25,11 @@ class Loops:
     def __init__(self, rates: IRates) -> None:
         self._rates = rates
 
-    async def told(self, header: bytes, hostname: str, alias: Address) -> bool:
-        """True where another copy of this message came back through the alias before.
+    async def told(
+        self, header: bytes, hostname: str, alias: Address, sender: Address | None
+    ) -> bool:
+        """True where another copy of this message came back through the alias before, with the same
+        `sender`, the reverse-path: another one would hear nothing of it.
 
         `hostname` is ours; the first Received field of `header` is of this very reception. A
         message that does not say when it was here first (RFC 5321 §4.4) is always a new one.
@@ -36,7 +39,7 @@ class Loops:
         first_time = [found[1] for found in map(ours.search, received) if found]
         if not first_time:
             return False
-        message = f"loop {first_time[-1]} {str(alias).lower()}"
+        message = f"loop {first_time[-1]} {str(alias).lower()} {sender or '<>'}"
         copy = hashlib.sha256(received[0].encode()).hexdigest()
         is_first = await self._once(message)
         return await self._once(f"{message} {copy}") and not is_first

@@ -17,7 +17,7 @@ from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.net.turns import Pause, no_pause
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.routing import NO_SUCH_USER, Router
+from mailhost.routing import CAME_BACK, NO_SUCH_USER, Router
 from tests.fakes import (
     DELIVERED,
     FULL,
@@ -128,6 +128,13 @@ class HoldTests(HandoverCase):
         self.assertTrue(self.hold("mixed", "bob+x", "to-ann", "holed").ok)
         self.assertEqual(self.waiting(), [["ann", "bob+x", "sue@far.example", "nobody"]])
         self.assertEqual((self.queue.held, self.delivered()), (["looks odd"], []))
+
+    def test_what_could_only_be_bounced_is_refused(self) -> None:
+        self.assertEqual(self.hold("nobody"), NO_SUCH_USER)
+        marked = Content((b"Delivered-To: mixed@a.example\r\n", *MESSAGE.pieces))
+        wanted = envelope(*self.paths(["mixed"]))
+        self.assertEqual(now(self.handover.hold(wanted, marked, "m1", "odd")), CAME_BACK)
+        self.assertEqual(self.waiting(), [])
 
     def test_where_it_cannot_be_kept(self) -> None:
         self.queue.answers = [NO_STORAGE]

@@ -166,7 +166,7 @@ class Brought(SynchronousTestCase):
         self.host = Host("mx.a.example", domain("a.example", "", {"x": "x@b.example"}))
         self.number = 0
 
-    def bring(self, received: str, first: bool = True) -> int:
+    def bring(self, received: str, first: bool = True, sender: str = "sue@far.example") -> int:
         """The code that a copy gets which another host took so, and this one before it."""
         self.number += 1
         ours = "Received: from q\r\n\tby mx.a.example (mailhost) with ESMTP id {}; now\r\n"
@@ -175,7 +175,7 @@ class Brought(SynchronousTestCase):
             + f"Received: {received}\r\nDelivered-To: x@a.example\r\n"
         )
         content = Content((top.encode() + ours.format("old").encode() * first + TEXT,))
-        to = envelope("x@a.example")
+        to = envelope("x@a.example", sender=sender)
         return now(self.host.handover.take_or_queue(to, content, "m1")).code
 
     def test_the_same_copy_again_is_refused_again(self) -> None:
@@ -183,6 +183,10 @@ class Brought(SynchronousTestCase):
 
     def test_another_copy_is_dropped(self) -> None:
         self.assertEqual([554, 250], [self.bring("by b id 1"), self.bring("by b id 2")])
+
+    def test_a_copy_with_another_reverse_path_is_refused(self) -> None:
+        codes = [self.bring("by b id 1"), self.bring("by b id 2", sender="list@b.example")]
+        self.assertEqual([554, 554], codes)
 
     def test_a_message_without_our_received_field_is_refused(self) -> None:
         codes = [self.bring(f"by b id {number}", first=False) for number in range(3)]
@@ -248,6 +252,13 @@ class Marks(SynchronousTestCase):
         self.assertEqual(
             "Delivered-To: b\u00f8@a.example\r\n".encode(), alias_fields(through, True)
         )
+
+    def test_somebody_who_got_a_message_resends_it_to_the_alias(self) -> None:
+        got = b"Received: from a\r\nDelivered-To: x@a.example\r\nFrom: sue@far.example\r\n"
+        resent = b"Received: from b\r\nResent-From: bob@far.example\r\nRESENT-To : x@a.example\r\n"
+        self.assertEqual(frozenset(), passed(resent + got))
+        again = passed(b"Delivered-To: Y@a.example\r\n" + resent + got)
+        self.assertEqual({"y@a.example"}, again)
 
     def test_a_message_that_was_elsewhere_only_may_go_on(self) -> None:
         found = Router("mx.a.example").route(

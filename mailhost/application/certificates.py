@@ -2,9 +2,9 @@
 
 The files are looked at each minute. New ones are used for connections made from then on, in all
 processes; no connection is closed. A pair that cannot be used is logged once, and the former one
-stays in use. It is logged only when the second look finds it unchanged, since ACME clients replace
-one file after the other. The findings of `certificate_checks` are logged at the start and once a
-day.
+stays in use; other pairs are renewed nevertheless. It is logged only when the second look finds it
+unchanged, since ACME clients replace one file after the other. The findings of `certificate_checks`
+are logged at the start and once a day.
 """
 
 from __future__ import annotations
@@ -105,13 +105,15 @@ class CertificateWatch:
         if marks == _marks(used) and not first:
             self._broken = self._told = None
             return
+        found, broken = await self._in_thread(partial(_read_again, used))
         try:
-            found = await self._in_thread(partial(_read_again, used))
             if _marks(found) != _marks(used) and used is self._tls.certificates:
                 self._tls.use(found, self._tls.minimums)
                 self._take_note(found)
         except BadCertificate as bad:
-            self._note_broken(marks, bad, first)
+            broken.append(str(bad))
+        if broken:
+            self._note_broken(marks, "; ".join(broken), first)
 
     def _take_note(self, found: Sequence[CertificateFiles]) -> None:
         self._broken = self._told = None
@@ -120,7 +122,7 @@ class CertificateWatch:
         self._renewed()
         self.tell()
 
-    def _note_broken(self, marks: Marks, bad: BadCertificate, first: bool) -> None:
+    def _note_broken(self, marks: Marks, bad: str, first: bool) -> None:
         again = marks == self._broken or first
         self._broken = marks
         if again and marks != self._told:
@@ -137,5 +139,16 @@ def _marks(certificates: Sequence[CertificateFiles]) -> Marks:
     return tuple(mark for files in certificates for mark in files.marks)
 
 
-def _read_again(certificates: Sequence[CertificateFiles]) -> tuple[CertificateFiles, ...]:
-    return tuple(read_certificate(*files.paths) if files.paths else files for files in certificates)
+def _read_again(
+    certificates: Sequence[CertificateFiles],
+) -> tuple[tuple[CertificateFiles, ...], list[str]]:
+    """Return what the files hold now, and what is wrong with pairs that cannot be used: those stay
+    as they were, and keep no other pair from being renewed. Blocks for the disk."""
+    found, broken = list[CertificateFiles](), list[str]()
+    for files in certificates:
+        try:
+            found.append(read_certificate(*files.paths) if files.paths else files)
+        except BadCertificate as bad:
+            found.append(files)
+            broken.append(str(bad))
+    return tuple(found), broken

@@ -59,7 +59,13 @@ class Head:
         self._loaded = loaded
         self._sockets = sockets
         self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
-        self.guard = LoginGuard(reactor, settings.login, log, self._may_show)
+        self.guard = LoginGuard(
+            reactor,
+            settings.login,
+            log,
+            self._may_show,
+            lambda name: rooms.directory.view.name_of(name),
+        )
         self.authenticator = Authenticator(
             reactor, rooms.directory, settings.login, log, self.guard
         )

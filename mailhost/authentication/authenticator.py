@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailhost.authentication.guard import LoginGuard, parse_username
+from mailhost.authentication.guard import LoginGuard, normal_username, parse_username
 from mailhost.authentication.secret import ITERATIONS, BadSecret, parse_secret
 from mailhost.authentication.verifier import InThread, TooBusy, Verifier
 from mailhost.config.model import Login
@@ -175,9 +175,10 @@ class Authenticator:
         return view.account(name) if name else None
 
     def _made_up(self, name: Address | None, username: str) -> ScramKeys:
-        """Keys for who is unknown: always the same ones, so that nobody learns who exists."""
-        shown = f"{name.key}@{name.domain}" if name else username
-        seed = hmac.digest(self._key, shown.encode("utf-8", "surrogatepass"), "sha512")
+        """Keys for who is unknown: always the same ones, under each name of the domain too, so that
+        nobody learns who exists."""
+        asked = normal_username(username, self._directory.view.name_of) if name else username
+        seed = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha512")
         stored = hashlib.sha256(seed).digest()
         return ScramKeys(seed[:16], ITERATIONS, stored, seed[32:])
 

@@ -7,6 +7,7 @@ The guard logs refusals; a user name that may be a password is not logged (see `
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 
 from twisted.internet.interfaces import IReactorTime
@@ -34,7 +35,8 @@ STRANGER = Status(
 
 @implementer(ILoginGuard)
 class LoginGuard:
-    """`may_show` returns whether a user name, in its normal form, may be logged."""
+    """`may_show` decides whether a user name, in its normal form, may be logged. `domain_of` gives
+    the domain of a domain alias, so that an account counts once for all its names."""
 
     def __init__(
         self,
@@ -42,10 +44,12 @@ class LoginGuard:
         settings: Login,
         events: IEventSink,
         may_show: Callable[[str], bool],
+        domain_of: Callable[[str], str] = str,
     ) -> None:
         self._clock = clock
         self._events = events
         self._may_show = may_show
+        self._normal = partial(normal_username, domain_of=domain_of)
         self._failures = Failures(clock, settings)
         self._attacked = AttackedAccounts(clock, settings)
 
@@ -56,7 +60,7 @@ class LoginGuard:
     # --- ILoginGuard -----------------------------------------------------------------------------
 
     async def begin(self, client: Client, username: str) -> Status | None:
-        name = normal_username(username)
+        name = self._normal(username)
         await self._failures.begin(client.ip, name)
         refusal = self.refusal(client, username)
         if refusal is not None:
@@ -75,13 +79,13 @@ class LoginGuard:
         self.undecided(client, username)
 
     def undecided(self, client: Client, username: str) -> None:
-        self._failures.end(client.ip, normal_username(username))
+        self._failures.end(client.ip, self._normal(username))
 
     # --- for attempts without `begin` ------------------------------------------------------------
 
     def refusal(self, client: Client, username: str) -> Status | None:
         """Return the refusal for a client whose password is not even looked at, and log it."""
-        name = normal_username(username)
+        name = self._normal(username)
         seconds = self._failures.wait(client.ip, name)
         if seconds:
             return self.refuse(client, username, _wait_for(seconds))
@@ -92,7 +96,7 @@ class LoginGuard:
 
     def refuse(self, client: Client, username: str, status: Status) -> Status:
         """Log a refusal, and return it."""
-        name = normal_username(username)
+        name = self._normal(username)
         count = self._failures.count(client.ip, name)
         known = self._attacked.has_logged_in(name) or self._may_show(name)
         shown = username[:100] if known else ""
@@ -102,7 +106,7 @@ class LoginGuard:
     def count(self, client: Client, username: str, status: Status, guessed: bool = True) -> float:
         """Log a failure, count it where it was a guess, and return the seconds before the client
         may hear of it."""
-        name = normal_username(username)
+        name = self._normal(username)
         delay = self._failures.add(client.ip, name) if guessed else 0.0
         if guessed and name:
             self._attacked.failed(client.ip, name)
@@ -111,7 +115,7 @@ class LoginGuard:
 
     def forgive(self, client: Client, username: str) -> None:
         """A login in this name succeeded."""
-        name = normal_username(username)
+        name = self._normal(username)
         self._failures.forgive(client.ip, name)
         self._attacked.succeeded(client.ip, name)
 
@@ -127,11 +131,12 @@ class LoginGuard:
         return [*self._failures.blocked(), *self._attacked.blocked()]
 
     def unblock(self, what: str) -> bool:
-        """Forget the failures of a client address, or those at an account; False for none."""
+        """Forget the failures of a client, or those at an account; False for none. A client is an
+        address, or the network that `blocked` shows for one of IPv6."""
         try:
-            wanted = {"client": client_key(str(ip_address(what)))}
+            wanted = {"client": client_key(str(ip_address(what.removesuffix("/64"))))}
         except ValueError:
-            wanted = {"username": normal_username(what)}
+            wanted = {"username": self._normal(what)}
         lifted = self._failures.lift(**wanted)
         return self._attacked.lift(**wanted) or lifted
 
@@ -154,7 +159,8 @@ def parse_username(username: str) -> Address | None:
         return None
 
 
-def normal_username(username: str) -> str:
-    """Return the form of a user name under which its failures are counted."""
+def normal_username(username: str, domain_of: Callable[[str], str] = str) -> str:
+    """Return the form of a user name under which its failures are counted. A name without a domain
+    counts in lower case, as servers behind a proxy may accept it in any case."""
     name = parse_username(username)
-    return f"{name.key}@{name.domain}" if name else username[:100]
+    return f"{name.key}@{domain_of(name.domain)}" if name else username.strip().lower()[:100]

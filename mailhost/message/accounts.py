@@ -44,7 +44,11 @@ class DirectoryView:
 
     def domain(self, name: str) -> Domain | None:
         """The domain that `name` means, through an alias domain if need be."""
-        return self.domains.get(self.also.get(name, name))
+        return self.domains.get(self.name_of(name))
+
+    def name_of(self, name: str) -> str:
+        """The name of the domain that `name` is an alias of; `name` itself where it is none."""
+        return self.also.get(name, name)
 
     def account(self, address: Address) -> Account | None:
         """The account with this very address, through an alias domain if need be."""

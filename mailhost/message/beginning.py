@@ -23,9 +23,11 @@ HEADER_LINE_ENDS = Status(
     554, "5.6.0", "The header of the message has a NUL, a bare CR or a bare LF; end lines with CRLF"
 )
 
-# all fields with their folded lines; possessive, so that the time grows with the size alone
-_FIELDS = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n|\Z)(?:[ \t][^\n]*+(?:\n|\Z))*+)*+")
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+# a line end behind which neither a field nor a folded line comes
+_NO_FIELD = re.compile(rb"\n(?![ \t]|[!-9;-~]+[ \t]*:|\Z)")
 _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
+_DATED = re.compile(rb">*From \S+ [^\n]*\d\d:\d\d")
 
 
 def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Content, bytes] | Status:
@@ -38,9 +40,8 @@ def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Conten
     if end == len(header) <= LARGEST and not binary:  # as for most messages
         return content.knowing(header), header
     start = 0
-    if not end and (mbox := _MBOX.match(header)):
-        start = mbox.end()
-        end = _end_of_fields(header, start)
+    if not end:
+        start, end = _behind_mbox_line(header)
     if end - start > LARGEST:
         return HEADER_TOO_LARGE
     fields = header[start:end]
@@ -50,8 +51,21 @@ def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Conten
 
 
 def _end_of_fields(header: bytes, start: int) -> int:
-    match = _FIELDS.match(header, start)
-    return match.end() if match else start
+    if not _FIELD.match(header, start):
+        return start
+    found = _NO_FIELD.search(header, start)
+    return found.end() if found else len(header)
+
+
+def _behind_mbox_line(header: bytes) -> tuple[int, int]:
+    """Return where the fields behind an mbox line begin and end. Without fields behind it, a line
+    that has no time of day is text: `From here on we ...`."""
+    mbox = _MBOX.match(header)
+    if mbox is None:
+        return 0, 0
+    start = mbox.end()
+    end = _end_of_fields(header, start)
+    return (start, end) if end > start or _DATED.match(header) else (0, 0)
 
 
 def _cut(content: Content, start: int, end: int, whole: bool) -> Content:

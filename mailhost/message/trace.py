@@ -12,6 +12,7 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.header import values
 
 _UNFIT = re.compile(r"[^\w.:\[\]-]")
+_RESENT = re.compile(rb"^resent-[!-9;-~]+[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
 def received_field(
@@ -58,8 +59,14 @@ def alias_fields(through: Sequence[Address], utf8: bool) -> bytes:
 
 
 def passed(header: bytes) -> frozenset[str]:
-    """Return the addresses that a message was delivered to before, in lower case (RFC 9228)."""
-    return frozenset(value.lower() for value in values(header, "Delivered-To"))
+    """Return the addresses that a message was delivered to before, in lower case (RFC 9228).
+
+    Somebody who resends a message puts Resent fields on top of the header that it had (RFC 5322
+    §3.6.6): where it was delivered before that is no loop.
+    """
+    resent = _RESENT.search(header)
+    since = header[: resent.start()] if resent else header
+    return frozenset(value.lower() for value in values(since, "Delivered-To"))
 
 
 def _peer(client: Client) -> str:

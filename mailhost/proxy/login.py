@@ -58,14 +58,15 @@ class PassedOn:
         if self._user is None and response is not None:
             self._user = user_of(self._name, response)  # what comes later may be the password
         user = self._user or ""
-        refusal = await self._guard.begin(self._client, user)
-        if refusal is not None:
-            return refusal
-        try:
-            step = await self._ask(response)
-        except Exception:
-            self._guard.undecided(self._client, user)
-            raise
+        with self._upstream.kept():  # or another client, which gets it, were logged in by this one
+            refusal = await self._guard.begin(self._client, user)
+            if refusal is not None:
+                return refusal
+            try:
+                step = await self._ask(response)
+            except Exception:
+                self._guard.undecided(self._client, user)
+                raise
         await self._tell(user, step)
         return step
 

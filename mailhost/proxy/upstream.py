@@ -8,7 +8,8 @@ keeps its mail either way.
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
 
@@ -182,6 +183,16 @@ class Upstream:
         busy = self._asking or self._open or self._in_login or self.logged_in
         told_once = self._identity is Identity.HAPROXY
         return self.alive and self.clean and not (busy or told_once)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Until this ends, no other client gets the connection, and it is closed where the client
+        goes: for a command that must wait for something else first."""
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def leave(self) -> None:
         """The client is gone, or wants another connection. What it asked last, or began, is given

@@ -6,10 +6,16 @@ from collections.abc import Callable
 
 from mailhost.message.address import Address, BadAddress
 from mailhost.message.date import format_date
-from mailhost.message.header import addresses, fields, values
+from mailhost.message.header import addresses, values
 from mailhost.message.status import Status
 
+LONGEST_FROM = 16_384  # octets of all From fields: reading more would keep others waiting
+MOST_AUTHORS = 50  # each may be a list of many members, all of whom are looked at
 NOT_YOURS = "You may not send as <{}>; use an address whose mail reaches you"
+
+TOO_MANY_AUTHORS = Status(
+    554, "5.6.0", f"The From field has more than {MOST_AUTHORS} addresses, or is too long"
+)
 
 
 def sender_refusal(
@@ -23,10 +29,15 @@ def sender_refusal(
 
 def author_refusal(header: bytes, may_send_as: Callable[[Address], bool]) -> Status | None:
     """Return the refusal of a From field that is not the account's; None for a good one."""
+    found = values(header, "From")
+    if sum(map(len, found)) > LONGEST_FROM:
+        return TOO_MANY_AUTHORS
     try:
-        authors = [author for value in values(header, "From") for author in addresses(value)]
+        authors = {author: None for value in found for author in addresses(value)}
     except BadAddress as error:
         return Status(554, "5.6.0", "The From field cannot be read", str(error))
+    if len(authors) > MOST_AUTHORS:
+        return TOO_MANY_AUTHORS
     for author in authors:
         if not may_send_as(author):
             return Status(554, "5.7.1", NOT_YOURS.format(author))
@@ -37,12 +48,11 @@ def missing_fields(
     header: bytes, author: Address, hostname: str, identity: str, now: float
 ) -> bytes:
     """Return the fields that a message should have and this one has not: From, Date, Message-ID."""
-    present = {field.name.lower() for field in fields(header)}
     added = b""
-    if b"from" not in present:
+    if not values(header, "From"):
         added += f"From: <{author}>\r\n".encode()
-    if b"date" not in present:
+    if not values(header, "Date"):
         added += f"Date: {format_date(int(now))}\r\n".encode()
-    if b"message-id" not in present:
+    if not values(header, "Message-ID"):
         added += f"Message-ID: <{identity}@{hostname}>\r\n".encode()
     return added

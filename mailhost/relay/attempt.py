@@ -38,11 +38,11 @@ from mailhost.relay.nexthop import (
 from mailhost.relay.ourselves import Ourselves
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client import Broken
-from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.dialogue import Dialogue, explained
 from mailhost.smtp.sending import Sending
 
 MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
-LOST = Status(451, "4.4.2", "The connection was lost before the host took the message")
+LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Attempt:
         try:
             await dialogue.send(self._sending)
         except Broken as broken:
-            trouble = deferral(broken.status) if broken.status else LOST.because(str(broken))
+            trouble = deferral(broken.status) if broken.status else explained(LOST, broken)
         except Exception:
             dialogue.abort()
             raise

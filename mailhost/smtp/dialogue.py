@@ -44,7 +44,7 @@ BARE_LINE_END = Status(554, "5.6.0", "The message has a bare CR or LF and cannot
 NO_LOGIN = Status(454, "4.7.0", "The next host offers no login that we can use safely")
 _TOO_MANY = frozenset({"452 4.0.0", "452 4.5.3", "552 5.0.0", "552 5.5.3"})
 UNKNOWN_FATE = Status(
-    451, "4.4.2", "The connection was lost before the host said whether it took the message"
+    451, "4.4.2", "The connection broke before the host said whether it took the message"
 )
 
 
@@ -297,10 +297,17 @@ class Dialogue:
         except BareLineEnd:
             sending.decide(BARE_LINE_END)
         except FateUnknown as unknown:
-            sending.decide(UNKNOWN_FATE.because(str(unknown)), to)
+            sending.decide(explained(UNKNOWN_FATE, unknown), to)
             raise
         else:
             sending.decide(reply.status() if reply.ok else _refused(reply), to)
+
+
+def explained(status: Status, broken: Broken) -> Status:
+    """Return a status that says what broke the connection: a host that answers nonsense is not one
+    that hung up. What it said is in there at most in part, and shown as octets."""
+    reason = " ".join(str(broken).split())[:200]
+    return replace(status, words=f"{status.words}: {reason}")
 
 
 class _Accepted:

@@ -119,6 +119,21 @@ class Watching(Folder):
         self.minutes(1)
         self.assertEqual(1, len(self.renewed))
 
+    def test_a_broken_pair_keeps_no_other_from_being_renewed(self) -> None:
+        second, second_key = self.certificate("two.example")
+        self.tls.replace([(self.chain, self.key), (second, second_key)], self.tls.minimums)
+        os.unlink(self.key)
+        certificate, key = issue("new.example")
+        self.replace(second, pem(certificate))
+        self.replace(second_key, key_pem(key))
+        self.minutes(10)
+        renewed, broken = self.lines()
+        self.assertIn("renewed certificates are in use", renewed)
+        self.assertIn(f"cannot read {self.key}", broken)
+        names = [files.names[0] for files in self.tls.certificates]
+        self.assertEqual(["mx.example.org", "new.example"], names)
+        self.assertEqual(1, len(self.renewed))
+
     def test_files_that_are_gone(self) -> None:
         os.rename(self.key, f"{self.key}.old")
         self.minutes(5)

@@ -359,6 +359,10 @@ class ScramKeysOf(Case):
             self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
 
+    def test_they_are_the_same_under_each_name_of_a_domain(self) -> None:
+        """As those of accounts are."""
+        self.assertEqual(self.keys("nobody@example.com"), self.keys("nobody@example.org"))
+
     def test_made_up_salts_are_the_same_after_a_restart(self) -> None:
         """Otherwise a client that asks before and after learns which accounts exist."""
         found = []

@@ -31,7 +31,14 @@ class GuardCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.events = RecordingEvents()
-        self.guard = LoginGuard(self.clock, SETTINGS, self.events, lambda name: name == ANN)
+        names = {"also.example": "example.com"}
+        self.guard = LoginGuard(
+            self.clock,
+            SETTINGS,
+            self.events,
+            lambda name: name == ANN,
+            lambda domain: names.get(domain, domain),
+        )
 
     def begin(self, ip: str, username: str = ANN) -> Status | None:
         return self.successResultOf(Deferred.fromCoroutine(self.guard.begin(Client(ip), username)))
@@ -132,6 +139,17 @@ class Attacked(GuardCase):
             self.guess("192.0.2.1", "nobody@example.com")
         self.assertIsNotNone(self.begin("192.0.2.1", "nobody@example.com"))
 
+    def test_an_account_is_one_under_each_name_of_its_domain(self) -> None:
+        for number in range(20):
+            self.guess(f"198.51.100.{number}", f"ann@{('example.com', 'also.example')[number % 2]}")
+        self.assertEqual([each.account for each in self.guard.blocked()], [ANN])
+        self.assertTrue(self.guard.unblock("ann@also.example"))
+
+    def test_a_bare_name_is_one_account_however_it_is_written(self) -> None:
+        for number in range(20):
+            self.guess(f"198.51.100.{number}", ("root", "ROOT", " root")[number % 3])
+        self.assertEqual([each.account for each in self.guard.blocked()], ["root"])
+
     def test_the_tables_are_bounded(self) -> None:
         self.patch(attacked, "MOST_ACCOUNTS", 10)
         self.patch(attacked, "MOST_PAIRS", 10)
@@ -164,6 +182,14 @@ class Operator(GuardCase):
         self.assertTrue(self.guard.unblock("2001:db8::9"))
         self.assertIsNone(self.succeed("2001:db8::1"))
         self.assertFalse(self.guard.unblock("192.0.2.99"))
+
+    def test_a_network_is_unblocked_as_it_is_shown(self) -> None:
+        for _ in range(5):
+            self.guess("2001:db8::7")
+        [block] = self.guard.blocked()
+        self.assertEqual(block.client, "2001:db8::/64")
+        self.assertTrue(self.guard.unblock(block.client))
+        self.assertEqual(self.guard.blocked(), [])
 
     def test_an_account_is_unblocked(self) -> None:
         self.attack()

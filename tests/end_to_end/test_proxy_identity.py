@@ -217,11 +217,14 @@ class BehindIsAMailhost(TestCase):
             client.sendmail(EVE, [BOB], message("never"))
         self.proxy.wait_for("logged in")
 
-    def test_binary_messages(self) -> None:
+    def test_messages_in_chunks(self) -> None:
         client = Raw((ADDRESS, self.proxy.ports["proxy"]), hello="EHLO")
         self.addCleanup(client.close)
-        content = b"Subject: binary\r\n\r\n" + bytes(range(256)) * 2000 + b"\n.\r\nno line end"
-        client.say(f"MAIL FROM:<{SENDER}> BODY=BINARYMIME\r\n")
+        line = bytes(set(range(1, 256)) - set(b"\r\n")) + b"\r\n.\r\n"
+        content = b"Subject: in chunks\r\n\r\n" + line * 2000
+        refused = client.say(f"MAIL FROM:<{SENDER}> BODY=BINARYMIME\r\n")
+        self.assertTrue(refused.startswith(b"555 5.5.4"), refused)
+        client.say(f"MAIL FROM:<{SENDER}> BODY=8BITMIME\r\n")
         for address in (ANN, BOB):
             self.assertTrue(client.say(f"RCPT TO:<{address}>\r\n").startswith(b"250"))
         for start in range(0, len(content), 70_000):

@@ -248,6 +248,21 @@ class GuardedTests(LoginCase):
             caller.go()
         self.assertEqual(self.guard._failures._undecided, {})
 
+    def test_a_client_that_goes_before_its_turn_logs_nobody_else_in(self) -> None:
+        self.guard.replace_settings(Login(failures=1, delay=0.0))
+        self.first.replies["AUTH"] = None
+        others = self.secure()
+        others.say(WRONG)
+        waiting = self.secure()
+        self.assertEqual(waiting.say(RIGHT), [])
+        waiting.go()
+        stranger = self.caller(tls=TLS, ip="192.0.2.78")
+        del self.first.replies["AUTH"]
+        others.go()
+        self.assertEqual([each for each in self.first.take() if "AUTH" in each], [])
+        self.assertEqual(stranger.say(RIGHT)[0][:3], "235")  # not 503: logged in already
+        self.assertEqual(self.guard._failures._undecided, {})
+
 
 class LoggedInTests(LoginCase):
     """A connection over which somebody logged in is that client's alone."""

@@ -148,6 +148,20 @@ class Ours(WordsCase):
             self.net.hosts["192.0.2.3"] = host
             self.assert_ours("mx.y.example")
 
+    def test_what_no_host_says(self) -> None:
+        for said, reason in (
+            ("what is this", "no SMTP reply: b'what is this'"),
+            ("550-5.1.1 no\r\n" * 300 + "550 no", "a reply that is too long: b'550-5.1.1 no'"),
+            ("550-5.1.1 no\r\n551 no", "a reply with two codes: b'551 no'"),
+        ):
+            for host in (FarHost(replies={"RCPT": said}), FarHost(end=said)):
+                self.setUp()
+                self.net.hosts["192.0.2.3"] = host
+                status, diagnostic, _ = self.reported("a@y.example")
+                self.assertEqual("4.4.2", status)
+                self.assertRegex(diagnostic, "^x-mailhost; 451 4.4.2 The connection broke before ")
+                self.assertIn(reason, diagnostic)
+
     def test_mail_that_a_host_cannot_take(self) -> None:
         self.mx.offers = ("SIZE 3",)
         self.assert_ours("mx.y.example")

@@ -224,11 +224,14 @@ class PoolTests(GreylistCase):
         self.dns.hosts["out2.mail.pool.example"] = ResolveFailed("no answer")
         self.assertFalse(self.passes(self.mail(2)))
 
-    def test_a_domain_of_one_label_is_no_pool(self) -> None:
-        self.dns.hosts |= {"a.example": ["198.51.2.9"], "b.example": ["198.51.3.9"]}
-        self.assertFalse(self.passes(self.mail(2, hello="a.example")))
-        self.now += 5 * MINUTE
-        self.assertFalse(self.passes(self.mail(3, hello="b.example")))
+    def test_a_domain_in_which_everybody_may_register_is_no_pool(self) -> None:
+        for shared in ("example", "co.uk", "com.au", "or.jp"):
+            first, second = f"a.{shared}", f"b.{shared}"
+            self.dns.hosts |= {first: ["198.51.2.9"], second: ["198.51.3.9"]}
+            sender = f"sue@{shared}"
+            self.assertFalse(self.passes(self.mail(2, sender, hello=first)))
+            self.now += 5 * MINUTE
+            self.assertFalse(self.passes(self.mail(3, sender, hello=second)), shared)
 
     def test_the_dns_is_not_asked_about_known_clients(self) -> None:
         self.learn()

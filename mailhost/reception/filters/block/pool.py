@@ -13,6 +13,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from mailhost.interfaces import IResolver, NoSuchDomain, ResolveFailed
 from mailhost.message.address import BadAddress, parse_domain
 
+# what stands before the code of a country, where names are registered one label below
+REGISTRIES = frozenset(
+    ("ac", "co", "com", "edu", "go", "gob", "gov", "gv", "mil", "ne", "net", "nom", "or", "org")
+)
+
 
 async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IResolver) -> str:
     """Return the domain of the pool, empty for none or where the DNS does not answer."""
@@ -24,4 +29,11 @@ async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IRes
     if not any(ip_address(each.partition("%")[0]) in network for each in addresses):
         return ""
     domain = name.partition(".")[2]
-    return domain if "." in domain else name
+    return name if _is_shared(domain) else domain
+
+
+def _is_shared(domain: str) -> bool:
+    """True for domains below which everybody may register, such as `example` and `co.uk`, as far as
+    that can be seen."""
+    second, _, top = domain.rpartition(".")
+    return not second or (second in REGISTRIES and len(top) == 2)
