@@ -29,7 +29,7 @@ class Loops:
         self, header: bytes, hostname: str, alias: Address, sender: Address | None
     ) -> bool:
         """True where another copy of this message came back through the alias before, with the same
-        `sender`, the reverse-path: another one would hear nothing of it.
+        `sender` (the reverse-path), who gets the bounce of that copy.
 
         `hostname` is ours; the first Received field of `header` is of this very reception. A
         message that does not say when it was here first (RFC 5321 §4.4) is always a new one.

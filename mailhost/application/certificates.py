@@ -142,8 +142,8 @@ def _marks(certificates: Sequence[CertificateFiles]) -> Marks:
 def _read_again(
     certificates: Sequence[CertificateFiles],
 ) -> tuple[tuple[CertificateFiles, ...], list[str]]:
-    """Return what the files hold now, and what is wrong with pairs that cannot be used: those stay
-    as they were, and keep no other pair from being renewed. Blocks for the disk."""
+    """Return the certificates in the files now, and the faults of pairs that cannot be used. The
+    former certificate of such a pair is returned in its place. Blocks for the disk."""
     found, broken = list[CertificateFiles](), list[str]()
     for files in certificates:
         try:

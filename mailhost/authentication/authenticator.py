@@ -175,8 +175,8 @@ class Authenticator:
         return view.account(name) if name else None
 
     def _made_up(self, name: Address | None, username: str) -> ScramKeys:
-        """Keys for who is unknown: always the same ones, under each name of the domain too, so that
-        nobody learns who exists."""
+        """Keys for an unknown name: always the same ones, under each name of its domain too, so
+        that they do not reveal which accounts exist (RFC 5802 §9)."""
         asked = normal_username(username, self._directory.view.name_of) if name else username
         seed = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha512")
         stored = hashlib.sha256(seed).digest()

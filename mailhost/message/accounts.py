@@ -47,7 +47,7 @@ class DirectoryView:
         return self.domains.get(self.name_of(name))
 
     def name_of(self, name: str) -> str:
-        """The name of the domain that `name` is an alias of; `name` itself where it is none."""
+        """The domain that `name` is a domain alias of; `name` itself where it is none."""
         return self.also.get(name, name)
 
     def account(self, address: Address) -> Account | None:

@@ -24,7 +24,7 @@ HEADER_LINE_ENDS = Status(
 )
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-# a line end behind which neither a field nor a folded line comes
+# a line end that is followed by neither a field nor a folded line
 _NO_FIELD = re.compile(rb"\n(?![ \t]|[!-9;-~]+[ \t]*:|\Z)")
 _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
 _DATED = re.compile(rb">*From \S+ [^\n]*\d\d:\d\d")
@@ -58,8 +58,8 @@ def _end_of_fields(header: bytes, start: int) -> int:
 
 
 def _behind_mbox_line(header: bytes) -> tuple[int, int]:
-    """Return where the fields behind an mbox line begin and end. Without fields behind it, a line
-    that has no time of day is text: `From here on we ...`."""
+    """Return the offsets of the beginning and end of the fields behind an mbox line. A line without
+    a time of day and without fields behind it is text, such as `From here on we ...`."""
     mbox = _MBOX.match(header)
     if mbox is None:
         return 0, 0

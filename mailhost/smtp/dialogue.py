@@ -304,8 +304,8 @@ class Dialogue:
 
 
 def explained(status: Status, broken: Broken) -> Status:
-    """Return a status that says what broke the connection: a host that answers nonsense is not one
-    that hung up. What it said is in there at most in part, and shown as octets."""
+    """Return a status with the reason why the connection broke: the host hung up, or its answer was
+    no SMTP reply, of which the beginning is quoted as octets."""
     reason = " ".join(str(broken).split())[:200]
     return replace(status, words=f"{status.words}: {reason}")
 

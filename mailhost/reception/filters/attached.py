@@ -1,5 +1,6 @@
-"""Which attachments somebody chose: by name, by type, by what they are, by what archives, texts and
-attached messages hold. What programs read differently counts as if it were one of those."""
+"""Finds the attachments that settings name: by file name, by type, by their first octets, and by
+the files in archives, texts and attached messages. A part that mail programs read in different ways
+counts as such an attachment."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from mailhost.message.mime.uuencoded import files_in_text
 
 DEEPEST = 5  # messages in base64 in messages in base64
 TOO_MANY = "more parts than can be looked at, or such as readers take differently"
-_MESSAGES = MESSAGES | {"message/external-body"}  # its body has the header of what is elsewhere
+_MESSAGES = MESSAGES | {"message/external-body"}  # its body has the header of an external part
 _ENCODING = "Content-Transfer-Encoding"
 
 
@@ -128,7 +129,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message that is looked into. `doubted`: what programs read differently counts."""
+    """A message that is examined. With `doubted`, parts that programs read differently count."""
 
     octets: bytes
     budget: Budget

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from mailhost.interfaces import IResolver, NoSuchDomain, ResolveFailed
 from mailhost.message.address import BadAddress, parse_domain
 
-# what stands before the code of a country, where names are registered one label below
+# labels in front of a country code below which domains are registered, such as `co` in `co.uk`
 REGISTRIES = frozenset(
     ("ac", "co", "com", "edu", "go", "gob", "gov", "gv", "mil", "ne", "net", "nom", "or", "org")
 )
@@ -33,7 +33,7 @@ async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IRes
 
 
 def _is_shared(domain: str) -> bool:
-    """True for domains below which everybody may register, such as `example` and `co.uk`, as far as
-    that can be seen."""
+    """True for a top-level domain, and for one such as `co.uk` below which domains are registered;
+    REGISTRIES has the usual names of such domains, not all."""
     second, _, top = domain.rpartition(".")
     return not second or (second in REGISTRIES and len(top) == 2)
