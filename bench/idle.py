@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import resource
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.load import ADDRESS
+from tests.processes import children
 
 
 def kib_for_each(port: int, pid: int, connections: int) -> float:
@@ -42,10 +42,7 @@ def _kib(pid: int) -> int:
 
 def _family(pid: int) -> Iterator[int]:
     yield pid
-    found = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, check=False
-    )
-    yield from map(int, found.stdout.split())
+    yield from children(pid)
 
 
 def _pss(pid: int) -> int:

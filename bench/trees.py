@@ -25,6 +25,7 @@ from rich.table import Table
 from bench.host import Mailhost
 from bench.load import WORKS, Sink, Work
 from bench.run import apart, measure
+from tests.processes import children
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -50,11 +51,10 @@ def processor_seconds(pid: int) -> float:
     """Return the processor time of a process and all its descendants, as far as it is counted."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except FileNotFoundError:
         return 0.0
     own = sum(map(int, stat[11:15])) / TICKS  # utime, stime, and those of dead children
-    return own + sum(processor_seconds(int(child)) for child in children)
+    return own + sum(map(processor_seconds, children(pid)))
 
 
 def run(folder: Path, programs: Path, work: Work, sink: Sink) -> Figures:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import smtplib
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from mailhost.authentication.secret import hash_password
 from tests.end_to_end.running import PATIENCE, RunningHost, short_folder
 from tests.end_to_end.shared import MAIL, Raw
-from tests.soak.rounds import children, is_writer
+from tests.processes import children, is_writer
 
 PASSWORD = "correct horse battery"
 SETTINGS = """
@@ -78,10 +77,7 @@ class Workers(TestCase):
 
     def workers(self) -> list[int]:
         """The worker processes there are."""
-        found = subprocess.run(
-            ["ps", "--ppid", str(self.host.pid), "-o", "pid="], capture_output=True, check=True
-        )
-        return [pid for word in found.stdout.split() if not is_writer(pid := int(word))]
+        return [pid for pid in children(self.host.pid) if not is_writer(pid)]
 
     def writers(self) -> list[int]:
         """The writer, if it is there."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.running import RunningHost
+from tests.processes import children, is_writer
 from tests.soak.far_end import FarEnd
 from tests.soak.message import identity_of
-from tests.soak.rounds import children, is_writer, run_dry
+from tests.soak.rounds import run_dry
 from tests.soak.senders import Senders, Sent
 
 SETTINGS = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from tests.end_to_end.running import RunningHost
+from tests.processes import children, is_writer
 from tests.soak.far_end import Copy, FarEnd
 from tests.soak.load import FOREIGN, MAILBOXES, Ledger, Load
 from tests.soak.message import identity_of
@@ -194,16 +194,3 @@ def run_dry(host: RunningHost) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"the queue did not run dry:\n{host.lines[-20:]}")
         time.sleep(0.1)
-
-
-def is_writer(pid: int) -> bool:
-    """True for the process that makes all changes durable."""
-    return b"durable.writer" in Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started."""
-    found = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, check=False
-    )
-    return [int(word) for word in found.stdout.split()]

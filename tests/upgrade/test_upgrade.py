@@ -24,7 +24,9 @@ class UpgradeFrom010(TestCase):
     def setUp(self) -> None:
         folder = short_folder(self)
         with tarfile.open(Path(__file__).parent / self.archive) as archive:
-            archive.extractall(folder, filter="tar")
+            # `extractall` has no parameter for it before Python 3.11.4
+            archive.extraction_filter = lambda member, path: member
+            archive.extractall(folder)
         self.far = FakeUpstream(ADDRESS, free_port(ADDRESS))
         self.addCleanup(self.far.stop)
         self.smtp, far = free_port(ADDRESS), self.far.port
