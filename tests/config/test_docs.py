@@ -1,4 +1,4 @@
-"""The settings that docs/ shows: each example loads."""
+"""The pages in docs/: their settings load, links lead somewhere, and lists name everything."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from mailhost import events
 from mailhost.cli.main import mailhost
 
 TREE = Path(__file__).parents[2]
@@ -38,3 +39,28 @@ class DocsTests(SynchronousTestCase):
             raise SkipTest("the source tree is not here")
         (block,) = re.findall(r"```python\n(.*?)```", text.read_text(), re.DOTALL)
         self.assertIn(block, (TREE / "etc" / "filters" / "no_invoices.py").read_text())
+
+
+class PagesTests(SynchronousTestCase):
+    """README.md, ARCHITECTURE.md and docs/."""
+
+    def setUp(self) -> None:
+        self.docs = TREE / "docs"
+        if not self.docs.is_dir():
+            raise SkipTest("the source tree is not here")
+
+    def test_links_lead_to_files(self) -> None:
+        pages = [*TREE.glob("*.md"), *self.docs.glob("*.md")]
+        for page in pages:
+            for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+                self.assertTrue((page.parent / target).exists(), f"{page}: {target}")
+
+    def test_the_index_has_every_page(self) -> None:
+        index = (self.docs / "README.md").read_text()
+        for name in {page.name for page in self.docs.glob("*.md")} - {"README.md"}:
+            self.assertIn(f"]({name})", index)
+
+    def test_every_event_is_explained_to_the_operator(self) -> None:
+        text = (self.docs / "operating.md").read_text()
+        for each in events.Event.__subclasses__():
+            self.assertIn(f"({each.__name__})", text)
