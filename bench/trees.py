@@ -114,7 +114,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     apart(folder)
     shown = Table(title=f"this checkout against {wanted.other}, {wanted.rounds} rounds")
-    for column in ("work", "other/s", "this", "itself", "other ms", "this ", "itself "):
+    for column in ("work", "other/s", "this", "itself", "other ms", "this ms", "itself ms"):
         shown.add_column(column, justify="left" if column == "work" else "right")
     sink = Sink()
     try:

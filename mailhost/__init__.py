@@ -1,3 +1,3 @@
 """A Twisted host for the mail of several domains."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import smtplib
+import sys
 import tarfile
 import tempfile
 import time
@@ -120,6 +121,8 @@ def _command(host: RunningHost, *arguments: str, text: str = "") -> str:
 def main() -> None:
     """Make the archive of this version."""
     target = Path(__file__).parent / f"{mailhost.__version__}.tar.gz"
+    if target.exists():
+        sys.exit(f"{target} exists: an archive stays as that version made it")
     with tempfile.TemporaryDirectory(prefix="mailhost-") as folder:
         path = Path(folder, "host")
         path.mkdir(mode=0o700)
