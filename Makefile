@@ -1,44 +1,64 @@
 # What a newcomer types. Needs Python >= 3.11 with venv and pip, make and git.
-PYTHON ?= python3
-BIN    := .venv/bin
-TESTS  ?= tests
+# PYTHON chooses the interpreter: each version but the usual one has a virtual environment of its own.
+PYTHON  ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+VENV    := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(VERSION))
+BIN     := $(VENV)/bin
+TESTS   ?= tests
+JOBS    ?= 2
+# all but those that start hosts
+UNITS   := $(filter-out tests.end_to_end tests.soak,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) \
+           $(basename $(wildcard tests/test_*.py))))
+# compiled modules are kept, so that hosts of the tests start in half the time
+KEPT    := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache
+TRIAL   := $(KEPT) $(BIN)/python -m twisted.trial --reporter=text --jobs=$(JOBS)
 
-.PHONY: run test check bench soak format clean
+.PHONY: run test test-units test-long check bench soak format clean
 
-run: .venv/.run
+run: $(VENV)/.run
 	$(BIN)/mailhost run --config etc/demo.toml
 
-test: .venv/.installed
-	$(BIN)/python -m twisted.trial --reporter=text $(TESTS)
+test: $(VENV)/.installed
+	$(TRIAL) $(TESTS)
 
-check: .venv/.installed
+test-units: $(VENV)/.installed
+	$(TRIAL) $(UNITS)
+
+test-long: $(VENV)/.installed
+	MAILHOST_TEST_EXAMPLES=long $(TRIAL) $(TESTS)
+
+check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.installed
+bench: $(VENV)/.installed
 	$(BIN)/python -m bench.run
 
-soak: .venv/.installed
+soak: $(VENV)/.installed
 	$(BIN)/python -m tests.soak
 
-format: .venv/.installed
+format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # For `make run`: mailhost and the packages that it imports, without the tools of developers.
-.venv/.run: setup.cfg pyproject.toml
-	@echo 'Installing mailhost and the packages that it needs into .venv. This takes a minute, once.'
-	$(PYTHON) -m venv .venv
+$(VENV)/.run: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
+	@echo 'Installing mailhost and the packages that it needs into $(VENV). This takes a minute, once.'
 	$(BIN)/python -m pip install --disable-pip-version-check --config-settings editable_mode=compat --editable .
 	touch $@
 
-.venv/.installed: setup.cfg pyproject.toml
-	$(PYTHON) -m venv .venv
+$(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=65.5'
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat --editable '.[dev]'
-	touch .venv/.run $@
+	touch $(VENV)/.run $@
+
+# another version by the same name gets a new environment, never the old one's packages
+$(VENV)/.python-$(VERSION):
+	@test -n "$(VERSION)" || { echo "$(PYTHON) does not run; name another with PYTHON=" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info _trial_temp*
+	rm -rf .venv .venv-* build dist *.egg-info _trial_temp*

@@ -68,7 +68,7 @@ class Secrets(SynchronousTestCase):
             self.assertRaises(BadSecret, parse_secret, text)
         self.assertRaises(BadSecret, verify, ARGON2.replace("t=2", "t=0"), "x")
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text() | st.text().map("SCRAM-SHA-256$".__add__) | st.text().map(ARGON2.__add__))
     def test_anything(self, text: str) -> None:
         try:

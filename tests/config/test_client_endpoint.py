@@ -101,7 +101,7 @@ class ParseTests(SynchronousTestCase):
             plain = text.replace("[::1]", "\\:\\:1")
             self.assertEqual(absolute_client_endpoint(text, ""), plain)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.sampled_from(["tcp:a:25", "tls:a:25", "unix:/a", "tcp", "unix"]),
         st.text(":=\\ab1.", max_size=12) | st.sampled_from([":timeout=", ":host="]),

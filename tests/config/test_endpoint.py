@@ -134,7 +134,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(absolute_endpoint("haproxy:unix:a", "/etc"), "haproxy:unix:/etc/a")
         self.assertEqual(absolute_endpoint("unix:/run/a", "/etc"), "unix:/run/a")
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(alphabet="tcpunixha6rod:=\\0127.[]", max_size=30) | st.text(max_size=20))
     def test_anything_is_an_endpoint_or_refused_with_words(self, text: str) -> None:
         try:
@@ -144,7 +144,7 @@ class ParseTests(SynchronousTestCase):
         else:
             self.assertEqual(parse_endpoint(str(endpoint)).kind, endpoint.kind)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.sampled_from(["tcp:25", "tcp6:25", "unix"]), st.text(":=\\ab1.", min_size=1))
     def test_what_is_taken_twisted_takes_too(self, start: str, rest: str) -> None:
         text = f"{start}:{rest}"

@@ -475,7 +475,7 @@ JUNK: Any = st.recursive(
 class AnyFileTests(LoadCase):
     """However wrong a file is, loading ends in BadSettings or settings, never in a traceback."""
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.dictionaries(
             st.sampled_from([*Settings.model_fields, "junk"]),

@@ -66,7 +66,7 @@ class TypeTests(SynchronousTestCase):
             ClientEndpoint, same, ["", ":25", "h:0", "h:x", "a b:25", "h:70000", 5, "tcp:h:25"]
         )
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(alphabet="[]:.0ah1x ", max_size=20) | st.text(max_size=10))
     def test_any_text_is_a_host_and_port_or_refused(self, text: str) -> None:
         try:

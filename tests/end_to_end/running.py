@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -14,10 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
+from mailhost.authentication.secret import hash_password
+from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.message.address import parse_address
 from tests.directory.fakes import set_up_data
 
 BIN = Path(sys.executable).parent
@@ -41,11 +47,27 @@ def short_folder(test: TestCase) -> Path:
 
 
 def _drawn_ports() -> Iterator[int]:
-    """Each port once, in an order of chance, from below those that the kernel gives to clients."""
+    """Each port once, in an order of chance, from below those that the kernel gives to clients; of
+    several processes each draws from a part of its own."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    yield from random.sample(range(10_000, lowest), lowest - 10_000)
+    size = (lowest - LOWEST_PORT) // len(_SHARES)
+    start = LOWEST_PORT + size * _share()
+    yield from random.sample(range(start, start + size), size)
 
 
+def _share() -> int:
+    """The number of the first part that no process on this machine has; it is held by a name
+    without a file, which the kernel frees with the process."""
+    for number in _SHARES:
+        with contextlib.suppress(OSError):
+            _HELD.bind(f"\0mailhost-test-ports-{number}")
+            return number
+    return random.choice(_SHARES)
+
+
+LOWEST_PORT = 10_000
+_SHARES = range(20)
+_HELD = socket.socket(socket.AF_UNIX)
 _PORTS = _drawn_ports()
 
 
@@ -64,11 +86,17 @@ def _free(address: str, port: int) -> bool:
         return True
 
 
+@cache
+def _secret(password: str) -> str:
+    return hash_password(password)
+
+
 @dataclass
 class RunningHost:
     """`settings` is the text of the settings file, without listeners, data and version.
 
-    `ports` maps protocols to ports on `address`, `more` to further lines of a listener;
+    There is one worker process where the settings do not name `workers`: others take longer to
+    start. `ports` maps protocols to ports on `address`, `more` to further lines of a listener;
     `environment` is added to ours, `wrapper` is what starts the command, `starter` the command up
     to `--config`.
     """
@@ -106,6 +134,8 @@ class RunningHost:
     def write_settings(self, settings: str) -> None:
         """Replace the settings; a running host heeds them at `reload`."""
         head = f'version = 1\nhostname = "{self.hostname}"\ndata = "data"\n'
+        if not re.search("^workers", settings, re.MULTILINE):
+            head += "workers = 1\n"
         listeners = "".join(
             f'[[listen]]\nprotocol = "{protocol}"\n'
             f'endpoint = "tcp:{port}:interface={self.address}"\n{self.more.get(protocol, "")}\n'
@@ -235,6 +265,17 @@ class RunningHost:
             env={**os.environ, "NO_COLOR": "1"},
             check=False,
         )
+
+    def add_accounts(self, password: str, *addresses: str) -> None:
+        """Put accounts and their domains into the directory, as `mailhost account add` does it but
+        without starting that."""
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        directory = DirectoryDatabase(str(self.data / "directory.sqlite"), create=True)
+        for address in map(parse_address, addresses):
+            if address.domain not in directory.view().domains:
+                directory.add_domain(address.domain)
+            directory.add_account(address, _secret(password))
+        directory.close()
 
     def inbox(self, address: str) -> list[Path]:
         """The files of new and read messages in an account's inbox."""

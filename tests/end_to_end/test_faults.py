@@ -182,12 +182,7 @@ class BrokenMailbox(FaultyHost):
 class BrokenDirectory(FaultyHost):
     def setUp(self) -> None:
         super().setUp()
-        for command, text in (
-            (("domain", "add", "example.org"), ""),
-            (("account", "add", "sam@example.org"), "a long enough password\n"),
-        ):
-            done = self.host.command(*command, text=text)
-            self.assertEqual(0, done.returncode, done.stderr)
+        self.host.add_accounts("a long enough password", "sam@example.org")
         self.host.start()
         self.path = self.host.data / "directory.sqlite"
 

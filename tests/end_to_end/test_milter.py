@@ -34,12 +34,7 @@ class MilterCase(TestCase):
             protocols=("smtp", "submission"),
         )
         self.addCleanup(host.stop)
-        for command, text in (
-            (("domain", "add", "example.com"), ""),
-            (("account", "add", "ann@example.com"), PASSWORD + "\n"),
-        ):
-            done = host.command(*command, text=text)
-            self.assertEqual(0, done.returncode, done.stderr)
+        host.add_accounts(PASSWORD, "ann@example.com")
         return host.start()
 
     def setUp(self) -> None:

@@ -34,10 +34,7 @@ class OneHost(TestCase):
     def setUp(self) -> None:
         self.host = RunningHost(short_folder(self), SETTINGS)
         self.addCleanup(self.host.stop)
-        for domain in ("example.com", "example.net"):
-            self.run_command("domain", "add", domain)
-        for account in ("ann@example.com", "bob@example.net"):
-            self.run_command("account", "add", account, text=PASSWORD + "\n")
+        self.host.add_accounts(PASSWORD, "ann@example.com", "bob@example.net")
         self.host.start()
 
     def run_command(self, *arguments: str, text: str = "") -> str:

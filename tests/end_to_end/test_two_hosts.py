@@ -78,10 +78,7 @@ plaintext_on_loopback = true
             hostname=f"mx.{name}.example",
         )
         self.addCleanup(host.stop)
-        for arguments in (("domain", "add", f"{name}.example"),):
-            self.assertEqual(0, host.command(*arguments).returncode)
-        added = host.command("account", "add", f"ann@{name}.example", text=PASSWORD + "\n")
-        self.assertEqual(0, added.returncode, added.stderr)
+        host.add_accounts(PASSWORD, f"ann@{name}.example")
         return host
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:

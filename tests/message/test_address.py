@@ -150,7 +150,7 @@ class ParseTests(SynchronousTestCase):
         error = self.assertRaises(BadAddress, parse_address, "x" * 1_000_000)
         self.assertLess(len(str(error)), 500)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(texts)
     def test_any_text_is_an_address_or_is_none(self, text: str) -> None:
         try:
@@ -162,7 +162,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(bytes(found).decode(), str(found))
         self.assertTrue(str(found).isprintable() or not text.isprintable())
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(locals_, domains)
     @example("a b", "example.com")
     @example('"', "example.com")
@@ -172,7 +172,7 @@ class ParseTests(SynchronousTestCase):
             Address(local, parse_domain(domain)),
         )
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(max_size=40))
     def test_domains_have_one_form(self, text: str) -> None:
         try:
@@ -198,7 +198,7 @@ class CompareTests(SynchronousTestCase):
         ):
             self.assertEqual(Address(one, "x").key, Address(other, "x").key)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(max_size=20))
     def test_a_key_is_its_own_key(self, local: str) -> None:
         key = Address(local, "x").key

@@ -48,7 +48,7 @@ class ContentCase(SynchronousTestCase):
 
 
 class ReadTests(ContentCase):
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(parts, st.integers(1, 9), st.integers(0, 60))
     def test_any_pieces_read_in_any_way_are_the_same(
         self, pieces: Parts, size: int, limit: int
@@ -63,7 +63,7 @@ class ReadTests(ContentCase):
         self.assertEqual(content.read(limit), whole[:limit])
         self.assertEqual(content.after(b"top").read(), b"top" + whole)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(parts, st.integers(0, 70), st.integers(0, 70))
     def test_slices(self, pieces: Parts, start: int, end: int) -> None:
         whole = b"".join(data for _, data in pieces)
@@ -71,7 +71,7 @@ class ReadTests(ContentCase):
         self.assertEqual(piece.read(), whole[start:end])
         self.assertEqual(piece.size, len(whole[start:end]))
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a: b", b"\r\n\r\n"]), max_size=8))
     def test_the_header_ends_at_the_first_empty_line(self, lines: list[bytes]) -> None:
         whole = b"".join(lines)

@@ -156,7 +156,7 @@ class Status(SynchronousTestCase):
         _, (fields,) = status_fields(written(replace(REPORT, recipients=(long,))))
         self.assertTrue(" ".join(fields["Diagnostic-Code"].split()).startswith("smtp; 550 words "))
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.text(), st.text(), st.text(), st.text(min_size=1), st.booleans())
     def test_any_text_anywhere(
         self, diagnostic: str, original: str, envelope_id: str, local: str, utf8: bool

@@ -48,7 +48,7 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual(names, b"A B C D E")
         self.assertEqual(values(header, "E"), ["end"])
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(odd_headers)
     def test_values_are_those_of_the_fields(self, header: bytes) -> None:
         for name in ("From", "X-Y", "a"):
@@ -170,7 +170,7 @@ class AddressesTests(SynchronousTestCase):
             self.assertRaises(BadAddress, addresses, value)
         self.assertLess(time.process_time() - begun, 10)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text(max_size=60) | st.text('ab@.,;:<>"\\()[] \r\nö', max_size=40))
     def test_any_text_holds_addresses_or_does_not(self, value: str) -> None:
         try:

@@ -86,7 +86,7 @@ class ReceivedTests(SynchronousTestCase):
         ):
             self.assertEqual(with_protocol(client, replace(ONE, smtputf8=utf8)), wanted)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.text(max_size=255)
         | st.text('a.()<>;,:"\\[]\r\n\t \0\x85\u2028@=', max_size=60).map(
@@ -125,7 +125,7 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(top.count(text.encode()), 3)
         self.assertLess(max(map(len, top.split(b"\r\n"))), 998)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.text('a"\\<>() ,;:ö@', min_size=1, max_size=20))
     def test_an_odd_address_stays_in_its_field(self, local: str) -> None:
         odd = replace(ANN, local=local)

@@ -101,7 +101,7 @@ class DateTests(SynchronousTestCase):
         self.assertEqual(format_date(0), "Thu, 01 Jan 1970 00:00:00 +0000")
         self.assertEqual(format_date(1_709_210_096), "Thu, 29 Feb 2024 12:34:56 +0000")
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.integers(0, 4_000_000_000))
     def test_others_read_the_same(self, seconds: int) -> None:
         read = parsedate_to_datetime(format_date(seconds))

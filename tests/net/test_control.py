@@ -150,7 +150,7 @@ class WireTests(SynchronousTestCase):
         slow.callback("late")
         self.assertEqual(self.answers(), [])
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.binary(max_size=60))
     def test_any_line_gets_one_answer(self, line: bytes) -> None:
         self.connect()

@@ -24,7 +24,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 class DotsTests(SynchronousTestCase):
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(LINES, st.lists(st.integers(0, 5000), max_size=8))
     def test_what_is_stuffed_reads_as_it_was(self, lines: list[bytes], places: list[int]) -> None:
         content = b"".join(line + b"\r\n" for line in lines)
@@ -45,7 +45,7 @@ class DotsTests(SynchronousTestCase):
             chunks = [content[:place], content[place:]]
             self.assertEqual(b"a\r\n..\r\n...b\r\n.\r\n", b"".join(stuffed(chunks)), place)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"x", b"."]), max_size=12),
         st.integers(0, 30),

@@ -65,7 +65,7 @@ class Headers(SynchronousTestCase):
                 continue  # so far it could be a good one
             self.assertRaises(BadProxyHeader, parse_proxy_header, header)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.binary(max_size=120), st.sampled_from([b"", b"PROXY ", SIGNATURE, V4[:30], B4[:20]]))
     def test_any_octets_are_read_or_refused(self, octets: bytes, start: bytes) -> None:
         try:

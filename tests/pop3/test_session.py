@@ -327,7 +327,7 @@ class Nonsense(SessionCase):
         self.assertEqual(2, self.wire.take().count(b"-ERR"))
         self.log_in()
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.lists(st.integers(0, 400), max_size=6))
     def test_any_cut_gives_the_same(self, places: list[int]) -> None:
         text = (
@@ -344,7 +344,7 @@ class Nonsense(SessionCase):
             answers.append((self.wire.take(), dict(self.mailbox.contents)))
         self.assertEqual(answers[0], answers[1])
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.binary(max_size=300), st.booleans())
     def test_no_bytes_crash_it(self, junk: bytes, logged_in: bool) -> None:
         self.store = MemoryStore()

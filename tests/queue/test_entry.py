@@ -24,7 +24,7 @@ from mailhost.queue.entry import (
     laid_out,
 )
 
-anything = settings(deadline=None, max_examples=200)
+anything = settings(deadline=None)
 addresses = st.builds(
     Address, st.text(min_size=1, max_size=20), st.text(max_size=20), st.booleans()
 )

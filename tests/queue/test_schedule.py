@@ -43,7 +43,7 @@ class Waits(SynchronousTestCase):
 class Jumps(SynchronousTestCase):
     """Times read from files."""
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(jumps, st.integers(0, 50))
     def test_nobody_waits_longer_than_the_back_off(self, jump: float, attempts: int) -> None:
         backoff = steady()
@@ -51,7 +51,7 @@ class Jumps(SynchronousTestCase):
         self.assertGreaterEqual(left, 0)
         self.assertLessEqual(left, backoff.longest_wait(attempts))
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(jumps)
     def test_a_jump_counts_for_one_longest_wait_at_most(self, jump: float) -> None:
         waited = steady().waited(100.0, NOW, NOW + jump)

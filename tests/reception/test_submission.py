@@ -152,7 +152,7 @@ class AuthorTests(ReceptionCase):
         _, content, _ = self.handover.taken[0]
         self.assertIn(b"\r\nFrom: <ann@a.example>\r\n", content.partition(b"\r\n\r\n")[0])
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(st.binary(max_size=80))
     def test_any_bytes_are_judged(self, value: bytes) -> None:
         author_refusal(b"From:" + value + b"\r\n", lambda author: False)

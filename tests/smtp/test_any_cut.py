@@ -105,7 +105,7 @@ class AnyCutTests(SynchronousTestCase):
             authenticator.asked,
         )
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(PIECES, st.booleans(), st.data())
     def test_any_cut(self, pieces: list[bytes], lmtp: bool, data: st.DataObject) -> None:
         wire = b"".join(pieces)
@@ -123,7 +123,7 @@ class AnyCutTests(SynchronousTestCase):
         octets = [wire[at : at + 1] for at in range(len(wire))]
         self.assertEqual(self.hold(octets, lmtp, lambda _: None), whole)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(PIECES, st.booleans())
     def test_a_slow_reception_changes_nothing(self, pieces: list[bytes], lmtp: bool) -> None:
         """Blocks are cut where it waits: all else comes while it does."""
@@ -139,12 +139,12 @@ class AnyCutTests(SynchronousTestCase):
         self.assertEqual(self.hold([wire], lmtp, slow), whole)
         self.assertEqual(self.hold([wire], lmtp, quick), whole)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.lists(st.binary(max_size=300)), st.booleans())
     def test_any_bytes(self, blocks: list[bytes], lmtp: bool) -> None:
         self.hold(blocks, lmtp, lambda _: None)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(deadline=None)
     @given(PIECES, st.integers(0, 400), st.booleans())
     def test_lost_anywhere(self, pieces: list[bytes], at: int, slow: bool) -> None:
         talk = checked_talk(SMALL, tls=TLS)

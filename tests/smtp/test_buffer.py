@@ -70,7 +70,7 @@ class BufferTests(SynchronousTestCase):
     def test_many_lines_at_once_cost_no_more_than_one_by_one(self) -> None:
         self.assertEqual(len(read_lines([b"NOOP\r\n" * 200_000], 100)), 200_000)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.lists(st.text("\r\na", max_size=6).map(str.encode)))
     def test_any_cut_gives_the_same(self, blocks: list[bytes]) -> None:
         self.assertEqual(read_lines(blocks, 5), read_lines([b"".join(blocks)], 5))

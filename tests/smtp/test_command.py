@@ -290,7 +290,7 @@ class OtherTests(CommandCase):
         self.assertRaises(BadCommand, parse_hello, b"LHLO", b"x", False)
         self.assertRaises(BadCommand, parse_hello, b"EHLO", b"x", True)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.binary(max_size=200) | st.text('<>@:,"\\[].=+;a\u00fc ').map(str.encode))
     def test_any_octets_are_read_or_refused(self, octets: bytes) -> None:
         for prefix in (b"", b"FROM:<", b"TO:<", b"FROM:<a@b> ", b"TO:<a@b> ", b"TO:<a@b> ORCPT="):

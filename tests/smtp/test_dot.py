@@ -80,7 +80,7 @@ class DotTests(SynchronousTestCase):
         self.assertEqual(reader.read(b"\r\n.\r")[0], b"")
         self.assertEqual(reader.read(b"x")[0], b"\r\n\rx")
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.lists(st.sampled_from([b"\r\n", b".", b"a", b"\r", b"\n", b"\0", b"\r\n.\r\n"])),
         st.data(),
@@ -98,7 +98,7 @@ class DotTests(SynchronousTestCase):
             (reader.ends.bare, reader.ends.nul), (cut_reader.ends.bare, cut_reader.ends.nul)
         )
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.lists(st.text("ab.", max_size=5)))
     def test_what_is_stuffed_comes_back(self, text: list[str]) -> None:
         content = "".join(f"{line}\r\n" for line in text).encode()
@@ -125,7 +125,7 @@ class LineEndsTests(SynchronousTestCase):
     def test_nul(self) -> None:
         self.assertEqual(self.look(b"a\0b"), (False, True))
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.lists(st.text("\r\na", max_size=4).map(str.encode)))
     def test_any_cut_gives_the_same(self, blocks: list[bytes]) -> None:
         whole = b"".join(blocks)

@@ -39,7 +39,7 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual(len(encode_reply(Status(550, "5.7.1", "x" * 10_000))), 512)
         self.assertEqual(len(encode_lines(250, ["x" * 10_000])), 512)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.text())
     def test_any_words(self, words: str) -> None:
         check_reply(encode_reply(Status(550, "5.7.1", words)))

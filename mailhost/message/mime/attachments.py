@@ -64,9 +64,14 @@ def attachments(message: bytes, root: Part | None = None) -> Iterator[Attachment
     """Yield what is attached, in order. `root` is the tree, where it was parsed already."""
     for path, part in (root or parse(message)).walk():
         if is_attached(part):
-            octets = decode(message[part.body : part.end], part.encoding)
-            head = octets[:HEAD]
-            yield Attachment(path, part, len(octets), head, kind_of(head))
+            yield attachment_at(message, path, part)
+
+
+def attachment_at(message: bytes, path: tuple[int, ...], part: Part) -> Attachment:
+    """Return a part as an attachment, whatever it is."""
+    octets = decode(message[part.body : part.end], part.encoding)
+    head = octets[:HEAD]
+    return Attachment(path, part, len(octets), head, kind_of(head))
 
 
 def strip(

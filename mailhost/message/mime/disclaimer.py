@@ -25,6 +25,7 @@ from mailhost.message.mime.encodings import (
 )
 from mailhost.message.mime.fields import replace
 from mailhost.message.mime.flowed import SIGNATURE, flow
+from mailhost.message.mime.markup import place_at_end, place_in_front
 from mailhost.message.mime.parameters import parse_value, with_parameter
 from mailhost.message.mime.structure import Part, parse
 from mailhost.message.mime.words import codec_of
@@ -33,10 +34,8 @@ LARGEST_TEXT = 5_000_000  # octets; nobody reads more, and it would take long
 _LONGEST_LINE = 900  # octets that a line may have, far enough from 998
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _QUOTED = "quoted-printable"
-# what HTML can be put behind when it has to be in front; the first that is there
-_OPENING = (b"<body", b"</head", b"<html", b"<!doctype")
-_CLOSING = (b"</body", b"</html")
-_TAG_END = re.compile(rb"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
+# charsets in which `<` may be a half of a character
+_SHIFTING = ("hz", "iso2022_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +115,23 @@ class _Text:
         flowed = self.part.parameters.get("format", "").lower() == "flowed"
         return flowed and self.part.type == PLAIN
 
+    @property
+    def _shifts(self) -> bool:
+        """True where the same octets stand for ASCII or for other characters (RFC 1468)."""
+        return (self.codec or "").startswith(_SHIFTING)
+
     def with_words(self, words: Words, in_front: bool) -> _Text:
         """The same with the words."""
-        said = words.as_html() if self.part.type == HTML else self._flowed(words.text)
+        html = self.part.type == HTML
+        said = words.as_html() if html else self._flowed(words.text)
         said = "\r\n".join(_lines(_CONTROLS.sub(" ", said).rstrip("\r\n"))) + "\r\n"
-        octets = _said(said, self.codec, self.part.type == HTML)
+        octets = None if html and self._shifts else _said(said, self.codec, html)
         if octets is not None:
             return self._with_octets(octets, in_front)
         text = self._in_utf8()
         if text is not None:
             return text._with_octets(said.encode("utf-8"), in_front)
-        if not _extends_ascii(self.codec):
+        if not _extends_ascii(self.codec) or (html and self._shifts):
             raise LeftAlone("a text is not in the charset it should be")
         # nobody knows the charset, or the text is not in it: the words give way, not the text
         return self._with_octets(said.encode(self.codec or "ascii", "replace"), in_front)
@@ -140,7 +145,8 @@ class _Text:
 
     def _in_utf8(self) -> _Text | None:
         """The same in UTF-8, None where the text is not in the charset that the header says."""
-        for codec in (self.codec, "utf-8") if _extends_ascii(self.codec) else (self.codec,):
+        guess = _extends_ascii(self.codec) and not self._shifts
+        for codec in (self.codec, "utf-8") if guess else (self.codec,):
             try:
                 text = self.body.decode(codec or "utf-8")
             except UnicodeError:
@@ -159,8 +165,7 @@ class _Text:
     def _place(self, in_front: bool) -> int:
         if self.part.type == PLAIN:
             return 0 if in_front else len(self.body)
-        lower = self.body.lower()
-        return _after_opening(lower) if in_front else _before_closing(lower)
+        return place_in_front(self.body) if in_front else place_at_end(self.body)
 
     def _line_breaks(self, at: int) -> bytes:
         """What has words at `at` begin a line, and one that does not flow on from the last (RFC
@@ -226,20 +231,6 @@ def _said(text: str, codec: str | None, html: bool) -> bytes | None:
         return text.encode(codec or "ascii", "xmlcharrefreplace" if html else "strict")
     except UnicodeError:
         return None
-
-
-def _before_closing(lower: bytes) -> int:
-    places = [at for at in (lower.rfind(tag) for tag in _CLOSING) if at >= 0]
-    return places[0] if places else len(lower)
-
-
-def _after_opening(lower: bytes) -> int:
-    for tag in _OPENING:
-        at = lower.find(tag)
-        end = _TAG_END.match(lower, at) if at >= 0 else None
-        if end is not None:
-            return end.end()
-    return 0
 
 
 def _hard_end(raw: bytes) -> bytes:

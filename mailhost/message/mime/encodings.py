@@ -8,7 +8,9 @@ import string
 from itertools import islice
 
 RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
-_UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+_QUOTED_LINE = 76  # octets of a line (RFC 2045 §6.7)
+_TO_QUOTE = re.compile(rb"[^\t !-<>-~]")
+UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _NOT_PADDING = re.compile(rb"[^=]+")
@@ -31,7 +33,7 @@ def decode(body: bytes, encoding: str) -> bytes:
         return decode_base64(body)
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
-    return _decode_uu(body) if encoding in _UU else body
+    return _decode_uu(body) if encoding in UU else body
 
 
 def decode_exactly(body: bytes, encoding: str) -> bytes:
@@ -62,6 +64,14 @@ def decode_base64(text: bytes) -> bytes:
             group = group[:-1]
         octets += binascii.a2b_base64(group + b"=" * (-len(group) % 4))
     return bytes(octets)
+
+
+def is_clear_base64(body: bytes) -> bool:
+    """False where programs decode a body to different octets: it has others than base64 has, or
+    goes on behind its padding."""
+    if body.translate(None, _BASE64 + b" \t\r\n"):
+        return False
+    return b"=" not in body.translate(None, b" \t\r\n").rstrip(b"=")
 
 
 def _decode_uu(body: bytes) -> bytes:
@@ -99,7 +109,19 @@ def encode_quoted_printable(octets: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes) -> bytes:
-    return binascii.b2a_qp(line, istext=False).replace(b"=\n", b"=\r\n")
+    """One line, with soft line breaks. (`binascii.b2a_qp` makes lines of 77 where there are blanks
+    in front of an octet that is quoted.)"""
+    text = _TO_QUOTE.sub(lambda match: b"=%02X" % match[0][0], line)
+    if text.endswith((b" ", b"\t")) or text == b".":
+        text = text[:-1] + b"=%02X" % text[-1]
+    lines, at = list[bytes](), 0
+    while len(text) - at > _QUOTED_LINE:
+        end = at + _QUOTED_LINE - 1  # one is for the soft line break
+        quoted = text.find(b"=", end - 2, end)
+        end = quoted if quoted >= 0 else end
+        lines.append(text[at:end])
+        at = end
+    return b"=\r\n".join([*lines, text[at:]])
 
 
 def encode(octets: bytes, encoding: str) -> bytes:

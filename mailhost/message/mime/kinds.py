@@ -119,14 +119,14 @@ _IN_ZIP = tuple(
         (rb"META-INF/", Kind.JAR),
     )
 )
-# what may stand before the first element: comments and instructions, taken as they come
-_PROLOG = rb"(?:\xef\xbb\xbf)?\s*+(?:(?><!--.*?-->|<\?.*?\?>)\s*+)*+"
+# what may stand before the first element
+_PROLOG = ((b"<!--", b"-->"), (b"<?", b"?>"))
 _TAGS = rb"!doctype\s+html|html|head|body|script|iframe|meta|title|style|table|div|a"
 _MARKUP = (
-    (re.compile(_PROLOG + rb"<(?:" + _TAGS + rb")(?=[\s/>])", re.DOTALL), Kind.HTML),
-    (re.compile(_PROLOG + rb"<(?:svg\b|!doctype\s+svg)", re.DOTALL), Kind.SVG),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\b"), Kind.XML),
+    (re.compile(rb"<(?:" + _TAGS + rb")(?=[\s/>])"), Kind.HTML),
+    (re.compile(rb"<(?:svg\b|!doctype\s+svg)"), Kind.SVG),
 )
+_XML = re.compile(rb"<\?xml\b")
 _BATCH = re.compile(rb"\s*@?echo\s+off\b", re.IGNORECASE)
 _BOMS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -159,8 +159,26 @@ def _text(head: bytes) -> Kind:
         return Kind.UNKNOWN
     if _BATCH.match(head.removeprefix(b"\xef\xbb\xbf")):
         return Kind.BATCH
-    lower = head.lower()
-    return next((kind for pattern, kind in _MARKUP if pattern.match(lower)), _plain(head))
+    lower = head.lower().removeprefix(b"\xef\xbb\xbf").lstrip()
+    element = _without_prolog(lower)
+    markup = next((kind for pattern, kind in _MARKUP if pattern.match(element)), None)
+    return markup or (Kind.XML if _XML.match(lower) else _plain(head))
+
+
+def _without_prolog(text: bytes) -> bytes:
+    """The text from the first that is no comment, no instruction and no blank."""
+    while (end := _prolog_end(text)) > 0:
+        text = text[end:].lstrip()
+    return text
+
+
+def _prolog_end(text: bytes) -> int:
+    """Where the comment or instruction at the beginning of a text ends; 0 where there is none."""
+    for begin, end in _PROLOG:
+        if text.startswith(begin):
+            found = text.find(end, len(begin))
+            return found + len(end) if found >= 0 else 0
+    return 0
 
 
 def _plain(head: bytes) -> Kind:

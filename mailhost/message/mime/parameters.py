@@ -1,29 +1,36 @@
 """Values with parameters: Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231).
 
 Read as patiently as mail programs read them: unquoted file names with blanks, encoded words inside
-quotes (RFC 2047 §5 forbids it, many send it), a quoted string without its end.
+quotes (RFC 2047 §5 forbids it, many send it), a quoted string without its end. Where programs read
+different things (comments, text behind a quoted string, percent signs ...) a parameter is given
+several times, once for each reading: the usual one first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from mailhost.message.mime.words import decode_text, decode_words
 
 # a value is cut at semicolons that are not in a quoted string
-_TOKEN = re.compile(rb'[^;"]++|"(?:[^"\\]|\\.)*+"?|;|\\', re.DOTALL)
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)', re.DOTALL)
+_TOKEN = re.compile(rb'[^;"]+|"[^"\\]*(?:\\.[^"\\]*)*"?|;|\\', re.DOTALL)
+_QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)', re.DOTALL)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT = re.compile(rb"[ \t]+\([^()]*\)$")
+_PIECE = re.compile(rb'[^"()\\]+|\\.|"[^"\\]*(?:\\.[^"\\]*)*"?|.', re.DOTALL)
+_PIECE_OF_COMMENT = re.compile(rb"(?:[^()\\]|\\.)+|.", re.DOTALL)
+_FIRST_WORD = re.compile(rb"[^ \t(]*")
 _WORD = re.compile(r"\s*([^\s(]*)")
+_NOT_IN_TYPE = re.compile(r'[\s"]+')
 _NAME = re.compile(r"([^*]+)(?:\*([0-9]{1,6}))?(\*?)")
-_TOKEN_TEXT = re.compile(r"[A-Za-z0-9!#$%&+.^_`{|}~-]+")  # RFC 2045 §5.1, without '*'s
-_QUOTABLE = re.compile(r"[ !#-\[\]-~]{0,60}")  # many readers do not know backslashes
+# RFC 2045 §5.1, without what some programs read otherwise
+_TOKEN_TEXT = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]+")
+_QUOTABLE = re.compile(r"[ !#$&-\[\]-~]{0,60}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _LONGEST = 60  # octets of one section of a long parameter
+_MOST = 200  # parameters of a value that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +40,24 @@ class Parameter:
     name: str
     octets: bytes
     text: str
+    extended: bool = False  # written as RFC 2231 has it, which not all programs know
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """What stands before the parameters, in lower case, and the parameters.
 
-    `given` has all of them, also those that are given twice; those of RFC 2231 come first.
+    `given` has all of them, also those that are given twice; those of RFC 2231 come first. `loose`
+    is `main` as a program reads it that takes out comments, blanks and quotes. `doubtful`: sections
+    of a parameter are missing or given twice, so that programs put together different texts, or
+    there are more parameters than were read. `commented`: it has comments, which not all take out.
     """
 
     main: str
     given: tuple[Parameter, ...] = ()
+    loose: str = ""
+    doubtful: bool = False
+    commented: bool = False
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -63,14 +77,56 @@ class _Section:
     index: int | None
     extended: bool
     octets: bytes
+    others: tuple[bytes, ...] = ()  # as other programs read it
 
 
 def parse_value(value: bytes) -> Value:
     """Read a field's raw value, folds and all. Never raises."""
-    main, *others = _segments(re.sub(rb"\r?\n", b"", value))
-    sections = [section for each in others if (section := _section(each)) is not None]
-    given = (*_in_sections(sections), *_in_one(sections))
-    return Value(_WORD.match(main.decode("latin-1"))[1].lower(), given)  # type: ignore[index]
+    value = re.sub(rb"\r?\n", b"", value)
+    main, *others = _segments(value)
+    sections = _sections(others[:_MOST])
+    given = [*_in_sections(sections), *_in_one(sections)]
+    bare = _without_comments(value) if b"(" in value else value
+    if bare != value:
+        given += _in_one(_sections(_segments(bare)[1 : _MOST + 1]))
+    if _has_open_quote(others):
+        pieces = value.replace(b'"', b"").split(b";")
+        given += _in_one(_sections(pieces[1 : _MOST + 1]))
+    loose = _NOT_IN_TYPE.sub("", bare.partition(b";")[0].decode("latin-1")).lower()
+    word = _WORD.match(main.decode("latin-1"))[1].lower()  # type: ignore[index]
+    doubtful = len(others) > _MOST or _is_doubtful(sections)
+    return Value(word, tuple(dict.fromkeys(given)), loose, doubtful, bare != value)
+
+
+def _has_open_quote(segments: list[bytes]) -> bool:
+    """True where a quoted string has no end: it can be in the last segment alone."""
+    tokens = _TOKEN.findall(segments[-1]) if segments else [b""]
+    last: bytes = tokens[-1] if tokens else b""
+    return last.startswith(b'"') and (len(last) == 1 or _QUOTED.match(last)[0] == last)  # type: ignore[index]
+
+
+def _without_comments(value: bytes) -> bytes:
+    """Take out comments, nested ones too (RFC 822 §3.4.3); one without its end goes to the end."""
+    pieces, at, depth = list[bytes](), 0, 0
+    while at < len(value):
+        match = (_PIECE_OF_COMMENT if depth else _PIECE).match(value, at)
+        assert match is not None
+        at = match.end()
+        if match[0] == b"(":
+            depth += 1
+        elif depth:
+            depth -= match[0] == b")"
+        else:
+            pieces.append(match[0])
+    return b"".join(pieces)
+
+
+def _is_doubtful(sections: list[_Section]) -> bool:
+    indices = dict[str, list[int]]()
+    for section in sections:
+        if section.index is not None:
+            indices.setdefault(section.name, []).append(section.index)
+    return any(sorted(each) != list(range(len(each))) for each in indices.values())
 
 
 def with_parameter(value: bytes, name: str, text: str) -> bytes:
@@ -82,7 +138,7 @@ def with_parameter(value: bytes, name: str, text: str) -> bytes:
     kept = [each for each in others if not _is_named(each, name)]
     written = list(_written(name, text))
     whole = b";".join([main.rstrip(), *written, *kept])
-    if parse_value(whole).texts(name):
+    if len(parse_value(whole).texts(name)) == 1:
         return whole
     return b";".join([main.split(b'"')[0].rstrip(), *written])
 
@@ -99,13 +155,20 @@ def _segments(value: bytes) -> list[bytes]:
     return [*segments, b"".join(current)]
 
 
+def _sections(segments: Iterable[bytes]) -> list[_Section]:
+    return [section for each in segments if (section := _section(each)) is not None]
+
+
 def _section(segment: bytes) -> _Section | None:
     name, equals, octets = segment.partition(b"=")
     match = _NAME.fullmatch(name.decode("latin-1").strip().lower())
     if not equals or match is None:
         return None
     index = int(match[2]) if match[2] else None
-    return _Section(match[1], index, bool(match[3]), _unquoted(octets.strip()))
+    if index is not None and str(index) != match[2]:
+        index = -1  # "01": not all programs take that for 1
+    first, *others = dict.fromkeys(_readings(octets.strip()))
+    return _Section(match[1], index, bool(match[3]), first, tuple(others))
 
 
 def _is_named(segment: bytes, name: str) -> bool:
@@ -113,11 +176,27 @@ def _is_named(segment: bytes, name: str) -> bool:
     return section is not None and section.name == name
 
 
-def _unquoted(octets: bytes) -> bytes:
+def _readings(octets: bytes) -> Iterator[bytes]:
+    """What programs take for a written value, the usual reading first."""
     match = _QUOTED.match(octets)
-    if match is not None:
-        return _PAIR.sub(rb"\1", match[1])
-    return _COMMENT.sub(b"", octets)
+    if match is None:
+        yield _without_last_comment(octets)
+        yield _FIRST_WORD.match(octets)[0]  # type: ignore[index]
+        yield octets
+        return
+    yield _PAIR.sub(rb"\1", match[1])
+    yield match[1]
+    if octets[match.end() :] != b'"':
+        yield octets.replace(b'"', b"")
+        yield octets
+
+
+def _without_last_comment(octets: bytes) -> bytes:
+    """Take out a comment at the end, with a blank in front of it: "a(1)" may be a file's name."""
+    at = octets.rfind(b"(")
+    before = octets[:at].rstrip(b" \t") if at >= 0 else octets
+    is_comment = octets.find(b")", at) == len(octets) - 1 and len(before) < at
+    return before if is_comment else octets
 
 
 def _in_sections(sections: list[_Section]) -> Iterator[Parameter]:
@@ -127,16 +206,27 @@ def _in_sections(sections: list[_Section]) -> Iterator[Parameter]:
         if section.index is not None:
             found.setdefault(section.name, []).append(section)
         elif section.extended:
-            yield _extended([section])
+            yield from _extended([section])
     for together in found.values():
-        yield _extended(sorted(together, key=lambda section: section.index or 0))
+        yield from _extended(sorted(together, key=lambda section: section.index or 0))
 
 
 def _in_one(sections: list[_Section]) -> Iterator[Parameter]:
     for section in sections:
         if section.index is None and not section.extended:
-            text = decode_words(_plain(section.octets))
-            yield Parameter(section.name, section.octets, text)
+            for octets in (section.octets, *section.others):
+                for text in _texts(octets):
+                    yield Parameter(section.name, octets, text)
+
+
+def _texts(octets: bytes) -> Iterator[str]:
+    """The text of octets; then what other programs make of encoded words and percent signs."""
+    text = _plain(octets)
+    yield decode_words(text)
+    if "=?" in text:
+        yield decode_words(text, plainly=True)
+    if "%" in text:
+        yield _plain(unquote_to_bytes(octets))
 
 
 def _plain(octets: bytes) -> str:
@@ -147,7 +237,7 @@ def _plain(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def _extended(sections: list[_Section]) -> Parameter:
+def _extended(sections: list[_Section]) -> Iterator[Parameter]:
     first = sections[0]
     charset, octets = "", first.octets
     if first.extended and octets.count(b"'") >= 2:
@@ -158,7 +248,10 @@ def _extended(sections: list[_Section]) -> Parameter:
         unquote_to_bytes(each) if extended else each
         for extended, each in ((first.extended, octets), *rest)
     )
-    return Parameter(first.name, whole, decode_text(whole, charset) if charset else _plain(whole))
+    text = decode_text(whole, charset) if charset else _plain(whole)
+    yield Parameter(first.name, whole, text, extended=True)
+    if whole.isascii():  # for who does not know a charset in which ASCII is something else
+        yield Parameter(first.name, whole, whole.decode("ascii"), extended=True)
 
 
 def _written(name: str, text: str) -> Iterator[bytes]:

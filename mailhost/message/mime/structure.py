@@ -14,13 +14,19 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from mailhost.message.header import named
+from mailhost.message.mime.encodings import RAW, UU
 from mailhost.message.mime.parameters import Value, parse_value
 
 TEXT = "text/plain"
 MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 VALUE_LIMIT = 1 << 14  # octets of a field that are read
 MOST_ALIKE = 10  # fields of one name that are compared
+ENCODINGS = RAW | UU | {"base64", "quoted-printable"}
 _TYPE = re.compile(r"[^/]+/[^/]+")
+_COMPOSITE = ("multipart", "message/")
+# RFC 2046 §5.1.1 has fewer of them, and 70; programs agree on these
+_BOUNDARY = re.compile(rb"(?!')[!#-\[\]-~]([ !#-\[\]-~]{0,200}[!#-\[\]-~])?")
+_BITS = re.compile(r"[78]-?bits?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Part:
     epilogue too. `type`, `disposition` and `encoding` are in lower case; a disposition that is not
     given is empty. `names` are the file names it gives, decoded, the best first. `cut`: because of
     the limits it has parts that were not looked for, or fields that were not read to their end; or
-    it says something twice, and readers differ in what they take.
+    programs differ in what they read: it says something twice, its type has comments, a line only
+    begins with its delimiter ...
     """
 
     start: int
@@ -158,6 +165,7 @@ class _Reader:
         self._blanks = (_Finder(message, b"\n\r\n"), _Finder(message, b"\n\n"))
         self._open: list[_Open] = []
         self._delimiters: dict[bytes, list[int]] = {}  # who waits for it, the innermost last
+        self._starts: tuple[bytes, ...] = ()  # all of them
         self._at = 0
         self._seen = 0  # parts
         self._lines = 0  # that could be a delimiter
@@ -213,11 +221,15 @@ class _Reader:
         doubts = self._doubts
         kind = self._value(header, "content-type")
         disposition = self._value(header, "content-disposition")
-        encoding = self._value(header, "content-transfer-encoding").main or "7bit"
-        if not _TYPE.fullmatch(kind.main):
-            digest = bool(self._open) and self._open[-1].type.main == "multipart/digest"
-            kind = replace(kind, main="message/rfc822" if digest and not kind.main else TEXT)
-        return _Open(start, body, kind, disposition, encoding, cut=self._doubts > doubts)
+        encoding = self._value(header, "content-transfer-encoding")
+        if not kind.main and self._open and self._open[-1].type.main == "multipart/digest":
+            kind = replace(kind, main="message/rfc822", loose="message/rfc822")
+        kind, clear = _clear_type(kind)
+        is_text = _is_text(kind) and not disposition.texts("filename")
+        self._doubts += not clear or kind.doubtful or disposition.doubtful
+        self._doubts += not is_text and not _is_clear_encoding(encoding)
+        cut = self._doubts > doubts
+        return _Open(start, body, kind, disposition, _encoding(encoding), cut=cut)
 
     def _value(self, header: bytes, name: str) -> Value:
         """The first field of that name, as far as the limits let us read."""
@@ -236,14 +248,19 @@ class _Reader:
 
     def _expect(self, part: _Open) -> None:
         """Wait for the delimiters of a multipart."""
-        given = [each.octets for each in part.type.given if each.name == "boundary"]
-        boundary = given[0].rstrip(b" \t") if given else b""
-        part.cut |= len(set(given)) > 1
+        given = [each for each in part.type.given if each.name == "boundary"]
+        boundary = given[0].octets.rstrip(b" \t") if given else b""
+        part.cut |= part.type.commented or any(each.extended for each in given)
+        part.cut |= len({each.octets for each in given}) > 1
         if len(self._open) > self._limits.depth:
             part.cut = True
         elif boundary:
+            part.cut |= not _BOUNDARY.fullmatch(boundary) or b"=?" in boundary
             part.delimiter = b"--" + boundary
             self._delimiters.setdefault(part.delimiter, []).append(len(self._open) - 1)
+            self._starts = tuple(self._delimiters)
+        elif self._dashes.after(max(part.body - 1, 0)) < len(self._message):
+            part.cut = True  # some programs guess
 
     def _forget(self, part: _Open) -> None:
         if part.delimiter and self._delimiters:
@@ -251,6 +268,7 @@ class _Reader:
             waiting.pop()
             if not waiting:
                 del self._delimiters[part.delimiter]
+                self._starts = tuple(self._delimiters)
             part.delimiter = b""
 
     def _enters(self, part: _Open) -> bool:
@@ -273,7 +291,8 @@ class _Reader:
     def _delimiter(self, before: int) -> _Delimiter | None:
         """Find the next delimiter that begins before `before`; other lines are not seen again.
 
-        The whole line must be it, but for blanks at its end: so "--a" does not end "--ab".
+        The whole line must be it, but for blanks at its end: so "--a" does not end "--ab". Some
+        programs take a line that only begins so (RFC 2046 §5.1.1 allows that).
         """
         while (start := self._dashes.after(max(self._at - 1, 0)) + 1) < before:
             found = self._message.find(b"\n", start)
@@ -284,12 +303,21 @@ class _Reader:
                 self._cut()
                 return None
             closing = line not in self._delimiters
-            waiting = self._delimiters.get(line[:-2] if closing else line)
+            name = line[:-2] if closing else line
+            waiting = self._delimiters.get(name)
+            if line.startswith(self._starts):
+                self._doubt(line, name if line.endswith(b"--") or not closing else line)
             if waiting and (not closing or line.endswith(b"--")):
                 self._at = start
                 return _Delimiter(start, end, waiting[-1], closing)
             self._at = end
         return None
+
+    def _doubt(self, line: bytes, name: bytes) -> None:
+        """Mark the multiparts whose delimiter the line begins with, other than `name`."""
+        for delimiter, waiting in self._delimiters.items():
+            if delimiter != name and line.startswith(delimiter):
+                self._open[waiting[-1]].cut = True
 
     def _header_end(self, start: int) -> int:
         """Where the body begins: after the first empty line."""
@@ -301,6 +329,33 @@ class _Reader:
     def _before_line_break(self, at: int) -> int:
         """The line break before a delimiter is a part of it."""
         return at - 2 if self._message[at - 2 : at - 1] == b"\r" else at - 1
+
+
+def _clear_type(value: Value) -> tuple[Value, bool]:
+    """The value with the type that hides most, and True where all programs read the same, or a
+    text."""
+    if value.main == value.loose and _TYPE.fullmatch(value.main):
+        return value, True
+    found = [value.main, value.loose] if value.loose else [value.main]
+    found = [TEXT if each in ("", "text") else each for each in found]
+    kind = next((each for each in found if each.startswith(_COMPOSITE)), found[0])
+    clear = all(_TYPE.fullmatch(each) for each in found) and (
+        len(set(found)) == 1 or all(each.startswith("text/") for each in found)
+    )
+    if not _TYPE.fullmatch(kind):
+        kind = "multipart/mixed" if kind.startswith("multipart") else TEXT
+    return replace(value, main=kind), clear
+
+
+def _encoding(value: Value) -> str:
+    return next(
+        (each for each in (value.main, value.loose) if each in ENCODINGS), value.main or "7bit"
+    )
+
+
+def _is_clear_encoding(value: Value) -> bool:
+    known = not value.main or value.main in ENCODINGS or _BITS.fullmatch(value.main)
+    return bool(known) and value.main == value.loose
 
 
 def _is_text(kind: Value) -> bool:

@@ -48,19 +48,21 @@ def decode_text(octets: bytes, charset: str) -> str:
     return octets.decode(codec_of(charset) or "utf-8", "replace")
 
 
-def decode_words(text: str) -> str:
+def decode_words(text: str, *, plainly: bool = False) -> str:
     """Return an unfolded value with its encoded words read (RFC 2047 §6). Never raises.
+
+    `plainly` reads them as the simplest program would: all as UTF-8, base64 up to its padding.
 
     >>> decode_words("=?utf-8?q?J=C3=B6?= =?utf-8?b?cmc=?= (x)")
     'Jörg (x)'
     """
     return "".join(
-        decode_text(b"".join(octets for _, octets in run), charset)
-        for charset, run in groupby(_runs(text), key=lambda run: run[0])
+        decode_text(b"".join(octets for _, octets in run), "utf-8" if plainly else charset)
+        for charset, run in groupby(_runs(text, plainly), key=lambda run: run[0])
     )
 
 
-def _runs(text: str) -> Iterator[tuple[str, bytes]]:
+def _runs(text: str, plainly: bool) -> Iterator[tuple[str, bytes]]:
     """Yield octets with their charsets. Runs of one charset are one text: a character may be
     cut between two words, against RFC 2047 §5."""
     at = 0
@@ -68,7 +70,8 @@ def _runs(text: str) -> Iterator[tuple[str, bytes]]:
         between = text[at : match.start()]
         if between and (at == 0 or between.strip(" \t\r\n")):
             yield "utf-8", between.encode("utf-8", "replace")
-        yield match[1].partition("*")[0].lower(), _octets(match[2], match[3])
+        encoded = match[3].partition("=")[0] if plainly and match[2] in "bB" else match[3]
+        yield match[1].partition("*")[0].lower(), _octets(match[2], encoded)
         at = match.end()
     yield "utf-8", text[at:].encode("utf-8", "replace")
 

@@ -1,27 +1,32 @@
-"""Which attachments somebody chose: by name, by type, by what they are, by what archives and
-attached messages hold."""
+"""Which attachments somebody chose: by name, by type, by what they are, by what archives, texts and
+attached messages hold. What programs read differently counts as if it were one of those."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mailhost.message.entries import Globs
-from mailhost.message.mime.attachments import Attachment, attachments
-from mailhost.message.mime.encodings import RAW, decode
-from mailhost.message.mime.kinds import Kind
-from mailhost.message.mime.structure import LIMITS, MESSAGES, Limits, Part, parse
-from mailhost.message.mime.zipped import names_in_zip
+from mailhost.message.mime.attachments import Attachment, attachment_at, is_attached
+from mailhost.message.mime.encodings import RAW, decode, is_clear_base64
+from mailhost.message.mime.fields import replace
+from mailhost.message.mime.filenames import readings
+from mailhost.message.mime.kinds import HEAD, kind_of
+from mailhost.message.mime.packed import MOST_INFLATED, Budget, TooMuch, heads_in, names_in
+from mailhost.message.mime.structure import LIMITS, MESSAGES, TEXT, Limits, Part, parse
+from mailhost.message.mime.uuencoded import files_in_text
 
-ZIPPED = (Kind.ZIP, Kind.JAR, Kind.OOXML, Kind.OPENDOCUMENT)
-MOST_INSIDE = 100_000  # names in all archives of a message that are looked at
 DEEPEST = 5  # messages in base64 in messages in base64
 TOO_MANY = "more parts than can be looked at, or such as readers take differently"
+_MESSAGES = MESSAGES | {"message/external-body"}  # its body has the header of what is elsewhere
+_ENCODING = "Content-Transfer-Encoding"
 
 
 class Chosen:
     """`names` are globs of file names. `types` are globs of media types as declared, or kinds of
     files (`exe`, see `message/mime/kinds`), which `inside` tells from the content. With `inside`
-    names in ZIP archives count too, and what attached messages have attached."""
+    names in ZIP archives and TNEF count too, uuencoded files in texts, and what attached messages
+    have attached."""
 
     def __init__(self, names: Sequence[str], types: Sequence[str], inside: bool) -> None:
         self._names = Globs(names)
@@ -34,18 +39,26 @@ class Chosen:
         return parse(message, Limits(messages=True) if self._inside else LIMITS)
 
     def among(self, message: bytes, root: Part) -> Iterator[tuple[Attachment, str]]:
-        """Yield each attachment that is one of those, and why; nothing that lies in another."""
-        end, names = 0, iter(range(MOST_INSIDE))
-        for each in attachments(message, root):
-            why = self._why(message, each, names) if each.part.start >= end else ""
+        """Yield each attachment that is one of those, and why; nothing that lies in another. A
+        text with a file in it counts as one, and so does a multipart that is encoded."""
+        # archives in archives hardly get larger when they are inflated
+        whole = _Message(message, Budget(octets=MOST_INFLATED + 2 * len(message)))
+        end = 0
+        for path, part in root.walk():
+            why = self._why(whole, path, part) if part.start >= end else ""
             if why:
-                end = each.part.end
-                yield each, why
+                end = part.end
+                yield attachment_at(message, path, part), why
 
-    def _why(
-        self, message: bytes, attachment: Attachment, names: Iterator[int], depth: int = 0
-    ) -> str:
-        """`names` ends with as many of them as may be looked at still."""
+    def _why(self, message: _Message, path: tuple[int, ...], part: Part) -> str:
+        try:
+            if is_attached(part):
+                return self._why_attached(message, attachment_at(message.octets, path, part))
+            return self._why_not_attached(message, part) if self._inside else ""
+        except TooMuch:
+            return TOO_MANY
+
+    def _why_attached(self, message: _Message, attachment: Attachment) -> str:
         name = next(filter(self._fits, attachment.names), "")
         if name:
             return f"the attachment {name!r}"
@@ -55,35 +68,85 @@ class Chosen:
             return ""
         if attachment.kind in self._kinds:
             return f"an attachment that is {attachment.kind}"
-        if attachment.type in MESSAGES and attachment.part.encoding not in RAW:
-            return self._in_message(_octets(message, attachment), names, depth)
-        inner = self._zipped(message, attachment, names)
-        return f"{inner} in the attachment {attachment.name!r}" if inner else ""
+        return self._why_inside(message, attachment)
 
-    def _in_message(self, message: bytes, names: Iterator[int], depth: int) -> str:
-        """As `_why`, of what an attached message has that is encoded, against RFC 2046 §5.2.1."""
-        root = self.tree(message)
-        if depth >= DEEPEST or not root.whole:
+    def _why_inside(self, message: _Message, attachment: Attachment) -> str:
+        part = attachment.part
+        if part.type == "message/partial":
+            return "a piece of a message that is sent in several mails"
+        if part.type in MESSAGES and part.encoding in RAW:
+            return ""  # its parts are in the tree
+        if message.doubted and not message.is_clear(part):
+            return f"the attachment {attachment.name!r}, whose base64 programs read differently"
+        octets = message.body(part)
+        if part.type in _MESSAGES or any(map(_is_message, attachment.names)):
+            return self._why_in_message(message.inner(octets))
+        why = self._why_in_file(octets, message.budget)
+        return f"{why} in the attachment {attachment.name!r}" if why else ""
+
+    def _why_in_message(self, message: _Message) -> str:
+        """As `_why`, of an attached message that is not a part of the tree: it is encoded, against
+        RFC 2046 §5.2.1, or is not called a message."""
+        root = self.tree(message.octets)
+        if message.depth > DEEPEST or (message.doubted and not root.whole):
             return TOO_MANY
-        inside = attachments(message, root)
-        some = (self._why(message, each, names, depth + 1) for each in inside)
+        some = (self._why(message, path, part) for path, part in root.walk())
         return next(filter(None, some), "")
 
-    def _zipped(self, message: bytes, attachment: Attachment, names: Iterator[int]) -> str:
-        if attachment.kind not in ZIPPED or not self._names:
-            return ""
-        for name in names_in_zip(_octets(message, attachment)):
-            if self._fits(name) or self._fits(name.replace("\\", "/").rpartition("/")[2]):
-                return repr(name)
-            if next(names, None) is None:
-                return TOO_MANY
+    def _why_not_attached(self, message: _Message, part: Part) -> str:
+        if part.multipart and part.encoding not in RAW:
+            # RFC 2045 §6.4 forbids it; some programs decode it, most do not
+            header = replace(message.octets[part.start : part.body], _ENCODING, "8bit")
+            return self._why_in_message(message.inner(header + message.body(part), doubted=False))
+        return self._why_text(message, part) if part.type == TEXT and not part.parts else ""
+
+    def _why_text(self, message: _Message, part: Part) -> str:
+        for file in files_in_text(message.body(part)):
+            message.budget.use_name()
+            kind = kind_of(file.octets[:HEAD])
+            if self._fits(file.name):
+                return f"the file {file.name!r} in a text"
+            if kind in self._kinds:
+                return f"a file in a text that is {kind}"
+            why = self._why_in_file(file.octets, message.budget)
+            if why:
+                return f"{why} in the file {file.name!r} in a text"
         return ""
 
+    def _why_in_file(self, octets: bytes, budget: Budget) -> str:
+        kinds = set(map(kind_of, heads_in(octets, budget))) & self._kinds
+        if kinds:
+            return f"a file that is {min(kinds)}"
+        names = names_in(octets, budget) if self._names else iter(())
+        found = next(filter(self._fits, names), "")
+        return repr(found) if found else ""
+
     def _fits(self, name: str) -> bool:
-        """True also for what Windows makes of a name: it leaves out dots and blanks at the end."""
-        return self._names.fit(name) or self._names.fit(name.partition("\0")[0].rstrip(" ."))
+        """True also for what programs make of a name."""
+        return any(map(self._names.fit, dict.fromkeys(readings(name))))
 
 
-def _octets(message: bytes, attachment: Attachment) -> bytes:
-    part = attachment.part
-    return decode(message[part.body : part.end], part.encoding)
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message that is looked into. `doubted`: what programs read differently counts."""
+
+    octets: bytes
+    budget: Budget
+    depth: int = 0
+    doubted: bool = True
+
+    def inner(self, octets: bytes, doubted: bool = True) -> _Message:
+        """A message in this one."""
+        return _Message(octets, self.budget, self.depth + 1, self.doubted and doubted)
+
+    def body(self, part: Part) -> bytes:
+        """A part's body, decoded."""
+        return decode(self.octets[part.body : part.end], part.encoding)
+
+    def is_clear(self, part: Part) -> bool:
+        """True where all programs decode the part to the same octets."""
+        return part.encoding != "base64" or is_clear_base64(self.octets[part.body : part.end])
+
+
+def _is_message(name: str) -> bool:
+    return any(each.lower().endswith(".eml") for each in readings(name))

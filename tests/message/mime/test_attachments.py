@@ -17,7 +17,7 @@ from mailhost.message.mime.kinds import Kind, kind_of
 from mailhost.message.mime.structure import Limits, parse
 from tests.message.mime.messages import broken, messages, multipart
 
-few = settings(deadline=None, max_examples=150)
+few = settings(deadline=None)
 printable = st.text(min_size=1, max_size=80).filter(str.isprintable)
 # the standard library takes quotes and angle brackets away, wherever they come from
 names = printable.filter(lambda name: name == name.strip(' "<>'))

@@ -16,7 +16,7 @@ from mailhost.message.mime.disclaimer import LARGEST_TEXT, Edited, Words, append
 from mailhost.message.mime.structure import parse
 from tests.message.mime.messages import broken, messages, multipart
 
-few = settings(deadline=None, max_examples=150)
+few = settings(deadline=None)
 ASCII = Words("Footer")
 GERMAN = Words("Grüße, 10 €", "<hr>Grüße, 10 €")
 
@@ -178,6 +178,18 @@ class DisclaimerTests(SynchronousTestCase):
         body = "日本".encode("iso-2022-jp").decode("ascii")
         message = plain(body, kind="text/plain; charset=iso-2022-jp")
         self.assertEqual(shown(self.appended(message, Words("語")))[0].split(), ["日本", "語"])
+
+    def test_html_in_a_stateful_charset(self) -> None:
+        """Where octets of a character look like a tag (RFC 1468)."""
+        text = "<p>実験</p>"
+        self.assertIn(b"<B", text.encode("iso-2022-jp"))
+        message = plain(
+            text.encode("iso-2022-jp").decode("ascii"), "", "text/html; charset=iso-2022-jp"
+        )
+        self.assertEqual(shown(self.appended(message)), [f"{text}\r\n<p>Footer</p>\r\n"])
+        self.assertEqual(shown(self.prepended(message)), [f"<p>Footer</p>\r\n{text}"])
+        broken = message.replace(b"\x1b(B", b"\x1b(X")
+        self.assertIn("charset", append(broken, ASCII).reason)
 
     def test_what_the_charset_is_when_it_lies(self) -> None:
         lies = plain("ö\r\n", "Content-Transfer-Encoding: 8bit\r\n", "text/plain")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.mime.structure import Limits, Part, parse
 from tests.message.mime.messages import broken, messages
 
-few = settings(deadline=None, max_examples=300)
+few = settings(deadline=None)
 NESTED = b"""From: a
 Content-Type: multipart/mixed; boundary="b x"
 
@@ -165,6 +165,122 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual((tree.cut, tree.parts[0].cut, tree.whole), (False, True, False))
         same = b"Content-Type: multipart/mixed; boundary=a; BOUNDARY=a\r\n\r\n--a\r\n\r\nx"
         self.assertTrue(parse(same).whole)
+
+    def test_types_that_programs_read_differently(self) -> None:
+        """The parts of a composite are found however its type is written, and it is told."""
+        for kind in (
+            "multipart/(c)mixed",
+            "(c)multipart/mixed",
+            "multi(c)part/mixed",
+            "multipart / mixed",
+            "multipart/ mixed",
+            '"multipart/mixed"',
+            'multipart/"mixed"',
+            "multipart/mixed x",
+            "multipart",
+            "multipart/",
+            "multipart/mixed/x",
+            "multipart/(a(b\\)c)mixed",
+        ):
+            head = f"Content-Type: {kind}; boundary=a\r\n\r\n--a\r\nContent-Type: x/y\r\n\r\nz"
+            tree = self.check(head.encode())
+            self.assertEqual(
+                ([each.type for each in tree.parts], tree.whole), (["x/y"], False), kind
+            )
+        for kind in ("x", "x/y/z", "x/y name=a.exe", "image/ png", '"x/y"', "message / rfc822"):
+            self.assertFalse(parse(f"Content-Type: {kind}\r\n\r\n".encode()).whole, kind)
+        for kind in (
+            *("", "text", "text/plain (c)", "text/plain(c)", "text/html charset=x", "text / html"),
+            *("image/png (c)", "Multipart/Mixed ; boundary=a", "x/y;", ";x=y"),
+        ):
+            self.assertTrue(parse(f"Content-Type: {kind}\r\n\r\n".encode()).whole, kind)
+
+    def test_boundaries_that_programs_read_differently(self) -> None:
+        for written, line in {
+            "a(c)": "a(c)",
+            "a (c)": "a",
+            "a b": "a b",
+            "(c)a": "(c)a",
+            '"a" (c)': "a",
+            '"a"b': "a",
+            '"a': "a",
+            '"a\\b"': "ab",
+            "'a'": "'a'",
+            '"=?utf-8?q?a?="': "=?utf-8?q?a?=",
+            '"ä"': "ä",
+            f'"{"a" * 300}"': "a" * 300,
+            "a; (c)boundary=b": "a",
+            "a; boundary=b": "a",
+            'a; x="; boundary=b': "a",
+        }.items():
+            message = f"Content-Type: multipart/x; boundary={written}\r\n\r\n--{line}\r\n\r\nHi"
+            tree = self.check(message.encode())
+            self.assertEqual((len(tree.parts), tree.whole), (1, False), written)
+        for written in (
+            "*=utf-8''a",
+            "*0=a",
+            "*0*=''a",
+            " (c)=a",
+            '=""',
+            "=",
+            "s=a",
+            "*0=a; boundary*0=b",
+        ):
+            message = f"Content-Type: multipart/x; boundary{written}\r\n\r\n--a\r\n\r\nHi"
+            self.assertFalse(self.check(message.encode()).whole, written)
+        for written in (
+            '"a"',
+            "a",
+            "a;",
+            '"a" ',
+            "----=_Next.Part_0:1/2?3+4,5",
+            '"a b"',
+            'a; x="(y)"',
+        ):
+            line = written.strip('"; ').partition(";")[0]
+            message = f"Content-Type: multipart/x; boundary={written}\r\n\r\n--{line}\r\n\r\nHi"
+            tree = self.check(message.encode())
+            self.assertEqual((len(tree.parts), tree.whole), (1, True), written)
+
+    def test_lines_that_only_begin_with_a_delimiter(self) -> None:
+        """RFC 2046 §5.1.1 lets programs take them for one."""
+        head = b"Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n"
+        for line in (b"--bc", b"--b-", b"--b---", b"--b--c", b"--b c", b"--b\0", b"--b (c)"):
+            tree = self.check(head + line + b"\r\nContent-Type: x/y\r\n\r\nz\r\n--b--")
+            self.assertEqual((len(tree.parts), tree.whole), (1, False), line)
+        for line in (b"--", b"--a", b"--B", b"-b", b" --b", b"--b \t", b"---b", b"x--b"):
+            self.assertTrue(self.check(head + line + b"\r\n--b--").whole, line)
+        inner = b"Content-Type: multipart/x; boundary=bc\r\n\r\n--bc\r\n\r\nHi\r\n--bc--\r\n"
+        self.assertFalse(self.check(head + b"--b\r\n" + inner + b"--b--").whole)
+
+    def test_encodings_that_programs_read_differently(self) -> None:
+        head = "Content-Type: {}\r\nContent-Transfer-Encoding: {}\r\n\r\n"
+        for encoding, read in {
+            '"base64"': "base64",
+            "base 64": "base64",
+            "base64 x": "base64",
+            "(c)base64": "base64",
+            "base-64": "base-64",
+            "x-what": "x-what",
+        }.items():
+            part = parse(head.format("x/y", encoding).encode())
+            self.assertEqual((part.encoding, part.whole), (read, False), encoding)
+            self.assertTrue(parse(head.format("text/plain", encoding).encode()).whole)
+            self.assertFalse(parse(head.format("text/plain; name=x", encoding).encode()).whole)
+        for encoding in ("", "Base64", "base64 (c)", "base64;", "8-bit", "7bits", "x-uue"):
+            self.assertTrue(parse(head.format("x/y", encoding).encode()).whole, encoding)
+
+    def test_names_that_programs_put_together_differently(self) -> None:
+        head = "Content-Type: x/y\r\nContent-Disposition: attachment; {}\r\n\r\n"
+        for written in (
+            "filename*0=a.exe; filename*2=.txt",
+            "filename*1=a.exe",
+            "filename*0=a.exe; filename*0=.txt",
+            "filename*00=a.exe",
+            "x=y;" * 201 + "filename=a.exe",
+        ):
+            self.assertFalse(parse(head.format(written).encode()).whole, written)
+        self.assertTrue(parse(head.format("filename*1=b; filename*0=a").encode()).whole)
 
     def test_limits(self) -> None:
         head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

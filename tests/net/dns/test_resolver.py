@@ -160,7 +160,7 @@ class Trouble(ResolverCase):
     @run
     async def test_nobody_there(self) -> None:
         await self.server.stop()
-        await self.fails(ResolveFailed, self.resolver.mx("a.example"))
+        await self.fails(ResolveFailed, self.make(timeout=1).mx("a.example"))
 
     @run
     async def test_the_next_server_answers_for_one_that_is_silent_or_gone(self) -> None:

@@ -80,7 +80,7 @@ class Challenges(SynchronousTestCase):
         self.assertRaises(BadChallenge, client.respond, b"v=eA==")
         self.assertRaises(BadChallenge, client.respond, b"e=other-error")
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(st.lists(st.binary() | st.just(b"r=nx,s=eA==,i=4096"), max_size=3))
     def test_anything(self, challenges: list[bytes]) -> None:
         client = ScramSha256Client("a", "b", "n")

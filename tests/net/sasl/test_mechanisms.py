@@ -237,7 +237,7 @@ class Scram(Exchange):
 
 
 class Anything(Exchange):
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None)
     @given(
         st.sampled_from(sorted(MECHANISMS)),
         st.lists(

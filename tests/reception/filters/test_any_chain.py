@@ -138,7 +138,7 @@ class AnyChainTests(SynchronousTestCase):
                 has |= {name for name in behind.paths if f"end of {name}" not in refused}
         return has
 
-    @settings(deadline=None, max_examples=500)
+    @settings(deadline=None)
     @given(worlds(KEEPING))
     def test_who_was_promised_has_it(self, world: World) -> None:
         self.run_through(world)
@@ -149,7 +149,7 @@ class AnyChainTests(SynchronousTestCase):
             told = set(self.promised) if self.replies and self.replies[0].ok else set()
         self.assertLessEqual(told, self.safe)
 
-    @settings(deadline=None, max_examples=500)
+    @settings(deadline=None)
     @given(worlds([*KEEPING, *LOSING]))
     def test_it_always_comes_to_an_end(self, world: World) -> None:
         self.run_through(world)
