@@ -24,9 +24,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from mailhost.message.address import Address
@@ -35,6 +36,7 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 
 VERSION = 1
+PART = 200  # recipients that are encoded at once; an entry with more of them is, in a thread
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -146,7 +148,7 @@ class State:
 def _after(recipient: Recipient, outcome: Outcome, owed: bool) -> Recipient:
     settled = Progress.OWED if owed else Progress.SETTLED
     progress = settled if outcome.settled else Progress.WAITING
-    return replace(recipient, progress=progress, outcome=outcome)
+    return Recipient(recipient.path, progress, outcome)
 
 
 def laid_out(entry: Entry) -> tuple[Entry, bytes]:
@@ -179,8 +181,8 @@ def encode_entry(entry: Entry) -> bytes:
             "announced": envelope.size,
             "returns": envelope.returns,
             "envelope_id": envelope.envelope_id,
-            "recipients": [_encode_path(path) for path in envelope.recipients],
-        }
+        },
+        map(_encode_path, envelope.recipients),
     )
 
 
@@ -198,17 +200,24 @@ def encode_state(state: State) -> bytes:
             "quarantine": state.quarantine,
             "parked": state.parked,
             "traceback": state.traceback,
-            "recipients": [
-                {"progress": each.progress, **_encode_outcome(each.outcome)}
-                for each in state.recipients
-            ],
-        }
+        },
+        ({"progress": each.progress, **_encode_outcome(each.outcome)} for each in state.recipients),
     )
 
 
-def _line(fields: Mapping[str, object]) -> bytes:
-    text = json.dumps({"version": VERSION, **fields}, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii") + b"\n"
+def _line(fields: Mapping[str, object], recipients: Iterator[Mapping[str, object]]) -> bytes:
+    """The fields and the recipients, some of these at a time: the encoder lets no other thread run
+    before it is through."""
+    parts = []
+    while some := list(islice(recipients, PART)):
+        parts.append(_json(some)[1:-1])
+    whole = _json({"version": VERSION, **fields})
+    text = f'{whole[:-1]},"recipients":[{",".join(parts)}]}}\n'
+    return text.encode("ascii")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _encode_path(path: ForwardPath) -> Mapping[str, object]:
