@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import quote, unquote_to_bytes
 
 from mailhost.message.mime.words import decode_text, decode_words
@@ -97,7 +98,7 @@ def parse_value(value: bytes) -> Value:
     if _has_open_quote(others):
         pieces = value.replace(b'"', b"").split(b";")
         given += _in_one(_sections(pieces[1 : _MOST + 1]))
-    found = _sections(_without_semicolon(bare))
+    found = _sections(islice(_without_semicolon(bare), _MOST))
     given += [*_in_sections(found), *_in_one(found)]
     loose = _NOT_IN_TYPE.sub("", bare.partition(b";")[0].decode("latin-1")).lower()
     word = _WORD.match(main.decode("latin-1"))[1].lower()  # type: ignore[index]

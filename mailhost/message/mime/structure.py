@@ -211,7 +211,8 @@ class _Reader:
         while at >= 0 and not part.cut:
             line_end = self._message.find(b"\n", at + 1)
             line = self._message[at + 1 : line_end if line_end >= 0 else end]
-            part.cut = line.rstrip(b" \t\r") == part.closed
+            self._lines += 1
+            part.cut = self._lines > self._limits.lines or line.rstrip(b" \t\r") == part.closed
             at = self._message.find(b"\n" + part.closed, at + 1, end)
 
     def _cut(self) -> None:

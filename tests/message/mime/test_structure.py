@@ -312,6 +312,7 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual((len(parts), parts[-1].cut), (51, True))
         long = self.check(b'Content-Type: multipart/mixed; x="' + b"y" * 20_000 + b'"; boundary=b')
         self.assertTrue(long.cut)
+        self.assertTrue(self.check(head + b"--b\r\n\r\nx\r\n--b--\r\n" * 9, Limits(lines=5)).cut)
         fields = self.check(head + (b"--b\r\n" + head) * 99, Limits(fields=1000))
         self.assertTrue(any(part.cut for _, part in fields.walk()))
 
