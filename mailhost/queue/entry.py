@@ -120,12 +120,7 @@ class State:
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
         """Take outcomes of recipients that wait, and for each whether it is to be told."""
         news = {each.recipient: (each, told) for each, told in zip(outcomes, owed, strict=True)}
-        recipients = tuple(
-            _after(each, *news[each.path])
-            if each.progress is Progress.WAITING and each.path in news
-            else each
-            for each in self.recipients
-        )
+        recipients = tuple(_after(each, news) for each in self.recipients)
         return replace(self, recipients=recipients)
 
     def knowing(self, outcomes: Sequence[Outcome]) -> State:
@@ -145,7 +140,11 @@ class State:
         return replace(self, recipients=recipients)
 
 
-def _after(recipient: Recipient, outcome: Outcome, owed: bool) -> Recipient:
+def _after(recipient: Recipient, news: Mapping[ForwardPath, tuple[Outcome, bool]]) -> Recipient:
+    found = news.get(recipient.path) if recipient.progress is Progress.WAITING else None
+    if found is None:
+        return recipient
+    outcome, owed = found
     settled = Progress.OWED if owed else Progress.SETTLED
     progress = settled if outcome.settled else Progress.WAITING
     return Recipient(recipient.path, progress, outcome)
