@@ -6,6 +6,7 @@ reads; it says the same as the reply the other side got, and the cause.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.message.address import Address
@@ -37,6 +38,12 @@ def _path(address: Address | None) -> str:
     return f"<{address}>" if address else "<>"
 
 
+def _paths(addresses: Sequence[Address]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(addresses) - 5} more" if len(addresses) > 5 else ""
+    return ", ".join(map(_path, addresses[:5])) + more
+
+
 def _cause(status: Status) -> str:
     return f"{status} [{status.cause}]" if status.cause else str(status)
 
@@ -55,10 +62,9 @@ class Received(Event):
     @property
     def line(self) -> str:
         who = f" as {self.client.account}" if self.client.account else ""
-        to = ", ".join(map(_path, self.recipients[:5]))
-        more = f" and {len(self.recipients) - 5} more" if len(self.recipients) > 5 else ""
+        to = _paths(self.recipients)
         return (
-            f"{self.identity} received from {_path(self.reverse_path)} to {to}{more}, "
+            f"{self.identity} received from {_path(self.reverse_path)} to {to}, "
             f"{self.size} octets, Message-ID {self.message_id or 'none'}, "
             f"by {self.client.protocol} from {self.client}{who}"
         )
@@ -139,7 +145,7 @@ class Queued(Event):
 
     @property
     def line(self) -> str:
-        to = ", ".join(map(_path, self.recipients))
+        to = _paths(self.recipients)
         if not self.held:
             return f"{self.identity} queued for {to}"
         return f"{self.identity} quarantined, see `mailhost queue list`, for {to}: {self.held}"

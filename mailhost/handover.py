@@ -53,6 +53,7 @@ from mailhost.routing import (
 
 ANOTHER_COPY = "dropped: its sender gets the bounce of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
+TOLD = 200  # events that are told in a row
 _FOUND = (Destinations, Status)
 
 
@@ -331,7 +332,7 @@ class Handover:
         delivered = [
             each for each in plan.here.values() if each.safe and each.path.wants(Notify.SUCCESS)
         ]
-        self._tell_unknown(mail, plan.nowhere.values(), ours)
+        await self._tell_unknown(mail, plan.nowhere.values(), ours)
         await self._keep(mail, [each for each in ours if not each.failed])
         expanded = [outcome for group in begun for outcome in group.expanded]
         reports = [*_outcomes([*delivered, *failed]), *dict.fromkeys(expanded)]
@@ -373,12 +374,15 @@ class Handover:
             return False
         return True
 
-    def _tell_unknown(
+    async def _tell_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
     ) -> None:
         """Delivery tells its own outcomes; those who live nowhere never came that far."""
-        for outcome in _outcomes(each for each in unknown if each in ours):
+        some = _outcomes(each for each in unknown if each in ours)
+        for number, outcome in enumerate(some, 1):
             self._events.tell(Attempted(mail.identity, outcome))
+            if number % TOLD == 0:
+                await self._pause()
 
     def _bug(self, mail: _Mail, bug: Exception) -> Status:
         self._log.failure("A bug in the handover of {identity}", identity=mail.identity)

@@ -182,6 +182,15 @@ class ListTests(HandoverCase):
         self.assertEqual(len(self.delivered()), 5000)
         self.assertGreaterEqual(pauses.count, 10)
 
+    def test_others_have_turns_while_thousands_are_told_of(self) -> None:
+        pauses = Pauses()
+        self.handover = self.make(pauses)
+        gone = " ".join(f"gone{number}" for number in range(900))
+        self.directory.view = view_of(domain("a.example", "ann", {"list": f"ann {gone}"}))
+        self.assertEqual(self.take_or_queue("list"), 250)
+        self.assertEqual(len(self.events.of(Attempted)), 900)
+        self.assertGreaterEqual(pauses.count, 4)
+
 
 class EverythingIsFineTests(HandoverCase):
     def test_local(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from zope.interface import implementer
 
@@ -49,10 +50,12 @@ class Dispatch:
         both = ((self._here, ours), (self._elsewhere, foreign))
         outcomes = await together(
             [
-                transport.deliver(envelope, content, some, identity, attempts=attempts)
+                partial(transport.deliver, envelope, content, some, identity, attempts=attempts)
                 for transport, some in both
                 if some
             ]
         )
+        if not (ours and foreign):
+            return outcomes
         known = {outcome.recipient: outcome for outcome in outcomes}
         return [known[path] for path in recipients]

@@ -52,6 +52,12 @@ def values(header: bytes, name: str) -> list[str]:
     return list(map(_unfolded, _behind_lf(name).findall(b"\n" + header)))
 
 
+def first_value(header: bytes, name: str) -> str:
+    """Return the unfolded value of the first field called `name`, empty where there is none."""
+    match = _behind_lf(name).search(b"\n" + header)
+    return _unfolded(match[1]) if match else ""
+
+
 @lru_cache(maxsize=100)
 def _named(name: str) -> re.Pattern[bytes]:
     """The pattern of whole fields with this name, so that their places can be found."""
@@ -66,7 +72,9 @@ def _behind_lf(name: str) -> re.Pattern[bytes]:
 
 
 def _unfolded(value: bytes) -> str:
-    return re.sub(rb"\r?\n", b"", value).strip().decode("utf-8", "replace")
+    if b"\n" in value:
+        value = re.sub(rb"\r?\n", b"", value)
+    return value.strip().decode("utf-8", "replace")
 
 
 def count_received(header: bytes) -> int:

@@ -15,7 +15,7 @@ from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.message.header import count_received, values
+from mailhost.message.header import count_received, first_value
 from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
@@ -78,7 +78,7 @@ class ProxiedTransaction:
         received = received_field(
             self._client, envelope, house.hostname, self.identity, house.now()
         )
-        message_id = next(iter(values(header, "Message-ID")), "")
+        message_id = first_value(header, "Message-ID")
         top = received if house.trace else b""
         return Prepared(content, received, top, self.identity, message_id)
 

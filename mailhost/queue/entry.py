@@ -24,9 +24,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from mailhost.message.address import Address
@@ -35,6 +36,7 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 
 VERSION = 1
+PART = 200  # recipients that are encoded at once; an entry with more of them is, in a thread
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -118,12 +120,7 @@ class State:
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
         """Take outcomes of recipients that wait, and for each whether it is to be told."""
         news = {each.recipient: (each, told) for each, told in zip(outcomes, owed, strict=True)}
-        recipients = tuple(
-            _after(each, *news[each.path])
-            if each.progress is Progress.WAITING and each.path in news
-            else each
-            for each in self.recipients
-        )
+        recipients = tuple(_after(each, news) for each in self.recipients)
         return replace(self, recipients=recipients)
 
     def knowing(self, outcomes: Sequence[Outcome]) -> State:
@@ -143,10 +140,14 @@ class State:
         return replace(self, recipients=recipients)
 
 
-def _after(recipient: Recipient, outcome: Outcome, owed: bool) -> Recipient:
+def _after(recipient: Recipient, news: Mapping[ForwardPath, tuple[Outcome, bool]]) -> Recipient:
+    found = news.get(recipient.path) if recipient.progress is Progress.WAITING else None
+    if found is None:
+        return recipient
+    outcome, owed = found
     settled = Progress.OWED if owed else Progress.SETTLED
     progress = settled if outcome.settled else Progress.WAITING
-    return replace(recipient, progress=progress, outcome=outcome)
+    return Recipient(recipient.path, progress, outcome)
 
 
 def laid_out(entry: Entry) -> tuple[Entry, bytes]:
@@ -179,8 +180,8 @@ def encode_entry(entry: Entry) -> bytes:
             "announced": envelope.size,
             "returns": envelope.returns,
             "envelope_id": envelope.envelope_id,
-            "recipients": [_encode_path(path) for path in envelope.recipients],
-        }
+        },
+        map(_encode_path, envelope.recipients),
     )
 
 
@@ -198,17 +199,24 @@ def encode_state(state: State) -> bytes:
             "quarantine": state.quarantine,
             "parked": state.parked,
             "traceback": state.traceback,
-            "recipients": [
-                {"progress": each.progress, **_encode_outcome(each.outcome)}
-                for each in state.recipients
-            ],
-        }
+        },
+        ({"progress": each.progress, **_encode_outcome(each.outcome)} for each in state.recipients),
     )
 
 
-def _line(fields: Mapping[str, object]) -> bytes:
-    text = json.dumps({"version": VERSION, **fields}, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii") + b"\n"
+def _line(fields: Mapping[str, object], recipients: Iterator[Mapping[str, object]]) -> bytes:
+    """The fields and the recipients, some of these at a time: the encoder lets no other thread run
+    before it is through."""
+    parts = []
+    while some := list(islice(recipients, PART)):
+        parts.append(_json(some)[1:-1])
+    whole = _json({"version": VERSION, **fields})
+    text = f'{whole[:-1]},"recipients":[{",".join(parts)}]}}\n'
+    return text.encode("ascii")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _encode_path(path: ForwardPath) -> Mapping[str, object]:

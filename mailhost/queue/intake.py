@@ -51,13 +51,14 @@ class Intake:
         in front of its content comes back too.
         """
         id = self._spool.name(identity, self.knows)
-        entry, line = laid_out(Entry(id, identity, self._wall(), envelope, content.size))
-        state = first_state(entry)
-        has_state = bool(outcomes or held)
-        if has_state:
-            state = self._with_news(state, outcomes, held)
+        bare = Entry(id, identity, self._wall(), envelope, content.size)
         self._coming.add(id)
         try:
+            entry, line = await self._spool.worked(envelope.recipients, lambda: laid_out(bare))
+            state = first_state(entry)
+            has_state = bool(outcomes or held)
+            if has_state:
+                state = self._with_news(state, outcomes, held)
             status = await self._spool.write(entry, line, state if has_state else None, content)
         finally:
             self._coming.discard(id)

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from mailhost.interfaces import ICommitter
 from mailhost.message.changes import NewFile, RemovedFile
@@ -28,6 +28,7 @@ from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status
 from mailhost.net.threads import InThread
 from mailhost.queue.entry import (
+    PART,
     Entry,
     State,
     Unreadable,
@@ -36,6 +37,8 @@ from mailhost.queue.entry import (
     encode_state,
     first_state,
 )
+
+T = TypeVar("T")
 
 LONGEST_LINE = 64 << 20  # octets; about 60,000 recipients with everything they can carry
 BATCH = 200  # entries read in one visit to the disk
@@ -111,7 +114,7 @@ class Spool:
         """
         changes = [self._new(self.message_path(entry.id), Content((line,)), content)]
         if state is not None:
-            changes.append(self._new_state(entry.id, state))
+            changes.append(await self._new_state(entry.id, state))
         results = await self._committer.commit(changes)
         if results[0] is None:
             return OK
@@ -122,7 +125,7 @@ class Spool:
 
     async def settle(self, id: str, state: State) -> OSError | None:
         """Make a new state durable. After an error the old or the new one is there."""
-        return await self._one(self._new_state(id, state))
+        return await self._one(await self._new_state(id, state))
 
     async def remove(self, id: str, has_state: bool) -> OSError | None:
         """Forget an entry for good."""
@@ -131,8 +134,13 @@ class Spool:
             await self._one(RemovedFile(self.state_path(id)))  # else removed at the next start
         return error
 
-    def _new_state(self, id: str, state: State) -> NewFile:
-        return self._new(self.state_path(id), Content((encode_state(state),)), replaces=True)
+    async def worked(self, recipients: Sequence[object], work: Callable[[], T]) -> T:
+        """Return what `work` makes of recipients: in a thread where they are many."""
+        return work() if len(recipients) <= PART else await self._in_thread(work)
+
+    async def _new_state(self, id: str, state: State) -> NewFile:
+        octets = await self.worked(state.recipients, lambda: encode_state(state))
+        return self._new(self.state_path(id), Content((octets,)), replaces=True)
 
     async def _one(self, change: NewFile | RemovedFile) -> OSError | None:
         return (await self._committer.commit([change]))[0]

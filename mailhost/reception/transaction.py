@@ -14,7 +14,7 @@ from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.message.header import count_received, values
+from mailhost.message.header import count_received, first_value
 from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
@@ -154,12 +154,12 @@ class Transaction:
         that, so that they see, sign and keep the message that leaves."""
         desk, client, identity = self._desk, self._client, self.identity
         now, envelope = desk.now(), self._envelope.to(self._accepted)
-        message_id = next(iter(values(header, "Message-ID")), "")
+        message_id = first_value(header, "Message-ID")
         if client.account is not None:
             author = envelope.reverse_path or client.account
             added = missing_fields(header, author, desk.rules.hostname, identity, now)
             content = content.after(added, header) if added else content
-            message_id = message_id or next(iter(values(added, "Message-ID")), "")
+            message_id = message_id or first_value(added, "Message-ID")
         received = received_field(client, envelope, desk.rules.hostname, identity, now)
         return Prepared(content, received, received, identity, message_id)
 

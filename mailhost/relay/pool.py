@@ -1,13 +1,14 @@
 """Open connections by destination: kept a moment for the next message, and never too many.
 
-Who wants to send asks for a place; places are bounded for each destination and in all, and given
-in the order of asking. Connections in use and idle ones together stay within the bound: the one
-that has been idle longest is ended for whoever opens another.
+Who wants to send asks for a place; places are bounded for each destination and in all. Those who
+wait for one destination get places in the order of asking, and destinations take turns, so that a
+thousand who wait cost no more than one. Connections in use and idle ones together stay within the
+bound: the one that has been idle longest is ended for whoever opens another.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,8 @@ from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.smtp.dialogue import Dialogue
+
+PART = 20  # that get a place in a row, before others have a turn
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +38,8 @@ class Pool:
         self.settings = settings
         self._clock = clock
         self._places: Counter[Destination] = Counter()
-        self._queue: deque[tuple[Destination, Deferred[None]]] = deque()
+        self._used = 0  # places in all
+        self._waiting: dict[Destination, dict[Deferred[None], None]] = {}  # in order
         self._idle: dict[Connection, Destination] = {}  # idle longest first
         self._closed = False
         self._serving = False
@@ -43,25 +47,23 @@ class Pool:
     async def enter(self, destination: Destination) -> None:
         """Wait for the right to use one connection to `destination`; `leave` gives it back."""
         if not self._full(destination):
-            self._places[destination] += 1
+            self._give_place(destination)
             return
         waiting: Deferred[None] = Deferred()
-        self._queue.append((destination, waiting))
+        self._waiting.setdefault(destination, {})[waiting] = None
         try:
             await waiting
         except Exception:
-            self._queue.remove((destination, waiting))
+            self._stop_waiting(destination, waiting)
             raise
 
     def leave(self, destination: Destination) -> None:
         """Give the right to the next who waits."""
+        self._used -= 1
         self._places[destination] -= 1
         if not self._places[destination]:
             del self._places[destination]
-        if not self._serving:
-            self._serving = True
-            self._serve()
-            self._serving = False
+        self._serve_more()
 
     def take(self, destination: Destination) -> Connection | None:
         """Return an idle connection that is alive. None says that one may be opened."""
@@ -70,7 +72,7 @@ class Pool:
             self._forget(connection)
             if connection.dialogue.alive:
                 return connection
-        while self._idle and self._places.total() + len(self._idle) > self.settings.connections:
+        while self._idle and self._used + len(self._idle) > self.settings.connections:
             self._end(next(iter(self._idle)))
         return None
 
@@ -93,17 +95,49 @@ class Pool:
 
     def _full(self, destination: Destination) -> bool:
         return (
-            self._places[destination] >= self.settings.connections_per_destination
-            or self._places.total() >= self.settings.connections
+            self._used >= self.settings.connections
+            or self._places[destination] >= self.settings.connections_per_destination
         )
 
+    def _give_place(self, destination: Destination) -> None:
+        self._used += 1
+        self._places[destination] += 1
+
     def _serve(self) -> None:
-        """Give free places to those who wait. A place may come back before this returns."""
-        while entry := next((each for each in self._queue if not self._full(each[0])), None):
-            self._queue.remove(entry)
-            destination, waiting = entry
-            self._places[destination] += 1
+        """Give free places to those who wait. A place may come back before this returns.
+
+        While there are places, only destinations that are full are passed over: these are few.
+        """
+        served = 0
+        while destination := self._next():
+            served += 1
+            if served > PART:
+                self._clock.callLater(0, self._serve_more)
+                return
+            waiting = next(iter(self._waiting[destination]))
+            self._stop_waiting(destination, waiting)
+            if destination in self._waiting:
+                self._waiting[destination] = self._waiting.pop(destination)
+            self._give_place(destination)
             waiting.callback(None)
+
+    def _serve_more(self) -> None:
+        if not self._serving:
+            self._serving = True
+            self._serve()
+            self._serving = False
+
+    def _next(self) -> Destination | None:
+        """Return a destination that somebody waits for and that has a place."""
+        if self._used >= self.settings.connections:
+            return None
+        return next((each for each in self._waiting if not self._full(each)), None)
+
+    def _stop_waiting(self, destination: Destination, waiting: Deferred[None]) -> None:
+        ours = self._waiting[destination]
+        del ours[waiting]
+        if not ours:
+            del self._waiting[destination]
 
     def _forget(self, connection: Connection) -> None:
         """Count a connection as idle no more."""

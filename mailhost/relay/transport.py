@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from itertools import takewhile
+from typing import Any, TypeAlias
 
 from zope.interface import implementer
 
@@ -27,6 +29,7 @@ from mailhost.message.outcome import Outcome
 from mailhost.message.trace import alias_fields
 from mailhost.net.tls import client_tls
 from mailhost.net.together import together
+from mailhost.net.turns import pauses_of
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
@@ -34,7 +37,10 @@ from mailhost.relay.ourselves import Ourselves, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.sending import Sending
 
+PART = 500  # recipients that are sent to, or looked at, in a row
 REST = 10.0  # seconds that a destination where nobody could be reached is left alone
+
+_Groups: TypeAlias = dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]]
 
 
 @implementer(ITransport)
@@ -53,6 +59,7 @@ class RelayTransport:
         listeners: Sequence[Listen] = (),
     ) -> None:
         self._clock = reactor
+        self._pause = pauses_of(reactor)
         self._resolver = resolver
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
@@ -86,26 +93,48 @@ class RelayTransport:
         identity: str,
         attempts: int = 0,
     ) -> Sequence[Outcome]:
-        groups: dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]] = {}
-        sender = envelope.reverse_path.domain if envelope.reverse_path else ""
-        utf8 = envelope.smtputf8
-        for path in recipients:
-            destination = choose_destination(
-                self._settings.route, self._settings.port, sender, path.address.domain, attempts
-            )
-            groups.setdefault((destination, path.through), []).append(path)
-        outcomes = {}
-        for outcome in await together(
+        groups = await self._grouped(envelope, recipients, attempts)
+        outcomes = await together(
             [
-                self._carry(destination, Sending(envelope, _marked(content, through, utf8), some))
-                for (destination, through), some in groups.items()
-            ]
-        ):
-            self._events.tell(Attempted(identity, outcome))
-            outcomes[outcome.recipient] = outcome
-        return [outcomes[path] for path in recipients]
+                partial(self._carry, destination, envelope, content, some[at : at + PART], identity)
+                for (destination, _), some in groups.items()
+                for at in range(0, len(some), PART)
+            ],
+            self._pause,
+        )
+        known = {outcome.recipient: outcome for outcome in outcomes}
+        return [known[path] for path in recipients]
 
-    async def _carry(self, destination: Destination, sending: Sending) -> Sequence[Outcome]:
+    async def _grouped(
+        self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
+    ) -> _Groups:
+        """Recipients with the same next hop and the same aliases."""
+        sender = envelope.reverse_path.domain if envelope.reverse_path else ""
+        routes, port = self._settings.route, self._settings.port
+        destinations: dict[str, Destination] = {}
+        groups: _Groups = {}
+        for number, path in enumerate(recipients, 1):
+            domain = path.address.domain
+            destination = destinations.get(domain)
+            if destination is None:
+                destination = choose_destination(routes, port, sender, domain, attempts)
+                destinations[domain] = destination
+            groups.setdefault((destination, path.through), []).append(path)
+            if number % PART == 0:
+                await self._pause()
+        return groups
+
+    async def _carry(
+        self,
+        destination: Destination,
+        envelope: Envelope,
+        content: Content,
+        some: Sequence[ForwardPath],
+        identity: str,
+    ) -> Sequence[Outcome]:
+        """Send to recipients with the same aliases."""
+        marked = _marked(content, some[0].through, envelope.smtputf8)
+        sending = Sending(envelope, marked, some)
         attempt = Attempt(destination, sending, self._pool)
         try:
             await self._pool.enter(destination)
@@ -115,6 +144,9 @@ class RelayTransport:
                 self._pool.leave(destination)
         except Exception as bug:
             raise Unfinished(bug, list(attempt.outcomes.values())) from bug
+        finally:
+            for outcome in attempt.outcomes.values():
+                self._events.tell(Attempted(identity, outcome))
         return list(attempt.outcomes.values())
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
@@ -135,8 +167,11 @@ class RelayTransport:
 
     def _leave_alone(self, destination: Destination, trouble: Trouble) -> None:
         now = self._clock.seconds()
-        self._silent = {each: rest for each, rest in self._silent.items() if rest[0] > now}
+        self._silent.pop(destination, None)
         self._silent[destination] = (now + REST, trouble)
+        over = takewhile(lambda each: self._silent[each][0] <= now, self._silent)  # oldest first
+        for each in list(over):
+            del self._silent[each]
 
     async def _connect(self, destination: Destination, host: Host, ip: str) -> Connection:
         route = destination.route

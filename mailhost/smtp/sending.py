@@ -26,6 +26,12 @@ NEEDS_SMTPUTF8 = Status(
 NEEDS_BINARY = Status(554, "5.6.3", "The next host takes no binary messages")
 
 
+# Encoded (RFC 3461 §4.2, §4.4). A host may refuse what is longer, and with it the mail for good, so
+# that is left out: reports lack it then. We take longer values, and some that are no xtext.
+LONGEST_ENVID = 100
+LONGEST_ORCPT = 500
+
+
 @dataclass(slots=True)
 class Sending:
     """One message. Whoever has no status has not been given to any host that may have kept it."""
@@ -103,7 +109,9 @@ def mail_command(envelope: Envelope, offers: Offers, size: int, utf8: bool) -> b
     if "DSN" in offers and envelope.returns:
         words.append(f"RET={envelope.returns}")
     if "DSN" in offers and envelope.envelope_id:
-        words.append(f"ENVID={encode_xtext(envelope.envelope_id)}")
+        encoded = encode_xtext(envelope.envelope_id)
+        if len(encoded) <= LONGEST_ENVID:
+            words.append(f"ENVID={encoded}")
     return " ".join(words).encode()
 
 
@@ -120,7 +128,9 @@ def _notify(path: ForwardPath) -> Iterator[str]:
     if path.original:
         kind, _, address = path.original.partition(";")
         encode = encode_unitext if kind.lower() == "utf-8" else encode_xtext
-        yield f"ORCPT={kind};{encode(address)}"
+        original = f"{kind};{encode(address)}"
+        if len(original) <= LONGEST_ORCPT:
+            yield f"ORCPT={original}"
 
 
 def encode_xtext(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.address import BadAddress
-from mailhost.message.header import addresses, count_received, fields, named, values
+from mailhost.message.header import addresses, count_received, fields, first_value, named, values
 
 odd_headers = st.lists(
     st.sampled_from(
@@ -26,6 +26,13 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual(found, [(b"A", "1"), (b"B", "2"), (b"A", "3"), (b"c", "")])
         self.assertEqual(values(header, "a"), ["1", "3"])
         self.assertEqual(values(header, "d"), [])
+        self.assertEqual((first_value(header, "a"), first_value(header, "d")), ("1", ""))
+
+    def test_thousands_of_one_name(self) -> None:
+        header = b"Message-ID: <a@b.example>\r\n" * 18_000
+        begun = time.thread_time()
+        self.assertEqual(first_value(header, "Message-ID"), "<a@b.example>")
+        self.assertLess(time.thread_time() - begun, 0.01)
 
     def test_folded(self) -> None:
         header = b"A: one\r\n two\r\n\t three \r\nB: x\r\n \r\n y\r\nC:\r\n z\r\n"

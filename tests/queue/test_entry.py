@@ -11,6 +11,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Retur
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.entry import (
+    PART,
     Entry,
     Progress,
     Recipient,
@@ -76,6 +77,16 @@ def one_entry() -> Entry:
     """A small entry, laid out."""
     envelope = Envelope(None, (ForwardPath(Address("böb", "there.example")),))
     return laid_out(Entry("id1", "m1", 5.0, envelope, 7))[0]
+
+
+class Long(SynchronousTestCase):
+    def test_recipients_in_several_parts(self) -> None:
+        for count in (PART - 1, PART, 3 * PART + 1):
+            to = tuple(ForwardPath(Address(f"a{n}", "x.example")) for n in range(count))
+            entry, line = laid_out(Entry("id1", "id1", 5.0, Envelope(None, to), 0))
+            self.assertEqual(decode_entry(line, "id1", len(line)), entry)
+            state = first_state(entry)
+            self.assertEqual(decode_state(encode_state(state), entry), state)
 
 
 class Entries(SynchronousTestCase):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,9 +16,11 @@ from mailhost.interfaces import ICommitter
 from mailhost.message.changes import Change, NewFile
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.queue.entry import Entry, State, first_state, laid_out
+from mailhost.queue.entry import PART, Entry, State, first_state, laid_out
 from mailhost.queue.spool import Broken, Finding, Found, Spool
 from tests.queue.fakes import BUSY, FakeCommitter, House, envelope, here, message
+
+T = TypeVar("T")
 
 
 class SpoolCase(SynchronousTestCase):
@@ -68,6 +72,20 @@ class Keeping(SpoolCase):
         self.assertEqual(self.scan(), [Found(entry, first_state(entry), False)])
         content = self.successResultOf(Deferred.fromCoroutine(_value(self.spool.open(entry))))
         self.assertEqual(content.read(), body)
+
+    def test_what_has_many_recipients_is_encoded_in_a_thread(self) -> None:
+        working: list[int] = []
+
+        def in_thread(work: Callable[[], T]) -> Awaitable[T]:
+            working.append(1)
+            return here(work)
+
+        spool = Spool(self.folder, self.disk, in_thread)
+        for count in (PART, PART + 1):
+            to = envelope(*(f"bob{number}@there.example" for number in range(count)))
+            state = first_state(Entry("one", "one", 5.0, to, 1))
+            self.successResultOf(Deferred.fromCoroutine(spool.settle("one", state)))
+            self.assertEqual(count - PART, len(working))
 
     def test_content_from_a_file(self) -> None:
         os.makedirs(self.folder)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, cast
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Relay
+from mailhost.events import Attempted
 from mailhost.interfaces import Unfinished
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.pool import PART, Connection, Pool
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
 
@@ -152,3 +156,72 @@ class Bounds(RelayCase):
         self.assertEqual(0, self.mx1.open)
         self.mx1.end = "250 OK"
         self.assertIn("relayed", self.send("a@x.example")[0])
+
+
+class Crowds(SynchronousTestCase):
+    """Thousands who wait for a place, as for the domains of a long list."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.pool = Pool(self.clock, Relay(connections=100))
+        self.places = [Destination(f"x{number}.example", 25) for number in range(4000)]
+
+    def begin(self, destination: Destination, leaves: bool = False) -> Deferred[None]:
+        """Ask for a place, and give it back at once where `leaves`."""
+
+        async def use() -> None:
+            await self.pool.enter(destination)
+            if leaves:
+                self.pool.leave(destination)
+
+        return Deferred.fromCoroutine(use())
+
+    def test_giving_up_and_serving_take_no_time_for_those_who_wait(self) -> None:
+        before = time.thread_time()
+        works = [self.begin(each) for each in self.places]
+        for work in works[100:3000]:
+            work.cancel()
+            self.failureResultOf(work, CancelledError)
+        for each in self.places[:100]:
+            self.pool.leave(each)
+        served = sum(work.called for work in works)
+        self.assertEqual(3100, served)
+        self.assertLess(time.thread_time() - before, 1)
+
+    def test_others_have_turns_where_all_give_their_place_back_at_once(self) -> None:
+        for each in self.places[:100]:
+            self.begin(each)
+        works = [self.begin(each, leaves=True) for each in self.places[100:]]
+        self.pool.leave(self.places[0])
+        self.assertEqual(PART, sum(work.called for work in works))
+        for _ in range(4000 // PART):
+            self.clock.advance(0)
+        self.assertTrue(all(work.called for work in works))
+
+    def test_destinations_take_turns(self) -> None:
+        pool = Pool(self.clock, Relay(connections=1))
+        first, second = self.places[:2]
+        order: list[str] = []
+
+        async def use(destination: Destination) -> None:
+            await pool.enter(destination)
+            order.append(destination.name)
+
+        for each in (first, first, first, second):
+            Deferred.fromCoroutine(use(each))
+        pool.leave(first)
+        pool.leave(first)
+        self.assertEqual(["x0.example", "x0.example", "x1.example"], order)
+
+
+class LongLists(RelayCase):
+    def test_each_recipient_of_thousands_is_told_once(self) -> None:
+        to = [f"a{number}@x.example" for number in range(1200)]
+        work = self.begin(*to, "a@y.example")
+        for _ in range(200):
+            self.turn()
+        outcomes = self.successResultOf(work)
+        self.assertEqual([*to, "a@y.example"], [str(each.recipient.address) for each in outcomes])
+        self.assertEqual(1201, len({each.outcome for each in self.events.of(Attempted)}))
+        self.assertEqual(1201, len(self.events.of(Attempted)))
+        self.assertEqual(12, len(self.mx1.mail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -174,6 +175,9 @@ class FakeSpool:
 
     async def write(self, *what: object) -> object:
         return self.status
+
+    async def worked(self, recipients: object, work: Callable[[], object]) -> object:
+        return work()
 
 
 class Entries(RemoteCase):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import quote, unquote_to_bytes
 
 from mailhost.message.mime.words import decode_text, decode_words
@@ -18,11 +19,16 @@ from mailhost.message.mime.words import decode_text, decode_words
 # a value is cut at semicolons that are not in a quoted string
 _TOKEN = re.compile(rb'[^;"]+|"[^"\\]*(?:\\.[^"\\]*)*"?|;|\\', re.DOTALL)
 _QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)', re.DOTALL)
+_QUOTED_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_FILE_NAME = re.compile(
+    rb'[\s,]((?:file)?name\*?[ \t]*=[ \t]*(?:"[^"]*"?|[^\s,"]+))', re.IGNORECASE
+)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _PIECE = re.compile(rb'[^"()\\]+|\\.|"[^"\\]*(?:\\.[^"\\]*)*"?|.', re.DOTALL)
 _PIECE_OF_COMMENT = re.compile(rb"(?:[^()\\]|\\.)+|.", re.DOTALL)
 _FIRST_WORD = re.compile(rb"[^ \t(]*")
 _WORD = re.compile(r"\s*([^\s(]*)")
+_FIRST_OF_MAIN = re.compile(rb'\s*[^\s,="]*')
 _NOT_IN_TYPE = re.compile(r'[\s"]+')
 _NAME = re.compile(r"([^*]+)(?:\*([0-9]{1,6}))?(\*?)")
 # RFC 2045 §5.1, without what some programs read otherwise
@@ -92,10 +98,21 @@ def parse_value(value: bytes) -> Value:
     if _has_open_quote(others):
         pieces = value.replace(b'"', b"").split(b";")
         given += _in_one(_sections(pieces[1 : _MOST + 1]))
+    found = _sections(islice(_without_semicolon(bare), _MOST))
+    given += [*_in_sections(found), *_in_one(found)]
     loose = _NOT_IN_TYPE.sub("", bare.partition(b";")[0].decode("latin-1")).lower()
     word = _WORD.match(main.decode("latin-1"))[1].lower()  # type: ignore[index]
     doubtful = len(others) > _MOST or _is_doubtful(sections)
     return Value(word, tuple(dict.fromkeys(given)), loose, doubtful, bare != value)
+
+
+def _without_semicolon(value: bytes) -> Iterator[bytes]:
+    """Yield file names that have no semicolon in front: `attachment filename=a`, `filename=a`."""
+    first, *others = _segments(value)
+    for segment in (first, *(each.partition(b"=")[2] for each in others)):
+        if b"=" in segment:
+            quoted = _QUOTED_TEXT.sub(b'""', segment) if segment is not first else segment
+            yield from (match[1] for match in _FILE_NAME.finditer(b" " + quoted))
 
 
 def _has_open_quote(segments: list[bytes]) -> bool:
@@ -138,9 +155,10 @@ def with_parameter(value: bytes, name: str, text: str) -> bytes:
     kept = [each for each in others if not _is_named(each, name)]
     written = list(_written(name, text))
     whole = b";".join([main.rstrip(), *written, *kept])
-    if len(parse_value(whole).texts(name)) == 1:
+    if main.count(b'"') % 2 == 0 and len(parse_value(whole).texts(name)) == 1:
         return whole
-    return b";".join([main.split(b'"')[0].rstrip(), *written])
+    word = _FIRST_OF_MAIN.match(main)[0]  # type: ignore[index]
+    return b";".join([word, *written])
 
 
 def _segments(value: bytes) -> list[bytes]:

@@ -101,7 +101,8 @@ def parse(message: bytes, limits: Limits = LIMITS) -> Part:
 
 @dataclass(slots=True)
 class _Open:
-    """A part whose end was not seen yet. `delimiter` is empty for one that has no parts to come."""
+    """A part whose end was not seen yet. `delimiter` is empty for one that has no parts to come;
+    `closed` is what it was, where an epilogue follows."""
 
     start: int
     body: int
@@ -109,6 +110,8 @@ class _Open:
     disposition: Value
     encoding: str
     delimiter: bytes = b""
+    closed: bytes = b""
+    epilogue: int = 0
     parts: list[Part] = field(default_factory=list)
     cut: bool = False
 
@@ -116,6 +119,7 @@ class _Open:
         """The part that ends at `at`, or later where what is in it ends later."""
         end = max(at, self.body, self.parts[-1].end if self.parts else 0)
         names = [*self.disposition.texts("filename"), *self.type.texts("name")]
+        names += [*self.disposition.texts("name"), *self.type.texts("filename")]  # a few read these
         return Part(
             self.start,
             self.body,
@@ -180,6 +184,7 @@ class _Reader:
                 break
             self._cross(delimiter)
         self._close(1, len(self._message))
+        self._judge_epilogue(self._open[0], len(self._message))
         return self._open[0].close(len(self._message))
 
     def _cross(self, delimiter: _Delimiter) -> None:
@@ -187,11 +192,28 @@ class _Reader:
         self._close(delimiter.depth + 1, self._before_line_break(delimiter.start))
         self._at = delimiter.end
         if delimiter.closing:
-            self._forget(self._open[delimiter.depth])
+            self._end_of_parts(self._open[delimiter.depth], delimiter.end)
         elif self._seen < self._limits.parts:
             self._begin(delimiter.end)
         else:
             self._cut()
+
+    def _end_of_parts(self, part: _Open, at: int) -> None:
+        """What follows is the epilogue."""
+        closed = part.delimiter
+        self._forget(part)
+        if closed not in self._delimiters:
+            part.closed, part.epilogue = closed, at
+
+    def _judge_epilogue(self, part: _Open, end: int) -> None:
+        """Nothing in an epilogue is a part; some programs go on with one at a delimiter."""
+        at = self._message.find(b"\n" + part.closed, part.epilogue - 1, end) if part.closed else -1
+        while at >= 0 and not part.cut:
+            line_end = self._message.find(b"\n", at + 1)
+            line = self._message[at + 1 : line_end if line_end >= 0 else end]
+            self._lines += 1
+            part.cut = self._lines > self._limits.lines or line.rstrip(b" \t\r") == part.closed
+            at = self._message.find(b"\n" + part.closed, at + 1, end)
 
     def _cut(self) -> None:
         """Look for no more parts."""
@@ -225,6 +247,7 @@ class _Reader:
         if not kind.main and self._open and self._open[-1].type.main == "multipart/digest":
             kind = replace(kind, main="message/rfc822", loose="message/rfc822")
         kind, clear = _clear_type(kind)
+        clear &= bool(kind.loose) or not kind.texts("boundary")
         is_text = _is_text(kind) and not disposition.texts("filename")
         self._doubts += not clear or kind.doubtful or disposition.doubtful
         self._doubts += not is_text and not _is_clear_encoding(encoding)
@@ -286,6 +309,7 @@ class _Reader:
         while len(self._open) > depth:
             part = self._open.pop()
             self._forget(part)
+            self._judge_epilogue(part, at)
             self._open[-1].parts.append(part.close(at))
 
     def _delimiter(self, before: int) -> _Delimiter | None:

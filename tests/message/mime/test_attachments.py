@@ -46,6 +46,17 @@ def notice(attachment: Attachment) -> str:
 
 
 class ListTests(SynchronousTestCase):
+    def test_names_in_the_other_field(self) -> None:
+        """Where the names should be, or where some programs look for them too."""
+        for header in (
+            "Content-Type: x/y; filename=a.exe",
+            "Content-Disposition: attachment; name=a.exe",
+            "Content-Disposition: attachment filename=a.exe",
+            "Content-Disposition: filename=a.exe",
+        ):
+            (found,) = attachments(f"{header}\r\n\r\nHi".encode())
+            self.assertEqual(found.names, ("a.exe",), header)
+
     def test_what_is_attached(self) -> None:
         (found,) = attachments(MESSAGE)
         self.assertEqual(found.path, (2,))

@@ -73,6 +73,21 @@ class ParameterTests(SynchronousTestCase):
                 found, wanted = found[1:], wanted[1:]
             self.assertEqual(found, wanted, value)
 
+    def test_names_without_a_semicolon(self) -> None:
+        for value in (
+            b"attachment name=a.exe",
+            b"name=a.exe",
+            b'attachment name="a.exe"',
+            b"attachment, name = a.exe",
+            b"attachment; size=5 name=a.exe",
+            b"attachment; size=5, name*=utf-8''a.exe",
+            b'attachment; x="y" name=a.exe',
+        ):
+            self.assertIn("a.exe", parse_value(value).texts("name"), value)
+            self.assertEqual(parse_value(with_parameter(value, "name", "b")).texts("name"), ["b"])
+        for value in (b'x/y; a="b name=c"', b"x/y; a=filename=c", b"x/y surname=c"):
+            self.assertEqual(parse_value(value).texts("name"), [], value)
+
     def test_hostile(self) -> None:
         for value in (
             b"x/y;a=b" + b" " * 100_000 + b"c)",
@@ -81,6 +96,8 @@ class ParameterTests(SynchronousTestCase):
             b'x/y;a="' + b"\\" * 100_000,
             b"x/y;a=" + b"%41" * 100_000,
             b"x/y" + b";a=b" * 100_000,
+            b"x/y" + b" name=" * 100_000,
+            b"x/y;a=" + b'" name=' * 100_000,
         ):
             begun = process_time()
             parse_value(value)

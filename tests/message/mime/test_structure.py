@@ -187,7 +187,10 @@ class TreeTests(SynchronousTestCase):
             self.assertEqual(
                 ([each.type for each in tree.parts], tree.whole), (["x/y"], False), kind
             )
-        for kind in ("x", "x/y/z", "x/y name=a.exe", "image/ png", '"x/y"', "message / rfc822"):
+        for kind in (
+            *("x", "x/y/z", "x/y name=a.exe", "image/ png", '"x/y"', "message / rfc822"),
+            *("; multipart/mixed; boundary=a", ";boundary=a", "boundary=a"),
+        ):
             self.assertFalse(parse(f"Content-Type: {kind}\r\n\r\n".encode()).whole, kind)
         for kind in (
             *("", "text", "text/plain (c)", "text/plain(c)", "text/html charset=x", "text / html"),
@@ -253,6 +256,20 @@ class TreeTests(SynchronousTestCase):
         inner = b"Content-Type: multipart/x; boundary=bc\r\n\r\n--bc\r\n\r\nHi\r\n--bc--\r\n"
         self.assertFalse(self.check(head + b"--b\r\n" + inner + b"--b--").whole)
 
+    def test_delimiters_in_an_epilogue(self) -> None:
+        """Some programs read on there."""
+        head = b"Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n"
+        text = head + b"\r\nHi\r\n--b--\r\n"
+        part = b"Content-Type: x/y\r\n\r\nz\r\n--b--\r\n"
+        for line in (b"--b\r\n", b"--b \t\n", b"\r\nx\r\n--b\r\n"):
+            tree = self.check(text + line + part)
+            self.assertEqual((len(tree.parts), tree.whole), (1, False), line)
+        for line in (b"--b--\r\n", b"--a\r\n", b"x--b\r\n", b"-- \r\nAnn\r\n"):
+            self.assertTrue(self.check(text + line + part).whole, line)
+        inner = b"Content-Type: multipart/x; boundary=c\r\n\r\n--c\r\n\r\nHi\r\n--c--\r\n"
+        self.assertTrue(self.check(head + inner + b"--b\r\n" + inner + b"--b--").whole)
+        self.assertFalse(self.check(head + inner + b"--c\r\n" + part + b"--b--").whole)
+
     def test_encodings_that_programs_read_differently(self) -> None:
         head = "Content-Type: {}\r\nContent-Transfer-Encoding: {}\r\n\r\n"
         for encoding, read in {
@@ -295,6 +312,7 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual((len(parts), parts[-1].cut), (51, True))
         long = self.check(b'Content-Type: multipart/mixed; x="' + b"y" * 20_000 + b'"; boundary=b')
         self.assertTrue(long.cut)
+        self.assertTrue(self.check(head + b"--b\r\n\r\nx\r\n--b--\r\n" * 9, Limits(lines=5)).cut)
         fields = self.check(head + (b"--b\r\n" + head) * 99, Limits(fields=1000))
         self.assertTrue(any(part.cut for _, part in fields.walk()))
 
