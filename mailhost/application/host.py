@@ -28,7 +28,7 @@ from mailhost.application.privileges import (
     WrongFolder,
     as_user,
     become,
-    check_owner,
+    check_data_folder,
     make_data_folder,
 )
 from mailhost.application.runnable import cannot_run
@@ -98,7 +98,8 @@ class Host(Service):
         Raises OSError, DirectoryError, WrongFolder.
         """
         first = make_data_folder(settings.data, settings.user)
-        check_owner(settings.data, settings.user)
+        if not first:
+            check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)
         with as_user(settings.user):
             if not (first or os.path.exists(directory)):

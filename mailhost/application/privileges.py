@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailhost.config.ownership import open_to_others
+from mailhost.directory.place import why_missing
 
 
 class WrongFolder(Exception):
@@ -110,6 +111,17 @@ def only_roots(folder: str) -> bool:
     return not open_to_others(way)
 
 
+def check_data_folder(path: str, user: str) -> None:
+    """Raise WrongFolder for a data folder that is empty, or that check_owner refuses.
+
+    Being empty is told first: a folder where nothing is mounted mostly belongs to root.
+    """
+    with suppress(PermissionError):
+        if not os.listdir(path):
+            raise WrongFolder(why_missing(path))
+    check_owner(path, user)
+
+
 def check_owner(path: str, user: str) -> None:
     """Raise WrongFolder unless the data folder belongs to `user`, or without one to us."""
     uid = pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
@@ -118,8 +130,12 @@ def check_owner(path: str, user: str) -> None:
         return
     wanted, now = _name(uid), _name(owner)
     words = f"the data folder {path} belongs to {now}, and the host runs as {wanted}; "
-    other = "" if uid else f', or set user = "{now}"'
-    raise WrongFolder(f"{words}run: chown -R {wanted} {path}{other}")
+    remedy = f"run: chown -R {wanted} {path}"
+    if owner and os.geteuid() != 0:
+        remedy = f"start it as root or as {now}"
+    elif owner and not uid:
+        remedy = f'set user = "{now}"'
+    raise WrongFolder(words + remedy)
 
 
 def may_write(folder: str, user: str) -> bool:

@@ -13,6 +13,7 @@ from mailhost.application.privileges import (
     WrongFolder,
     as_owner,
     as_user,
+    check_data_folder,
     check_owner,
     make_data_folder,
     only_roots,
@@ -94,7 +95,24 @@ class Owning(AsRoot):
         self.give(self.data)
         check_owner(self.data, "nobody")
         error = self.assertRaises(WrongFolder, check_owner, self.data, "")
-        self.assertIn('or set user = "nobody"', str(error))
+        self.assertIn('set user = "nobody"', str(error))
+        self.assertNotIn("chown", str(error))  # root would take the folder from its user
+
+    def test_a_start_as_another_user_is_told_who_may(self) -> None:
+        os.mkdir(self.data, 0o755)
+        self.give(self.data)
+        with as_user("daemon"):
+            error = self.assertRaises(WrongFolder, check_owner, self.data, "nobody")
+        self.assertIn("start it as root or as nobody", str(error))
+        self.assertNotIn("chown", str(error))
+
+    def test_an_empty_mount_point_of_roots_is_not_given_away(self) -> None:
+        os.mkdir(self.data, 0o700)
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        self.assertIn("mount what belongs there", str(error))
+        os.mkdir(os.path.join(self.data, "queue"))
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        self.assertIn("run: chown -R nobody ", str(error))
 
     def test_only_roots(self) -> None:
         self.assertTrue(only_roots(self.folder))
