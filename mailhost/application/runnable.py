@@ -31,8 +31,8 @@ def cannot_run(user: str) -> str:
     link = f", a link to {real}" if real != path else ""
     why = f", and may not enter {closed}" if closed else ""
     return (
-        f"the user {user} cannot use {path}{link}, which this host needs to run{why}; install Python "
-        "and mailhost where that user may read them, such as in a virtual environment at "
+        f"the user {user} cannot use {path}{link}, which this host needs to run{why}; install "
+        "Python and mailhost where that user may read them, such as in a virtual environment at "
         "/opt/mailhost that /usr/bin/python3 has made, or set another user"
     )
 

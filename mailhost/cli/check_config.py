@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
+from mailhost.application.privileges import WrongFolder, check_data_folder
 from mailhost.application.runnable import cannot_run
 from mailhost.cli.context import Fail, config_option, load_settings
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
+    from mailhost.config.model import Settings
     from mailhost.directory.union import Union
 
 
@@ -33,6 +36,7 @@ def command(strict: bool, config: str | None) -> None:
     python = cannot_run(loaded.settings.user)
     if python:
         faults.insert(0, f"user: {python}")
+    faults += _of_data_folder(loaded.settings)
     if faults:
         raise Fail("\n".join(faults))
     union = whole_directory(loaded)
@@ -48,6 +52,16 @@ def command(strict: bool, config: str | None) -> None:
         click.echo(f"warning: {warning}")
     if warnings and strict:
         raise Fail(_many(len(warnings), "warning"))
+
+
+def _of_data_folder(settings: Settings) -> Iterator[str]:
+    """Yield that the data folder is not the user's, where we are root and the settings say who."""
+    if not settings.user or os.geteuid() != 0 or not os.path.isdir(settings.data):
+        return
+    try:
+        check_data_folder(settings.data, settings.user)
+    except WrongFolder as error:
+        yield f"data: {error}"
 
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:

@@ -15,8 +15,8 @@ def command() -> None:
     """Look at addresses and accounts with too many failed logins, and let them try again."""
 
 
-@command.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@command.command(short_help="List who is refused at the moment, and for how long.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def blocked(as_json: bool, config: str | None) -> None:
     """List the addresses and accounts whose logins are refused at the moment, and for how long.

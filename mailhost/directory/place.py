@@ -36,7 +36,8 @@ def why_missing(data: str) -> str:
     if used:
         return (
             f"{database_path(data)} is missing from a data folder in use; put it back from a "
-            "copy, or make an empty one with `mailhost init --new-directory`"
+            "copy, or run `mailhost init` as the first time, with --new-directory: it makes an "
+            "empty one"
         )
     return (
         f"the data folder {data} has no {NAME}; mount what belongs there, or set up a new host "

@@ -22,7 +22,9 @@ from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_PUT_BACK = "put it back from a copy, or start anew with `mailhost init --new-directory`"
+_PUT_BACK = (
+    "put it back from a copy, or run `mailhost init` as the first time, with --new-directory"
+)
 
 
 class DirectoryError(Exception):

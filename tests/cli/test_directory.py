@@ -222,7 +222,7 @@ class LostTests(CommandCase):
         os.mkdir(os.path.join(self.data, "queue"))
         os.unlink(os.path.join(self.data, "directory.sqlite"))
         self.every_command_fails("is missing from a data folder in use")
-        self.assertIn("in use", self.init(ok=False))
+        self.assertIn("with --new-directory", self.init(ok=False))
         self.init("--new-directory")
         self.assertIn("example.com", self.run_ok("domain", "list"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from twisted.scripts import twistd
 from twisted.trial.unittest import SkipTest
 
 from mailhost import __version__
-from mailhost.cli import init
+from mailhost.cli import check_config, init
 from mailhost.cli.main import LazyGroup, mailhost
 from mailhost.config.load import load
 from tests.cli.bench import CommandCase
@@ -109,8 +110,28 @@ class InitTests(CommandCase):
 
     def test_a_user_that_nobody_is(self) -> None:
         arguments = ["--hostname", "a.example", "--domain", "a.example", "--user", "no-such-user"]
-        self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
-        self.assertFalse(os.path.exists(self.config))
+        new = os.path.join(self.folder, "new")
+        self.assertIn("--user: this machine has no user", self.run_fails("init", new, *arguments))
+        self.assertFalse(os.path.exists(new))
+
+    def test_a_data_folder_of_somebody_else(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.data)
+        arguments = ["--hostname", "a.example", "--domain", "a.example", "--user", "nobody"]
+        error = self.run_fails("init", self.folder, *arguments)
+        self.assertIn(f"run: chown -R nobody {self.data}", error)
+        self.assertEqual([], os.listdir(self.data))
+        self.patch(check_config, "cannot_run", lambda user: "")
+        os.mkdir(os.path.join(self.data, "queue"))
+        self.assertIn(
+            f"data: the data folder {self.data} belongs to", self.run_fails("check-config")
+        )
+        os.rmdir(os.path.join(self.data, "queue"))
+        os.chown(self.data, pwd.getpwnam("nobody").pw_uid, -1)
+        self.run_ok("init", self.folder, *arguments)
+        self.assertIn("is right", self.run_ok("check-config"))
 
     def test_what_no_host_would_start_with_is_told_before_anything_is_written(self) -> None:
         domain = ["--domain", "example.com"]
@@ -119,6 +140,8 @@ class InitTests(CommandCase):
         hostname = ["--hostname", "mail.example.com"]
         error = self.run_fails("init", self.folder, *hostname, *domain, "--data", "/")
         self.assertIn("--data: / is the system's", error)
+        error = self.run_fails("init", self.folder, *hostname, *domain, "--admin", "ann")
+        self.assertIn("--admin: 'ann' is no address", error)
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_names_that_are_none(self) -> None:
@@ -173,6 +196,17 @@ class RunTests(CommandCase):
         self.run_ok("run")
         options = ["--nodaemon", "--pidfile=", "mailhost", "--config", self.config]
         self.assertEqual(ran, [options])
+
+    def test_ctrl_c_before_the_host_takes_care_ends_it_without_a_traceback(self) -> None:
+        numbers = (signal.SIGHUP, signal.SIGINT)
+        for number in numbers:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        seen: list[object] = []
+        self.patch(sys, "argv", ["mailhost"])
+        self.patch(twistd, "run", lambda: seen.extend(map(signal.getsignal, numbers)))
+        self.settings()
+        self.run_ok("run")
+        self.assertEqual(seen, [signal.SIG_IGN, signal.SIG_DFL])
 
     def test_no_settings(self) -> None:
         folder = os.getcwd()
