@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailhost.config.ownership import open_to_others
-from mailhost.directory.place import why_missing
+from mailhost.directory.place import NAME, TRACES, why_missing
 
 
 class WrongFolder(Exception):
@@ -112,14 +112,25 @@ def only_roots(folder: str) -> bool:
 
 
 def check_data_folder(path: str, user: str) -> None:
-    """Raise WrongFolder for a data folder that is empty, or that check_owner refuses.
+    """Raise WrongFolder for a data folder that is empty, or is not `user`'s with all that is in it.
 
-    Being empty is told first: a folder where nothing is mounted mostly belongs to root.
+    Being empty is told first: a folder where nothing is mounted mostly belongs to root. What root
+    put back from a copy may belong to root too.
     """
     with suppress(PermissionError):
         if not os.listdir(path):
             raise WrongFolder(why_missing(path))
     check_owner(path, user)
+    with as_user(user):
+        inside = [os.path.join(path, name) for name in (NAME, *sorted(TRACES))]
+        closed = [each for each in inside if os.path.exists(each) and not _writable(each)]
+        wanted = _name(os.geteuid())
+    if closed:
+        raise WrongFolder(f"{wanted} cannot write to {closed[0]}; run: chown -R {wanted} {path}")
+
+
+def _writable(path: str) -> bool:
+    return os.access(path, os.W_OK, effective_ids=True)
 
 
 def check_owner(path: str, user: str) -> None:

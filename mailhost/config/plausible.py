@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, 
 from typing import Any, TypeAlias
 
 from mailhost.config.check import reaches
+from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
@@ -41,6 +42,9 @@ _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without one its senders are told to come again"
 )
+WELL_KNOWN = {465: "submissions", 587: "submission", 110: "pop3", 995: "pop3s"}
+# the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
+_ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
 ZEROS = {
     ("login", "failures_within"): "failed logins are not counted",
     ("login", "delay"): "a wrong password is told at once",
@@ -62,6 +66,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
     words = data_fault(settings.data)
     if words:
         yield Problem("data", words)
+    yield from _proxies(settings)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -175,12 +180,41 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             continue
         for place, entry in enumerate(each.entries):
             if _is_everything(entry):
-                words = f"{entry} is every client there is, and each gets action = {each.action!r}"
+                words = f'{entry} is every client there is, and each gets action = "{each.action}"'
                 yield Problem(key_of(("filter", number, "entries", place)), words)
 
 
+def _proxies(settings: Settings) -> Iterator[Problem]:
+    """Proxies that would connect to themselves, until no connection is left."""
+    for number, listen in enumerate(settings.listen):
+        own = parse_endpoint(listen.endpoint)
+        for place, upstream in enumerate(listen.upstream):
+            host, port = host_and_port(upstream)
+            if port and port == own.port and _is_at(host, own.interface):
+                key = key_of(("listen", number, "upstream", place))
+                words = f"is {key_of(('listen', number))} itself; write the server behind the proxy"
+                yield Problem(key, words)
+
+
+def _is_at(host: str, interface: str) -> bool:
+    """True where a connection to `host` surely ends at what listens on `interface`."""
+    host = "127.0.0.1" if host == "localhost" else host
+    if not _is_address(host) or host == interface:
+        return host == interface
+    every = interface == "::" or (interface == "0.0.0.0" and ":" not in host)
+    return every and ip_address(host).is_loopback
+
+
 def _listeners(settings: Settings) -> Iterator[Problem]:
-    """Filters for protocols that no listener speaks."""
+    """Ports that clients know for another protocol, filters for protocols that none speaks."""
+    for number, listen in enumerate(settings.listen):
+        port = parse_endpoint(listen.endpoint).port
+        meant = WELL_KNOWN.get(port) if port else None
+        if meant and listen.protocol.value not in (meant, *_ALSO_THERE.get(meant, ())):
+            words = (
+                f'clients expect protocol = "{meant}" at port {port}; write that, or another port'
+            )
+            yield Problem(key_of(("listen", number, "protocol")), words)
     spoken = {listen.protocol for listen in settings.listen}
     for number, each in enumerate(settings.filter):
         if each.listeners and not spoken & {*each.listeners}:

@@ -114,6 +114,17 @@ class Owning(AsRoot):
         error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
         self.assertIn("run: chown -R nobody ", str(error))
 
+    def test_what_was_put_back_as_root(self) -> None:
+        os.mkdir(self.data, 0o700)
+        queue = os.path.join(self.data, "queue")
+        os.mkdir(queue, 0o700)
+        self.give(self.data)
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        words = f"nobody cannot write to {queue}; run: chown -R nobody {self.data}"
+        self.assertEqual(words, str(error))
+        self.give(queue)
+        check_data_folder(self.data, "nobody")
+
     def test_only_roots(self) -> None:
         self.assertTrue(only_roots(self.folder))
         self.assertTrue(only_roots(os.path.join(self.folder, "not", "there")))
