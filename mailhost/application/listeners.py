@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import socket
@@ -157,3 +158,19 @@ def _removed_left_behind(path: str) -> bool:
         with suppress(FileNotFoundError):
             os.unlink(left)
     return True
+
+
+def cannot_listen(error: CannotListenError) -> str:
+    """Return which socket could not be opened, why, and what helps."""
+    port, cause = error.port, error.socketError
+    where = os.fsdecode(port) if isinstance(port, bytes) else str(port)
+    if isinstance(port, int):
+        host = str(error.interface or "")
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    number = getattr(cause, "errno", None)
+    remedy = ""
+    if number == errno.EACCES and isinstance(port, int) and port < 1024:
+        remedy = "; ports below 1024 are root's; start mailhost as root, or from systemd"
+    elif number == errno.EADDRINUSE and isinstance(port, int):
+        remedy = f"; another program listens there: ss -ltnp 'sport = {port}' shows which, to root"
+    return f"cannot listen on {where}: {cause}{remedy}"

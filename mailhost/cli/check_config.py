@@ -29,6 +29,7 @@ def command(strict: bool, config: str | None) -> None:
     """
     from mailhost.cli.certificates import file_findings
     from mailhost.cli.views import whole_directory
+    from mailhost.directory.place import folder_is_new
 
     loaded = load_settings(config)
     found = file_findings(loaded)
@@ -47,6 +48,8 @@ def command(strict: bool, config: str | None) -> None:
         f"({here} in the file, {there - here} in the directory)"
     )
     warnings = [*(finding.words for finding in found), *map(str, loaded.warnings)]
+    if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
+        warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
     warnings += _of_directory(loaded, union)
     for warning in warnings:
         click.echo(f"warning: {warning}")

@@ -43,3 +43,11 @@ def why_missing(data: str) -> str:
         f"the data folder {data} has no {NAME}; mount what belongs there, or set up a new host "
         "with `mailhost init`"
     )
+
+
+def folder_is_new(data: str) -> str:
+    """Return what it means that a start finds no data folder."""
+    return (
+        f"no folder {data} was found: a start makes one, empty; if it should be on a disk that is "
+        "not mounted, stop the host and mount that first"
+    )

@@ -68,6 +68,7 @@ class EditTests(DirectoryCase):
         self.assertFalse(rows["b.c@file.example"]["login"])
         self.assertIn("2.0 GB", self.run_ok("account", "list"))
         self.run_ok("account", "passwd", "ann@example.com", stdin="hunter3\n")
+        self.assertIn("may keep 5 B", self.run_ok("account", "quota", "ann@example.com", "5"))
         self.run_ok("account", "quota", "ann@example.com", "3 GB")
         self.assertIn("3.0 GB", self.run_ok("account", "list"))
         self.run_ok("account", "quota", "ann@example.com", "--unlimited")

@@ -13,8 +13,9 @@ from twisted.scripts import twistd
 from twisted.trial.unittest import SkipTest
 
 from mailhost import __version__
+from mailhost.application.privileges import as_user
 from mailhost.cli import check_config, init
-from mailhost.cli.main import LazyGroup, mailhost
+from mailhost.cli.main import LazyGroup, mailhost, main
 from mailhost.config.load import load
 from tests.cli.bench import CommandCase
 
@@ -177,6 +178,12 @@ class CheckTests(CommandCase):
         self.assertIn("warning: admin: is missing", output)
         self.assertIn("warning: login.delay: is 0", output)
 
+    def test_a_data_folder_that_is_not_there(self) -> None:
+        self.settings(set_up=False)
+        self.assertIn(f"data: no folder {self.data} was found", self.run_ok("check-config"))
+        self.settings()
+        self.assertNotIn("data: ", self.run_ok("check-config"))
+
     def test_which_file(self) -> None:
         other = os.path.join(self.folder, "other.toml")
         self.settings()
@@ -256,6 +263,21 @@ class EntryTests(CommandCase):
             capture_output=True,
             text=True,
             check=False,
+        )
+
+    def test_what_this_user_may_not_do(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become somebody else")
+        os.chmod(self.folder, 0o755)
+        new = os.path.join(self.folder, "new")
+        said: list[object] = []
+        arguments = ["init", new, "--hostname", "a.example", "--domain", "a.example"]
+        self.patch(sys, "argv", ["mailhost", *arguments])
+        self.patch(sys, "exit", said.append)
+        with as_user("nobody"):
+            main()
+        self.assertEqual(
+            said, [f"Error: {new}: Permission denied; ask as root or as the host's user"]
         )
 
     def test_the_settings_here_are_found(self) -> None:
