@@ -9,6 +9,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -30,7 +31,7 @@ BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twi
 class Listener:
     """One `[[listen]]`: its endpoint and the factory behind it.
 
-    Raises CannotListenError for a socket of systemd's that is not there.
+    Raises CannotListenError for a socket of systemd's or a key that is not there.
     """
 
     def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
@@ -47,6 +48,12 @@ class Listener:
         except LookupError as error:  # what it says when a description names a socket in vain
             words = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, words) from error
+        except (
+            OSError,
+            crypto.Error,
+            SSL.Error,
+        ) as error:  # the key and certificate of an `ssl:` endpoint
+            raise CannotListenError(None, listen.endpoint, error) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
         if own_tls is not None:
             answer_alpn(own_tls.getContext())

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 from mailhost.config.check import reaches
 from mailhost.config.client_endpoint import host_and_port
-from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.endpoint import PATHS, parse_endpoint
+from mailhost.config.files import unreadable
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
 from mailhost.config.model import Settings
@@ -67,6 +68,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
     if words:
         yield Problem("data", words)
     yield from _proxies(settings)
+    yield from _endpoint_files(settings)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -182,6 +184,22 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             if _is_everything(entry):
                 words = f'{entry} is every client there is, and each gets action = "{each.action}"'
                 yield Problem(key_of(("filter", number, "entries", place)), words)
+
+
+def _endpoint_files(settings: Settings) -> Iterator[Problem]:
+    """Keys and certificates that an endpoint of kind ssl or tls names itself."""
+    for number, listen in enumerate(settings.listen):
+        endpoint, key = parse_endpoint(listen.endpoint), key_of(("listen", number, "endpoint"))
+        if endpoint.kind == "ssl" and not endpoint.part("privateKey"):
+            meant = f'"tcp:{endpoint.part("port")}" and protocol = "submissions" or "pop3s"'
+            words = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
+            yield Problem(key, words)
+        for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
+            if name in PATHS:
+                try:
+                    os.stat(path)
+                except OSError as error:
+                    yield Problem(key, unreadable(path, error))
 
 
 def _proxies(settings: Settings) -> Iterator[Problem]:

@@ -47,6 +47,15 @@ class Refused(SynchronousTestCase):
 
 
 class EndpointsWithTLS(Folder):
+    def test_a_key_that_is_none(self) -> None:
+        chain, _ = self.certificate("a.example")
+        for key in (chain, "/nonexistent/key.pem"):
+            listen = Listen(protocol=Wire.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}")
+            reactor = cast(Any, MemoryReactorClock())
+            factory = cast(PumpFactory, Factory())
+            error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
+            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", cannot_listen(error))
+
     def test_a_context_that_twisted_made_answers_alpn_too(self) -> None:
         chain, key = self.certificate("a.example")
         endpoint = f"ssl:0:privateKey={key}:certKey={chain}"

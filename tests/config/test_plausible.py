@@ -107,6 +107,20 @@ class ListenerTests(PlausibleCase):
             found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
             self.assertEqual(found, {})
 
+    def test_the_files_of_an_endpoint_with_tls(self) -> None:
+        with open(os.path.join(self.folder, "key.pem"), "w", encoding="utf-8"):
+            pass
+        for endpoint, words in {
+            "ssl:2465": 'ssl needs privateKey; write "tcp:2465" and protocol = "submissions"',
+            "ssl:2465:privateKey=none.pem": "there is no such file",
+            "ssl:2465:privateKey=key.pem:certKey=none.pem": "there is no such file",
+            "tls:none:2465": "none",
+        }.items():
+            problems = self.problems(HEAD + ADMIN + self.listen("smtp", endpoint))
+            self.assertEqual(list(problems), ["listen[1].endpoint"])
+            self.assertIn(words, problems["listen[1].endpoint"])
+        self.warnings(HEAD + ADMIN + self.listen("smtp", "ssl:2465:privateKey=key.pem"))
+
     def test_a_proxy_before_itself(self) -> None:
         for endpoint, upstream in (
             ("tcp:127.0.0.1:2525", "tcp:127.0.0.1:2525"),
