@@ -212,6 +212,12 @@ class LostTests(CommandCase):
         self.every_command_fails(f"there is no data folder {self.data}")
         self.assertFalse(os.path.exists(self.data))
 
+    def test_an_export_of_nothing_says_so(self) -> None:
+        self.settings()
+        result = self.call("export")
+        self.assertEqual((result.exit_code, result.stdout), (0, ""))
+        self.assertIn("and the directory have no domain", result.stderr)
+
     def test_an_empty_data_folder(self) -> None:
         os.mkdir(self.data)
         self.every_command_fails("mount what belongs there")
