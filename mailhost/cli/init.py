@@ -108,7 +108,8 @@ def command(
 def _make_data(path: str, user: str) -> bool:
     try:
         made = make_data_folder(path, user)
-        check_owner(path, user)
+        if user:  # else the unit of systemd may say who the host is
+            check_owner(path, user)
     except WrongFolder as error:
         raise Fail(str(error)) from error
     return made

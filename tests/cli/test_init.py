@@ -115,6 +115,17 @@ class InitTests(CommandCase):
         self.assertIn("--user: this machine has no user", self.run_fails("init", new, *arguments))
         self.assertFalse(os.path.exists(new))
 
+    def test_a_data_folder_of_the_user_that_systemd_starts(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.data, 0o700)
+        os.chown(self.data, pwd.getpwnam("nobody").pw_uid, -1)
+        self.init()
+        database = os.path.join(self.data, "directory.sqlite")
+        self.assertEqual(os.stat(database).st_uid, pwd.getpwnam("nobody").pw_uid)
+        self.assertIn("is right", self.run_ok("check-config"))
+
     def test_a_data_folder_of_somebody_else(self) -> None:
         if os.geteuid() != 0:
             raise SkipTest("only root can give files away")
