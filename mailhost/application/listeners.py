@@ -48,11 +48,7 @@ class Listener:
         except LookupError as error:  # what it says when a description names a socket in vain
             words = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, words) from error
-        except (
-            OSError,
-            crypto.Error,
-            SSL.Error,
-        ) as error:  # the key and certificate of an `ssl:` endpoint
+        except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
             raise CannotListenError(None, listen.endpoint, error) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
         if own_tls is not None:

@@ -226,7 +226,8 @@ def _is_at(host: str, interface: str) -> bool:
 def _listeners(settings: Settings) -> Iterator[Problem]:
     """Ports that clients know for another protocol, filters for protocols that none speaks."""
     for number, listen in enumerate(settings.listen):
-        port = parse_endpoint(listen.endpoint).port
+        endpoint = parse_endpoint(listen.endpoint)
+        port = endpoint.port if endpoint.kind in ("tcp", "tcp6") else None
         meant = WELL_KNOWN.get(port) if port else None
         if meant and listen.protocol.value not in (meant, *_ALSO_THERE.get(meant, ())):
             words = (

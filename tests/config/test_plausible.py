@@ -103,6 +103,8 @@ class ListenerTests(PlausibleCase):
             found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
             self.assertEqual(list(found), ["listen[1].protocol"], protocol)
             self.assertIn(f'clients expect protocol = "{meant}" at port {port}', found.popitem()[1])
+        with_tls = self.listen("submission", f"ssl:465:privateKey={__file__}")
+        self.assertEqual(self.warnings(HEAD + ADMIN + with_tls), {})
         for protocol, port in (("smtp", 587), ("submissions", 2465), ("lmtp", 25)):
             found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
             self.assertEqual(found, {})
