@@ -22,13 +22,13 @@ from mailhost.application.control import control_commands
 from mailhost.application.demo import banner, make_demo
 from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
-from mailhost.application.listeners import Listener
+from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.application.notify import Notifier
 from mailhost.application.privileges import (
     WrongFolder,
     as_user,
     become,
-    check_owner,
+    check_data_folder,
     make_data_folder,
 )
 from mailhost.application.runnable import cannot_run
@@ -37,7 +37,7 @@ from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
-from mailhost.directory.place import database_path, why_missing
+from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 from mailhost.events import Faulted, Told
 from mailhost.interfaces import DirectoryUnavailable, ILock
@@ -86,7 +86,7 @@ class Host(Service):
             self._head = Head(self._reactor, self._loaded, self._events, self._shared)
             self._listeners += map(self._open, settings.listen)
         except CannotListenError as error:
-            sys.exit(f"mailhost: {_plain(error)}")
+            sys.exit(f"mailhost: {cannot_listen(error)}")
         except OSError as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")
         except (BadCertificate, DirectoryError, WrongFolder) as bad:
@@ -98,7 +98,10 @@ class Host(Service):
         Raises OSError, DirectoryError, WrongFolder.
         """
         first = make_data_folder(settings.data, settings.user)
-        check_owner(settings.data, settings.user)
+        if first and settings.demo is None:
+            self._events.tell(Faulted("data", folder_is_new(settings.data)))
+        if not first:
+            check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)
         with as_user(settings.user):
             if not (first or os.path.exists(directory)):
@@ -123,7 +126,7 @@ class Host(Service):
             self._control = listen_control(self._reactor, settings.data, commands)
             self._head.start()
         except CannotListenError as error:
-            sys.exit(f"mailhost: {_plain(error)}")
+            sys.exit(f"mailhost: {cannot_listen(error)}")
         except BadFilter as bad:
             sys.exit(f"mailhost: {bad}")
         except (OSError, DirectoryUnavailable) as error:
@@ -193,7 +196,7 @@ class Host(Service):
         except BadSettings as bad:
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
-            problems = [_plain(bad)]
+            problems = [cannot_listen(bad)]
         except (BadCertificate, BadFilter, OSError) as bad:
             problems = [str(bad)]
         self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
@@ -267,13 +270,6 @@ class Host(Service):
             await _fired(self._control.stopListening())
         if self._head is not None:
             await self._head.stop(seconds)
-
-
-def _plain(error: CannotListenError) -> str:
-    where = os.fsdecode(error.port) if isinstance(error.port, bytes) else error.port
-    if isinstance(where, int):
-        where = f"{error.interface or ''}:{where}"
-    return f"cannot listen on {where}: {error.socketError}"
 
 
 async def _fired(maybe: Deferred[Any] | None) -> None:

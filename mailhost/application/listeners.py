@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import socket
 from contextlib import suppress
 from typing import Any
 
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -29,7 +31,7 @@ BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twi
 class Listener:
     """One `[[listen]]`: its endpoint and the factory behind it.
 
-    Raises CannotListenError for a socket of systemd's that is not there.
+    Raises CannotListenError for a socket of systemd's or a key that is not there.
     """
 
     def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
@@ -46,6 +48,8 @@ class Listener:
         except LookupError as error:  # what it says when a description names a socket in vain
             words = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, words) from error
+        except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
+            raise CannotListenError(None, listen.endpoint, error) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
         if own_tls is not None:
             answer_alpn(own_tls.getContext())
@@ -158,3 +162,19 @@ def _removed_left_behind(path: str) -> bool:
         with suppress(FileNotFoundError):
             os.unlink(left)
     return True
+
+
+def cannot_listen(error: CannotListenError) -> str:
+    """Return which socket could not be opened, why, and what helps."""
+    port, cause = error.port, error.socketError
+    where = os.fsdecode(port) if isinstance(port, bytes) else str(port)
+    if isinstance(port, int):
+        host = str(error.interface or "")
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    number = getattr(cause, "errno", None)
+    remedy = ""
+    if number == errno.EACCES and isinstance(port, int) and port < 1024:
+        remedy = "; ports below 1024 are root's; start mailhost as root, or from systemd"
+    elif number == errno.EADDRINUSE and isinstance(port, int):
+        remedy = f"; another program listens there: ss -ltnp 'sport = {port}' shows which, to root"
+    return f"cannot listen on {where}: {cause}{remedy}"

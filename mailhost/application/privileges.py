@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mailhost.config.ownership import open_to_others
+from mailhost.directory.place import NAME, TRACES, why_missing
 
 
 class WrongFolder(Exception):
@@ -110,6 +111,28 @@ def only_roots(folder: str) -> bool:
     return not open_to_others(way)
 
 
+def check_data_folder(path: str, user: str) -> None:
+    """Raise WrongFolder for a data folder that is empty, or is not `user`'s with all that is in it.
+
+    Being empty is told first: a folder where nothing is mounted mostly belongs to root. What root
+    put back from a copy may belong to root too.
+    """
+    with suppress(PermissionError):
+        if not os.listdir(path):
+            raise WrongFolder(why_missing(path))
+    check_owner(path, user)
+    with as_user(user):
+        inside = [os.path.join(path, name) for name in (NAME, *sorted(TRACES))]
+        closed = [each for each in inside if os.path.exists(each) and not _writable(each)]
+        wanted = _name(os.geteuid())
+    if closed:
+        raise WrongFolder(f"{wanted} cannot write to {closed[0]}; run: chown -R {wanted} {path}")
+
+
+def _writable(path: str) -> bool:
+    return os.access(path, os.W_OK, effective_ids=True)
+
+
 def check_owner(path: str, user: str) -> None:
     """Raise WrongFolder unless the data folder belongs to `user`, or for no user to this process'
     own."""
@@ -119,8 +142,12 @@ def check_owner(path: str, user: str) -> None:
         return
     wanted, now = _name(uid), _name(owner)
     words = f"the data folder {path} belongs to {now}, and the host runs as {wanted}; "
-    other = "" if uid else f', or set user = "{now}"'
-    raise WrongFolder(f"{words}run: chown -R {wanted} {path}{other}")
+    remedy = f"run: chown -R {wanted} {path}"
+    if owner and os.geteuid() != 0:
+        remedy = f"start it as root or as {now}"
+    elif owner and not uid:
+        remedy = f'set user = "{now}"'
+    raise WrongFolder(words + remedy)
 
 
 def may_write(folder: str, user: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from mailhost.application.privileges import as_user
 
@@ -23,12 +24,26 @@ def cannot_run(user: str) -> str:
     needed = [sys.executable, *_loaded_files()]
     with as_user(user):
         path = next((path for path in needed if not _usable(path)), "")
+        closed = _closed_folder(path) if path else ""
     if not path:
         return ""
+    real = os.path.realpath(path)
+    link = f", a link to {real}" if real != path else ""
+    why = f", and may not enter {closed}" if closed else ""
     return (
-        f"the user {user} cannot use {path}, which this host needs to run; install Python and "
-        "mailhost where that user may read them, such as /opt/mailhost, or set another user"
+        f"the user {user} cannot use {path}{link}, which this host needs to run{why}; install "
+        "Python and mailhost where that user may read them, such as in a virtual environment at "
+        "/opt/mailhost that /usr/bin/python3 has made, or set another user"
     )
+
+
+def _closed_folder(path: str) -> str:
+    """The topmost folder on the way to a file that we may not enter, empty for none."""
+    for way in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):
+        for folder in reversed(way.parents):
+            if not os.access(folder, os.X_OK, effective_ids=True):
+                return str(folder)
+    return ""
 
 
 def _loaded_files() -> list[str]:

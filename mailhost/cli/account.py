@@ -17,7 +17,8 @@ from mailhost.cli.context import (
     reading,
     refuse_file_domain,
 )
-from mailhost.cli.table import print_json, print_table, size
+from mailhost.cli.table import print_json, print_table
+from mailhost.cli.table import size as readable
 from mailhost.message.address import Address
 
 
@@ -72,7 +73,7 @@ def quota(address: Address, size: str | None, unlimited: bool, config: str | Non
     octets = _octets(size)
     with directory(loaded) as database:
         database.set_quota(address, octets)
-    click.echo(f"{address} may keep {size or 'any amount'}")
+    click.echo(f"{address} may keep {'any amount' if octets is None else readable(octets)}")
 
 
 @command.command()
@@ -111,7 +112,7 @@ def list_(as_json: bool, config: str | None) -> None:
         (
             row["account"],
             row["where"],
-            "no limit" if row["quota"] is None else size(row["quota"]),
+            "no limit" if row["quota"] is None else readable(row["quota"]),
             "yes" if row["login"] else "no password",
         )
         for row in rows

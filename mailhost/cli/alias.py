@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mailhost.cli.alias_faults import circles, unknown_targets
+from mailhost.cli.alias_faults import circles, stars, unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     OWN_ADDRESS,
@@ -55,7 +55,7 @@ def _check(view: DirectoryView, address: Address, targets: tuple[Address, ...]) 
         return  # the directory will refuse it, with the reason
     aliases = {**domain.aliases, address.key: targets}
     view = replace(view, domains={**view.domains, domain.name: replace(domain, aliases=aliases)})
-    found = [*unknown_targets(view, targets), *circles(view, [address])]
+    found = [*unknown_targets(view, targets), *circles(view, [address]), *stars(address, targets)]
     if found:
         raise Fail(f"{'; '.join(found)} (--force adds the alias nevertheless)")
 

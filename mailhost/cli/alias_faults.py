@@ -24,6 +24,7 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
     for alias, targets in aliases:
         for words in unknown_targets(view, targets):
             yield f"{alias}: {words}"
+        yield from stars(alias, targets)
     for domain in view.domains.values():
         caught = [domain.catch_all] if domain.catch_all else []
         for words in unknown_targets(view, caught, catch_all=False):
@@ -39,6 +40,16 @@ def unknown_targets(
     With `catch_all` each name exists in a domain that has a catch-all.
     """
     return (_nobody(view, each) for each in targets if _is_nobody(view, each, catch_all))
+
+
+def stars(alias: Address, targets: Iterable[Address]) -> Iterator[str]:
+    """Yield that `*@example.com` is one address, not all: other mail hosts mean a catch-all."""
+    if alias.local == "*":
+        target = next(iter(targets), "ADDRESS")
+        yield (
+            f"{alias}: is the name * alone, and no catch-all; for that run: "
+            f"mailhost domain catch-all {alias.domain} {target}"
+        )
 
 
 def circles(view: DirectoryView, aliases: Iterable[Address]) -> Iterator[str]:

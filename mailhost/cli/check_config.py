@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
+from mailhost.application.privileges import WrongFolder, check_data_folder
 from mailhost.application.runnable import cannot_run
 from mailhost.cli.context import Fail, config_option, load_settings
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
+    from mailhost.config.model import Settings
     from mailhost.directory.union import Union
 
 
@@ -26,6 +29,7 @@ def command(strict: bool, config: str | None) -> None:
     """
     from mailhost.cli.certificates import file_findings
     from mailhost.cli.views import whole_directory
+    from mailhost.directory.place import folder_is_new
 
     loaded = load_settings(config)
     found = file_findings(loaded)
@@ -33,6 +37,7 @@ def command(strict: bool, config: str | None) -> None:
     python = cannot_run(loaded.settings.user)
     if python:
         faults.insert(0, f"user: {python}")
+    faults += _of_data_folder(loaded.settings)
     if faults:
         raise Fail("\n".join(faults))
     union = whole_directory(loaded)
@@ -43,11 +48,23 @@ def command(strict: bool, config: str | None) -> None:
         f"({here} in the file, {there - here} in the directory)"
     )
     warnings = [*(finding.words for finding in found), *map(str, loaded.warnings)]
+    if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
+        warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
     warnings += _of_directory(loaded, union)
     for warning in warnings:
         click.echo(f"warning: {warning}")
     if warnings and strict:
         raise Fail(_many(len(warnings), "warning"))
+
+
+def _of_data_folder(settings: Settings) -> Iterator[str]:
+    """Yield that the data folder is not the user's, where we are root and the settings say who."""
+    if not settings.user or os.geteuid() != 0 or not os.path.isdir(settings.data):
+        return
+    try:
+        check_data_folder(settings.data, settings.user)
+    except WrongFolder as error:
+        yield f"data: {error}"
 
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:

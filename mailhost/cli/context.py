@@ -112,9 +112,22 @@ def domain(text: str) -> str:
         raise Fail(str(error)) from error
 
 
-ADDRESS = click.types.FuncParamType(address)
-OWN_ADDRESS = click.types.FuncParamType(own_address)
-DOMAIN = click.types.FuncParamType(domain)
+class Parsed(click.types.FuncParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """What a function makes of a text. Where the function raises Fail, the option is named."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a text. Raises Fail."""
+        try:
+            return super().convert(value, param, ctx)
+        except Fail as error:
+            if isinstance(param, click.Option):
+                raise Fail(f"{param.opts[0]}: {error.message}") from error
+            raise
+
+
+ADDRESS = Parsed(address)
+OWN_ADDRESS = Parsed(own_address)
+DOMAIN = Parsed(domain)
 
 
 def on_terminal() -> bool:

@@ -42,7 +42,10 @@ def command(folder: str | None, config: str | None) -> None:
     sources = dict(_sources(loaded))
     if folder:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    for _, view in both_views(loaded):
+    views = list(both_views(loaded))
+    if not any(view.domains for _, view in views):
+        click.echo(f"{loaded.path} and the directory have no domain", err=True)
+    for _, view in views:
         for name, domain in sorted(view.domains.items()):
             also = sorted(alias for alias, own in view.also.items() if own == name)
             passwords = _passwords(domain, sources, folder, loaded.path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.application.privileges import WrongFolder, make_data_folder
+from mailhost.application.privileges import WrongFolder, check_owner, make_data_folder
 from mailhost.cli.context import (
     ADDRESS,
     DOMAIN,
@@ -78,6 +78,8 @@ def command(
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
     data = data if data == "data" else os.path.abspath(data)
     _check(hostname, data)
+    if user:
+        _need_user(user)
     if admin is None and on_terminal() and not os.path.exists(path):
         admin = _asked_admin()
     os.makedirs(folder, exist_ok=True)
@@ -105,9 +107,12 @@ def command(
 
 def _make_data(path: str, user: str) -> bool:
     try:
-        return make_data_folder(path, user)
+        made = make_data_folder(path, user)
+        if user:  # else the unit of systemd may say who the host is
+            check_owner(path, user)
     except WrongFolder as error:
         raise Fail(str(error)) from error
+    return made
 
 
 def _check(hostname: str, data: str) -> None:
@@ -138,8 +143,6 @@ def _asked_admin() -> Address | None:
 def _write_settings(
     path: str, hostname: str, domain: str, admin: Address | None, user: str, data: str
 ) -> None:
-    if user:
-        _need_user(user)
     template = Template(files("mailhost.cli").joinpath("templates/mailhost.toml").read_text())
     text = template.substitute(
         hostname=f'"{hostname}"',
@@ -166,7 +169,7 @@ def _need_user(user: str) -> None:
     try:
         pwd.getpwnam(user)
     except KeyError as error:
-        raise Fail(f"this machine has no user {user!r}; make one first") from error
+        raise Fail(f"--user: this machine has no user {user!r}; make one first") from error
 
 
 def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iterator[str]:

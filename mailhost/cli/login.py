@@ -15,7 +15,7 @@ def command() -> None:
     """Look at addresses and accounts with too many failed logins, and let them try again."""
 
 
-@command.command()
+@command.command(short_help="List who is refused at the moment, and for how long.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def blocked(as_json: bool, config: str | None) -> None:

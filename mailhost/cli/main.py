@@ -61,6 +61,9 @@ def main() -> None:
     """Run the command line; exits with 0, 1 for what could not be done, 2 for a wrong usage."""
     try:
         mailhost(prog_name="mailhost")
+    except PermissionError as error:
+        words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(f"Error: {words}; ask as root or as the host's user")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"Error: {error}")
     except Exception as error:  # a bug: told in a line, unless asked for more

@@ -74,7 +74,7 @@ def _print_entry(entry: dict[str, Any]) -> None:
 
 
 def _print_field(name: str, value: object) -> None:
-    lines = [plain(line) for line in str(value).splitlines()] or [""]
+    lines = [plain(line) for line in str(value).expandtabs().splitlines()] or [""]
     click.echo(f"  {name:<13} {lines[0]}")
     for line in lines[1:]:
         click.echo(f"{'':<16}{line}")

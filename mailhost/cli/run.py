@@ -18,7 +18,9 @@ def command(config: str | None) -> None:
     This is `twistd --nodaemon --pidfile= mailhost --config FILE`; call twistd yourself for a log
     file, a pid file or the background.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the host has its own handler
+    # until the host has its own handlers: nothing is read yet, and Ctrl-C needs no traceback
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     path = find_settings(config)
     sys.argv = [sys.argv[0], "--nodaemon", "--pidfile=", "mailhost", "--config", path]
     from twisted.scripts.twistd import run

@@ -66,6 +66,15 @@ def absolute_client_endpoint(text: str, folder: str) -> str:
     return _written(kind, given | {"path": os.path.join(folder, given["path"])})
 
 
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """Return the host and the TCP port of a client endpoint, None where it has none.
+
+    Raises BadEndpoint.
+    """
+    _, given = _read(text)
+    return given.get("host", ""), int(given["port"]) if "port" in given else None
+
+
 def _read(text: str) -> tuple[str, dict[str, str]]:
     """Return the kind, and its parts by name where the kind is known here."""
     words, names = split(unbracketed(text))

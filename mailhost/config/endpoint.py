@@ -41,7 +41,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], int]] = {
     ),
     "tls": (("path", "port", "backlog", "interface"), 1),
 }
-_PATHS = ("address", "path", "privateKey", "certKey", "extraCertChain", "dhParameters")
+PATHS = ("address", "path", "privateKey", "certKey", "extraCertChain", "dhParameters")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _NUMBERS = re.compile(r"[0-9.]+")
 _EXAMPLE = 'write one such as "tcp:25", "tcp:127.0.0.1:25", "tcp:[::1]:25" or "haproxy:tcp:25"'
@@ -158,7 +158,7 @@ def absolute_endpoint(text: str, folder: str) -> str:
     """
     endpoint = parse_endpoint(text)
     text = twisted_form(text)
-    paths = [name for name, value in endpoint.parts if name in _PATHS and not os.path.isabs(value)]
+    paths = [name for name, value in endpoint.parts if name in PATHS and not os.path.isabs(value)]
     if not paths or not folder:
         return text
     parts = tuple(

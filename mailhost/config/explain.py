@@ -118,6 +118,10 @@ def _unknown(location: Location) -> str:
     near = get_close_matches(key, known, 1)
     if near:
         return f"is unknown; did you mean {near[0]}?"
+    if location[0] == "filter" and len(location) == 4:
+        others = [name for name, each in kinds().items() if key in keys_of(each)]
+        if others:
+            return f'is of no use for kind = "{location[2]}"; kinds with it: {", ".join(others)}'
     elsewhere = [place for place in all_keys(Settings) if place[-1] == key]
     if elsewhere:
         return f"is unknown here; it belongs {_above(elsewhere[0])}"

@@ -15,18 +15,21 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.filters.outside import Python
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
+_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls")  # of the data folder
+
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:
     """Yield the data folder, folders of sockets and code of filters that others can write."""
-    fault = open_to_others(settings.data, settings.user)
-    if fault:
-        yield Problem("data", fault)
+    inside = (os.path.join(settings.data, name) for name in _INSIDE)
+    faults = (open_to_others(path, settings.user) for path in (settings.data, *inside))
+    yield from (Problem("data", fault) for fault in islice(filter(None, faults), 1))
     for number, listen in enumerate(settings.listen):
         endpoint = parse_endpoint(listen.endpoint)
         if endpoint.kind == "unix":

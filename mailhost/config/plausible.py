@@ -13,8 +13,10 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, 
 from typing import Any, TypeAlias
 
 from mailhost.config.check import reaches
-from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.client_endpoint import host_and_port
+from mailhost.config.endpoint import PATHS, parse_endpoint
 from mailhost.config.endpoint_meant import is_address
+from mailhost.config.files import unreadable
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
 from mailhost.config.model import Settings
@@ -42,6 +44,9 @@ _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without an admin this mail is answered 451"
 )
+WELL_KNOWN = {465: "submissions", 587: "submission", 110: "pop3", 995: "pop3s"}
+# the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
+_ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
 ZEROS = {
     ("login", "failures_within"): "failed logins are not counted",
     ("login", "delay"): "a wrong password is answered at once",
@@ -63,6 +68,8 @@ def faults(settings: Settings) -> Iterator[Problem]:
     words = data_fault(settings.data)
     if words:
         yield Problem("data", words)
+    yield from _proxies(settings)
+    yield from _endpoint_files(settings)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -168,12 +175,58 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             continue
         for place, entry in enumerate(each.entries):
             if _is_everything(entry):
-                words = f"{entry} matches every client, so all mail gets action = {each.action!r}"
+                words = f'{entry} matches every client, so all mail gets action = "{each.action}"'
                 yield Problem(key_of(("filter", number, "entries", place)), words)
 
 
+def _endpoint_files(settings: Settings) -> Iterator[Problem]:
+    """Keys and certificates that an endpoint of kind ssl or tls names itself."""
+    for number, listen in enumerate(settings.listen):
+        endpoint, key = parse_endpoint(listen.endpoint), key_of(("listen", number, "endpoint"))
+        if endpoint.kind == "ssl" and not endpoint.part("privateKey"):
+            meant = f'"tcp:{endpoint.part("port")}" and protocol = "submissions" or "pop3s"'
+            words = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
+            yield Problem(key, words)
+        for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
+            if name in PATHS:
+                try:
+                    os.stat(path)
+                except OSError as error:
+                    yield Problem(key, unreadable(path, error))
+
+
+def _proxies(settings: Settings) -> Iterator[Problem]:
+    """Proxies that would connect to themselves, until no connection is left."""
+    for number, listen in enumerate(settings.listen):
+        own = parse_endpoint(listen.endpoint)
+        for place, upstream in enumerate(listen.upstream):
+            host, port = host_and_port(upstream)
+            if port and port == own.port and _is_at(host, own.interface):
+                key = key_of(("listen", number, "upstream", place))
+                words = f"is {key_of(('listen', number))} itself; write the server behind the proxy"
+                yield Problem(key, words)
+
+
+def _is_at(host: str, interface: str) -> bool:
+    """True where a connection to `host` surely ends at what listens on `interface`."""
+    host = "127.0.0.1" if host == "localhost" else host
+    if not is_address(host) or host == interface:
+        return host == interface
+    every = interface == "::" or (interface == "0.0.0.0" and ":" not in host)
+    return every and ip_address(host).is_loopback
+
+
 def _listeners(settings: Settings) -> Iterator[Problem]:
-    """Filters for protocols that no listener speaks."""
+    """Ports that clients know for another protocol, filters for protocols that none speaks."""
+    for number, listen in enumerate(settings.listen):
+        endpoint = parse_endpoint(listen.endpoint)
+        port = endpoint.port if endpoint.kind in ("tcp", "tcp6") else None
+        meant = WELL_KNOWN.get(port) if port else None
+        if meant and listen.protocol.value not in (meant, *_ALSO_THERE.get(meant, ())):
+            words = (
+                f'clients expect protocol = "{meant}" at port {port}; write that, or another port'
+            )
+            yield Problem(key_of(("listen", number, "protocol")), words)
     spoken = {listen.protocol for listen in settings.listen}
     for number, each in enumerate(settings.filter):
         if each.listeners and not spoken & {*each.listeners}:

@@ -44,7 +44,7 @@ def _of_line(line: str, error: str, several: Collection[str]) -> tuple[str, str]
     """The key on a line, empty for none, and what is wrong there."""
     if "\u00a0" in line:
         return "", "write plain blanks; there is a no-break space"
-    if line.startswith("["):
+    if line.startswith("[") and not error.startswith("Unclosed array"):
         return "", _of_table(line, error, several)
     if line.startswith((";", "//", "--", "/*")):
         return "", "a comment begins with #"

@@ -103,7 +103,9 @@ def _domain(value: Any) -> str:
     try:
         return parse_domain(value)
     except BadAddress as error:
-        raise ValueError(str(error)) from error
+        bare = value.removesuffix(".") if value.endswith(".") else ""
+        remedy = f'write "{bare}", without the dot' if bare else 'write one such as "example.com"'
+        raise ValueError(f"{error}; {remedy}") from error
 
 
 def _pattern(value: Any) -> str:
@@ -164,7 +166,16 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
     try:
         return ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{words} ({error})") from error
+        raise ValueError(f"{_network_meant(value) or words} ({error})") from error
+
+
+def _network_meant(text: str) -> str:
+    """What to write for an address in a network, empty for other texts."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return ""
+    return f'write "{network}", or the address alone'
 
 
 def _source_address(value: Any) -> str:

@@ -36,9 +36,17 @@ def why_missing(data: str) -> str:
     if used:
         return (
             f"{database_path(data)} is missing from a data folder in use; restore it from a copy, "
-            "or make an empty one with `mailhost init --new-directory`"
+            "or run `mailhost init` as the first time, with --new-directory: it makes an empty one"
         )
     return (
         f"the data folder {data} has no {NAME}; mount its disk, or set up a new host with "
         "`mailhost init`"
+    )
+
+
+def folder_is_new(data: str) -> str:
+    """Return what it means that a start finds no data folder."""
+    return (
+        f"no folder {data} was found: a start makes one, empty; if it should be on a disk that is "
+        "not mounted, stop the host and mount that first"
     )

@@ -22,7 +22,7 @@ from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_REMEDY = "restore it from a copy, or make an empty one with `mailhost init --new-directory`"
+_REMEDY = "restore it from a copy, or run `mailhost init` as the first time, with --new-directory"
 
 
 class DirectoryError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shutil
@@ -16,17 +17,45 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from mailhost.application import listeners
-from mailhost.application.listeners import Listener
+from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.config.model import Listen
 from mailhost.config.wire import Wire
 from mailhost.net.pump import PumpFactory
 from tests.net.handshakes import Folder, Offering, shake
 
 
+class Refused(SynchronousTestCase):
+    """The words for a socket that cannot be opened."""
+
+    def words(self, number: int, port: int | bytes, interface: str = "::") -> str:
+        return cannot_listen(
+            CannotListenError(interface, port, OSError(number, os.strerror(number)))
+        )
+
+    def test_the_address_and_the_remedy(self) -> None:
+        low = self.words(errno.EACCES, 25)
+        self.assertTrue(low.startswith("cannot listen on [::]:25: "), low)
+        self.assertIn("ports below 1024 are root's; start mailhost as root, or from systemd", low)
+        self.assertNotIn("1024", self.words(errno.EACCES, 2525))
+        taken = self.words(errno.EADDRINUSE, 25, "127.0.0.1")
+        self.assertTrue(taken.startswith("cannot listen on 127.0.0.1:25: "), taken)
+        self.assertIn("ss -ltnp", taken)
+        self.assertIn("/run/x.sock", self.words(errno.EACCES, b"/run/x.sock", ""))
+
+
 class EndpointsWithTLS(Folder):
+    def test_a_key_that_is_none(self) -> None:
+        chain, _ = self.certificate("a.example")
+        for key in (chain, "/nonexistent/key.pem"):
+            listen = Listen(protocol=Wire.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}")
+            reactor = cast(Any, MemoryReactorClock())
+            factory = cast(PumpFactory, Factory())
+            error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
+            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", cannot_listen(error))
+
     def test_a_context_that_twisted_made_answers_alpn_too(self) -> None:
         chain, key = self.certificate("a.example")
         endpoint = f"ssl:0:privateKey={key}:certKey={chain}"

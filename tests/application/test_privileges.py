@@ -13,6 +13,7 @@ from mailhost.application.privileges import (
     WrongFolder,
     as_owner,
     as_user,
+    check_data_folder,
     check_owner,
     make_data_folder,
     only_roots,
@@ -94,7 +95,35 @@ class Owning(AsRoot):
         self.give(self.data)
         check_owner(self.data, "nobody")
         error = self.assertRaises(WrongFolder, check_owner, self.data, "")
-        self.assertIn('or set user = "nobody"', str(error))
+        self.assertIn('set user = "nobody"', str(error))
+        self.assertNotIn("chown", str(error))  # root would take the folder from its user
+
+    def test_a_start_as_another_user_is_told_who_may(self) -> None:
+        os.mkdir(self.data, 0o755)
+        self.give(self.data)
+        with as_user("daemon"):
+            error = self.assertRaises(WrongFolder, check_owner, self.data, "nobody")
+        self.assertIn("start it as root or as nobody", str(error))
+        self.assertNotIn("chown", str(error))
+
+    def test_an_empty_mount_point_of_roots_is_not_given_away(self) -> None:
+        os.mkdir(self.data, 0o700)
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        self.assertIn("mount its disk", str(error))
+        os.mkdir(os.path.join(self.data, "queue"))
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        self.assertIn("run: chown -R nobody ", str(error))
+
+    def test_what_was_put_back_as_root(self) -> None:
+        os.mkdir(self.data, 0o700)
+        queue = os.path.join(self.data, "queue")
+        os.mkdir(queue, 0o700)
+        self.give(self.data)
+        error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
+        words = f"nobody cannot write to {queue}; run: chown -R nobody {self.data}"
+        self.assertEqual(words, str(error))
+        self.give(queue)
+        check_data_folder(self.data, "nobody")
 
     def test_only_roots(self) -> None:
         self.assertTrue(only_roots(self.folder))

@@ -35,6 +35,18 @@ class Running(SynchronousTestCase):
         self.assertIn(f"the user nobody cannot use {self.module}", words)
         self.assertIn("/opt/mailhost", words)
 
+    def test_the_way_of_a_link_is_told(self) -> None:
+        os.chmod(os.path.dirname(self.module), 0o700)
+        folder = tempfile.mkdtemp(dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        link = os.path.join(folder, "python3")
+        os.symlink(self.module, link)
+        self.patch(sys, "executable", link)
+        words = cannot_run("nobody")
+        self.assertIn(f"cannot use {link}, a link to {self.module},", words)
+        self.assertIn(f"may not enter {os.path.dirname(self.module)}", words)
+
     def test_a_python_that_cannot_be_run(self) -> None:
         self.patch(sys, "executable", self.module)
         self.assertIn(self.module, cannot_run("nobody"))

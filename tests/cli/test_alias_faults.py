@@ -66,6 +66,10 @@ class FindTests(SynchronousTestCase):
         (fault,) = self.faults({"back": "ann"}, catch_all="anne")
         self.assertIn("the catch-all of a.example: there is no account or alias anne@", fault)
 
+    def test_a_star_is_no_catch_all(self) -> None:
+        (fault,) = self.faults({"*": "ann", "back": "ann"})
+        self.assertIn("*@a.example: is the name * alone, and no catch-all", fault)
+
     def test_a_long_chain(self) -> None:
         links = {f"l{number}": f"l{number + 1}" for number in range(5000)}
         self.assertEqual(len(self.faults(links | {"l5000": "l0", "back": "ann"})), 1)
@@ -91,6 +95,11 @@ class CommandTests(CommandCase):
         self.assertIn("did you mean eve@file.example?", error)
         self.assertNotIn("team", self.run_ok("alias", "list").replace("team@example.com\n", ""))
         self.run_ok("alias", "add", "team@example.com", "new@example.com", "--force")
+
+    def test_a_star_is_no_catch_all(self) -> None:
+        error = self.run_fails("alias", "add", "*@example.com", "ann@example.com")
+        self.assertIn("mailhost domain catch-all example.com ann@example.com", error)
+        self.run_ok("alias", "add", "*@example.com", "ann@example.com", "--force")
 
     def test_a_circle_is_not_added(self) -> None:
         error = self.run_fails("alias", "add", "team@example.com", "out@file.example")

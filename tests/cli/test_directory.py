@@ -68,6 +68,7 @@ class EditTests(DirectoryCase):
         self.assertFalse(rows["b.c@file.example"]["login"])
         self.assertIn("2.0 GB", self.run_ok("account", "list"))
         self.run_ok("account", "passwd", "ann@example.com", stdin="hunter3\n")
+        self.assertIn("may keep 5 B", self.run_ok("account", "quota", "ann@example.com", "5"))
         self.run_ok("account", "quota", "ann@example.com", "3 GB")
         self.assertIn("3.0 GB", self.run_ok("account", "list"))
         self.run_ok("account", "quota", "ann@example.com", "--unlimited")
@@ -211,6 +212,12 @@ class LostTests(CommandCase):
         self.every_command_fails(f"there is no data folder {self.data}")
         self.assertFalse(os.path.exists(self.data))
 
+    def test_an_export_of_nothing_says_so(self) -> None:
+        self.settings()
+        result = self.call("export")
+        self.assertEqual((result.exit_code, result.stdout), (0, ""))
+        self.assertIn("and the directory have no domain", result.stderr)
+
     def test_an_empty_data_folder(self) -> None:
         os.mkdir(self.data)
         self.every_command_fails("mount its disk")
@@ -222,7 +229,7 @@ class LostTests(CommandCase):
         os.mkdir(os.path.join(self.data, "queue"))
         os.unlink(os.path.join(self.data, "directory.sqlite"))
         self.every_command_fails("is missing from a data folder in use")
-        self.assertIn("in use", self.init(ok=False))
+        self.assertIn("with --new-directory", self.init(ok=False))
         self.init("--new-directory")
         self.assertIn("example.com", self.run_ok("domain", "list"))
 

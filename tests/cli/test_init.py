@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from twisted.scripts import twistd
 from twisted.trial.unittest import SkipTest
 
 from mailhost import __version__
-from mailhost.cli import init
-from mailhost.cli.main import LazyGroup, mailhost
+from mailhost.application.privileges import as_user
+from mailhost.cli import check_config, context, init
+from mailhost.cli.main import LazyGroup, mailhost, main
 from mailhost.config.load import load
 from tests.cli.bench import CommandCase
 
@@ -109,8 +111,39 @@ class InitTests(CommandCase):
 
     def test_a_user_that_nobody_is(self) -> None:
         arguments = ["--hostname", "a.example", "--domain", "a.example", "--user", "no-such-user"]
-        self.assertIn("no user", self.run_fails("init", self.folder, *arguments))
-        self.assertFalse(os.path.exists(self.config))
+        new = os.path.join(self.folder, "new")
+        self.assertIn("--user: this machine has no user", self.run_fails("init", new, *arguments))
+        self.assertFalse(os.path.exists(new))
+
+    def test_a_data_folder_of_the_user_that_systemd_starts(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.data, 0o700)
+        os.chown(self.data, pwd.getpwnam("nobody").pw_uid, -1)
+        self.init()
+        database = os.path.join(self.data, "directory.sqlite")
+        self.assertEqual(os.stat(database).st_uid, pwd.getpwnam("nobody").pw_uid)
+        self.assertIn("is right", self.run_ok("check-config"))
+
+    def test_a_data_folder_of_somebody_else(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can give files away")
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.data)
+        arguments = ["--hostname", "a.example", "--domain", "a.example", "--user", "nobody"]
+        error = self.run_fails("init", self.folder, *arguments)
+        self.assertIn(f"run: chown -R nobody {self.data}", error)
+        self.assertEqual([], os.listdir(self.data))
+        self.patch(check_config, "cannot_run", lambda user: "")
+        os.mkdir(os.path.join(self.data, "queue"))
+        self.assertIn(
+            f"data: the data folder {self.data} belongs to", self.run_fails("check-config")
+        )
+        os.rmdir(os.path.join(self.data, "queue"))
+        os.chown(self.data, pwd.getpwnam("nobody").pw_uid, -1)
+        self.run_ok("init", self.folder, *arguments)
+        self.assertIn("is right", self.run_ok("check-config"))
 
     def test_values_that_a_host_would_not_start_with_are_refused_before_anything_is_written(
         self,
@@ -121,6 +154,8 @@ class InitTests(CommandCase):
         hostname = ["--hostname", "mail.example.com"]
         error = self.run_fails("init", self.folder, *hostname, *domain, "--data", "/")
         self.assertIn("--data: / belongs to the system", error)
+        error = self.run_fails("init", self.folder, *hostname, *domain, "--admin", "ann")
+        self.assertIn("--admin: 'ann' is no address", error)
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_names_that_are_none(self) -> None:
@@ -156,6 +191,12 @@ class CheckTests(CommandCase):
         self.assertIn("warning: admin: is missing", output)
         self.assertIn("warning: login.delay: is 0", output)
 
+    def test_a_data_folder_that_is_not_there(self) -> None:
+        self.settings(set_up=False)
+        self.assertIn(f"data: no folder {self.data} was found", self.run_ok("check-config"))
+        self.settings()
+        self.assertNotIn("data: ", self.run_ok("check-config"))
+
     def test_which_file(self) -> None:
         other = os.path.join(self.folder, "other.toml")
         self.settings()
@@ -176,10 +217,23 @@ class RunTests(CommandCase):
         options = ["--nodaemon", "--pidfile=", "mailhost", "--config", self.config]
         self.assertEqual(ran, [options])
 
+    def test_ctrl_c_before_the_host_takes_care_ends_it_without_a_traceback(self) -> None:
+        numbers = (signal.SIGHUP, signal.SIGINT)
+        for number in numbers:
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        seen: list[object] = []
+        self.patch(sys, "argv", ["mailhost"])
+        self.patch(twistd, "run", lambda: seen.extend(map(signal.getsignal, numbers)))
+        self.settings()
+        self.run_ok("run")
+        self.assertEqual(seen, [signal.SIG_IGN, signal.SIG_DFL])
+
     def test_no_settings(self) -> None:
         folder = os.getcwd()
         self.addCleanup(os.chdir, folder)
         os.chdir(self.folder)
+        self.patch(context, "PLACES", context.PLACES[:1])  # this machine may have settings in /etc
+        self.patch(twistd, "run", lambda: self.fail("it was started"))
         self.assertIn("there is no mailhost.toml", self.call("run", MAILHOST_CONFIG="").stderr)
 
 
@@ -226,10 +280,25 @@ class EntryTests(CommandCase):
             check=False,
         )
 
+    def test_what_this_user_may_not_do(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become somebody else")
+        os.chmod(self.folder, 0o755)
+        new = os.path.join(self.folder, "new")
+        said: list[object] = []
+        arguments = ["init", new, "--hostname", "a.example", "--domain", "a.example"]
+        self.patch(sys, "argv", ["mailhost", *arguments])
+        self.patch(sys, "exit", said.append)
+        with as_user("nobody"):
+            main()
+        self.assertEqual(
+            said, [f"Error: {new}: Permission denied; ask as root or as the host's user"]
+        )
+
     def test_the_settings_here_are_found(self) -> None:
-        self.assertEqual(self.command("check-config").returncode, 1)
+        self.assertNotIn(self.config, self.command("check-config").stdout)
         self.settings()
-        self.assertEqual(self.command("check-config").returncode, 0)
+        self.assertIn(f"{self.config} is right", self.command("check-config").stdout)
 
     def test_settings_of_another_user_in_the_current_folder_must_be_named(self) -> None:
         if os.geteuid() != 0:

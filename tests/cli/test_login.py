@@ -43,5 +43,8 @@ class LoginTests(CommandCase):
             self.assertIn("192.0.2.1 may try again", self.run_ok("login", "unblock", "192.0.2.1"))
             self.assertIn("are counted", self.run_fails("login", "unblock", "192.0.2.2"))
 
+    def test_the_help_of_the_group_is_whole(self) -> None:
+        self.assertNotIn("...", self.run_ok("login", "--help").partition("\n")[2])
+
     def test_no_host(self) -> None:
         self.assertIn("no host is running", self.run_fails("login", "blocked"))

@@ -51,6 +51,11 @@ class QueueTests(CommandCase):
         self.assertIn("<>", output)
         self.assertNotIn("\x1b[31m", output)
 
+    def test_the_header_keeps_its_lines(self) -> None:
+        entry = ENTRY | {"header": "Received: from a\n\tby b\nSubject:\x1b[2J"}
+        output, _ = self.asked([entry], "show", "0123456789abcdef")
+        self.assertRegex(output, r"header +Received: from a\n +by b\n +Subject:\ufffd\[2J")
+
     def test_on_a_narrow_terminal_each_entry_is_a_line_with_its_whole_id(self) -> None:
         self.patch(table, "terminal_width", lambda: 80)
         long = [

@@ -28,7 +28,8 @@ class DocsTests(SynchronousTestCase):
         self.assertEqual(len(blocks), 5)
         for number, block in enumerate(blocks):
             path = folder / f"{number}.toml"
-            path.write_text(block.replace('user     = "mailhost"\n', ""))
+            block = block.replace('user     = "mailhost"\n', "")
+            path.write_text(block.replace('"/var/lib/mailhost"', f'"{folder.resolve()}/data"'))
             done = CliRunner().invoke(mailhost, ["check-config", "--config", str(path)])
             self.assertEqual(0, done.exit_code, done.output)
             self.assertIn(" is right: ", done.output)

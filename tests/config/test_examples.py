@@ -100,7 +100,7 @@ class UnitTests(ExampleCase):
 
     def test_the_service_runs_the_host_and_reloads_it(self) -> None:
         unit = (ETC / "mailhost.service").read_text()
-        self.assertRegex(unit, r"ExecStart=\S+/twistd .*mailhost --config /etc/mailhost/")
+        self.assertRegex(unit, r"ExecStart=\S+/mailhost run --config /etc/mailhost/")
         self.assertRegex(unit, r"ExecReload=\S+/mailhost reload --config /etc/mailhost/")
         self.assertIn("\nType=notify\n", unit)
         self.assertIn("\nRestart=always\n", unit)

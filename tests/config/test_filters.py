@@ -57,7 +57,10 @@ class KindTests(FilterCase):
         self.wrong('kind = "rat"', "filter[1]: its kind is 'rat'")
 
     def test_keys_of_another_kind(self) -> None:
-        self.wrong('kind = "size"\nlimit = 1\nzones = []', "filter[1].zones: is unknown")
+        self.wrong(
+            'kind = "size"\nlimit = 1\nzones = []',
+            'filter[1].zones: is of no use for kind = "size"; kinds with it: dnslist',
+        )
         self.wrong('kind = "size"\nlimit = 1\nmod = "x"', "filter[1].mod", "did you mean mode?")
 
     def test_what_is_missing(self) -> None:

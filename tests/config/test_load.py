@@ -263,7 +263,7 @@ class WrongTests(LoadCase):
     def test_wrong_types_and_ranges(self) -> None:
         cases: dict[str, tuple[str, str]] = {
             "version": ("version = 2", "version 1, not 2"),
-            "hostname": ('hostname = "a b"', "no domain name"),
+            "hostname": ('hostname = "a b"', "no domain name; write one such as "),
             "data": ("data = 5", "path"),
             "admin": ('admin = "ann"', "name@domain"),
             "user": ("user = 0", "text in quotes"),
@@ -277,13 +277,14 @@ class WrongTests(LoadCase):
             "login.plaintext_on_loopback": ('login.plaintext_on_loopback = "no"', "true or false"),
             "dns.servers[1]": ('dns.servers = ["ns.example"]', "IP address and a port"),
             "relay.port": ("relay.port = 70000", "65535 or less"),
-            "relay.networks[1]": ('relay.networks = ["10.0.0.1/8"]', "IP network"),
+            "relay.networks[1]": ('relay.networks = ["10.0.0.1/8"]', 'write "10.0.0.0/8", or the'),
             "relay.bind": ('relay.bind = "eth0"', "IP address"),
             "tls.minimum": ('tls.minimum = "1.1"', "'1.2' or '1.3'"),
             "tls.smtp_minimum": ('tls.smtp_minimum = "ssl3"', "'1.2' or '1.3'"),
             "tls.certificate": ("tls.certificate = {}", "[[tls.certificate]]"),
             'domain."example.com".catch_all': ('domain."example.com".catch_all = 1', "address"),
             'domain."a b"': ('domain."a b" = {}', "no domain name"),
+            'domain."a.example."': ('domain."a.example." = {}', 'write "a.example", without the'),
         }
         for key, (text, words) in cases.items():
             kept = [line for line in HEAD.splitlines() if line.split()[0] != text.split()[0]]

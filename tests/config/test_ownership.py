@@ -117,6 +117,12 @@ class InSettings(Folder):
     def test_the_data_folder(self) -> None:
         self.refused("data", "data")
 
+    def test_what_is_in_the_data_folder(self) -> None:
+        for name in ("mail", "queue"):
+            os.mkdir(os.path.join(self.folder, "data", name), 0o700)
+        load(self.path)
+        self.refused("data", os.path.join("data", "queue"))
+
     def test_the_folder_of_a_socket(self) -> None:
         self.refused("listen[1].endpoint", "sockets")
 

@@ -77,12 +77,64 @@ class NetworkTests(PlausibleCase):
         everybody = '[[filter]]\nkind = "list"\nentries = ["10.0.0.1", "0.0.0.0/0", "::/0"]\n'
         found = self.warnings(HEAD + ADMIN + everybody)
         self.assertEqual(list(found), ["filter[1].entries[2]", "filter[1].entries[3]"])
+        self.assertIn('all mail gets action = "reject"', found["filter[1].entries[2]"])
         for more in ('listeners = ["smtp"]', 'action = "tag"\ntag = "x"', 'look_at = "hello"'):
             self.assertEqual(self.warnings(HEAD + ADMIN + everybody + more), {})
 
     def test_networks_of_a_provider_are_not_reported(self) -> None:
         text = HEAD + ADMIN + 'relay.networks = ["10.0.0.0/8", "2001:db8::/32", "fd00::/8"]\n'
         self.assertEqual(self.warnings(text), {})
+
+
+class ListenerTests(PlausibleCase):
+    """Ports that clients know for another protocol, and a proxy before itself."""
+
+    def listen(self, protocol: str, endpoint: str, more: str = "") -> str:
+        return f'[[listen]]\nprotocol = "{protocol}"\nendpoint = "{endpoint}"\n{more}'
+
+    def test_a_port_of_another_protocol(self) -> None:
+        for protocol, port, meant in (
+            ("submission", 465, "submissions"),
+            ("submissions", 587, "submission"),
+            ("pop3", 995, "pop3s"),
+            ("pop3s", 110, "pop3"),
+            ("smtp", 465, "submissions"),
+        ):
+            found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
+            self.assertEqual(list(found), ["listen[1].protocol"], protocol)
+            self.assertIn(f'clients expect protocol = "{meant}" at port {port}', found.popitem()[1])
+        with_tls = self.listen("submission", f"ssl:465:privateKey={__file__}")
+        self.assertEqual(self.warnings(HEAD + ADMIN + with_tls), {})
+        for protocol, port in (("smtp", 587), ("submissions", 2465), ("lmtp", 25)):
+            found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
+            self.assertEqual(found, {})
+
+    def test_the_files_of_an_endpoint_with_tls(self) -> None:
+        with open(os.path.join(self.folder, "key.pem"), "w", encoding="utf-8"):
+            pass
+        for endpoint, words in {
+            "ssl:2465": 'ssl needs privateKey; write "tcp:2465" and protocol = "submissions"',
+            "ssl:2465:privateKey=none.pem": "there is no such file",
+            "ssl:2465:privateKey=key.pem:certKey=none.pem": "there is no such file",
+            "tls:none:2465": "none",
+        }.items():
+            problems = self.problems(HEAD + ADMIN + self.listen("smtp", endpoint))
+            self.assertEqual(list(problems), ["listen[1].endpoint"])
+            self.assertIn(words, problems["listen[1].endpoint"])
+        self.warnings(HEAD + ADMIN + self.listen("smtp", "ssl:2465:privateKey=key.pem"))
+
+    def test_a_proxy_before_itself(self) -> None:
+        for endpoint, upstream in (
+            ("tcp:127.0.0.1:2525", "tcp:127.0.0.1:2525"),
+            ("tcp:2525", "tcp:localhost:2525"),
+            ("tcp:[::]:2525", "tcp:[::1]:2525"),
+        ):
+            more = f'upstream = ["tcp:192.0.2.1:25", "{upstream}"]\n'
+            problems = self.problems(HEAD + self.listen("proxy", endpoint, more))
+            self.assertEqual(list(problems), ["listen[1].upstream[2]"])
+            self.assertIn("is listen[1] itself", problems["listen[1].upstream[2]"])
+        more = 'upstream = "tcp:127.0.0.1:25"\n'
+        self.assertEqual(self.warnings(HEAD + self.listen("proxy", "tcp:192.0.2.1:25", more)), {})
 
 
 class DataTests(PlausibleCase):

@@ -39,6 +39,8 @@ MISTAKES = {
     "// hostname": "a comment begins with #",
     "hostname": "this is no key = value",
     "networks = ['a'\nport = 25": "line 3: a comma or a closing ] is missing before it",
+    "networks = ['a'\n[queue]": "line 3: a comma or a closing ] is missing before it",
+    "networks = ['a'\n\n[[listen]]": "line 4: a comma or a closing ] is missing before it",
     "networks = ['a' 'b']": "networks: a comma or a closing ] is missing",
     "networks = [": "at the end, line 2",
     "password = { file = 'a', }": "password: write { } and all in it on one line",

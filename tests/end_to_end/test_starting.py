@@ -84,6 +84,7 @@ class WithoutAnyDomain(Starting):
     def test_without_a_domain_no_recipient_is_refused_for_good(self) -> None:
         self.host.write_settings(self.settings)
         self.host.start()
+        self.host.wait_for(f"no folder {self.host.data} was found: a start makes one, empty")
         self.host.wait_for("there is no domain")
         client = Raw((self.host.address, self.host.ports["smtp"]), hello="EHLO")
         self.addCleanup(client.close)
