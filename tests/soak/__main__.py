@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.soak.faults import FAULTS, Suffered, suffer
-from tests.soak.floods import FLOODS, Flooded, flood
+from tests.soak.floods import FLOODS, Flooded, measured
 from tests.soak.rounds import Account, Rounds
 
 CONSOLE = Console(width=120)
@@ -31,7 +31,7 @@ def main() -> None:
     try:
         accounts = _kill(folder, wanted.rounds, wanted.seed)
         suffered = [suffer(name, folder / "faults" / str(n)) for n, name in enumerate(FAULTS)]
-        floods = [flood(each, folder / each.__name__) for each in FLOODS]
+        floods = [measured(each, folder) for each in FLOODS]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     CONSOLE.print(_killed_table(accounts))

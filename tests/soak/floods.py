@@ -49,6 +49,7 @@ QUIET = 3.0  # seconds that the normal client is measured alone, at most
 WAIT = 1.0  # seconds that a normal client may always wait for an answer,
 SLOWER = 20.0  # and it may wait so many times as long as without a flood
 MEMORY = 2.0  # times the memory that was in use without a flood, with thousands of connections
+RUNS = 3  # of a flood that is out of bounds
 LEFT = 3  # descriptors that may be open more than before
 
 
@@ -81,6 +82,16 @@ class Flooded:
     def good(self) -> bool:
         """The same, and others did not wait much longer than without the flood."""
         return self.bounded and self.slowest <= max(WAIT, SLOWER * self.quiet)
+
+
+def measured(one: Flood, folder: Path) -> Flooded:
+    """Run one flood, again where it is out of bounds, three times at most: other work
+    on the machine slows one run, a fault of the host slows all three."""
+    for number in range(RUNS):
+        found = flood(one, folder / f"{one.__name__}-{number}")
+        if found.good:
+            break
+    return found
 
 
 def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
