@@ -113,7 +113,7 @@ def domain(text: str) -> str:
 
 
 class Parsed(click.types.FuncParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """What a function makes of a text. Where the function raises Fail, the option is named."""
+    """A parameter that a function converts. A Fail that the function raises names the option."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse a text. Raises Fail."""

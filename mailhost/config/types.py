@@ -170,7 +170,7 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
 
 
 def _network_meant(text: str) -> str:
-    """What to write for an address in a network, empty for other texts."""
+    """Return the remedy for an address with bits of a host, nothing for other texts."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:
