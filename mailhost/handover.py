@@ -261,7 +261,9 @@ class Handover:
         routes = Routes(self.router, view, self._pause, passed)
         for paths in recipients:
             groups = []
-            for path in dict.fromkeys(paths):
+            for number, path in enumerate(dict.fromkeys(paths), start=1):
+                if number % PART == 0:
+                    await self._pause()
                 account = self.router.plainly(view, path.address)
                 if account is not None:  # the usual case
                     groups.append(_Group([_place(plan.here, account, path)]))

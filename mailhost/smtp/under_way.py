@@ -9,6 +9,7 @@ from mailhost.smtp.ahead import recipients_ahead
 from mailhost.smtp.buffer import ReadBuffer
 from mailhost.smtp.incoming import Incoming
 
+AHEAD = 100  # pipelined recipients that are announced at once
 _NOBODYS = Envelope(None)
 
 
@@ -47,7 +48,7 @@ class UnderWay:
         if self._ahead:
             self._ahead -= 1
         elif buffer:
-            most = extensions.recipients - len(self.accepted) - 1
+            most = min(extensions.recipients - len(self.accepted) - 1, AHEAD)
             ahead = recipients_ahead(buffer, self.envelope.smtputf8, extensions, most)
             self._ahead = len(ahead)
             if ahead:

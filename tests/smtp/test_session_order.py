@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailhost.smtp.under_way import AHEAD
 from tests.smtp.fakes import NOBODY, TERMS, TalkCase, codes
 
 MESSAGE = (
@@ -28,6 +29,14 @@ class OrderTests(TalkCase):
         self.assertEqual(len(self.talk.reception.waiting), 1)
         self.talk.reception.release()
         self.assertEqual(codes(self.talk.wire.take()), ["250 2.0.0", "354", "250 2.0.0"])
+
+    def test_many_pipelined_recipients_are_announced_in_parts(self) -> None:
+        recipients = [f"b{number}@example.com" for number in range(AHEAD + 50)]
+        commands = "".join(f"RCPT TO:<{each}>\r\n" for each in recipients)
+        self.talk.say(b"MAIL FROM:<a@example.net>\r\n" + commands.encode())
+        first, rest = self.talk.reception.announced
+        self.assertEqual(recipients, first + rest)
+        self.assertEqual(AHEAD + 1, len(first))
 
     def test_everything_slow(self) -> None:
         self.talk.reception.slow = EVERYTHING
