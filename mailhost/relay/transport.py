@@ -37,7 +37,7 @@ from mailhost.relay.ourselves import Ourselves, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.sending import Sending
 
-PART = 500  # recipients that are sent to, or looked at, in a row
+PART = 200  # recipients that are sent to, or looked at, in a row
 REST = 10.0  # seconds that a destination where nobody could be reached is left alone
 
 _Groups: TypeAlias = dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]]
