@@ -49,8 +49,8 @@ class IVisit(IFilter):
     """One client's part of an ISessionFilter."""
 
     def abandon() -> None:
-        """What the client began with MAIL is over without a message, or another filter refused or
-        dropped the message before this one was asked about it."""
+        """The transaction ended before this filter was asked about its message: the client gave it
+        up, or another filter refused or dropped the message."""
 
     def leave() -> None:
         """The client is gone. Nothing is called after it."""

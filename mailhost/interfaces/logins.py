@@ -16,7 +16,7 @@ from mailhost.message.status import Status
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """What SCRAM-SHA-256 needs to know of a password (RFC 5802 §3)."""
+    """The values that SCRAM-SHA-256 stores in place of a password (RFC 5802 §3)."""
 
     salt: bytes
     iterations: int

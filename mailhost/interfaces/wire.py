@@ -11,7 +11,7 @@ from mailhost.message.client import TLSState
 
 
 class IWire(Interface):
-    """What a machine does to its connection. Nothing here raises because the peer is gone."""
+    """The operations of a machine on its connection. None raises because the peer is gone."""
 
     def write(data: bytes) -> None:
         """Send, together with all else that is written before the machine waits."""

@@ -1,4 +1,4 @@
-"""What programs may make of a file's name: which name a file gets may differ from what is written.
+"""The names that programs may give a file: they may differ from the name that is written.
 
 Windows leaves out dots and blanks at the end, and what follows a colon names a stream of the file;
 others end a name at a NUL, leave out characters that cannot be seen (among them those that turn the
