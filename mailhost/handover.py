@@ -20,26 +20,19 @@ from typing import TypeAlias
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import (
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IHandover,
-    INotices,
-    IQuarantine,
-    IQueue,
-    ITransport,
-)
-from mailhost.loops import Loops
-from mailhost.message.accounts import DirectoryView
+from mailhost.alias_loops import AliasLoops
+from mailhost.concurrency.pauses import Pause, no_pause
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Attempted, Faulted, IEventSink
+from mailhost.interfaces.queue import IQueue, IReports, ITransport
+from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import passed
-from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import (
     CAME_BACK,
     NO_DIRECTORY,
@@ -53,7 +46,7 @@ from mailhost.routing import (
 
 ANOTHER_COPY = "dropped: its sender gets the bounce of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
-TOLD = 200  # events that are told in a row
+EVENTS_IN_A_ROW = 200  # events that are told in a row
 _FOUND = (Destinations, Status)
 
 
@@ -171,15 +164,15 @@ class Handover:
         router: Router,
         delivery: ITransport,
         queue: IQueue,
-        notices: INotices,
+        reports: IReports,
         events: IEventSink,
-        loops: Loops,
+        loops: AliasLoops,
         pause: Pause = no_pause,
     ) -> None:
         self._directory = directory
         self._delivery = delivery
         self._queue = queue
-        self._notices = notices
+        self._reports = reports
         self._events = events
         self._loops = loops
         self._pause = pause
@@ -303,10 +296,10 @@ class Handover:
                 continue
             header, hostname = mail.content.header(), self.router.hostname
             sender = mail.envelope.reverse_path
-            if await self._loops.told(header, hostname, lost.path.address, sender):
+            if await self._loops.already_reported(header, hostname, lost.path.address, sender):
                 lost.safe = True
                 dropped = replace(lost.outcome, status=CAME_BACK.because(ANOTHER_COPY))
-                self._events.tell(Attempted(mail.identity, dropped))
+                self._events.emit(Attempted(mail.identity, dropped))
 
     # --- carrying out ----------------------------------------------------------------------------
 
@@ -334,7 +327,7 @@ class Handover:
         delivered = [
             each for each in plan.here.values() if each.safe and each.path.wants(Notify.SUCCESS)
         ]
-        await self._tell_unknown(mail, plan.nowhere.values(), ours)
+        await self._log_unknown(mail, plan.nowhere.values(), ours)
         await self._keep(mail, [each for each in ours if not each.failed])
         expanded = [outcome for group in begun for outcome in group.expanded]
         reports = [*_outcomes([*delivered, *failed]), *dict.fromkeys(expanded)]
@@ -367,28 +360,28 @@ class Handover:
     async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
         """Tell the sender what it asked to hear. False where that could not be made safe."""
         try:
-            await self._notices.report(mail.envelope, mail.content, mail.identity, outcomes)
+            await self._reports.report(mail.envelope, mail.content, mail.identity, outcomes)
         except OSError as error:
-            self._events.tell(Faulted("handover", str(error)))
+            self._events.emit(Faulted("handover", str(error)))
             return False
         except Exception as bug:  # noqa: BLE001 - told
             self._bug(mail, bug)
             return False
         return True
 
-    async def _tell_unknown(
+    async def _log_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
     ) -> None:
         """Delivery tells its own outcomes; those who live nowhere never came that far."""
         some = _outcomes(each for each in unknown if each in ours)
         for number, outcome in enumerate(some, 1):
-            self._events.tell(Attempted(mail.identity, outcome))
-            if number % TOLD == 0:
+            self._events.emit(Attempted(mail.identity, outcome))
+            if number % EVENTS_IN_A_ROW == 0:
                 await self._pause()
 
     def _bug(self, mail: _Mail, bug: Exception) -> Status:
         self._log.failure("A bug in the handover of {identity}", identity=mail.identity)
-        self._events.tell(Faulted("handover", f"{mail.identity}: {type(bug).__name__}: {bug}"))
+        self._events.emit(Faulted("handover", f"{mail.identity}: {type(bug).__name__}: {bug}"))
         return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
 
 

@@ -18,11 +18,11 @@ from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
-from mailhost.interfaces import Answer
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.concurrency.pauses import Pause
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.answer import Answer
 from mailhost.message.address import Address
 from mailhost.message.status import Status
-from mailhost.net.turns import Pause
 
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")

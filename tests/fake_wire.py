@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailhost.interfaces import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 
 
 @implementer(IWire)

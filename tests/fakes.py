@@ -11,23 +11,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import (
-    Answer,
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IHandover,
-    ILock,
-    IMailbox,
-    IMailStore,
-    INotices,
-    IQuarantine,
-    IQueue,
-    ITransport,
-    StoredMessage,
-)
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.queue import IQueue, IReports, ITransport
+from mailhost.interfaces.reception import IHandover, IQuarantine
+from mailhost.interfaces.store import ILock, IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
@@ -91,7 +81,10 @@ def domain(
     return Domain(
         name,
         {each.key: Account(each, "a hash", quota) for each in own},
-        {key: tuple(map(target, words.split())) for key, words in (aliases or {}).items()},
+        {
+            key: tuple(map(target, explanation.split()))
+            for key, explanation in (aliases or {}).items()
+        },
         target(catch_all) if catch_all else None,
     )
 
@@ -119,8 +112,8 @@ class CountingDict(UserDict[str, Account]):
 def list_of(members: int, *more: str) -> Domain:
     """`a.example` with an alias `list` for so many accounts `u0`, `u1`, ... `more` are aliases for
     the same members. The look-ups in its accounts are counted."""
-    words = " ".join(f"u{number}" for number in range(members))
-    plain = domain("a.example", words, dict.fromkeys(("list", *more), words))
+    explanation = " ".join(f"u{number}" for number in range(members))
+    plain = domain("a.example", explanation, dict.fromkeys(("list", *more), explanation))
     return replace(plain, accounts=CountingDict(plain.accounts))
 
 
@@ -131,7 +124,7 @@ def look_ups(of: Domain) -> int:
     return asked
 
 
-class Pauses:
+class RestartDelays:
     """A Pause that is over at once, and counted."""
 
     def __init__(self) -> None:
@@ -149,7 +142,7 @@ class RecordingEvents:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         event.line  # noqa: B018
         self.told.append(event)
 
@@ -308,7 +301,7 @@ class FakeQueue:
         return await self.accept(envelope, content, identity, held=reason)
 
 
-@implementer(INotices)
+@implementer(IReports)
 class FakeNotices:
     """Keeps what the sender wants to hear of what is reported. `fault` is raised."""
 

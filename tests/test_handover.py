@@ -8,14 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.events import Attempted, Faulted
+from mailhost.alias_loops import AliasLoops
+from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.handover import Handover
-from mailhost.loops import Loops
+from mailhost.interfaces.events import Attempted, Faulted
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
-from mailhost.net.turns import Pause, no_pause
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import CAME_BACK, NO_SUCH_USER, Router
 from tests.fakes import (
@@ -25,8 +25,8 @@ from tests.fakes import (
     FakeNotices,
     FakeQueue,
     FakeTransport,
-    Pauses,
     RecordingEvents,
+    RestartDelays,
     address,
     domain,
     envelope,
@@ -63,10 +63,10 @@ class HandoverCase(SynchronousTestCase):
         self.directory = FakeDirectory(VIEW)
         self.delivery = FakeTransport()
         self.queue = FakeQueue()
-        self.notices = FakeNotices()
+        self.reports = FakeNotices()
         self.events = RecordingEvents()
         self.log: list[str] = []
-        self.queue.log = self.delivery.log = self.notices.log = self.log
+        self.queue.log = self.delivery.log = self.reports.log = self.log
         self.handover = self.make()
 
     def make(self, pause: Pause = no_pause) -> Handover:
@@ -76,9 +76,9 @@ class HandoverCase(SynchronousTestCase):
             Router("mail.a.example"),
             self.delivery,
             self.queue,
-            self.notices,
+            self.reports,
             self.events,
-            Loops(Rates(Clock())),
+            AliasLoops(Rates(Clock())),
             pause,
         )
 
@@ -113,7 +113,7 @@ class HandoverCase(SynchronousTestCase):
         return [[each.removesuffix("@a.example") for each in e] for e in self.queue.waiting]
 
     def told(self) -> list[tuple[str, str]]:
-        return [(fate, to.removesuffix("@a.example")) for fate, to in self.notices.told]
+        return [(fate, to.removesuffix("@a.example")) for fate, to in self.reports.told]
 
 
 class HoldTests(HandoverCase):
@@ -175,7 +175,7 @@ class ListTests(HandoverCase):
         self.assertEqual(expanded, self.same[:3])
 
     def test_other_work_is_done_between_the_parts(self) -> None:
-        pauses = Pauses()
+        pauses = RestartDelays()
         self.handover = self.make(pauses)
         self.directory.view = view_of(list_of(5000))
         self.assertEqual(self.take_or_queue("list"), 250)
@@ -183,7 +183,7 @@ class ListTests(HandoverCase):
         self.assertGreaterEqual(pauses.count, 10)
 
     def test_others_have_turns_while_thousands_are_told_of(self) -> None:
-        pauses = Pauses()
+        pauses = RestartDelays()
         self.handover = self.make(pauses)
         gone = " ".join(f"gone{number}" for number in range(900))
         self.directory.view = view_of(domain("a.example", "ann", {"list": f"ann {gone}"}))
@@ -231,7 +231,7 @@ class NothingIsTakenTests(HandoverCase):
             self.queue.answers = [NO_STORAGE]
             self.assertIn(take("ann", "sue@far.example"), (452, [452, 452]))
             self.assertEqual((self.delivered(), self.waiting()), ([], []))
-            self.assertEqual(self.notices.log.count("report"), 0)
+            self.assertEqual(self.reports.log.count("report"), 0)
 
     def test_the_client_keeps_what_no_mailbox_took(self) -> None:
         self.refuse("ann")
@@ -347,7 +347,7 @@ class NoRoomForTheRestTests(HandoverCase):
     def test_a_bounce_that_cannot_be_written_now_waits_with_the_message(self) -> None:
         self.refuse("ann", LOOPED)
         for fault in (OSError("the sender's mailbox is full"), ValueError("a bug")):
-            self.notices.fault = fault
+            self.reports.fault = fault
             self.assertEqual(self.take_or_queue("ann", "bob"), 250)
         self.assertEqual(self.waiting(), [["ann"], ["ann"]])
         self.assertEqual([list(outcomes) for _, _, outcomes in self.queue.kept], [[], []])
@@ -356,12 +356,12 @@ class NoRoomForTheRestTests(HandoverCase):
 
     def test_a_failure_that_can_be_neither_told_nor_kept_is_asked_for_again(self) -> None:
         self.refuse("ann", LOOPED)
-        self.notices.fault = OSError("full")
+        self.reports.fault = OSError("full")
         self.queue.answers = [NO_STORAGE]
         self.assertEqual(self.take_or_queue("ann", "bob"), 452)
 
     def test_a_report_of_success_is_not_worth_a_refusal(self) -> None:
-        self.notices.fault = OSError("full")
+        self.reports.fault = OSError("full")
         self.assertEqual(self.take_or_queue(self.path("ann", SUCCESS)), 250)
         self.assertEqual(self.waiting(), [])
         self.assertIn("full", self.events.lines[0])
@@ -374,7 +374,7 @@ class ReportTests(HandoverCase):
 
     def test_the_original_recipient_is_told_with_it(self) -> None:
         self.take_or_queue(path("to-ann@a.example", SUCCESS, "rfc822;To@a.example"))
-        (outcome,) = self.notices.reported
+        (outcome,) = self.reports.reported
         self.assertEqual(outcome.recipient.original, "rfc822;To@a.example")
 
     def test_nothing_is_told_to_the_null_reverse_path(self) -> None:
@@ -389,7 +389,7 @@ class ReportTests(HandoverCase):
 
     def test_of_an_expanded_alias_success_is_told_once(self) -> None:
         for take in (self.take_or_queue, self.take):
-            self.notices.told.clear()
+            self.reports.told.clear()
             take(self.path("pair", SUCCESS), self.path("pair", SUCCESS))
             self.assertEqual(self.told(), [("expanded", "pair")])
 

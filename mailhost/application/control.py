@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from mailhost.application.filters import told
 from mailhost.application.head import Head
-from mailhost.interfaces import DirectoryUnavailable
+from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.net.control import Commands, Refused
 from mailhost.queue.control import QueueControl
 
@@ -18,12 +18,12 @@ def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
 
     async def refresh() -> None:
         try:
-            await head.rooms.directory.refresh()
+            await head.services.directory.refresh()
         except DirectoryUnavailable as error:
             raise Refused(str(error)) from error
 
     def filters() -> list[dict[str, object]]:
-        return told(head.rooms.settings, head.counters)
+        return told(head.services.settings, head.counters)
 
     def blocked() -> list[dict[str, object]]:
         return [asdict(block) for block in head.guard.blocked()]
@@ -36,13 +36,13 @@ def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
         "login.blocked": blocked,
         "login.unblock": unblock,
         "filters": filters,
-        **{name: _in_words(command) for name, command in queue.items()},
+        **{name: _as_text(command) for name, command in queue.items()},
         "directory.refresh": refresh,
         "reload": reload,
     }
 
 
-def _in_words(command: Callable[..., object]) -> Callable[..., object]:
+def _as_text(command: Callable[..., object]) -> Callable[..., object]:
     """What the queue says of wrong arguments is for the asker."""
 
     def asked(**arguments: object) -> object:

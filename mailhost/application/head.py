@@ -14,16 +14,17 @@ from twisted.internet.defer import Deferred
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
-from mailhost.application.rooms import Rooms
-from mailhost.authentication.authenticator import Authenticator
-from mailhost.authentication.guard import LoginGuard
-from mailhost.authentication.salt_key import lasting_key
-from mailhost.authentication.shown import may_be_shown
+from mailhost.application.services import Services
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
-from mailhost.events import Faulted
+from mailhost.durable.writer_process import WriterProcess
+from mailhost.interfaces.events import Faulted
+from mailhost.logins.authenticator import Authenticator
+from mailhost.logins.guard import LoginGuard
+from mailhost.logins.loggable_names import may_be_shown
+from mailhost.logins.salt_key import lasting_key
 from mailhost.net.certificate import read_certificate
 from mailhost.net.selfsigned import make_self_signed
 from mailhost.net.tls import CertificateSource
@@ -34,9 +35,8 @@ from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
 from mailhost.workers.channel import Answers
-from mailhost.workers.counts import new_counts
-from mailhost.workers.crew import Crew, Work
-from mailhost.workers.writer_process import WriterProcess
+from mailhost.workers.connection_counts import new_counts
+from mailhost.workers.pool import Assignment, WorkerPool
 
 SUBFOLDERS = ("mail", "queue", "incoming")
 WORKER = "mailhost.application.worker"
@@ -46,7 +46,7 @@ Sockets = Sequence[tuple[int, Listen]]
 
 
 class Head:
-    """`rooms` are those of this process; `sockets` returns what workers are to serve too, each a
+    """`services` are those of this process; `sockets` returns what workers are to serve too, each a
     descriptor and its listener. Raises BadCertificate."""
 
     def __init__(
@@ -58,32 +58,37 @@ class Head:
         self._log = log
         self._loaded = loaded
         self._sockets = sockets
-        self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
+        self.services = services = Services(reactor, loaded, _certificates(settings), log, counts)
         self.guard = LoginGuard(
             reactor,
             settings.login,
             log,
             self._may_show,
-            lambda name: rooms.directory.view.name_of(name),
+            lambda name: services.directory.view.name_of(name),
         )
         self.authenticator = Authenticator(
-            reactor, rooms.directory, settings.login, log, self.guard
+            reactor, services.directory, settings.login, log, self.guard
         )
         self.rates = Rates(reactor)
         self.counters = Counters()
-        self.relay = _make_relay(reactor, rooms, loaded)
-        self.dispatch = Dispatch(rooms.directory, rooms.delivery, self.relay)
+        self.relay = _make_relay(reactor, services, loaded)
+        self.dispatch = Dispatch(services.directory, services.delivery, self.relay)
         self.dispatch.needs_domains = settings.needs_domains
         self.queue = QueueRunner(
-            reactor, rooms.spool, self.dispatch, rooms.notices, settings.queue, log
+            reactor, services.spool, self.dispatch, services.reports, settings.queue, log
         )
-        self.housekeeping = Housekeeping(reactor, rooms.store, log)
+        self.housekeeping = Housekeeping(reactor, services.store, log)
         self.certificates = CertificateWatch(
-            reactor, rooms.in_thread, rooms.tls, log, lambda: rooms.settings.hostname, self._renewed
+            reactor,
+            services.in_thread,
+            services.tls,
+            log,
+            lambda: services.settings.hostname,
+            self._renewed,
         )
-        self.writer = WriterProcess(reactor, rooms.writer_socket, log)
-        rooms.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
-        self.crew = Crew(
+        self.writer = WriterProcess(reactor, services.writer_socket, log)
+        services.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
+        self.workers = WorkerPool(
             reactor,
             WORKER,
             self._answers(),
@@ -100,23 +105,23 @@ class Head:
         Raises OSError, DirectoryUnavailable, BadFilter.
         """
         for name in SUBFOLDERS:
-            path = os.path.join(self.rooms.settings.data, name)
+            path = os.path.join(self.services.settings.data, name)
             os.makedirs(path, mode=0o700, exist_ok=True)
-        key_path = os.path.join(self.rooms.settings.data, "scram-key")
+        key_path = os.path.join(self.services.settings.data, "scram-key")
         self.authenticator.use_key(lasting_key(key_path))
         self.writer.start()
-        self.rooms.start()
+        self.services.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
         self.certificates.start()
-        self._tell_warnings()
+        self._log_warnings()
 
     def employ(self) -> None:
         """Have workers serve by the settings as they are now."""
         sockets = self._sockets()
-        count = processes(self.rooms.settings) - 1 if sockets else 0
-        self.crew.employ(Work((self._loaded, self.rooms.tls.pem), sockets), count)
+        count = processes(self.services.settings) - 1 if sockets else 0
+        self.workers.employ(Assignment((self._loaded, self.services.tls.pem), sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -124,13 +129,13 @@ class Head:
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
-        await self.rooms.stop()
+        await self.services.stop()
         await self.writer.stop()
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter."""
         settings = loaded.settings
-        self.rooms.replace(loaded, _certificates(settings))
+        self.services.replace(loaded, _certificates(settings))
         self._loaded = loaded
         self.authenticator.replace_settings(settings.login)
         self.guard.replace_settings(settings.login)
@@ -139,17 +144,17 @@ class Head:
         )
         self.dispatch.needs_domains = settings.needs_domains
         self.queue.reconfigure(settings.queue)
-        self.certificates.tell()
-        self._tell_warnings()
+        self.certificates.log_findings()
+        self._log_warnings()
 
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
-        pem = self.rooms.tls.pem
-        self.crew.update((self._loaded, pem), "certificates", pem)
+        pem = self.services.tls.pem
+        self.workers.update((self._loaded, pem), "certificates", pem)
 
     def _answers(self) -> Answers:
         """What workers may ask and tell."""
-        usages, judge, guard = self.rooms.store.usages, self.authenticator, self.guard
+        usages, judge, guard = self.services.store.usages, self.authenticator, self.guard
         return {
             "password": judge.password,
             "scram_keys": judge.scram_keys,
@@ -173,26 +178,26 @@ class Head:
         self.guard.end_all()
         looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
-            lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
+            lambda failure: self._log.emit(Faulted("queue", failure.getErrorMessage()))
         )
 
     async def _look(self) -> None:
-        await self.rooms.committer.commit([])  # what the writer had begun for it is done then
+        await self.services.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""
-        return may_be_shown(username, self.rooms.directory.view, self.rooms.settings.hostname)
+        return may_be_shown(username, self.services.directory.view, self.services.settings.hostname)
 
-    def _tell_warnings(self) -> None:
+    def _log_warnings(self) -> None:
         for problem in self._loaded.warnings:
-            self._log.tell(Faulted("settings", str(problem)))
-        if not self.rooms.directory.view.domains and self.rooms.settings.receives:
-            self._log.tell(Faulted("directory", NO_DOMAIN))
-        fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
+            self._log.emit(Faulted("settings", str(problem)))
+        if not self.services.directory.view.domains and self.services.settings.receives:
+            self._log.emit(Faulted("directory", NO_DOMAIN))
+        fit, wanted = self.services.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
-            words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self._log.tell(Faulted("limits", words))
+            text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
+            self._log.emit(Faulted("limits", text))
 
 
 def processes(settings: Settings) -> int:
@@ -201,15 +206,15 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _make_relay(reactor: Any, rooms: Rooms, loaded: Loaded) -> RelayTransport:
+def _make_relay(reactor: Any, services: Services, loaded: Loaded) -> RelayTransport:
     settings = loaded.settings
     return RelayTransport(
         reactor,
-        rooms.resolver,
+        services.resolver,
         settings.relay,
         loaded.secrets,
         settings.hostname,
-        rooms.events,
+        services.events,
         listeners=settings.listen,
     )
 

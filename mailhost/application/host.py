@@ -31,16 +31,17 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
+from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
-from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable, ILock
+from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.interfaces.events import Faulted, Notice
+from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
 from mailhost.observe.lines import LineLog
@@ -99,7 +100,7 @@ class Host(Service):
         """
         first = make_data_folder(settings.data, settings.user)
         if first and settings.demo is None:
-            self._events.tell(Faulted("data", folder_is_new(settings.data)))
+            self._events.emit(Faulted("data", folder_is_new(settings.data)))
         if not first:
             check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)
@@ -137,7 +138,7 @@ class Host(Service):
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
-        factory = make_factory(self._head.rooms, listen, self._reactor)
+        factory = make_factory(self._head.services, listen, self._reactor)
         listener = Listener(self._reactor, listen, factory)
         listener.open(self._loaded.settings.user)
         return listener
@@ -149,7 +150,7 @@ class Host(Service):
 
     def _now_running(self) -> None:
         if self._signals.stop_asked:
-            self._events.tell(Told("asked to stop before it was ready"))
+            self._events.emit(Notice("asked to stop before it was ready"))
             self._reactor.stop()
             return
         self._signals.listen(lambda: self._reactor.callFromThread(self.reload))
@@ -157,15 +158,15 @@ class Host(Service):
         self._tell_ready()
         self._notifier.ready()
         if self._signals.reload_asked:
-            self._events.tell(Told("SIGHUP came before the host was ready"))
+            self._events.emit(Notice("SIGHUP came before the host was ready"))
             self.reload()
 
     def _tell_ready(self) -> None:
         for listener in self._listeners:
             where = f"{listener.listen.protocol.value} on {listener.address}"
-            self._events.tell(Told(f"listening for {where}"))
+            self._events.emit(Notice(f"listening for {where}"))
         settings = self._loaded.settings
-        self._events.tell(Told(f"{settings.hostname} is ready, its data in {settings.data}"))
+        self._events.emit(Notice(f"{settings.hostname} is ready, its data in {settings.data}"))
         if settings.demo is not None:
             # past the log, so that what it prints can be pasted
             print(banner(self._loaded, settings.demo), file=sys.__stdout__, flush=True)
@@ -199,7 +200,7 @@ class Host(Service):
             problems = [cannot_listen(bad)]
         except (BadCertificate, BadFilter, OSError) as bad:
             problems = [str(bad)]
-        self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
+        self._events.emit(Faulted("reload refused, the old settings go on", "; ".join(problems)))
         return problems
 
     def _replace(self, loaded: Loaded) -> list[str]:
@@ -223,11 +224,11 @@ class Host(Service):
         for listener in self._listeners:
             listener.listen = wanted[listener.listen.socket]
             listener.factory.machine_of = machine_maker(
-                self._head.rooms, listener.listen, self._reactor
+                self._head.services, listener.listen, self._reactor
             )
         self._head.employ()
         told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
-        self._events.tell(Told(f"reloaded: {told}"))
+        self._events.emit(Notice(f"reloaded: {told}"))
         return []
 
     def _open_new(self, wanted: tuple[Listen, ...]) -> list[Listener]:
@@ -254,7 +255,7 @@ class Host(Service):
         Service.stopService(self)
         seconds = self._loaded.settings.limits.stop_timeout
         self._notifier.stopping()
-        self._events.tell(Told(f"stopping; what is under way has {seconds:g} seconds to end"))
+        self._events.emit(Notice(f"stopping; what is under way has {seconds:g} seconds to end"))
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -264,7 +265,7 @@ class Host(Service):
             await listener.close()
         ends = [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
         if self._head is not None:
-            ends.append(Deferred.fromCoroutine(self._head.crew.stop(seconds)))
+            ends.append(Deferred.fromCoroutine(self._head.workers.stop(seconds)))
         await gatherResults(ends)
         if self._control is not None:
             await _fired(self._control.stopListening())

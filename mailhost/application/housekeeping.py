@@ -10,8 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from mailhost.events import Faulted
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Faulted, IEventSink
 from mailhost.store.mailboxes import MailStore
 
 DAY = 86_400.0  # seconds
@@ -39,4 +38,4 @@ class Housekeeping:
         return Deferred.fromCoroutine(self._store.tidy()).addErrback(self._tell)
 
     def _tell(self, failure: Failure) -> None:
-        self._events.tell(Faulted("housekeeping", failure.getErrorMessage()))
+        self._events.emit(Faulted("housekeeping", failure.getErrorMessage()))

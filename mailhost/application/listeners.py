@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from mailhost.application.privileges import as_user, may_write, only_roots
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
-from mailhost.net.proxied import ProxiedFactory
+from mailhost.net.proxy_protocol import ProxiedFactory
 from mailhost.net.pump import PumpFactory
 from mailhost.net.server_contexts import answer_alpn
 
@@ -46,8 +46,8 @@ class Listener:
         try:
             self._endpoint = serverFromString(reactor, description)
         except LookupError as error:  # what it says when a description names a socket in vain
-            words = "systemd handed over no such socket; compare the .socket unit"
-            raise CannotListenError(None, listen.endpoint, words) from error
+            text = "systemd handed over no such socket; compare the .socket unit"
+            raise CannotListenError(None, listen.endpoint, text) from error
         except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
             raise CannotListenError(None, listen.endpoint, error) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint

@@ -76,8 +76,8 @@ def _trap(wanted: Mapping[str, Any]) -> str:
     for option, path in _written(wanted):
         folder = os.path.dirname(os.path.abspath(path))
         if not only_roots(folder):
-            words = f"as root twistd would write {path} in {folder}, which others can change"
-            return f"{words}; say --{option}= with a path elsewhere, or start in another folder"
+            text = f"as root twistd would write {path} in {folder}, which others can change"
+            return f"{text}; say --{option}= with a path elsewhere, or start in another folder"
     return ""
 
 

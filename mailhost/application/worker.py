@@ -22,18 +22,18 @@ from twisted.logger import LogLevel, globalLogBeginner
 
 from mailhost.application.filters import BadFilter
 from mailhost.application.listeners import outermost
-from mailhost.application.rooms import Rooms
-from mailhost.application.wires import make_factory
-from mailhost.authentication.authenticator import mechanisms_for
+from mailhost.application.protocols import make_factory
+from mailhost.application.services import Services
 from mailhost.config.model import Listen
-from mailhost.interfaces import DirectoryUnavailable
+from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.pump import PumpFactory
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
 from mailhost.workers.channel import Answers, Channel, attach
-from mailhost.workers.counts import SharedCounts
-from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LOG, Brief
+from mailhost.workers.connection_counts import SharedCounts
+from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
     RemoteAuthenticator,
     RemoteCounters,
@@ -48,34 +48,36 @@ HEAD_GONE = 3  # exit code
 
 
 class Worker:
-    """`brief` is what the head wrote for us."""
+    """`startup` is what the head wrote for us."""
 
-    def __init__(self, reactor: Any, brief: Brief) -> None:
-        loaded, certificates = brief.about
+    def __init__(self, reactor: Any, startup: StartupData) -> None:
+        loaded, certificates = startup.about
         self._reactor = reactor
         self._stop_timeout = loaded.settings.limits.stop_timeout
         answers: Answers = {
             "serve": self._serve,
-            "served": lambda: self._channel.tell("serves"),
+            "served": lambda: self._channel.notify("serves"),
             "retire": self._retire,
-            "certificates": lambda pem: self._rooms.tls.replace(pem, self._rooms.tls.minimums),
+            "certificates": lambda pem: self._services.tls.replace(
+                pem, self._services.tls.minimums
+            ),
         }
         self._channel = Channel(answers, self._channel_closed)
-        self._log = _log(reactor, self._channel, brief.logs)
+        self._log = _log(reactor, self._channel, startup.logs)
         self._ports: list[IListeningPort] = []
         self._factories: list[PumpFactory] = []
         self._ending = False
         settings = loaded.settings
-        self._rooms = Rooms(
+        self._services = Services(
             reactor,
             loaded,
             certificates,
             self._log,
-            SharedCounts(COUNTS, brief.row, brief.key),
+            SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
-        intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time, self._log)
-        self._rooms.connect(
+        intake = Intake(self._services.spool, Backoff(settings.queue), time.time, self._log)
+        self._services.connect(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
             RemoteGuard(self._channel),
             RemoteQueue(self._channel, intake),
@@ -87,13 +89,13 @@ class Worker:
         """Ask for sockets to serve."""
         globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
-        self._rooms.start()
+        self._services.start()
         gc.freeze()  # as in the head
-        self._channel.tell("ready")
+        self._channel.notify("ready")
 
     def _serve(self, fd: int, listen: Listen) -> None:
         """Accept from a socket that the head listens on too."""
-        factory = make_factory(self._rooms, listen, self._reactor)
+        factory = make_factory(self._services, listen, self._reactor)
         outer = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
@@ -121,7 +123,7 @@ class Worker:
         if self._ending:
             return
         self._ending = True
-        await self._rooms.stop()
+        await self._services.stop()
         self._log.flush()
         assert self._channel.transport is not None
         self._channel.transport.loseConnection()
@@ -142,10 +144,10 @@ def main() -> None:
     """Read the brief and serve."""
     from twisted.internet import reactor
 
-    with open(BRIEF, "rb") as file:
-        brief = pickle.load(file)
+    with open(STARTUP, "rb") as file:
+        startup = pickle.load(file)
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # as in the head
-    worker = Worker(reactor, brief)
+    worker = Worker(reactor, startup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())

@@ -20,7 +20,7 @@ from mailhost.cli.context import (
 from mailhost.cli.table import print_json, print_table
 from mailhost.cli.views import file_view
 from mailhost.directory.union import unite
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.message.address import Address
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
 
-from mailhost.message.accounts import DirectoryView, Domain
+from mailhost.interfaces.accounts import DirectoryView, Domain
 from mailhost.message.address import Address
 from mailhost.routing import ROLES, keys_of
 
@@ -22,13 +22,13 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
     """Yield what is wrong with any alias or catch-all."""
     aliases = list(_aliases(view))
     for alias, targets in aliases:
-        for words in unknown_targets(view, targets):
-            yield f"{alias}: {words}"
+        for text in unknown_targets(view, targets):
+            yield f"{alias}: {text}"
         yield from stars(alias, targets)
     for domain in view.domains.values():
         caught = [domain.catch_all] if domain.catch_all else []
-        for words in unknown_targets(view, caught, catch_all=False):
-            yield f"the catch-all of {domain.name}: {words}"
+        for text in unknown_targets(view, caught, catch_all=False):
+            yield f"the catch-all of {domain.name}: {text}"
     yield from circles(view, [alias for alias, _ in aliases])
 
 
@@ -112,10 +112,10 @@ def _is_nobody(view: DirectoryView, address: Address, catch_all: bool) -> bool:
 
 
 def _nobody(view: DirectoryView, address: Address) -> str:
-    words = f"there is no account or alias {address}"
+    text = f"there is no account or alias {address}"
     domain = view.domain(address.domain)
     near = get_close_matches(address.key, _names(domain), 1, ALIKE) if domain else []
-    return f"{words}; did you mean {Address(near[0], address.domain)}?" if near else words
+    return f"{text}; did you mean {Address(near[0], address.domain)}?" if near else text
 
 
 def _names(domain: Domain) -> list[str]:

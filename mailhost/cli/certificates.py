@@ -46,8 +46,8 @@ def _unreadable(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(str(error))
         return
     for path, reason in unreadable.items():
-        words = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
-        yield Finding(f"{words}: a reload would be refused, a renewal not noticed", serious=True)
+        text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+        yield Finding(f"{text}: a reload would be refused, a renewal not noticed", serious=True)
     closed = [each for each in certificates if unreadable.keys() & _paths(each)]
     if closed:
         yield Finding(_hook(user, os.path.dirname(loaded.path)), serious=True)

@@ -147,7 +147,7 @@ def new_password(what: str) -> str:
 
 def new_secret(what: str) -> str:
     """Ask for a password as `new_password` does, and return what is kept of it."""
-    from mailhost.authentication.secret import hash_password
+    from mailhost.logins.stored_secret import hash_password
 
     password = new_password(what)
     try:

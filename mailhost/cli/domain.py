@@ -20,7 +20,7 @@ from mailhost.cli.context import (
 from mailhost.cli.table import print_json, print_table
 from mailhost.cli.views import file_view
 from mailhost.directory.union import unite
-from mailhost.message.accounts import Domain
+from mailhost.interfaces.accounts import Domain
 from mailhost.message.address import Address, unicode_domain
 
 
@@ -84,8 +84,8 @@ def catch_all(
     with directory(loaded) as database:
         if address is not None and not force:
             view = unite(file_view(loaded), database.view()).view
-            for words in unknown_targets(view, [address], catch_all=False):
-                raise Fail(f"{words} (--force sets it nevertheless)")
+            for text in unknown_targets(view, [address], catch_all=False):
+                raise Fail(f"{text} (--force sets it nevertheless)")
         database.set_catch_all(name, address)
     click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
 

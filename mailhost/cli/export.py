@@ -17,7 +17,7 @@ import click
 from mailhost.cli.context import Fail, config_option, load_settings
 from mailhost.config.load import Loaded
 from mailhost.config.types import Secret
-from mailhost.message.accounts import Account, Domain
+from mailhost.interfaces.accounts import Account, Domain
 from mailhost.message.address import Address
 
 

@@ -119,9 +119,9 @@ def _check(hostname: str, data: str) -> None:
     """Raise Fail for values that a host would not start with, before anything is written."""
     from mailhost.config.plausible import data_fault, hostname_fault
 
-    for name, words in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
-        if words:
-            raise Fail(f"--{name}: {words}")
+    for name, text in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
+        if text:
+            raise Fail(f"--{name}: {text}")
 
 
 def _asked_admin() -> Address | None:

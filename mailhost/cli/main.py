@@ -62,8 +62,8 @@ def main() -> None:
     try:
         mailhost(prog_name="mailhost")
     except PermissionError as error:
-        words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(f"Error: {words}; ask as root or as the host's user")
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(f"Error: {text}; ask as root or as the host's user")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"Error: {error}")
     except Exception as error:  # a bug: told in a line, unless asked for more

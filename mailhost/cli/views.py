@@ -8,7 +8,7 @@ from mailhost.cli.context import reading
 from mailhost.config.load import Loaded
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.union import Union, unite
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 
 
 def file_view(loaded: Loaded) -> DirectoryView:

@@ -83,8 +83,8 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
         for earlier in range(number):
             if endpoint.overlaps(endpoints[earlier]):
                 there = f"listen[{earlier + 1}], {settings.listen[earlier].endpoint}"
-                words = f"clashes with {there}; give it another port or interface"
-                yield Problem(key_of(("listen", number, "endpoint")), words)
+                explanation = f"clashes with {there}; give it another port or interface"
+                yield Problem(key_of(("listen", number, "endpoint")), explanation)
                 break
         yield from _proxy(number, settings.listen[number])
 
@@ -93,19 +93,21 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     """A proxy's settings: all that it needs, and nowhere else."""
     if not listen.protocol.proxied:
         for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
-            words = f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
-            yield Problem(key_of(("listen", number, name)), words)
+            explanation = (
+                f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
+            )
+            yield Problem(key_of(("listen", number, name)), explanation)
         return
     if not listen.upstream:
-        words = 'is missing; write the server behind the proxy, such as "tcp:10.0.0.5:25"'
-        yield Problem(key_of(("listen", number, "upstream")), words)
+        explanation = 'is missing; write the server behind the proxy, such as "tcp:10.0.0.5:25"'
+        yield Problem(key_of(("listen", number, "upstream")), explanation)
     for place, text in enumerate(listen.upstream):
         server = parse_client_endpoint(text)
         key = key_of(("listen", number, "upstream", place))
         name = listen.upstream_name or normal_certificate_name(server.host)
         if listen.upstream_tls is RouteTLS.REQUIRE and not name:
-            words = f"no certificate can be for {text!r}; write upstream_name, whose it is"
-            yield Problem(key, words)
+            explanation = f"no certificate can be for {text!r}; write upstream_name, whose it is"
+            yield Problem(key, explanation)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
 
@@ -116,8 +118,10 @@ def _quarantine(settings: Settings) -> Iterator[Problem]:
         return
     for number, each in enumerate(settings.filter):
         if isinstance(each, Acting) and each.action is Action.QUARANTINE:
-            words = "needs a [[relay.route]] to the server behind the proxy, for what is released"
-            yield Problem(key_of(("filter", number, "action")), words)
+            explanation = (
+                "needs a [[relay.route]] to the server behind the proxy, for what is released"
+            )
+            yield Problem(key_of(("filter", number, "action")), explanation)
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:
@@ -144,11 +148,11 @@ def _unreadable(path: str) -> str:
 def _routes(settings: Settings) -> Iterator[Problem]:
     for number, route in enumerate(settings.relay.route):
         if route.user and route.password is None:
-            words = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
-            yield Problem(key_of(("relay", "route", number, "password")), words)
+            explanation = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
+            yield Problem(key_of(("relay", "route", number, "password")), explanation)
         if route.password is not None and not route.user:
-            words = "is missing; write who logs in there, or leave out password"
-            yield Problem(key_of(("relay", "route", number, "user")), words)
+            explanation = "is missing; write who logs in there, or leave out password"
+            yield Problem(key_of(("relay", "route", number, "user")), explanation)
 
 
 def _user(settings: Settings) -> Iterator[Problem]:

@@ -59,10 +59,10 @@ def place(location: Location) -> Location:
 
 def _problem(details: ErrorDetails) -> Problem:
     location = details["loc"]
-    return Problem(key_of(place(location)), _words(details, location))
+    return Problem(key_of(place(location)), _text(details, location))
 
 
-def _words(details: ErrorDetails, location: Location) -> str:
+def _text(details: ErrorDetails, location: Location) -> str:
     kind, value = details["type"], details["input"]
     context = details.get("ctx", {})
     if kind in ("union_tag_not_found", "union_tag_invalid"):

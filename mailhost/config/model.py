@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.types import (
     AccountName,
@@ -34,7 +35,6 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
-from mailhost.config.wire import Wire
 
 
 class RouteTLS(StrEnum):
@@ -61,7 +61,7 @@ class Listen(Section):
     certificate to expect there, empty for the host of the endpoint.
     """
 
-    protocol: Wire
+    protocol: ListenProtocol
     endpoint: ServerEndpoint
     upstream: Upstreams = ()
     upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
@@ -70,7 +70,7 @@ class Listen(Section):
     trace: Switch = True
 
     @property
-    def socket(self) -> tuple[Wire, str]:
+    def socket(self) -> tuple[ListenProtocol, str]:
         """What listeners must have in common for one to take over the other's socket."""
         return self.protocol, self.endpoint
 
@@ -209,11 +209,11 @@ class Demo(Section):
 
 
 DEFAULT_LISTEN = (
-    Listen(protocol=Wire.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
-    Listen(protocol=Wire.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
-    Listen(protocol=Wire.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
-    Listen(protocol=Wire.POP3, endpoint="tcp6:110:interface=\\:\\:"),
-    Listen(protocol=Wire.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
 
 

@@ -144,29 +144,29 @@ def _target(value: Any) -> str:
 
 
 def _server_address(value: Any) -> str:
-    words = 'write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"'
+    text = 'write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         host, port = split_host_port(value, 53)
         ip_address(host)
     except ValueError as error:
-        raise ValueError(words) from error
+        raise ValueError(text) from error
     if not 0 < port < 65536:
-        raise ValueError(words)
+        raise ValueError(text)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _network(value: Any) -> IPv4Network | IPv6Network:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
-    words = 'write an IP network such as "192.0.2.0/24", or one address'
+    text = 'write an IP network such as "192.0.2.0/24", or one address'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         return ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{_network_meant(value) or words} ({error})") from error
+        raise ValueError(f"{_network_meant(value) or text} ({error})") from error
 
 
 def _network_meant(text: str) -> str:
@@ -230,17 +230,17 @@ def _upstreams(value: Any) -> Any:
 
 
 def _client_endpoint(value: Any) -> str:
-    words = 'write a host and a port, such as "smtp.isp.example:587" or "[2001:db8::1]:25"'
+    text = 'write a host and a port, such as "smtp.isp.example:587" or "[2001:db8::1]:25"'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         host, port = split_host_port(value, 25)
         if ":" in host:
             ip_address(host)
     except ValueError as error:
-        raise ValueError(f"{words}, not {value!r}") from error
+        raise ValueError(f"{text}, not {value!r}") from error
     if not _HOST.fullmatch(host) or not 0 < port < 65536:
-        raise ValueError(f"{words}, not {value!r}")
+        raise ValueError(f"{text}, not {value!r}")
     return value
 
 

@@ -7,11 +7,12 @@ from functools import partial
 
 from zope.interface import implementer
 
-from mailhost.interfaces import IDirectory, ITransport
+from mailhost.concurrency.together import together
+from mailhost.interfaces.directory import IDirectory
+from mailhost.interfaces.queue import ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
-from mailhost.net.together import together
 from mailhost.routing import NO_DIRECTORY
 
 NO_DOMAIN = NO_DIRECTORY.because(

@@ -13,15 +13,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import (
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IMailStore,
-    ITransport,
-)
-from mailhost.message.accounts import Account
+from mailhost.concurrency.pauses import Pause, no_pause
+from mailhost.interfaces.accounts import Account
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Attempted, Faulted, IEventSink
+from mailhost.interfaces.queue import ITransport
+from mailhost.interfaces.store import IMailStore
 from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
@@ -29,7 +26,6 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivery_fields, passed
-from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import NO_DIRECTORY, Router
 
 PART = 25  # deliveries that are started without a pause
@@ -89,7 +85,7 @@ class LocalDelivery:
 
     def _told(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
         outcome = outcome_of(path, status, Fate.DELIVERED)
-        self._events.tell(Attempted(identity, outcome))
+        self._events.emit(Attempted(identity, outcome))
         return outcome
 
     async def _one(
@@ -116,7 +112,7 @@ class LocalDelivery:
         except Exception as bug:  # noqa: BLE001 - told; the recipient waits
             self._log.failure("A bug in the delivery of {identity}", identity=identity)
             where = f"delivery of {identity} to {path.address}"
-            self._events.tell(Faulted(where, f"{type(bug).__name__}: {bug}"))
+            self._events.emit(Faulted(where, f"{type(bug).__name__}: {bug}"))
             return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
 
     async def _account(self, address: Address) -> Account | None:

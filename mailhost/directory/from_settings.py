@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailhost.config.model import DomainSettings, Settings
 from mailhost.config.secrets import Secrets
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address, parse_address
 
 

@@ -25,9 +25,10 @@ from mailhost.directory.sqlite import (
     Stamp,
 )
 from mailhost.directory.union import unite
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink, IReactor
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 
 PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
 PATIENCE = 2.0  # seconds that a look waits for another process
@@ -166,14 +167,14 @@ class LiveDirectory:
             self._take(news)
         if self._outage:
             self._outage = False
-            self._events.tell(Told("directory: it can be read again"))
+            self._events.emit(Notice("directory: it can be read again"))
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(DirectoryError, DirectoryUnavailable):
             self._log.failure("A look into the directory failed", failure)
         if not self._outage:
             self._outage = True
-            self._events.tell(Faulted("directory", failure.getErrorMessage()))
+            self._events.emit(Faulted("directory", failure.getErrorMessage()))
 
     def _take(self, view: DirectoryView) -> None:
         self._database_view = view
@@ -182,11 +183,11 @@ class LiveDirectory:
     def _unite(self) -> None:
         union = unite(self._file_view, self._database_view)
         if self.view.domains and not union.view.domains:
-            self._events.tell(Faulted("directory", NO_DOMAIN))
+            self._events.emit(Faulted("directory", NO_DOMAIN))
         self.view = union.view
-        for words in union.clashes:
-            if words not in self._clashes:
-                self._events.tell(Faulted("directory", words))
+        for text in union.clashes:
+            if text not in self._clashes:
+                self._events.emit(Faulted("directory", text))
         self._clashes = union.clashes
 
     async def _tick(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from mailhost.directory.place import why_missing
 from mailhost.directory.reading import read_view
 from mailhost.directory.schema import TooNew, is_empty, migrate
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
@@ -316,13 +316,13 @@ def _told(path: str) -> Iterator[None]:
         raise DirectoryBroken(f"{path} was made by a newer mailhost: {error}") from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
-            words = f"{path} is held by another process; try again, or end that process"
-            raise DirectoryBusy(words) from error
+            text = f"{path} is held by another process; try again, or end that process"
+            raise DirectoryBusy(text) from error
         raise DirectoryBroken(f"{path} cannot be used: {error}") from error
     except FileNotFoundError as error:
         raise DirectoryBroken(why_missing(os.path.dirname(path))) from error
     except PermissionError as error:
-        words = f"{path} cannot be used: {error.strerror}; ask as root or as the host's user"
-        raise DirectoryBroken(words) from error
+        text = f"{path} cannot be used: {error.strerror}; ask as root or as the host's user"
+        raise DirectoryBroken(text) from error
     except OSError as error:
         raise DirectoryBroken(f"{path} cannot be used: {error.strerror}") from error

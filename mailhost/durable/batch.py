@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mailhost.durable.system import NO_SHARING, OperatingSystem
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 
 MOST_OPEN = 100  # files that one batch holds open at a time
 TOGETHER = 1 << 18  # octets written by one call: a small message is one

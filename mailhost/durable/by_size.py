@@ -16,8 +16,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, DeferredLock
 from zope.interface import implementer
 
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, Results
+from mailhost.interfaces.changes import Change, Results
+from mailhost.interfaces.store import ICommitter
 
 LARGE = 4 << 20  # octets of all files of a commit
 

@@ -19,8 +19,8 @@ from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, Results
+from mailhost.interfaces.changes import Change, Results
+from mailhost.interfaces.store import ICommitter
 
 Job = tuple[Sequence[Change], Deferred[Results]]
 

@@ -29,9 +29,9 @@ from typing import Any
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
-from mailhost.peers import is_ours, peer_uid
+from mailhost.net.peer_credentials import is_ours, peer_uid
 
 READ = 1 << 18  # octets at a time
 LONGEST = 1 << 28  # octets of a frame
@@ -172,8 +172,8 @@ def _result(error: OSError | None) -> Result:
         return None
     if error.__cause__ is not None:  # a bug: the head logs what we write there
         traceback.print_exception(error)
-    words = os.strerror(error.errno) if error.errno else str(error)
-    return (error.errno or 0, f"{words}: {error.filename}" if error.filename else words)
+    text = os.strerror(error.errno) if error.errno else str(error)
+    return (error.errno or 0, f"{text}: {error.filename}" if error.filename else text)
 
 
 def listen(path: str) -> socket.socket:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from zope.interface import Attribute, Interface
 
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 
 
 class DirectoryUnavailable(Exception):

@@ -54,7 +54,7 @@ class ITransport(Interface):
         """
 
 
-class INotices(Interface):
+class IReports(Interface):
     """Tells senders what became of their mail (RFC 3461, RFC 3464)."""
 
     def report(

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Sequence
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 

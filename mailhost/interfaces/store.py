@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from zope.interface import Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.changes import Change
 from mailhost.message.address import Address
-from mailhost.message.changes import Change
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 

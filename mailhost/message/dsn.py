@@ -163,11 +163,11 @@ def _message_header(report: Report, boundary: str, eight_bit: bool) -> bytes:
 
 def _field(name: str, value: str, international: bool) -> bytes:
     """One field, folded, without control characters; ASCII unless UTF-8 is allowed."""
-    words = _CONTROLS.sub(" ", value).strip().split(" ")
+    text = _CONTROLS.sub(" ", value).strip().split(" ")
     if not international:
-        words = [word if word.isascii() else _ascii(word) for word in words]
+        text = [word if word.isascii() else _ascii(word) for word in text]
     lines = [f"{name}:"]
-    for word in words:
+    for word in text:
         if len(lines[-1]) + 1 + len(word) > _FOLD and lines[-1] != f"{name}:":
             lines.append("")
         lines[-1] += f" {word}"

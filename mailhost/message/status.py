@@ -15,7 +15,7 @@ class Status:
 
     code: int
     enhanced: str
-    words: str
+    text: str
     cause: str = ""
     answer: Status | None = field(default=None, compare=False)
 
@@ -39,7 +39,7 @@ class Status:
         return replace(self, cause=cause)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (str(self.code), self.enhanced, self.words)))
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
 OK = Status(250, "2.0.0", "OK")

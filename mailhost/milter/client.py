@@ -25,6 +25,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import HEADER_LIMIT, Content
@@ -36,7 +37,6 @@ from mailhost.milter.negotiation import OFFER, Options, Terms
 from mailhost.milter.session import Session
 from mailhost.milter.telling import body_of, connect_of, header_of
 from mailhost.milter.verdict import GO_ON, Decision, Verdict
-from mailhost.net.threads import InThread
 
 Values: TypeAlias = Mapping[str, str]
 _OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
@@ -219,8 +219,8 @@ class MilterClient(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        words = f"the filter hung up after {self._session.asked.words}"
-        self._fail(MilterFailed(f"{words}: {reason.getErrorMessage()}"))
+        text = f"the filter hung up after {self._session.asked.text}"
+        self._fail(MilterFailed(f"{text}: {reason.getErrorMessage()}"))
 
     def pauseProducing(self) -> None:
         self._throttled = True
@@ -239,7 +239,7 @@ class MilterClient(Protocol):
         if self.gone is not None:
             raise self.gone
         try:
-            data = self._session.tell(question, values)
+            data = self._session.notify(question, values)
         except MilterFailed as failed:
             self._break(failed)
             raise
@@ -276,10 +276,10 @@ class MilterClient(Protocol):
 
     def _late(self) -> None:
         stage = self._session.asked
-        words = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.words}"
+        text = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.text}"
         if self._clock.seconds() >= self._deadline:
-            words = f"the filter took {self._timeouts.longest:g} s for {stage.words}"
-        self._break(MilterFailed(words))
+            text = f"the filter took {self._timeouts.longest:g} s for {stage.text}"
+        self._break(MilterFailed(text))
 
     def _stop_waiting(self) -> Deferred[None]:
         assert self._waiting is not None

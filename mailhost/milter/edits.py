@@ -195,15 +195,15 @@ def _body(octets: bytes) -> bytes:
     return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
 
 
-def _address(words: str) -> Address:
-    words = words.strip().removeprefix("<").removesuffix(">")
-    if words.lower() == "postmaster":  # RFC 5321 §4.1.1.3
-        return Address(words, "")
+def _address(text: str) -> Address:
+    text = text.strip().removeprefix("<").removesuffix(">")
+    if text.lower() == "postmaster":  # RFC 5321 §4.1.1.3
+        return Address(text, "")
     try:
-        return parse_address(words, lenient=True)
+        return parse_address(text, lenient=True)
     except BadAddress as error:
         raise MilterFailed(f"the filter names an address: {error}") from error
 
 
-def _sender(words: str) -> Address | None:
-    return None if words.strip() in ("", "<>") else _address(words)
+def _sender(text: str) -> Address | None:
+    return None if text.strip() in ("", "<>") else _address(text)

@@ -15,12 +15,13 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from zope.interface import implementer
 
 from mailhost import __version__
-from mailhost.interfaces import FilterFailed, ISessionFilter, IVisit
-from mailhost.message import verdict as chain
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces import verdict as chain
+from mailhost.interfaces.filters import FilterFailed, ISessionFilter, IVisit
+from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.message.verdict import PASS, Mail, Stage
 from mailhost.milter import client as milter
 from mailhost.milter.client import MilterClient, Timeouts
 from mailhost.milter.codec import MilterFailed
@@ -28,14 +29,13 @@ from mailhost.milter.editing import edited, edited_envelope
 from mailhost.milter.edits import Edits
 from mailhost.milter.macros import of_client, of_host, of_recipient, of_sender
 from mailhost.milter.verdict import GO_ON, Decision, Verdict, printable
-from mailhost.net.threads import InThread
 
 T = TypeVar("T")
 Keep = Callable[[Content], Awaitable[Content]]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class MilterContext:
     """What all connections to one milter share. `keep` puts a large new message into a file."""
 
     endpoint: IStreamClientEndpoint
@@ -52,11 +52,11 @@ class MilterFilter:
 
     stages = tuple(Stage)
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, context: MilterContext) -> None:
+        self._context = context
 
     def visit(self, client: Client) -> IVisit:
-        return MilterVisit(self._surroundings)
+        return MilterVisit(self._context)
 
 
 @implementer(IVisit)
@@ -65,8 +65,8 @@ class MilterVisit:
 
     stages = tuple(Stage)
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, context: MilterContext) -> None:
+        self._context = context
         self._milter: MilterClient | None = None
         self._failed = ""
         self._gone = False
@@ -123,21 +123,21 @@ class MilterVisit:
             verdict = await self._begin(mail.client, values)
         else:
             verdict = GO_ON
-        told = self._milter
-        assert told is not None
+        milter = self._milter
+        assert milter is not None
         if mail.stage >= Stage.HELLO and (
             mail.stage is Stage.HELLO or self._hello != mail.client.hello
         ):
             self._hello = mail.client.hello
-            verdict = await told.hello(mail.client.hello, values)
+            verdict = await milter.hello(mail.client.hello, values)
         if mail.stage >= Stage.SENDER and not self._sender:
             self._sender = True
             envelope = mail.envelope
-            verdict = await told.mail(envelope.reverse_path, parameters(envelope), values)
+            verdict = await milter.mail(envelope.reverse_path, parameters(envelope), values)
         for path in self._unheard(mail):
             self._recipients.append(path)
             now = values | of_recipient(path.address)
-            verdict = await told.recipient(path.address, (), now)
+            verdict = await milter.recipient(path.address, (), now)
             if verdict.decision is Decision.REFUSE:
                 break
         return verdict
@@ -150,7 +150,7 @@ class MilterVisit:
         return [path for path in some if path not in self._recipients]
 
     async def _begin(self, client: Client, values: dict[str, str]) -> Verdict:
-        here = self._surroundings
+        here = self._context
         connected = await milter.connect(here.endpoint, here.clock, timeouts=here.timeouts)
         self._milter = connected
         if self._gone:
@@ -159,13 +159,13 @@ class MilterVisit:
         return await connected.begin(client, values)
 
     async def _message(self, mail: Mail) -> chain.Verdict:
-        told, values = self._milter, self._values(mail)
-        assert told is not None
+        milter, values = self._milter, self._values(mail)
+        assert milter is not None
         edits = Edits()
-        verdict = await told.data(values)
+        verdict = await milter.data(values)
         if verdict.decision in (Decision.GO_ON, Decision.SKIP):
-            in_thread = None if mail.content.in_memory else self._surroundings.in_thread
-            verdict, edits = await told.message(mail.content, values, in_thread)
+            in_thread = None if mail.content.in_memory else self._context.in_thread
+            verdict, edits = await milter.message(mail.content, values, in_thread)
         self._forget()
         if verdict.decision in (Decision.REFUSE, Decision.DISCARD) or not edits:
             return of_milter(verdict)
@@ -175,7 +175,7 @@ class MilterVisit:
         changed = mail
         if edits.changes:
             content = await self._read(mail.content, lambda: edited(mail.content, edits))
-            content = await self._surroundings.keep(content)
+            content = await self._context.keep(content)
             changed = mail.containing(content).within(edited_envelope(mail.envelope, edits))
         if edits.quarantine is not None:
             reason = printable(edits.quarantine) or "a milter wants it to be held"
@@ -183,10 +183,10 @@ class MilterVisit:
         return chain.edit(changed, f"{len(edits.changes)} changes")
 
     async def _read(self, content: Content, work: Callable[[], T]) -> T:
-        return work() if content.in_memory else await self._surroundings.in_thread(work)
+        return work() if content.in_memory else await self._context.in_thread(work)
 
     def _values(self, mail: Mail) -> dict[str, str]:
-        values = of_host(self._surroundings.hostname, f"mailhost {__version__}")
+        values = of_host(self._context.hostname, f"mailhost {__version__}")
         values |= of_client(mail.client)
         if mail.stage >= Stage.SENDER:
             values |= of_sender(mail.envelope.reverse_path)
@@ -202,7 +202,7 @@ def of_milter(verdict: Verdict) -> chain.Verdict:
     if verdict.status is None:
         return PASS
     kind = chain.Decision.REJECT if verdict.status.permanent else chain.Decision.DEFER
-    return chain.Verdict(kind, verdict.status.words, verdict.status)
+    return chain.Verdict(kind, verdict.status.text, verdict.status)
 
 
 def parameters(envelope: Envelope) -> Sequence[str]:

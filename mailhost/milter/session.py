@@ -59,7 +59,7 @@ class Session:
         self.verdict = None
         return pack(self._offer.packet())
 
-    def tell(self, question: Question, values: Mapping[str, str]) -> bytes:
+    def notify(self, question: Question, values: Mapping[str, str]) -> bytes:
         """Ask; `values` are all macros that are known by now. Raises ValueError for what is out
         of order."""
         stage = stage_of(question)
@@ -81,12 +81,12 @@ class Session:
 
     def abort(self) -> bytes:
         """Forget the message that is under way; the connection goes on."""
-        told = self._place in IN_MESSAGE and self._connection is None and self._message is None
+        begun = self._place in IN_MESSAGE and self._connection is None and self._message is None
         if self._place in IN_MESSAGE:
             self._place = Place.IDLE
         self._message = self._skipped = None
         self.edits = NO_EDITS
-        return pack(Bare.ABORT.packet()) if told else b""
+        return pack(Bare.ABORT.packet()) if begun else b""
 
     def quit(self) -> bytes:
         """Say goodbye."""
@@ -95,10 +95,10 @@ class Session:
     def _move(self, stage: Stage) -> bytes:
         """Go where the stage leads. A new message or hello ends the one under way."""
         if self.verdict is None:
-            raise ValueError(f"{self.asked.words} has no answer yet")
+            raise ValueError(f"{self.asked.text} has no answer yet")
         places, target = MOVES[stage]
         if self._terms is None or self._place not in places:
-            raise ValueError(f"{stage.words} is out of order")
+            raise ValueError(f"{stage.text} is out of order")
         data = self.abort() if stage in (stages.HELO, stages.MAIL) else b""
         self._place = target or self._place
         self._skipped = self._skipped if stage is self._skipped else None

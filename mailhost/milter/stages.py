@@ -45,7 +45,7 @@ class Stage:
     goes before it (SMFIM_*), None where none does; `since` is the protocol's version."""
 
     letter: bytes
-    words: str
+    text: str
     unwanted: Wishes = NOTHING
     silent: Wishes = NOTHING
     macros: int | None = None

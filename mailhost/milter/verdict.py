@@ -77,16 +77,16 @@ def _status(lines: str) -> Status:
     if None in matches or len(codes) != 1:
         raise MilterFailed(f"the filter sent no reply: {lines[:200]!r}")
     code = codes.pop()
-    words, enhanced = [], f"{code[0]}.0.0"
+    text, enhanced = [], f"{code[0]}.0.0"
     for match in filter(None, matches):
         rest = _PERCENT.sub(r"\1", match[3] or "")
         mark = _ENHANCED.match(rest)
         if mark is not None and mark[1][0] == code[0]:
             enhanced, rest = mark[1], mark[2]
-        words.append(printable(rest.strip()))
-    return Status(int(code), enhanced, "\n".join(words))
+        text.append(printable(rest.strip()))
+    return Status(int(code), enhanced, "\n".join(text))
 
 
-def printable(words: str) -> str:
+def printable(text: str) -> str:
     """Return the words as one line that no log and no terminal chokes on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

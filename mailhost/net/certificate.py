@@ -122,8 +122,8 @@ def _read(path: str) -> tuple[bytes, Mark]:
             mark = _mark(os.fstat(file.fileno()))
             return file.read(), mark
     except PermissionError as error:
-        words = f"cannot read {path}: {error.strerror}; run `mailhost check-config` as root"
-        raise BadCertificate(words) from error
+        text = f"cannot read {path}: {error.strerror}; run `mailhost check-config` as root"
+        raise BadCertificate(text) from error
     except OSError as error:
         raise BadCertificate(f"cannot read {path}: {error.strerror}") from error
 

@@ -24,7 +24,7 @@ class Finding:
     """`serious` means that clients which verify certificates cannot connect, or will not be able
     to after a reload."""
 
-    words: str
+    text: str
     serious: bool = False
 
 
@@ -59,8 +59,8 @@ def _validity(path: str, certificate: x509.Certificate, now: datetime) -> Iterat
             "find out why the ACME client did not renew it"
         )
     if begins > now:
-        words = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
-        yield Finding(f"{words}; check this machine's clock", True)
+        text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
+        yield Finding(f"{text}; check this machine's clock", True)
 
 
 def _exposure(path: str) -> Iterator[Finding]:

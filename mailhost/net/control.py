@@ -34,7 +34,7 @@ from mailhost.net.control_client import (
     NoHostRunning,
     control_path,
 )
-from mailhost.peers import is_ours, peer_uid
+from mailhost.net.peer_credentials import is_ours, peer_uid
 
 __all__ = [
     "CommandFailed",

@@ -10,7 +10,7 @@ import os
 import socket
 from typing import Any
 
-from mailhost.peers import peer_uid
+from mailhost.net.peer_credentials import peer_uid
 
 SOCKET_NAME = "control.sock"
 LONGEST_LINE = 16 * 1024 * 1024  # a list of a hundred thousand queue entries fits
@@ -58,12 +58,12 @@ class ControlClient:
             wire.connect(self._path)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             wire.close()
-            words = f"no host is running on {self._path}"
-            raise NoHostRunning(f"{words}; start it with `mailhost run`") from error
+            text = f"no host is running on {self._path}"
+            raise NoHostRunning(f"{text}; start it with `mailhost run`") from error
         except PermissionError as error:
             wire.close()
-            words = f"you may not use {self._path}; ask as root or as the host's user"
-            raise CommandFailed(words) from error
+            text = f"you may not use {self._path}; ask as root or as the host's user"
+            raise CommandFailed(text) from error
         except OSError as error:
             wire.close()
             raise CommandFailed(f"cannot reach {self._path}: {error}") from error
@@ -76,8 +76,8 @@ class ControlClient:
         owner = os.stat(os.path.dirname(self._path)).st_uid
         if uid not in (None, 0, os.geteuid(), owner):
             wire.close()
-            words = f"another user (number {uid}), not the host, answers on {self._path}"
-            raise CommandFailed(f"{words}; stop that process, and start the host again")
+            text = f"another user (number {uid}), not the host, answers on {self._path}"
+            raise CommandFailed(f"{text}; stop that process, and start the host again")
 
 
 def _line(wire: socket.socket) -> bytes:
@@ -97,7 +97,7 @@ def _result(line: bytes) -> Any:
         answer = json.loads(line)
         if answer["ok"]:
             return answer["result"]
-        words = str(answer["error"])
+        text = str(answer["error"])
     except (ValueError, KeyError, TypeError) as error:
         raise CommandFailed("the host's answer cannot be understood") from error
-    raise CommandFailed(words)
+    raise CommandFailed(text)

@@ -39,12 +39,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import IEventSink, IMachine, IWire
+from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
-from mailhost.net.direct import DirectWriter, gathered
+from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
 
@@ -129,7 +129,7 @@ class Pump(Protocol):
         self._home.forget(self, self._client)
         if reason.check(SSL.Error):
             status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
-            self._home.events.tell(Refused(self._client, "TLS", status))
+            self._home.events.emit(Refused(self._client, "TLS", status))
         if self._machine is not None:
             clean = reason.check(ConnectionDone)
             self._machine.lost("closed by the client" if clean else reason.getErrorMessage())
@@ -329,12 +329,12 @@ async def _awaited(answer: Awaitable[object]) -> object:
 class _Refusal(Protocol):
     """Says why there is no room, and closes."""
 
-    def __init__(self, words: bytes) -> None:
-        self._words = words
+    def __init__(self, text: bytes) -> None:
+        self._text = text
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(self._words)
+        self.transport.write(self._text)
         self.transport.loseConnection()
 
 
@@ -371,7 +371,7 @@ class PumpFactory(Factory):
         client = Client(ip, port, self.listener.protocol, new_id())
         refusal = self._limits.admit(ip)
         if refusal is not None:
-            self.events.tell(Refused(client, "connection", refusal))
+            self.events.emit(Refused(client, "connection", refusal))
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)

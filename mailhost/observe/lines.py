@@ -23,8 +23,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Event, IEventSink
 from mailhost.observe.log import printable
 
 WHOLE = 4096  # octets that a pipe takes in one piece (PIPE_BUF)
@@ -58,7 +57,7 @@ class LineLog:
         """Where it writes."""
         return self._output.fileno()
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """See IEventSink."""
         self._told(event.serious, event.line)
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Event, IEventSink
 
 
 @implementer(IEventSink)
@@ -18,7 +17,7 @@ class LogSink:
     def __init__(self, log: Logger) -> None:
         self._log = log
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self._write(event.serious, event.line)
 
     def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailhost.interfaces import ILock, IMailbox, StoredMessage
+from mailhost.interfaces.store import ILock, IMailbox, StoredMessage
 
 
 class Maildrop:

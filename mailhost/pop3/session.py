@@ -13,24 +13,16 @@ from typing import ClassVar
 
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import (
-    Answer,
-    Challenge,
-    IAuthenticator,
-    IEventSink,
-    IMachine,
-    IMailStore,
-    ISASLMechanism,
-    IWire,
-    SASLStep,
-    StoredMessage,
-)
+from mailhost.concurrency.answers import then
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.logins import Challenge, IAuthenticator, ISASLMechanism, SASLStep
+from mailhost.interfaces.store import IMailStore, StoredMessage
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
-from mailhost.net.answer import then
-from mailhost.net.dots import stuffed
+from mailhost.net.dot_stuffing import stuffed
 from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.sasl.mechanisms import new_mechanism
 from mailhost.pop3.maildrop import Maildrop
@@ -141,24 +133,24 @@ class Pop3Session:
             return self._error("Not now: " + _when(self._state))
         return run(self, arguments)
 
-    def _no_command(self, line: bytes, words: str) -> bool:
+    def _no_command(self, line: bytes, text: str) -> bool:
         if is_http(line):
-            self._events.tell(Refused(self._client, "session", NO_HTTP))
-            return self._farewell(bad(NO_HTTP.words))
-        return self._error(words)
+            self._events.emit(Refused(self._client, "session", NO_HTTP))
+            return self._farewell(bad(NO_HTTP.text))
+        return self._error(text)
 
     def _say(self, reply: bytes) -> bool:
         self._wire.write(reply)
         return True
 
-    def _error(self, words: str, code: str = "") -> bool:
+    def _error(self, text: str, code: str = "") -> bool:
         self._mechanism = None
         self._errors += 1
         if self._errors > MOST_ERRORS:
-            status = Status(421, "4.7.0", "Too many errors; goodbye", words)
-            self._events.tell(Refused(self._client, "session", status))
-            return self._farewell(bad(status.words))
-        return self._say(bad(words, code))
+            status = Status(421, "4.7.0", "Too many errors; goodbye", text)
+            self._events.emit(Refused(self._client, "session", status))
+            return self._farewell(bad(status.text))
+        return self._say(bad(text, code))
 
     def _farewell(self, reply: bytes) -> bool:
         self._over = True
@@ -283,9 +275,9 @@ class Pop3Session:
         if isinstance(step, Address):
             return self._open(step)
         if step.code == 421:
-            return self._farewell(bad(step.words, TEMPORARY))
+            return self._farewell(bad(step.text, TEMPORARY))
         code = TEMPORARY if step.temporary else NOT_PROVEN if step.code == 535 else ""
-        return self._error(step.words, code)
+        return self._error(step.text, code)
 
     async def _open(self, account: Address) -> bool:
         mailbox = self._store.inbox(account)
@@ -348,7 +340,7 @@ class Pop3Session:
             return self._error(NO_SUCH if message is None else "TOP takes two numbers")
         return self._send(message, "Here it begins", int(count))
 
-    async def _send(self, message: StoredMessage, words: str, lines: int | None) -> bool:
+    async def _send(self, message: StoredMessage, text: str, lines: int | None) -> bool:
         try:
             content = await self._maildrop.mailbox.open(message)
         except FileNotFoundError:
@@ -356,7 +348,7 @@ class Pop3Session:
         except OSError as error:
             self._faulted("message", error)
             return self._say(bad("The message cannot be read now", TEMPORARY))
-        self._wire.write(good(words))
+        self._wire.write(good(text))
         chunks: Iterator[bytes] = content.chunks()
         self._sending = True
         await self._wire.stream(stuffed(chunks if lines is None else top(chunks, lines)))
@@ -381,7 +373,7 @@ class Pop3Session:
 
     def _faulted(self, what: str, error: OSError) -> None:
         status = Status(451, "4.3.0", "Cannot read or write the mailbox now", str(error))
-        self._events.tell(Refused(self._client, what, status))
+        self._events.emit(Refused(self._client, what, status))
 
     _commands: ClassVar[Mapping[bytes, Callable[[Pop3Session, bytes], Answer[bool]]]] = {
         b"CAPA": _capa,

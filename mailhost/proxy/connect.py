@@ -24,9 +24,9 @@ from mailhost.message.status import Status
 from mailhost.net.tls import client_tls
 from mailhost.proxy.identity import proxy_header
 from mailhost.proxy.upstream import Upstream
-from mailhost.smtp.client import Broken, SMTPClient
-from mailhost.smtp.dialogue import Dialogue
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
 
 LEAST_REST = 1.0  # seconds
 LONGEST_REST = 30.0
@@ -189,8 +189,8 @@ class Upstreams:
     ) -> Status | None:
         required = self._tls is RouteTLS.REQUIRE
         if "STARTTLS" not in dialogue.offers:
-            words = "TLS is required, and the server offers none"
-            return Status(451, "4.7.10", words) if required else None
+            text = "TLS is required, and the server offers none"
+            return Status(451, "4.7.10", text) if required else None
         try:
             refusal = await dialogue.secure(self._options(server))
         except Broken as broken:
@@ -212,8 +212,8 @@ class Upstreams:
         try:
             await connecting
         except (CancelledError, ConnectingCancelledError) as error:
-            words = f"no connection in {self._connect_timeout:g} seconds"
-            raise _unreachable(server, words) from error
+            text = f"no connection in {self._connect_timeout:g} seconds"
+            raise _unreachable(server, text) from error
         except (ConnectError, OSError) as error:
             raise _unreachable(server, str(error)) from error
         finally:
@@ -245,4 +245,4 @@ def _unreachable(server: Server, cause: str) -> Unreachable:
 def _refused(server: Server, refusal: Status) -> Status:
     """A server that does not want us, or does not want to hear of our client: the client hears it
     as a 421, whatever it was. A proxy that may not say XCLIENT should lose nobody's mail."""
-    return Status(421, "4.4.1", UNREACHABLE.words, f"{server.endpoint}: {refusal}")
+    return Status(421, "4.4.1", UNREACHABLE.text, f"{server.endpoint}: {refusal}")

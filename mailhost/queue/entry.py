@@ -119,7 +119,9 @@ class State:
 
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
         """Take outcomes of recipients that wait, and for each whether it is to be told."""
-        news = {each.recipient: (each, told) for each, told in zip(outcomes, owed, strict=True)}
+        news = {
+            each.recipient: (each, reported) for each, reported in zip(outcomes, owed, strict=True)
+        }
         recipients = tuple(_after(each, news) for each in self.recipients)
         return replace(self, recipients=recipients)
 
@@ -131,7 +133,7 @@ class State:
         recipients = tuple(replace(each, outcome=known.get(each.path)) for each in self.recipients)
         return replace(self, recipients=recipients)
 
-    def told(self) -> State:
+    def reported(self) -> State:
         """The same with every report that was owed given."""
         recipients = tuple(
             replace(each, progress=Progress.SETTLED) if each.progress is Progress.OWED else each
@@ -239,11 +241,11 @@ def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
     if outcome is None:
         return {}
     status = outcome.status
-    words = [status.code, status.enhanced, status.words, status.cause]
-    fields = {"fate": outcome.fate, "status": words, "by": outcome.by}
+    text = [status.code, status.enhanced, status.text, status.cause]
+    fields = {"fate": outcome.fate, "status": text, "by": outcome.by}
     if status.answer is not None:
         answer = status.answer
-        fields["answer"] = [answer.code, answer.enhanced, answer.words]
+        fields["answer"] = [answer.code, answer.enhanced, answer.text]
     return fields
 
 
@@ -356,15 +358,15 @@ def _recipient(path: ForwardPath, fields: dict[str, Any]) -> Recipient:
     progress = Progress(fields["progress"])
     if "fate" not in fields:
         return Recipient(path, progress)
-    code, enhanced, words, cause = fields["status"]
+    code, enhanced, text, cause = fields["status"]
     answer = _answer(fields["answer"]) if "answer" in fields else None
-    status = Status(int(code), _text(enhanced), _text(words), _text(cause), answer)
+    status = Status(int(code), _text(enhanced), _text(text), _text(cause), answer)
     outcome = Outcome(path, Fate(fields["fate"]), status, _text(fields["by"]))
     return Recipient(path, progress, outcome)
 
 
 def _answer(fields: Sequence[object]) -> Status:
-    code, enhanced, words = fields
+    code, enhanced, text = fields
     if not isinstance(code, int):
         raise TypeError(f"{code!r} is no reply code")
-    return Status(code, _text(enhanced), _text(words))
+    return Status(code, _text(enhanced), _text(text))

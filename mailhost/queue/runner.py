@@ -22,20 +22,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
-from mailhost.events import Faulted, Parked
-from mailhost.interfaces import IEventSink, IQueue, ITransport
+from mailhost.interfaces.events import Faulted, IEventSink, Parked
+from mailhost.interfaces.queue import IQueue, ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.attempt import Attempts, Live
+from mailhost.queue.attempt import ActiveEntry, Attempts
+from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, State, decode_entry, first_state
-from mailhost.queue.fresh import Fresh
+from mailhost.queue.fair_schedule import FairSchedule
 from mailhost.queue.intake import Intake
-from mailhost.queue.notices import Notices
+from mailhost.queue.reports import Reports
 from mailhost.queue.schedule import Agenda, Backoff
 from mailhost.queue.spool import Broken, Finding, Found, Spool
-from mailhost.queue.turns import Turns
 
 LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
 _GOING: Mapping[str, Any] = MappingProxyType(
@@ -68,7 +68,7 @@ class QueueRunner:
         clock: IReactorTime,
         spool: Spool,
         transport: ITransport,
-        notices: Notices,
+        reports: Reports,
         settings: Queue,
         events: IEventSink,
         *,
@@ -82,16 +82,16 @@ class QueueRunner:
         self._wall = wall
         self._steady = steady
         self._backoff = Backoff(settings, chance)
-        self._fresh = Fresh()
-        self._attempts = Attempts(spool, transport, notices, events, wall, steady, self._fresh)
+        self._cache = ContentCache()
+        self._attempts = Attempts(spool, transport, reports, events, wall, steady, self._cache)
         self._intake = Intake(spool, self._backoff, wall, events, self._taken)
         self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
-        self._live: dict[str, Live] = {}
+        self._live: dict[str, ActiveEntry] = {}
         self._broken: dict[str, str] = {}
         self._unread: set[str] = set()  # those of them that may be whole
         self._reading: IDelayedCall | None = None
         self._agenda = Agenda()
-        self._turns = Turns(settings.concurrency)
+        self._fair = FairSchedule(settings.concurrency)
         self._turning = False
         self._timer: IDelayedCall | None = None
         self._working = False
@@ -144,7 +144,7 @@ class QueueRunner:
     def reconfigure(self, settings: Queue) -> None:
         """Take new settings; waits that are under way stay as they are."""
         self._backoff = self._intake.backoff = replace(self._backoff, settings=settings)
-        self._turns.places = settings.concurrency
+        self._fair.places = settings.concurrency
         self._turn()
 
     async def _load(self) -> None:
@@ -152,7 +152,7 @@ class QueueRunner:
             try:
                 return await self._spool.scan(self._found)
             except OSError as error:
-                self._events.tell(Faulted("queue", f"the folder cannot be read now: {error}"))
+                self._events.emit(Faulted("queue", f"the folder cannot be read now: {error}"))
                 await deferLater(self._clock, LONGEST_SLEEP)
 
     def _found(self, findings: Sequence[Finding]) -> None:
@@ -166,13 +166,13 @@ class QueueRunner:
                     waited = self._backoff.waited(waited, state.saved, now)
                 live = self._enter(found.entry, replace(state, waited=waited), found.has_state)
                 if found.damage:
-                    self._events.tell(Parked(found.entry.id, found.damage))
+                    self._events.emit(Parked(found.entry.id, found.damage))
                 self._schedule(live, self._backoff.left(state.due, now, state.attempts))
         self._turn()
 
     def _cannot_read(self, found: Broken) -> None:
         if found.id not in self._broken:
-            self._events.tell(Parked(found.id, found.reason))
+            self._events.emit(Parked(found.id, found.reason))
         self._broken[found.id] = found.reason
         if found.passing:
             self._unread.add(found.id)
@@ -213,7 +213,7 @@ class QueueRunner:
         if found.entry.id not in self._live:
             live = self._enter(found.entry, found.state, found.has_state)
             if content is not None and not found.state.stopped:
-                self._fresh.keep(live.entry.id, content)
+                self._cache.keep(live.entry.id, content)
             self._schedule(live, max(found.state.due - self._wall(), 0.0))
             self._turn()
 
@@ -247,20 +247,20 @@ class QueueRunner:
             try:
                 return await self._spool.ids()
             except OSError as error:
-                self._events.tell(Faulted("queue", f"the folder cannot be read now: {error}"))
+                self._events.emit(Faulted("queue", f"the folder cannot be read now: {error}"))
             await deferLater(self._clock, LONGEST_SLEEP)
 
     def _taken(self, id: str) -> bool:
         return id in self._live or id in self._broken
 
-    def _enter(self, entry: Entry, state: State, has_state: bool) -> Live:
-        live = Live(entry, state, self._steady(), has_state=has_state)
+    def _enter(self, entry: Entry, state: State, has_state: bool) -> ActiveEntry:
+        live = ActiveEntry(entry, state, self._steady(), has_state=has_state)
         self._live[entry.id] = live
         return live
 
     # --- leasing -------------------------------------------------------------------------------
 
-    def _schedule(self, live: Live, wait: float) -> None:
+    def _schedule(self, live: ActiveEntry, wait: float) -> None:
         """Have an entry tried in `wait` seconds, unless it is stopped or gone."""
         if live.gone or live.state.stopped or live.ready or live.running:
             return
@@ -270,7 +270,7 @@ class QueueRunner:
             return
         self._agenda.drop(live.entry.id)
         live.ready = True
-        self._turns.add(live.entry.id, live.destination, live.state.attempts == 0)
+        self._fair.add(live.entry.id, live.destination, live.state.attempts == 0)
 
     def _set_timer(self) -> None:
         first = self._agenda.first()
@@ -296,19 +296,19 @@ class QueueRunner:
         if self._turning:
             return
         self._turning = True
-        while self._working and (turn := self._turns.take()):
+        while self._working and (turn := self._fair.take()):
             id, destination = turn
             live = self._live.get(id)
             if live is not None:
                 live.ready = False
             if live is None or live.gone or live.state.stopped:
-                self._turns.done(destination, None)
+                self._fair.done(destination, None)
             else:
                 live.running = True
                 self._track(self._attempt(live, destination))
         self._turning = False
 
-    async def _attempt(self, live: Live, destination: str) -> None:
+    async def _attempt(self, live: ActiveEntry, destination: str) -> None:
         answered: bool | None = None
         try:
             answered = await self._attempts.carry(live, self._backoff)
@@ -317,19 +317,19 @@ class QueueRunner:
                 await self._attempts.park(live, bug)
         finally:
             live.running = False
-            self._turns.done(destination, answered)
+            self._fair.done(destination, answered)
             self._after(live)
 
-    def _after(self, live: Live) -> None:
+    def _after(self, live: ActiveEntry) -> None:
         if live.gone:
             self._forget(live)
         else:
             self._schedule(live, live.wait)
         self._turn()
 
-    def _forget(self, live: Live) -> None:
+    def _forget(self, live: ActiveEntry) -> None:
         live.gone = True
-        self._fresh.take(live.entry.id)
+        self._cache.take(live.entry.id)
         self._live.pop(live.entry.id, None)
         self._agenda.drop(live.entry.id)
 
@@ -343,7 +343,7 @@ class QueueRunner:
     def _fell(self, failure: Failure) -> None:
         if self._working or not failure.check(CancelledError):
             self._log.failure("the queue has a bug", failure)
-            self._events.tell(Faulted("queue", f"a bug: {failure.getErrorMessage()}"))
+            self._events.emit(Faulted("queue", f"a bug: {failure.getErrorMessage()}"))
 
     # --- the operator's word -------------------------------------------------------------------
 
@@ -415,7 +415,7 @@ class QueueRunner:
             self._forget(live)
         return error
 
-    def _view(self, live: Live) -> View:
+    def _view(self, live: ActiveEntry) -> View:
         state, id = live.state, live.entry.id
         if state.stopped:
             return View(live.entry, state, _word(state), None)

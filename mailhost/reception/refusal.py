@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailhost.interfaces import Answer, DirectoryUnavailable, IDirectory
-from mailhost.message.accounts import DirectoryView
+from mailhost.concurrency.answers import then, there
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.message.status import Status
-from mailhost.net.answer import then, there
 from mailhost.routing import NO_DIRECTORY
 
 

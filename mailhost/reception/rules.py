@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from mailhost.interfaces.extensions import Extensions
 from mailhost.message.client import Client
-from mailhost.message.extensions import Extensions
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
-from mailhost.events import Received
-from mailhost.interfaces import Answer, ICollector, IFilterable
-from mailhost.message.accounts import Account, DirectoryView
+from mailhost.concurrency.answers import then, there
+from mailhost.interfaces.accounts import Account, DirectoryView
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Received
+from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.message.address import Address
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
@@ -19,9 +21,8 @@ from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
-from mailhost.net.answer import then, there
 from mailhost.reception.collector import Collector, of_disk
-from mailhost.reception.desk import Desk
+from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal, missing_fields
 from mailhost.routing import MOST, Destinations, Reach, Routes
@@ -42,8 +43,8 @@ class Transaction:
 
     opened: Status | None = None
 
-    def __init__(self, desk: Desk, client: Client, envelope: Envelope) -> None:
-        self._desk = desk
+    def __init__(self, context: ListenerContext, client: Client, envelope: Envelope) -> None:
+        self._context = context
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
@@ -56,21 +57,21 @@ class Transaction:
         """Nobody elsewhere is asked."""
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        desk, routes = self._desk, self._routes
-        view = desk.directory.view
-        account = desk.router.plainly(view, path.address)
+        context, routes = self._context, self._routes
+        view = context.directory.view
+        account = context.router.plainly(view, path.address)
         if account is not None:  # the usual case
             self._bounded = view.account(account)
             return self._accept_if_fits(path)
         if routes is not None and routes.weight > MOST and not routes.knows(path.address):
             return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
-        found = refusal(desk.directory, lambda view: self._judge_recipient(view, path))
+        found = refusal(context.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept_if_fits(path))
 
     def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Answer[Status | None]:
         routes = self._routes
         if routes is None or routes.view is not view:
-            routes = self._routes = Routes(self._desk.router, view, self._desk.pause)
+            routes = self._routes = Routes(self._context.router, view, self._context.pause)
         found = routes.route(path.address)
         return then(found, lambda found: self._judge_route(view, path, found))
 
@@ -81,7 +82,7 @@ class Transaction:
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
         foreign = bool(domain) and view.domain(domain) is None
-        if foreign and not self._desk.rules.may_relay(self._client):
+        if foreign and not self._context.rules.may_relay(self._client):
             return NO_RELAY
         self._bounded = _only_account(view, found)
         return None
@@ -103,14 +104,14 @@ class Transaction:
 
     def _fits(self, account: Address, quota: int) -> Answer[bool]:
         """True where the size that MAIL announced, and our fields on top, fit into the mailbox."""
-        return self._desk.store.room(account, self._envelope.size + ON_TOP, quota)
+        return self._context.store.room(account, self._envelope.size + ON_TOP, quota)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
         return GOOD_RECIPIENT
 
     def begin(self) -> Answer[ICollector | Status]:
-        return Collector(self._desk.folder, self._desk.rules.memory, self._desk.in_thread)
+        return Collector(self._context.folder, self._context.rules.memory, self._context.in_thread)
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
         return then(
@@ -125,7 +126,7 @@ class Transaction:
 
     async def _prepare_on_disk(self, content: Content) -> Prepared | Status:
         try:
-            header = await self._desk.in_thread(content.header)
+            header = await self._context.in_thread(content.header)
         except OSError as fault:
             return of_disk(fault)
         return await there(self._judge(content, header))
@@ -135,11 +136,11 @@ class Transaction:
         if isinstance(found, Status):
             return found
         begun, fields = found
-        if count_received(fields) > self._desk.rules.hops:
+        if count_received(fields) > self._context.rules.hops:
             return TOO_MANY_HOPS
         if self._client.account is None:
             return self._prepared(begun, fields)
-        refused = refusal(self._desk.directory, lambda view: self._judge_authors(view, fields))
+        refused = refusal(self._context.directory, lambda view: self._judge_authors(view, fields))
         return then(refused, lambda status: status or self._prepared(begun, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
@@ -147,20 +148,20 @@ class Transaction:
         account = self._client.account
         if account is None:
             return None
-        return author_refusal(header, Reach(self._desk.router, view, account))
+        return author_refusal(header, Reach(self._context.router, view, account))
 
     def _prepared(self, content: Content, header: bytes) -> Prepared:
         """Add the fields that a submitted message lacks (RFC 6409 §8). Filters are asked after
         that, so that they see, sign and keep the message that leaves."""
-        desk, client, identity = self._desk, self._client, self.identity
-        now, envelope = desk.now(), self._envelope.to(self._accepted)
+        context, client, identity = self._context, self._client, self.identity
+        now, envelope = context.now(), self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
         if client.account is not None:
             author = envelope.reverse_path or client.account
-            added = missing_fields(header, author, desk.rules.hostname, identity, now)
+            added = missing_fields(header, author, context.rules.hostname, identity, now)
             content = content.after(added, header) if added else content
             message_id = message_id or first_value(added, "Message-ID")
-        received = received_field(client, envelope, desk.rules.hostname, identity, now)
+        received = received_field(client, envelope, context.rules.hostname, identity, now)
         return Prepared(content, received, received, identity, message_id)
 
     def abandon(self) -> None:
@@ -171,9 +172,9 @@ class Transaction:
             full = await self._full_by_now()
             if full is not None:
                 return [full]
-        desk, identity, content = self._desk, message.identity, message.handed_on()
+        context, identity, content = self._context, message.identity, message.handed_on()
         envelope = self._envelope.to(self._accepted)
-        desk.events.tell(
+        context.events.emit(
             Received(
                 self._client,
                 identity,
@@ -184,8 +185,8 @@ class Transaction:
             )
         )
         if self._client.protocol == "lmtp":
-            return await desk.handover.take(envelope, content, identity)
-        return [await desk.handover.take_or_queue(envelope, content, identity)]
+            return await context.handover.take(envelope, content, identity)
+        return [await context.handover.take_or_queue(envelope, content, identity)]
 
     async def _full_by_now(self) -> Status | None:
         """Return a deferral where a mailbox has filled up since RCPT TO.

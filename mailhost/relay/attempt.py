@@ -20,7 +20,7 @@ from itertools import groupby
 
 from twisted.internet.defer import Deferred
 
-from mailhost.interfaces import IResolver
+from mailhost.interfaces.dns import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
@@ -35,11 +35,11 @@ from mailhost.relay.nexthop import (
     loop,
     no_hosts,
 )
-from mailhost.relay.ourselves import Ourselves
+from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
-from mailhost.smtp.client import Broken
-from mailhost.smtp.dialogue import Dialogue, explained
-from mailhost.smtp.sending import Sending
+from mailhost.smtp.client.dialogue import Dialogue, explained
+from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.sending import Sending
 
 MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
@@ -80,7 +80,7 @@ class Ways:
     """The services by which hosts are found and connected to."""
 
     resolver: IResolver
-    ourselves: Ourselves
+    own_addresses: OwnAddresses
     connect: Open
 
 
@@ -134,7 +134,7 @@ class Attempt:
     async def try_hosts(self, ways: Ways) -> Trouble:
         """Send to one host after the other. Return the trouble of the recipients without an
         outcome."""
-        own_name = ways.ourselves.name
+        own_name = ways.own_addresses.name
         hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):
             return Trouble(hosts)
@@ -149,7 +149,7 @@ class Attempt:
         """Try hosts of one preference, none where one of them is this host."""
         looking = [
             Deferred.fromCoroutine(
-                find_addresses(ways.resolver, self._destination, host, ways.ourselves)
+                find_addresses(ways.resolver, self._destination, host, ways.own_addresses)
             )
             for host in hosts
         ]

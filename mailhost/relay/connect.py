@@ -21,9 +21,9 @@ from twisted.internet.protocol import Factory
 
 from mailhost.config.model import RouteTLS
 from mailhost.message.status import Status
-from mailhost.smtp.client import Broken, SMTPClient
-from mailhost.smtp.dialogue import Dialogue
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
 
 OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
 SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
@@ -78,8 +78,8 @@ class Connector:
             return await self._open(target, target.tls is not RouteTLS.NEVER)
         except _HandshakeFailed as failed:
             if target.tls is RouteTLS.REQUIRE or target.user:
-                words = "The TLS handshake failed, and TLS is required"
-                status = Status(451, "4.7.5", words, f"{target}: {failed}", failed.answer)
+                text = "The TLS handshake failed, and TLS is required"
+                status = Status(451, "4.7.5", text, f"{target}: {failed}", failed.answer)
                 raise Unreachable(status, str(target)) from failed
         return await self._open(target, with_tls=False)
 
@@ -162,8 +162,8 @@ class LeadsBack(Unreachable):
 class _HandshakeFailed(Exception):
     """STARTTLS was accepted, and the handshake failed; `answer` is the host's reply, if any."""
 
-    def __init__(self, words: str, answer: Status | None) -> None:
-        super().__init__(words)
+    def __init__(self, text: str, answer: Status | None) -> None:
+        super().__init__(text)
         self.answer = answer
 
 
@@ -172,10 +172,10 @@ def deferral(refusal: Status) -> Status:
     fail the message for good."""
     if refusal.temporary:
         return refusal
-    words = f"The host does not want mail from us now: {refusal}"
-    return Status(451, f"4{refusal.enhanced[1:]}", words, answer=refusal.answer)
+    text = f"The host does not want mail from us now: {refusal}"
+    return Status(451, f"4{refusal.enhanced[1:]}", text, answer=refusal.answer)
 
 
 def _unreachable(target: Target, cause: str, talked: bool = False) -> Unreachable:
-    words = f"{target} cannot take mail now: {cause}"
-    return Unreachable(Status(451, "4.4.1", " ".join(words.split())), str(target) if talked else "")
+    text = f"{target} cannot take mail now: {cause}"
+    return Unreachable(Status(451, "4.4.1", " ".join(text.split())), str(target) if talked else "")

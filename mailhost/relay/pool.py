@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.client.dialogue import Dialogue
 
 PART = 20  # that get a place in a row, before others have a turn
 

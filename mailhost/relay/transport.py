@@ -18,24 +18,25 @@ from typing import Any, TypeAlias
 
 from zope.interface import implementer
 
+from mailhost.concurrency.pauses import pauses_of
+from mailhost.concurrency.together import together
 from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
-from mailhost.events import Attempted
-from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
+from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.events import Attempted, IEventSink
+from mailhost.interfaces.queue import ITransport, Unfinished
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
 from mailhost.message.trace import alias_fields
 from mailhost.net.tls import client_tls
-from mailhost.net.together import together
-from mailhost.net.turns import pauses_of
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
-from mailhost.relay.ourselves import Ourselves, where_we_take_mail
+from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
-from mailhost.smtp.sending import Sending
+from mailhost.smtp.client.sending import Sending
 
 PART = 200  # recipients that are sent to, or looked at, in a row
 REST = 10.0  # seconds that a destination where nobody could be reached is left alone
@@ -77,7 +78,7 @@ class RelayTransport:
         self._connector.hostname = hostname
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
-        own = Ourselves(hostname, where_we_take_mail(listeners), settings.allow_loopback)
+        own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self._ways = Ways(self._resolver, own, self._connect)
         self._silent.clear()
 
@@ -146,7 +147,7 @@ class RelayTransport:
             raise Unfinished(bug, list(attempt.outcomes.values())) from bug
         finally:
             for outcome in attempt.outcomes.values():
-                self._events.tell(Attempted(identity, outcome))
+                self._events.emit(Attempted(identity, outcome))
         return list(attempt.outcomes.values())
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:

@@ -7,7 +7,7 @@ import os
 
 from zope.interface import implementer
 
-from mailhost.interfaces import ILock
+from mailhost.interfaces.store import ILock
 
 
 @implementer(ILock)

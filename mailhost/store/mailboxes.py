@@ -15,16 +15,10 @@ from typing import Any, TypeVar
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
-    ICommitter,
-    ILock,
-    IMailbox,
-    IMailStore,
-    StoredMessage,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.changes import NewFile, RemovedFile
+from mailhost.interfaces.store import ICommitter, ILock, IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address
-from mailhost.message.changes import NewFile, RemovedFile
 from mailhost.message.content import Content
 from mailhost.message.ids import maildir_name
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from mailhost.interfaces import Answer
+from mailhost.interfaces.answer import Answer
 
 FRESH = 600.0  # seconds that a count is believed
 RECENT = 10.0  # seconds that a count is believed which finds too little room

@@ -28,7 +28,7 @@ LARGEST = 1 << 18
 
 Answers = Mapping[str, Callable[..., Any]]
 
-_TELL, _HAND, _ASK, _ANSWER, _RAISE = range(5)
+_NOTIFY, _HAND, _ASK, _ANSWER, _RAISE = range(5)
 
 
 @implementer(IFileDescriptorReceiver)
@@ -47,10 +47,10 @@ class Channel(Int32StringReceiver):
 
     # --- what is said ----------------------------------------------------------------------------
 
-    def tell(self, what: str, *given: object) -> None:
+    def notify(self, what: str, *given: object) -> None:
         """Call `what` at the other side. Nothing comes back."""
         if self.transport is not None:
-            self._say(_TELL, 0, what, given)
+            self._say(_NOTIFY, 0, what, given)
 
     def hand(self, fd: int, what: str, *given: object) -> None:
         """Call `what` at the other side with a copy of a descriptor, before all else given."""
@@ -108,7 +108,7 @@ class Channel(Int32StringReceiver):
         try:
             self._say(kind, number, "", result)
         except Exception as error:  # noqa: BLE001 - what cannot be pickled; somebody waits
-            self._say(_RAISE, number, "", RuntimeError(f"{result!r} cannot be told: {error}"))
+            self._say(_RAISE, number, "", RuntimeError(f"{result!r} cannot be sent: {error}"))
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """A descriptor for the message that follows."""

@@ -15,24 +15,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import (
-    Answer,
-    IAuthenticator,
-    ICounters,
-    IEventSink,
-    ILoginGuard,
-    IQueue,
-    IRates,
-    ScramKeys,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.filters import ICounters, IRates
+from mailhost.interfaces.logins import IAuthenticator, ILoginGuard, ScramKeys
+from mailhost.interfaces.queue import IQueue
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.fresh import is_small
+from mailhost.queue.content_cache import is_small
 from mailhost.queue.intake import Intake
 from mailhost.store.quota import RECENT
 from mailhost.workers.channel import LARGEST, Channel
@@ -96,11 +90,11 @@ class RemoteGuard:
 
     def succeeded(self, client: Client, username: str) -> None:
         """See ILoginGuard."""
-        self._channel.tell("login_succeeded", client, username)
+        self._channel.notify("login_succeeded", client, username)
 
     def undecided(self, client: Client, username: str) -> None:
         """See ILoginGuard."""
-        self._channel.tell("login_undecided", client, username)
+        self._channel.notify("login_undecided", client, username)
 
 
 @dataclass(slots=True)
@@ -131,7 +125,7 @@ class RemoteUsages:
 
     def release(self, path: str, size: int) -> None:
         """See Usages."""
-        self._channel.tell("release", path, size)
+        self._channel.notify("release", path, size)
 
     def left(self, path: str, size: int, quota: int) -> Answer[int]:
         """See Usages."""
@@ -179,9 +173,9 @@ class RemoteQueue:
         status, found, line = await self._intake.write(envelope, content, identity, outcomes, held)
         if status.ok and not found.has_state and len(line) < LARGEST:
             small = content.read() if is_small(content) else None
-            self._channel.tell("queued", found.entry.id, line, small)
+            self._channel.notify("queued", found.entry.id, line, small)
         elif status.ok:
-            self._channel.tell("look", found.entry.id)
+            self._channel.notify("look", found.entry.id)
         return status
 
 
@@ -215,7 +209,7 @@ class RemoteCounters:
 
     def _flush(self) -> None:
         counts, self._counts = self._counts, Counter()
-        self._channel.tell("counted", counts)
+        self._channel.notify("counted", counts)
 
 
 @implementer(IEventSink, ILogObserver)
@@ -227,7 +221,7 @@ class RemoteLog:
         self._clock = clock
         self._lines: list[Line] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """See IEventSink."""
         self._add(event.serious, event.line)
 
@@ -236,8 +230,8 @@ class RemoteLog:
         if event["log_level"] < LogLevel.warn:
             return  # who listens where is the head's to tell
         failure = event.get("log_failure")
-        words = formatEvent(event) + (f": {failure.getTraceback()}" if failure else "")
-        self._add(True, words)
+        text = formatEvent(event) + (f": {failure.getTraceback()}" if failure else "")
+        self._add(True, text)
 
     def _add(self, serious: bool, line: str) -> None:
         if not self._lines:
@@ -252,8 +246,8 @@ class RemoteLog:
         for line in lines:
             octets = 4 * len(line[1]) + 20
             if size + octets > LARGEST:
-                self._channel.tell("log", some)
+                self._channel.notify("log", some)
                 some, size = [], 0
             some.append(line)
             size += octets
-        self._channel.tell("log", some)
+        self._channel.notify("log", some)

@@ -166,7 +166,7 @@ class Watching(Folder):
         self.minutes(1)
         [line] = self.lines()
         self.assertIn("chmod o=", line)
-        self.watch.tell()
+        self.watch.log_findings()
         self.assertEqual(1, len(self.lines()))
 
     def test_files_that_the_user_cannot_read_are_logged_at_the_start(self) -> None:

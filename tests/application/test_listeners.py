@@ -22,7 +22,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from mailhost.application import listeners
 from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.config.model import Listen
-from mailhost.config.wire import Wire
+from mailhost.config.protocol import ListenProtocol
 from mailhost.net.pump import PumpFactory
 from tests.net.handshakes import Folder, Offering, shake
 
@@ -30,27 +30,29 @@ from tests.net.handshakes import Folder, Offering, shake
 class Refused(SynchronousTestCase):
     """The words for a socket that cannot be opened."""
 
-    def words(self, number: int, port: int | bytes, interface: str = "::") -> str:
+    def text(self, number: int, port: int | bytes, interface: str = "::") -> str:
         return cannot_listen(
             CannotListenError(interface, port, OSError(number, os.strerror(number)))
         )
 
     def test_the_address_and_the_remedy(self) -> None:
-        low = self.words(errno.EACCES, 25)
+        low = self.text(errno.EACCES, 25)
         self.assertTrue(low.startswith("cannot listen on [::]:25: "), low)
         self.assertIn("ports below 1024 are root's; start mailhost as root, or from systemd", low)
-        self.assertNotIn("1024", self.words(errno.EACCES, 2525))
-        taken = self.words(errno.EADDRINUSE, 25, "127.0.0.1")
+        self.assertNotIn("1024", self.text(errno.EACCES, 2525))
+        taken = self.text(errno.EADDRINUSE, 25, "127.0.0.1")
         self.assertTrue(taken.startswith("cannot listen on 127.0.0.1:25: "), taken)
         self.assertIn("ss -ltnp", taken)
-        self.assertIn("/run/x.sock", self.words(errno.EACCES, b"/run/x.sock", ""))
+        self.assertIn("/run/x.sock", self.text(errno.EACCES, b"/run/x.sock", ""))
 
 
 class EndpointsWithTLS(Folder):
     def test_a_key_that_is_none(self) -> None:
         chain, _ = self.certificate("a.example")
         for key in (chain, "/nonexistent/key.pem"):
-            listen = Listen(protocol=Wire.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}")
+            listen = Listen(
+                protocol=ListenProtocol.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}"
+            )
             reactor = cast(Any, MemoryReactorClock())
             factory = cast(PumpFactory, Factory())
             error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
@@ -60,7 +62,7 @@ class EndpointsWithTLS(Folder):
         chain, key = self.certificate("a.example")
         endpoint = f"ssl:0:privateKey={key}:certKey={chain}"
         reactor = cast(Any, MemoryReactorClock())
-        listen = Listen(protocol=Wire.SMTP, endpoint=endpoint)
+        listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
         Listener(reactor, listen, cast(PumpFactory, Factory())).open()
         [(_, _, context, _, _)] = reactor.sslServers
         here = shake(context, Offering("a.example", b"imap"))[1]
@@ -75,7 +77,7 @@ class UnixSockets(TestCase):
 
     def mode(self, more: str = "") -> int:
         """The mode of a socket that was opened."""
-        listen = Listen(protocol=Wire.LMTP, endpoint=f"unix:{self.path}{more}")
+        listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{self.path}{more}")
         listener = Listener(installed_reactor, listen, cast(PumpFactory, Factory()))
         listener.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
@@ -104,7 +106,7 @@ class SocketsOfAnotherUser(TestCase):
         self.patch(listeners, "outermost", lambda factory, listen, reactor: factory)
 
     def open(self, path: str) -> None:
-        listen = Listen(protocol=Wire.LMTP, endpoint=f"unix:{path}")
+        listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{path}")
         factory: Any = Factory()
         listener = Listener(reactor, listen, factory)
         listener.open("nobody")

@@ -139,9 +139,9 @@ class CommandTests(CommandCase):
 
     def test_faults_are_found_before_a_password_is_asked_for(self) -> None:
         """A command that must fail does so before it reads a password: here there is none."""
-        for arguments, words in {
+        for arguments, text in {
             ("account", "add", "ann@example.com"): "is there already",
             ("account", "add", "new@nowhere.example"): "there is no domain nowhere.example",
             ("account", "passwd", "new@example.com"): "there is no account new@example.com",
         }.items():
-            self.assertIn(words, self.run_fails(*arguments))
+            self.assertIn(text, self.run_fails(*arguments))

@@ -200,12 +200,12 @@ class LostTests(CommandCase):
         super().setUp()
         self.settings(IN_FILE.replace('password = { file = "secrets/ann" }\n', ""), set_up=False)
 
-    def every_command_fails(self, words: str) -> None:
+    def every_command_fails(self, text: str) -> None:
         changes = (["domain", "add", "example.net"], ["alias", "remove", "a@example.com"])
         for arguments in (*self.LISTS, *changes, ["account", "add", "q@example.com"]):
             result = self.call(*arguments, stdin="hunter2\n")
             self.assertEqual((result.exit_code, result.stdout), (1, ""), result.output)
-            self.assertIn(words, result.stderr)
+            self.assertIn(text, result.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.data, "directory.sqlite")))
 
     def test_no_data_folder(self) -> None:

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.delivery.local import LOOP, PART, LocalDelivery
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import IMailbox
+from mailhost.interfaces.events import Attempted, Faulted
+from mailhost.interfaces.store import IMailbox
 from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
@@ -22,8 +22,8 @@ from tests.fakes import (
     FULL,
     FakeDirectory,
     FakeStore,
-    Pauses,
     RecordingEvents,
+    RestartDelays,
     domain,
     envelope,
     list_of,
@@ -76,7 +76,7 @@ class DeliveryTests(LocalCase):
         self.assertEqual(self.store.boxes, {})
 
     def test_others_have_turns_between_many_recipients(self) -> None:
-        pauses = Pauses()
+        pauses = RestartDelays()
         router = Router("mx.a.example")
         self.delivery = LocalDelivery(self.directory, self.store, router, self.events, pauses)
         self.directory.view = view_of(list_of(100))

@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 from mailhost.directory import live
 from mailhost.directory.live import LONGEST, LiveDirectory
 from mailhost.directory.sqlite import DirectoryBusy, DirectoryDatabase
-from mailhost.interfaces import DirectoryUnavailable, IDirectory
-from mailhost.message.accounts import DirectoryView, Domain
+from mailhost.interfaces.accounts import DirectoryView, Domain
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from tests.directory.fakes import Events, Threads, address
 
 ANN = address("ann@example.com")

@@ -16,7 +16,7 @@ from mailhost.directory.sqlite import (
     DirectoryDatabase,
     DirectoryError,
 )
-from mailhost.message.accounts import Account
+from mailhost.interfaces.accounts import Account
 from tests.directory.fakes import address
 
 ANN = address("Ann@example.com")
@@ -36,11 +36,11 @@ class Database(SynchronousTestCase):
         self.addCleanup(other.close)
         return other
 
-    def refused(self, words: str, method: object, *arguments: object) -> None:
+    def refused(self, text: str, method: object, *arguments: object) -> None:
         assert callable(method)
         before = self.database.view()
         error: DirectoryError = self.assertRaises(DirectoryError, method, *arguments)
-        self.assertIn(words, str(error))
+        self.assertIn(text, str(error))
         self.assertEqual(self.database.view(), before)
 
 
@@ -149,13 +149,13 @@ class Mistakes(Database):
         self.refused("no other name", database.remove_alias_domain, "example.com")
 
     def test_another_name_is_told(self) -> None:
-        words = "use example.com here"
-        self.refused(words, self.database.add_account, address("bob@example.org"), "")
-        self.refused(words, self.database.set_secret, address("ann@example.org"), "")
+        text = "use example.com here"
+        self.refused(text, self.database.add_account, address("bob@example.org"), "")
+        self.refused(text, self.database.set_secret, address("ann@example.org"), "")
 
     def test_a_domain_in_use(self) -> None:
-        words = "1 account, 1 alias, 1 other name; remove them first"
-        self.refused(words, self.database.remove_domain, "example.com")
+        text = "1 account, 1 alias, 1 other name; remove them first"
+        self.refused(text, self.database.remove_domain, "example.com")
 
     def test_an_alias_to_nobody(self) -> None:
         self.refused("somebody", self.database.add_alias, address("x@example.com"), [])

@@ -9,7 +9,7 @@ from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.union import unite
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from tests.directory.fakes import address
 
 ANN = address("ann@example.com")
@@ -72,5 +72,5 @@ class Unions(SynchronousTestCase):
         )
         union = unite(file, database)
         self.assertEqual(union.view, file)
-        self.assertEqual([words.split()[0] for words in union.clashes], ["a.example", "b.example"])
+        self.assertEqual([text.split()[0] for text in union.clashes], ["a.example", "b.example"])
         self.assertIn("the settings file's is used", union.clashes[0])

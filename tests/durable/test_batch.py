@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.batch import MOST_OPEN, Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import Crash, FakeDisk
 

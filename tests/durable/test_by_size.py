@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.by_size import LARGE, BySize
-from mailhost.message.changes import Change, NewFile, RemovedFile, Results
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 
 

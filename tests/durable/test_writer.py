@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from mailhost.application.privileges import as_user
 from mailhost.durable.batch import Batch
 from mailhost.durable.writer import LONGEST, Writer, frame, listen, plain
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import FakeDisk
 from tests.end_to_end.running import short_folder

@@ -115,8 +115,8 @@ class Client(Raw):
     def offers(self) -> dict[str, str]:
         """What EHLO is answered."""
         self.send("EHLO client.example\r\n")
-        words = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
-        return {word: rest for word, _, rest in words}
+        text = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
+        return {word: rest for word, _, rest in text}
 
     def recipients(self, *paths: str, mail: str = f"<{SENDER}>") -> list[bytes]:
         """MAIL, which must go well, and RCPTs; return the replies to the latter. Both are given as

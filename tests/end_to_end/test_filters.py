@@ -40,8 +40,8 @@ class Filtering(TestCase):
             try:
                 client.sendmail(sender, to or ["ann@example.com"], body)
             except smtplib.SMTPRecipientsRefused as refused:
-                ((code, words),) = refused.recipients.values()
-                return f"{code} {words.decode()}"
+                ((code, text),) = refused.recipients.values()
+                return f"{code} {text.decode()}"
             except smtplib.SMTPResponseException as refused:
                 assert isinstance(refused.smtp_error, bytes)
                 return f"{refused.smtp_code} {refused.smtp_error.decode()}"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from mailhost.authentication.secret import hash_password
+from mailhost.logins.stored_secret import hash_password
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import PATIENCE, RunningHost, short_folder
 from tests.end_to_end.shared import MAIL, Raw
-from tests.processes import children, is_writer
 
 PASSWORD = "correct horse battery"
 SETTINGS = """

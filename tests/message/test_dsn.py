@@ -75,15 +75,15 @@ class Whole(SynchronousTestCase):
         )
 
     def test_words(self) -> None:
-        _, (words, _, _) = parts(written(REPORT))
-        self.assertEqual(words.get_content().splitlines(), REPORT.text.split("\n"))
+        _, (explanation, _, _) = parts(written(REPORT))
+        self.assertEqual(explanation.get_content().splitlines(), REPORT.text.split("\n"))
 
     def test_words_that_are_not_ascii(self) -> None:
         report = replace(REPORT, text="nicht zustellbar: größer\n" + "ü" * 500)
         octets = written(report)
         self.assertTrue(octets.isascii())
-        _, (words, _, _) = parts(octets)
-        self.assertEqual(words.get_content().splitlines(), report.text.split("\n"))
+        _, (explanation, _, _) = parts(octets)
+        self.assertEqual(explanation.get_content().splitlines(), report.text.split("\n"))
 
     def test_every_report_has_a_boundary_of_its_own(self) -> None:
         first, second = (parts(written(REPORT))[0].get_boundary() for _ in range(2))

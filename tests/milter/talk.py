@@ -96,7 +96,7 @@ class MilterCase(SynchronousTestCase):
         while data:
             (length,) = struct.unpack_from("!I", data)
             packet, data = data[4 : 4 + length], data[4 + length :]
-            yield words(packet)
+            yield explanation(packet)
 
     def expect(self, wanted: str) -> None:
         """This packet must have been sent next."""
@@ -154,7 +154,7 @@ def octets(text: str) -> bytes:
     return struct.pack("!I", 1 + len(data)) + letter.encode() + data
 
 
-def words(packet: bytes) -> str:
+def explanation(packet: bytes) -> str:
     """The line of a script that spells a packet."""
     letter, data = packet[:1].decode(), packet[1:]
     if letter == "O":

@@ -20,11 +20,11 @@ from tests.milter.talk import CONTENT, FAR, SILENT, MilterCase, Transport
 
 
 class Patience(MilterCase):
-    def assert_patient(self, work: Deferred[Any], seconds: float, words: str) -> None:
+    def assert_patient(self, work: Deferred[Any], seconds: float, text: str) -> None:
         self.clock.advance(seconds - 0.1)
         self.assertNoResult(work)
         self.clock.advance(0.2)
-        self.assert_failed(work, words)
+        self.assert_failed(work, text)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_negotiation(self) -> None:

@@ -41,12 +41,12 @@ class EditsCase(MilterCase):
         with self.subTest(packet):
             self.assertEqual(Edits(edits), self.edits(packet, terms=terms))
 
-    def assert_refused(self, packet: str, words: str) -> None:
+    def assert_refused(self, packet: str, text: str) -> None:
         with self.subTest(packet):
             self.setUp()
             self.envelope(SILENT)
             done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
-            self.assert_failed(done, words)
+            self.assert_failed(done, text)
 
 
 class Each(EditsCase):

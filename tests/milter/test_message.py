@@ -51,7 +51,7 @@ class MessageCase(MilterCase):
         self.setUp()
         self.envelope(answer)
         done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
-        shown = [words for words in self.sent() if not words.startswith("D|")]
+        shown = [text for text in self.sent() if not text.startswith("D|")]
         self.wire.clear()
         self.lines("F: c")
         self.assert_verdict(GO_ON, done)

@@ -35,15 +35,15 @@ class Agreeing(SynchronousTestCase):
 
     def test_more_is_not(self) -> None:
         offer = replace(OFFER, actions=Actions.ADD_FIELDS, wishes=Wishes.SKIP)
-        for answer, words in (
+        for answer, text in (
             (Options(1), "version 1"),
             (Options(7), "version 7"),
             (Options(6, Actions.QUARANTINE, Wishes(0)), "QUARANTINE"),
             (Options(6, Actions(1 << 20), Wishes(0)), "may not"),
             (Options(6, Actions(0), Wishes.NO_BODY), "NO_BODY"),
         ):
-            with self.subTest(words):
-                self.assertIn(words, str(self.assertRaises(MilterFailed, agree, offer, answer)))
+            with self.subTest(text):
+                self.assertIn(text, str(self.assertRaises(MilterFailed, agree, offer, answer)))
 
     def test_wishes_that_nobody_knows_are_none(self) -> None:
         terms = agree(OFFER, Options(6, Actions(0), Wishes(1 << 28 | 1)))
@@ -65,7 +65,7 @@ class OnTheWire(MilterCase):
         self.assertEqual(("i", "{odd}"), self.client.terms.macros[2])
 
     def test_what_is_no_offer(self) -> None:
-        for answer, words in (
+        for answer, text in (
             ("F: c", "answered our offer with b'c'"),
             ("F: O|7|0|0", "version 7"),
             ("F: O|6|200|0", "may not"),
@@ -73,7 +73,7 @@ class OnTheWire(MilterCase):
             with self.subTest(answer):
                 self.setUp()
                 work = self.play(self.client.negotiate(), f"C: O|6|1ff|1ff7ff\n{answer}")
-                self.assert_failed(work, words)
+                self.assert_failed(work, text)
 
     def test_nothing_goes_before_it(self) -> None:
         self.failureResultOf(self.play(self.client.hello("x", {}), ""), ValueError)

@@ -17,8 +17,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import directlyProvides, implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import Answer, IEventSink, IMachine, IWire
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -32,7 +33,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.told.append(event)
 
 
@@ -173,10 +174,10 @@ class NoTLS:
 
 
 def busy(status: Status) -> bytes:
-    return f"{status.code} {status.words}\r\n".encode()
+    return f"{status.code} {status.text}\r\n".encode()
 
 
-class House:
+class ProxyContext:
     """A factory with a clock, and the machines that it made."""
 
     def __init__(

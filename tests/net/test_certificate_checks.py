@@ -38,31 +38,31 @@ class Checks(SynchronousTestCase):
 
     def test_an_expired_certificate(self) -> None:
         found = self.one(self.files(begins=NOW - 91 * DAY))
-        self.assertIn("chain.pem expired on 2026-05-31; renew it", found.words)
+        self.assertIn("chain.pem expired on 2026-05-31; renew it", found.text)
         self.assertTrue(found.serious)
 
     def test_a_certificate_that_is_not_valid_yet(self) -> None:
         found = self.one(self.files(begins=NOW + DAY))
-        self.assertIn("is not valid before 2026-06-02 00:00 UTC", found.words)
+        self.assertIn("is not valid before 2026-06-02 00:00 UTC", found.text)
         self.assertTrue(found.serious)
 
     def test_a_certificate_that_expires_soon(self) -> None:
-        for left, words in ((13.5, "within 13 days"), (1.5, "within 1 day,"), (0.5, "hours")):
+        for left, text in ((13.5, "within 13 days"), (1.5, "within 1 day,"), (0.5, "hours")):
             found = self.one(self.files(begins=NOW - (90 - left) * DAY))
-            self.assertIn(words, found.words)
+            self.assertIn(text, found.text)
             self.assertFalse(found.serious)
         self.assertEqual([], findings([self.files(begins=NOW - 75 * DAY)], "mx.example.org", NOW))
 
     def test_a_short_lived_certificate_that_expires_soon(self) -> None:
         fresh = self.files(begins=NOW - 4 * DAY, days=6)
         self.assertEqual([], findings([fresh], "mx.example.org", NOW))
-        self.assertIn("within 1 day,", self.one(self.files(begins=NOW - 4.9 * DAY, days=6)).words)
+        self.assertIn("within 1 day,", self.one(self.files(begins=NOW - 4.9 * DAY, days=6)).text)
 
     def test_no_certificate_has_the_hosts_name(self) -> None:
         found = self.one(self.files("mail.example.com"), self.files("*.example.com"))
         self.assertIn(
             "no certificate is for mx.example.org, only for mail.example.com, *.example.com",
-            found.words,
+            found.text,
         )
         for name in ("mail.example.com", "*.example.com"):
             files = [self.files("elsewhere.example"), self.files(name)]
@@ -71,8 +71,8 @@ class Checks(SynchronousTestCase):
 
     def test_a_key_that_others_can_read(self) -> None:
         files = self.files()
-        for mode, words in ((0o644, "can read the key"), (0o602, "can overwrite the key")):
+        for mode, text in ((0o644, "can read the key"), (0o602, "can overwrite the key")):
             os.chmod(files.paths[1], mode)
             found = self.one(files)
-            self.assertIn(words, found.words)
-            self.assertIn(f"chmod o= {files.paths[1]}", found.words)
+            self.assertIn(text, found.text)
+            self.assertIn(f"chmod o= {files.paths[1]}", found.text)

@@ -90,7 +90,7 @@ class WireTests(SynchronousTestCase):
         self.assertEqual(self.send({"command": "none"}), [{"ok": True, "result": None}])
 
     def test_words_for_what_cannot_be_done(self) -> None:
-        for request, words in [
+        for request, text in [
             ({"command": "refuse"}, "no such message"),
             ({"command": "nonsense"}, "no command 'nonsense'"),
             ({"command": 5}, '"command"'),
@@ -103,7 +103,7 @@ class WireTests(SynchronousTestCase):
             self.connect()
             (answer,) = self.send(request)
             self.assertFalse(answer["ok"])
-            self.assertIn(words, answer["error"])
+            self.assertIn(text, answer["error"])
 
     def test_a_bug_is_logged_and_told_without_its_details(self) -> None:
         for request in (
@@ -229,20 +229,20 @@ class SocketTests(TestCase):
         self.assertRaises(CannotListenError, listen_control, reactor, data, COMMANDS)
 
     def test_a_host_that_talks_nonsense(self) -> None:
-        for words, expected in [
+        for text, expected in [
             (b"nonsense\n", "cannot be understood"),
             (b'{"ok": true}\n', "cannot be understood"),
             (b"", "before it answered"),
         ]:
-            error = self.answered_by(words)
+            error = self.answered_by(text)
             self.assertIn(expected, str(error))
 
-    def answered_by(self, words: bytes) -> CommandFailed:
+    def answered_by(self, text: bytes) -> CommandFailed:
         path = control_path(self.data)
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(path)
             listening.listen()
-            thread = threading.Thread(target=_answer, args=(listening, words))
+            thread = threading.Thread(target=_answer, args=(listening, text))
             thread.start()
             error = self.assertRaises(CommandFailed, self.client.call, "add")
             thread.join()
@@ -251,8 +251,8 @@ class SocketTests(TestCase):
         return error
 
 
-def _answer(listening: socket.socket, words: bytes) -> None:
+def _answer(listening: socket.socket, text: bytes) -> None:
     wire, _ = listening.accept()
     with wire:
         wire.recv(4096)
-        wire.sendall(words)
+        wire.sendall(text)

@@ -16,8 +16,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailhost.events import Refused
-from mailhost.interfaces import IMachine, IWire
+from mailhost.interfaces.events import Refused
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.pump import Listener, PumpFactory

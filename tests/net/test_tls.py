@@ -120,7 +120,7 @@ class Reload(Folder):
 
 
 class Faults(Folder):
-    def words(self, chain: str, key: str) -> str:
+    def text(self, chain: str, key: str) -> str:
         with self.assertRaises(BadCertificate) as caught:
             ServerTLS([(chain, key)])
         return str(caught.exception)
@@ -134,19 +134,19 @@ class Faults(Folder):
     def test_the_key_of_another(self) -> None:
         chain, _ = self.certificate("a.example")
         _, key = self.certificate("b.example")
-        self.assertIn(f"the key in {key} is not that of", self.words(chain, key))
+        self.assertIn(f"the key in {key} is not that of", self.text(chain, key))
 
     def test_unreadable(self) -> None:
         chain, key = self.certificate("a.example")
-        self.assertIn("cannot read /nowhere: No such file", self.words("/nowhere", key))
-        self.assertIn("cannot read /nowhere: No such file", self.words(chain, "/nowhere"))
+        self.assertIn("cannot read /nowhere: No such file", self.text("/nowhere", key))
+        self.assertIn("cannot read /nowhere: No such file", self.text(chain, "/nowhere"))
 
     def test_no_pem(self) -> None:
         chain, key = self.certificate("a.example")
         junk = self.file(b"\0junk")
-        self.assertIn(f"{junk} holds no certificate", self.words(junk, key))
-        self.assertIn(f"{junk} holds no private key", self.words(chain, junk))
-        self.assertIn("holds no private key", self.words(chain, chain))
+        self.assertIn(f"{junk} holds no certificate", self.text(junk, key))
+        self.assertIn(f"{junk} holds no private key", self.text(chain, junk))
+        self.assertIn("holds no private key", self.text(chain, chain))
 
     def test_a_passphrase(self) -> None:
         chain, key = self.certificate("a.example")
@@ -155,7 +155,7 @@ class Faults(Folder):
         locked = plain.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
         )
-        self.assertIn("asks for a passphrase", self.words(chain, self.file(locked)))
+        self.assertIn("asks for a passphrase", self.text(chain, self.file(locked)))
 
     def test_none_at_all(self) -> None:
         self.assertRaises(BadCertificate, ServerTLS, [])

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.interfaces import ILock, IMailbox, IMailStore, StoredMessage
+from mailhost.interfaces.store import ILock, IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
@@ -148,14 +148,14 @@ class Authorization(SessionCase):
         self.assertIn("+OK 3 messages", self.say(response))
 
     def test_auth_that_goes_wrong(self) -> None:
-        for lines, words in (
+        for lines, text in (
             (["AUTH PLAIN", "*"], "-ERR Login cancelled"),
             (["AUTH PLAIN", "!!"], "-ERR That is not base64"),
             (["AUTH NTLM"], "-ERR Mechanism not offered"),
             (["PASS secret"], "-ERR Say USER first"),
             (["USER"], "-ERR USER takes a name"),
         ):
-            self.assertIn(words, self.say(*lines), lines)
+            self.assertIn(text, self.say(*lines), lines)
         self.log_in()
 
     def test_nothing_in_the_clear(self) -> None:

@@ -11,15 +11,17 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
-from mailhost.events import Event
-from mailhost.interfaces import ICommitter, IEventSink, IHandover, ITransport
+from mailhost.interfaces.changes import Change, RemovedFile
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.queue import ITransport
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import ICommitter
 from mailhost.message.address import Address, parse_address
-from mailhost.message.changes import Change, RemovedFile
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.queue.notices import Notices
+from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
 
@@ -180,7 +182,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         event.line  # noqa: B018 - a line that raises is a bug
         self.told.append(event)
 
@@ -189,7 +191,7 @@ class Events:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-class House:
+class ProxyContext:
     """One running queue on a folder. Another on the same folder is the next process."""
 
     def __init__(
@@ -208,13 +210,13 @@ class House:
         self.handover = FakeHandover()
         self.events = Events()
         self.spool = Spool(folder, self.committer, here)
-        self.notices = Notices("mail.here.example", self.events, here, self.wall)
-        self.notices.handover = self.handover
+        self.reports = Reports("mail.here.example", self.events, here, self.wall)
+        self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,
             self.spool,
             self.transport,
-            self.notices,
+            self.reports,
             settings or Queue(),
             self.events,
             wall=self.wall,

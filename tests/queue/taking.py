@@ -14,15 +14,15 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import threads_of
 from mailhost.config.model import Queue
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ITransport
+from mailhost.interfaces.queue import ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.net.threads import threads_of
-from mailhost.queue.notices import Notices
+from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
 from tests.queue.fakes import BUSY, Events, envelope, message
@@ -64,7 +64,7 @@ def main(folder: str) -> None:
         clock,
         Spool(folder, committer, in_thread),
         Busy(),
-        Notices("mail.here.example", events, in_thread),
+        Reports("mail.here.example", events, in_thread),
         Queue(first_retry=0.05, longest_retry=0.2),
         events,
     )

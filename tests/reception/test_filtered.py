@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from mailhost.interfaces.verdict import PASS, Verdict, quarantine
 from mailhost.message.client import Client
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
-from mailhost.message.verdict import PASS, Verdict, quarantine
 from mailhost.reception.filters.monitor.journal import Journaled, to_address
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeHandover, FakeQueue, address
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 from tests.reception.filters.chain_fakes import ChainWorld, Saying
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
 
 ADDED = [b"Received", b"From", b"Date", b"Message-ID", b"Subject"]
 HELD = quarantine("looks odd")

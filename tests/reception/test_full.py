@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.interfaces import ITransaction
+from mailhost.interfaces.reception import ITransaction
 from mailhost.message.status import Status
 from mailhost.reception.transaction import ON_TOP
 from mailhost.store.mailboxes import OVER_QUOTA
 from tests.fakes import domain, now, path, view_of
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
 VIEW = view_of(
     domain("a.example", "ann bob", {"both": "ann bob", "away": "ann x@far.example", "me": "ann"}),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.accounts import Account, Domain
+from mailhost.interfaces.accounts import Account, Domain
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
 from mailhost.reception.reception import ENCRYPT_FIRST, LOG_IN_AGAIN, LOGIN_FIRST
@@ -16,7 +16,7 @@ from mailhost.reception.rules import Rules
 from mailhost.reception.submission import author_refusal, missing_fields
 from mailhost.routing import NO_DIRECTORY
 from tests.fakes import address, view_of
-from tests.reception.house import ANN, STRANGER, TLS, WITHOUT_ANN, ReceptionCase
+from tests.reception.context import ANN, STRANGER, TLS, WITHOUT_ANN, ReceptionCase
 
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
 
@@ -85,7 +85,7 @@ class SenderTests(ReceptionCase):
             refusal = self.mail(ANN, sender)
             assert isinstance(refusal, Status)
             self.assertEqual((refusal.code, refusal.enhanced), (553, "5.7.1"))
-            self.assertIn(f"<{sender}>", refusal.words)
+            self.assertIn(f"<{sender}>", refusal.text)
 
     def test_strangers_may_call_themselves_anything(self) -> None:
         self.begin(STRANGER, "ann@a.example")

@@ -10,12 +10,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.events import Received
+from mailhost.interfaces.events import Received
 from mailhost.message.content import ContentWriter
 from mailhost.message.envelope import Body
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from tests.fakes import now, path
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
 HOP = b"Received: from x by y; z\r\n"
 

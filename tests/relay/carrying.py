@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Listen, Relay
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
-from mailhost.config.wire import Wire
-from mailhost.interfaces import ResolveFailed
+from mailhost.interfaces.dns import ResolveFailed
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
@@ -22,7 +22,7 @@ from tests.fakes import envelope as envelope_to
 from tests.relay.far_net import FarHost, FarNet
 from tests.relay.test_nexthop import FakeResolver
 
-OWN = Listen(protocol=Wire.SMTP, endpoint="tcp:25:interface=192.0.2.77")
+OWN = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25:interface=192.0.2.77")
 TEXT = "Subject: hi\r\n\r\nhello\r\n"
 MX: dict[str, list[tuple[int, str]] | Exception] = {
     "x.example": [(10, "mx1.x.example"), (20, "mx2.x.example")],

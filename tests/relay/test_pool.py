@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Relay
-from mailhost.events import Attempted
-from mailhost.interfaces import Unfinished
+from mailhost.interfaces.events import Attempted
+from mailhost.interfaces.queue import Unfinished
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.pool import PART, Connection, Pool

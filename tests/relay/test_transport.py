@@ -7,7 +7,7 @@ from dataclasses import replace
 from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
-from mailhost.interfaces import Unfinished
+from mailhost.interfaces.queue import Unfinished
 from mailhost.message.envelope import Envelope
 from mailhost.relay.transport import REST
 from tests.fakes import address, path
@@ -113,15 +113,15 @@ class Hosts(RelayCase):
 class Astray(RelayCase):
     """MX records that lead to this host, or to no host: bounced at once (RFC 5321 §5.1)."""
 
-    def assert_failed(self, recipient: str, enhanced: str, *words: str) -> None:
+    def assert_failed(self, recipient: str, enhanced: str, *text: str) -> None:
         """The mail is not tried again, and the report says why."""
         work = self.begin(recipient)
         self.turn()
         (outcome,) = self.successResultOf(work)
         status = outcome.status
         self.assertEqual(("failed", enhanced, ""), (outcome.fate, status.enhanced, outcome.by))
-        for word in words:
-            self.assertIn(word, status.words)
+        for word in text:
+            self.assertIn(word, status.text)
 
     def test_to_this_host_by_its_address(self) -> None:
         self.assert_failed("a@here.example", "5.4.6", "us.here.example [192.0.2.77]")

@@ -13,8 +13,8 @@ from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ICommitter, IMailbox, StoredMessage
-from mailhost.message.changes import Change
+from mailhost.interfaces.changes import Change
+from mailhost.interfaces.store import ICommitter, IMailbox, StoredMessage
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.store.mailboxes import MailStore

@@ -10,7 +10,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import ILock
+from mailhost.interfaces.store import ILock
 from mailhost.store.lock import try_lock
 from tests.fakes import now
 from tests.store.boxes import ANN, BOB, StoreCase, failure_of

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 
-from mailhost.interfaces import StoredMessage
+from mailhost.interfaces.store import StoredMessage
 from mailhost.message.content import Content
 from mailhost.store import mailboxes
 from mailhost.store.mailboxes import DELIVERED

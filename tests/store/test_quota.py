@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mailhost.concurrency.answers import there
 from mailhost.durable.batch import Batch
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change
+from mailhost.interfaces.changes import Change
+from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content
 from mailhost.message.status import Status
-from mailhost.net.answer import there
 from mailhost.store import mailboxes
 from mailhost.store.mailboxes import DELIVERED, OVER_QUOTA, MailStore
 from mailhost.store.quota import FRESH, RECENT, Usages
@@ -253,7 +253,7 @@ class MailboxQuotaTests(StoreCase):
         self.assertEqual(self.deliver(b"x" * 60, quota=100), DELIVERED)
         status: Status = self.deliver(b"x" * 41, quota=100)
         self.assertEqual((status.code, status.enhanced), (452, "4.2.2"))
-        self.assertEqual(status.words, OVER_QUOTA.words)
+        self.assertEqual(status.text, OVER_QUOTA.text)
         self.assertIn("quota of 100 octets", status.cause)
         self.assertEqual(len(self.files()), 1)
         self.assertEqual(self.files("tmp"), [])

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import StoredMessage
-from mailhost.message.changes import RemovedFile
+from mailhost.interfaces.changes import RemovedFile
+from mailhost.interfaces.store import StoredMessage
 from mailhost.store.mailboxes import MailStore
 from tests.fakes import now
 from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, Threads

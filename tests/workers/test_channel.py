@@ -59,7 +59,7 @@ class Talking(TestCase):
         self.assertIn("cannot be told", str(error))
 
     async def test_telling(self) -> None:
-        self.worker.tell("note", {"a": OK})
+        self.worker.notify("note", {"a": OK})
         self.assertEqual({"a": OK}, await self.heard)
 
     async def test_a_descriptor(self) -> None:
@@ -94,8 +94,8 @@ class Talking(TestCase):
         self.assertEqual(wanted, taken)
 
     async def test_a_bug_in_what_is_told_ends_nothing(self) -> None:
-        self.worker.tell("fail")
-        self.worker.tell("no such call")
+        self.worker.notify("fail")
+        self.worker.notify("no such call")
         self.assertEqual(14, await self.worker.ask("double", 7))
         self.assertEqual(2, len(self.flushLoggedErrors(OSError, KeyError)))
 
@@ -111,7 +111,7 @@ class Talking(TestCase):
         assert self.head.transport is not None
         self.head.transport.loseConnection()
         await self.gone
-        self.worker.tell("note", 1)
+        self.worker.notify("note", 1)
         self.worker.hand(0, "take")
         await self.assertFailure(
             Deferred.fromCoroutine(self.worker.ask("double", 7)), ConnectionLost

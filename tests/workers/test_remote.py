@@ -12,13 +12,15 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from mailhost.concurrency.answers import there
 from mailhost.config.model import Queue
-from mailhost.events import Faulted, Queued, Told
-from mailhost.interfaces import IAuthenticator, ICounters, ILoginGuard, IQueue, IRates
+from mailhost.interfaces.events import Faulted, Notice, Queued
+from mailhost.interfaces.filters import ICounters, IRates
+from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
+from mailhost.interfaces.queue import IQueue
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
-from mailhost.net.answer import there
 from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
@@ -49,7 +51,7 @@ class FakeChannel:
         self.asked: list[tuple[Any, ...]] = []
         self.answer: Deferred[Any] = succeed(None)
 
-    def tell(self, what: str, *given: object) -> None:
+    def notify(self, what: str, *given: object) -> None:
         self.told.append((what, *given))
 
     def ask(self, what: str, *given: object) -> Deferred[Any]:
@@ -222,18 +224,18 @@ class Lines(RemoteCase):
         return [line for _, lines in self.fake.told for line in lines]
 
     def test_all_of_a_turn_go_together(self) -> None:
-        self.log.tell(Told("one"))
-        self.log.tell(Faulted("queue", "two"))
+        self.log.emit(Notice("one"))
+        self.log.emit(Faulted("queue", "two"))
         self.assertEqual([(False, "one"), (True, "queue: two")], self.lines())
         self.assertEqual(1, len(self.fake.told))
-        self.log.tell(Told("three"))
+        self.log.emit(Notice("three"))
         self.lines()
         self.assertEqual(2, len(self.fake.told))
 
     def test_many_and_long_ones_go_in_pieces_that_fit(self) -> None:
         for number in range(1000):
-            self.log.tell(Told(f"{number} " + "\N{GRINNING FACE}" * number))
-        self.log.tell(Told("x" * 1_000_000))
+            self.log.emit(Notice(f"{number} " + "\N{GRINNING FACE}" * number))
+        self.log.emit(Notice("x" * 1_000_000))
         self.assertEqual(1001, len(self.lines()))
         for _, lines in self.fake.told:
             self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST)
@@ -246,7 +248,7 @@ class Lines(RemoteCase):
             raise ZeroDivisionError("what a bug")
         except ZeroDivisionError:
             logger.failure("A session failed")
-        ((serious, words),) = self.lines()
+        ((serious, text),) = self.lines()
         self.assertTrue(serious)
-        self.assertIn("A session failed: Traceback", words)
-        self.assertIn("ZeroDivisionError: what a bug", words)
+        self.assertIn("A session failed: Traceback", text)
+        self.assertIn("ZeroDivisionError: what a bug", text)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import MINUTE, Positive, Section
-from mailhost.config.wire import Wire
 
 
 class Mode(StrEnum):
@@ -53,7 +53,7 @@ class Filter(Section):
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.DEFER
     timeout: Positive = 5 * MINUTE
-    listeners: tuple[Wire, ...] = ()
+    listeners: tuple[ListenProtocol, ...] = ()
     when: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mailhost.message.header import named, values
 from mailhost.message.mime.bodies import HTML, PLAIN, LeftAlone, refuse_inline_pgp, text_bodies
 from mailhost.message.mime.edits import Edit, apply
+from mailhost.message.mime.encoded_words import codec_of
 from mailhost.message.mime.encodings import (
     RAW,
     BadEncoding,
@@ -28,7 +29,6 @@ from mailhost.message.mime.flowed import SIGNATURE, flow
 from mailhost.message.mime.markup import place_at_end, place_in_front
 from mailhost.message.mime.parameters import parse_value, with_parameter
 from mailhost.message.mime.structure import Part, parse
-from mailhost.message.mime.words import codec_of
 
 LARGEST_TEXT = 5_000_000  # octets; nobody reads more, and it would take long
 _LONGEST_LINE = 900  # octets that a line may have, far enough from 998
@@ -59,34 +59,34 @@ class Edited:
     reason: str = ""
 
 
-def append(message: bytes, words: Words, root: Part | None = None) -> Edited:
+def append(message: bytes, explanation: Words, root: Part | None = None) -> Edited:
     """Add words at the end of the text. `root` is the tree, where it was parsed already."""
-    return _edited(message, words, root, in_front=False)
+    return _edited(message, explanation, root, in_front=False)
 
 
-def prepend(message: bytes, words: Words, root: Part | None = None) -> Edited:
+def prepend(message: bytes, explanation: Words, root: Part | None = None) -> Edited:
     """Add words in front of the text."""
-    return _edited(message, words, root, in_front=True)
+    return _edited(message, explanation, root, in_front=True)
 
 
-def _edited(message: bytes, words: Words, root: Part | None, *, in_front: bool) -> Edited:
+def _edited(message: bytes, explanation: Words, root: Part | None, *, in_front: bool) -> Edited:
     try:
         bodies = text_bodies(root or parse(message))
         if not bodies:
             raise LeftAlone("it has no text")
-        edits = [_edit(message, part, words, in_front) for part in bodies]
+        edits = [_edit(message, part, explanation, in_front) for part in bodies]
     except (LeftAlone, BadEncoding) as reason:
         return Edited(None, str(reason))
     return Edited(apply(message, edits))
 
 
-def _edit(message: bytes, part: Part, words: Words, in_front: bool) -> Edit:
+def _edit(message: bytes, part: Part, explanation: Words, in_front: bool) -> Edit:
     if part.end - part.body > LARGEST_TEXT:
         raise LeftAlone(f"its text has more than {LARGEST_TEXT} octets")
     raw = message[part.body : part.end]
     body = decode_exactly(raw, part.encoding)
     refuse_inline_pgp(body, part.type == HTML)
-    text = _Text(part, raw, body).with_words(words, in_front)
+    text = _Text(part, raw, body).with_words(explanation, in_front)
     header = text.header(message[part.start : part.body])
     # an empty body may lie at its delimiter's beginning; then a line break is wanted between
     bare = part.end < len(message) and message[part.end : part.end + 1] not in (b"\r", b"\n")
@@ -120,10 +120,10 @@ class _Text:
         """True where the same octets stand for ASCII or for other characters (RFC 1468)."""
         return (self.codec or "").startswith(_SHIFTING)
 
-    def with_words(self, words: Words, in_front: bool) -> _Text:
+    def with_words(self, explanation: Words, in_front: bool) -> _Text:
         """The same with the words."""
         html = self.part.type == HTML
-        said = words.as_html() if html else self._flowed(words.text)
+        said = explanation.as_html() if html else self._flowed(explanation.text)
         said = "\r\n".join(_lines(_CONTROLS.sub(" ", said).rstrip("\r\n"))) + "\r\n"
         octets = None if html and self._shifts else _said(said, self.codec, html)
         if octets is not None:

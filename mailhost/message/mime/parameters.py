@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote, unquote_to_bytes
 
-from mailhost.message.mime.words import decode_text, decode_words
+from mailhost.message.mime.encoded_words import decode_text, decode_words
 
 # a value is cut at semicolons that are not in a quoted string
 _TOKEN = re.compile(rb'[^;"]+|"[^"\\]*(?:\\.[^"\\]*)*"?|;|\\', re.DOTALL)

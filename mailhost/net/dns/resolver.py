@@ -18,13 +18,7 @@ from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.interfaces import (
-    IResolver,
-    MXRecord,
-    NoPossibleHost,
-    NoSuchDomain,
-    ResolveFailed,
-)
+from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.address import BadAddress, literal_address, parse_domain
 from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
 from mailhost.net.dns.client import DNSClient
@@ -111,8 +105,8 @@ class Resolver:
         except (TimeoutError, CancelledError):  # `_ask` says so
             raise
         except Exception as error:
-            words = f"{type(error).__name__} {error}"[:100].strip()
-            raise ResolveFailed(f"{name}: the DNS servers failed ({words})") from error
+            text = f"{type(error).__name__} {error}"[:100].strip()
+            raise ResolveFailed(f"{name}: the DNS servers failed ({text})") from error
         return [record for record in answers if record.payload is not None]
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from zope.interface import implementer
 
-from mailhost.interfaces import IAuthenticator, ILogins, ISASLMechanism
+from mailhost.interfaces.logins import IAuthenticator, ILogins, ISASLMechanism
 from mailhost.message.client import Client
 from mailhost.net.sasl.login import Login
 from mailhost.net.sasl.plain import Plain

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.message.entries import Globs
+from mailhost.config.lists import Globs
 from mailhost.message.mime.attachments import Attachment, attachment_at, is_attached
 from mailhost.message.mime.encodings import RAW, decode, is_clear_base64
 from mailhost.message.mime.fields import replace

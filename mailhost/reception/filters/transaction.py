@@ -12,22 +12,22 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import (
-    Answer,
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Refused
+from mailhost.interfaces.reception import (
     ICollector,
     IFilterable,
     IQuarantine,
     IReception,
     ITransaction,
 )
+from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import Mail, Stage
-from mailhost.net.answer import there
 from mailhost.reception.filters.chain import LEFT, Judged, Marks, Visit
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
@@ -172,7 +172,7 @@ class FilteredTransaction:
             if not (more and last.permanent):
                 return last
             what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-            self._visit.chain.events.tell(Refused(self._mail.client, what, last))
+            self._visit.chain.events.emit(Refused(self._mail.client, what, last))
         return taken or last
 
     def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:

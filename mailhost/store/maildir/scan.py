@@ -9,7 +9,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import TypeAlias
 
-from mailhost.interfaces import StoredMessage
+from mailhost.interfaces.store import StoredMessage
 from mailhost.message.content import Content, content_of_file
 from mailhost.store.maildir.filename import MessageName, arrival, parse_name, unique_id
 from mailhost.store.maildir.files import LOOKS, located, message_files

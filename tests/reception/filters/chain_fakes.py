@@ -8,24 +8,16 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
-    ICollector,
-    IFilter,
-    IFilterable,
-    IReception,
-    ISessionFilter,
-    ITransaction,
-    IVisit,
-    IWitness,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.filters import IFilter, ISessionFilter, IVisit, IWitness
+from mailhost.interfaces.reception import ICollector, IFilterable, IReception, ITransaction
+from mailhost.interfaces.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.reception.filters.chain import Chain, Link
 from mailhost.reception.filters.monitor.counters import Counters
 from tests.fakes import RecordingEvents

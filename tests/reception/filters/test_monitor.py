@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import FilterFailed
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import Decision, Finding, Stage
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir

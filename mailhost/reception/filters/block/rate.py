@@ -11,13 +11,14 @@ from collections import OrderedDict
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailhost.concurrency.answers import then
 from mailhost.config.filters.block import CountBy, Rate
-from mailhost.interfaces import Answer, IFilter, IRates
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.filters import IFilter, IRates
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import Address
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.net.answer import then
 from mailhost.net.limits import client_key
-from mailhost.reception.filters.deed import deed
+from mailhost.reception.filters.action import verdict_of
 
 MOST = 100_000  # who is counted at a time; the one who was quiet longest is forgotten
 
@@ -67,8 +68,8 @@ class TooMany:
     def _too_many(self, counted: str) -> Verdict:
         settings = self._settings
         found = f"more than {settings.limit} in {settings.within:g} seconds: {counted}"
-        words = "Too many messages; please try again later"
-        return deed(settings, found, words, 550, "5.7.1")
+        text = "Too many messages; please try again later"
+        return verdict_of(settings, found, text, 550, "5.7.1")
 
 
 def _counted(by: CountBy, mail: Mail) -> str:

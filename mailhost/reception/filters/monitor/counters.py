@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from zope.interface import implementer
 
-from mailhost.interfaces import ICounters
+from mailhost.interfaces.filters import ICounters
 
 
 @implementer(ICounters)

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from zope.interface import implementer
 
-from mailhost.interfaces import FilterFailed, IFilter, IHandover, IMailbox
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import IMailbox
+from mailhost.interfaces.verdict import Decision, Mail, Stage, Verdict
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.status import Status
-from mailhost.message.verdict import Decision, Mail, Stage, Verdict
 
 Keep = Callable[[Mail, Content], Awaitable[Status]]
 
