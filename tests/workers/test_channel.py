@@ -51,12 +51,12 @@ class Talking(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(self.worker.ask("fail")), OSError)
         self.assertEqual(28, error.errno)
 
-    async def test_an_answer_that_cannot_be_told(self) -> None:
+    async def test_an_answer_that_cannot_be_sent(self) -> None:
         self.answers["later"] = lambda: lambda: None
         error = await self.assertFailure(
             Deferred.fromCoroutine(self.worker.ask("later")), RuntimeError
         )
-        self.assertIn("cannot be told", str(error))
+        self.assertIn("cannot be sent", str(error))
 
     async def test_telling(self) -> None:
         self.worker.notify("note", {"a": OK})

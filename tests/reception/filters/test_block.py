@@ -64,7 +64,7 @@ class ListTests(SynchronousTestCase):
             ("quarantine", Decision.QUARANTINE, "None"),
             ("tag", Decision.TAG, "None"),
         ):
-            filter = self.make(entries=("192.0.2.7",), action=action, text="No", tag="t")
+            filter = self.make(entries=("192.0.2.7",), action=action, words="No", tag="t")
             verdict = filter.look(RCPT)
             self.assertIs(verdict.decision, decision)
             self.assertEqual(str(verdict.status), text)
