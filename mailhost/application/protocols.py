@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
 from mailhost.config.model import Listen, OfferDSN, Settings
@@ -37,42 +37,47 @@ ROLES = {
 }
 
 
-def make_factory(services: Services, listen: Listen, reactor: Any) -> PumpFactory:
-    """Return the factory for one listener."""
+def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
+    """Return the factory for one listener. Before the first connection it must be given what makes
+    the sessions (`PumpFactory.serve`)."""
     wire = listen.protocol
     busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
     listener = Listener(wire.value, wire.implicit_tls, busy)
-    maker = machine_maker(services, listen, reactor)
-    tls = services.tls.factory(ROLES.get(wire, STRICT))
-    return PumpFactory(listener, maker, reactor, services.limits, tls, services.events)
+    tls = foundation.tls.factory(ROLES.get(wire, STRICT))
+    clock, limits, events = foundation.reactor, foundation.limits, foundation.events
+    return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
 
 
-def machine_maker(services: Services, listen: Listen, reactor: Any) -> MachineMaker:
-    """Return what makes a session of this wire, by the settings as they are now."""
+def _nothing_yet(output: IWire, client: Client) -> IMachine:
+    raise AssertionError("a connection came before the services were made")
+
+
+def machine_maker(services: Services, listen: Listen) -> MachineMaker:
+    """Return what makes the sessions of a listener, with the services of one generation."""
     wire = listen.protocol
     if wire in POP3:
         return _pop3_maker(services, wire)
-    return _proxy_maker(services, listen, reactor) if wire.proxied else _smtp_maker(services, wire)
+    return _proxy_maker(services, listen) if wire.proxied else _smtp_maker(services, wire)
 
 
-def _proxy_maker(services: Services, listen: Listen, reactor: Any) -> MachineMaker:
+def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
     wire = listen.protocol
-    context = _context(services, listen, reactor)
+    context = _proxy_context(services, listen)
     options = _options(services.settings, wire)
 
     def make(output: IWire, client: Client) -> IMachine:
         proxy = ProxyReception(context)
         reception = _filtered(services, wire, client, proxy)
-        return Session(output, client, reception, proxy, options, services.events)
+        return Session(output, client, reception, proxy, options, services.foundation.events)
 
     return make
 
 
-def _context(services: Services, listen: Listen, reactor: Any) -> ProxyContext:
-    settings = services.settings
+def _proxy_context(services: Services, listen: Listen) -> ProxyContext:
+    settings, foundation = services.settings, services.foundation
     limits = settings.limits
     upstreams = Upstreams(
-        reactor,
+        foundation.reactor,
         [_server(parse_client_endpoint(text), listen) for text in listen.upstream],
         settings.hostname,
         listen.upstream_tls,
@@ -82,8 +87,8 @@ def _context(services: Services, listen: Listen, reactor: Any) -> ProxyContext:
         settings.hostname,
         upstreams,
         services.incoming,
-        services.in_thread,
-        services.events,
+        foundation.in_thread,
+        foundation.events,
         services.guard,
         limits.message_size,
         limits.recipients,
@@ -111,21 +116,21 @@ def _smtp_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
     )
     context = ListenerContext(
         rules,
-        services.directory,
+        services.foundation.directory,
         services.router,
         services.store,
         services.handover,
         services.incoming,
-        services.in_thread,
-        services.events,
-        services.pause,
+        services.foundation.in_thread,
+        services.foundation.events,
+        services.foundation.pause,
     )
     reception = Reception(context)
     logins = Logins(services.authenticator)
 
     def make(output: IWire, client: Client) -> IMachine:
         filtered = _filtered(services, wire, client, reception)
-        return Session(output, client, filtered, logins, options, services.events)
+        return Session(output, client, filtered, logins, options, services.foundation.events)
 
     return make
 
@@ -168,7 +173,7 @@ def _pop3_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
             client,
             services.authenticator,
             services.store,
-            services.events,
+            services.foundation.events,
             tls_available=True,
             hostname=services.settings.hostname,
         )

@@ -13,7 +13,7 @@ keeps and one reply of its makes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from types import CoroutineType
@@ -53,6 +53,7 @@ TURN = 20  # steps in a row of one connection; a thousand connections may pipeli
 LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
 HURRY = 20.0  # seconds of silence that a client may take where few places are left
+FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
 LINGER = 30.0  # seconds that a peer has to take the last words
 
 MachineMaker = Callable[[IWire, Client], IMachine]
@@ -341,7 +342,8 @@ class _Refusal(Protocol):
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
-    `machine_of` and `tls` may be replaced at any time: new connections take the new ones.
+    `machine_of` makes the session of a connection; `serve` replaces it. Connections that were made
+    before that keep what they began with for FORMER seconds, then they are asked to leave.
     """
 
     noisy = False
@@ -375,6 +377,18 @@ class PumpFactory(Factory):
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)
+
+    def serve(self, machine_of: MachineMaker) -> None:
+        """Make the sessions of new connections with `machine_of`."""
+        self.machine_of = machine_of
+        former = list(self.connections)
+        if former:
+            self.clock.callLater(FORMER, self._dismiss, former)
+
+    def _dismiss(self, former: Sequence[Pump]) -> None:
+        for pump in former:
+            if pump in self.connections:
+                pump.stopping()
 
     @property
     def crowded(self) -> bool:
