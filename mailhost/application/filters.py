@@ -25,6 +25,7 @@ from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import BadAddress
 from mailhost.milter.client import Timeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
@@ -38,7 +39,6 @@ from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
@@ -90,11 +90,11 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     }
 
 
-def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
+def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
     """Return the filters in order, each with what it did, for the command line."""
     found: list[dict[str, object]] = []
     for name, each in zip(names(settings.filter), settings.filter, strict=True):
-        did = {what: count for (one, what), count in counters.counts.items() if one == name}
+        did = {what: count for (one, what), count in counts.filters.items() if one == name}
         found.append(
             {
                 "name": name,

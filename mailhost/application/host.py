@@ -40,7 +40,7 @@ from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
 from mailhost.interfaces.directory import DirectoryUnavailable
-from mailhost.interfaces.events import Faulted, Notice
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
@@ -61,7 +61,8 @@ class Host(Service):
         self._notifier = Notifier(os.environ)
         self._log = log
         self._loaded = loaded
-        self._events = log if log is not None else LogSink(Logger("mailhost"))
+        self._sink = log if log is not None else LogSink(Logger("mailhost"))
+        self._events: IEventSink = self._sink  # counted too, as soon as there is a head
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
@@ -84,7 +85,8 @@ class Host(Service):
             sys.exit(f"mailhost: {fault}")
         try:
             self._take_data_folder(settings)
-            self._head = Head(self._reactor, self._loaded, self._events, self._shared)
+            self._head = Head(self._reactor, self._loaded, self._sink, self._shared)
+            self._events = self._head.events
             self._listeners += map(self._open, settings.listen)
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")

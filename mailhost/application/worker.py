@@ -34,6 +34,7 @@ from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls import CertificateSource
+from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
@@ -42,8 +43,8 @@ from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
+    CountsForHead,
     RemoteAuthenticator,
-    RemoteCounters,
     RemoteGuard,
     RemoteLog,
     RemoteQueue,
@@ -75,6 +76,8 @@ class Worker:
         self._loaded = startup.loaded
         self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
+        self._counts = CountsForHead(self._channel, reactor)
+        self._events = FanOut(self._log, self._counts.counts)
         self._served: dict[Socket, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -82,13 +85,12 @@ class Worker:
             reactor,
             startup.loaded,
             startup.certificates,
-            self._log,
+            self._events,
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
         self._guard = RemoteGuard(self._channel)
         self._rates = RemoteRates(self._channel)
-        self._counters = RemoteCounters(self._channel, reactor)
 
     def start(self) -> None:
         """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
@@ -111,13 +113,13 @@ class Worker:
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
-        intake = Intake(spool, Backoff(settings.queue), time.time, self._log)
+        intake = Intake(spool, Backoff(settings.queue), time.time, self._events)
         shared = Shared(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
             self._guard,
             RemoteQueue(self._channel, intake),
             self._rates,
-            self._counters,
+            self._counts.counts,
         )
         return Services(self._foundation, loaded, shared)
 
@@ -179,6 +181,7 @@ class Worker:
         self._ending = True
         await self._foundation.stop()
         self._log.flush()
+        self._counts.flush()
         assert self._channel.transport is not None
         self._channel.transport.loseConnection()
 

@@ -236,6 +236,10 @@ class WorkerPool:
         self._pending = {call for call in self._pending if call.active()}
         self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
 
+    def rows(self) -> list[tuple[int, int]]:
+        """Return process number and row of each worker, those that retire included."""
+        return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
+
     @property
     def assignment(self) -> Assignment | None:
         """What the workers have to do now."""

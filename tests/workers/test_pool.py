@@ -152,6 +152,12 @@ class StartingTests(WorkerPoolCase):
         self.assertEqual(2, len({0, one.row, two.row} - {0}))
         self.assertEqual([100, 101], self.pids())
 
+    def test_rows_by_process_number(self) -> None:
+        one, two = self.reactor.startups
+        self.assertEqual({(100, one.row), (101, two.row)}, set(self.workers.rows()))
+        self.end(0)
+        self.assertEqual([(101, two.row)], self.workers.rows())
+
     def test_sockets_are_handed_to_workers_that_are_ready(self) -> None:
         self.assertEqual([], self.heard(0))
         self.ready(0)
