@@ -1,4 +1,5 @@
-"""What several commands need: finding and loading the settings, passwords, the directory."""
+"""Functions that several commands need: finding and loading the settings, passwords, the
+directory."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ PLACES = ("mailhost.toml", "/etc/mailhost/mailhost.toml")
 
 
 class Fail(click.ClickException):
-    """What was asked for cannot be done: one line and exit code 1."""
+    """The command cannot be carried out: one line and exit code 1."""
 
 
 def config_option(function: F) -> F:
@@ -179,7 +180,7 @@ def _first_line(line: str) -> str:
 
 @contextmanager
 def directory(loaded: Loaded) -> Iterator[DirectoryDatabase]:
-    """Open the directory for a change, as the host's user, and tell a running host afterwards."""
+    """Open the directory for a change, as the host's user, and notify a running host afterwards."""
     with reading(loaded.settings) as database:
         yield database
     tell_host(loaded)

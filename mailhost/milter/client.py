@@ -1,7 +1,7 @@
 """A filter at the other end of a connection: questions awaited one by one, within limits of time.
 
-What is said is `session`'s business; this is I/O. Whatever goes wrong raises MilterFailed, and the
-connection is of no more use: every later question raises the same.
+`session` decides what is sent; this file does the I/O. Everything that goes wrong raises
+MilterFailed, and the connection is of no more use: every later question raises the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from mailhost.milter.verdict import GO_ON, Decision, Verdict
 
 Values: TypeAlias = Mapping[str, str]
 _OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
-CLOSING = 10.0  # seconds that the filter has to read our last words
+CLOSING = 10.0  # seconds that the filter has to read our last packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class MilterClient(Protocol):
 
     @property
     def terms(self) -> Terms:
-        """What was negotiated."""
+        """The result of the negotiation."""
         return self._session.terms
 
     # --- the questions ---------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class MilterClient(Protocol):
             self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
             self._tcp.loseConnection()
 
-    # --- what the transport tells ----------------------------------------------------------------
+    # --- what the transport reports --------------------------------------------------------------
 
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)

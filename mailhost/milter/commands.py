@@ -1,4 +1,4 @@
-"""What the mail server says to a filter, as values; each knows its packet."""
+"""The commands of a mail server to a filter, as values; each knows its packet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PORT = struct.Struct("!H")
 
 
 class Family(Enum):
-    """What kind of address a client has."""
+    """The kind of address a client has."""
 
     UNKNOWN = b"U"
     UNIX = b"L"
@@ -114,7 +114,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Macros:
-    """What the filter may look up from stage `letter` on: names and values."""
+    """The macros that the filter may look up from stage `letter` on: names and values."""
 
     letter: bytes
     values: tuple[tuple[str, str], ...]

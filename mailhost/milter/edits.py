@@ -1,4 +1,5 @@
-"""What a filter changes in a message: values in the order of its wishes, and their collection.
+"""The changes that a filter wants in a message: values in the order of its wishes, and their
+collection.
 
 Values of fields are as they stand behind the colon, the space in front included; folded lines end
 in CRLF and go on with a space or a tab, whatever the filter sent. A new body has CRLF only.
@@ -172,7 +173,7 @@ class Collector:
         raise AssertionError(modification)
 
     def _value(self, value: bytes) -> bytes:
-        """The value as it is to stand in the header. Whatever line the filter begins, it is one of
+        """The value as it is to stand in the header. Each line that the filter begins belongs to
         this field: an empty one would end the header."""
         first, *rest = _LINE_END.split(value)
         lines = [

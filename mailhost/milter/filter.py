@@ -36,7 +36,10 @@ Keep = Callable[[Content], Awaitable[Content]]
 
 @dataclass(frozen=True, slots=True)
 class MilterContext:
-    """What all connections to one milter share. `keep` puts a large new message into a file."""
+    """The services and settings that all connections to one milter share.
+
+    `keep` puts a large new message into a file.
+    """
 
     endpoint: IStreamClientEndpoint
     clock: IReactorTime
@@ -100,7 +103,7 @@ class MilterVisit:
         self._sender = False
         self._recipients.clear()
 
-    # --- what the milter is told, in order -------------------------------------------------------
+    # --- commands to the milter, in order --------------------------------------------------------
 
     async def _look(self, mail: Mail) -> chain.Verdict:
         if mail.stage is Stage.SENDER:
@@ -111,7 +114,7 @@ class MilterVisit:
                 return await self._message(mail)
             self._forget()
         if verdict.decision is Decision.DISCARD:
-            return PASS  # it is told at the end, for the whole message
+            return PASS  # it is sent at the end, for the whole message
         return of_milter(verdict)
 
     async def _catch_up(self, mail: Mail) -> Verdict:

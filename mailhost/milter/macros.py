@@ -1,8 +1,8 @@
 """Macros: what a filter may look up beside the questions, in Sendmail's names.
 
 Which go before which stage is Sendmail's and Postfix's choice, unless the filter made its own. The
-functions below give names and values for what the house knows; a caller adds them up with `|`.
-A name without a value is not sent.
+functions below give names and values for the facts that the host knows; a caller adds them up with
+`|`. A name without a value is not sent.
 """
 
 from __future__ import annotations

@@ -72,7 +72,10 @@ OFFER = Options()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for a connection. `macros` has the names that the filter chose, by SMFIM_*."""
+    """The result of the negotiation of a connection.
+
+    `macros` has the names that the filter chose, by SMFIM_*.
+    """
 
     version: int
     actions: Actions
@@ -84,7 +87,7 @@ class Terms:
         return self.version >= stage.since
 
     def wants(self, stage: Stage) -> bool:
-        """True where the filter is to be told."""
+        """True if the filter wants to be sent it."""
         return self.knows(stage) and not self.wishes & stage.unwanted
 
     def answers(self, stage: Stage) -> bool:

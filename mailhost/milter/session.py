@@ -1,8 +1,8 @@
 """One connection to a filter as a machine without I/O: questions become bytes, bytes a verdict.
 
-`tell` returns what is to be sent. `verdict` is None then while the filter owes an answer: what it
-sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
-for the message, is the verdict on every later question, and nothing is sent for those. Whatever
+`notify` returns the octets to be sent. `verdict` is None then while the filter owes an answer: what
+it sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
+for the message, is the verdict on every later question, and nothing is sent for those. A call that
 raises MilterFailed leaves the session of no more use.
 """
 
@@ -25,8 +25,8 @@ _OF_ONE = (stages.RCPT,)  # a refusal there says nothing of the message
 
 
 class Session:
-    """What is said over one connection. `offer` is what the filter may do and ask for; `most` is
-    how many octets it may change in one message.
+    """The commands and replies of one connection. `offer` is what the filter may do and ask for;
+    `most` is how many octets it may change in one message.
 
     `edits` are there after the end of a message. `asked` is the stage of the last question.
     """
@@ -47,7 +47,7 @@ class Session:
 
     @property
     def terms(self) -> Terms:
-        """What was negotiated. Raises MilterFailed before that."""
+        """The result of the negotiation. Raises MilterFailed before that."""
         if self._terms is None:
             raise MilterFailed("nothing is negotiated with the filter yet")
         return self._terms

@@ -1,4 +1,5 @@
-"""The stages of a filter's work: what is sent, who may leave it out, and what follows what.
+"""The stages of a filter's work: what is sent, which side may leave it out, and what comes after
+it.
 
 One table for each. `Wishes` are the protocol flags (SMFIP_*) that filter and server agree on.
 """
@@ -11,7 +12,7 @@ from enum import Enum, IntFlag, auto
 
 
 class Wishes(IntFlag):
-    """What a filter does not want to hear, what it will not answer, what else it asks for."""
+    """The commands that a filter does not want, what it will not answer, what else it asks for."""
 
     NO_CONNECT = 1 << 0
     NO_HELO = 1 << 1

@@ -1,4 +1,5 @@
-"""What the house knows, as questions for a filter: a client, a message's fields and its body."""
+"""The facts that the host knows, as questions for a filter: a client, a message's fields and its
+body."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def header_of(section: bytes, terms: Terms) -> Iterator[Header]:
     """The fields of a header section in order.
 
     Folded lines end in LF alone, and the space behind the colon is left out unless the filter
-    wants it, as with Sendmail. What fits in no packet is cut: libmilter would hang up.
+    wants it, as with Sendmail. A value that fits in no packet is cut: libmilter would hang up.
     """
     for field in fields(section):
         name, value = field.name[:LONGEST_NAME], field.value.replace(b"\r\n", b"\n")

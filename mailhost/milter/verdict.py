@@ -15,7 +15,7 @@ from mailhost.milter.replies import Answer, ReplyCode, Word
 
 
 class Decision(Enum):
-    """What is to become of the connection, the message or the recipient."""
+    """The fate of the connection, the message or the recipient."""
 
     GO_ON = auto()
     ACCEPT = auto()  # the filter need not be asked any more
@@ -88,5 +88,5 @@ def _status(lines: str) -> Status:
 
 
 def printable(text: str) -> str:
-    """Return the words as one line that no log and no terminal chokes on."""
+    """Return the text as one line without characters that disturb a log or a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
