@@ -4,10 +4,9 @@
 when a batch begins makes up the batch: one sync serves all processes, and none of them has a thread
 that takes turns with its interpreter.
 
-A frame, either way, is its length in four octets, most significant first, and what `marshal` makes
-of plain values: asked for is a list of changes, a tuple each (`plain`), answered a list of results,
-None or an errno and words. Frames of one client are answered in order. What a client asked for that
-went away is not begun: nobody would be told.
+A client sends frames (`durable/frames`) with a list of changes each, and gets back frames with a
+list of results. Frames of one client are answered in order. What a client that went away had asked
+for is not begun: there is no process that waits for the results.
 
 It ends with the head, whose pipe is its standard input, and at once where the system can do that:
 the next head must find nothing in motion. A bug ends it too; the head starts another.
@@ -25,40 +24,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from mailhost.durable.batch import Batch
+from mailhost.durable.frames import LARGEST_FRAME, Result, change_of, frame
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.changes import Change, NewFile, RemovedFile
-from mailhost.message.content import Content
+from mailhost.interfaces.changes import Change
 from mailhost.net.peer_credentials import is_ours, peer_uid
 
 READ = 1 << 18  # octets at a time
-LONGEST = 1 << 28  # octets of a frame
 _PR_SET_PDEATHSIG = 1
-
-Result = tuple[int, str] | None
-
-
-def plain(change: Change) -> tuple[Any, ...]:
-    """Return a change as values that `marshal` knows. Its contents must lie in memory."""
-    if isinstance(change, RemovedFile):
-        return (change.path,)
-    pieces = [piece for content in change.contents for piece in content.pieces]
-    return (change.temporary, change.final, change.replaces, change.beside, pieces)
-
-
-def _change(given: tuple[Any, ...]) -> Change:
-    if len(given) == 1:
-        return RemovedFile(given[0])
-    temporary, final, replaces, beside, pieces = given
-    return NewFile(temporary, final, (Content(tuple(pieces)),), replaces, beside=beside)
-
-
-def frame(value: list[Any]) -> bytes:
-    """Return a value as it goes over the wire."""
-    octets = marshal.dumps(value)
-    return len(octets).to_bytes(4, "big") + octets
 
 
 class _Client:
@@ -87,12 +61,12 @@ class _Client:
         at = 0
         while len(self._buffer) - at >= 4:
             length = int.from_bytes(self._buffer[at : at + 4], "big")
-            if length > LONGEST:
+            if length > LARGEST_FRAME:
                 raise ValueError(f"a frame of {length} octets")
             if len(self._buffer) - at - 4 < length:
                 break
             changes = marshal.loads(memoryview(self._buffer)[at + 4 : at + 4 + length])
-            frames.append([_change(each) for each in changes])
+            frames.append([change_of(each) for each in changes])
             at += 4 + length
         del self._buffer[:at]
         return frames

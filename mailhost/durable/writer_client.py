@@ -11,7 +11,6 @@ import marshal
 import socket
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,9 +20,9 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.durable.frames import LARGEST_FRAME, Result, frame, plain
 from mailhost.durable.stall import Stall
-from mailhost.durable.writer import LONGEST, frame, plain
-from mailhost.interfaces.changes import Change, NewFile, Results
+from mailhost.interfaces.changes import Change, Results, begun
 from mailhost.interfaces.events import Faulted, IEventSink
 from mailhost.interfaces.store import ICommitter
 from mailhost.net.direct_writer import DirectWriter
@@ -39,7 +38,7 @@ _Jobs = list[tuple[Sequence[Change], Deferred[Results]]]
 class _Link(Int32StringReceiver):
     """One connection to the writer."""
 
-    MAX_LENGTH = LONGEST
+    MAX_LENGTH = LARGEST_FRAME
 
     def __init__(self, owner: WriterClient) -> None:
         self._owner = owner
@@ -151,7 +150,7 @@ class WriterClient:
         self._standstill.asked()
         link.writer.write(frame([plain(change) for changes, _ in jobs for change in changes]))
 
-    def answered(self, results: list[tuple[int, str] | None]) -> None:
+    def answered(self, results: list[Result]) -> None:
         """The oldest frame's results are there."""
         errors = [None if each is None else OSError(*each) for each in results]
         jobs = self._sent.popleft()
@@ -196,9 +195,7 @@ class WriterClient:
         self._rest()
 
     async def _by_other(self, changes: Sequence[Change]) -> Results:
-        return await self._other.commit(
-            [replace(each, again=True) if isinstance(each, NewFile) else each for each in changes]
-        )
+        return await self._other.commit([begun(change) for change in changes])
 
     def _rest(self) -> None:
         if self._idle is not None and not (self._waiting or self._sent):

@@ -16,10 +16,18 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailhost.durable import writer_client
+from mailhost.durable.frames import frame
 from mailhost.durable.stall import LIMIT
-from mailhost.durable.writer import frame
 from mailhost.durable.writer_client import WriterClient
-from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
+from mailhost.interfaces.changes import (
+    Change,
+    LinkedFile,
+    MadeFolder,
+    NewFile,
+    RemovedFile,
+    RenamedFile,
+    Results,
+)
 from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content
 from tests.fakes import RecordingEvents
@@ -107,8 +115,8 @@ class Asking(SharedWriterCase):
         self.assertEqual(b"", self.transport.value())
         self.reactor.advance(0)
         sent = marshal.loads(self.transport.value()[4:])
-        asked = ("/t/a", "/n/a", False, "", [b"one", b"two", b"three"])
-        self.assertEqual([asked, ("/n/b",), asked], sent)
+        asked = ("new", "/t/a", "/n/a", [b"one", b"two", b"three"], False, False, "")
+        self.assertEqual([asked, ("removed", "/n/b"), asked], sent)
         third = self.commit(GONE)
         self.reactor.advance(0)
         self.answer(None, (errno.ENOSPC, "full"), None)
@@ -147,6 +155,15 @@ class Asking(SharedWriterCase):
         self.assertEqual([None], self.successResultOf(not_sent))
         again = NewFile(FILE.temporary, FILE.final, FILE.contents, again=True)
         self.assertEqual([again, GONE, GONE], self.other.changes)
+
+    def test_each_kind_is_done_again_as_one_that_may_have_been_done(self) -> None:
+        self.commit(RenamedFile("/a", "/b"), LinkedFile("/a", "/c"), MadeFolder("/d"))
+        self.reactor.advance(0)
+        sent = marshal.loads(self.transport.value()[4:])
+        self.assertEqual(["renamed", "linked", "folder"], [each[0] for each in sent])
+        self.link.connectionLost(Failure(ConnectionDone()))
+        again = [RenamedFile("/a", "/b", True), LinkedFile("/a", "/c", True), MadeFolder("/d")]
+        self.assertEqual(again, self.other.changes)
 
     def test_the_next_one_is_found(self) -> None:
         self.link.connectionLost(Failure(ConnectionDone()))
