@@ -108,7 +108,7 @@ class Batch:
             self._folders.sync(work.loses)
 
     def _undo(self, work: Work) -> None:
-        """Leave nothing of a failed change behind. The error that failed it is the one to report."""
+        """Leave nothing of a failed change behind. Its first error is the one to report."""
         with suppress(OSError):
             if work.fd >= 0:
                 fd, work.fd = work.fd, -1

@@ -186,7 +186,7 @@ class FailureTests(SynchronousTestCase):
 
     def test_a_folder_that_got_a_file_meanwhile_stays(self) -> None:
         file = NewFile(f"{TRASH}/tmp/x", f"{TRASH}/cur/x", (Content((b"x",)),))
-        changes = [MadeFolder(f"{TRASH}/cur"), file]
+        changes: list[Change] = [MadeFolder(f"{TRASH}/cur"), file]
         disk = disk_before()
         good = disk_before()
         run(good, changes)
@@ -238,7 +238,10 @@ class CrashTests(SynchronousTestCase):
 
     def test_what_it_cannot_have_begun_fails(self) -> None:
         disk = disk_before()
-        missing = [RenamedFile(f"{NEW}/x", f"{CUR}/x"), LinkedFile(f"{NEW}/x", f"{CUR}/x")]
+        missing: list[Change] = [
+            RenamedFile(f"{NEW}/x", f"{CUR}/x"),
+            LinkedFile(f"{NEW}/x", f"{CUR}/x"),
+        ]
         results = run(disk, [begun(change) for change in missing])
         self.assertEqual([type(each) for each in results], [FileNotFoundError] * 2)
 

@@ -58,7 +58,7 @@ class SharedWriterCase(SynchronousTestCase):
         self.writer.start()
 
     @property
-    def looks(self) -> int:
+    def attempts(self) -> int:
         """How often a writer was looked for."""
         return len(self.reactor.unixClients)
 
@@ -97,7 +97,7 @@ class Stranger(SharedWriterCase):
         for _ in range(2):
             transport = self.find(socket=object())
             self.assertTrue(transport.disconnecting)
-            self.assertFalse(self.writer.there)
+            self.assertFalse(self.writer.connected)
             self.link.connectionLost()
             self.reactor.advance(2)
         self.assertEqual(1, len(self.events.lines))
@@ -110,7 +110,7 @@ class Asking(SharedWriterCase):
         self.transport = self.find()
 
     def test_a_turn_is_a_frame(self) -> None:
-        self.assertTrue(self.writer.there)
+        self.assertTrue(self.writer.connected)
         first, second = self.commit(FILE), self.commit(GONE, FILE)
         self.assertEqual(b"", self.transport.value())
         self.reactor.advance(0)
@@ -130,7 +130,7 @@ class Asking(SharedWriterCase):
         self.assertEqual([], self.other.changes)
 
     def test_very_much_goes_in_several_frames(self) -> None:
-        self.patch(writer_client, "MOST_TOGETHER", 30)
+        self.patch(writer_client, "LARGEST_SHARED_FRAME", 30)
         waiting = [self.commit(FILE) for _ in range(5)]  # 11 octets each
         self.reactor.advance(0)
         octets, frames = self.transport.value(), []
@@ -149,7 +149,7 @@ class Asking(SharedWriterCase):
         self.reactor.advance(0)
         not_sent = self.commit(GONE)
         self.link.connectionLost(Failure(ConnectionDone()))
-        self.assertFalse(self.writer.there)
+        self.assertFalse(self.writer.connected)
         self.assertEqual([None, None], self.successResultOf(sent))
         self.reactor.advance(0)
         self.assertEqual([None], self.successResultOf(not_sent))
@@ -167,11 +167,11 @@ class Asking(SharedWriterCase):
 
     def test_the_next_one_is_found(self) -> None:
         self.link.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(1, self.looks)
+        self.assertEqual(1, self.attempts)
         self.reactor.advance(0.05)
-        self.assertEqual(2, self.looks)
+        self.assertEqual(2, self.attempts)
         self.find()
-        self.assertTrue(self.writer.there)
+        self.assertTrue(self.writer.connected)
 
     def test_a_stop_waits_for_what_is_under_way(self) -> None:
         last = self.commit(GONE)
@@ -250,15 +250,15 @@ class StandsStill(SharedWriterCase):
 
 class NoneThere(SharedWriterCase):
     def test_it_is_looked_for_ever_more_slowly(self) -> None:
-        self.assertFalse(self.writer.there)
+        self.assertFalse(self.writer.connected)
         for seconds in (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
-            looks = self.looks
+            attempts = self.attempts
             _, factory, *_ = self.reactor.unixClients[-1]
             factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
             self.reactor.advance(seconds - 0.01)
-            self.assertEqual(looks, self.looks)
+            self.assertEqual(attempts, self.attempts)
             self.reactor.advance(0.01)
-            self.assertEqual(looks + 1, self.looks)
+            self.assertEqual(attempts + 1, self.attempts)
 
     def test_a_stop_looks_no_more(self) -> None:
         _, factory, *_ = self.reactor.unixClients[-1]

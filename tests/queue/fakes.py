@@ -34,7 +34,7 @@ MESSAGE = b"From: <a@here.example>\r\nSubject: hello\r\n\r\nOne line\r\n"
 SENDER = parse_address("ann@here.example")
 
 
-def here(work: Callable[[], T], /) -> Awaitable[T]:
+def here(work: Callable[[], T], /) -> Deferred[T]:
     """Run in this very thread."""
     return maybeDeferred(work)
 

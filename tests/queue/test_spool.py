@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -76,7 +76,7 @@ class Keeping(SpoolCase):
     def test_what_has_many_recipients_is_encoded_in_a_thread(self) -> None:
         working: list[int] = []
 
-        def in_thread(work: Callable[[], T]) -> Awaitable[T]:
+        def in_thread(work: Callable[[], T]) -> Deferred[T]:
             working.append(1)
             return here(work)
 
