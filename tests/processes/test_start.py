@@ -23,7 +23,7 @@ class StartTests(SynchronousTestCase):
             calls.append(name)
             return Module
 
-        self.patch(start.signal, "signal", lambda *given: calls.append(given))
+        self.patch(signal, "signal", lambda *given: calls.append(given))
         self.patch(start, "import_module", imported)
         self.patch(sys, "argv", ["start", "some.module", "/socket"])
         start.main()
