@@ -153,8 +153,8 @@ class _Plan:
 
 @implementer(IHandover, IQuarantine)
 class Handover:
-    """Takes messages. `router` may be replaced at any time; `pause` is awaited between the parts of
-    long work, so that other connections are served."""
+    """Takes messages. `pause` is awaited between the parts of long work, so that other connections
+    are served."""
 
     _log = Logger()
 
@@ -176,7 +176,7 @@ class Handover:
         self._events = events
         self._loops = loops
         self._pause = pause
-        self.router = router
+        self._router = router
 
     async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
         alone = [[path] for path in envelope.recipients]
@@ -251,13 +251,13 @@ class Handover:
         self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]], passed: _Passed
     ) -> _Plan:
         plan = _Plan()
-        routes = Routes(self.router, view, self._pause, passed)
+        routes = Routes(self._router, view, self._pause, passed)
         for paths in recipients:
             groups = []
             for number, path in enumerate(dict.fromkeys(paths), start=1):
                 if number % PART == 0:
                     await self._pause()
-                account = self.router.plainly(view, path.address)
+                account = self._router.plainly(view, path.address)
                 if account is not None:  # the usual case
                     groups.append(_Group([_place(plan.here, account, path)]))
                 else:
@@ -294,7 +294,7 @@ class Handover:
         for lost in nowhere:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
-            header, hostname = mail.content.header(), self.router.hostname
+            header, hostname = mail.content.header(), self._router.hostname
             sender = mail.envelope.reverse_path
             if await self._loops.already_reported(header, hostname, lost.path.address, sender):
                 lost.safe = True

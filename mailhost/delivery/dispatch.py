@@ -28,10 +28,15 @@ class Dispatch:
     own domains would be sent to other hosts.
     """
 
-    needs_domains = False
-
-    def __init__(self, directory: IDirectory, here: ITransport, elsewhere: ITransport) -> None:
+    def __init__(
+        self,
+        directory: IDirectory,
+        here: ITransport,
+        elsewhere: ITransport,
+        needs_domains: bool = False,
+    ) -> None:
         self._directory = directory
+        self._needs_domains = needs_domains
         self._here = here
         self._elsewhere = elsewhere
 
@@ -44,7 +49,7 @@ class Dispatch:
         attempts: int = 0,
     ) -> Sequence[Outcome]:
         view = self._directory.view
-        if self.needs_domains and not view.domains:
+        if self._needs_domains and not view.domains:
             return [outcome_of(path, NO_DOMAIN, Fate.DELIVERED) for path in recipients]
         ours = [path for path in recipients if view.domain(path.address.domain)]
         foreign = [path for path in recipients if not view.domain(path.address.domain)]

@@ -34,8 +34,8 @@ LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this addres
 
 @implementer(ITransport)
 class LocalDelivery:
-    """Delivers to accounts. `router` may be replaced at any time; `pause` is called after each PART
-    of many recipients, so that other connections are served."""
+    """Delivers to accounts. `pause` is called after each PART of many recipients, so that other
+    connections are served."""
 
     _log = Logger()
 
@@ -51,7 +51,7 @@ class LocalDelivery:
         self._store = store
         self._events = events
         self._pause = pause
-        self.router = router
+        self._router = router
 
     async def deliver(
         self,
@@ -100,7 +100,7 @@ class LocalDelivery:
         try:
             account = await self._account(path.address)
             if account is None:
-                return self.router.nobody(path.address)
+                return self._router.nobody(path.address)
             if str(path.address).lower() in seen:
                 return LOOP
             top = Content((delivery_fields(envelope.reverse_path, path.address),))
@@ -117,5 +117,5 @@ class LocalDelivery:
 
     async def _account(self, address: Address) -> Account | None:
         """The account, if need be as the directory has it now."""
-        account = self.router.account_of(self._directory.view, address)
-        return account or self.router.account_of(await self._directory.refresh(), address)
+        account = self._router.account_of(self._directory.view, address)
+        return account or self._router.account_of(await self._directory.refresh(), address)

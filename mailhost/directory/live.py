@@ -109,7 +109,7 @@ class LiveDirectory:
             self._look(self._watched)
         return answer
 
-    def replace_file_view(self, view: DirectoryView) -> None:
+    def reconfigure(self, view: DirectoryView) -> None:
         """Use other domains of the settings file from now on."""
         self._file_view = view
         self._unite()

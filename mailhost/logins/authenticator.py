@@ -60,7 +60,7 @@ class Authenticator:
         self._verifier = Verifier(IReactorTime(reactor), in_thread or threads_of(reactor))
         self._key = secrets.token_bytes(32)
 
-    def replace_settings(self, settings: Login) -> None:
+    def reconfigure(self, settings: Login) -> None:
         """Use other settings from now on."""
         self._settings = settings
 

@@ -58,18 +58,16 @@ class View:
 class QueueRunner:
     """The service. `clock` sets timers, `wall` dates what is written, `steady` measures waits.
 
-    `settings` may be replaced at any time by `reconfigure`.
+    `reconfigure` gives it its settings, transport and reports: before `start`, and at each reload.
     """
 
     _log = Logger()
+    _attempts: Attempts
 
     def __init__(
         self,
         clock: IReactorTime,
         spool: Spool,
-        transport: ITransport,
-        reports: Reports,
-        settings: Queue,
         events: IEventSink,
         *,
         wall: Callable[[], float] = time.time,
@@ -81,9 +79,8 @@ class QueueRunner:
         self._events = events
         self._wall = wall
         self._steady = steady
-        self._backoff = Backoff(settings, chance)
+        self._backoff = Backoff(Queue(), chance)
         self._cache = ContentCache()
-        self._attempts = Attempts(spool, transport, reports, events, wall, steady, self._cache)
         self._intake = Intake(spool, self._backoff, wall, events, self._taken)
         self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
         self._live: dict[str, ActiveEntry] = {}
@@ -91,7 +88,7 @@ class QueueRunner:
         self._unread: set[str] = set()  # those of them that may be whole
         self._reading: IDelayedCall | None = None
         self._agenda = Agenda()
-        self._fair = FairSchedule(settings.concurrency)
+        self._fair = FairSchedule(self._backoff.settings.concurrency)
         self._turning = False
         self._timer: IDelayedCall | None = None
         self._working = False
@@ -141,8 +138,20 @@ class QueueRunner:
         for work in list(self._under_way):
             work.cancel()
 
-    def reconfigure(self, settings: Queue) -> None:
-        """Take new settings; waits that are under way stay as they are."""
+    def reconfigure(self, settings: Queue, transport: ITransport, reports: Reports) -> None:
+        """Use these from now on; attempts and waits that are under way stay as they are.
+
+        To be called before `start`, and at each reload.
+        """
+        self._attempts = Attempts(
+            self._spool,
+            transport,
+            reports,
+            self._events,
+            self._wall,
+            self._steady,
+            self._cache,
+        )
         self._backoff = self._intake.backoff = replace(self._backoff, settings=settings)
         self._fair.places = settings.concurrency
         self._turn()

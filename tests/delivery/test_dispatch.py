@@ -54,7 +54,7 @@ class DispatchTests(SynchronousTestCase):
     def test_without_any_domain_mail_waits_unless_the_host_relays_for_others(self) -> None:
         self.directory.view = view_of()
         self.assertEqual(self.deliver("ann@a.example"), ["relayed ann@a.example"])
-        self.dispatch.needs_domains = True
+        self.dispatch._needs_domains = True
         self.assertEqual(self.deliver("ann@a.example"), ["delayed ann@a.example"])
 
     def test_one_address_twice_with_different_wishes(self) -> None:

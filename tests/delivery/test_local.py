@@ -103,7 +103,7 @@ class DeliveryTests(LocalCase):
         self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "bob@a.example": 1000})
 
     def test_a_role_waits_while_there_is_no_admin(self) -> None:
-        self.delivery.router = Router("mx.a.example")
+        self.delivery._router = Router("mx.a.example")
         statuses = self.deliver("postmaster@a.example", "nobody@a.example")
         self.assertEqual(statuses, [NO_POSTMASTER, NO_SUCH_USER])
         self.assertEqual([each.fate for each in self.outcomes], [Fate.DEFERRED, Fate.FAILED])

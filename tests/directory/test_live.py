@@ -140,13 +140,13 @@ class News(Live):
 
 class Files(Live):
     def test_a_reload_of_the_settings(self) -> None:
-        self.directory.replace_file_view(DirectoryView({"new.example": Domain("new.example")}))
+        self.directory.reconfigure(DirectoryView({"new.example": Domain("new.example")}))
         self.assertEqual(set(self.directory.view.domains), {"new.example", "example.com"})
 
     def test_a_clash_is_told_once(self) -> None:
         self.assertEqual(self.events.lines, [])
         both = DirectoryView({"example.com": Domain("example.com")})
-        self.directory.replace_file_view(both)
+        self.directory.reconfigure(both)
         (line,) = self.events.lines
         self.assertIn("example.com lives in the settings file and in the database", line)
         self.commands.add_account(ANN, "")
@@ -160,7 +160,7 @@ class NoDomain(Live):
 
     def setUp(self) -> None:
         super().setUp()
-        self.directory.replace_file_view(DirectoryView())
+        self.directory.reconfigure(DirectoryView())
 
     def ask(self) -> Deferred[DirectoryView]:
         asked = self.directory.refresh()

@@ -216,14 +216,16 @@ class ProxyContext:
         self.runner = QueueRunner(
             self.clock,
             self.spool,
-            self.transport,
-            self.reports,
-            settings or Queue(),
             self.events,
             wall=self.wall,
             steady=self.clock.seconds,
             chance=lambda: 0.5,
         )
+        self.reconfigure(settings or Queue())
+
+    def reconfigure(self, settings: Queue) -> None:
+        """Have the runner take other settings."""
+        self.runner.reconfigure(settings, self.transport, self.reports)
 
     def wall(self) -> float:
         """The wall clock; moving `offset` makes it jump."""

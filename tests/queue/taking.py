@@ -63,11 +63,10 @@ def main(folder: str) -> None:
     runner = QueueRunner(
         clock,
         Spool(folder, committer, in_thread),
-        Busy(),
-        Reports("mail.here.example", events, in_thread),
-        Queue(first_retry=0.05, longest_retry=0.2),
         events,
     )
+    reports = Reports("mail.here.example", events, in_thread)
+    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
     committer.start()
     runner.start()
     for name in "abcd":

@@ -181,7 +181,7 @@ class Late(RunnerCase):
 
     def test_settings_can_change(self) -> None:
         self.context.accept(envelope(BOB))
-        self.context.runner.reconfigure(Queue(expire_after=60.0))
+        self.context.reconfigure(Queue(expire_after=60.0))
         self.context.pass_time(6 * MINUTE)
         self.assertEqual(self.context.files(), [])
 
