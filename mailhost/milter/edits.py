@@ -16,7 +16,7 @@ from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.crlf import has_bare
 from mailhost.milter import replies
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.negotiation import Actions, Terms
+from mailhost.milter.negotiation import Actions, NegotiatedTerms
 from mailhost.milter.replies import Modification
 
 MOST_OCTETS = 32 << 20  # of all that one filter changes in one message
@@ -118,11 +118,11 @@ _NEEDS: Mapping[type[Modification], Actions] = {
 }
 
 
-class Collector:
+class EditCollector:
     """Gathers a filter's modifications of one message. `offered` is what it may do: a filter that
     does more than it asked for has its way, as with Sendmail, but not more than was offered."""
 
-    def __init__(self, terms: Terms, offered: Actions, most: int = MOST_OCTETS) -> None:
+    def __init__(self, terms: NegotiatedTerms, offered: Actions, most: int = MOST_OCTETS) -> None:
         self._terms = terms
         self._offered = offered
         self._left = most
