@@ -120,6 +120,7 @@ def _smtp_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
         services.router,
         services.store,
         services.handover,
+        services.outgoing,
         services.incoming,
         services.foundation.in_thread,
         services.foundation.events,
