@@ -18,15 +18,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.directory.sqlite import (
-    DirectoryBroken,
-    DirectoryDatabase,
-    DirectoryError,
-    Stamp,
-)
+from mailhost.directory.sqlite import DirectoryBroken, DirectoryDatabase, Stamp
 from mailhost.directory.union import unite
 from mailhost.interfaces.accounts import DirectoryView
-from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 
