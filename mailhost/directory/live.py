@@ -16,15 +16,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread, threads_of
-from mailhost.directory.sqlite import (
-    DirectoryBroken,
-    DirectoryDatabase,
-    DirectoryError,
-    Stamp,
-)
+from mailhost.directory.sqlite import DirectoryBroken, DirectoryDatabase, Stamp
 from mailhost.directory.union import unite
 from mailhost.interfaces.accounts import DirectoryView
-from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 

@@ -14,9 +14,9 @@ from mailhost.directory.sqlite import (
     DirectoryBroken,
     DirectoryBusy,
     DirectoryDatabase,
-    DirectoryError,
 )
 from mailhost.interfaces.accounts import Account
+from mailhost.interfaces.directory import DirectoryError
 from tests.directory.fakes import address
 
 ANN = address("Ann@example.com")
@@ -79,7 +79,7 @@ class Kept(Database):
         database.add_alias_domain("example.org", "example.com")
         database.remove_alias(address("TEAM@example.com"))
         database.remove_account(ANN)
-        database.remove_alias_domain("example.org")
+        database.remove_domain("example.org")
         database.remove_domain("example.com")
         self.assertEqual(database.view().domains, {})
         self.assertEqual(database.view().also, {})
@@ -146,7 +146,6 @@ class Mistakes(Database):
         self.refused("no account nobody@", database.set_secret, nobody, "")
         self.refused("no account nobody@", database.remove_account, nobody)
         self.refused("no alias nobody@", database.remove_alias, nobody)
-        self.refused("no other name", database.remove_alias_domain, "example.com")
 
     def test_another_name_is_told(self) -> None:
         text = "use example.com here"

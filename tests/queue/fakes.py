@@ -24,6 +24,7 @@ from mailhost.message.status import Status
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
+from tests.fakes import outgoing_of
 
 T = TypeVar("T")
 START = 1_700_000_000.0
@@ -211,7 +212,13 @@ class ProxyContext:
         self.handover = FakeHandover()
         self.events = Events()
         self.spool = Spool(folder, self.committer, here)
-        self.reports = Reports("mail.here.example", self.events, here, self.wall)
+        self.reports = Reports(
+            "mail.here.example",
+            self.events,
+            here,
+            outgoing_of("mail.here.example", self.wall),
+            self.wall,
+        )
         self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,

@@ -129,12 +129,16 @@ class FilteredTransaction:
             if isinstance(taken, Status):
                 return [taken]
             paths = taken
+        leaving: Prepared | Status = await there(self._transaction.leave(message))
+        if isinstance(leaving, Status):
+            self._abandon()
+            return [leaving]
         if self._marks.held:
             self._abandon()
             envelope, reason = mail.envelope.to(paths), self._marks.held
             hold = self._quarantine.hold
-            return [await hold(envelope, message.held(), self.identity, reason)]
-        found = await there(self._transaction.hand_on(message))
+            return [await hold(envelope, leaving.held(), self.identity, reason)]
+        found = await there(self._transaction.hand_on(leaving))
         return _worst(found) if changed else self._with_dropped(found)
 
     async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
