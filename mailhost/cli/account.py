@@ -88,6 +88,7 @@ def list_(as_json: bool, config: str | None) -> None:
             "where": where,
             "quota": account.quota,
             "login": bool(account.secret),
+            "id": account.id,
         }
         for where, view in both_views(load_settings(config))
         for account in sorted(view.accounts(), key=lambda one: one.address)

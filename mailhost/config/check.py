@@ -41,6 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
+    yield from _account_ids(settings)
     for name, domain in settings.domain.items():
         yield from _domain(settings, name, domain)
     if settings.admin and not reaches(settings, settings.admin):
@@ -172,6 +173,16 @@ def _domain_names(settings: Settings) -> Iterator[Problem]:
             first = taken.setdefault(alias, key)
             if first != key:
                 yield Problem(key, f"{alias} is there already, at {first}; remove one of them")
+
+
+def _account_ids(settings: Settings) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for name, domain in settings.domain.items():
+        for local, account in domain.account.items():
+            key = key_of(("domain", name, "account", local, "id"))
+            first = taken.setdefault(account.id, key) if account.id else key
+            if first != key:
+                yield Problem(key, f"is the same as {first}; remove one of them")
 
 
 def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.types import (
+    AccountId,
     AccountName,
     Bytes,
     CertificateName,
@@ -187,10 +188,12 @@ class Queue(Section):
 
 
 class AccountSettings(Section):
-    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`."""
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
+    stays when the account gets another name; without it the id follows from the address."""
 
     password: SecretSource | None = None
     quota: Bytes | None = None
+    id: AccountId | None = None
 
 
 class DomainSettings(Section):

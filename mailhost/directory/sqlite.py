@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
+from mailhost.directory.account_id import new_account_id
 from mailhost.directory.place import why_missing
 from mailhost.directory.reading import read_view
 from mailhost.directory.schema import TooNew, is_empty, migrate
@@ -143,12 +144,14 @@ class DirectoryDatabase:
     # --- accounts -------------------------------------------------------------------------------
 
     def add_account(self, address: Address, secret: str, quota: int | None = None) -> None:
-        """Add an account. `secret` is a hash, empty for no login; `quota` is in octets."""
+        """Add an account, with a new id. `secret` is a hash, empty for no login; `quota` is in
+        octets."""
         with self._change():
             self._check_free_address(address)
             self._connection.execute(
-                "INSERT INTO account (domain, key, local, secret, quota) VALUES (?, ?, ?, ?, ?)",
-                (address.domain, address.key, address.local, secret, quota),
+                "INSERT INTO account (domain, key, local, secret, quota, id) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (address.domain, address.key, address.local, secret, quota, new_account_id()),
             )
 
     def check_new_account(self, address: Address) -> None:
