@@ -37,7 +37,8 @@ from mailhost.net.tls import CertificateSource
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
-from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers import calls
+from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
@@ -72,14 +73,7 @@ class Worker:
     def __init__(self, reactor: Any, startup: StartupData) -> None:
         self._reactor = reactor
         self._loaded = startup.loaded
-        answers: Answers = {
-            "serve": self._serve,
-            "served": lambda: self._channel.notify("serves"),
-            "retire": self._retire,
-            "reload": self._reload,
-            "certificates": self._use_certificates,
-        }
-        self._channel = Channel(answers, self._channel_closed)
+        self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
         self._served: dict[Socket, _Served] = {}
         self._factories: list[IServerFactory] = []
@@ -103,7 +97,17 @@ class Worker:
         self._services = self._new_services(self._loaded)
         self._foundation.start()
         gc.freeze()  # as in the head
-        self._channel.notify("ready")
+        self._channel.notify(calls.READY)
+
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of the head."""
+        return [
+            calls.SERVE.answered_by(self._serve),
+            calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
+            calls.RETIRE.answered_by(self._retire),
+            calls.RELOAD.answered_by(self._reload),
+            calls.CERTIFICATES.answered_by(self._use_certificates),
+        ]
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
