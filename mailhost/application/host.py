@@ -38,8 +38,8 @@ from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
-from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
-from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control

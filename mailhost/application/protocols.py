@@ -127,6 +127,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         services.router,
         services.store,
         services.handover,
+        services.outgoing,
         services.incoming,
         services.foundation.in_thread,
         services.foundation.events,

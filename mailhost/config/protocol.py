@@ -46,7 +46,7 @@ class ListenProtocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """What is not said of a protocol is not so: a new one gets no mail and no filters."""
+    """The defaults are the least: a new protocol takes no mail and has no filters."""
 
     usual_port: int | None = None
     takes_mail: bool = False

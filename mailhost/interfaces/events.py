@@ -42,7 +42,7 @@ class Event:
 
     @property
     def line(self) -> str:
-        """One line in plain words."""
+        """One line in plain language."""
         raise NotImplementedError
 
     @property

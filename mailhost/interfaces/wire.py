@@ -66,7 +66,10 @@ class IMachine(Interface):
         """
 
     def secured(tls: TLSState) -> None:
-        """The handshake after `start_tls` is done. What came in the clear must be forgotten."""
+        """The handshake after `start_tls` is done.
+
+        Input that came in the clear must be forgotten.
+        """
 
     def timed_out() -> None:
         """The peer was silent too long: say farewell. The connection is closed then."""

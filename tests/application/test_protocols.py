@@ -51,6 +51,7 @@ def services(settings: Settings = SETTINGS) -> Services:
             foundation=foundation(),
             router=SimpleNamespace(),
             handover=SimpleNamespace(),
+            outgoing=SimpleNamespace(),
             incoming="/nowhere",
             authenticator=nobody,
             guard=SimpleNamespace(),
