@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import clientFromString
 
@@ -21,6 +20,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
@@ -54,7 +54,7 @@ class BadFilter(Exception):
 class FilterContext:
     """What filters are made of. `data` is a folder."""
 
-    reactor: Any
+    reactor: IReactor
     in_thread: InThread
     events: IEventSink
     resolver: IResolver

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -22,6 +21,7 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.loggable_names import may_be_shown
@@ -57,7 +57,11 @@ class Head:
     services: Services
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LogSink | LineLog, sockets: Callable[[], Sockets]
+        self,
+        reactor: IReactor,
+        loaded: Loaded,
+        log: LogSink | LineLog,
+        sockets: Callable[[], Sockets],
     ) -> None:
         settings = loaded.settings
         key = secrets.token_bytes(16)
@@ -222,7 +226,7 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _make_relay(reactor: Any, foundation: Foundation, loaded: Loaded) -> RelayTransport:
+def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
     settings = loaded.settings
     return RelayTransport(
         reactor,

@@ -41,6 +41,7 @@ from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control
 from mailhost.net.tls import BadCertificate
@@ -54,7 +55,7 @@ class Host(Service):
     the log of twistd. `signals` are those that came so far."""
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
+        self, reactor: IReactor, loaded: Loaded, log: LineLog | None, signals: EarlySignals
     ) -> None:
         self._reactor = reactor
         self._signals = signals

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
@@ -31,6 +31,7 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls import CertificateSource
@@ -71,7 +72,7 @@ class Worker:
 
     _services: Services
 
-    def __init__(self, reactor: Any, startup: StartupData) -> None:
+    def __init__(self, reactor: IReactor, startup: StartupData) -> None:
         self._reactor = reactor
         self._loaded = startup.loaded
         self._channel = Channel(self._answers(), self._channel_closed)
@@ -149,7 +150,7 @@ class Worker:
         """Accept from a socket that the head listens on too."""
         factory = make_factory(self._foundation, listen)
         serve(factory, self._services, listen)
-        outer = outermost(factory, listen, self._reactor)
+        outer: Any = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
@@ -189,7 +190,7 @@ class Worker:
         os._exit(0 if self._ending else HEAD_GONE)
 
 
-def _log(reactor: Any, channel: Channel, ours: bool) -> LineLog | RemoteLog:
+def _log(reactor: IReactor, channel: Channel, ours: bool) -> LineLog | RemoteLog:
     """The log: `ours` to write, or the head's."""
     if not ours:
         return RemoteLog(reactor, channel)
@@ -204,7 +205,7 @@ def main() -> None:
     with open(STARTUP, "rb") as file:
         startup = pickle.load(file)
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # as in the head
-    worker = Worker(reactor, startup)
+    worker = Worker(cast(IReactor, reactor), startup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())

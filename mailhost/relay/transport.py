@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from zope.interface import implementer
 
@@ -25,6 +25,7 @@ from mailhost.config.secrets import Secrets
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import Attempted, IEventSink
 from mailhost.interfaces.queue import ITransport, Unfinished
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
@@ -50,7 +51,7 @@ class RelayTransport:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         resolver: IResolver,
         settings: Relay,
         secrets: Secrets,

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ProcessDone
@@ -28,6 +27,7 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 from mailhost.net.tls import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
@@ -76,7 +76,7 @@ class WorkerPool:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         module: str,
         answers: Answers,
         counts: SharedCounts,

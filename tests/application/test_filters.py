@@ -68,7 +68,7 @@ class ChainsCase(SynchronousTestCase):
         nothing = cast(Any, SimpleNamespace(maildir=lambda path: None))
         bench = WholeMessages("/nowhere", 1000, here)
         context = FilterContext(
-            Clock(),
+            cast(Any, Clock()),
             here,
             RecordingEvents(),
             nothing,

@@ -100,7 +100,7 @@ class ObservingTests(SynchronousTestCase):
         )
         bench = WholeMessages(folder, 1000, here)
         context = FilterContext(
-            clock,
+            cast(Any, clock),
             here,
             events,
             cast(Any, DNS(**{"7.2.0.192.bl".replace(".", "_"): ["127.0.0.2"]})),

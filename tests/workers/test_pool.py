@@ -6,7 +6,7 @@ import os
 import pickle
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -103,7 +103,13 @@ class WorkerPoolCase(SynchronousTestCase):
         self.addCleanup(os.close, self.counts.fd)
         self.died = 0
         self.workers = WorkerPool(
-            self.reactor, "a.module", [], self.counts, b"k" * 16, self.events, self.one_died
+            cast(Any, self.reactor),
+            "a.module",
+            [],
+            self.counts,
+            b"k" * 16,
+            self.events,
+            self.one_died,
         )
         self.workers.employ(FIRST, 2)
 
