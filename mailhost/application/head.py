@@ -173,6 +173,7 @@ class Head:
             "login_undecided": guard.undecided,
             "reserve": usages.reserve,
             "release": usages.release,
+            "removed": usages.removed,
             "left": usages.left,
             "queued": self.queue.take_line,
             "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
