@@ -72,7 +72,14 @@ class Head:
         self.rates = Rates(reactor)
         self.counters = Counters()
         self.relay = _make_relay(reactor, services, loaded)
-        self.dispatch = Dispatch(services.directory, services.delivery, self.relay)
+        self.dispatch = Dispatch(
+            services.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            log,
+            services.pause,
+        )
         self.dispatch.needs_domains = settings.needs_domains
         self.queue = QueueRunner(
             reactor, services.spool, self.dispatch, services.reports, settings.queue, log
@@ -142,6 +149,7 @@ class Head:
         self.relay.replace_settings(
             settings.relay, loaded.secrets, settings.hostname, settings.listen
         )
+        self.dispatch.router = self.services.router
         self.dispatch.needs_domains = settings.needs_domains
         self.queue.reconfigure(settings.queue)
         self.certificates.log_findings()

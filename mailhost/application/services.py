@@ -87,7 +87,7 @@ class Services:
         self.router = Router(settings.hostname, settings.admin)
         self.in_thread = threads_of(reactor)
         self.pause = pauses_of(reactor)
-        self.delivery = LocalDelivery(self.directory, self.store, self.router, events, self.pause)
+        self.delivery = LocalDelivery(self.store, events, self.pause)
         self.spool = Spool(os.path.join(data, "queue"), self.committer, self.in_thread)
         self.reports = Reports(settings.hostname, events, self.in_thread)
         self.resolver = Resolver(reactor, settings.dns)
@@ -156,7 +156,6 @@ class Services:
         self.limits.bounds = _bounds(settings)
         self.directory.replace_file_view(view_of_settings(settings, loaded.secrets))
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery.router = self.router
         self.handover.router = self.router
         self.reports.hostname = settings.hostname
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from twisted.internet.defer import DeferredLock
 
+from mailhost.interfaces.queue import Lanes
 from mailhost.queue.entry import Entry, State
 
 
@@ -34,12 +35,16 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
 )
 
 
+NO_LANES = Lanes((), "")
+
+
 @dataclass(slots=True)
 class ActiveEntry:
     """An entry of the running queue. Its file may lag behind `state` while a write is under way.
 
     `since` is the steady clock's time up to which `state.waited` counts. `wait` is the number of
-    seconds from the end of an attempt to the next one. `lock` is held while its files are changed.
+    seconds from the end of an attempt to the next one. `lanes` are those of an
+    attempt that is due. `lock` is held while its files are changed.
     """
 
     entry: Entry
@@ -48,6 +53,7 @@ class ActiveEntry:
     wait: float = 0.0
     has_state: bool = False
     phase: Phase = Phase.WAITING
+    lanes: Lanes = NO_LANES
     lock: DeferredLock = field(default_factory=DeferredLock)
 
     def move(self, phase: Phase) -> None:
@@ -61,8 +67,3 @@ class ActiveEntry:
         if not self.state.stopped:
             self.state = replace(self.state, waited=self.state.waited + now - self.since)
         self.since = now
-
-    @property
-    def destination(self) -> str:
-        """The domains of all recipients that wait: entries with the same ones share places."""
-        return ",".join(sorted({path.address.domain for path in self.state.waiting}))

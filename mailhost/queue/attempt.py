@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mailhost.concurrency.answers import there
+from mailhost.concurrency.pauses import Pause
 from mailhost.config.model import Queue
+from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Attempted, Faulted, IEventSink
-from mailhost.interfaces.queue import ITransport, Unfinished
+from mailhost.interfaces.queue import ITransport, Lane, Lanes
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, Progress, State
+from mailhost.queue.lanes import carry_lanes
 from mailhost.queue.reports import Reports, Subject
 from mailhost.queue.spool import Spool
 
@@ -24,7 +28,7 @@ REMOVED = Status(554, "5.3.0", "The operator of this mail host removed the messa
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class AttemptResult:
     """The result of carrying an entry once: the outcomes that are known.
 
     `content` is None where the message could not be read; `lost` where its file is gone. `bug` was
@@ -51,7 +55,8 @@ class ReportResult:
 
 
 class Attempts:
-    """Carries entries and reports to their senders. `cache` has contents that need not be read."""
+    """Carries entries and reports to their senders. `cache` has contents that need not be read, and
+    `pause` is awaited between many lanes."""
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Attempts:
         events: IEventSink,
         wall: Callable[[], float],
         cache: ContentCache,
+        pause: Pause,
     ) -> None:
         self._spool = spool
         self._transport = transport
@@ -68,37 +74,44 @@ class Attempts:
         self._events = events
         self._wall = wall
         self._cache = cache
+        self._pause = pause
 
-    async def carry(self, entry: Entry, state: State) -> Carried:
-        """Carry the message once for all recipients that wait. Does not raise."""
+    def lanes(self, entry: Entry, state: State) -> Answer[Lanes]:
+        """Group the recipients that wait, as ITransport.lanes."""
+        return self._transport.lanes(entry.envelope, state.waiting, state.attempts)
+
+    async def carry(self, entry: Entry, state: State, lanes: Lanes) -> AttemptResult:
+        """Carry the message once for all recipients that wait, grouped as `lanes` where that still
+        stands. Does not raise."""
         try:
+            if not self._transport.stands(lanes):
+                lanes = await there(self.lanes(entry, state))
             content = self._cache.take(entry.id) or await self._spool.open(entry)
         except FileNotFoundError:
             self._fault(entry, "its file is gone from the queue's folder; it is forgotten")
-            return Carried(lost=True)
+            return AttemptResult(lost=True)
         except OSError as error:
             self._fault(entry, f"cannot be read now, tried again later: {error}")
-            return Carried()
+            return AttemptResult()
         except Exception as bug:  # noqa: BLE001 - the caller parks the entry with it
-            return Carried(bug=bug)
-        waiting = state.waiting
-        if not waiting:
-            return Carried(content=content)
-        return await self._deliver(entry, state, content)
+            return AttemptResult(bug=bug)
+        if not lanes.lanes:  # reports are owed, and nothing else
+            return AttemptResult(content=content)
+        return await self._carry(entry, content, lanes.lanes)
 
-    async def _deliver(self, entry: Entry, state: State, content: Content) -> Carried:
-        waiting = state.waiting
-        try:
-            outcomes = await self._transport.deliver(
-                entry.envelope, content, waiting, entry.identity, attempts=state.attempts
-            )
-            if [outcome.recipient for outcome in outcomes] != list(waiting):
-                raise ValueError(f"the transport answered {outcomes!r} for {waiting!r}")
-        except Unfinished as unfinished:
-            return Carried(unfinished.outcomes, content, bug=unfinished.bug)
-        except Exception as bug:  # noqa: BLE001 - the caller parks the entry with it
-            return Carried((), content, bug=bug)
-        return Carried(outcomes, content)
+    async def _carry(self, entry: Entry, content: Content, lanes: Sequence[Lane]) -> AttemptResult:
+        carried = await carry_lanes(
+            lanes,
+            lambda lane: self._transport.carry(lane, entry.envelope, content, entry.identity),
+            self._pause,
+        )
+        bug = carried.bug
+        if bug is None:
+            known = {outcome.recipient for outcome in carried.outcomes}
+            without = [path for lane in lanes for path in lane.recipients if path not in known]
+            if without:
+                bug = ValueError(f"the transport has no outcome for {without[0].address}")
+        return AttemptResult(carried.outcomes, content, bug=bug)
 
     def given_up(self, entry: Entry, outcome: Outcome, waited: float) -> Outcome:
         """Return the failure that a deferral becomes after `waited` seconds in the queue. Its 4xx

@@ -26,14 +26,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.pauses import pauses_of
 from mailhost.config.model import Queue
 from mailhost.interfaces.events import Faulted, IEventSink, Parked
-from mailhost.interfaces.queue import IQueue, ITransport
+from mailhost.interfaces.queue import IQueue, ITransport, Lanes
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.active import ActiveEntry, Phase
+from mailhost.queue.active import NO_LANES, ActiveEntry, Phase
 from mailhost.queue.attempt import Attempts
 from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, State, decode_entry, first_state
@@ -89,7 +90,9 @@ class QueueRunner:
         self._steady = steady
         self._backoff = Backoff(settings, chance)
         self._cache = ContentCache()
-        self._attempts = Attempts(spool, transport, reports, events, wall, self._cache)
+        self._attempts = Attempts(
+            spool, transport, reports, events, wall, self._cache, pauses_of(clock)
+        )
         self._intake = Intake(spool, self._backoff, wall, events, self._is_known)
         self._reader = FolderReader(
             clock, spool, events, self._intake.knows, self._resume, self._track
@@ -222,7 +225,33 @@ class QueueRunner:
             return
         self._timetable.drop(active.entry.id)
         active.move(Phase.READY)
-        self._fair.add(active.entry.id, active.destination, active.state.attempts == 0)
+        self._group(active)
+
+    def _group(self, active: ActiveEntry) -> None:
+        """Group an entry's recipients into lanes, and have it wait for its turn."""
+        try:
+            lanes = self._attempts.lanes(active.entry, active.state)
+        except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
+            self._track(self._park_ready(active, bug))
+            return
+        if isinstance(lanes, Lanes):
+            self._wait_for_turn(active, lanes)
+        else:
+            self._track(self._group_many(active, lanes))
+
+    async def _group_many(self, active: ActiveEntry, grouping: Awaitable[Lanes]) -> None:
+        try:
+            lanes = await grouping
+        except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
+            if not self._is_cancelled(bug):
+                await self._park_ready(active, bug)
+            return
+        self._wait_for_turn(active, lanes)
+        self._begin_attempts()
+
+    def _wait_for_turn(self, active: ActiveEntry, lanes: Lanes) -> None:
+        active.lanes = lanes
+        self._fair.add(active.entry.id, lanes.line, active.state.attempts == 0)
 
     def _wake(self, due: Sequence[str]) -> None:
         for id in due:
@@ -236,27 +265,27 @@ class QueueRunner:
             return
         self._beginning = True
         while self._working and (turn := self._fair.take()):
-            id, destination = turn
+            id, line = turn
             active = self._active.get(id)
             if active is None or active.phase is not Phase.READY:
-                self._fair.done(destination, None)
+                self._fair.done(line, None)
             elif active.state.stopped:
                 active.move(Phase.WAITING)
-                self._fair.done(destination, None)
+                self._fair.done(line, None)
             else:
                 active.move(Phase.RUNNING)
-                self._track(self._attempt(active, destination))
+                self._track(self._attempt(active, line))
         self._beginning = False
 
-    async def _attempt(self, active: ActiveEntry, destination: str) -> None:
+    async def _attempt(self, active: ActiveEntry, line: str) -> None:
         answered: bool | None = None
         try:
             answered = await self._carry(active)
         except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
-            if not (isinstance(bug, CancelledError) and not self._working):
+            if not self._is_cancelled(bug):
                 await self._park(active, bug)
         finally:
-            self._fair.done(destination, answered)
+            self._fair.done(line, answered)
             if active.phase is not Phase.GONE:
                 active.move(Phase.WAITING)
                 self._schedule(active, active.wait)
@@ -268,19 +297,20 @@ class QueueRunner:
         An exception is a bug; what was delivered until then is known in `active.state`.
         """
         active.wait = self._backoff.wait(max(active.state.attempts, 1))
-        carried = await self._attempts.carry(active.entry, active.state)
-        if carried.lost:
+        lanes, active.lanes = active.lanes, NO_LANES
+        result = await self._attempts.carry(active.entry, active.state, lanes)
+        if result.lost:
             self._forget(active)
-        if carried.outcomes:
-            self._note(active, carried.outcomes)
-        if carried.bug is not None:
-            if carried.outcomes:
+        if result.outcomes:
+            self._note(active, result.outcomes)
+        if result.bug is not None:
+            if result.outcomes:
                 await self._save(active)
-            raise carried.bug
-        if carried.content is not None and active.phase is not Phase.GONE:
-            await self._report(active, carried.content)
+            raise result.bug
+        if result.content is not None and active.phase is not Phase.GONE:
+            await self._report(active, result.content)
             await self._write(active)
-        return carried.answered
+        return result.answered
 
     def _note(self, active: ActiveEntry, outcomes: Sequence[Outcome]) -> None:
         """Take the outcomes of an attempt into the state, expired deferrals as failures."""
@@ -308,6 +338,12 @@ class QueueRunner:
         due = now + active.wait
         active.state = replace(active.state, attempts=attempts, last_attempt=now, due=due)
         await self._save(active)
+
+    async def _park_ready(self, active: ActiveEntry, bug: Exception) -> None:
+        """Park an entry whose recipients could not be grouped."""
+        if active.phase is Phase.READY:
+            active.move(Phase.WAITING)
+            await self._park(active, bug)
 
     async def _park(self, active: ActiveEntry, bug: Exception) -> None:
         """Keep an entry for which our own code raised an exception, and report it once."""
@@ -359,6 +395,10 @@ class QueueRunner:
     def _fault(self, active: ActiveEntry, text: str) -> None:
         self._events.emit(Faulted("queue", f"{active.entry.id}: {text}"))
 
+    def _is_cancelled(self, bug: BaseException | None) -> bool:
+        """True for work that `stop` cancelled."""
+        return isinstance(bug, CancelledError) and not self._working
+
     def _track(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
         done = Deferred.fromCoroutine(work)
         self._under_way.add(done)
@@ -367,7 +407,7 @@ class QueueRunner:
         return done
 
     def _fell(self, failure: Failure) -> None:
-        if self._working or not failure.check(CancelledError):
+        if not self._is_cancelled(failure.value):
             self._log.failure("the queue has a bug", failure)
             self._events.emit(Faulted("queue", f"a bug: {failure.getErrorMessage()}"))
 
