@@ -157,8 +157,8 @@ class _Plan:
 
 @implementer(IHandover, IQuarantine)
 class Handover:
-    """Takes messages. `router` may be replaced at any time; `pause` is awaited between the parts of
-    long work, so that other connections are served."""
+    """Takes messages. `pause` is awaited between the parts of long work, so that other connections
+    are served."""
 
     _log = Logger()
 
@@ -180,7 +180,7 @@ class Handover:
         self._events = events
         self._loops = loops
         self._pause = pause
-        self.router = router
+        self._router = router
 
     async def take(
         self,
@@ -271,14 +271,14 @@ class Handover:
         passed: _Passed,
     ) -> _Plan:
         plan = _Plan()
-        routes = Routes(self.router, view, self._pause, passed)
+        routes = Routes(self._router, view, self._pause, passed)
         known = mail.known.accounts if mail.known and mail.known.view is view else {}
         for paths in recipients:
             groups = []
             for number, path in enumerate(dict.fromkeys(paths), start=1):
                 if number % PART == 0:
                     await self._pause()
-                account = known.get(path.address) or self.router.plainly(view, path.address)
+                account = known.get(path.address) or self._router.plainly(view, path.address)
                 if account is not None:  # the usual case
                     groups.append(_Group([_place(plan.here, account.address, path, account)]))
                 else:
@@ -315,7 +315,7 @@ class Handover:
         for lost in nowhere:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
-            header, hostname = mail.content.header(), self.router.hostname
+            header, hostname = mail.content.header(), self._router.hostname
             sender = mail.envelope.reverse_path
             if await self._loops.already_reported(header, hostname, lost.path.address, sender):
                 lost.safe = True

@@ -234,7 +234,7 @@ class Legitimate(SynchronousTestCase):
         self.assertEqual({"team@a.example"}, set(passed(content)))
 
     def test_mail_without_an_alias_has_no_mark(self) -> None:
-        self.here.handover.router = Router("mx.a.example")
+        self.here.handover._router = Router("mx.a.example")
         self.internet.send("ann@a.example", "sue@far.example")
         (content,) = self.internet.contents["sue@far.example"]
         self.assertEqual(frozenset(), passed(content))

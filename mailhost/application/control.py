@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 from mailhost.application.filters import told
@@ -12,13 +12,13 @@ from mailhost.net.control import Commands, Refused
 from mailhost.queue.control import QueueControl
 
 
-def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
+def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> Commands:
     """Return the commands by name, each taking its arguments by keyword."""
     queue = QueueControl(head.queue).commands()
 
     async def refresh() -> None:
         try:
-            await head.services.directory.refresh()
+            await head.foundation.directory.refresh()
         except DirectoryUnavailable as error:
             raise Refused(str(error)) from error
 

@@ -12,9 +12,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
-from mailhost.application.services import Services
+from mailhost.application.services import Services, Shared
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -34,7 +35,7 @@ from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
-from mailhost.workers.channel import Answers
+from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import Assignment, WorkerPool
 
@@ -46,8 +47,13 @@ Sockets = Sequence[tuple[int, Listen]]
 
 
 class Head:
-    """`services` are those of this process; `sockets` returns what workers are to serve too, each a
-    descriptor and its listener. Raises BadCertificate."""
+    """`foundation` and `services` are those of this process; `start` makes the first services.
+    `sockets` returns what workers are to serve too, each a descriptor and its listener.
+
+    Raises BadCertificate.
+    """
+
+    services: Services
 
     def __init__(
         self, reactor: Any, loaded: Loaded, log: LogSink | LineLog, sockets: Callable[[], Sockets]
@@ -58,43 +64,25 @@ class Head:
         self._log = log
         self._loaded = loaded
         self._sockets = sockets
-        self.services = services = Services(reactor, loaded, _certificates(settings), log, counts)
+        self.foundation = base = Foundation(reactor, loaded, _certificates(settings), log, counts)
         self.guard = LoginGuard(
             reactor,
             settings.login,
             log,
             self._may_show,
-            lambda name: services.directory.view.name_of(name),
+            lambda name: base.directory.view.name_of(name),
         )
-        self.authenticator = Authenticator(
-            reactor, services.directory, settings.login, log, self.guard
-        )
+        self.authenticator = Authenticator(reactor, base.directory, settings.login, log, self.guard)
         self.rates = Rates(reactor)
         self.counters = Counters()
-        self.relay = _make_relay(reactor, services, loaded)
-        self.dispatch = Dispatch(
-            services.directory,
-            services.router,
-            services.delivery,
-            self.relay,
-            log,
-            services.pause,
-        )
-        self.dispatch.needs_domains = settings.needs_domains
-        self.queue = QueueRunner(
-            reactor, services.spool, self.dispatch, services.reports, settings.queue, log
-        )
-        self.housekeeping = Housekeeping(reactor, services.store, log)
+        self.relay = _make_relay(reactor, base, loaded)
+        self.queue = QueueRunner(reactor, base.spool, log)
+        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counters)
+        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, log)
         self.certificates = CertificateWatch(
-            reactor,
-            services.in_thread,
-            services.tls,
-            log,
-            lambda: services.settings.hostname,
-            self._renewed,
+            reactor, base.in_thread, base.tls, log, self._hostname, self._renewed
         )
-        self.writer = WriterProcess(reactor, services.writer_socket, log)
-        services.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
+        self.writer = WriterProcess(reactor, base.writer_socket, log)
         self.workers = WorkerPool(
             reactor,
             WORKER,
@@ -111,13 +99,13 @@ class Head:
 
         Raises OSError, DirectoryUnavailable, BadFilter.
         """
+        data = self.foundation.data
         for name in SUBFOLDERS:
-            path = os.path.join(self.services.settings.data, name)
-            os.makedirs(path, mode=0o700, exist_ok=True)
-        key_path = os.path.join(self.services.settings.data, "scram-key")
-        self.authenticator.use_key(lasting_key(key_path))
+            os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
+        self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
         self.writer.start()
-        self.services.start()
+        self._use(self._new_services(self._loaded))  # code of others: no longer as root
+        self.foundation.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
@@ -128,7 +116,7 @@ class Head:
         """Have workers serve by the settings as they are now."""
         sockets = self._sockets()
         count = processes(self.services.settings) - 1 if sockets else 0
-        self.workers.employ(Assignment((self._loaded, self.services.tls.pem), sockets), count)
+        self.workers.employ(Assignment(self._loaded, self.foundation.tls.pem, sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -136,50 +124,68 @@ class Head:
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
-        await self.services.stop()
+        await self.foundation.stop()
         await self.writer.stop()
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter."""
-        settings = loaded.settings
-        self.services.replace(loaded, _certificates(settings))
+        services = self._new_services(loaded)
+        self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self._loaded = loaded
-        self.authenticator.replace_settings(settings.login)
-        self.guard.replace_settings(settings.login)
-        self.relay.replace_settings(
-            settings.relay, loaded.secrets, settings.hostname, settings.listen
-        )
-        self.dispatch.router = self.services.router
-        self.dispatch.needs_domains = settings.needs_domains
-        self.queue.reconfigure(settings.queue)
+        self._use(services)
         self.certificates.log_findings()
         self._log_warnings()
 
+    def _new_services(self, loaded: Loaded) -> Services:
+        return Services(self.foundation, loaded, self.shared)
+
+    def _use(self, services: Services) -> None:
+        """Have the parts that live on work with the services of a new generation."""
+        self.services = services
+        settings = services.settings
+        self.authenticator.reconfigure(settings.login)
+        self.guard.reconfigure(settings.login)
+        self.relay.reconfigure(
+            settings.relay, self._loaded.secrets, settings.hostname, settings.listen
+        )
+        transport = Dispatch(
+            self.foundation.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            self._log,
+            self.foundation.pause,
+            settings.needs_domains,
+        )
+        self.queue.reconfigure(settings.queue, transport, services.reports)
+
+    def _hostname(self) -> str:
+        return self.services.settings.hostname
+
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
-        pem = self.services.tls.pem
-        self.workers.update((self._loaded, pem), "certificates", pem)
+        self.workers.use_certificates(self.foundation.tls.pem)
 
-    def _answers(self) -> Answers:
-        """What workers may ask and tell."""
-        usages, judge, guard = self.services.store.usages, self.authenticator, self.guard
-        return {
-            "password": judge.password,
-            "scram_keys": judge.scram_keys,
-            "scram_result": judge.scram_result,
-            "login_begins": guard.begin,
-            "login_failed": guard.failed,
-            "login_succeeded": guard.succeeded,
-            "login_undecided": guard.undecided,
-            "reserve": usages.reserve,
-            "release": usages.release,
-            "left": usages.left,
-            "queued": self.queue.take_line,
-            "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
-            "log": self._log.write_all,
-            "rate": self.rates.take,
-            "counted": self.counters.add_all,
-        }
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of workers."""
+        usages, authenticator, guard = self.foundation.usages, self.authenticator, self.guard
+        return [
+            calls.PASSWORD.answered_by(authenticator.password),
+            calls.SCRAM_KEYS.answered_by(authenticator.scram_keys),
+            calls.SCRAM_RESULT.answered_by(authenticator.scram_result),
+            calls.LOGIN_BEGINS.answered_by(guard.begin),
+            calls.LOGIN_FAILED.answered_by(guard.failed),
+            calls.LOGIN_SUCCEEDED.answered_by(guard.succeeded),
+            calls.LOGIN_UNDECIDED.answered_by(guard.undecided),
+            calls.RESERVE.answered_by(usages.reserve),
+            calls.RELEASE.answered_by(usages.release),
+            calls.LEFT.answered_by(usages.left),
+            calls.QUEUED.answered_by(self.queue.take_line),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.LOG.answered_by(self._log.write_all),
+            calls.RATE.answered_by(self.rates.take),
+            calls.COUNTED.answered_by(self.counters.add_all),
+        ]
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
@@ -190,19 +196,21 @@ class Head:
         )
 
     async def _look(self) -> None:
-        await self.services.committer.commit([])  # what the writer had begun for it is done then
+        await self.foundation.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""
-        return may_be_shown(username, self.services.directory.view, self.services.settings.hostname)
+        return may_be_shown(
+            username, self.foundation.directory.view, self.services.settings.hostname
+        )
 
     def _log_warnings(self) -> None:
         for problem in self._loaded.warnings:
             self._log.emit(Faulted("settings", str(problem)))
-        if not self.services.directory.view.domains and self.services.settings.receives:
+        if not self.foundation.directory.view.domains and self.services.settings.receives:
             self._log.emit(Faulted("directory", NO_DOMAIN))
-        fit, wanted = self.services.limits.bounds.total, self.services.settings.limits.connections
+        fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
             self._log.emit(Faulted("limits", text))
@@ -214,15 +222,15 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _make_relay(reactor: Any, services: Services, loaded: Loaded) -> RelayTransport:
+def _make_relay(reactor: Any, foundation: Foundation, loaded: Loaded) -> RelayTransport:
     settings = loaded.settings
     return RelayTransport(
         reactor,
-        services.resolver,
+        foundation.resolver,
         settings.relay,
         loaded.secrets,
         settings.hostname,
-        services.events,
+        foundation.events,
         listeners=settings.listen,
     )
 

@@ -31,15 +31,15 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
-from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
-from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
-from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, Notice
 from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control
@@ -126,6 +126,7 @@ class Host(Service):
             commands = control_commands(self._head, self._reload_asked)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._head.start()
+            self._serve()
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")
         except BadFilter as bad:
@@ -138,10 +139,16 @@ class Host(Service):
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
-        factory = make_factory(self._head.services, listen, self._reactor)
+        factory = make_factory(self._head.foundation, listen)
         listener = Listener(self._reactor, listen, factory)
         listener.open(self._loaded.settings.user)
         return listener
+
+    def _serve(self) -> None:
+        """Have each listener make its sessions with the services of the present settings."""
+        assert self._head is not None
+        for listener in self._listeners:
+            serve(listener.factory, self._head.services, listener.listen)
 
     def _shared(self) -> list[tuple[int, Listen]]:
         """The sockets that workers can serve too."""
@@ -173,10 +180,12 @@ class Host(Service):
 
     # --- reloading -------------------------------------------------------------------------------
 
-    def _reload_asked(self) -> list[str]:
+    async def _reload_asked(self) -> list[str]:
         problems = self.reload()
         if problems:
             raise Refused("\n".join(problems))
+        if self._head is not None:
+            await self._head.workers.renewed()
         return []
 
     def reload(self) -> list[str]:
@@ -223,9 +232,7 @@ class Host(Service):
         self._listeners = kept + opened
         for listener in self._listeners:
             listener.listen = wanted[listener.listen.socket]
-            listener.factory.machine_of = machine_maker(
-                self._head.services, listener.listen, self._reactor
-            )
+        self._serve()
         self._head.employ()
         told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
         self._events.emit(Notice(f"reloaded: {told}"))

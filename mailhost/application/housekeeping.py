@@ -5,6 +5,8 @@ Nothing waits for it, and it stops nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -17,9 +19,11 @@ DAY = 86_400.0  # seconds
 
 
 class Housekeeping:
-    """One process of a host does it."""
+    """One process of a host does it. `store` returns the mail store of the present settings."""
 
-    def __init__(self, clock: IReactorTime, store: MailStore, events: IEventSink) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: Callable[[], MailStore], events: IEventSink
+    ) -> None:
         self._store = store
         self._events = events
         self._daily = LoopingCall(self._tidy)
@@ -35,7 +39,7 @@ class Housekeeping:
             self._daily.stop()
 
     def _tidy(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._store.tidy()).addErrback(self._tell)
+        return Deferred.fromCoroutine(self._store().tidy()).addErrback(self._tell)
 
     def _tell(self, failure: Failure) -> None:
         self._events.emit(Faulted("housekeeping", failure.getErrorMessage()))

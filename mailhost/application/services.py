@@ -1,170 +1,92 @@
-"""The services of one process that serves clients, made from settings and handed to each other:
-who knows whom.
+"""The services of one process for one generation of the settings: made together, never changed.
 
-Making them touches no network and no disk but for certificates; `start` and `stop` do, in order.
-`replace` hands new settings to those that live on. What there is once for all processes, the head
-has (`head`); workers ask it.
+A reload makes new Services upon the same Foundation, in the head and in each worker; sessions keep
+those that they began with. What exists once for all processes, the head has (`head`); workers have
+the `remote` side of it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from mailhost.alias_loops import AliasLoops
-from mailhost.application.descriptors import connections_that_fit
-from mailhost.application.filters import Chains, FilterContext, make_chains
-from mailhost.concurrency.pauses import pauses_of
-from mailhost.concurrency.threads import threads_of
+from mailhost.application.filters import FilterContext, make_chains
+from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
-from mailhost.config.model import Settings
 from mailhost.delivery.local import LocalDelivery
-from mailhost.directory.from_settings import view_of_settings
-from mailhost.directory.live import LiveDirectory
-from mailhost.directory.place import database_path
-from mailhost.durable.by_size import BySize
-from mailhost.durable.committer import Committer
-from mailhost.durable.system import OperatingSystem
-from mailhost.durable.writer_client import WriterClient
 from mailhost.handover import Handover
-from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.queue import IQueue
-from mailhost.net.dns.resolver import Resolver
-from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
-from mailhost.net.tls import CertificateSource, Minimums, ServerTLS
+from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
-from mailhost.queue.spool import Spool
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
-from mailhost.store.quota import OctetCounts
 
 
-class Services:
-    """`events` hears all that happens. `usages` counts for accounts with a quota, None for a count
-    of our own. Raises BadCertificate.
-
-    Call `connect` before anything else.
-    """
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What exists once for all processes: the parts themselves, or their remote side."""
 
     authenticator: IAuthenticator
     guard: ILoginGuard
-    handover: Handover
     queue: IQueue
+    rates: IRates
+    counters: ICounters
 
-    def __init__(
-        self,
-        reactor: Any,
-        loaded: Loaded,
-        certificates: Sequence[CertificateSource],
-        events: IEventSink,
-        others: OtherCounts | None = None,
-        usages: OctetCounts | None = None,
-    ) -> None:
+
+class Services:
+    """Raises OSError and BadFilter, as filters read their files."""
+
+    def __init__(self, foundation: Foundation, loaded: Loaded, shared: Shared) -> None:
         settings = loaded.settings
-        data = settings.data
         self.settings = settings
-        self.events = events
-        self.incoming = os.path.join(data, "incoming")
-        self.tls = ServerTLS(certificates, minimums(settings))
-        self.limits = ConnectionLimits(_bounds(settings), others)
-        self.writer_socket = os.path.join(data, "writer.sock")
-        own = Committer(reactor, OperatingSystem())
-        self.committer = BySize(
-            WriterClient(reactor, self.writer_socket, own, events),
-            own,
-            Committer(reactor, OperatingSystem()),
-        )
-        self.directory = LiveDirectory(
-            reactor, view_of_settings(settings, loaded.secrets), database_path(data), events
-        )
+        self.foundation = foundation
+        self.authenticator = shared.authenticator
+        self.guard = shared.guard
+        self.incoming = os.path.join(foundation.data, "incoming")
         self.store = MailStore(
-            os.path.join(data, "mail"), settings.hostname, self.committer, reactor, usages=usages
+            os.path.join(foundation.data, "mail"),
+            settings.hostname,
+            foundation.committer,
+            foundation.in_thread,
+            foundation.usages,
+            foundation.message_sizes,
         )
         self.router = Router(settings.hostname, settings.admin)
-        self.in_thread = threads_of(reactor)
-        self.pause = pauses_of(reactor)
-        self.delivery = LocalDelivery(self.store, events, self.pause)
-        self.spool = Spool(os.path.join(data, "queue"), self.committer, self.in_thread)
-        self.reports = Reports(settings.hostname, events, self.in_thread)
-        self.resolver = Resolver(reactor, settings.dns)
-        self.chains: Chains = {}
-        self._reactor = reactor
-
-    def connect(
-        self,
-        authenticator: IAuthenticator,
-        guard: ILoginGuard,
-        queue: IQueue,
-        rates: IRates,
-        counters: ICounters,
-    ) -> None:
-        """Use what judges passwords, keeps waiting mail, and counts."""
-        self.authenticator = authenticator
-        self.guard = guard
-        self.queue = queue
+        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
+        self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
+        self.reports = Reports(
+            settings.hostname, foundation.events, foundation.in_thread, self.outgoing
+        )
         self.handover = Handover(
-            self.directory,
+            foundation.directory,
             self.router,
             self.delivery,
-            queue,
+            shared.queue,
             self.reports,
-            self.events,
-            AliasLoops(rates),
-            self.pause,
+            foundation.events,
+            AliasLoops(shared.rates),
+            foundation.pause,
         )
         self.reports.handover = self.handover
-        self._context = FilterContext(
-            self._reactor,
-            self.in_thread,
-            self.events,
-            self.resolver,
+        self.chains = make_chains(settings, self._filter_context(shared))
+
+    def _filter_context(self, shared: Shared) -> FilterContext:
+        foundation = self.foundation
+        memory = self.settings.limits.message_memory
+        return FilterContext(
+            foundation.reactor,
+            foundation.in_thread,
+            foundation.events,
+            foundation.resolver,
             self.handover,
             self.store,
-            rates,
-            counters,
-            WholeMessages(self.incoming, self.settings.limits.message_memory, self.in_thread),
+            shared.rates,
+            shared.counters,
+            WholeMessages(self.incoming, memory, foundation.in_thread, foundation.large_messages),
             self.settings.hostname,
-            self.settings.data,
+            foundation.data,
         )
-
-    def start(self) -> None:
-        """Read what is there. Raises OSError, DirectoryUnavailable, BadFilter."""
-        self.chains = make_chains(self.settings, self._context)  # code of others: no longer as root
-        self.directory.start()  # first: what can fail comes before the threads are there
-        self.committer.start()
-
-    async def stop(self) -> None:
-        """End when all that was begun is on the disk."""
-        self.directory.stop()
-        await self.committer.stop()
-
-    def replace(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:
-        """Take new settings; running sessions keep those they began with.
-
-        Raises BadCertificate, BadFilter.
-        """
-        settings = loaded.settings
-        chains = make_chains(settings, self._context)
-        self.tls.replace(certificates, minimums(settings))
-        self.settings = settings
-        self.chains = chains
-        self.resolver.replace_settings(settings.dns)
-        self.limits.bounds = _bounds(settings)
-        self.directory.replace_file_view(view_of_settings(settings, loaded.secrets))
-        self.router = Router(settings.hostname, settings.admin)
-        self.handover.router = self.router
-        self.reports.hostname = settings.hostname
-
-
-def _bounds(settings: Settings) -> Bounds:
-    limits = settings.limits
-    return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)
-
-
-def minimums(settings: Settings) -> Minimums:
-    """Return the oldest TLS versions that the settings allow."""
-    return Minimums(settings.tls.minimum.value, settings.tls.smtp_minimum.value)

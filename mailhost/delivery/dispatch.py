@@ -78,13 +78,11 @@ class _Grouping:
 @implementer(ITransport)
 class Dispatch:
     """Decides at each attempt, so that mail for a domain that was added or removed meanwhile goes
-    where it belongs. `router` may be replaced at any time.
+    where it belongs.
 
     With `needs_domains` all mail waits while the directory has no domain: otherwise mail for our
     own domains would be sent to other hosts.
     """
-
-    needs_domains = False
 
     def __init__(
         self,
@@ -94,13 +92,15 @@ class Dispatch:
         relay: IRelay,
         events: IEventSink,
         pause: Pause = no_pause,
+        needs_domains: bool = False,
     ) -> None:
         self._directory = directory
         self._delivery = delivery
         self._relay = relay
         self._events = events
         self._pause = pause
-        self.router = router
+        self._router = router
+        self._needs_domains = needs_domains
 
     def lanes(
         self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
@@ -128,7 +128,7 @@ class Dispatch:
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Carried:
-        if self.needs_domains and not self._directory.view.domains:
+        if self._needs_domains and not self._directory.view.domains:
             return Carried(
                 [outcome_of(path, NO_DOMAIN, Fate.DELIVERED) for path in lane.recipients]
             )
@@ -148,7 +148,7 @@ class Dispatch:
         """Return the recipients that have an account, and the refusals of the others. No address is
         unknown before the directory was refreshed."""
         view, unavailable = self._directory.view, None
-        if not all(self.router.account_of(view, path.address) for path in paths):
+        if not all(self._router.account_of(view, path.address) for path in paths):
             try:
                 view = await self._directory.refresh()
             except DirectoryUnavailable as error:
@@ -156,10 +156,10 @@ class Dispatch:
         recipients: list[LocalRecipient] = []
         refused: list[Outcome] = []
         for path in paths:
-            account = self.router.account_of(view, path.address)
+            account = self._router.account_of(view, path.address)
             if account is not None:
                 recipients.append(LocalRecipient(path, account))
             else:
-                status: Status = unavailable or self.router.nobody(path.address)
+                status: Status = unavailable or self._router.nobody(path.address)
                 refused.append(outcome_of(path, status, Fate.DELIVERED))
         return recipients, refused

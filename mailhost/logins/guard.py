@@ -53,7 +53,7 @@ class LoginGuard:
         self._failures = Failures(clock, settings)
         self._attacked = AttackedAccounts(clock, settings)
 
-    def replace_settings(self, settings: Login) -> None:
+    def reconfigure(self, settings: Login) -> None:
         """Use other settings from now on. Failures counted so far stay counted."""
         self._failures.settings = self._attacked.settings = settings
 

@@ -182,7 +182,7 @@ class Attempts:
         if entry.envelope.reverse_path is None:
             return
         try:
-            await self._reports.alarm(entry.id, entry.identity, reason, self._wall())
+            await self._reports.alarm(entry.id, entry.identity, reason)
         except Exception as error:  # noqa: BLE001 - logged; the first fault is in the log already
             self._fault(entry, f"the postmaster could not be told that it is parked: {error!r}")
 

@@ -65,18 +65,16 @@ class View:
 class QueueRunner:
     """The service. `clock` sets timers, `wall` dates what is written, `steady` measures waits.
 
-    `settings` may be replaced at any time by `reconfigure`.
+    `reconfigure` gives it its settings, transport and reports: before `start`, and at each reload.
     """
 
     _log = Logger()
+    _attempts: Attempts
 
     def __init__(
         self,
         clock: IReactorTime,
         spool: Spool,
-        transport: ITransport,
-        reports: Reports,
-        settings: Queue,
         events: IEventSink,
         *,
         wall: Callable[[], float] = time.time,
@@ -88,18 +86,15 @@ class QueueRunner:
         self._events = events
         self._wall = wall
         self._steady = steady
-        self._backoff = Backoff(settings, chance)
+        self._backoff = Backoff(Queue(), chance)
         self._cache = ContentCache()
-        self._attempts = Attempts(
-            spool, transport, reports, events, wall, self._cache, pauses_of(clock)
-        )
         self._intake = Intake(spool, self._backoff, wall, events, self._is_known)
         self._reader = FolderReader(
             clock, spool, events, self._intake.knows, self._resume, self._track
         )
         self._active: dict[str, ActiveEntry] = {}
         self._timetable = Timetable(clock, steady, self._wake)
-        self._fair = FairSchedule(settings.concurrency)
+        self._fair = FairSchedule(self._backoff.settings.concurrency)
         self._beginning = False
         self._working = False
         self._under_way: set[Deferred[None]] = set()
@@ -144,8 +139,20 @@ class QueueRunner:
         for work in list(self._under_way):
             work.cancel()
 
-    def reconfigure(self, settings: Queue) -> None:
-        """Take new settings; waits that are under way stay as they are."""
+    def reconfigure(self, settings: Queue, transport: ITransport, reports: Reports) -> None:
+        """Use these from now on; attempts and waits that are under way stay as they are.
+
+        To be called before `start`, and at each reload.
+        """
+        self._attempts = Attempts(
+            self._spool,
+            transport,
+            reports,
+            self._events,
+            self._wall,
+            self._cache,
+            pauses_of(self._clock),
+        )
         self._backoff = self._intake.backoff = replace(self._backoff, settings=settings)
         self._fair.places = settings.concurrency
         self._begin_attempts()

@@ -57,9 +57,9 @@ class RelayTransport:
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
         self._silent: dict[Destination, tuple[float, Trouble]] = {}
-        self.replace_settings(settings, secrets, hostname, listeners)
+        self.reconfigure(settings, secrets, hostname, listeners)
 
-    def replace_settings(
+    def reconfigure(
         self, settings: Relay, secrets: Secrets, hostname: str, listeners: Sequence[Listen] = ()
     ) -> None:
         """Take new settings; connections that are open go on. `listeners` are all of the host's."""

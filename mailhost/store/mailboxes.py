@@ -10,11 +10,11 @@ import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
 
-from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.changes import NewFile, RemovedFile
 from mailhost.interfaces.store import ICommitter, ILock, IMailbox, IMailStore, StoredMessage
@@ -36,8 +36,6 @@ from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import OctetCounts, Usages
 
-T = TypeVar("T")
-
 DELIVERED = Status(250, "2.1.5", "Delivered")
 OVER_QUOTA = Status(452, "4.2.2", "The mailbox is full; please try again later")
 UNREADABLE = Status(451, "4.2.0", "The mailbox cannot be used now; please try again later")
@@ -50,7 +48,8 @@ MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond i
 class MailStore:
     """`mail` is the folder of all Maildirs, `hostname` goes into file names.
 
-    `usages` counts for all processes; without it the store counts by itself.
+    `usages` counts for all processes; without it the store counts by itself. `sizes` remembers the
+    sizes of messages that were counted once.
     """
 
     def __init__(
@@ -58,17 +57,18 @@ class MailStore:
         mail: str,
         hostname: str,
         committer: ICommitter,
-        reactor: Any,
-        now: Callable[[], float] = time.time,
+        in_thread: InThread,
         usages: OctetCounts | None = None,
+        sizes: dict[tuple[str, str], int] | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.hostname = hostname
         self.committer = committer
         self.now = now
-        self.sizes: dict[tuple[str, str], int] = {}
-        self.usages = usages or Usages(lambda path: self.in_thread(usage, path), now)
+        self.sizes = {} if sizes is None else sizes
+        self.usages = usages or Usages(lambda path: in_thread(partial(usage, path)), now)
+        self.in_thread = in_thread
         self._mail = mail
-        self._reactor = reactor
 
     def inbox(self, account: Address) -> IMailbox:
         return self.mailbox(account, "INBOX")
@@ -106,11 +106,6 @@ class MailStore:
             complete_maildir(path)
             stale += stale_files(path, now)
         return stale
-
-    def in_thread(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
-        """Run blocking work in the reactor's threads."""
-        pool = self._reactor.getThreadPool()
-        return deferToThreadPool(self._reactor, pool, work, *arguments)
 
 
 @implementer(IMailbox)
@@ -152,17 +147,17 @@ class Mailbox:
         sizes = self._store.sizes
         if len(sizes) > MOST_SIZES:
             sizes.clear()
-        return await self._store.in_thread(list_messages, self._path, sizes)
+        return await self._store.in_thread(partial(list_messages, self._path, sizes))
 
     def open(self, message: StoredMessage) -> Awaitable[Content]:
-        return self._store.in_thread(open_message, self._path, message)
+        return self._store.in_thread(partial(open_message, self._path, message))
 
     async def remove(self, messages: Sequence[StoredMessage]) -> int:
         wanted = {message.unique for message in messages}
         failed: set[str] = set()
         # a file that another tool renames just before it goes is still there
         for _ in range(LOOKS):
-            found = await self._store.in_thread(located, self._path, wanted - failed)
+            found = await self._store.in_thread(partial(located, self._path, wanted - failed))
             if not found:
                 break
             changes = [RemovedFile(path) for _, path in found]

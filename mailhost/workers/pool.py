@@ -1,10 +1,11 @@
-"""The head's side: workers are started, replaced when they die, retired when the settings change.
+"""The head's side of the workers: they are started, given new settings, and replaced if they die.
 
 All accept from the same listening sockets, so no connection is refused while one is replaced. A
-worker is handed them when it asks for them: by then it would notice the end of the head at once,
-and keep no port from the next. What it needs to know is pickled into a file without a name that it
-inherits: it never reads the settings, whose file may have changed since. One that dies again and
-again is replaced ever more slowly.
+worker is handed the sockets when it asks for them: by then it would notice the end of the head at
+once, and keep no port from the next head. A worker never reads the settings file, which may have
+changed since: the settings are pickled into a file without a name that it inherits, and those of a
+reload are sent to it. A worker that cannot take new settings is retired, and another is started.
+Workers that die again and again are replaced ever more slowly.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ProcessDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from mailhost.config.load import Loaded
+from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.net.tls import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
-from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers import calls
+from mailhost.workers.calls import Answers
+from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
@@ -34,33 +41,37 @@ LONGEST_GOODBYE = 3600.0  # seconds that connections may keep a worker of former
 LAST_WORDS = 30.0  # seconds that they have to end a transaction after that
 LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
 
+Socket = tuple[ListenProtocol, str]
+
 
 @dataclass(frozen=True, slots=True)
 class StartupData:
-    """What a worker is told at its start: its row in the counts, and what `about` all share.
+    """What a worker needs at its start: its row in the counts and the key of their hashes, the
+    settings and certificates.
 
-    `logs` says that LOG is where it writes its lines; else it tells them.
+    `logs` says that LOG is where it writes its lines; otherwise it sends them to the head.
     """
 
     row: int
     key: bytes
-    about: Any
+    loaded: Loaded
+    certificates: Sequence[CertificateSource]
     logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all workers of one generation do: `about` is for them, and each of `sockets` is a
-    descriptor to share and who listens there."""
+    """What all workers have to do. Each of `sockets` is a descriptor and who listens there."""
 
-    about: Any
-    sockets: Sequence[tuple[int, Any]]
+    loaded: Loaded
+    certificates: Sequence[CertificateSource]
+    sockets: Sequence[tuple[int, Listen]]
 
 
 class WorkerPool:
     """`module` is what a worker runs, `answers` the calls that it may make.
 
-    `log` is the descriptor that workers write their lines to, None where they are to tell them.
+    `log` is the descriptor that workers write their lines to, None if they send them to the head.
     """
 
     def __init__(
@@ -87,41 +98,52 @@ class WorkerPool:
         self._pending: set[IDelayedCall] = set()
         self._goodbyes: dict[WorkerProcess, IDelayedCall] = {}
         self._pauses = RestartDelays(1.0)
-        self._work: Assignment | None = None
+        self._assignment: Assignment | None = None
         self._stopping = False
         self._empty: Deferred[None] | None = None
 
-    @property
-    def pids(self) -> list[int]:
-        """The processes that there are, those that only finish what they began included."""
-        return sorted(member.pid for member in self._members)
-
-    def employ(self, work: Assignment, count: int) -> None:
-        """Start `count` workers; those there are finish what they began and take nothing new.
-
-        They have LONGEST_GOODBYE for it: a client that never leaves would keep a process for good.
-        """
+    def employ(self, assignment: Assignment, count: int) -> None:
+        """Have `count` workers do this. Those that run take it over; surplus ones retire, and have
+        LONGEST_GOODBYE for it: a client that never leaves would keep a process for good."""
         if self._stopping:
             return
-        self._work = work
+        self._assignment = assignment
         self._call_off()
-        for member in self._members:
-            if not member.retired:
-                member.retire(None)
-                later = self._reactor.callLater(LONGEST_GOODBYE, member.retire, LAST_WORDS)
-                self._goodbyes[member] = later
-        for _ in range(count):
+        active = sorted((each for each in self._members if not each.retired), key=_row)
+        for member in active[count:]:
+            self._retire(member)
+        for member in active[:count]:
+            member.renew(assignment)
+        for _ in range(count - len(active)):
             self._start()
 
-    def update(self, about: Any, what: str, *given: object) -> None:
-        """Call `what` at every worker; workers that replace them get `about` at the start."""
-        if self._work is None:
+    def use_certificates(self, certificates: Sequence[CertificateSource]) -> None:
+        """Have all workers use renewed certificates."""
+        former = self._assignment
+        if former is None:
             return
-        former, self._work = self._work, replace(self._work, about=about)
+        self._assignment = replace(former, certificates=certificates)
         for member in self._members:
-            member.channel.notify(what, *given)
-            if member.work is former:
-                member.work = self._work
+            if member.assignment is former:  # otherwise it gets them when it asks for its sockets
+                member.assignment = self._assignment
+                member.channel.notify(calls.CERTIFICATES, certificates)
+
+    async def renewed(self) -> None:
+        """Wait until each worker has taken, or refused, the settings that it was sent."""
+        await gatherResults([member.renewing for member in self._members if member.renewing])
+
+    def not_renewed(self, member: WorkerProcess, why: str) -> None:
+        """A worker could not take new settings: have another one serve in its place."""
+        if member not in self._members or member.retired or self._stopping:
+            return
+        self.emit(Faulted(f"worker {member.pid}", f"cannot take new settings, is replaced: {why}"))
+        self._retire(member)
+        self._start_later(lived=0.0)
+
+    def _retire(self, member: WorkerProcess) -> None:
+        member.retire(None)
+        later = self._reactor.callLater(LONGEST_GOODBYE, member.retire, LAST_WORDS)
+        self._goodbyes[member] = later
 
     async def stop(self, seconds: float) -> None:
         """Let every worker end what is under way within `seconds`."""
@@ -149,9 +171,9 @@ class WorkerPool:
 
     def _start(self) -> None:
         try:
-            if self._work is None or not self._rows:
+            if self._assignment is None or not self._rows:
                 raise OSError("too many old ones are still busy")
-            member = WorkerProcess(min(self._rows), self._work, self)
+            member = WorkerProcess(min(self._rows), self._assignment, self)
             self._counts.open(member.row)
             self._spawn(member)
         except OSError as error:
@@ -165,9 +187,10 @@ class WorkerPool:
     def _spawn(self, member: WorkerProcess) -> None:
         """Start the process. Raises OSError."""
         ours, theirs = socket.socketpair()
+        work, logs = member.assignment, self._log is not None
+        data = StartupData(member.row, self._key, work.loaded, work.certificates, logs)
         with tempfile.TemporaryFile() as startup, ours, theirs:
-            logs = self._log is not None
-            pickle.dump(StartupData(member.row, self._key, member.work.about, logs), startup)
+            pickle.dump(data, startup)
             startup.seek(0)
             descriptors = {
                 CHANNEL: theirs.fileno(),
@@ -183,7 +206,11 @@ class WorkerPool:
                 env=None,
                 childFDs={0: 0, 1: "r", 2: "r", **descriptors},
             )
-            answers = {**self._answers, "ready": member.ready, "serves": member.serves}
+            answers = [
+                *self._answers,
+                calls.READY.answered_by(member.ready),
+                calls.SERVING.answered_by(member.serves),
+            ]
             member.channel = Channel(answers, lambda: None)
             attach(self._reactor, member.channel, os.dup(ours.fileno()))
         member.born = self._reactor.seconds()
@@ -199,7 +226,7 @@ class WorkerPool:
         if not (member.retired and clean):
             self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
             self._died()
-        if not (member.retired or self._stopping) and member.work is self._work:
+        if not (member.retired or self._stopping):
             self._start_later(self._reactor.seconds() - member.born)
         if not self._members and self._empty is not None:
             self._empty.callback(None)
@@ -208,6 +235,11 @@ class WorkerPool:
         """Try again at once where the last one `lived` long enough, else ever more slowly."""
         self._pending = {call for call in self._pending if call.active()}
         self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """What the workers have to do now."""
+        return self._assignment
 
     def emit(self, event: Event) -> None:
         """Log what becomes of a worker."""
@@ -220,10 +252,12 @@ class WorkerProcess(Child):
     channel: Channel
     born = 0.0
 
-    def __init__(self, row: int, work: Assignment, workers: WorkerPool) -> None:
+    def __init__(self, row: int, assignment: Assignment, workers: WorkerPool) -> None:
         super().__init__(self._trouble)
         self.row = row
-        self.work = work
+        self.assignment = assignment  # what it has to do, as far as it knows
+        self.renewing: Deferred[None] | None = None
+        self._sockets: set[Socket] | None = None  # those it was handed; None before it is ready
         self.retired = False
         self.pid = 0
         self._workers = workers
@@ -235,10 +269,38 @@ class WorkerProcess(Child):
 
     def ready(self) -> None:
         """It asks for the sockets. One that is to retire already gets none."""
-        if not self.retired:
-            for fd, listen in self.work.sockets:
-                self.channel.hand(fd, "serve", listen)
-            self.channel.notify("served")
+        current = self._workers.assignment
+        if self.retired or current is None:
+            return
+        self._sockets = set()
+        if self.assignment is current:
+            self._hand_sockets()
+        else:  # a reload came while it started
+            self.renew(current)
+        self.channel.notify(calls.SERVE_ALL_SENT)
+
+    def renew(self, assignment: Assignment) -> None:
+        """Have it serve by other settings; before it is ready that waits until it is."""
+        if self._sockets is None:
+            return
+        self.assignment = assignment
+        asked = self.channel.ask(calls.RELOAD, assignment.loaded, assignment.certificates)
+        self.renewing = renewing = Deferred.fromCoroutine(asked)
+        renewing.addErrback(self._not_renewed)
+        self._hand_sockets()
+
+    def _not_renewed(self, failure: Failure) -> None:
+        self._workers.not_renewed(self, failure.getErrorMessage())
+
+    def _hand_sockets(self) -> None:
+        """Hand it the sockets that it does not have."""
+        wanted = {listen.socket for _, listen in self.assignment.sockets}
+        assert self._sockets is not None
+        handed = self._sockets & wanted  # it closes the others
+        for fd, listen in self.assignment.sockets:
+            if listen.socket not in handed:
+                self.channel.hand(fd, calls.SERVE, listen)
+        self._sockets = wanted
 
     def serves(self) -> None:
         """It has taken all its sockets."""
@@ -256,9 +318,13 @@ class WorkerProcess(Child):
     def retire(self, seconds: float | None) -> None:
         """Have it take nothing new and end: what is under way has `seconds`, None for no limit."""
         self.retired = True
-        self.channel.notify("retire", seconds)
+        self.channel.notify(calls.RETIRE, seconds)
 
     def kill(self) -> None:
         """End it now."""
         assert self.transport is not None
         self.transport.signalProcess("KILL")
+
+
+def _row(member: WorkerProcess) -> int:
+    return member.row

@@ -31,7 +31,9 @@ class HousekeepingTests(SynchronousTestCase):
         self.clock: Any = Clock()
         self.store = Store()
         self.events = RecordingEvents()
-        self.housekeeping = Housekeeping(self.clock, cast(MailStore, self.store), self.events)
+        self.housekeeping = Housekeeping(
+            self.clock, lambda: cast(MailStore, self.store), self.events
+        )
         self.housekeeping.start()
 
     def test_at_the_start_and_every_day(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.application.foundation import Foundation
 from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
@@ -24,26 +25,38 @@ from tests.fake_wire import FakeWire, drive
 SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
 
 
+def foundation() -> Foundation:
+    """A foundation without disk and network."""
+    return cast(
+        Foundation,
+        SimpleNamespace(
+            reactor=Clock(),
+            events=SimpleNamespace(emit=lambda event: None),
+            directory=SimpleNamespace(),
+            in_thread=None,
+            pause=no_pause,
+            limits=ConnectionLimits(Bounds(0, 0)),
+            tls=SimpleNamespace(factory=lambda role: role),
+        ),
+    )
+
+
 def services(settings: Settings = SETTINGS) -> Services:
-    """Rooms that no session here comes to use."""
+    """Services that no session here comes to use."""
     nobody = SimpleNamespace(mechanisms=lambda client: ())
     return cast(
         Services,
         SimpleNamespace(
             settings=settings,
-            events=SimpleNamespace(emit=lambda event: None),
-            directory=SimpleNamespace(),
+            foundation=foundation(),
             router=SimpleNamespace(),
             handover=SimpleNamespace(),
+            outgoing=SimpleNamespace(),
             incoming="/nowhere",
-            in_thread=None,
-            pause=no_pause,
             authenticator=nobody,
             guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
-            limits=ConnectionLimits(Bounds(0, 0)),
-            tls=SimpleNamespace(factory=lambda role: role),
         ),
     )
 
@@ -56,7 +69,7 @@ class Machines(SynchronousTestCase):
         output = FakeWire()
         client = Client("127.0.0.1", 1, wire.value)
         listen = Listen(protocol=wire, endpoint="tcp:0")
-        maker = machine_maker(services(settings), listen, Clock())
+        maker = machine_maker(services(settings), listen)
         return maker(cast(Any, output), client), output
 
     def test_each_protocol_has_its_session(self) -> None:
@@ -125,7 +138,7 @@ class Machines(SynchronousTestCase):
             (ListenProtocol.POP3, b"-ERR [SYS/TEMP] "),
         ):
             listen = Listen(protocol=wire, endpoint="tcp:0")
-            factory = make_factory(services(), listen, Clock())
+            factory = make_factory(foundation(), listen)
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
             self.assertTrue(factory.listener.busy(refusal).startswith(text))
@@ -134,7 +147,7 @@ class Machines(SynchronousTestCase):
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
         for wire in ListenProtocol:
             listen = Listen(protocol=wire, endpoint="tcp:0")
-            role: Any = make_factory(services(), listen, Clock()).tls
+            role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
             pop3 = wire in (ListenProtocol.POP3, ListenProtocol.POP3S)
             self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)

@@ -172,7 +172,7 @@ class Carrying(DispatchCase):
     def test_without_any_domain_mail_waits_unless_the_host_relays_for_others(self) -> None:
         self.directory.view = view_of()
         self.assertEqual(self.fates("ann@a.example"), ["relayed ann@a.example"])
-        self.dispatch.needs_domains = True
+        self.dispatch._needs_domains = True
         (outcome,) = self.deliver("ann@a.example")
         self.assertEqual((outcome.fate, outcome.status), (Fate.DEFERRED, NO_DOMAIN))
 
@@ -191,7 +191,7 @@ class Carrying(DispatchCase):
     def test_a_role_waits_while_there_is_no_admin(self) -> None:
         (outcome,) = self.deliver("postmaster@a.example")
         self.assertEqual((outcome.fate, outcome.status), (Fate.DEFERRED, NO_POSTMASTER))
-        self.dispatch.router = Router("mx.a.example", address("b@a.example"))
+        self.dispatch._router = Router("mx.a.example", address("b@a.example"))
         self.deliver("postmaster@a.example")
         self.assertEqual(self.here.accounts, ["b@a.example"])
 

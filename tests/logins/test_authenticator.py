@@ -76,11 +76,11 @@ class Threads:
         self.count = 0
         self.held: list[Callable[[], object]] | None = None
 
-    def __call__(self, work: Callable[[], bool]) -> Deferred[bool]:
+    def __call__(self, work: Callable[[], T], /) -> Deferred[T]:
         self.count += 1
         if self.held is None:
             return maybeDeferred(work)
-        result: Deferred[bool] = Deferred()
+        result: Deferred[T] = Deferred()
         self.held.append(lambda: maybeDeferred(work).chainDeferred(result))
         return result
 
@@ -159,7 +159,7 @@ class Mechanisms(Case):
     def test_loopback_only_where_the_settings_say_so(self) -> None:
         local = Client("127.0.0.1")
         self.assertEqual(self.authenticator.mechanisms(local), ())
-        self.authenticator.replace_settings(Login(plaintext_on_loopback=True))
+        self.authenticator.reconfigure(Login(plaintext_on_loopback=True))
         for ip in ("127.0.0.1", "::1", ""):
             self.assertTrue(self.authenticator.mechanisms(Client(ip)))
         self.assertEqual(self.authenticator.mechanisms(Client("192.0.2.1")), ())
@@ -184,7 +184,7 @@ class Passwords(Case):
     def test_everybody_else_is_refused_with_the_same_words(self) -> None:
         wrong = self.login("wrong")
         assert isinstance(wrong, Status)
-        self.guard.replace_settings(Login(failures=100))
+        self.guard.reconfigure(Login(failures=100))
         for name in ("nobody@example.com", "ann@elsewhere.example", "mute@example.com", "ann"):
             answer = self.login("right", name)
             assert isinstance(answer, Status)

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from mailhost.config.model import Queue
 from mailhost.interfaces.accounts import KnownAccounts
 from mailhost.interfaces.answer import Answer
-from mailhost.interfaces.changes import Change, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Event, IEventSink
 from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
 from mailhost.interfaces.reception import IHandover
@@ -26,6 +26,7 @@ from mailhost.message.status import Status
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
+from tests.fakes import outgoing_of
 
 T = TypeVar("T")
 START = 1_700_000_000.0
@@ -36,7 +37,7 @@ MESSAGE = b"From: <a@here.example>\r\nSubject: hello\r\n\r\nOne line\r\n"
 SENDER = parse_address("ann@here.example")
 
 
-def here(work: Callable[[], T], /) -> Awaitable[T]:
+def here(work: Callable[[], T], /) -> Deferred[T]:
     """Run in this very thread."""
     return maybeDeferred(work)
 
@@ -90,7 +91,7 @@ class FakeCommitter:
 
     def _die(self, change: Change) -> None:
         self.dead = True
-        if self.torn and not isinstance(change, RemovedFile):
+        if self.torn and isinstance(change, NewFile):
             os.makedirs(os.path.dirname(change.temporary), exist_ok=True)
             whole = b"".join(content.read() for content in change.contents)
             with open(change.temporary, "wb") as file:
@@ -101,6 +102,7 @@ class FakeCommitter:
             if os.path.exists(change.path):
                 os.unlink(change.path)
             return
+        assert isinstance(change, NewFile)
         os.makedirs(os.path.dirname(change.final), exist_ok=True)
         with open(change.temporary, "xb") as file:
             for content in change.contents:
@@ -239,19 +241,27 @@ class ProxyContext:
         self.handover = FakeHandover()
         self.events = Events()
         self.spool = Spool(folder, self.committer, here)
-        self.reports = Reports("mail.here.example", self.events, here, self.wall)
+        self.reports = Reports(
+            "mail.here.example",
+            self.events,
+            here,
+            outgoing_of("mail.here.example", self.wall),
+            self.wall,
+        )
         self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,
             self.spool,
-            self.transport,
-            self.reports,
-            settings or Queue(),
             self.events,
             wall=self.wall,
             steady=self.clock.seconds,
             chance=lambda: 0.5,
         )
+        self.reconfigure(settings or Queue())
+
+    def reconfigure(self, settings: Queue) -> None:
+        """Have the runner take other settings."""
+        self.runner.reconfigure(settings, self.transport, self.reports)
 
     def wall(self) -> float:
         """The wall clock; moving `offset` makes it jump."""

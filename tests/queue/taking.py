@@ -22,6 +22,7 @@ from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
@@ -64,11 +65,12 @@ def main(folder: str) -> None:
     runner = QueueRunner(
         clock,
         Spool(folder, committer, in_thread),
-        Busy(),
-        Reports("mail.here.example", events, in_thread),
-        Queue(first_retry=0.05, longest_retry=0.2),
         events,
     )
+    reports = Reports(
+        "mail.here.example", events, in_thread, Outgoing(Completion("mail.here.example", in_thread))
+    )
+    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
     committer.start()
     runner.start()
     for name in "abcd":

@@ -159,7 +159,7 @@ class Deciding(ControlCase):
         self.assertEqual((view.word, view.state.attempts), ("held", 1))
 
     def test_hold_and_release_while_it_waits_its_turn(self) -> None:
-        self.context.runner.reconfigure(
+        self.context.reconfigure(
             self.context.runner._backoff.settings.model_copy(update={"concurrency": 1})
         )
         self.context.transport.answer = lambda recipient: None

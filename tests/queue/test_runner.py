@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
 from mailhost.interfaces.answer import Answer
-from mailhost.interfaces.changes import Change, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Attempted, Faulted, Parked, Queued, Reported
 from mailhost.interfaces.queue import IQueue, IReports, Lanes
 from mailhost.message.envelope import ForwardPath
@@ -183,7 +183,7 @@ class Late(RunnerCase):
 
     def test_settings_can_change(self) -> None:
         self.context.accept(envelope(BOB))
-        self.context.runner.reconfigure(Queue(expire_after=60.0))
+        self.context.reconfigure(Queue(expire_after=60.0))
         self.context.pass_time(6 * MINUTE)
         self.assertEqual(self.context.files(), [])
 
@@ -578,5 +578,6 @@ class Stopping(RunnerCase):
 
 
 def _full(change: Change, kind: str) -> OSError | None:
+    assert isinstance(change, NewFile | RemovedFile)
     path = change.path if isinstance(change, RemovedFile) else change.final
     return OSError(errno.ENOSPC, "full") if path.endswith(kind) else None

@@ -167,7 +167,7 @@ class Astray(RelayCase):
             self.assert_failed(f"a@{domain}", "5.4.4", f"{domain} leads to 127.0.0.1")
 
     def test_a_reload_may_change_where_we_listen(self) -> None:
-        self.relay.replace_settings(Relay(), Secrets({}), "us.example", [])
+        self.relay.reconfigure(Relay(), Secrets({}), "us.example", [])
         self.net.hosts["192.0.2.77"] = FarHost()
         sent = self.send("a@here.example")
         self.assertEqual(["relayed 250 us.here.example [192.0.2.77]"], sent)
@@ -196,7 +196,7 @@ class LeftAlone(RelayCase):
         self.net.hosts.clear()
         self.send("a@x.example")
         tried = len(self.net.tried)
-        self.relay.replace_settings(Relay(), Secrets({}), "us.example")
+        self.relay.reconfigure(Relay(), Secrets({}), "us.example")
         self.send("b@x.example")
         self.assertEqual(2 * tried, len(self.net.tried))
 

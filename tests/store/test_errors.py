@@ -14,7 +14,7 @@ from mailhost.store import mailboxes
 from mailhost.store.mailboxes import DELIVERED, MailStore
 from tests.durable.fake_disk import Crash, FakeDisk
 from tests.fakes import now
-from tests.store.boxes import ANN, NOW, Commits, StoreCase, Threads, failure_of
+from tests.store.boxes import ANN, NOW, Commits, StoreCase, failure_of, here
 
 MAIL = "/data/mail"
 NEW = f"{MAIL}/a.example/ann/new/"
@@ -40,7 +40,7 @@ ANSWERS = {
 
 def inbox_on(disk: FakeDisk) -> IMailbox:
     """Ann's inbox on such a disk."""
-    return MailStore(MAIL, "mx", Commits(disk), Threads(), now=lambda: NOW).inbox(ANN)
+    return MailStore(MAIL, "mx", Commits(disk), here, now=lambda: NOW).inbox(ANN)
 
 
 def deliver(disk: FakeDisk) -> Status:

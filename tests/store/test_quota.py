@@ -20,7 +20,7 @@ from mailhost.store import mailboxes
 from mailhost.store.mailboxes import DELIVERED, OVER_QUOTA, MailStore
 from mailhost.store.quota import FRESH, RECENT, Usages
 from tests.fakes import now
-from tests.store.boxes import ANN, NOW, Commits, RealDisk, StoreCase, Threads
+from tests.store.boxes import ANN, NOW, Commits, RealDisk, StoreCase, here
 
 PATH = "/mail/a.example/ann"
 
@@ -314,7 +314,7 @@ class MailboxQuotaTests(StoreCase):
 
     def test_messages_that_are_written_together_do_not_share_room(self) -> None:
         held = Held()
-        store = MailStore(self.mail, "mx.a.example", held, Threads(), now=lambda: NOW)
+        store = MailStore(self.mail, "mx.a.example", held, here, now=lambda: NOW)
         content = [Content((b"x" * 60,))]
 
         async def deliver() -> int:
@@ -343,7 +343,7 @@ class MailboxQuotaTests(StoreCase):
                     raise OSError("the other process is gone")
                 return quota
 
-        store = MailStore(self.mail, "mx", Commits(RealDisk()), Threads(), usages=Elsewhere())
+        store = MailStore(self.mail, "mx", Commits(RealDisk()), here, usages=Elsewhere())
         self.assertEqual(self.deliver(b"x" * 9, quota=9, box=store.inbox(ANN)), DELIVERED)
         status: Status = self.deliver(b"x" * 9, quota=8, box=store.inbox(ANN))
         self.assertEqual((status.code, status.enhanced), (451, "4.3.0"))

@@ -13,7 +13,7 @@ from mailhost.interfaces.changes import RemovedFile
 from mailhost.interfaces.store import StoredMessage
 from mailhost.store.mailboxes import MailStore
 from tests.fakes import now
-from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, Threads
+from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, here
 
 
 class RemoveTests(StoreCase):
@@ -135,7 +135,7 @@ class FailureTests(SynchronousTestCase):
     def box_with(self, system: OperatingSystem) -> tuple[MailStore, Sequence[StoredMessage]]:
         """A store over `system`, with three messages of Ann's."""
         mail = os.path.abspath(self.mktemp())
-        store = MailStore(mail, "mx.a.example", Commits(system), Threads())
+        store = MailStore(mail, "mx.a.example", Commits(system), here)
         for _ in range(3):
             now(store.inbox(ANN).deliver([], None))
         return store, now(store.inbox(ANN).messages())

@@ -37,9 +37,9 @@ class Resolver:
         self._reactor = reactor
         self._system = system or SystemServers()
         self._cache = AnswerCache(reactor, self._ask)
-        self.replace_settings(settings)
+        self.reconfigure(settings)
 
-    def replace_settings(self, settings: DNS) -> None:
+    def reconfigure(self, settings: DNS) -> None:
         """Take other servers; what was learnt from the old ones is forgotten."""
         self._timeout = settings.timeout
         named = servers_of_settings(settings.servers)

@@ -29,13 +29,20 @@ def is_small(content: Content) -> bool:
 
 
 class WholeMessages:
-    """Edited messages above `memory` octets lie in `folder`."""
+    """Edited messages above `memory` octets lie in `folder`. `places` bounds the large messages
+    that are read at a time: AT_ONCE if it is None."""
 
-    def __init__(self, folder: str, memory: int, in_thread: InThread) -> None:
+    def __init__(
+        self,
+        folder: str,
+        memory: int,
+        in_thread: InThread,
+        places: DeferredSemaphore | None = None,
+    ) -> None:
         self._folder = folder
         self._memory = memory
         self._in_thread = in_thread
-        self._places = DeferredSemaphore(AT_ONCE)
+        self._places = places or DeferredSemaphore(AT_ONCE)
 
     async def read(self, content: Content, work: Callable[[bytes], T]) -> T:
         """Return what `work` makes of the message. Raises OSError, and what `work` raises."""

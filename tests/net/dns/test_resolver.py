@@ -258,7 +258,7 @@ class Cache(ResolverCase):
         other = DNSServer({"a.example": [["MX", 1, "other.example"]]})
         self.addCleanup(lambda: Deferred.fromCoroutine(other.stop()))
         port = other.start(reactor)
-        self.resolver.replace_settings(DNS(servers=(f"127.0.0.1:{port}",), timeout=5.0))
+        self.resolver.reconfigure(DNS(servers=(f"127.0.0.1:{port}",), timeout=5.0))
         self.assertEqual([MXRecord(1, "other.example")], await self.resolver.mx("a.example"))
 
 
