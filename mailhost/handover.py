@@ -22,10 +22,11 @@ from zope.interface import implementer
 
 from mailhost.alias_loops import AliasLoops
 from mailhost.concurrency.pauses import Pause, no_pause
-from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.accounts import Account, DirectoryView, KnownAccounts
+from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Attempted, Faulted, IEventSink
-from mailhost.interfaces.queue import IQueue, IReports, ITransport
+from mailhost.interfaces.queue import IQueue, IReports
 from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address
 from mailhost.message.content import Content
@@ -52,11 +53,12 @@ _FOUND = (Destinations, Status)
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
-    """What is handed over."""
+    """A message that is handed over, and those accounts of its recipients that are known."""
 
     envelope: Envelope
     content: Content
     identity: str
+    known: KnownAccounts | None = None
 
 
 class _Passed:
@@ -79,10 +81,12 @@ class _Passed:
 class _Destination:
     """A mailbox, a foreign address, or a name that nobody has, and what became of it.
 
-    `safe`: it lies there, or in the queue, or its sender was told that it never will.
+    `account` is that of a mailbox. `safe`: the message lies there or in the queue, or its sender
+    got a report that it never will.
     """
 
     path: ForwardPath
+    account: Account | None = None
     outcome: Outcome | None = None
     safe: bool = False
 
@@ -162,7 +166,7 @@ class Handover:
         self,
         directory: IDirectory,
         router: Router,
-        delivery: ITransport,
+        delivery: ILocalDelivery,
         queue: IQueue,
         reports: IReports,
         events: IEventSink,
@@ -178,13 +182,25 @@ class Handover:
         self._pause = pause
         self._router = router
 
-    async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
+    async def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Sequence[Status]:
         alone = [[path] for path in envelope.recipients]
-        return await self._take(_Mail(envelope, content, identity), alone)
+        return await self._take(_Mail(envelope, content, identity, known), alone)
 
-    async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
+    async def take_or_queue(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Status:
         together = [envelope.recipients]
-        return (await self._take(_Mail(envelope, content, identity), together))[0]
+        return (await self._take(_Mail(envelope, content, identity, known), together))[0]
 
     async def hold(
         self, envelope: Envelope, content: Content, identity: str, reason: str
@@ -242,24 +258,29 @@ class Handover:
     async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
         """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
         passed = _Passed(mail.content)
-        plan = await self._drawn(self._directory.view, recipients, passed)
+        plan = await self._drawn(self._directory.view, mail, recipients, passed)
         if not plan.nowhere:
             return plan
-        return await self._drawn(await self._directory.refresh(), recipients, passed)
+        return await self._drawn(await self._directory.refresh(), mail, recipients, passed)
 
     async def _drawn(
-        self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]], passed: _Passed
+        self,
+        view: DirectoryView,
+        mail: _Mail,
+        recipients: Sequence[Sequence[ForwardPath]],
+        passed: _Passed,
     ) -> _Plan:
         plan = _Plan()
         routes = Routes(self._router, view, self._pause, passed)
+        known = mail.known.accounts if mail.known and mail.known.view is view else {}
         for paths in recipients:
             groups = []
             for number, path in enumerate(dict.fromkeys(paths), start=1):
                 if number % PART == 0:
                     await self._pause()
-                account = self._router.plainly(view, path.address)
+                account = known.get(path.address) or self._router.plainly(view, path.address)
                 if account is not None:  # the usual case
-                    groups.append(_Group([_place(plan.here, account, path)]))
+                    groups.append(_Group([_place(plan.here, account.address, path, account)]))
                 else:
                     groups.append(await self._placed(plan, routes, path))
             plan.groups.append(groups[0] if len(groups) == 1 else _merged(groups))
@@ -306,10 +327,10 @@ class Handover:
     async def _deliver(self, mail: _Mail, mailboxes: Iterable[_Destination]) -> None:
         """Deliver here. A bug defers: what is safe elsewhere already must not be sent again."""
         mailboxes = list(mailboxes)
-        paths = [mailbox.path for mailbox in mailboxes]
+        recipients = [LocalRecipient(each.path, each.account) for each in mailboxes if each.account]
         try:
             outcomes = await self._delivery.deliver(
-                mail.envelope, mail.content, paths, mail.identity
+                mail.envelope, mail.content, recipients, mail.identity
             )
             for mailbox, outcome in zip(mailboxes, outcomes, strict=True):
                 mailbox.settle(outcome)
@@ -403,8 +424,8 @@ def _of_list(path: ForwardPath) -> ForwardPath:
 
 def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterator[_Destination]:
     """Yield where one recipient leads, new in the plan or not."""
-    for account, address in found.here.items():
-        yield _place(plan.here, account, path.at(address))
+    for key, place in found.here.items():
+        yield _place(plan.here, key, path.at(place.address), place.account)
     for address, through in found.elsewhere.items():
         yield _place(plan.elsewhere, address, path.at(address, through))
     for address in found.unknown:
@@ -415,9 +436,11 @@ def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterat
         yield _nowhere(plan, path.at(address), NO_POSTMASTER)
 
 
-def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
-    """Several ways to one place are one copy, and it is told what any of them wants told."""
-    known = places.setdefault(key, _Destination(path))
+def _place(
+    places: _Places, key: Address, path: ForwardPath, account: Account | None = None
+) -> _Destination:
+    """Several ways to one place are one copy, which is reported as any of them asks for."""
+    known = places.setdefault(key, _Destination(path, account))
     if known.path.notify != path.notify:
         wishes = (each for each in Notify if known.path.wants(each) or path.wants(each))
         known.path = replace(known.path, notify=reduce(or_, wishes, Notify.NEVER))

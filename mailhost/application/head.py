@@ -149,7 +149,13 @@ class Head:
             settings.relay, self._loaded.secrets, settings.hostname, settings.listen
         )
         transport = Dispatch(
-            self.foundation.directory, services.delivery, self.relay, settings.needs_domains
+            self.foundation.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            self._log,
+            self.foundation.pause,
+            settings.needs_domains,
         )
         self.queue.reconfigure(settings.queue, transport, services.reports)
 
