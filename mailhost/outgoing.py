@@ -17,6 +17,7 @@ from mailhost.concurrency.answers import then
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.outgoing import IOutgoing, IOutgoingStep, OutgoingMessage
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.date import format_date
 from mailhost.message.header import values
@@ -31,8 +32,8 @@ class Outgoing:
         self._completion = completion
         self._steps: tuple[IOutgoingStep, ...] = (IOutgoingStep(completion), *more)
 
-    def missing(self, message: OutgoingMessage, header: bytes) -> bytes:
-        return self._completion.missing(message, header)
+    def missing(self, header: bytes, author: Address, identity: str) -> bytes:
+        return self._completion.missing(header, author, identity)
 
     def leave(self, message: OutgoingMessage) -> Answer[Content | Status]:
         return self._apply(message, 0)
@@ -64,15 +65,15 @@ class Completion:
         self._in_thread = in_thread
         self._now = now
 
-    def missing(self, message: OutgoingMessage, header: bytes) -> bytes:
-        """Return the fields that the message lacks."""
+    def missing(self, header: bytes, author: Address, identity: str) -> bytes:
+        """Return the fields that are missing in a header section."""
         added = b""
         if not values(header, "From"):
-            added += f"From: <{message.author}>\r\n".encode()
+            added += f"From: <{author}>\r\n".encode()
         if not values(header, "Date"):
             added += f"Date: {format_date(int(self._now()))}\r\n".encode()
         if not values(header, "Message-ID"):
-            added += f"Message-ID: <{message.identity}@{self._hostname}>\r\n".encode()
+            added += f"Message-ID: <{identity}@{self._hostname}>\r\n".encode()
         return added
 
     def apply(self, message: OutgoingMessage) -> Answer[Content | Status]:
@@ -91,5 +92,5 @@ class Completion:
         return self._complete(message, header)
 
     def _complete(self, message: OutgoingMessage, header: bytes) -> Content:
-        added = self.missing(message, header)
+        added = self.missing(header, message.author, message.identity)
         return message.content.after(added, header) if added else message.content

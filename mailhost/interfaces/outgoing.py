@@ -18,8 +18,8 @@ class OutgoingMessage:
     """A message in our name: submitted by a user who logged in, or written by this host.
 
     `author` is responsible for the message, and becomes its From field where it has none.
-    `identity` names the message in the log. `completed` is a content that `IOutgoing.missing` was
-    asked about and that has its fields, None where it was not asked.
+    `identity` names the message in the log. `completed` is a content to which the result of
+    `IOutgoing.missing` was added, None where that was not asked.
     """
 
     envelope: Envelope
@@ -33,9 +33,9 @@ class IOutgoing(Interface):
     """Every message in our name passes here before it is handed over: submitted mail, bounces and
     other reports. Incoming and forwarded mail does not pass: others answer for that."""
 
-    def missing(message: OutgoingMessage, header: bytes) -> bytes:
-        """Return the fields that the message lacks, to be put on top of it (RFC 6409 §8). `header`
-        is its header section. Asked before filters, so that filters see a complete message."""
+    def missing(header: bytes, author: Address, identity: str) -> bytes:
+        """Return the fields that a message with this header section lacks, to be put on top of it
+        (RFC 6409 §8). Asked before filters, so that filters see a complete message."""
 
     def leave(message: OutgoingMessage) -> Answer[Content | Status]:
         """Return the content as it leaves, whatever filters did to it before. A Status refuses the

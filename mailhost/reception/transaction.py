@@ -163,8 +163,8 @@ class Transaction:
         envelope = self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
         if client.account is not None:
-            message = self._outgoing(content, client.account, identity)
-            added = context.outgoing.missing(message, header)
+            author = envelope.reverse_path or client.account
+            added = context.outgoing.missing(header, author, identity)
             content = self._completed = content.after(added, header) if added else content
             message_id = message_id or first_value(added, "Message-ID")
         received = received_field(client, envelope, context.rules.hostname, identity, context.now())
@@ -174,15 +174,12 @@ class Transaction:
         account = self._client.account
         if account is None:  # not in our name
             return message
-        left = self._context.outgoing.leave(
-            self._outgoing(message.content, account, message.identity)
-        )
-        return then(left, lambda found: _with_content(message, found))
-
-    def _outgoing(self, content: Content, account: Address, identity: str) -> OutgoingMessage:
         envelope = self._envelope.to(self._accepted)
         author = envelope.reverse_path or account
-        return OutgoingMessage(envelope, content, author, identity, self._completed)
+        content, identity = message.content, message.identity
+        outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
+        left = self._context.outgoing.leave(outgoing)
+        return then(left, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
         """Nothing was kept."""
