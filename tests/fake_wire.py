@@ -22,6 +22,9 @@ class FakeWire:
     def write(self, data: bytes) -> None:
         self.sent += data
 
+    def flush(self) -> None:
+        """All is sent at once."""
+
     async def stream(self, chunks: Iterator[bytes]) -> None:
         for chunk in chunks:
             self.sent += chunk

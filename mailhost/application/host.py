@@ -31,7 +31,7 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
-from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
 from mailhost.config.load import BadSettings, Loaded, load
@@ -148,7 +148,7 @@ class Host(Service):
         """Have each listener make its sessions with the services of the present settings."""
         assert self._head is not None
         for listener in self._listeners:
-            listener.factory.serve(machine_maker(self._head.services, listener.listen))
+            serve(listener.factory, self._head.services, listener.listen)
 
     def _shared(self) -> list[tuple[int, Listen]]:
         """The sockets that workers can serve too."""

@@ -1,8 +1,9 @@
-"""Which machine serves which listener."""
+"""The table of protocols: which session serves which listener."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
@@ -11,7 +12,7 @@ from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.reception import IReception
-from mailhost.interfaces.wire import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
@@ -29,21 +30,23 @@ from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.session import Session
 
-POP3 = (ListenProtocol.POP3, ListenProtocol.POP3S)
-ROLES = {
-    # other mail servers send in the clear where no handshake succeeds
-    ListenProtocol.SMTP: Role(opportunistic=True),
-    **{wire: Role(protocols=(b"pop3",)) for wire in POP3},
-}
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What serves a protocol: what makes its sessions, how it refuses a client while the host is
+    full, and its side of TLS handshakes."""
+
+    maker: Callable[[Services, Listen], MachineMaker]
+    busy: Callable[[Status], bytes]
+    role: Role
 
 
 def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
     """Return the factory for one listener. Before the first connection it must be given what makes
-    the sessions (`PumpFactory.serve`)."""
-    wire = listen.protocol
-    busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
-    listener = Listener(wire.value, wire.implicit_tls, busy)
-    tls = foundation.tls.factory(ROLES.get(wire, STRICT))
+    the sessions (`serve`)."""
+    protocol, row = listen.protocol, PROTOCOLS[listen.protocol]
+    listener = Listener(protocol.value, protocol.implicit_tls, row.busy)
+    tls = foundation.tls.factory(row.role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
     return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
 
@@ -52,12 +55,15 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
     raise AssertionError("a connection came before the services were made")
 
 
+def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
+    """Have new connections of a listener served by the services of a generation."""
+    if isinstance(factory, PumpFactory):
+        factory.serve(machine_maker(services, listen))
+
+
 def machine_maker(services: Services, listen: Listen) -> MachineMaker:
     """Return what makes the sessions of a listener, with the services of one generation."""
-    wire = listen.protocol
-    if wire in POP3:
-        return _pop3_maker(services, wire)
-    return _proxy_maker(services, listen) if wire.proxied else _smtp_maker(services, wire)
+    return PROTOCOLS[listen.protocol].maker(services, listen)
 
 
 def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
@@ -103,12 +109,13 @@ def _server(found: ClientEndpoint, listen: Listen) -> Server:
     return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
 
 
-def _smtp_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
+def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
+    wire = listen.protocol
     settings = services.settings
     options = _options(settings, wire)
     rules = Rules(
         settings.hostname,
-        login=wire in (ListenProtocol.SUBMISSION, ListenProtocol.SUBMISSIONS),
+        login=wire.needs_login,
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
@@ -167,7 +174,7 @@ def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
     )
 
 
-def _pop3_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
+def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
     def make(output: IWire, client: Client) -> IMachine:
         return Pop3Session(
             output,
@@ -184,3 +191,21 @@ def _pop3_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
 
 def _pop3_busy(status: Status) -> bytes:
     return f"-ERR [SYS/TEMP] {status.text}\r\n".encode()
+
+
+# other mail servers send in the clear if no handshake succeeds, so port 25 is lenient
+_SMTP = Protocol(_smtp_maker, encode_reply, Role(opportunistic=True))
+_STRICT_SMTP = Protocol(_smtp_maker, encode_reply, STRICT)
+_POP3 = Protocol(_pop3_maker, _pop3_busy, Role(protocols=(b"pop3",)))
+_PROXY = Protocol(_proxy_maker, encode_reply, STRICT)
+
+PROTOCOLS = {
+    ListenProtocol.SMTP: _SMTP,
+    ListenProtocol.SUBMISSION: _STRICT_SMTP,
+    ListenProtocol.SUBMISSIONS: _STRICT_SMTP,
+    ListenProtocol.LMTP: _STRICT_SMTP,
+    ListenProtocol.POP3: _POP3,
+    ListenProtocol.POP3S: _POP3,
+    ListenProtocol.PROXY: _PROXY,
+    ListenProtocol.PROXYS: _PROXY,
+}

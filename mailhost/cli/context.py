@@ -1,4 +1,5 @@
-"""What several commands need: finding and loading the settings, passwords, the directory."""
+"""Functions that several commands need: finding and loading the settings, passwords, the
+directory."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ PLACES = ("mailhost.toml", "/etc/mailhost/mailhost.toml")
 
 
 class Fail(click.ClickException):
-    """What was asked for cannot be done: one line and exit code 1."""
+    """The command cannot be carried out: one line and exit code 1."""
 
 
 def config_option(function: F) -> F:

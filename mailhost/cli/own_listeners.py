@@ -11,12 +11,6 @@ from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 
-_USUAL = {
-    ListenProtocol.SUBMISSION: 587,
-    ListenProtocol.SUBMISSIONS: 465,
-    ListenProtocol.POP3: 110,
-    ListenProtocol.POP3S: 995,
-}
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -48,8 +42,9 @@ def _listener_address(listen: Listen) -> ListenerAddress | None:
     endpoint = parse_endpoint(listen.endpoint)
     if endpoint.proxied:
         return None  # wants a PROXY line first
-    if endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
-        return ListenerAddress("127.0.0.1", _USUAL[listen.protocol], listen.protocol.implicit_tls)
+    usual = listen.protocol.usual_port
+    if usual and endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
+        return ListenerAddress("127.0.0.1", usual, listen.protocol.implicit_tls)
     if endpoint.port is None:
         return None
     host = _LOOPBACK.get(endpoint.interface, endpoint.interface)

@@ -1,4 +1,4 @@
-"""What a whole file must satisfy beyond its single values: files, listeners, domains, targets."""
+"""Checks of a whole file beyond its single values: files, listeners, domains, targets."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _same(above: tuple[str, ...], names: Mapping[str, Any], normal: Any) -> Iter
         try:
             first = seen.setdefault(normal(name), name)
         except BadAddress:
-            continue  # told as a wrong value already
+            continue  # reported as a wrong value already
         if first != name:
             yield Problem(key_of((*above, name)), f"is {first!r} again; write both as one")
 
@@ -114,7 +114,7 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
 
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:
-    """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
+    """Messages that a proxy held back go by the relay; MX records would lead to the proxy again."""
     if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
         return
     for number, each in enumerate(settings.filter):

@@ -1,7 +1,8 @@
 """Every setting, with its type and default, as frozen values.
 
-This file is the settings file's grammar: a key that is not here is unknown. What a setting means
-to a user stands in etc/mailhost.toml. Paths are as written until `load` has made them absolute.
+This file is the settings file's grammar: a key that is not here is unknown. The meaning of a
+setting for a user stands in etc/mailhost.toml. Paths are as written until `load` has made them
+absolute.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from mailhost.config.types import (
 
 
 class RouteTLS(StrEnum):
-    """What is asked of TLS with another server. `require` verifies the certificate too."""
+    """The demands on TLS with another server. `require` verifies the certificate too."""
 
     NEVER = "never"
     OPPORTUNISTIC = "opportunistic"
@@ -47,7 +48,7 @@ class RouteTLS(StrEnum):
 
 
 class Identity(StrEnum):
-    """How the proxy tells the server behind it who the client is."""
+    """How the proxy names the client to the server behind it."""
 
     NONE = "none"
     XCLIENT = "xclient"
@@ -72,7 +73,7 @@ class Listen(Section):
 
     @property
     def socket(self) -> tuple[ListenProtocol, str]:
-        """What listeners must have in common for one to take over the other's socket."""
+        """The values that listeners must have in common for one to take over the other's socket."""
         return self.protocol, self.endpoint
 
 

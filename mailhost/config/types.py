@@ -1,6 +1,6 @@
 """How settings are written: sizes, times, names, secrets. Each type says what it wants to read.
 
-A wrong value raises ValueError with the remedy in its words; pydantic puts the key in front.
+A wrong value raises ValueError with the remedy in its text; pydantic puts the key in front.
 Paths are joined with the folder that stands in the validation's context, where there is one.
 """
 

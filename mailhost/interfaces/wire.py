@@ -1,13 +1,28 @@
-"""The connection of a session, and the session as a machine that it drives."""
+"""The connection of a session, the session as a machine that it drives, and what makes both."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
+from typing import Any
 
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
 from mailhost.message.client import TLSState
+
+
+class IServerFactory(IProtocolFactory):
+    """Serves the connections of one listening socket: sessions on a pump, or a server of another
+    kind, such as HTTP."""
+
+    tls: IOpenSSLServerConnectionCreator = Attribute("For listeners with implicit TLS.")
+
+    def drain(seconds: float) -> Coroutine[Any, Any, None]:
+        """Let what is under way end within `seconds`, then close every connection."""
+
+    def ended() -> Coroutine[Any, Any, None]:
+        """Wait until there is no connection."""
 
 
 class IWire(Interface):
@@ -15,6 +30,9 @@ class IWire(Interface):
 
     def write(data: bytes) -> None:
         """Send, together with all else that is written before the machine waits."""
+
+    def flush() -> None:
+        """Send what was written now: for output that no command asked for, outside of a step."""
 
     def stream(chunks: Iterator[bytes]) -> Awaitable[None]:
         """Send as fast as the peer takes it, chunk by chunk. Raises ConnectionLost, OSError."""
@@ -27,9 +45,13 @@ class IWire(Interface):
 
 
 class IMachine(Interface):
-    """A server's side of a wire language without I/O: bytes in, replies out, one step at a time."""
+    """A server session as a state machine without I/O: bytes in, replies out, step by step."""
 
-    timeout: float = Attribute("Seconds of silence that are borne now.")
+    timeout: float = Attribute("Seconds of silence after which the connection ends now.")
+    may_be_silent: bool = Attribute(
+        "True while silence is what the protocol wants of the client, such as IDLE: its timeout is "
+        "not shortened when the host has few places left."
+    )
 
     def greet() -> Answer[None]:
         """The connection is there (with implicit TLS: the handshake is done)."""
@@ -44,7 +66,10 @@ class IMachine(Interface):
         """
 
     def secured(tls: TLSState) -> None:
-        """The handshake after `start_tls` is done. What came in the clear must be forgotten."""
+        """The handshake after `start_tls` is done.
+
+        Input that came in the clear must be forgotten.
+        """
 
     def timed_out() -> None:
         """The peer was silent too long: say farewell. The connection is closed then."""

@@ -1,6 +1,6 @@
 """Delivery status notifications as messages: bounces, delay warnings, success reports.
 
-A report is multipart/report (RFC 6522): words for people, a message/delivery-status part for
+A report is multipart/report (RFC 6522): a text for people, a message/delivery-status part for
 programs (RFC 3464), and the message it is about or its header. Where addresses are UTF-8 the
 types of RFC 6533 are used. The returned message is a row of pieces of the original, not a copy.
 """

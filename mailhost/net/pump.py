@@ -2,8 +2,9 @@
 
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
-sooner where the host is crowded, so that who sits on all places does not keep them.
+replies stops being served until it does. Silence beyond `machine.timeout` ends the connection. If
+most places are taken, silent clients have HURRY seconds, unless the machine says that its client
+may be silent.
 After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
 many commands one of them has pipelined.
 
@@ -15,12 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address
 from types import CoroutineType
 
 from OpenSSL import SSL
-from twisted.internet.address import IPv4Address as TCP4
-from twisted.internet.address import IPv6Address as TCP6
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -40,19 +38,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.wire import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
+from mailhost.net.peer import peer_of
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
 LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
-HURRY = 20.0  # seconds of silence that a client may take where few places are left
+HURRY = 20.0  # seconds of silence if few places are left
 FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
 LINGER = 30.0  # seconds that a peer has to take the last words
 
@@ -160,6 +159,12 @@ class Pump(Protocol):
         self._out.append(data)
         self._unsent += len(data)
 
+    def flush(self) -> None:
+        if self._out and not self._gone:
+            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
+        self._unsent = 0
+
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
         return self._stream(chunks)
 
@@ -168,20 +173,20 @@ class Pump(Protocol):
             if self._gone:
                 raise ConnectionLost("the client went away")
             self.write(chunk)
-            self._flush()
+            self.flush()
             if self._throttled:
                 self._room = Deferred()
                 await self._room
 
     def start_tls(self) -> None:
-        self._flush()
+        self.flush()
         self._writer.stop()
         self._shaking = True  # until the handshake is done, nothing is a command
         self._heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._home.tls)
 
     def hang_up(self) -> None:
-        self._flush()
+        self.flush()
         if self._closing or self._gone:
             return
         self._closing = True
@@ -201,7 +206,7 @@ class Pump(Protocol):
             self.abort()
         else:
             self._machine.stopping()
-            self._flush()
+            self.flush()
 
     def abort(self) -> None:
         """Close at once."""
@@ -217,7 +222,7 @@ class Pump(Protocol):
             return
         if answer is None or self._settled(answer):
             self._busy = False
-            self._flush()
+            self.flush()
 
     def _run(self) -> None:
         machine = self._machine
@@ -227,7 +232,7 @@ class Pump(Protocol):
             steps, ends = 0, self._clock.seconds() + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
                 if steps == TURN or (steps and self._heard > ends):
-                    self._flush()
+                    self.flush()
                     self._clock.callLater(0, self._answered, None)
                     return
                 steps += 1
@@ -238,11 +243,11 @@ class Pump(Protocol):
                     return
                 self._heard = self._clock.seconds()
                 if self._unsent > OUTPUT:
-                    self._flush()
+                    self.flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
             self._fail(Failure())
         self._busy = False
-        self._flush()
+        self.flush()
         self._resume_reading()
 
     def _settled(self, answer: Awaitable[object]) -> bool:
@@ -252,7 +257,7 @@ class Pump(Protocol):
         waiting = Deferred.fromCoroutine(coroutine)
         if waiting.called and not isinstance(waiting.result, Failure):
             return True
-        self._flush()
+        self.flush()
         waiting.addCallbacks(self._answered, self._fail)
         return False
 
@@ -276,12 +281,6 @@ class Pump(Protocol):
             self._machine.failed()
             self.hang_up()
 
-    def _flush(self) -> None:
-        if self._out and not self._gone:
-            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-        self._out.clear()
-        self._unsent = 0
-
     def _pause_reading(self) -> None:
         if not self._paused:
             self._paused = True
@@ -300,11 +299,10 @@ class Pump(Protocol):
     def _patience(self) -> float:
         if self._closing:
             return LINGER
-        if self._machine is None or self._shaking:
-            patience = self._home.handshake_timeout
-        else:
-            patience = self._machine.timeout
-        return min(patience, HURRY) if self._home.crowded else patience
+        machine = None if self._shaking else self._machine
+        patience = self._home.handshake_timeout if machine is None else machine.timeout
+        hurried = self._home.crowded and not (machine is not None and machine.may_be_silent)
+        return min(patience, HURRY) if hurried else patience
 
     def _check_silence(self) -> None:
         if self._gone:
@@ -339,6 +337,7 @@ class _Refusal(Protocol):
         self.transport.loseConnection()
 
 
+@implementer(IServerFactory)
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
@@ -369,7 +368,7 @@ class PumpFactory(Factory):
         self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
-        ip, port = _peer(addr)
+        ip, port = peer_of(addr)
         client = Client(ip, port, self.listener.protocol, new_id())
         refusal = self._limits.admit(ip)
         if refusal is not None:
@@ -423,12 +422,3 @@ class PumpFactory(Factory):
     def _abort_all(self) -> None:
         for pump in list(self.connections):
             pump.abort()
-
-
-def _peer(address: object) -> tuple[str, int]:
-    if not isinstance(address, TCP4 | TCP6):
-        return "", 0
-    mapped = (
-        IPv6Address(address.host.partition("%")[0]).ipv4_mapped if ":" in address.host else None
-    )
-    return str(mapped) if mapped else address.host, address.port

@@ -41,6 +41,7 @@ class Pop3Session:
     """One connection's life. `timeout` is RFC 1939's ten minutes for an idle client."""
 
     timeout = 600.0
+    may_be_silent = False
 
     def __init__(
         self,

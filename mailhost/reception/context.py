@@ -1,4 +1,4 @@
-"""What every transaction of one listener works with."""
+"""The services and settings that all transactions of one listener share."""
 
 from __future__ import annotations
 

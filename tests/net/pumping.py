@@ -44,6 +44,7 @@ class Lines:
     """
 
     timeout = 100.0
+    may_be_silent = False
 
     def __init__(self, wire: IWire, client: Client) -> None:
         self._wire = wire
@@ -177,7 +178,7 @@ def busy(status: Status) -> bytes:
     return f"{status.code} {status.text}\r\n".encode()
 
 
-class ProxyContext:
+class Connections:
     """A factory with a clock, and the machines that it made."""
 
     def __init__(

@@ -14,8 +14,8 @@ from mailhost.interfaces.events import Refused
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds
-from mailhost.net.pump import LINGER, TURN
-from tests.net.pumping import Lines, ProxyContext
+from mailhost.net.pump import FORMER, LINGER, TURN
+from tests.net.pumping import Connections, Lines, SlowTransport
 
 GONE = Failure(ConnectionLost("reset"))
 RESET = f"lost: {GONE.getErrorMessage()}"
@@ -24,7 +24,7 @@ CLOSED = Failure(ConnectionDone())
 
 class PumpCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.context = ProxyContext()
+        self.context = Connections()
         self.pump, self.transport = self.context.connect()
 
     @property
@@ -237,6 +237,70 @@ class PatienceTests(PumpCase):
         self.assertEqual(self.context.clock.getDelayedCalls(), [])
 
 
+class CrowdedTests(SynchronousTestCase):
+    """Few places are left."""
+
+    def connect(self, may_be_silent: bool) -> SlowTransport:
+        """A client of a host whose places are all taken."""
+        context = Connections(total=1)
+        _, transport = context.connect()
+        context.machines[0].may_be_silent = may_be_silent
+        context.clock.pump([5.0] * 5)
+        return transport
+
+    def test_silent_clients_have_less_time(self) -> None:
+        self.assertEqual(b"hello\ntoo slow\n", self.connect(may_be_silent=False).read())
+
+    def test_not_those_that_are_silent_by_the_protocol(self) -> None:
+        self.assertEqual(b"hello\n", self.connect(may_be_silent=True).read())
+
+
+class UnaskedTests(PumpCase):
+    """Output that no command asked for."""
+
+    def test_it_is_sent_when_it_is_flushed(self) -> None:
+        self.transport.read()
+        self.machine._wire.write(b"* 1 EXISTS\r\n")
+        self.assertEqual(b"", self.transport.read())
+        self.machine._wire.flush()
+        self.assertEqual(b"* 1 EXISTS\r\n", self.transport.read())
+
+    def test_nothing_is_sent_to_a_client_that_is_gone(self) -> None:
+        self.transport.read()
+        self.pump.connectionLost(CLOSED)
+        self.machine._wire.write(b"* 1 EXISTS\r\n")
+        self.machine._wire.flush()
+        self.assertEqual(b"", self.transport.read())
+
+
+class GenerationTests(PumpCase):
+    """A reload gives the factory another maker of sessions."""
+
+    def test_former_sessions_are_asked_to_leave_after_an_hour(self) -> None:
+        made: list[Lines] = []
+
+        def make(wire: IWire, client: Client) -> Lines:
+            made.append(Lines(wire, client))
+            return made[-1]
+
+        self.context.factory.serve(make)
+        new, _ = self.context.connect()
+        for _ in range(60):
+            self.assertEqual([], self.machine.told)
+            for pump in (self.pump, new):
+                pump.dataReceived(b"noop\n")
+            self.context.clock.advance(FORMER / 60)
+        self.assertEqual((["stopping"], []), (self.machine.told, made[0].told))
+
+    def test_not_in_the_middle_of_a_step(self) -> None:
+        self.context.factory.serve(self.context._make)
+        self.pump.dataReceived(b"wait\n")
+        self.context.clock.advance(FORMER)
+        self.assertEqual([], self.machine.told)
+        self.machine.waiting[0].callback(None)
+        self.assertEqual(["stopping"], self.machine.told)
+
+
 class EndTests(PumpCase):
     def test_hang_up(self) -> None:
         self.pump.dataReceived(b"a\nbye\nb\n")
@@ -340,7 +404,7 @@ class HandshakeTests(PumpCase):
 
 class LimitTests(PumpCase):
     def test_too_many_of_one_client(self) -> None:
-        context = ProxyContext(per_client=1)
+        context = Connections(per_client=1)
         pump, _ = context.connect()
         _, refused = context.connect()
         self.assertEqual(
@@ -354,19 +418,19 @@ class LimitTests(PumpCase):
         self.assertEqual(len(context.machines), 2)
 
     def test_too_many(self) -> None:
-        context = ProxyContext(total=1)
+        context = Connections(total=1)
         context.connect()
         _, refused = context.connect(IPv4Address("TCP", "192.0.2.8", 1))
         self.assertTrue(refused.read().startswith(b"421 Too busy"))
 
     def test_nothing_in_the_clear_where_tls_is_expected(self) -> None:
-        context = ProxyContext(implicit_tls=True, total=0)
+        context = Connections(implicit_tls=True, total=0)
         _, refused = context.connect()
         self.assertEqual(refused.read(), b"")
         self.assertTrue(refused.disconnecting)
 
     def test_a_handshake_that_does_not_come(self) -> None:
-        context = ProxyContext(implicit_tls=True)
+        context = Connections(implicit_tls=True)
         _, transport = context.connect()
         self.assertEqual(transport.read(), b"")
         context.clock.pump([10] * 5)
@@ -414,7 +478,7 @@ class DrainTests(PumpCase):
         self.successResultOf(drained)
 
     def test_a_handshake_is_not_waited_for(self) -> None:
-        context = ProxyContext(implicit_tls=True)
+        context = Connections(implicit_tls=True)
         _, transport = context.connect()
         Deferred.fromCoroutine(context.factory.drain(30))
         self.assertTrue(transport.disconnected)

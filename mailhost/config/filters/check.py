@@ -1,4 +1,4 @@
-"""What filters must satisfy beyond their single values."""
+"""Checks of filters beyond their single values."""
 
 from __future__ import annotations
 

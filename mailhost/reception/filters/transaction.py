@@ -1,6 +1,6 @@
-"""One message that passes the chain of filters before whoever stands behind it gets it.
+"""One message that passes the chain of filters before the reception behind it gets it.
 
-What filters hold back goes to the quarantine: the queue, where it is held until an operator
+Messages that filters hold back go to the quarantine: the queue, where it is held until an operator
 releases or deletes it. Where they change the envelope of a message that came in whole, the
 transaction behind is begun anew with the new one.
 """

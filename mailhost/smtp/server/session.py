@@ -48,6 +48,8 @@ from mailhost.smtp.server.transaction import TransactionState
 class Session:
     """One connection's life."""
 
+    may_be_silent = False
+
     def __init__(
         self,
         wire: IWire,
