@@ -178,15 +178,12 @@ class Transaction:
         account = self._client.account
         if account is None:  # not in our name
             return message
-        left = self._context.outgoing.leave(
-            self._outgoing(message.content, account, message.identity)
-        )
-        return then(left, lambda found: _with_content(message, found))
-
-    def _outgoing(self, content: Content, account: Address, identity: str) -> OutgoingMessage:
         envelope = self._envelope.to(self._accepted)
         author = envelope.reverse_path or account
-        return OutgoingMessage(envelope, content, author, identity, self._completed)
+        content, identity = message.content, message.identity
+        outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
+        left = self._context.outgoing.leave(outgoing)
+        return then(left, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
         """Nothing was kept."""
