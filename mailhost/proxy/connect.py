@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import clientFromString, wrapClientTLS
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IOpenSSLClientCo
 from twisted.internet.protocol import Factory
 
 from mailhost.config.model import Identity, RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.tls import client_tls
@@ -73,7 +73,7 @@ class Upstreams:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         servers: Sequence[Server],
         hostname: str,
         tls: RouteTLS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
@@ -20,6 +19,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 
 from mailhost.config.model import RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.status import Status
 from mailhost.smtp.client.dialogue import Dialogue
 from mailhost.smtp.client.protocol import Broken, SMTPClient
@@ -60,7 +60,7 @@ class Connector:
     """Opens connections. `bind` is our own address, empty for any."""
 
     def __init__(
-        self, reactor: Any, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
+        self, reactor: IReactor, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
     ) -> None:
         self.hostname = hostname
         self.bind = ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any, cast
+from typing import cast
 
 from zope.interface import implementer
 
@@ -21,6 +21,7 @@ from mailhost.config.secrets import Secrets
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import Attempted, IEventSink
 from mailhost.interfaces.queue import Carried, IRelay, Lane
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
@@ -42,7 +43,7 @@ class RelayTransport:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         resolver: IResolver,
         settings: Relay,
         secrets: Secrets,

@@ -78,7 +78,7 @@ class UnixSockets(TestCase):
     def mode(self, more: str = "") -> int:
         """The mode of a socket that was opened."""
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{self.path}{more}")
-        listener = Listener(installed_reactor, listen, cast(PumpFactory, Factory()))
+        listener = Listener(cast(Any, installed_reactor), listen, cast(PumpFactory, Factory()))
         listener.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
         found = os.stat(self.path)
@@ -108,7 +108,7 @@ class SocketsOfAnotherUser(TestCase):
     def open(self, path: str) -> None:
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{path}")
         factory: Any = Factory()
-        listener = Listener(reactor, listen, factory)
+        listener = Listener(cast(Any, reactor), listen, factory)
         listener.open("nobody")
         self.addCleanup(listener.close)
 

@@ -3,6 +3,7 @@ connection, so each test knows who serves it."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import smtplib
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import TestCase
 
@@ -117,6 +119,30 @@ class Workers(TestCase):
         raw.socket.close()
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
         self.host.wait_for("delivered <ann@example.com>")
+        self.check_counts_are_summed()
+
+    def check_counts_are_summed(self) -> None:
+        """A message at the worker is counted in the head, and stays counted without the worker."""
+        self.host.until(lambda: self.status()["totals"]["received"] == 1)
+        (worker,) = self.workers()
+        since = self.host.mark()
+        os.kill(worker, signal.SIGKILL)
+        self.host.wait_for(f"process {worker} died", since)
+        with smtplib.SMTP("127.0.0.1", self.host.ports["smtp"], timeout=PATIENCE) as client:
+            client.sendmail("sue@far.example", "ann@example.com", "Subject: two\r\n\r\nhello\r\n")
+            self.host.until(lambda: self.status()["totals"]["received"] == 2)
+            status = self.status()
+        self.assertEqual((2, 0), tuple(status["totals"][name] for name in ("delivered", "failed")))
+        self.assertEqual(1, sum(each["connections"] for each in status["processes"]))
+        self.assertEqual(self.host.pid, status["processes"][0]["pid"])
+        self.assertIn(
+            {"event": "received", "protocol": "smtp", "result": "", "count": 2}, status["events"]
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `mailhost status --json` prints."""
+        status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
+        return status
 
     def test_a_quota_is_one_for_all_processes(self) -> None:
         large = b"Subject: large\r\n\r\n" + b"x" * 60_000 + b"\r\n.\r\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -75,7 +75,14 @@ class RelayCase(SynchronousTestCase):
         relay = Relay.model_validate(settings)
         kept = Secrets(secrets or {})
         self.relay = RelayTransport(
-            self.net, resolver, relay, kept, "us.example", self.events, self.record_tls, [OWN]
+            cast(Any, self.net),
+            resolver,
+            relay,
+            kept,
+            "us.example",
+            self.events,
+            self.record_tls,
+            [OWN],
         )
         self.dispatch = Dispatch(
             FakeDirectory(view_of()),
