@@ -4,9 +4,9 @@ Mail for other hosts goes into the queue first: only when that is safe are the m
 so that a full disk refuses a message before anybody has it. Then each client's answer is earned:
 as long as nothing of it is safe, the client is refused and keeps the message; but once a part is
 safe, the rest is ours to carry: what cannot be delivered now waits in the queue, what never can
-is bounced. So nobody gets a message twice because somebody else could not get it. One exception:
-a disk that fills up in between, when what is left can be neither delivered nor queued. The client
-is asked to come again then; some get the message twice, nobody loses it.
+is bounced. So no recipient gets a message twice because another one could not get it. One
+exception: a disk that fills up in between, when what is left can be neither delivered nor queued.
+The client is asked to send again then; some recipients get the message twice, and none loses it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from mailhost.routing import (
 
 ANOTHER_COPY = "dropped: its sender gets the bounce of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
-EVENTS_IN_A_ROW = 200  # events that are told in a row
+EVENTS_IN_A_ROW = 200  # events that are emitted without a pause
 _FOUND = (Destinations, Status)
 
 
@@ -79,7 +79,7 @@ class _Passed:
 
 @dataclass(slots=True, eq=False)
 class _Destination:
-    """A mailbox, a foreign address, or a name that nobody has, and what became of it.
+    """A mailbox, a foreign address, or an unknown name, and the outcome for it.
 
     `account` is that of a mailbox. `safe`: the message lies there or in the queue, or its sender
     got a report that it never will.
@@ -132,7 +132,7 @@ class _Group:
 
 @dataclass(slots=True)
 class _Plan:
-    """Where everybody leads, merged: one copy for a destination, whoever leads there.
+    """Where all recipients lead, merged: one copy for a destination, however many lead there.
 
     Mailboxes are known by their account. Recipients that lead to the same list and to nothing else
     share a group, which is found in `lists` by the identity of their Destinations.
@@ -146,7 +146,7 @@ class _Plan:
 
     @property
     def done(self) -> bool:
-        """True where all is safe and nobody is to be told: then there is no rest."""
+        """True if all is safe and nothing must be reported: then there is no rest."""
         if self.nowhere or any(group.expanded for group in self.groups):
             return False
         for each in (*self.here.values(), *self.elsewhere.values()):
@@ -217,7 +217,7 @@ class Handover:
             return NO_DIRECTORY.because(str(error))
         except OSError as error:
             return LOCAL_ERROR.because(f"the message cannot be read: {error}")
-        except Exception as bug:  # noqa: BLE001 - told; the client comes again
+        except Exception as bug:  # noqa: BLE001 - logged; the client sends again
             return self._bug(mail, bug)
 
     async def _take(
@@ -226,7 +226,7 @@ class Handover:
         """Return an answer for each group of recipients."""
         try:
             return await self._carry(mail, recipients)
-        except Exception as bug:  # noqa: BLE001 - told; whoever is not served comes again
+        except Exception as bug:  # noqa: BLE001 - logged; clients that are refused send again
             return [self._bug(mail, bug)] * len(recipients)
 
     async def _carry(
@@ -256,7 +256,7 @@ class Handover:
     # --- planning --------------------------------------------------------------------------------
 
     async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
-        """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
+        """Find out where all recipients lead. Refresh the directory before any is unknown."""
         passed = _Passed(mail.content)
         plan = await self._drawn(self._directory.view, mail, recipients, passed)
         if not plan.nowhere:
@@ -334,7 +334,7 @@ class Handover:
             )
             for mailbox, outcome in zip(mailboxes, outcomes, strict=True):
                 mailbox.settle(outcome)
-        except Exception as bug:  # noqa: BLE001 - told; the mail is kept by us or by the client
+        except Exception as bug:  # noqa: BLE001 - logged; this host or the client keeps the mail
             status = self._bug(mail, bug)
             for mailbox in mailboxes:
                 if mailbox.outcome is None:
@@ -367,7 +367,7 @@ class Handover:
         known = [each for each in _outcomes(waiting) if each.fate is Fate.DEFERRED]
         try:
             status = await self._queue.accept(envelope, mail.content, mail.identity, known)
-        except Exception as bug:  # noqa: BLE001 - told; the client keeps it
+        except Exception as bug:  # noqa: BLE001 - logged; the client keeps the message
             status = self._bug(mail, bug)
         for each in waiting:
             if status.ok:
@@ -376,16 +376,16 @@ class Handover:
                 each.defer(status)
         return None if status.ok else status
 
-    # --- telling ---------------------------------------------------------------------------------
+    # --- reports and events ----------------------------------------------------------------------
 
     async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
-        """Tell the sender what it asked to hear. False where that could not be made safe."""
+        """Send the reports that the sender asked for. False if they could not be made safe."""
         try:
             await self._reports.report(mail.envelope, mail.content, mail.identity, outcomes)
         except OSError as error:
             self._events.emit(Faulted("handover", str(error)))
             return False
-        except Exception as bug:  # noqa: BLE001 - told
+        except Exception as bug:  # noqa: BLE001 - logged
             self._bug(mail, bug)
             return False
         return True
@@ -393,7 +393,7 @@ class Handover:
     async def _log_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
     ) -> None:
-        """Delivery tells its own outcomes; those who live nowhere never came that far."""
+        """Log the outcomes of unknown names. Delivery logs those of mailboxes itself."""
         some = _outcomes(each for each in unknown if each in ours)
         for number, outcome in enumerate(some, 1):
             self._events.emit(Attempted(mail.identity, outcome))

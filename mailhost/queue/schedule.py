@@ -1,7 +1,7 @@
 """When an entry is tried next, warned about and given up, whatever the wall clock does.
 
 Files hold times of the wall clock, which may jump. So a time read from a file is only believed as
-far as it makes sense: nobody waits longer than the back-off allows. While the program runs, waits
+far as it makes sense: no entry waits longer than the back-off allows. While the program runs, waits
 and ages are counted by a steady clock alone.
 """
 
@@ -45,7 +45,7 @@ class Backoff:
     def left(self, due: float, now: float, attempts: int) -> float:
         """Seconds until an entry read from its file is due, by the wall clock but within reason.
 
-        A clock that went back makes nobody wait longer than the back-off. What is overdue by more
+        A clock that went back makes no entry wait longer than the back-off. What is overdue by more
         than the longest wait (a clock that went forward, a host that was down) is spread over the
         first, so that it does not come all at once.
         """

@@ -3,8 +3,8 @@
 A message that leaves this host through an alias carries a Delivered-To field with the alias (RFC
 9228), so that a mail loop is noticed when the message comes back for that address.
 
-A destination where nobody could be reached is left alone for a moment, so that not each message of
-many waits for the same silence.
+A destination is not tried for some seconds after no host of it could be reached, so that not each
+of many messages waits for the same timeout.
 """
 
 from __future__ import annotations
