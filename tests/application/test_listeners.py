@@ -45,6 +45,24 @@ class Refused(SynchronousTestCase):
         self.assertIn("ss -ltnp", taken)
         self.assertIn("/run/x.sock", self.words(errno.EACCES, b"/run/x.sock", ""))
 
+    def test_sockets_that_cannot_be_had(self) -> None:
+        self.patch(listeners, "outermost", lambda factory, listen, reactor: factory)
+        for endpoint, cause in (
+            ("systemd:domain=INET:index=0", "systemd handed over no such socket"),
+            ("systemd:domain=INET:name=smtp", "systemd handed over no such socket"),
+            ("unix:/nonexistent/lmtp.sock", "No such file or directory"),
+            ("tcp:25:interface=203.0.113.9", "Cannot assign requested address"),
+        ):
+            listen = Listen(protocol=Wire.SMTP, endpoint=endpoint)
+            error = self.assertRaises(CannotListenError, self.open, listen)
+            words = cannot_listen(error)
+            self.assertTrue(words.startswith("cannot listen on "), words)
+            self.assertFalse(words.startswith("cannot listen on :"), words)
+            self.assertIn(cause, words)
+
+    def open(self, listen: Listen) -> None:
+        Listener(installed_reactor, listen, cast(PumpFactory, Factory())).open()
+
 
 class EndpointsWithTLS(Folder):
     def test_a_key_that_is_none(self) -> None:
