@@ -159,7 +159,13 @@ class Head:
             settings.relay, self._loaded.secrets, settings.hostname, settings.listen
         )
         transport = Dispatch(
-            self.foundation.directory, services.delivery, self.relay, settings.needs_domains
+            self.foundation.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            self._log,
+            self.foundation.pause,
+            settings.needs_domains,
         )
         self.queue.reconfigure(settings.queue, transport, services.reports)
 
@@ -183,6 +189,7 @@ class Head:
             calls.LOGIN_UNDECIDED.answered_by(guard.undecided),
             calls.RESERVE.answered_by(usages.reserve),
             calls.RELEASE.answered_by(usages.release),
+            calls.REMOVED.answered_by(usages.removed),
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
             calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),

@@ -24,6 +24,7 @@ from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
+from mailhost.store.quota import quotas_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,12 @@ class Services:
             settings.hostname,
             foundation.committer,
             foundation.in_thread,
+            quotas_of(foundation.directory),
             foundation.usages,
             foundation.message_sizes,
         )
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(
-            foundation.directory, self.store, self.router, foundation.events, foundation.pause
-        )
+        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
         self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing
