@@ -25,6 +25,8 @@ LONGEST = 998  # octets of a line, RFC 5322 §2.1.1
 def target(data: bytes) -> None:
     raw, _, message = data.partition(b"\n")
     text = raw.decode("utf-8", "replace")
+    # `message.beginning` has an empty line put before a folded line that has no field
+    message = message.lstrip(b" \t")
     _check_written(text, raw)
     added = add(message, NAME, text)
     assert added.endswith(message)
