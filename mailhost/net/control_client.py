@@ -98,6 +98,6 @@ def _result(line: bytes) -> Any:
         if answer["ok"]:
             return answer["result"]
         text = str(answer["error"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CommandFailed("the host's answer cannot be understood") from error
     raise CommandFailed(text)

@@ -95,7 +95,7 @@ class UnixSockets(TestCase):
     def mode(self, more: str = "") -> int:
         """The mode of a socket that was opened."""
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{self.path}{more}")
-        listener = Listener(cast(Any, installed_reactor), listen, cast(PumpFactory, Factory()))
+        listener = Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory()))
         listener.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
         found = os.stat(self.path)
