@@ -8,6 +8,8 @@ from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
 from mailhost.milter.edits import AddField, ChangeField, EditCollector, InsertField, ReplaceBody
 from mailhost.milter.negotiation import ALL_ACTIONS, OFFER, NegotiatedTerms, agree, parse_options
 from mailhost.milter.replies import ReplyCode, Word, parse_reply
+from mailhost.milter.verdict import MilterVerdict, verdict_of
+from mailhost.smtp.server.reply import encode_reply
 from tests.fuzz.cutting import result_of_any_cut
 
 LARGEST = 300  # octets of a packet that are read
@@ -41,9 +43,21 @@ def _read(blocks: list[bytes]) -> tuple[list[Packet], str]:
 
 def _reply(packet: Packet, collector: EditCollector) -> None:
     reply = parse_reply(packet)
-    assert parse_reply(reply.packet()) == reply
+    written = reply.packet()  # a NUL that the filter put into a string is left out
+    assert parse_reply(written).packet() == written
+    if isinstance(reply, Word | ReplyCode) and reply is not Word.PROGRESS:
+        _check_verdict(verdict_of(reply))
     if not isinstance(reply, Word | ReplyCode):
         collector.add(reply)
+
+
+def _check_verdict(verdict: MilterVerdict) -> None:
+    """What a client is told is a refusal, in lines that can be printed."""
+    status = verdict.status
+    if status is not None:
+        assert status.temporary or status.permanent
+        assert all(line.isprintable() for line in status.text.split("\n")), status
+        encode_reply(status)
 
 
 def _check_edits(collector: EditCollector) -> None:
