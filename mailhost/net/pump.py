@@ -2,13 +2,17 @@
 
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
-sooner where the host is crowded, so that who sits on all places does not keep them.
-After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
-many commands one of them has pipelined.
+replies stops being served until it does. After TURN steps in a row, or LONG_TURN seconds, the other
+connections are served first, however many commands one of them has pipelined.
+
+Silence beyond `machine.timeout` ends the connection. While few places are left,
+`machine.crowded_timeout` does, so that silent clients cannot keep all places.
+
+Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
+machine calls `wake`, and the pump takes a step as soon as none is under way and the client reads.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
-keeps and one reply of its makes.
+keeps and one of its replies.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.wire import IMachine, IWire
+from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
@@ -52,7 +56,6 @@ OUTPUT = 65536  # octets of replies that are collected before they are given to 
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
 LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
-HURRY = 20.0  # seconds of silence that a client may take where few places are left
 FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
 LINGER = 30.0  # seconds that a peer has to take the last words
 
@@ -91,6 +94,8 @@ class Pump(Protocol):
         self._stop_after = False
         self._room: Deferred[None] | None = None
         self._heard = 0.0
+        self._woken = False
+        self._unasked = False  # the client has sent nothing since the machine was woken
         self._watch: IDelayedCall | None = None
 
     # --- what the transport tells ---------------------------------------------------------------
@@ -117,6 +122,7 @@ class Pump(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._machine is None or self._shaking or self._closing:
             return
+        self._unasked = False
         self._machine.receive(data)
         if self._busy or self._throttled:
             self._pause_reading()
@@ -173,6 +179,19 @@ class Pump(Protocol):
                 self._room = Deferred()
                 await self._room
 
+    def wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._clock.callLater(0, self._wake)
+
+    def _wake(self) -> None:
+        """Take a step, unless one will be taken anyway when a wait ends."""
+        self._woken = False
+        waits = self._busy or self._throttled or self._shaking
+        if self._machine is not None and not (waits or self._gone):
+            self._unasked = True
+            self._run()
+
     def start_tls(self) -> None:
         self._flush()
         self._writer.stop()
@@ -224,9 +243,10 @@ class Pump(Protocol):
         assert machine is not None
         self._busy = True
         try:
-            steps, ends = 0, self._clock.seconds() + LONG_TURN
+            steps, now = 0, self._clock.seconds()
+            ends = now + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN or (steps and self._heard > ends):
+                if steps == TURN or now > ends:
                     self._flush()
                     self._clock.callLater(0, self._answered, None)
                     return
@@ -236,7 +256,9 @@ class Pump(Protocol):
                     break
                 if answer is not True and not self._settled(answer):
                     return
-                self._heard = self._clock.seconds()
+                now = self._clock.seconds()
+                if not self._unasked:
+                    self._heard = now
                 if self._unsent > OUTPUT:
                     self._flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
@@ -258,7 +280,8 @@ class Pump(Protocol):
 
     def _answered(self, _: object) -> None:
         self._busy = False
-        self._heard = self._clock.seconds()
+        if not self._unasked:
+            self._heard = self._clock.seconds()
         if self._gone:
             return
         if self._stop_after:
@@ -300,11 +323,10 @@ class Pump(Protocol):
     def _patience(self) -> float:
         if self._closing:
             return LINGER
-        if self._machine is None or self._shaking:
-            patience = self._home.handshake_timeout
-        else:
-            patience = self._machine.timeout
-        return min(patience, HURRY) if self._home.crowded else patience
+        machine, crowded = self._machine, self._home.crowded
+        if machine is None or self._shaking:
+            return CROWDED_TIMEOUT if crowded else self._home.handshake_timeout
+        return min(machine.timeout, machine.crowded_timeout) if crowded else machine.timeout
 
     def _check_silence(self) -> None:
         if self._gone:

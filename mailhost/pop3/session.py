@@ -18,7 +18,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.logins import Challenge, IAuthenticator, ISASLMechanism, SASLStep
 from mailhost.interfaces.store import IMailStore, StoredMessage
-from mailhost.interfaces.wire import IMachine, IWire
+from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
@@ -41,6 +41,7 @@ class Pop3Session:
     """One connection's life. `timeout` is RFC 1939's ten minutes for an idle client."""
 
     timeout = 600.0
+    crowded_timeout = CROWDED_TIMEOUT
 
     def __init__(
         self,
