@@ -81,7 +81,7 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings, context)
         for wire in each.listeners or ListenProtocol:
-            if wire.takes_mail:
+            if wire.properties.takes_mail:
                 links.setdefault(wire, []).append(link)
     observing = settings.filter_mode is Mode.OBSERVE
     return {

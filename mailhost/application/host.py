@@ -31,7 +31,7 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
-from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.protocols import make_server, session_maker
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
 from mailhost.config.load import BadSettings, Loaded, load
@@ -139,7 +139,7 @@ class Host(Service):
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
-        factory = make_factory(self._head.foundation, listen)
+        factory = make_server(self._head.foundation, listen)
         listener = Listener(self._reactor, listen, factory)
         listener.open(self._loaded.settings.user)
         return listener
@@ -148,7 +148,7 @@ class Host(Service):
         """Have each listener make its sessions with the services of the present settings."""
         assert self._head is not None
         for listener in self._listeners:
-            listener.factory.serve(machine_maker(self._head.services, listener.listen))
+            listener.factory.serve(session_maker(self._head.services, listener.listen))
 
     def _shared(self) -> list[tuple[int, Listen]]:
         """The sockets that workers can serve too."""

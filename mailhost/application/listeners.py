@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 from mailhost.application.privileges import as_user, may_write, only_roots
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
+from mailhost.interfaces.server import IServer
 from mailhost.net.proxy_protocol import ProxiedFactory
-from mailhost.net.pump import PumpFactory
 from mailhost.net.server_contexts import answer_alpn
 
 UNIX_MODE = "660"  # of unix sockets; with Twisted's default every user of the machine may connect
@@ -34,7 +34,7 @@ class Listener:
     Raises CannotListenError for a socket of systemd's or a key that is not there.
     """
 
-    def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
+    def __init__(self, reactor: Any, listen: Listen, factory: IServer) -> None:
         self.listen = listen
         self.factory = factory
         self._reactor = reactor
@@ -124,13 +124,13 @@ class Listener:
             own.listen(BACKLOG)
 
 
-def outermost(factory: PumpFactory, listen: Listen, reactor: Any) -> IProtocolFactory:
+def outermost(factory: IServer, listen: Listen, reactor: Any) -> IProtocolFactory:
     """Return what takes a listener's connections.
 
     The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3).
     """
     outer: IProtocolFactory = factory
-    if listen.protocol.implicit_tls:
+    if listen.protocol.properties.implicit_tls:
         outer = TLSMemoryBIOFactory(factory.tls, False, outer)
     proxied = listen.endpoint.startswith("haproxy:")
     return ProxiedFactory(outer, reactor) if proxied else outer

@@ -1,8 +1,11 @@
-"""Which machine serves which listener."""
+"""The server of each protocol: a table from protocols to what makes their sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
@@ -11,12 +14,13 @@ from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.reception import IReception
+from mailhost.interfaces.server import IServer
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
-from mailhost.net.tls import STRICT, Role
+from mailhost.net.tls import Role
 from mailhost.pop3.session import Pop3Session
 from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.context import ProxyContext
@@ -29,21 +33,34 @@ from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.session import Session
 
-POP3 = (ListenProtocol.POP3, ListenProtocol.POP3S)
-ROLES = {
-    # other mail servers send in the clear where no handshake succeeds
-    ListenProtocol.SMTP: Role(opportunistic=True),
-    **{wire: Role(protocols=(b"pop3",)) for wire in POP3},
-}
+BusyReply = Callable[[Status], bytes]
 
 
-def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
-    """Return the factory for one listener. Before the first connection it must be given what makes
-    the sessions (`PumpFactory.serve`)."""
-    wire = listen.protocol
-    busy: Callable[[Status], bytes] = _pop3_busy if wire in POP3 else encode_reply
-    listener = Listener(wire.value, wire.implicit_tls, busy)
-    tls = foundation.tls.factory(ROLES.get(wire, STRICT))
+def make_server(foundation: Foundation, listen: Listen) -> IServer:
+    """Return the server of one listener. Before the first connection its `serve` must be given what
+    `session_maker` returns."""
+    return _PROTOCOLS[listen.protocol].server(foundation, listen.protocol)
+
+
+def session_maker(services: Services, listen: Listen) -> Any:
+    """Return what makes the sessions of a listener, with the services of one generation, as the
+    protocol's server takes it."""
+    return _PROTOCOLS[listen.protocol].sessions(services, listen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Protocol:
+    """What differs between protocols here. What the settings must know is in `config/protocol`."""
+
+    server: Callable[[Foundation, ListenProtocol], IServer]
+    sessions: Callable[[Services, Listen], Any]
+
+
+def _pump(foundation: Foundation, protocol: ListenProtocol, busy: BusyReply) -> IServer:
+    properties = protocol.properties
+    listener = Listener(protocol.value, properties.implicit_tls, busy)
+    role = Role((properties.alpn,) if properties.alpn else (), properties.opportunistic_tls)
+    tls = foundation.tls.factory(role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
     return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
 
@@ -52,12 +69,12 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
     raise AssertionError("a connection came before the services were made")
 
 
-def machine_maker(services: Services, listen: Listen) -> MachineMaker:
-    """Return what makes the sessions of a listener, with the services of one generation."""
-    wire = listen.protocol
-    if wire in POP3:
-        return _pop3_maker(services, wire)
-    return _proxy_maker(services, listen) if wire.proxied else _smtp_maker(services, wire)
+def _smtp_server(foundation: Foundation, protocol: ListenProtocol) -> IServer:
+    return _pump(foundation, protocol, encode_reply)
+
+
+def _pop3_server(foundation: Foundation, protocol: ListenProtocol) -> IServer:
+    return _pump(foundation, protocol, _pop3_busy)
 
 
 def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
@@ -103,12 +120,12 @@ def _server(found: ClientEndpoint, listen: Listen) -> Server:
     return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
 
 
-def _smtp_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
-    settings = services.settings
+def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
+    settings, wire = services.settings, listen.protocol
     options = _options(settings, wire)
     rules = Rules(
         settings.hostname,
-        login=wire in (ListenProtocol.SUBMISSION, ListenProtocol.SUBMISSIONS),
+        login=wire.properties.login_required,
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
@@ -166,7 +183,7 @@ def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
     )
 
 
-def _pop3_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
+def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
     def make(output: IWire, client: Client) -> IMachine:
         return Pop3Session(
             output,
@@ -183,3 +200,20 @@ def _pop3_maker(services: Services, wire: ListenProtocol) -> MachineMaker:
 
 def _pop3_busy(status: Status) -> bytes:
     return f"-ERR [SYS/TEMP] {status.text}\r\n".encode()
+
+
+_SMTP = _Protocol(_smtp_server, _smtp_maker)
+_POP3 = _Protocol(_pop3_server, _pop3_maker)
+_PROXY = _Protocol(_smtp_server, _proxy_maker)
+_PROTOCOLS: Mapping[ListenProtocol, _Protocol] = MappingProxyType(
+    {
+        ListenProtocol.SMTP: _SMTP,
+        ListenProtocol.SUBMISSION: _SMTP,
+        ListenProtocol.SUBMISSIONS: _SMTP,
+        ListenProtocol.LMTP: _SMTP,
+        ListenProtocol.POP3: _POP3,
+        ListenProtocol.POP3S: _POP3,
+        ListenProtocol.PROXY: _PROXY,
+        ListenProtocol.PROXYS: _PROXY,
+    }
+)

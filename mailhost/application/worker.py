@@ -25,14 +25,14 @@ from twisted.logger import LogLevel, globalLogBeginner
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
-from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.protocols import make_server, session_maker
 from mailhost.application.services import Services, Shared
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.interfaces.server import IServer
 from mailhost.logins.authenticator import mechanisms_for
-from mailhost.net.pump import PumpFactory
 from mailhost.net.tls import CertificateSource
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
@@ -60,7 +60,7 @@ class _Served:
     """A socket that is accepted from."""
 
     port: IListeningPort
-    factory: PumpFactory
+    factory: IServer
     listen: Listen
 
 
@@ -82,7 +82,7 @@ class Worker:
         self._channel = Channel(answers, self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
         self._served: dict[Socket, _Served] = {}
-        self._factories: list[PumpFactory] = []
+        self._factories: list[IServer] = []
         self._ending = False
         self._foundation = Foundation(
             reactor,
@@ -129,7 +129,7 @@ class Worker:
         for socket_key, served in list(self._served.items()):
             if socket_key in wanted:
                 served.listen = wanted[socket_key]
-                served.factory.serve(machine_maker(services, served.listen))
+                served.factory.serve(session_maker(services, served.listen))
             else:
                 del self._served[socket_key]
                 served.port.stopListening()
@@ -141,8 +141,8 @@ class Worker:
 
     def _serve(self, fd: int, listen: Listen) -> None:
         """Accept from a socket that the head listens on too."""
-        factory = make_factory(self._foundation, listen)
-        factory.serve(machine_maker(self._services, listen))
+        factory = make_server(self._foundation, listen)
+        factory.serve(session_maker(self._services, listen))
         outer = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)

@@ -11,12 +11,6 @@ from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 
-_USUAL = {
-    ListenProtocol.SUBMISSION: 587,
-    ListenProtocol.SUBMISSIONS: 465,
-    ListenProtocol.POP3: 110,
-    ListenProtocol.POP3S: 995,
-}
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -45,15 +39,15 @@ def listener_address(
 
 
 def _listener_address(listen: Listen) -> ListenerAddress | None:
-    endpoint = parse_endpoint(listen.endpoint)
+    endpoint, properties = parse_endpoint(listen.endpoint), listen.protocol.properties
     if endpoint.proxied:
         return None  # wants a PROXY line first
     if endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
-        return ListenerAddress("127.0.0.1", _USUAL[listen.protocol], listen.protocol.implicit_tls)
+        return ListenerAddress("127.0.0.1", properties.port, properties.implicit_tls)
     if endpoint.port is None:
         return None
     host = _LOOPBACK.get(endpoint.interface, endpoint.interface)
-    return ListenerAddress(host, endpoint.port, listen.protocol.implicit_tls)
+    return ListenerAddress(host, endpoint.port, properties.implicit_tls)
 
 
 def own_tls() -> ssl.SSLContext:

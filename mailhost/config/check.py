@@ -91,7 +91,7 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
 
 def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     """A proxy's settings: all that it needs, and nowhere else."""
-    if not listen.protocol.proxied:
+    if not listen.protocol.properties.proxied:
         for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
             explanation = (
                 f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
@@ -114,7 +114,9 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:
     """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
-    if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
+    if settings.relay.route or not any(
+        listen.protocol.properties.proxied for listen in settings.listen
+    ):
         return
     for number, each in enumerate(settings.filter):
         if isinstance(each, Acting) and each.action is Action.QUARANTINE:

@@ -241,7 +241,7 @@ class Settings(Section):
     @property
     def receives(self) -> bool:
         """True where a listener serves domains of this host: takes their mail, or has it read."""
-        return any(not listen.protocol.proxied for listen in self.listen)
+        return any(not listen.protocol.properties.proxied for listen in self.listen)
 
     @property
     def needs_domains(self) -> bool:

@@ -17,14 +17,12 @@ keeps and one of its replies.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address
 from types import CoroutineType
+from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.address import IPv4Address as TCP4
-from twisted.internet.address import IPv6Address as TCP6
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -44,10 +42,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.server import IServer
 from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
 from mailhost.message.client import Client
-from mailhost.message.ids import new_id
 from mailhost.message.status import Status
+from mailhost.net.connections import Connections, client_at
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.tls import tls_state
@@ -133,7 +132,7 @@ class Pump(Protocol):
         self._gone = True
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
-        self._home.forget(self, self._client)
+        self._home.connections.remove(self, self._client)
         if reason.check(SSL.Error):
             status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
             self._home.events.emit(Refused(self._client, "TLS", status))
@@ -323,7 +322,7 @@ class Pump(Protocol):
     def _patience(self) -> float:
         if self._closing:
             return LINGER
-        machine, crowded = self._machine, self._home.crowded
+        machine, crowded = self._machine, self._home.connections.crowded
         if machine is None or self._shaking:
             return CROWDED_TIMEOUT if crowded else self._home.handshake_timeout
         return min(machine.timeout, machine.crowded_timeout) if crowded else machine.timeout
@@ -361,6 +360,7 @@ class _Refusal(Protocol):
         self.transport.loseConnection()
 
 
+@implementer(IServer)
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
@@ -386,71 +386,30 @@ class PumpFactory(Factory):
         self.tls = tls
         self.events = events
         self.log = Logger("mailhost.net")
-        self.connections: set[Pump] = set()
-        self._limits = limits
-        self._empty: list[Deferred[None]] = []
+        self.connections: Connections[Pump] = Connections(clock, limits, events)
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
-        ip, port = _peer(addr)
-        client = Client(ip, port, self.listener.protocol, new_id())
-        refusal = self._limits.admit(ip)
+        client = client_at(addr, self.listener.protocol)
+        refusal = self.connections.admit(client)
         if refusal is not None:
-            self.events.emit(Refused(client, "connection", refusal))
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)
 
-    def serve(self, machine_of: MachineMaker) -> None:
-        """Make the sessions of new connections with `machine_of`."""
-        self.machine_of = machine_of
-        former = list(self.connections)
+    def serve(self, sessions: MachineMaker) -> None:
+        """Make the sessions of new connections with `sessions`."""
+        self.machine_of = sessions
+        former = list(self.connections.open)
         if former:
             self.clock.callLater(FORMER, self._dismiss, former)
 
     def _dismiss(self, former: Sequence[Pump]) -> None:
         for pump in former:
-            if pump in self.connections:
+            if pump in self.connections.open:
                 pump.stopping()
 
-    @property
-    def crowded(self) -> bool:
-        """True where few places are left: then nobody keeps one for long without need."""
-        return self._limits.crowded
+    def drain(self, seconds: float) -> Coroutine[Any, Any, None]:
+        return self.connections.drain(seconds)
 
-    def forget(self, pump: Pump, client: Client) -> None:
-        """A connection is gone."""
-        self.connections.discard(pump)
-        self._limits.release(client.ip)
-        if not self.connections:
-            waiting, self._empty = self._empty, []
-            for deferred in waiting:
-                deferred.callback(None)
-
-    async def drain(self, seconds: float) -> None:
-        """Let what is under way end within `seconds`, then close every connection."""
-        for pump in list(self.connections):
-            pump.stopping()
-        deadline = self.clock.callLater(seconds, self._abort_all)
-        await self.ended()
-        if deadline.active():
-            deadline.cancel()
-
-    async def ended(self) -> None:
-        """Wait until there is no connection."""
-        if self.connections:
-            empty: Deferred[None] = Deferred()
-            self._empty.append(empty)
-            await empty
-
-    def _abort_all(self) -> None:
-        for pump in list(self.connections):
-            pump.abort()
-
-
-def _peer(address: object) -> tuple[str, int]:
-    if not isinstance(address, TCP4 | TCP6):
-        return "", 0
-    mapped = (
-        IPv6Address(address.host.partition("%")[0]).ipv4_mapped if ":" in address.host else None
-    )
-    return str(mapped) if mapped else address.host, address.port
+    def ended(self) -> Coroutine[Any, Any, None]:
+        return self.connections.ended()

@@ -342,7 +342,7 @@ class EndTests(PumpCase):
         self.pump.connectionLost(CLOSED)
         self.assertEqual(self.machine.told, ["lost: closed by the client"])
         self.assertEqual(self.context.limits.total, 0)
-        self.assertEqual(self.context.factory.connections, set())
+        self.assertEqual(self.context.factory.connections.open, set())
 
     def test_lost_while_a_step_waits(self) -> None:
         self.pump.dataReceived(b"wait\na\n")
