@@ -184,11 +184,13 @@ def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
 
 
 def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
+    logins = Logins(services.authenticator)
+
     def make(output: IWire, client: Client) -> IMachine:
         return Pop3Session(
             output,
             client,
-            services.authenticator,
+            logins,
             services.store,
             services.foundation.events,
             tls_available=True,
