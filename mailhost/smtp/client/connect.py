@@ -52,8 +52,11 @@ async def start_tls(
     options: Callable[[], IOpenSSLClientConnectionCreator],
     required: bool,
 ) -> Status | None:
-    """Use STARTTLS if the server offers it, with `options` as made then. A Status refuses: there is no TLS though it is
-    required, or the server refused EHLO over TLS. Raises HandshakeFailed."""
+    """Use STARTTLS if the server offers it; only then `options` is called.
+
+    A Status refuses: there is no TLS though it is required, or the server refused EHLO over TLS.
+    Raises HandshakeFailed.
+    """
     if "STARTTLS" not in dialogue.offers:
         return NO_TLS if required else None
     try:
