@@ -12,24 +12,22 @@ from mailhost.interfaces.wire import IMachine, IWire
 
 @implementer(IWire)
 class FakeWire:
-    """`sent` is all that was written. `handshakes` counts start_tls, `wakes` counts wake, `hung_up`
-    is for ever."""
+    """`sent` is all that was written. `handshakes` counts start_tls, `hung_up` is for ever."""
 
     def __init__(self) -> None:
         self.sent = bytearray()
         self.handshakes = 0
-        self.wakes = 0
         self.hung_up = False
 
     def write(self, data: bytes) -> None:
         self.sent += data
 
+    def flush(self) -> None:
+        """All is sent at once."""
+
     async def stream(self, chunks: Iterator[bytes]) -> None:
         for chunk in chunks:
             self.sent += chunk
-
-    def wake(self) -> None:
-        self.wakes += 1
 
     def start_tls(self) -> None:
         self.handshakes += 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -23,6 +23,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import OK, Status
+from mailhost.outgoing import Completion, Outgoing
 
 T = TypeVar("T")
 
@@ -326,6 +327,11 @@ class FakeNotices:
             raise self.fault
         self.reported += wanted
         self.told += [(str(each.fate), str(each.recipient.address)) for each in wanted]
+
+
+def outgoing_of(hostname: str, wall: Callable[[], float] = lambda: 0.0) -> Outgoing:
+    """The last steps for mail in the name of a host, in one thread."""
+    return Outgoing(Completion(hostname, maybeDeferred, wall))
 
 
 @implementer(IHandover)

@@ -23,7 +23,7 @@ from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
 from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import BadAddress
-from mailhost.milter.client import Timeouts
+from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
@@ -81,7 +81,7 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings, context)
         for wire in each.listeners or ListenProtocol:
-            if wire.properties.takes_mail:
+            if wire.takes_mail:
                 links.setdefault(wire, []).append(link)
     observing = settings.filter_mode is Mode.OBSERVE
     return {
@@ -198,7 +198,7 @@ def _milter(settings: outside.Milter, context: FilterContext) -> ISessionFilter:
         MilterContext(
             clientFromString(context.reactor, where.endpoint),
             context.reactor,
-            Timeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
+            MilterTimeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
             context.hostname,
             context.in_thread,
             context.whole_messages.keep,

@@ -35,7 +35,7 @@ from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
-from mailhost.workers.channel import Answers
+from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import Assignment, WorkerPool
 
@@ -160,26 +160,26 @@ class Head:
         """Other certificates are in use: hand them to the workers."""
         self.workers.use_certificates(self.foundation.tls.pem)
 
-    def _answers(self) -> Answers:
-        """What workers may ask and tell."""
-        usages, judge, guard = self.foundation.usages, self.authenticator, self.guard
-        return {
-            "password": judge.password,
-            "scram_keys": judge.scram_keys,
-            "scram_result": judge.scram_result,
-            "login_begins": guard.begin,
-            "login_failed": guard.failed,
-            "login_succeeded": guard.succeeded,
-            "login_undecided": guard.undecided,
-            "reserve": usages.reserve,
-            "release": usages.release,
-            "left": usages.left,
-            "queued": self.queue.take_line,
-            "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
-            "log": self._log.write_all,
-            "rate": self.rates.take,
-            "counted": self.counters.add_all,
-        }
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of workers."""
+        usages, authenticator, guard = self.foundation.usages, self.authenticator, self.guard
+        return [
+            calls.PASSWORD.answered_by(authenticator.password),
+            calls.SCRAM_KEYS.answered_by(authenticator.scram_keys),
+            calls.SCRAM_RESULT.answered_by(authenticator.scram_result),
+            calls.LOGIN_BEGINS.answered_by(guard.begin),
+            calls.LOGIN_FAILED.answered_by(guard.failed),
+            calls.LOGIN_SUCCEEDED.answered_by(guard.succeeded),
+            calls.LOGIN_UNDECIDED.answered_by(guard.undecided),
+            calls.RESERVE.answered_by(usages.reserve),
+            calls.RELEASE.answered_by(usages.release),
+            calls.LEFT.answered_by(usages.left),
+            calls.QUEUED.answered_by(self.queue.take_line),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.LOG.answered_by(self._log.write_all),
+            calls.RATE.answered_by(self.rates.take),
+            calls.COUNTED.answered_by(self.counters.add_all),
+        ]
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""

@@ -31,15 +31,15 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
-from mailhost.application.protocols import make_server, session_maker
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
 from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
-from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
-from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, Notice
 from mailhost.interfaces.store import ILock
 from mailhost.net.control import Refused, listen_control
@@ -139,7 +139,7 @@ class Host(Service):
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
-        factory = make_server(self._head.foundation, listen)
+        factory = make_factory(self._head.foundation, listen)
         listener = Listener(self._reactor, listen, factory)
         listener.open(self._loaded.settings.user)
         return listener
@@ -148,7 +148,7 @@ class Host(Service):
         """Have each listener make its sessions with the services of the present settings."""
         assert self._head is not None
         for listener in self._listeners:
-            listener.factory.serve(session_maker(self._head.services, listener.listen))
+            serve(listener.factory, self._head.services, listener.listen)
 
     def _shared(self) -> list[tuple[int, Listen]]:
         """The sockets that workers can serve too."""

@@ -1,11 +1,9 @@
-"""The server of each protocol: a table from protocols to what makes their sessions."""
+"""The table of protocols: which session serves which listener."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
@@ -14,13 +12,12 @@ from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.reception import IReception
-from mailhost.interfaces.server import IServer
-from mailhost.interfaces.wire import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
-from mailhost.net.tls import Role
+from mailhost.net.tls import STRICT, Role
 from mailhost.pop3.session import Pop3Session
 from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.context import ProxyContext
@@ -33,34 +30,23 @@ from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.session import Session
 
-BusyReply = Callable[[Status], bytes]
-
-
-def make_server(foundation: Foundation, listen: Listen) -> IServer:
-    """Return the server of one listener. Before the first connection its `serve` must be given what
-    `session_maker` returns."""
-    return _PROTOCOLS[listen.protocol].server(foundation, listen.protocol)
-
-
-def session_maker(services: Services, listen: Listen) -> Any:
-    """Return what makes the sessions of a listener, with the services of one generation, as the
-    protocol's server takes it."""
-    return _PROTOCOLS[listen.protocol].sessions(services, listen)
-
 
 @dataclass(frozen=True, slots=True)
-class _Protocol:
-    """What differs between protocols here. What the settings must know is in `config/protocol`."""
+class Protocol:
+    """What serves a protocol: what makes its sessions, how it refuses a client while the host is
+    full, and its side of TLS handshakes."""
 
-    server: Callable[[Foundation, ListenProtocol], IServer]
-    sessions: Callable[[Services, Listen], Any]
+    maker: Callable[[Services, Listen], MachineMaker]
+    busy: Callable[[Status], bytes]
+    role: Role
 
 
-def _pump(foundation: Foundation, protocol: ListenProtocol, busy: BusyReply) -> IServer:
-    properties = protocol.properties
-    listener = Listener(protocol.value, properties.implicit_tls, busy)
-    role = Role((properties.alpn,) if properties.alpn else (), properties.opportunistic_tls)
-    tls = foundation.tls.factory(role)
+def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
+    """Return the factory for one listener. Before the first connection it must be given what makes
+    the sessions (`serve`)."""
+    protocol, row = listen.protocol, PROTOCOLS[listen.protocol]
+    listener = Listener(protocol.value, protocol.implicit_tls, row.busy)
+    tls = foundation.tls.factory(row.role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
     return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
 
@@ -69,12 +55,15 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
     raise AssertionError("a connection came before the services were made")
 
 
-def _smtp_server(foundation: Foundation, protocol: ListenProtocol) -> IServer:
-    return _pump(foundation, protocol, encode_reply)
+def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
+    """Have new connections of a listener served by the services of a generation."""
+    if isinstance(factory, PumpFactory):
+        factory.serve(machine_maker(services, listen))
 
 
-def _pop3_server(foundation: Foundation, protocol: ListenProtocol) -> IServer:
-    return _pump(foundation, protocol, _pop3_busy)
+def machine_maker(services: Services, listen: Listen) -> MachineMaker:
+    """Return what makes the sessions of a listener, with the services of one generation."""
+    return PROTOCOLS[listen.protocol].maker(services, listen)
 
 
 def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
@@ -121,11 +110,12 @@ def _server(found: ClientEndpoint, listen: Listen) -> Server:
 
 
 def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
-    settings, wire = services.settings, listen.protocol
+    wire = listen.protocol
+    settings = services.settings
     options = _options(settings, wire)
     rules = Rules(
         settings.hostname,
-        login=wire.properties.login_required,
+        login=wire.needs_login,
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
@@ -137,6 +127,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         services.router,
         services.store,
         services.handover,
+        services.outgoing,
         services.incoming,
         services.foundation.in_thread,
         services.foundation.events,
@@ -204,18 +195,19 @@ def _pop3_busy(status: Status) -> bytes:
     return f"-ERR [SYS/TEMP] {status.text}\r\n".encode()
 
 
-_SMTP = _Protocol(_smtp_server, _smtp_maker)
-_POP3 = _Protocol(_pop3_server, _pop3_maker)
-_PROXY = _Protocol(_smtp_server, _proxy_maker)
-_PROTOCOLS: Mapping[ListenProtocol, _Protocol] = MappingProxyType(
-    {
-        ListenProtocol.SMTP: _SMTP,
-        ListenProtocol.SUBMISSION: _SMTP,
-        ListenProtocol.SUBMISSIONS: _SMTP,
-        ListenProtocol.LMTP: _SMTP,
-        ListenProtocol.POP3: _POP3,
-        ListenProtocol.POP3S: _POP3,
-        ListenProtocol.PROXY: _PROXY,
-        ListenProtocol.PROXYS: _PROXY,
-    }
-)
+# other mail servers send in the clear if no handshake succeeds, so port 25 is lenient
+_SMTP = Protocol(_smtp_maker, encode_reply, Role(opportunistic=True))
+_STRICT_SMTP = Protocol(_smtp_maker, encode_reply, STRICT)
+_POP3 = Protocol(_pop3_maker, _pop3_busy, Role(protocols=(b"pop3",)))
+_PROXY = Protocol(_proxy_maker, encode_reply, STRICT)
+
+PROTOCOLS = {
+    ListenProtocol.SMTP: _SMTP,
+    ListenProtocol.SUBMISSION: _STRICT_SMTP,
+    ListenProtocol.SUBMISSIONS: _STRICT_SMTP,
+    ListenProtocol.LMTP: _STRICT_SMTP,
+    ListenProtocol.POP3: _POP3,
+    ListenProtocol.POP3S: _POP3,
+    ListenProtocol.PROXY: _PROXY,
+    ListenProtocol.PROXYS: _PROXY,
+}

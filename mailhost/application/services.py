@@ -19,6 +19,7 @@ from mailhost.handover import Handover
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.queue import IQueue
+from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
@@ -58,7 +59,10 @@ class Services:
         self.delivery = LocalDelivery(
             foundation.directory, self.store, self.router, foundation.events, foundation.pause
         )
-        self.reports = Reports(settings.hostname, foundation.events, foundation.in_thread)
+        self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
+        self.reports = Reports(
+            settings.hostname, foundation.events, foundation.in_thread, self.outgoing
+        )
         self.handover = Handover(
             foundation.directory,
             self.router,

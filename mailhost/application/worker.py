@@ -25,19 +25,20 @@ from twisted.logger import LogLevel, globalLogBeginner
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
-from mailhost.application.protocols import make_server, session_maker
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.services import Services, Shared
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.directory import DirectoryUnavailable
-from mailhost.interfaces.server import IServer
+from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls import CertificateSource
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
-from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers import calls
+from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
@@ -60,7 +61,7 @@ class _Served:
     """A socket that is accepted from."""
 
     port: IListeningPort
-    factory: IServer
+    factory: IServerFactory
     listen: Listen
 
 
@@ -71,18 +72,11 @@ class Worker:
 
     def __init__(self, reactor: Any, startup: StartupData) -> None:
         self._reactor = reactor
-        self._startup = startup
-        answers: Answers = {
-            "serve": self._serve,
-            "served": lambda: self._channel.notify("serves"),
-            "retire": self._retire,
-            "reload": self._reload,
-            "certificates": self._use_certificates,
-        }
-        self._channel = Channel(answers, self._channel_closed)
+        self._loaded = startup.loaded
+        self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
         self._served: dict[Socket, _Served] = {}
-        self._factories: list[IServer] = []
+        self._factories: list[IServerFactory] = []
         self._ending = False
         self._foundation = Foundation(
             reactor,
@@ -100,10 +94,20 @@ class Worker:
         """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
         globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
-        self._services = self._new_services(self._startup.loaded)
+        self._services = self._new_services(self._loaded)
         self._foundation.start()
         gc.freeze()  # as in the head
-        self._channel.notify("ready")
+        self._channel.notify(calls.READY)
+
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of the head."""
+        return [
+            calls.SERVE.answered_by(self._serve),
+            calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
+            calls.RETIRE.answered_by(self._retire),
+            calls.RELOAD.answered_by(self._reload),
+            calls.CERTIFICATES.answered_by(self._use_certificates),
+        ]
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
@@ -124,12 +128,12 @@ class Worker:
         """
         services = self._new_services(loaded)
         self._foundation.reconfigure(loaded, certificates)
-        self._services = services
+        self._loaded, self._services = loaded, services
         wanted = {listen.socket: listen for listen in loaded.settings.listen}
         for socket_key, served in list(self._served.items()):
             if socket_key in wanted:
                 served.listen = wanted[socket_key]
-                served.factory.serve(session_maker(services, served.listen))
+                serve(served.factory, services, served.listen)
             else:
                 del self._served[socket_key]
                 served.port.stopListening()
@@ -141,8 +145,8 @@ class Worker:
 
     def _serve(self, fd: int, listen: Listen) -> None:
         """Accept from a socket that the head listens on too."""
-        factory = make_server(self._foundation, listen)
-        factory.serve(session_maker(self._services, listen))
+        factory = make_factory(self._foundation, listen)
+        serve(factory, self._services, listen)
         outer = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)

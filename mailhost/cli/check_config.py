@@ -69,8 +69,8 @@ def _of_data_folder(settings: Settings) -> Iterator[str]:
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
     """Yield the faults that only the file and the directory together show."""
-    from mailhost.cli.alias_faults import alias_faults, unknown_targets
     from mailhost.config.plausible import takes_own_mail
+    from mailhost.directory.alias_faults import alias_faults, unknown_targets
 
     settings, view = loaded.settings, union.view
     yield from union.clashes

@@ -146,7 +146,7 @@ def _log_in(wire: smtplib.SMTP, sender: Address, password: str) -> None:
 
 @contextmanager
 def _told(address: ListenerAddress) -> Iterator[None]:
-    """What goes wrong on the wire becomes Fail."""
+    """Errors of the connection become Fail."""
     try:
         yield
     except ConnectionRefusedError as error:

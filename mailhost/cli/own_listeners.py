@@ -39,15 +39,16 @@ def listener_address(
 
 
 def _listener_address(listen: Listen) -> ListenerAddress | None:
-    endpoint, properties = parse_endpoint(listen.endpoint), listen.protocol.properties
+    endpoint = parse_endpoint(listen.endpoint)
     if endpoint.proxied:
         return None  # wants a PROXY line first
-    if endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
-        return ListenerAddress("127.0.0.1", properties.port, properties.implicit_tls)
+    usual = listen.protocol.usual_port
+    if usual and endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
+        return ListenerAddress("127.0.0.1", usual, listen.protocol.implicit_tls)
     if endpoint.port is None:
         return None
     host = _LOOPBACK.get(endpoint.interface, endpoint.interface)
-    return ListenerAddress(host, endpoint.port, properties.implicit_tls)
+    return ListenerAddress(host, endpoint.port, listen.protocol.implicit_tls)
 
 
 def own_tls() -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""What a whole file must satisfy beyond its single values: files, listeners, domains, targets."""
+"""Checks of a whole file beyond its single values: files, listeners, domains, targets."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
+    yield from _account_ids(settings)
     for name, domain in settings.domain.items():
         yield from _domain(settings, name, domain)
     if settings.admin and not reaches(settings, settings.admin):
@@ -66,7 +67,7 @@ def _same(above: tuple[str, ...], names: Mapping[str, Any], normal: Any) -> Iter
         try:
             first = seen.setdefault(normal(name), name)
         except BadAddress:
-            continue  # told as a wrong value already
+            continue  # reported as a wrong value already
         if first != name:
             yield Problem(key_of((*above, name)), f"is {first!r} again; write both as one")
 
@@ -91,7 +92,7 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
 
 def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     """A proxy's settings: all that it needs, and nowhere else."""
-    if not listen.protocol.properties.proxied:
+    if not listen.protocol.proxied:
         for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
             explanation = (
                 f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
@@ -113,10 +114,8 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
 
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:
-    """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
-    if settings.relay.route or not any(
-        listen.protocol.properties.proxied for listen in settings.listen
-    ):
+    """Messages that a proxy held back go by the relay; MX records would lead to the proxy again."""
+    if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
         return
     for number, each in enumerate(settings.filter):
         if isinstance(each, Acting) and each.action is Action.QUARANTINE:
@@ -174,6 +173,16 @@ def _domain_names(settings: Settings) -> Iterator[Problem]:
             first = taken.setdefault(alias, key)
             if first != key:
                 yield Problem(key, f"{alias} is there already, at {first}; remove one of them")
+
+
+def _account_ids(settings: Settings) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for name, domain in settings.domain.items():
+        for local, account in domain.account.items():
+            key = key_of(("domain", name, "account", local, "id"))
+            first = taken.setdefault(account.id, key) if account.id else key
+            if first != key:
+                yield Problem(key, f"is the same as {first}; remove one of them")
 
 
 def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[Problem]:

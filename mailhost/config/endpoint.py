@@ -53,7 +53,7 @@ class BadEndpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a description says. `parts` are its arguments by name, in the order of `_KINDS`.
+    """A server endpoint description. `parts` are its arguments by name, in the order of `_KINDS`.
 
     `proxied` is True behind `haproxy:`. Kinds that only plugins know have no `parts`.
     """

@@ -1,4 +1,4 @@
-"""pydantic's findings in plain words: which key, what is wrong there, what to write instead."""
+"""Explains pydantic's findings in plain language: the key, the fault, and what to write instead."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def explain(error: ValidationError) -> list[Problem]:
 
 def place(location: Location) -> Location:
     """The place in the file that a location of pydantic's means."""
-    if location[:1] == ("filter",):  # the kind, by which pydantic tells them apart
+    if location[:1] == ("filter",):  # the kind, by which pydantic distinguishes them
         location = location[:2] + location[3:]
     return tuple(part for part in location if part != _KEY)
 
@@ -105,7 +105,8 @@ def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """What stands there now; tables and lists are long, and may hold what nobody should see."""
+    """The value that stands there now; tables and lists are long, and may hold what nobody should
+    see."""
     if isinstance(value, dict | list):
         return "not a table" if isinstance(value, dict) else "not a list"
     return f"not {value!r}"

@@ -20,7 +20,7 @@ _LITERAL = re.compile(r"(?:[^*?\[\]]+@)?\[(?:ipv6:)?(?=[^\]]*[.:])[0-9a-f.:]+\]"
 
 
 class BadEntry(ValueError):
-    """An entry that says nothing; the words say which, and why."""
+    """An entry without a meaning; the text of the exception says which, and why."""
 
 
 def entries_of(text: str) -> Iterator[str]:

@@ -30,7 +30,8 @@ from mailhost.config.toml_faults import explained
 __all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
 # What stands in for a wrong value while the rest is checked. It clashes with nothing, and what is
-# said about it is not told. Keys are those of the table or list around it, or its own at the top.
+# said about it is not reported. Keys are those of the table or list around it, or its own at the
+# top.
 _STAND_INS: dict[str, object] = {
     "version": 1,
     "hostname": "stand-in.invalid",

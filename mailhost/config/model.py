@@ -1,7 +1,8 @@
 """Every setting, with its type and default, as frozen values.
 
-This file is the settings file's grammar: a key that is not here is unknown. What a setting means
-to a user stands in etc/mailhost.toml. Paths are as written until `load` has made them absolute.
+This file is the settings file's grammar: a key that is not here is unknown. The meaning of a
+setting for a user stands in etc/mailhost.toml. Paths are as written until `load` has made them
+absolute.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.types import (
+    AccountId,
     AccountName,
     Bytes,
     CertificateName,
@@ -38,7 +40,7 @@ from mailhost.config.types import (
 
 
 class RouteTLS(StrEnum):
-    """What is asked of TLS with another server. `require` verifies the certificate too."""
+    """The demands on TLS with another server. `require` verifies the certificate too."""
 
     NEVER = "never"
     OPPORTUNISTIC = "opportunistic"
@@ -46,7 +48,7 @@ class RouteTLS(StrEnum):
 
 
 class Identity(StrEnum):
-    """How the proxy tells the server behind it who the client is."""
+    """How the proxy names the client to the server behind it."""
 
     NONE = "none"
     XCLIENT = "xclient"
@@ -71,7 +73,7 @@ class Listen(Section):
 
     @property
     def socket(self) -> tuple[ListenProtocol, str]:
-        """What listeners must have in common for one to take over the other's socket."""
+        """The values that listeners must have in common for one to take over the other's socket."""
         return self.protocol, self.endpoint
 
 
@@ -186,10 +188,12 @@ class Queue(Section):
 
 
 class AccountSettings(Section):
-    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`."""
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
+    stays when the account gets another name; without it the id follows from the address."""
 
     password: SecretSource | None = None
     quota: Bytes | None = None
+    id: AccountId | None = None
 
 
 class DomainSettings(Section):
@@ -241,7 +245,7 @@ class Settings(Section):
     @property
     def receives(self) -> bool:
         """True where a listener serves domains of this host: takes their mail, or has it read."""
-        return any(not listen.protocol.properties.proxied for listen in self.listen)
+        return any(not listen.protocol.proxied for listen in self.listen)
 
     @property
     def needs_domains(self) -> bool:

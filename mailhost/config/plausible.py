@@ -127,8 +127,7 @@ def _is_local(text: str) -> bool:
 def takes_own_mail(settings: Settings) -> bool:
     """True where a listener takes mail itself, not for a server behind a proxy."""
     return any(
-        listen.protocol.properties.takes_mail and not listen.protocol.properties.proxied
-        for listen in settings.listen
+        listen.protocol.takes_mail and not listen.protocol.proxied for listen in settings.listen
     )
 
 

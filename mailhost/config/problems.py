@@ -1,4 +1,4 @@
-"""What is wrong with a settings file, as values: the key as its user writes it, and the remedy."""
+"""The faults of a settings file, as values: the key as its user writes it, and the remedy."""
 
 from __future__ import annotations
 

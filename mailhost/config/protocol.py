@@ -1,31 +1,9 @@
-"""The protocols of listeners, and what distinguishes them: one row of a table for each."""
+"""The protocols of listeners, one row for each, with what the rest of the host asks about them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolProperties:
-    """The properties of one protocol. Whatever a row does not name is off.
-
-    `port` is the one that IANA registered. With `implicit_tls` the handshake comes before the first
-    octet of the protocol (RFC 8314 §3), and `opportunistic_tls` accepts weaker TLS from clients
-    that would otherwise send in the clear (RFC 7435). `alpn` is the protocol's ALPN name, empty
-    where it has none (RFC 7301 §6). `takes_mail`: messages come in, so it has the mail filters.
-    `proxied`: another server answers. `login_required`: before a message (RFC 6409 §4.3).
-    """
-
-    port: int
-    implicit_tls: bool = False
-    opportunistic_tls: bool = False
-    alpn: bytes = b""
-    takes_mail: bool = False
-    proxied: bool = False
-    login_required: bool = False
 
 
 class ListenProtocol(StrEnum):
@@ -41,24 +19,49 @@ class ListenProtocol(StrEnum):
     PROXYS = "proxys"
 
     @property
-    def properties(self) -> ProtocolProperties:
-        """The protocol's row of the table."""
-        return PROPERTIES[self]
+    def implicit_tls(self) -> bool:
+        """True if the handshake comes before the first command (RFC 8314 §3)."""
+        return _TRAITS[self].implicit_tls
+
+    @property
+    def proxied(self) -> bool:
+        """True if another server answers."""
+        return _TRAITS[self].proxied
+
+    @property
+    def takes_mail(self) -> bool:
+        """True if messages come in, so that filters may stand there."""
+        return _TRAITS[self].takes_mail
+
+    @property
+    def needs_login(self) -> bool:
+        """True if clients must log in before they send (RFC 6409 §4.3)."""
+        return _TRAITS[self].needs_login
+
+    @property
+    def usual_port(self) -> int | None:
+        """The TCP port that IANA assigned, None if there is none."""
+        return _TRAITS[self].usual_port
 
 
-PROPERTIES: Mapping[ListenProtocol, ProtocolProperties] = MappingProxyType(
-    {
-        ListenProtocol.SMTP: ProtocolProperties(25, takes_mail=True, opportunistic_tls=True),
-        ListenProtocol.SUBMISSION: ProtocolProperties(587, takes_mail=True, login_required=True),
-        ListenProtocol.SUBMISSIONS: ProtocolProperties(
-            465, takes_mail=True, login_required=True, implicit_tls=True
-        ),
-        ListenProtocol.LMTP: ProtocolProperties(24, takes_mail=True),
-        ListenProtocol.POP3: ProtocolProperties(110, alpn=b"pop3"),
-        ListenProtocol.POP3S: ProtocolProperties(995, alpn=b"pop3", implicit_tls=True),
-        ListenProtocol.PROXY: ProtocolProperties(25, takes_mail=True, proxied=True),
-        ListenProtocol.PROXYS: ProtocolProperties(
-            465, takes_mail=True, proxied=True, implicit_tls=True
-        ),
-    }
-)
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """The defaults are the least: a new protocol takes no mail and has no filters."""
+
+    usual_port: int | None = None
+    takes_mail: bool = False
+    implicit_tls: bool = False
+    needs_login: bool = False
+    proxied: bool = False
+
+
+_TRAITS = {
+    ListenProtocol.SMTP: _Traits(25, takes_mail=True),
+    ListenProtocol.SUBMISSION: _Traits(587, takes_mail=True, needs_login=True),
+    ListenProtocol.SUBMISSIONS: _Traits(465, takes_mail=True, needs_login=True, implicit_tls=True),
+    ListenProtocol.LMTP: _Traits(takes_mail=True),
+    ListenProtocol.POP3: _Traits(110),
+    ListenProtocol.POP3S: _Traits(995, implicit_tls=True),
+    ListenProtocol.PROXY: _Traits(takes_mail=True, proxied=True),
+    ListenProtocol.PROXYS: _Traits(takes_mail=True, proxied=True, implicit_tls=True),
+}

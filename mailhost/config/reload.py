@@ -1,7 +1,7 @@
-"""What a reload changes: compared key by key, for the log.
+"""The changes that a reload makes: compared key by key, for the log.
 
 Only sources of secrets are shown, never secrets; a secret whose source stayed but whose text
-changed is told as such.
+changed is reported as such.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How settings are written: sizes, times, names, secrets. Each type says what it wants to read.
 
-A wrong value raises ValueError with the remedy in its words; pydantic puts the key in front.
+A wrong value raises ValueError with the remedy in its text; pydantic puts the key in front.
 Paths are joined with the folder that stands in the validation's context, where there is one.
 """
 
@@ -42,6 +42,7 @@ _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 
 LARGEST_SIZE = 2**60
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
@@ -134,6 +135,12 @@ def _account_name(value: Any) -> str:
         return parse_own_address(f"{value}@localhost").local
     except BadAddress as error:
         raise ValueError(f"{value!r} cannot stand before the @ of an address") from error
+
+
+def _account_id(value: Any) -> str:
+    if not isinstance(value, str) or not _ACCOUNT_ID.fullmatch(value):
+        raise ValueError("write 32 hexadecimal digits in lower case, as `mailhost export` does")
+    return value
 
 
 def _target(value: Any) -> str:
@@ -315,6 +322,7 @@ Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
 DomainPattern = Annotated[str, BeforeValidator(_pattern)]
 MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer(str)]
+AccountId = Annotated[str, BeforeValidator(_account_id)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
 Target = Annotated[str, BeforeValidator(_target)]
 ServerAddress = Annotated[str, BeforeValidator(_server_address)]

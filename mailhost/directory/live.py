@@ -8,25 +8,18 @@ then raises DirectoryUnavailable, so that no recipient is refused for good.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.directory.sqlite import (
-    DirectoryBroken,
-    DirectoryDatabase,
-    DirectoryError,
-    Stamp,
-)
+from mailhost.concurrency.threads import InThread, threads_of
+from mailhost.directory.sqlite import DirectoryBroken, DirectoryDatabase, Stamp
 from mailhost.directory.union import unite
 from mailhost.interfaces.accounts import DirectoryView
-from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 
@@ -40,7 +33,6 @@ NO_DOMAIN = (
 )
 
 News = DirectoryView | None
-InThread = Callable[[Callable[[], News]], Deferred[News]]
 
 
 @implementer(IDirectory)
@@ -64,7 +56,7 @@ class LiveDirectory:
         self._database_view = DirectoryView()
         self._watched = _Watched(database_path) if database_path else None
         self._events = events
-        self._in_thread = in_thread or _threads_of(reactor)
+        self._in_thread = in_thread or threads_of(reactor)
         self._clashes: tuple[str, ...] = ()
         self._outage = False
         self._looking = False
@@ -230,10 +222,3 @@ class _Watched:
         if self._database is None:
             self._database = DirectoryDatabase(self._path, PATIENCE)
         return self._database
-
-
-def _threads_of(reactor: IReactor) -> InThread:
-    def in_thread(work: Callable[[], News]) -> Deferred[News]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    return in_thread

@@ -1,4 +1,4 @@
-"""The head's side of the writer: its process is started, and another one where it dies."""
+"""The head starts the writer's process with this, and another one when it dies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
 
 MODULE = "mailhost.durable.writer"
-LAST_CHANCE = 10.0  # seconds that it has to end
+STOP_TIMEOUT = 10.0  # seconds until a writer that does not end is killed
 
 
 class WriterProcess:
-    """`path` is where it is to listen."""
+    """`path` is the socket on which the writer listens."""
 
     def __init__(self, reactor: Any, path: str, events: IEventSink) -> None:
         self._reactor = reactor
@@ -32,7 +32,7 @@ class WriterProcess:
         self._ended: Deferred[None] | None = None
 
     def start(self) -> None:
-        """Start it. While there is none, all processes write for themselves."""
+        """Start the process. Until it listens, all others write for themselves."""
         self._next = None
         self._born = self._reactor.seconds()
         process = _Process(self)
@@ -47,7 +47,7 @@ class WriterProcess:
             self._process = process
 
     async def stop(self) -> None:
-        """End it; nobody asks it for anything any more."""
+        """End the process. Its clients have closed their connections."""
         self._stopping = True
         if self._next is not None:
             self._next.cancel()
@@ -56,32 +56,32 @@ class WriterProcess:
             return
         self._ended = Deferred()
         process.transport.closeStdin()
-        deadline = self._reactor.callLater(LAST_CHANCE, process.transport.signalProcess, "KILL")
+        deadline = self._reactor.callLater(STOP_TIMEOUT, process.transport.signalProcess, "KILL")
         await self._ended
         if deadline.active():
             deadline.cancel()
 
     def ended(self, how: str) -> None:
-        """It is gone. One that was not told to go is replaced, ever more slowly."""
+        """The process ended. Before `stop` it is replaced, after a pause that grows."""
         self._process = None
         if self._stopping:
             if self._ended is not None:
                 self._ended.callback(None)
             return
-        self.trouble(how)
+        self.log_line(how)
         pause = self._pauses.after(self._reactor.seconds() - self._born)
         self._next = self._reactor.callLater(pause, self.start)
 
-    def trouble(self, text: str) -> None:
-        """Tell what it wrote, or what became of it."""
+    def log_line(self, text: str) -> None:
+        """Log what the process wrote, or how it ended."""
         self._events.emit(Faulted("the writer", text))
 
 
 class _Process(Child):
     def __init__(self, owner: WriterProcess) -> None:
-        super().__init__(owner.trouble)
+        super().__init__(owner.log_line)
         self._owner = owner
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone."""
+        """See `ended`."""
         self._owner.ended(f"died: {reason.getErrorMessage()}")

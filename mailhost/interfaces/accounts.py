@@ -17,12 +17,14 @@ from mailhost.message.address import Address
 class Account:
     """A person's mailbox. `secret` is what `mailhost hash-password` prints, empty for no login.
 
-    `quota` is in octets, None for no limit.
+    `quota` is in octets, None for no limit. `id` is 32 hexadecimal digits, unique on this host;
+    it stays when the address changes.
     """
 
     address: Address
     secret: str = field(default="", repr=False)
     quota: int | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ class NoSuchDomain(Exception):
 
 
 class NoPossibleHost(Exception):
-    """The domain has MX records, and none has a name that a host can have; the words quote one."""
+    """The domain has MX records, and none has a name that a host can have; the text of the
+    exception quotes one."""
 
 
 class ResolveFailed(Exception):

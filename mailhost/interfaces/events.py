@@ -25,7 +25,7 @@ class Event:
 
     @property
     def line(self) -> str:
-        """One line in plain words."""
+        """One line in plain language."""
         raise NotImplementedError
 
     @property

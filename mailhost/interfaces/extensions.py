@@ -1,4 +1,5 @@
-"""What a client may ask for beyond plain SMTP, as far as it depends on who takes the mail."""
+"""The extensions that a client may use beyond plain SMTP, as far as it depends on who takes the
+mail."""
 
 from __future__ import annotations
 

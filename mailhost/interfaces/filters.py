@@ -14,7 +14,8 @@ from mailhost.message.status import Status
 
 
 class FilterFailed(Exception):
-    """A filter could not judge, as something it needs is not there; the words say what."""
+    """A filter could not judge, as something it needs is not there; the text of the exception says
+    which."""
 
 
 class IFilter(Interface):

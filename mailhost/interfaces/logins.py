@@ -67,7 +67,7 @@ class ILoginGuard(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The server's next words in a SASL exchange, before base64."""
+    """The server's next message in a SASL exchange, before base64."""
 
     data: bytes
 

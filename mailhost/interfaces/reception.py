@@ -61,16 +61,21 @@ class ITransaction(Interface):
 
 
 class IFilterable(ITransaction):
-    """A transaction whose end has two steps, so that filters can be asked between them.
+    """A transaction whose end has three steps, so that filters can be asked after the first.
 
-    `end` does both. After `prepare`, one of `hand_on` and `abandon` must follow.
+    `end` does all. After `prepare`, one of `hand_on` and `abandon` must follow.
     """
 
     def prepare(content: Content) -> Answer[Prepared | Status]:
         """The content is whole. Return the completed message, or the refusal by the rules."""
 
+    def leave(message: Prepared) -> Answer[Prepared | Status]:
+        """Filters are done. Take what `prepare` returned, its content perhaps edited, and return
+        the message as it leaves: to be handed on, or to be held and released later. A Status
+        refuses the message."""
+
     def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
-        """Take what `prepare` returned, its content perhaps edited, and answer as `end` does."""
+        """Take what `leave` returned, and answer as `end` does."""
 
 
 class ICollector(Interface):

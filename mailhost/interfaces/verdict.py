@@ -1,4 +1,4 @@
-"""What a filter is shown, and what it says: a Mail goes in, a Verdict comes out.
+"""The values of filters: a filter is shown a Mail, and returns a Verdict.
 
 Mails are values: a filter that edits gives back another Mail, made of the one it was shown.
 """
@@ -49,24 +49,24 @@ class Mail:
     received: bytes = b""
 
     def containing(self, content: Content) -> Mail:
-        """The same with other content."""
+        """Return a copy with other content."""
         return self if content is self.content else replace(self, content=content)
 
     def within(self, envelope: Envelope) -> Mail:
-        """The same in another envelope."""
+        """Return a copy in another envelope."""
         return replace(self, envelope=envelope)
 
     def sent_by(self, reverse_path: Address | None) -> Mail:
-        """The same with another sender."""
+        """Return a copy with another sender."""
         return replace(self, envelope=replace(self.envelope, reverse_path=reverse_path))
 
     def sent_to(self, *recipients: ForwardPath) -> Mail:
-        """The same for other recipients."""
+        """Return a copy for other recipients."""
         return replace(self, envelope=self.envelope.to(recipients))
 
 
 class Decision(StrEnum):
-    """What is to become of it."""
+    """The fate of a mail."""
 
     PASS = "pass"
     TAG = "tag"
@@ -80,8 +80,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a filter says, and why. `reason` is for the log; `status` is the reply of a refusal,
-    `mail` what an edit made (a quarantine may have one too), `tag` the word to remember."""
+    """The answer of a filter, and its reason. `reason` is for the log; `status` is the reply of a
+    refusal, `mail` what an edit made (a quarantine may have one too), `tag` the word to
+    remember."""
 
     decision: Decision
     reason: str = ""
@@ -92,7 +93,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one filter said at one stage. `observed`: it was logged, and nothing else."""
+    """The answer of one filter at one stage. `observed`: it was logged, and nothing else."""
 
     filter: str
     stage: Stage

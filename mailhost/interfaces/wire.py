@@ -1,31 +1,38 @@
-"""The connection of a session, and the session as a machine that it drives."""
+"""The connection of a session, the session as a machine that it drives, and what makes both."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
+from typing import Any
 
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
 from mailhost.message.client import TLSState
 
-CROWDED_TIMEOUT = 20.0  # seconds; the usual `IMachine.crowded_timeout`
+
+class IServerFactory(IProtocolFactory):
+    """Serves the connections of one listening socket: sessions on a pump, or a server of another
+    kind, such as HTTP."""
+
+    tls: IOpenSSLServerConnectionCreator = Attribute("For listeners with implicit TLS.")
+
+    def drain(seconds: float) -> Coroutine[Any, Any, None]:
+        """Let what is under way end within `seconds`, then close every connection."""
+
+    def ended() -> Coroutine[Any, Any, None]:
+        """Wait until there is no connection."""
 
 
 class IWire(Interface):
     """The operations of a machine on its connection. None raises because the peer is gone."""
 
     def write(data: bytes) -> None:
-        """Send, together with all else that is written before the machine waits.
+        """Send, together with all else that is written before the machine waits."""
 
-        A machine writes within its calls (`step` and the others) only: see `wake`.
-        """
-
-    def wake() -> None:
-        """Have `step` called soon, though nothing arrived: there is output that no command asked
-        for. The call comes from the reactor's loop, and waits for the step under way and for a
-        client that reads too slowly. The client counts as silent all the same.
-        """
+    def flush() -> None:
+        """Send what was written now: for output that no command asked for, outside of a step."""
 
     def stream(chunks: Iterator[bytes]) -> Awaitable[None]:
         """Send as fast as the peer takes it, chunk by chunk. Raises ConnectionLost, OSError."""
@@ -38,13 +45,12 @@ class IWire(Interface):
 
 
 class IMachine(Interface):
-    """A server's side of a wire language without I/O: bytes in, replies out, one step at a time."""
+    """A server session as a state machine without I/O: bytes in, replies out, step by step."""
 
-    timeout: float = Attribute("Seconds of silence that are borne now.")
-    crowded_timeout: float = Attribute(
-        "As `timeout`, while few places are left. A client that costs little and is expected to be "
-        "silent (one that logged in, in IMAP's IDLE) need not have less; others have "
-        "CROWDED_TIMEOUT. At most `timeout` counts."
+    timeout: float = Attribute("Seconds of silence after which the connection ends now.")
+    may_be_silent: bool = Attribute(
+        "True while silence is what the protocol wants of the client, such as IDLE: its timeout is "
+        "not shortened when the host has few places left."
     )
 
     def greet() -> Answer[None]:
@@ -54,14 +60,16 @@ class IMachine(Interface):
         """Append what arrived."""
 
     def step() -> Answer[bool]:
-        """Take one command or block from what arrived, or write what no command asked for. False
-        where there is nothing to do until more bytes arrive or `IWire.wake` is called.
+        """Take one command or block from what arrived. False where more bytes are needed first.
 
         An awaitable answer: no step is taken and nothing is read until it is there.
         """
 
     def secured(tls: TLSState) -> None:
-        """The handshake after `start_tls` is done. What came in the clear must be forgotten."""
+        """The handshake after `start_tls` is done.
+
+        Input that came in the clear must be forgotten.
+        """
 
     def timed_out() -> None:
         """The peer was silent too long: say farewell. The connection is closed then."""

@@ -12,13 +12,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread, threads_of
 from mailhost.config.model import Login
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
@@ -27,7 +26,7 @@ from mailhost.interfaces.logins import IAuthenticator, ScramKeys
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.guard import LoginGuard, normal_username, parse_username
 from mailhost.logins.stored_secret import ITERATIONS, BadSecret, parse_secret
-from mailhost.logins.verifier import InThread, TooBusy, Verifier
+from mailhost.logins.verifier import TooBusy, Verifier
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
@@ -58,7 +57,7 @@ class Authenticator:
         self._settings = settings
         self._events = events
         self._guard = guard
-        self._verifier = Verifier(IReactorTime(reactor), in_thread or _threads_of(reactor))
+        self._verifier = Verifier(IReactorTime(reactor), in_thread or threads_of(reactor))
         self._key = secrets.token_bytes(32)
 
     def reconfigure(self, settings: Login) -> None:
@@ -210,10 +209,3 @@ def _cause(name: Address | None, account: Account | None, mechanism: str = "") -
     if mechanism == SCRAM and secret.scram is None:
         return "the account's secret has no keys for SCRAM; set the password anew"
     return "wrong password"
-
-
-def _threads_of(reactor: IReactor) -> InThread:
-    def in_thread(work: Callable[[], bool]) -> Deferred[bool]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    return in_thread

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.accounts import Account
 from mailhost.logins.stored_secret import hash_password, verify
 
@@ -24,8 +24,6 @@ AT_ONCE = 2
 MOST_WAITING = 200
 REMEMBERED_FOR = 300.0  # seconds
 MOST_REMEMBERED = 10_000
-
-InThread = Callable[[Callable[[], bool]], Deferred[bool]]
 
 
 class TooBusy(Exception):

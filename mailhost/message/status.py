@@ -1,6 +1,6 @@
-"""What became of a request or a recipient: a reply code, an enhanced code (RFC 3463), words.
+"""The result for a request or a recipient: a reply code, an enhanced code (RFC 3463), a text.
 
-The words are for the other side; the cause is for our own log and is never sent. Where another
+The text is for the other side; the cause is for our own log and is never sent. Where another
 host's reply led to the status, `answer` is that reply word for word.
 """
 

@@ -2,25 +2,21 @@
 
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. After TURN steps in a row, or LONG_TURN seconds, the other
-connections are served first, however many commands one of them has pipelined.
-
-Silence beyond `machine.timeout` ends the connection. While few places are left,
-`machine.crowded_timeout` does, so that silent clients cannot keep all places.
-
-Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
-machine calls `wake`, and the pump takes a step as soon as none is under way and the client reads.
+replies stops being served until it does. Silence beyond `machine.timeout` ends the connection. If
+most places are taken, silent clients have HURRY seconds, unless the machine says that its client
+may be silent.
+After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
+many commands one of them has pipelined.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
-keeps and one of its replies.
+keeps and one reply of its makes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import CoroutineType
-from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
@@ -42,19 +38,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.server import IServer
-from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
+from mailhost.message.ids import new_id
 from mailhost.message.status import Status
-from mailhost.net.connections import Connections, client_at
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
+from mailhost.net.peer import peer_of
 from mailhost.net.tls import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
 LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
+HURRY = 20.0  # seconds of silence if few places are left
 FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
 LINGER = 30.0  # seconds that a peer has to take the last words
 
@@ -93,8 +90,6 @@ class Pump(Protocol):
         self._stop_after = False
         self._room: Deferred[None] | None = None
         self._heard = 0.0
-        self._woken = False
-        self._unasked = False  # the client has sent nothing since the machine was woken
         self._watch: IDelayedCall | None = None
 
     # --- what the transport tells ---------------------------------------------------------------
@@ -121,7 +116,6 @@ class Pump(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._machine is None or self._shaking or self._closing:
             return
-        self._unasked = False
         self._machine.receive(data)
         if self._busy or self._throttled:
             self._pause_reading()
@@ -132,7 +126,7 @@ class Pump(Protocol):
         self._gone = True
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
-        self._home.connections.remove(self, self._client)
+        self._home.forget(self, self._client)
         if reason.check(SSL.Error):
             status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
             self._home.events.emit(Refused(self._client, "TLS", status))
@@ -165,6 +159,12 @@ class Pump(Protocol):
         self._out.append(data)
         self._unsent += len(data)
 
+    def flush(self) -> None:
+        if self._out and not self._gone:
+            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
+        self._unsent = 0
+
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
         return self._stream(chunks)
 
@@ -173,33 +173,20 @@ class Pump(Protocol):
             if self._gone:
                 raise ConnectionLost("the client went away")
             self.write(chunk)
-            self._flush()
+            self.flush()
             if self._throttled:
                 self._room = Deferred()
                 await self._room
 
-    def wake(self) -> None:
-        if not self._woken:
-            self._woken = True
-            self._clock.callLater(0, self._wake)
-
-    def _wake(self) -> None:
-        """Take a step, unless one will be taken anyway when a wait ends."""
-        self._woken = False
-        waits = self._busy or self._throttled or self._shaking
-        if self._machine is not None and not (waits or self._gone):
-            self._unasked = True
-            self._run()
-
     def start_tls(self) -> None:
-        self._flush()
+        self.flush()
         self._writer.stop()
         self._shaking = True  # until the handshake is done, nothing is a command
         self._heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._home.tls)
 
     def hang_up(self) -> None:
-        self._flush()
+        self.flush()
         if self._closing or self._gone:
             return
         self._closing = True
@@ -219,7 +206,7 @@ class Pump(Protocol):
             self.abort()
         else:
             self._machine.stopping()
-            self._flush()
+            self.flush()
 
     def abort(self) -> None:
         """Close at once."""
@@ -235,18 +222,17 @@ class Pump(Protocol):
             return
         if answer is None or self._settled(answer):
             self._busy = False
-            self._flush()
+            self.flush()
 
     def _run(self) -> None:
         machine = self._machine
         assert machine is not None
         self._busy = True
         try:
-            steps, now = 0, self._clock.seconds()
-            ends = now + LONG_TURN
+            steps, ends = 0, self._clock.seconds() + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN or now > ends:
-                    self._flush()
+                if steps == TURN or (steps and self._heard > ends):
+                    self.flush()
                     self._clock.callLater(0, self._answered, None)
                     return
                 steps += 1
@@ -255,15 +241,13 @@ class Pump(Protocol):
                     break
                 if answer is not True and not self._settled(answer):
                     return
-                now = self._clock.seconds()
-                if not self._unasked:
-                    self._heard = now
+                self._heard = self._clock.seconds()
                 if self._unsent > OUTPUT:
-                    self._flush()
+                    self.flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
             self._fail(Failure())
         self._busy = False
-        self._flush()
+        self.flush()
         self._resume_reading()
 
     def _settled(self, answer: Awaitable[object]) -> bool:
@@ -273,14 +257,13 @@ class Pump(Protocol):
         waiting = Deferred.fromCoroutine(coroutine)
         if waiting.called and not isinstance(waiting.result, Failure):
             return True
-        self._flush()
+        self.flush()
         waiting.addCallbacks(self._answered, self._fail)
         return False
 
     def _answered(self, _: object) -> None:
         self._busy = False
-        if not self._unasked:
-            self._heard = self._clock.seconds()
+        self._heard = self._clock.seconds()
         if self._gone:
             return
         if self._stop_after:
@@ -297,12 +280,6 @@ class Pump(Protocol):
         elif not self._gone:
             self._machine.failed()
             self.hang_up()
-
-    def _flush(self) -> None:
-        if self._out and not self._gone:
-            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-        self._out.clear()
-        self._unsent = 0
 
     def _pause_reading(self) -> None:
         if not self._paused:
@@ -322,10 +299,10 @@ class Pump(Protocol):
     def _patience(self) -> float:
         if self._closing:
             return LINGER
-        machine, crowded = self._machine, self._home.connections.crowded
-        if machine is None or self._shaking:
-            return CROWDED_TIMEOUT if crowded else self._home.handshake_timeout
-        return min(machine.timeout, machine.crowded_timeout) if crowded else machine.timeout
+        machine = None if self._shaking else self._machine
+        patience = self._home.handshake_timeout if machine is None else machine.timeout
+        hurried = self._home.crowded and not (machine is not None and machine.may_be_silent)
+        return min(patience, HURRY) if hurried else patience
 
     def _check_silence(self) -> None:
         if self._gone:
@@ -360,7 +337,7 @@ class _Refusal(Protocol):
         self.transport.loseConnection()
 
 
-@implementer(IServer)
+@implementer(IServerFactory)
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
@@ -386,30 +363,62 @@ class PumpFactory(Factory):
         self.tls = tls
         self.events = events
         self.log = Logger("mailhost.net")
-        self.connections: Connections[Pump] = Connections(clock, limits, events)
+        self.connections: set[Pump] = set()
+        self._limits = limits
+        self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
-        client = client_at(addr, self.listener.protocol)
-        refusal = self.connections.admit(client)
+        ip, port = peer_of(addr)
+        client = Client(ip, port, self.listener.protocol, new_id())
+        refusal = self._limits.admit(ip)
         if refusal is not None:
+            self.events.emit(Refused(client, "connection", refusal))
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)
 
-    def serve(self, sessions: MachineMaker) -> None:
-        """Make the sessions of new connections with `sessions`."""
-        self.machine_of = sessions
-        former = list(self.connections.open)
+    def serve(self, machine_of: MachineMaker) -> None:
+        """Make the sessions of new connections with `machine_of`."""
+        self.machine_of = machine_of
+        former = list(self.connections)
         if former:
             self.clock.callLater(FORMER, self._dismiss, former)
 
     def _dismiss(self, former: Sequence[Pump]) -> None:
         for pump in former:
-            if pump in self.connections.open:
+            if pump in self.connections:
                 pump.stopping()
 
-    def drain(self, seconds: float) -> Coroutine[Any, Any, None]:
-        return self.connections.drain(seconds)
+    @property
+    def crowded(self) -> bool:
+        """True where few places are left: then nobody keeps one for long without need."""
+        return self._limits.crowded
 
-    def ended(self) -> Coroutine[Any, Any, None]:
-        return self.connections.ended()
+    def forget(self, pump: Pump, client: Client) -> None:
+        """A connection is gone."""
+        self.connections.discard(pump)
+        self._limits.release(client.ip)
+        if not self.connections:
+            waiting, self._empty = self._empty, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is under way end within `seconds`, then close every connection."""
+        for pump in list(self.connections):
+            pump.stopping()
+        deadline = self.clock.callLater(seconds, self._abort_all)
+        await self.ended()
+        if deadline.active():
+            deadline.cancel()
+
+    async def ended(self) -> None:
+        """Wait until there is no connection."""
+        if self.connections:
+            empty: Deferred[None] = Deferred()
+            self._empty.append(empty)
+            await empty
+
+    def _abort_all(self) -> None:
+        for pump in list(self.connections):
+            pump.abort()

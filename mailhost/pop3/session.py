@@ -16,7 +16,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.logins import IPasswordLogins
 from mailhost.interfaces.store import IMailStore
-from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.net.http import NO_HTTP, is_http
@@ -38,7 +38,7 @@ class Pop3Session:
     """One connection's life. `timeout` is RFC 1939's ten minutes for an idle client."""
 
     timeout = 600.0
-    crowded_timeout = CROWDED_TIMEOUT
+    may_be_silent = False
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
-"""Starts each process of the head, and ignores the signals that are for the head alone.
+"""Starts each child process of the head, and ignores the signals that are for the head alone.
 
-`python -m mailhost.processes.start MODULE [ARGUMENT]...` runs the `main` of a module. Its import
-takes up to a second, during which a SIGHUP to the process group, or a terminal's Ctrl-C, may come.
+`python -m mailhost.processes.start MODULE [ARGUMENT]...` runs the `main` of a module. The signals
+are ignored before the module is imported: its import takes up to a second, and a SIGHUP to the
+process group, or a terminal's Ctrl-C, may come meanwhile.
 """
 
 from __future__ import annotations

@@ -227,7 +227,7 @@ class Attempts:
         if live.entry.envelope.reverse_path is None:
             return  # an alarm of ours could be what is parked: no alarm about alarms
         try:
-            await self._reports.alarm(live.entry.id, live.entry.identity, reason, self._wall())
+            await self._reports.alarm(live.entry.id, live.entry.identity, reason)
         except Exception as error:  # noqa: BLE001 - told, and the log has the first fault already
             self._fault(live, f"the postmaster could not be told that it is parked: {error!r}")
 

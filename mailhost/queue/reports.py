@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zope.interface import implementer
 
+from mailhost.concurrency.answers import there
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.events import Faulted, IEventSink, Reported
+from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage
 from mailhost.interfaces.queue import IReports
 from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.date import format_date
 from mailhost.message.dsn import (
     RecipientReport,
     Report,
@@ -95,8 +96,6 @@ def compose_notice(
             to=envelope.reverse_path,
             subject=_TITLES[kind],
             text=explain(reported, hostname, subject.arrived, retry_until),
-            message_id=f"{identity}@{hostname}",
-            date=now,
             recipients=tuple(_recipient(outcome, now, retry_until) for outcome in reported),
             returned=subject.content,
             whole=kind == BOUNCE and _whole(envelope),
@@ -170,16 +169,14 @@ def _notice(
     return ReportMessage(to, envelope, content, identity, kind)
 
 
-def compose_alarm(entry_id: str, reason: str, hostname: str, now: float) -> ReportMessage:
-    """Return a message to the postmaster about an entry that was parked. `now` is its date."""
+def compose_alarm(entry_id: str, reason: str, hostname: str) -> ReportMessage:
+    """Return a message to the postmaster about an entry that was parked."""
     postmaster = Address("postmaster", "")  # without a domain it is ours, RFC 5321 §4.5.1
     identity = new_id()
     fields = (
-        f"Date: {format_date(int(now))}",
         f"From: Mail delivery <postmaster@{hostname}>",
         f"To: <postmaster@{hostname}>",
         f"Subject: Queue entry {entry_id} was parked",
-        f"Message-ID: <{identity}@{hostname}>",
         "Auto-Submitted: auto-generated",
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
@@ -212,11 +209,13 @@ class Reports:
         hostname: str,
         events: IEventSink,
         in_thread: InThread,
+        outgoing: IOutgoing,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.hostname = hostname
         self._events = events
         self._in_thread = in_thread
+        self._outgoing = outgoing
         self._wall = wall
 
     async def report(
@@ -241,18 +240,25 @@ class Reports:
         )
         return notice is None or await self._hand_over(notice, subject.identity)
 
-    async def alarm(self, entry_id: str, identity: str, reason: str, now: float) -> None:
-        """Tell the postmaster that an entry was parked. Tried once: the log says so too."""
-        await self._hand_over(compose_alarm(entry_id, reason, self.hostname, now), identity)
+    async def alarm(self, entry_id: str, identity: str, reason: str) -> None:
+        """Report to the postmaster that an entry was parked. Tried once: the log says so too."""
+        await self._hand_over(compose_alarm(entry_id, reason, self.hostname), identity)
 
     async def _hand_over(self, notice: ReportMessage, about: str) -> bool:
         """True where the notice is safe, or will never be: then the log is its last stop."""
-        status: Status = await self.handover.take_or_queue(
-            notice.envelope, notice.content, notice.identity
-        )
+        status = await self._take(notice)
         if status.ok:
             self._events.emit(Reported(about, notice.kind, notice.to))
             return True
         cause = f"{about}: the {notice.kind} to <{notice.to}> was refused: {status}"
         self._events.emit(Faulted("queue", f"{cause} {status.cause}".rstrip()))
         return status.permanent
+
+    async def _take(self, notice: ReportMessage) -> Status:
+        author = Address("postmaster", self.hostname)
+        message = OutgoingMessage(notice.envelope, notice.content, author, notice.identity)
+        content: Content | Status = await there(self._outgoing.leave(message))
+        if isinstance(content, Status):
+            return content
+        envelope = replace(notice.envelope, size=content.size)
+        return await self.handover.take_or_queue(envelope, content, notice.identity)

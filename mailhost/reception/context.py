@@ -1,4 +1,4 @@
-"""What every transaction of one listener works with."""
+"""The services and settings that all transactions of one listener share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.directory import IDirectory
 from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.outgoing import IOutgoing
 from mailhost.interfaces.reception import IHandover
 from mailhost.interfaces.store import IMailStore
 from mailhost.reception.rules import Rules
@@ -29,6 +30,7 @@ class ListenerContext:
     router: Router
     store: IMailStore
     handover: IHandover
+    outgoing: IOutgoing
     folder: str
     in_thread: InThread
     events: IEventSink

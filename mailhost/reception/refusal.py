@@ -1,4 +1,4 @@
-"""Nobody is refused by yesterday's directory: who is unknown is looked up once more.
+"""A recipient is refused as unknown only after the directory was read once more.
 
 An account made a moment ago is found that way, and a directory that cannot be read now refuses
 nobody for good.

@@ -1,4 +1,4 @@
-"""What a listener demands of those who send through it."""
+"""The rules of a listener for the clients that send through it."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zope.interface import implementer
 
@@ -10,6 +11,7 @@ from mailhost.concurrency.answers import then, there
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Received
+from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.message.address import Address
 from mailhost.message.beginning import begin
@@ -24,7 +26,7 @@ from mailhost.message.trace import received_field
 from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
-from mailhost.reception.submission import author_refusal, missing_fields
+from mailhost.reception.submission import author_refusal
 from mailhost.routing import MOST, Destinations, Reach, Routes
 from mailhost.store.mailboxes import OVER_QUOTA
 
@@ -51,6 +53,7 @@ class Transaction:
         self._bounded: Account | None = None  # the only account that the current recipient leads to
         self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
         self._routes: Routes | None = None
+        self._completed: Content | None = None  # submitted, and lacks no field
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
@@ -114,10 +117,13 @@ class Transaction:
         return Collector(self._context.folder, self._context.rules.memory, self._context.in_thread)
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
-        return then(
-            self.prepare(content),
-            lambda found: [found] if isinstance(found, Status) else self.hand_on(found),
-        )
+        return then(then(self.prepare(content), self._leave), self._hand_on)
+
+    def _leave(self, found: Prepared | Status) -> Answer[Prepared | Status]:
+        return found if isinstance(found, Status) else self.leave(found)
+
+    def _hand_on(self, found: Prepared | Status) -> Answer[Sequence[Status]]:
+        return [found] if isinstance(found, Status) else self.hand_on(found)
 
     def prepare(self, content: Content) -> Answer[Prepared | Status]:
         if content.in_memory:
@@ -154,15 +160,29 @@ class Transaction:
         """Add the fields that a submitted message lacks (RFC 6409 §8). Filters are asked after
         that, so that they see, sign and keep the message that leaves."""
         context, client, identity = self._context, self._client, self.identity
-        now, envelope = context.now(), self._envelope.to(self._accepted)
+        envelope = self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
         if client.account is not None:
-            author = envelope.reverse_path or client.account
-            added = missing_fields(header, author, context.rules.hostname, identity, now)
-            content = content.after(added, header) if added else content
+            message = self._outgoing(content, client.account, identity)
+            added = context.outgoing.missing(message, header)
+            content = self._completed = content.after(added, header) if added else content
             message_id = message_id or first_value(added, "Message-ID")
-        received = received_field(client, envelope, context.rules.hostname, identity, now)
+        received = received_field(client, envelope, context.rules.hostname, identity, context.now())
         return Prepared(content, received, received, identity, message_id)
+
+    def leave(self, message: Prepared) -> Answer[Prepared | Status]:
+        account = self._client.account
+        if account is None:  # not in our name
+            return message
+        left = self._context.outgoing.leave(
+            self._outgoing(message.content, account, message.identity)
+        )
+        return then(left, lambda found: _with_content(message, found))
+
+    def _outgoing(self, content: Content, account: Address, identity: str) -> OutgoingMessage:
+        envelope = self._envelope.to(self._accepted)
+        author = envelope.reverse_path or account
+        return OutgoingMessage(envelope, content, author, identity, self._completed)
 
     def abandon(self) -> None:
         """Nothing was kept."""
@@ -199,6 +219,15 @@ class Transaction:
             if not await there(self._fits(account, quota)):
                 return OVER_QUOTA.because(f"{account} filled up while the message came")
         return None
+
+
+def _with_content(message: Prepared, found: Content | Status) -> Prepared | Status:
+    if isinstance(found, Status):
+        return found
+    if found is message.content:
+        return message
+    message_id = first_value(found.known or b"", "Message-ID")  # filters may have changed it
+    return replace(message, content=found, message_id=message_id or message.message_id)
 
 
 def _only_account(view: DirectoryView, found: Destinations) -> Account | None:

@@ -31,7 +31,9 @@ from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
 from mailhost.net.tls import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
-from mailhost.workers.channel import Answers, Channel, attach
+from mailhost.workers import calls
+from mailhost.workers.calls import Answers
+from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
@@ -124,7 +126,7 @@ class WorkerPool:
         for member in self._members:
             if member.assignment is former:  # otherwise it gets them when it asks for its sockets
                 member.assignment = self._assignment
-                member.channel.notify("certificates", certificates)
+                member.channel.notify(calls.CERTIFICATES, certificates)
 
     async def renewed(self) -> None:
         """Wait until each worker has taken, or refused, the settings that it was sent."""
@@ -204,7 +206,11 @@ class WorkerPool:
                 env=None,
                 childFDs={0: 0, 1: "r", 2: "r", **descriptors},
             )
-            answers = {**self._answers, "ready": member.ready, "serves": member.serves}
+            answers = [
+                *self._answers,
+                calls.READY.answered_by(member.ready),
+                calls.SERVING.answered_by(member.serves),
+            ]
             member.channel = Channel(answers, lambda: None)
             attach(self._reactor, member.channel, os.dup(ours.fileno()))
         member.born = self._reactor.seconds()
@@ -271,14 +277,14 @@ class WorkerProcess(Child):
             self._hand_sockets()
         else:  # a reload came while it started
             self.renew(current)
-        self.channel.notify("served")
+        self.channel.notify(calls.SERVE_ALL_SENT)
 
     def renew(self, assignment: Assignment) -> None:
         """Have it serve by other settings; before it is ready that waits until it is."""
         if self._sockets is None:
             return
         self.assignment = assignment
-        asked = self.channel.ask("reload", assignment.loaded, assignment.certificates)
+        asked = self.channel.ask(calls.RELOAD, assignment.loaded, assignment.certificates)
         self.renewing = renewing = Deferred.fromCoroutine(asked)
         renewing.addErrback(self._not_renewed)
         self._hand_sockets()
@@ -293,7 +299,7 @@ class WorkerProcess(Child):
         handed = self._sockets & wanted  # it closes the others
         for fd, listen in self.assignment.sockets:
             if listen.socket not in handed:
-                self.channel.hand(fd, "serve", listen)
+                self.channel.hand(fd, calls.SERVE, listen)
         self._sockets = wanted
 
     def serves(self) -> None:
@@ -312,7 +318,7 @@ class WorkerProcess(Child):
     def retire(self, seconds: float | None) -> None:
         """Have it take nothing new and end: what is under way has `seconds`, None for no limit."""
         self.retired = True
-        self.channel.notify("retire", seconds)
+        self.channel.notify(calls.RETIRE, seconds)
 
     def kill(self) -> None:
         """End it now."""

@@ -102,9 +102,7 @@ class MakeTests(ChainsCase):
 
     def test_listeners(self) -> None:
         chains = self.chains(self.one("size", listeners=["smtp", "proxy"]), self.one("rate"))
-        self.assertEqual(
-            {wire for wire in ListenProtocol if wire.properties.takes_mail}, set(chains)
-        )
+        self.assertEqual({wire for wire in ListenProtocol if wire.takes_mail}, set(chains))
         self.assertEqual(
             [link.name for link in chains[ListenProtocol.PROXY].links], ["size", "rate"]
         )

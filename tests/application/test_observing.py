@@ -19,7 +19,7 @@ from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.message.content import Content
 from mailhost.message.status import OK
-from mailhost.milter.client import Timeouts
+from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.chain import Chain, Link
@@ -114,7 +114,7 @@ class ObservingTests(SynchronousTestCase):
         )
         made = make_chains(settings, context)[ListenProtocol.SMTP]
         milter = FakeMilter({"R": ["y|550 5.1.1 Not him"], "E": [*EDITS, *ENVELOPE]})
-        around = MilterContext(milter, clock, Timeouts(), "mx.a.example", here, bench.keep)
+        around = MilterContext(milter, clock, MilterTimeouts(), "mx.a.example", here, bench.keep)
         link = Link("milter", MilterFilter(around), observe=True)
         return Chain([*made.links, link], self.counters, clock, events, whole)
 

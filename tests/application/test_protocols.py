@@ -7,11 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.foundation import Foundation
-from mailhost.application.protocols import make_server, session_maker
+from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
 from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
@@ -52,6 +51,7 @@ def services(settings: Settings = SETTINGS) -> Services:
             foundation=foundation(),
             router=SimpleNamespace(),
             handover=SimpleNamespace(),
+            outgoing=SimpleNamespace(),
             incoming="/nowhere",
             authenticator=nobody,
             guard=SimpleNamespace(),
@@ -69,7 +69,7 @@ class Machines(SynchronousTestCase):
         output = FakeWire()
         client = Client("127.0.0.1", 1, wire.value)
         listen = Listen(protocol=wire, endpoint="tcp:0")
-        maker = session_maker(services(settings), listen)
+        maker = machine_maker(services(settings), listen)
         return maker(cast(Any, output), client), output
 
     def test_each_protocol_has_its_session(self) -> None:
@@ -138,16 +138,16 @@ class Machines(SynchronousTestCase):
             (ListenProtocol.POP3, b"-ERR [SYS/TEMP] "),
         ):
             listen = Listen(protocol=wire, endpoint="tcp:0")
-            server: Any = make_server(foundation(), listen)
-            transport = StringTransport()
-            server.buildProtocol(None).makeConnection(transport)
-            self.assertTrue(transport.value().startswith(text))
+            factory = make_factory(foundation(), listen)
+            refusal = factory._limits.admit("127.0.0.1")
+            assert refusal is not None
+            self.assertTrue(factory.listener.busy(refusal).startswith(text))
 
     def test_the_tls_role_of_each_listener(self) -> None:
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
         for wire in ListenProtocol:
             listen = Listen(protocol=wire, endpoint="tcp:0")
-            role: Any = make_server(foundation(), listen).tls
+            role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
             pop3 = wire in (ListenProtocol.POP3, ListenProtocol.POP3S)
             self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)

@@ -185,6 +185,16 @@ class ExportTests(DirectoryCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
 
+    def test_ids_stay(self) -> None:
+        before = json.loads(self.run_ok("account", "list", "--json"))
+        text = self.run_ok("export")
+        self.assertEqual(text.count("id = "), 2)  # those of the file follow from the address
+        self.settings(text)
+        after = json.loads(self.run_ok("account", "list", "--json"))
+        in_file = {row["account"]: row["id"] for row in after if row["where"] == "settings file"}
+        self.assertEqual(in_file, {row["account"]: row["id"] for row in before})
+        self.assertEqual(self.run_ok("export").count("id = "), 4)  # both halves have them
+
     def test_secrets_elsewhere_are_named_absolutely_and_never_overwritten(self) -> None:
         folder = os.path.abspath(self.mktemp())
         self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))

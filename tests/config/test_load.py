@@ -416,6 +416,25 @@ class DomainTests(LoadCase):
             },
         )
 
+    def test_ids_of_accounts(self) -> None:
+        same, table = "0123456789abcdef" * 2, 'domain."example.com".account'
+        problems = self.problems(
+            HEAD
+            + f"""
+            [domain."example.com".account]
+            ann.id = "{same}"
+            bob.id = "{same}"
+            carl = {{}}
+            dora = {{}}
+            """
+        )
+        self.assertEqual(
+            problems, {f"{table}.bob.id": f"is the same as {table}.ann.id; remove one of them"}
+        )
+        for wrong in (f'"{same.upper()}"', '""', "7"):
+            problems = self.problems(f"{HEAD}[{table}]\nann.id = {wrong}\n")
+            self.assertIn("32 hexadecimal digits", problems[f"{table}.ann.id"])
+
     def test_a_name_with_dots_and_no_quotes(self) -> None:
         """TOML reads it as a table in a table."""
         cases = {

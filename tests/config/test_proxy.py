@@ -47,8 +47,8 @@ class ProxyTests(LoadCase):
     def test_tls_from_the_first_octet(self) -> None:
         proxys = LISTEN.replace('"proxy"', '"proxys"').replace("tcp:25", "tcp:465")
         [listen] = self.load(HEAD + proxys + UPSTREAM).settings.listen
-        self.assertTrue(listen.protocol.properties.implicit_tls)
-        self.assertTrue(listen.protocol.properties.proxied)
+        self.assertTrue(listen.protocol.implicit_tls)
+        self.assertTrue(listen.protocol.proxied)
 
     def test_paths_are_below_the_settings_file(self) -> None:
         [upstream] = self.listen('upstream = "unix:mail.sock"').upstream

@@ -73,6 +73,22 @@ class News(Live):
     def test_it_is_a_directory(self) -> None:
         verifyObject(IDirectory, self.directory)
 
+    def test_a_change_during_the_reading_is_seen_next_time(self) -> None:
+        self.commands.add_domain("first.example")
+        read = DirectoryDatabase.view
+
+        def view(database: DirectoryDatabase) -> DirectoryView:
+            found = read(database)
+            self.patch(DirectoryDatabase, "view", read)
+            self.commands.add_domain("second.example")
+            return found
+
+        self.patch(DirectoryDatabase, "view", view)
+        self.turn()
+        self.assertIn("first.example", self.directory.view.domains)
+        self.turn()
+        self.assertIn("second.example", self.directory.view.domains)
+
     def test_all_is_there_at_the_start(self) -> None:
         self.assertEqual(set(self.directory.view.domains), {"file.example", "example.com"})
 

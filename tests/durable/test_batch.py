@@ -120,7 +120,9 @@ class FailureTests(SynchronousTestCase):
         for change, result in zip(CHANGES, results, strict=True):
             if isinstance(change, RemovedFile):
                 self.assertEqual(change.path in safe, result is not None)
-            elif result is None:
+                continue
+            assert isinstance(change, NewFile)
+            if result is None:
                 self.assertEqual(safe.get(change.final), FINAL[change.final], disk.calls)
             else:
                 self.assertNotIn(change.final, disk.files())

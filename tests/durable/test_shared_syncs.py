@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost.durable.batch import MANY, Batch
+from mailhost.durable.batch import Batch
+from mailhost.durable.folders import MANY
 from mailhost.durable.system import NO_SHARING, OperatingSystem
 from mailhost.interfaces.changes import NewFile, RemovedFile
 from mailhost.message.content import Content

@@ -16,10 +16,18 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailhost.durable import writer_client
+from mailhost.durable.frames import frame
 from mailhost.durable.stall import LIMIT
-from mailhost.durable.writer import frame
 from mailhost.durable.writer_client import WriterClient
-from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
+from mailhost.interfaces.changes import (
+    Change,
+    LinkedFile,
+    MadeFolder,
+    NewFile,
+    RemovedFile,
+    RenamedFile,
+    Results,
+)
 from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content
 from tests.fakes import RecordingEvents
@@ -50,7 +58,7 @@ class SharedWriterCase(SynchronousTestCase):
         self.writer.start()
 
     @property
-    def looks(self) -> int:
+    def attempts(self) -> int:
         """How often a writer was looked for."""
         return len(self.reactor.unixClients)
 
@@ -89,7 +97,7 @@ class Stranger(SharedWriterCase):
         for _ in range(2):
             transport = self.find(socket=object())
             self.assertTrue(transport.disconnecting)
-            self.assertFalse(self.writer.there)
+            self.assertFalse(self.writer.connected)
             self.link.connectionLost()
             self.reactor.advance(2)
         self.assertEqual(1, len(self.events.lines))
@@ -102,13 +110,13 @@ class Asking(SharedWriterCase):
         self.transport = self.find()
 
     def test_a_turn_is_a_frame(self) -> None:
-        self.assertTrue(self.writer.there)
+        self.assertTrue(self.writer.connected)
         first, second = self.commit(FILE), self.commit(GONE, FILE)
         self.assertEqual(b"", self.transport.value())
         self.reactor.advance(0)
         sent = marshal.loads(self.transport.value()[4:])
-        asked = ("/t/a", "/n/a", False, "", [b"one", b"two", b"three"])
-        self.assertEqual([asked, ("/n/b",), asked], sent)
+        asked = ("new", "/t/a", "/n/a", [b"one", b"two", b"three"], False, False, "")
+        self.assertEqual([asked, ("removed", "/n/b"), asked], sent)
         third = self.commit(GONE)
         self.reactor.advance(0)
         self.answer(None, (errno.ENOSPC, "full"), None)
@@ -122,7 +130,7 @@ class Asking(SharedWriterCase):
         self.assertEqual([], self.other.changes)
 
     def test_very_much_goes_in_several_frames(self) -> None:
-        self.patch(writer_client, "MOST_TOGETHER", 30)
+        self.patch(writer_client, "LARGEST_SHARED_FRAME", 30)
         waiting = [self.commit(FILE) for _ in range(5)]  # 11 octets each
         self.reactor.advance(0)
         octets, frames = self.transport.value(), []
@@ -141,20 +149,29 @@ class Asking(SharedWriterCase):
         self.reactor.advance(0)
         not_sent = self.commit(GONE)
         self.link.connectionLost(Failure(ConnectionDone()))
-        self.assertFalse(self.writer.there)
+        self.assertFalse(self.writer.connected)
         self.assertEqual([None, None], self.successResultOf(sent))
         self.reactor.advance(0)
         self.assertEqual([None], self.successResultOf(not_sent))
         again = NewFile(FILE.temporary, FILE.final, FILE.contents, again=True)
         self.assertEqual([again, GONE, GONE], self.other.changes)
 
+    def test_each_kind_is_done_again_as_one_that_may_have_been_done(self) -> None:
+        self.commit(RenamedFile("/a", "/b"), LinkedFile("/a", "/c"), MadeFolder("/d"))
+        self.reactor.advance(0)
+        sent = marshal.loads(self.transport.value()[4:])
+        self.assertEqual(["renamed", "linked", "folder"], [each[0] for each in sent])
+        self.link.connectionLost(Failure(ConnectionDone()))
+        again = [RenamedFile("/a", "/b", True), LinkedFile("/a", "/c", True), MadeFolder("/d")]
+        self.assertEqual(again, self.other.changes)
+
     def test_the_next_one_is_found(self) -> None:
         self.link.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(1, self.looks)
+        self.assertEqual(1, self.attempts)
         self.reactor.advance(0.05)
-        self.assertEqual(2, self.looks)
+        self.assertEqual(2, self.attempts)
         self.find()
-        self.assertTrue(self.writer.there)
+        self.assertTrue(self.writer.connected)
 
     def test_a_stop_waits_for_what_is_under_way(self) -> None:
         last = self.commit(GONE)
@@ -233,15 +250,15 @@ class StandsStill(SharedWriterCase):
 
 class NoneThere(SharedWriterCase):
     def test_it_is_looked_for_ever_more_slowly(self) -> None:
-        self.assertFalse(self.writer.there)
+        self.assertFalse(self.writer.connected)
         for seconds in (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
-            looks = self.looks
+            attempts = self.attempts
             _, factory, *_ = self.reactor.unixClients[-1]
             factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
             self.reactor.advance(seconds - 0.01)
-            self.assertEqual(looks, self.looks)
+            self.assertEqual(attempts, self.attempts)
             self.reactor.advance(0.01)
-            self.assertEqual(looks + 1, self.looks)
+            self.assertEqual(attempts + 1, self.attempts)
 
     def test_a_stop_looks_no_more(self) -> None:
         _, factory, *_ = self.reactor.unixClients[-1]

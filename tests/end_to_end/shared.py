@@ -102,23 +102,32 @@ def new_folder() -> Path:
 
 
 class SharedHost(TestCase):
-    """`settings` are the host's; it lives until the next class wants one, or the tests end.
+    """A host with `settings` and `domains`, shared by all classes that name the same ones. It lives
+    until a test wants another, or the tests end; a test that stops it leaves the next start to the
+    next test.
 
     Trial knows no fixtures for a whole class.
     """
 
     settings: ClassVar[str] = ""
+    domains: ClassVar[str] = DOMAINS
     protocols: ClassVar[tuple[str, ...]] = ("smtp",)
-    running: ClassVar[list[tuple[type[SharedHost], RunningHost]]] = []
+    running: ClassVar[list[tuple[object, RunningHost]]] = []
     timeout = 120
 
     def setUp(self) -> None:
-        if not self.running or self.running[0][0] is not type(self):
+        wanted = (self.settings, self.domains, self.protocols)
+        if not self.running or self.running[0][0] != wanted:
             stop_running()
-            host = RunningHost(new_folder(), self.settings + DOMAINS, protocols=self.protocols)
-            self.running.append((type(self), host))
-            host.start()
+            host = RunningHost(new_folder(), self.settings + self.domains, protocols=self.protocols)
+            self.running.append((wanted, host))
+            self.prepare(host)
         self.host = self.running[0][1]
+        if self.host.stopped:
+            self.host.start()
+
+    def prepare(self, host: RunningHost) -> None:
+        """Do what has to be done before the first start."""
 
     def raw(self, protocol: str = "smtp", hello: str = "EHLO") -> Raw:
         """A connection; the greeting is read and hello said where `hello` names it."""
@@ -133,7 +142,8 @@ class SharedHost(TestCase):
     def send_mail(self, subject: str, *recipients: str) -> bytes:
         """One message from a new client; return the last reply."""
         client = self.raw()
-        client.envelope(*(recipients or ("ann@example.com",)))
+        for reply in client.envelope(*(recipients or ("ann@example.com",))):
+            self.refused(reply, "250")
         self.refused(client.say("DATA\r\n"), "354")
         reply = client.say(MAIL % subject.encode())
         client.close()

@@ -13,53 +13,53 @@ import sqlite3
 import subprocess
 import threading
 import time
+from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import SkipTest
 
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
-from tests.end_to_end.shared import DOMAINS, MAIL, Raw, new_folder
+from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
 
-ROUTE = """
+SETTINGS = """
+[relay]
+networks = ["127.0.0.1"]
 [[relay.route]]
 to = "*"
-via = "127.0.0.1:{port}"
+via = "127.0.0.1:9"
 [queue]
-first_retry = "1 second"
-longest_retry = "1 second"
+first_retry = "0.5 seconds"
+longest_retry = "0.5 seconds"
+[limits]
+connections_per_client = 300
+stop_timeout = "1 second"
 """
+FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -S -n 64; exec "$0" "$@"')
 
 
-class FaultyHost(TestCase):
-    """Each test has a host of its own, not started yet."""
+class FaultyHost(SharedHost):
+    """A host that survives its faults: classes share it. The inboxes are empty before each test."""
 
-    settings = ""
-    timeout = 120
+    settings = SETTINGS
+    protocols = ("smtp", "lmtp")
+
+    def prepare(self, host: RunningHost) -> None:
+        host.add_accounts("a long enough password", "sam@example.org")
+        host.wrapper = FEW_DESCRIPTORS
 
     def setUp(self) -> None:
-        folder = new_folder()
-        self.addCleanup(shutil.rmtree, folder)
-        self.host = RunningHost(folder, self.settings + DOMAINS, protocols=("smtp", "lmtp"))
-        self.addCleanup(self.host.stop)
+        super().setUp()
+        for address in ("ann@example.com", "bob@example.com", "bob@example.net"):
+            for path in self.host.inbox(address):
+                path.unlink()
 
-    def raw(self, protocol: str = "smtp") -> Raw:
-        client = Raw(
-            (self.host.address, self.host.ports[protocol]),
-            hello="LHLO" if protocol == "lmtp" else "EHLO",
-        )
-        self.addCleanup(client.close)
-        return client
-
-    def send_mail(self, subject: str, *recipients: str, padding: int = 0) -> bytes:
-        """One message; return the last reply."""
+    def padded_mail(self, subject: str, recipient: str, padding: int) -> bytes:
+        """One message of more than `padding` octets; return the last reply."""
         client = self.raw()
-        for reply in client.envelope(*recipients):
-            self.assertTrue(reply.startswith(b"250"), reply)
+        for reply in client.envelope(recipient):
+            self.refused(reply, "250")
         client.say("DATA\r\n")
         client.send(b"X-Padding: x\r\n" + b" padding\r\n" * (padding // 10))
         return client.say(MAIL % subject.encode())
-
-    def refused(self, reply: bytes, *starts: str) -> None:
-        self.assertTrue(reply.startswith(tuple(each.encode() for each in starts)), reply)
 
     def subjects(self, address: str) -> list[str]:
         """The subjects in an inbox, sorted; every message in it is whole."""
@@ -69,6 +69,22 @@ class FaultyHost(TestCase):
             self.assertTrue(content.endswith(b"\r\nHello\r\n"), f"{path} is cut short")
             found.append(content.rpartition(b"Subject: ")[2].split(b"\r\n")[0].decode())
         return sorted(found)
+
+    def break_mailbox(self) -> Path:
+        """Put a file in the place of bob's mailbox until the test ends; return its path."""
+        broken = self.host.data / "mail" / "example.com" / "bob"
+        if broken.exists():
+            shutil.rmtree(broken)
+        broken.parent.mkdir(parents=True, exist_ok=True)
+        broken.write_text("a file in place of a folder")
+        self.addCleanup(lambda: broken.is_file() and broken.unlink())
+        return broken
+
+    def empty_queue(self) -> None:
+        """Stop the host, and remove what waits."""
+        self.host.stop()
+        for path in (self.host.data / "queue").iterdir():
+            path.unlink()
 
     def queued(self) -> list[dict[str, object]]:
         """What waits, as the running host says."""
@@ -80,8 +96,7 @@ class FaultyHost(TestCase):
 
 class LeftBehind(FaultyHost):
     def test_what_it_left_half_written_long_ago_is_removed_at_the_start(self) -> None:
-        self.host.start()
-        self.assertTrue(self.send_mail("kept", "ann@example.com").startswith(b"250"))
+        self.refused(self.send_mail("kept", "ann@example.com"), "250")
         self.host.kill()
         tmp = self.host.data / "mail" / "example.com" / "ann" / "tmp"
         old, young = tmp / "1.old", tmp / "2.young"
@@ -95,10 +110,12 @@ class LeftBehind(FaultyHost):
 
 
 class FullDisk(FaultyHost):
-    settings = ROUTE.format(port=9)
+    """A host of its own, whose data folder is a disk of 3 MB."""
 
     def setUp(self) -> None:
-        super().setUp()
+        folder = new_folder()
+        self.addCleanup(shutil.rmtree, folder)
+        self.host = RunningHost(folder, self.settings + DOMAINS, protocols=self.protocols)
         self.host.data.mkdir()
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", str(self.host.data)],
@@ -110,12 +127,12 @@ class FullDisk(FaultyHost):
         self.addCleanup(subprocess.run, ["umount", str(self.host.data)], check=False)
         self.host.set_up()
         self.addCleanup(self.host.stop)
+        self.host.start()
 
     def test_452_nothing_lost_and_back_to_work(self) -> None:
-        self.host.start()
         reply, taken = b"250", 0
         while reply.startswith(b"250") and taken < 100:
-            reply = self.send_mail(f"{taken:03}", "ann@example.com", padding=200_000)
+            reply = self.padded_mail(f"{taken:03}", "ann@example.com", 200_000)
             taken += reply.startswith(b"250")
         self.refused(reply, "452 4.3.1")
         self.host.wait_for("452 4.3.1")
@@ -125,9 +142,9 @@ class FullDisk(FaultyHost):
                 file.write(b"b" * 4096)
         for padding in (0, 300_000):  # kept in memory, and in a file while it arrives
             since = self.host.mark()
-            self.refused(self.send_mail("x", "bob@example.com", padding=padding), "452 4.3.1")
+            self.refused(self.padded_mail("x", "bob@example.com", padding), "452 4.3.1")
             self.host.wait_for("No space left", since)
-        client = self.raw("lmtp")
+        client = self.raw("lmtp", hello="LHLO")
         client.envelope("ann@example.com", "bob@example.net")
         client.say("DATA\r\n")
         self.refused(client.say(MAIL % b"x"), "452 4.3.1")
@@ -145,21 +162,15 @@ class FullDisk(FaultyHost):
 
 
 class BrokenMailbox(FaultyHost):
-    settings = ROUTE.format(port=9)
-
     def setUp(self) -> None:
         super().setUp()
-        self.host.set_up()
-        self.broken = self.host.data / "mail" / "example.com" / "bob"
-        self.broken.parent.mkdir(parents=True)
-        self.broken.write_text("a file in place of a folder")
+        self.broken = self.break_mailbox()
 
     def test_451_for_that_recipient_alone(self) -> None:
-        self.host.start()
         since = self.host.mark()
         self.refused(self.send_mail("alone", "bob@example.com"), "451 4.")
         self.host.wait_for("refused message", since)
-        client = self.raw("lmtp")
+        client = self.raw("lmtp", hello="LHLO")
         client.envelope("ann@example.com", "bob@example.com", "bob@example.net")
         client.say("DATA\r\n")
         self.refused(client.say(MAIL % b"by lmtp"), "250")
@@ -168,7 +179,6 @@ class BrokenMailbox(FaultyHost):
         self.assertEqual(["by lmtp"], self.subjects("ann@example.com"))
 
     def test_by_smtp_the_good_one_gets_it_and_the_other_waits(self) -> None:
-        self.host.start()
         self.refused(self.send_mail("mixed", "ann@example.com", "bob@example.com"), "250")
         self.assertEqual(["mixed"], self.subjects("ann@example.com"))
         self.assertEqual(1, len(self.queued()))
@@ -182,9 +192,20 @@ class BrokenMailbox(FaultyHost):
 class BrokenDirectory(FaultyHost):
     def setUp(self) -> None:
         super().setUp()
-        self.host.add_accounts("a long enough password", "sam@example.org")
-        self.host.start()
         self.path = self.host.data / "directory.sqlite"
+        self.kept = self.path.read_bytes()
+        self.addCleanup(self.put_back)
+
+    def put_back(self) -> None:
+        """Replace the directory by what it was, and wait until the host reads it."""
+        again = self.path.with_name("again")
+        again.write_bytes(self.kept)
+        self.path.with_name(self.path.name + "-wal").unlink(missing_ok=True)
+        again.rename(self.path)
+        client = self.raw()
+        client.envelope()
+        unknown = "RCPT TO:<eve@example.org>\r\n"
+        self.host.until(lambda: client.say(unknown).startswith(b"550"), "it is not read again")
 
     def served(self, unknown: str) -> None:
         """Those who are known get their mail; of others it says what it must."""
@@ -197,8 +218,6 @@ class BrokenDirectory(FaultyHost):
         self.refused(client.say(MAIL % b"known"), "250")
 
     def test_replaced_by_garbage(self) -> None:
-        kept = self.path.read_bytes()
-        wal = self.path.with_name(self.path.name + "-wal")
         self.served("550 5.1.1")
         since = self.host.mark()
         garbage = self.path.with_name("garbage")
@@ -206,10 +225,7 @@ class BrokenDirectory(FaultyHost):
         garbage.rename(self.path)
         self.served("451 4.3.0")
         self.host.wait_for("directory.sqlite", since)
-        again = self.path.with_name("again")
-        again.write_bytes(kept)
-        wal.unlink(missing_ok=True)
-        again.rename(self.path)
+        self.put_back()
         self.host.wait_for("it can be read again", since)
         self.served("550 5.1.1")
 
@@ -235,26 +251,22 @@ class BrokenDirectory(FaultyHost):
         other.close()
 
     def test_locked(self) -> None:
+        since = self.host.mark()
         with self.path.with_name(self.path.name + "-shm").open("r+b") as shared:
             fcntl.lockf(shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 8, 120)  # SQLite's own lock bytes
             self.served("451 4.3.0")
-            self.host.wait_for("directory")
-        self.host.wait_for("it can be read again")
+            self.host.wait_for("directory", since)
+        self.host.wait_for("it can be read again", since)
         self.served("550 5.1.1")
 
 
 class Strained(FaultyHost):
-    settings = """
-[limits]
-connections_per_client = 300
-stop_timeout = "1 second"
-"""
-
     def test_no_more_file_descriptors(self) -> None:
-        self.host.start()
         early = self.raw()
+        before = resource.prlimit(self.host.pid, resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.prlimit, self.host.pid, resource.RLIMIT_NOFILE, before)
         limit = len(os.listdir(f"/proc/{self.host.pid}/fd")) + 12
-        resource.prlimit(self.host.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        resource.prlimit(self.host.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
         crowd = [socket.create_connection((self.host.address, self.host.ports["smtp"]))]
         crowd += [socket.create_connection(crowd[0].getpeername()) for _ in range(50)]
         time.sleep(0.3)
@@ -273,8 +285,7 @@ stop_timeout = "1 second"
         )
 
     def test_a_soft_limit_of_descriptors_is_raised(self) -> None:
-        self.host.wrapper = ("sh", "-c", 'ulimit -S -n 64; exec "$0" "$@"')
-        self.host.start()
+        """It is started with FEW_DESCRIPTORS."""
         for client in [self.raw() for _ in range(100)]:
             self.refused(client.say("NOOP\r\n"), "250")
 
@@ -288,16 +299,14 @@ stop_timeout = "1 second"
             client.close()
 
     def test_folders_that_somebody_deleted_come_back(self) -> None:
-        self.host.start()
         self.refused(self.send_mail("first", "ann@example.com"), "250")
         for name in ("mail", "incoming", "queue"):
             shutil.rmtree(self.host.data / name)
         self.refused(self.send_mail("small", "ann@example.com"), "250")
-        self.refused(self.send_mail("large", "ann@example.com", padding=500_000), "250")
+        self.refused(self.padded_mail("large", "ann@example.com", 500_000), "250")
         self.assertEqual(["large", "small"], self.subjects("ann@example.com"))
 
     def test_a_stop_waits_for_nobody_too_long(self) -> None:
-        self.host.start()
         client = self.raw()
         client.envelope("ann@example.com")
         client.say("DATA\r\n")
@@ -310,8 +319,7 @@ stop_timeout = "1 second"
         self.assertLess(time.monotonic() - began, 5)
 
     def test_the_same_recipient_twice_by_lmtp_gets_two_replies(self) -> None:
-        self.host.start()
-        client = self.raw("lmtp")
+        client = self.raw("lmtp", hello="LHLO")
         client.envelope("ann@example.com", "ann@example.com", "ANN+tag@example.com")
         client.say("DATA\r\n")
         self.refused(client.say(MAIL % b"once"), "250")
@@ -321,14 +329,9 @@ stop_timeout = "1 second"
 
 
 class Starting(FaultyHost):
-    settings = ROUTE.format(port=9)
-
     def test_a_corrupt_queue_entry_is_parked_and_the_rest_goes_on(self) -> None:
-        self.host.set_up()
-        broken = self.host.data / "mail" / "example.com" / "bob"
-        broken.parent.mkdir(parents=True)
-        broken.write_text("a file in place of a folder")
-        self.host.start()
+        broken = self.break_mailbox()
+        self.addCleanup(self.empty_queue)
         for subject in ("first", "second", "third"):
             self.refused(self.send_mail(subject, "ann@example.com", "bob@example.com"), "250")
         self.assertEqual(3, len(self.queued()))
@@ -353,7 +356,6 @@ class Starting(FaultyHost):
         self.assertEqual(0, shown.returncode, shown.stdout + shown.stderr)
 
     def test_a_second_host_on_the_same_data_does_not_start(self) -> None:
-        self.host.start()
         kept = self.host.config.read_text()
         for protocol in ("smtp", "lmtp"):
             port = self.host.ports[protocol]
@@ -371,7 +373,6 @@ class Starting(FaultyHost):
 
     def test_a_lock_of_a_process_whose_number_is_taken_again(self) -> None:
         """In a container the next process often has the number of the one that was killed."""
-        self.host.start()
         self.host.kill()
         stale = self.host.data / "control.sock.lock"
         stale.unlink(missing_ok=True)
@@ -381,22 +382,15 @@ class Starting(FaultyHost):
 
     def test_a_killed_host_leaves_nothing_that_stops_the_next(self) -> None:
         for _ in range(2):
-            self.host.start()
             self.refused(self.send_mail("again", "ann@example.com"), "250")
             self.host.kill()
-        self.host.start()
+            self.host.start()
         self.assertEqual(["again", "again"], self.subjects("ann@example.com"))
 
 
 class Killed(FaultyHost):
-    settings = (
-        '[relay]\nnetworks = ["127.0.0.1"]\n'
-        + ROUTE.format(port=9)
-        + "[limits]\nconnections_per_client = 300\n"
-    )
-
     def test_all_that_was_answered_is_there(self) -> None:
-        self.host.start()
+        self.addCleanup(self.empty_queue)
         answered: set[str] = set()
         enough = threading.Event()
 
@@ -428,10 +422,17 @@ class Killed(FaultyHost):
             found = self.subjects(inbox)  # each of them whole
             self.assertEqual(set(), answered - set(found))
             self.assertEqual(len(found), len(set(found)))
-        for subject in answered - {
+        # a host that has just started may still be reading its queue
+        self.host.until(
+            lambda: not answered - self.waiting(),
+            "a message that was answered does not wait for its next hop",
+        )
+        self.refused(self.send_mail("after", "ann@example.com"), "250")
+
+    def waiting(self) -> set[str]:
+        """The local parts of all addresses for which mail waits."""
+        return {
             str(path["address"]).partition("@")[0]
             for entry in self.queued()
             for path in entry["recipients"]  # type: ignore[attr-defined]  # JSON
-        }:
-            self.fail(f"{subject} was answered and does not wait for its next hop")
-        self.refused(self.send_mail("after", "ann@example.com"), "250")
+        }

@@ -13,13 +13,17 @@ from email.message import EmailMessage
 from twisted.trial.unittest import TestCase
 
 from tests.end_to_end.running import RunningHost, short_folder
+from tests.end_to_end.shared import SharedHost
 
 PASSWORD = "correct horse battery"
+ACCOUNTS = ("ann@example.com", "bob@example.net")
 SETTINGS = """
 admin = "ann@example.com"
 [limits]
 message_size = "5 MB"
 stop_timeout = "10 seconds"
+[login]
+delay = "0.1 seconds"
 """
 
 
@@ -28,14 +32,21 @@ def plain(subject: str, sender: str = "sue@elsewhere.example") -> bytes:
     return f"From: {sender}\r\nSubject: {subject}\r\n\r\n.Hello\r\n..\r\n".encode()
 
 
-class OneHost(TestCase):
-    """Each test has a host of its own, with two domains and an account in each."""
+class OneHost(SharedHost):
+    """Two domains with an account in each, whose inboxes are empty before each test."""
+
+    settings = SETTINGS
+    domains = ""
+    protocols = ("smtp", "submission", "submissions", "lmtp", "pop3", "pop3s")
+
+    def prepare(self, host: RunningHost) -> None:
+        host.add_accounts(PASSWORD, *ACCOUNTS)
 
     def setUp(self) -> None:
-        self.host = RunningHost(short_folder(self), SETTINGS)
-        self.addCleanup(self.host.stop)
-        self.host.add_accounts(PASSWORD, "ann@example.com", "bob@example.net")
-        self.host.start()
+        super().setUp()
+        for address in ACCOUNTS:
+            for path in self.host.inbox(address):
+                path.unlink()
 
     def run_command(self, *arguments: str, text: str = "") -> str:
         """Run a `mailhost` command that must succeed."""
@@ -174,6 +185,8 @@ class SubmittingAndReading(OneHost):
 class Operating(OneHost):
     def test_sighup_takes_new_settings_and_drops_nobody(self) -> None:
         client = self.smtp()
+        self.addCleanup(self.host.reload)
+        self.addCleanup(self.host.write_settings, SETTINGS)
         self.host.write_settings(SETTINGS.replace("5 MB", "1 MB"))
         self.assertIn("limits.message_size", self.host.reload())
         self.assertEqual(250, client.noop()[0])
@@ -181,6 +194,7 @@ class Operating(OneHost):
         self.assertEqual("1000000", self.smtp().esmtp_features["size"])
 
     def test_a_reload_with_a_fault_is_refused_whole(self) -> None:
+        self.addCleanup(self.host.write_settings, SETTINGS)
         self.host.write_settings(SETTINGS.replace("message_size", "mesage_size"))
         line = self.host.reload()
         self.assertIn("refused", line)
@@ -201,8 +215,14 @@ class Operating(OneHost):
         self.assertEqual(-signal.SIGTERM, self.host.stop())  # as twistd tells a clean end
         self.assertIn(b"Subject: last", self.only_mail("ann@example.com"))
 
+
+class Refusing(TestCase):
+    """Hosts that do not start."""
+
+    def setUp(self) -> None:
+        self.host = RunningHost(short_folder(self), SETTINGS, protocols=("smtp",))
+
     def test_a_wrong_setting_ends_it_with_its_key(self) -> None:
-        self.host.stop()
         self.host.write_settings("hostnam = 3\n" + SETTINGS)
         done = self.host.launch()
         self.assertNotEqual(0, done.returncode)
@@ -210,7 +230,6 @@ class Operating(OneHost):
         self.assertNotIn("Traceback", done.stdout + done.stderr)
 
     def test_a_taken_port_ends_it_with_one_line(self) -> None:
-        self.host.stop()
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind((self.host.address, self.host.ports["smtp"]))

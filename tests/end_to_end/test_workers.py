@@ -210,28 +210,33 @@ class Workers(TestCase):
         self.assertEqual(-signal.SIGTERM, self.host.stop())
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
 
-    def test_signals_reach_all_of_many(self) -> None:
-        since = self.host.mark()
+    def test_reloads_and_signals_reach_all_of_many(self) -> None:
+        """Processes are started only where the settings want more of them."""
+        since, before = self.host.mark(), set(self.workers())
         self.host.write_settings(SETTINGS.format(workers=4))
         self.assertIn("reloaded", self.host.reload())
-        first = self.three_that_serve(since)
-        since = self.host.mark()
-        self.assertIn("reloaded", self.host.reload())
-        second = self.three_that_serve(since)
-        self.assertEqual(set(), first & second)
-        self.assertEqual(second, set(self.workers()))
+        self.host.until(lambda: len(self.serving(since)) == 3 - len(before))
+        workers = set(self.workers())
+        self.assertLessEqual(before, workers)
+        for name in ("one.example.org", "two.example.org"):
+            self.host.hostname = name
+            self.host.write_settings(SETTINGS.format(workers=4))
+            self.assertIn("reloaded", self.host.reload())
+            with self.head_asleep():
+                greetings = {self.greeting() for _ in range(12)}
+            self.assertEqual({name}, greetings)
+        self.assertEqual(workers, set(self.workers()))
         self.assertEqual(-signal.SIGTERM, self.host.stop())
-        for pid in second:
+        for pid in workers:
             self.assertRaises(ProcessLookupError, os.kill, pid, 0)
-        for worker in second:
-            self.assertFalse([line for line in self.host.lines if f"{worker} died" in line])
+            self.assertFalse([line for line in self.host.lines if f"{pid} died" in line])
 
-    def three_that_serve(self, since: int) -> set[int]:
-        """Wait for three new workers and for the end of all others; return their processes."""
-        self.host.until(lambda: len(self.serving(since)) == 3)
-        serving = self.serving(since)
-        self.host.until(lambda: set(self.workers()) == serving)
-        return serving
+    def greeting(self) -> str:
+        """The name that a process greets with."""
+        raw = Raw(("127.0.0.1", self.host.ports["smtp"]))
+        name = raw.reply().split()[1].decode()
+        raw.socket.close()
+        return name
 
     def serving(self, since: int) -> set[int]:
         """The processes that said that they serve."""

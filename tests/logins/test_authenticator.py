@@ -76,11 +76,11 @@ class Threads:
         self.count = 0
         self.held: list[Callable[[], object]] | None = None
 
-    def __call__(self, work: Callable[[], bool]) -> Deferred[bool]:
+    def __call__(self, work: Callable[[], T], /) -> Deferred[T]:
         self.count += 1
         if self.held is None:
             return maybeDeferred(work)
-        result: Deferred[bool] = Deferred()
+        result: Deferred[T] = Deferred()
         self.held.append(lambda: maybeDeferred(work).chainDeferred(result))
         return result
 

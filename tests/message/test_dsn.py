@@ -35,8 +35,6 @@ REPORT = Report(
     to=parse_address("ann@here.example"),
     subject="Your message could not be delivered",
     text="It could not be delivered.\n\nTry again.",
-    message_id="n1@mail.here.example",
-    date=1_700_000_100.0,
     recipients=(BOB,),
     returned=Content((ORIGINAL,)),
     whole=True,
@@ -67,8 +65,6 @@ class Whole(SynchronousTestCase):
         self.assertEqual(message["Subject"], "Your message could not be delivered")
         self.assertEqual(message["Auto-Submitted"], "auto-replied")
         self.assertEqual(message["MIME-Version"], "1.0")
-        self.assertEqual(message["Message-ID"], "<n1@mail.here.example>")
-        self.assertEqual(message["Date"], "Tue, 14 Nov 2023 22:15:00 +0000")
         self.assertEqual(
             [part.get_content_type() for part in found],
             ["text/plain", "message/delivery-status", "message/rfc822"],

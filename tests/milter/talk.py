@@ -20,10 +20,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.milter.client import MilterClient, Timeouts
+from mailhost.milter.client import MilterClient, MilterTimeouts
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.negotiation import OFFER, Options
-from mailhost.milter.session import Session
+from mailhost.milter.session import MilterSession
 
 T = TypeVar("T")
 FAR = Client("192.0.2.1", 4025)
@@ -55,8 +55,8 @@ class MilterCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.wire = Transport()
-        self.session = Session(self.offer)
-        self.client = MilterClient(self.clock, self.session, Timeouts())
+        self.session = MilterSession(self.offer)
+        self.client = MilterClient(self.clock, self.session, MilterTimeouts())
         self.client.makeConnection(self.wire)
 
     def play(self, work: Coroutine[Any, Any, T], script: str) -> Deferred[T]:

@@ -18,7 +18,7 @@ from mailhost.milter.edits import (
     ReplaceBody,
 )
 from mailhost.milter.negotiation import OFFER, Actions
-from mailhost.milter.session import Session
+from mailhost.milter.session import MilterSession
 from mailhost.milter.verdict import ACCEPT, GO_ON, REJECT
 from tests.milter.talk import ALL_ANSWERED, ANN, BOB, CONTENT, SILENT, MilterCase
 
@@ -148,7 +148,7 @@ class Refused(EditsCase):
             self.assert_refused(reply, "sent no reply")
 
     def test_too_much(self) -> None:
-        self.session = Session(OFFER, most=1000)
+        self.session = MilterSession(OFFER, most=1000)
         self.client._session = self.session
         self.envelope(SILENT)
         done = self.play(self.client.message(CONTENT, {}), TOLD + "F: h|A|b\n" * 9)

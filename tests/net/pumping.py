@@ -19,7 +19,7 @@ from zope.interface import directlyProvides, implementer
 
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Event, IEventSink
-from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -40,12 +40,11 @@ class Events:
 @implementer(IMachine)
 class Lines:
     """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`,
-    `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran. `push`
-    sends a line that no order asked for.
+    `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
     """
 
     timeout = 100.0
-    crowded_timeout = CROWDED_TIMEOUT
+    may_be_silent = False
 
     def __init__(self, wire: IWire, client: Client) -> None:
         self._wire = wire
@@ -56,11 +55,6 @@ class Lines:
         self.waiting: list[Deferred[None]] = []
         self.largest = 0
         self._buffer = b""
-        self._pushed: list[bytes] = []
-
-    def push(self, line: bytes) -> None:
-        self._pushed.append(line + b"\n")
-        self._wire.wake()
 
     def greet(self) -> Answer[None]:
         self._wire.write(b"hello\n")
@@ -71,9 +65,6 @@ class Lines:
         self.largest = max(self.largest, len(self._buffer))
 
     def step(self) -> Answer[bool]:
-        if self._pushed:
-            self._wire.write(self._pushed.pop(0))
-            return True
         line, found, rest = self._buffer.partition(b"\n")
         if not found:
             return False
@@ -187,7 +178,7 @@ def busy(status: Status) -> bytes:
     return f"{status.code} {status.text}\r\n".encode()
 
 
-class ProxyContext:
+class Connections:
     """A factory with a clock, and the machines that it made."""
 
     def __init__(

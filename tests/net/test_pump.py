@@ -14,8 +14,8 @@ from mailhost.interfaces.events import Refused
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds
-from mailhost.net.pump import LINGER, TURN
-from tests.net.pumping import Lines, ProxyContext
+from mailhost.net.pump import FORMER, LINGER, TURN
+from tests.net.pumping import Connections, Lines, SlowTransport
 
 GONE = Failure(ConnectionLost("reset"))
 RESET = f"lost: {GONE.getErrorMessage()}"
@@ -24,7 +24,7 @@ CLOSED = Failure(ConnectionDone())
 
 class PumpCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.context = ProxyContext()
+        self.context = Connections()
         self.pump, self.transport = self.context.connect()
 
     @property
@@ -193,15 +193,6 @@ class PatienceTests(PumpCase):
         self.context.clock.pump([10] * 5)
         self.assertEqual(["timed out"] * 4, [each.told[0] for each in self.context.machines])
 
-    def test_a_machine_may_bear_silence_although_few_places_are_left(self) -> None:
-        """As IMAP does for a client that logged in and waits in IDLE, and not before the login."""
-        self.context.limits.bounds = Bounds(1, 1)
-        self.machine.crowded_timeout = 1800.0
-        self.context.clock.pump([9] * 11)
-        self.assertEqual(self.machine.told, [])
-        self.context.clock.advance(1)
-        self.assertEqual(self.machine.told, ["timed out"])
-
     def test_half_a_line_is_silence(self) -> None:
         for _ in range(100):
             self.pump.dataReceived(b"x")
@@ -246,78 +237,68 @@ class PatienceTests(PumpCase):
         self.assertEqual(self.context.clock.getDelayedCalls(), [])
 
 
-class WakeTests(PumpCase):
-    """Output that no command asked for, as of a new message in IMAP's IDLE."""
+class CrowdedTests(SynchronousTestCase):
+    """Few places are left."""
 
-    def push(self, *lines: bytes) -> None:
-        for line in lines:
-            self.machine.push(line)
-        self.context.clock.advance(0)
+    def connect(self, may_be_silent: bool) -> SlowTransport:
+        """A client of a host whose places are all taken."""
+        context = Connections(total=1)
+        _, transport = context.connect()
+        context.machines[0].may_be_silent = may_be_silent
+        context.clock.pump([5.0] * 5)
+        return transport
 
-    def test_output_without_a_command(self) -> None:
+    def test_silent_clients_have_less_time(self) -> None:
+        self.assertEqual(b"hello\ntoo slow\n", self.connect(may_be_silent=False).read())
+
+    def test_not_those_that_are_silent_by_the_protocol(self) -> None:
+        self.assertEqual(b"hello\n", self.connect(may_be_silent=True).read())
+
+
+class UnaskedTests(PumpCase):
+    """Output that no command asked for."""
+
+    def test_it_is_sent_when_it_is_flushed(self) -> None:
         self.transport.read()
-        self.push(b"* 1 EXISTS", b"* 2 EXISTS")
-        self.assertEqual(self.transport.read(), b"* 1 EXISTS\n* 2 EXISTS\n")
+        self.machine._wire.write(b"* 1 EXISTS\r\n")
+        self.assertEqual(b"", self.transport.read())
+        self.machine._wire.flush()
+        self.assertEqual(b"* 1 EXISTS\r\n", self.transport.read())
 
-    def test_never_in_the_middle_of_an_answer(self) -> None:
-        pump, transport = self.context.connect(room=10_000)
-        pump.dataReceived(b"stream 5\n")
-        self.push(b"* 1 EXISTS")
-        output = b""
-        while data := transport.read():
-            output += data
-        self.assertEqual(output, b"hello\n" + b"y" * 50_000 + b"streamed\n* 1 EXISTS\n")
-
-    def test_after_the_step_under_way(self) -> None:
-        self.pump.dataReceived(b"wait\n")
-        self.push(b"* 1 EXISTS")
-        self.assertEqual(self.transport.read(), b"hello\n")
-        self.machine.waiting[0].callback(None)
-        self.assertEqual(self.transport.read(), b"waited\n* 1 EXISTS\n")
-
-    def test_a_client_that_does_not_read_is_sent_no_more(self) -> None:
-        self.pump.dataReceived(b"big\n" * 7)
-        self.push(*[b"z" * 10_000] * 100)
-        self.assertLess(len(self.transport.value()), 150_000)
-        while self.transport.read():
-            pass
-        self.assertEqual(self.machine._pushed, [])
-
-    def test_a_handshake_comes_first(self) -> None:
-        self.pump.dataReceived(b"tls\n")
-        self.push(b"* 1 EXISTS")
-        self.assertEqual(self.transport.read(), b"hello\n")
-
-    def test_not_when_the_connection_is_over(self) -> None:
-        self.pump.dataReceived(b"bye\n")
-        self.push(b"* 1 EXISTS")
-        self.assertEqual(self.transport.read(), b"hello\nbye\n")
-        self.machine.push(b"* 2 EXISTS")
+    def test_nothing_is_sent_to_a_client_that_is_gone(self) -> None:
+        self.transport.read()
         self.pump.connectionLost(CLOSED)
-        self.context.clock.advance(0)
-        self.assertEqual(len(self.machine._pushed), 2)
+        self.machine._wire.write(b"* 1 EXISTS\r\n")
+        self.machine._wire.flush()
+        self.assertEqual(b"", self.transport.read())
 
-    def test_the_client_is_silent_all_the_same(self) -> None:
-        for _ in range(10):
-            self.push(b"* 1 EXISTS")
-            self.context.clock.advance(10)
-        self.assertEqual(self.machine.told, ["timed out"])
 
-    def test_a_command_after_it_ends_the_silence(self) -> None:
-        for _ in range(10):
-            self.push(b"* 1 EXISTS")
-            self.context.clock.advance(90)
-            self.pump.dataReceived(b"x\n")
-        self.assertEqual(self.machine.told, [])
+class GenerationTests(PumpCase):
+    """A reload gives the factory another maker of sessions."""
 
-    def test_a_bug_in_it(self) -> None:
-        def broken() -> bool:
-            raise ZeroDivisionError
+    def test_former_sessions_are_asked_to_leave_after_an_hour(self) -> None:
+        made: list[Lines] = []
 
-        self.machine.step = broken  # type: ignore[method-assign]
-        self.push(b"* 1 EXISTS")
-        self.assertEqual(self.transport.read(), b"hello\nsorry\n")
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        def make(wire: IWire, client: Client) -> Lines:
+            made.append(Lines(wire, client))
+            return made[-1]
+
+        self.context.factory.serve(make)
+        new, _ = self.context.connect()
+        for _ in range(60):
+            self.assertEqual([], self.machine.told)
+            for pump in (self.pump, new):
+                pump.dataReceived(b"noop\n")
+            self.context.clock.advance(FORMER / 60)
+        self.assertEqual((["stopping"], []), (self.machine.told, made[0].told))
+
+    def test_not_in_the_middle_of_a_step(self) -> None:
+        self.context.factory.serve(self.context._make)
+        self.pump.dataReceived(b"wait\n")
+        self.context.clock.advance(FORMER)
+        self.assertEqual([], self.machine.told)
+        self.machine.waiting[0].callback(None)
+        self.assertEqual(["stopping"], self.machine.told)
 
 
 class EndTests(PumpCase):
@@ -342,7 +323,7 @@ class EndTests(PumpCase):
         self.pump.connectionLost(CLOSED)
         self.assertEqual(self.machine.told, ["lost: closed by the client"])
         self.assertEqual(self.context.limits.total, 0)
-        self.assertEqual(self.context.factory.connections.open, set())
+        self.assertEqual(self.context.factory.connections, set())
 
     def test_lost_while_a_step_waits(self) -> None:
         self.pump.dataReceived(b"wait\na\n")
@@ -423,7 +404,7 @@ class HandshakeTests(PumpCase):
 
 class LimitTests(PumpCase):
     def test_too_many_of_one_client(self) -> None:
-        context = ProxyContext(per_client=1)
+        context = Connections(per_client=1)
         pump, _ = context.connect()
         _, refused = context.connect()
         self.assertEqual(
@@ -437,19 +418,19 @@ class LimitTests(PumpCase):
         self.assertEqual(len(context.machines), 2)
 
     def test_too_many(self) -> None:
-        context = ProxyContext(total=1)
+        context = Connections(total=1)
         context.connect()
         _, refused = context.connect(IPv4Address("TCP", "192.0.2.8", 1))
         self.assertTrue(refused.read().startswith(b"421 Too busy"))
 
     def test_nothing_in_the_clear_where_tls_is_expected(self) -> None:
-        context = ProxyContext(implicit_tls=True, total=0)
+        context = Connections(implicit_tls=True, total=0)
         _, refused = context.connect()
         self.assertEqual(refused.read(), b"")
         self.assertTrue(refused.disconnecting)
 
     def test_a_handshake_that_does_not_come(self) -> None:
-        context = ProxyContext(implicit_tls=True)
+        context = Connections(implicit_tls=True)
         _, transport = context.connect()
         self.assertEqual(transport.read(), b"")
         context.clock.pump([10] * 5)
@@ -497,7 +478,7 @@ class DrainTests(PumpCase):
         self.successResultOf(drained)
 
     def test_a_handshake_is_not_waited_for(self) -> None:
-        context = ProxyContext(implicit_tls=True)
+        context = Connections(implicit_tls=True)
         _, transport = context.connect()
         Deferred.fromCoroutine(context.factory.drain(30))
         self.assertTrue(transport.disconnected)

@@ -99,7 +99,7 @@ class TLSTests(TestCase):
     async def over(self) -> None:
         """Wait until the server's end is gone."""
         for _ in range(500):
-            if not self.factory.connections.open:
+            if not self.factory.connections:
                 return
             await deferLater(reactor, 0.01)
         self.fail("the connection is still there")

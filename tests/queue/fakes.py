@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
-from mailhost.interfaces.changes import Change, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Event, IEventSink
 from mailhost.interfaces.queue import ITransport
 from mailhost.interfaces.reception import IHandover
@@ -24,6 +24,7 @@ from mailhost.message.status import Status
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
+from tests.fakes import outgoing_of
 
 T = TypeVar("T")
 START = 1_700_000_000.0
@@ -34,7 +35,7 @@ MESSAGE = b"From: <a@here.example>\r\nSubject: hello\r\n\r\nOne line\r\n"
 SENDER = parse_address("ann@here.example")
 
 
-def here(work: Callable[[], T], /) -> Awaitable[T]:
+def here(work: Callable[[], T], /) -> Deferred[T]:
     """Run in this very thread."""
     return maybeDeferred(work)
 
@@ -88,7 +89,7 @@ class FakeCommitter:
 
     def _die(self, change: Change) -> None:
         self.dead = True
-        if self.torn and not isinstance(change, RemovedFile):
+        if self.torn and isinstance(change, NewFile):
             os.makedirs(os.path.dirname(change.temporary), exist_ok=True)
             whole = b"".join(content.read() for content in change.contents)
             with open(change.temporary, "wb") as file:
@@ -99,6 +100,7 @@ class FakeCommitter:
             if os.path.exists(change.path):
                 os.unlink(change.path)
             return
+        assert isinstance(change, NewFile)
         os.makedirs(os.path.dirname(change.final), exist_ok=True)
         with open(change.temporary, "xb") as file:
             for content in change.contents:
@@ -210,7 +212,13 @@ class ProxyContext:
         self.handover = FakeHandover()
         self.events = Events()
         self.spool = Spool(folder, self.committer, here)
-        self.reports = Reports("mail.here.example", self.events, here, self.wall)
+        self.reports = Reports(
+            "mail.here.example",
+            self.events,
+            here,
+            outgoing_of("mail.here.example", self.wall),
+            self.wall,
+        )
         self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,

@@ -22,6 +22,7 @@ from mailhost.interfaces.queue import ITransport
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
@@ -65,7 +66,9 @@ def main(folder: str) -> None:
         Spool(folder, committer, in_thread),
         events,
     )
-    reports = Reports("mail.here.example", events, in_thread)
+    reports = Reports(
+        "mail.here.example", events, in_thread, Outgoing(Completion("mail.here.example", in_thread))
+    )
     runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
     committer.start()
     runner.start()

@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.address import parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
+from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.outgoing import Outgoing
 from mailhost.queue.reports import ReportMessage, Subject, compose_alarm, compose_notice, wanted
 from tests.message.reports import parts, status_fields
 from tests.queue.fakes import (
@@ -253,8 +255,31 @@ class Handing(SynchronousTestCase):
         _, groups = status_fields(report[1])
         self.assertEqual([group["Action"] for group in groups], ["relayed"])
 
+    def test_reports_are_completed_last(self) -> None:
+        context = ProxyContext(self.mktemp())
+        context.runner.start()
+        context.accept(Envelope(SENDER, (replace(path("b@x.example"), notify=Notify.SUCCESS),)))
+        self.successResultOf(Deferred.fromCoroutine(context.reports.alarm("m1", "m1", "a bug")))
+        self.assertEqual(len(context.handover.taken), 2)
+        for sent, content in context.handover.taken:
+            header = content.partition(b"\r\n\r\n")[0] + b"\r\n"
+            (message_id,) = values(header, "Message-ID")
+            self.assertRegex(message_id, r"\A<\w+@mail\.here\.example>\Z")
+            self.assertEqual(values(header, "Date"), ["Tue, 14 Nov 2023 22:13:20 +0000"])
+            author = "Mail delivery <postmaster@mail.here.example>"
+            self.assertEqual(values(header, "From"), [author])
+            self.assertEqual(sent.size, len(content))
+
+    def test_a_report_that_must_not_leave_waits(self) -> None:
+        context = ProxyContext(self.mktemp())
+        self.patch(Outgoing, "leave", lambda outgoing, message: BUSY)
+        about = Subject(Envelope(SENDER), message(), "m1", START)
+        sent = context.reports.send(about, [outcome(Fate.FAILED)], START)
+        self.assertFalse(self.successResultOf(Deferred.fromCoroutine(sent)))
+        self.assertEqual(context.handover.taken, [])
+
     def test_alarm(self) -> None:
-        notice = compose_alarm("m1", "ValueError: ü\r\nBcc: x", "mail.here.example", START)
+        notice = compose_alarm("m1", "ValueError: ü\r\nBcc: x", "mail.here.example")
         octets = notice.content.read()
         self.assertEqual(octets.count(b"\n"), octets.count(b"\r\n"))
         self.assertTrue(octets.isascii())

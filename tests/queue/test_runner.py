@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
-from mailhost.interfaces.changes import Change, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Attempted, Faulted, Parked, Queued, Reported
 from mailhost.interfaces.queue import IQueue, IReports, Unfinished
 from mailhost.message.envelope import ForwardPath
@@ -521,5 +521,6 @@ class Stopping(RunnerCase):
 
 
 def _full(change: Change, kind: str) -> OSError | None:
+    assert isinstance(change, NewFile | RemovedFile)
     path = change.path if isinstance(change, RemovedFile) else change.final
     return OSError(errno.ENOSPC, "full") if path.endswith(kind) else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.committer import Committer
-from mailhost.interfaces.changes import Change, NewFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Faulted, Parked
 from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content, ContentWriter
@@ -76,7 +76,7 @@ class Keeping(SpoolCase):
     def test_what_has_many_recipients_is_encoded_in_a_thread(self) -> None:
         working: list[int] = []
 
-        def in_thread(work: Callable[[], T]) -> Awaitable[T]:
+        def in_thread(work: Callable[[], T]) -> Deferred[T]:
             working.append(1)
             return here(work)
 
@@ -110,7 +110,7 @@ class Keeping(SpoolCase):
     def test_message_goes_before_its_state(self) -> None:
         self.write("a1")
         self.successResultOf(Deferred.fromCoroutine(self.spool.remove("a1", True)))
-        paths = [change.path for change in self.disk.done if not isinstance(change, NewFile)]
+        paths = [change.path for change in self.disk.done if isinstance(change, RemovedFile)]
         self.assertEqual([path.rpartition(".")[2] for path in paths], ["msg", "state"])
 
     def test_oldest_first(self) -> None:

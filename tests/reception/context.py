@@ -25,6 +25,7 @@ from tests.fakes import (
     address,
     domain,
     now,
+    outgoing_of,
     path,
     view_of,
 )
@@ -66,6 +67,7 @@ class ReceptionCase(SynchronousTestCase):
             router or Router("mx.a.example", ADMIN),
             self.store,
             self.handover,
+            outgoing_of("mx.a.example", lambda: NOW),
             self.folder,
             self.in_thread,
             self.events,

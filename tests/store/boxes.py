@@ -37,7 +37,7 @@ def failure_of(answer: Awaitable[Any], kind: type[BaseException]) -> BaseExcepti
     return failed.value
 
 
-def here(work: Callable[[], T], /) -> Awaitable[T]:
+def here(work: Callable[[], T], /) -> Deferred[T]:
     """Run blocking work at once, in this thread."""
     return maybeDeferred(work)
 

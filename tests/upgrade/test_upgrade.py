@@ -81,6 +81,8 @@ class UpgradeFrom010(TestCase):
         accounts = json.loads(self.host.command("account", "list", "--json").stdout)
         shown = {(row["account"], row["quota"], row["login"]) for row in accounts}
         self.assertIn(("carol@example.net", 10_000_000, True), shown)
+        self.assertEqual(len(accounts), len({row["id"] for row in accounts}))
+        self.assertEqual({len(row["id"]) for row in accounts}, {32})
         submit(self.host, "carol@example.net", "team@example.edu", "after the upgrade")
         for account, count in (("ann@example.com", 5), ("carol@example.net", 2)):
             self.assertEqual(count, len(self.host.inbox(account)), account)

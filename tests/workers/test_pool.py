@@ -19,7 +19,7 @@ from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.processes.child import LONGEST_PAUSE
-from mailhost.workers import pool
+from mailhost.workers import calls, pool
 from mailhost.workers.connection_counts import SharedCounts, new_counts
 from mailhost.workers.pool import (
     CHANNEL,
@@ -103,7 +103,7 @@ class WorkerPoolCase(SynchronousTestCase):
         self.addCleanup(os.close, self.counts.fd)
         self.died = 0
         self.workers = WorkerPool(
-            self.reactor, "a.module", {}, self.counts, b"k" * 16, self.events, self.one_died
+            self.reactor, "a.module", [], self.counts, b"k" * 16, self.events, self.one_died
         )
         self.workers.employ(FIRST, 2)
 
@@ -155,7 +155,9 @@ class StartingTests(WorkerPoolCase):
     def test_sockets_are_handed_to_workers_that_are_ready(self) -> None:
         self.assertEqual([], self.heard(0))
         self.ready(0)
-        self.assertEqual([(7, "serve", SMTP), (8, "serve", POP3), ("served",)], self.heard(0))
+        self.assertEqual(
+            [(7, calls.SERVE, SMTP), (8, calls.SERVE, POP3), (calls.SERVE_ALL_SENT,)], self.heard(0)
+        )
         self.reactor.processes[0].serves()
         self.assertEqual(["process 100 serves too"], self.events.lines)
 
@@ -193,7 +195,7 @@ class ReloadTests(WorkerPoolCase):
         self.ready(0, 1)
         self.workers.employ(SECOND, 2)
         for number in (0, 1):
-            self.assertEqual([("reload", NEW, ["pem"])], self.heard(number)[3:])
+            self.assertEqual([(calls.RELOAD, NEW, ["pem"])], self.heard(number)[3:])
         self.assertEqual([100, 101], self.pids())
 
     def test_many_reloads_start_no_process(self) -> None:
@@ -205,16 +207,21 @@ class ReloadTests(WorkerPoolCase):
     def test_a_new_listener_is_handed_after_the_settings(self) -> None:
         self.ready(0)
         self.workers.employ(replace(SECOND, sockets=[(7, SMTP), (9, LMTP)]), 2)
-        self.assertEqual([("reload", NEW, ["pem"]), (9, "serve", LMTP)], self.heard(0)[3:])
+        self.assertEqual([(calls.RELOAD, NEW, ["pem"]), (9, calls.SERVE, LMTP)], self.heard(0)[3:])
         self.workers.employ(replace(FIRST, sockets=[(7, SMTP), (11, POP3)]), 2)
-        self.assertEqual([("reload", OLD, ["pem"]), (11, "serve", POP3)], self.heard(0)[5:])
+        self.assertEqual([(calls.RELOAD, OLD, ["pem"]), (11, calls.SERVE, POP3)], self.heard(0)[5:])
 
     def test_a_reload_while_a_worker_starts_is_sent_when_it_is_ready(self) -> None:
         self.workers.employ(SECOND, 2)
         self.assertEqual([], self.heard(0))
         self.ready(0)
         self.assertEqual(
-            [("reload", NEW, ["pem"]), (7, "serve", SMTP), (8, "serve", POP3), ("served",)],
+            [
+                (calls.RELOAD, NEW, ["pem"]),
+                (7, calls.SERVE, SMTP),
+                (8, calls.SERVE, POP3),
+                (calls.SERVE_ALL_SENT,),
+            ],
             self.heard(0),
         )
 
@@ -235,14 +242,14 @@ class ReloadTests(WorkerPoolCase):
         self.successResultOf(waiting)
         self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[-1])
         self.assertIn("filter[1]: no such file", self.events.lines[-1])
-        self.assertEqual(("retire", None), self.heard(0)[-1])
+        self.assertEqual((calls.RETIRE, None), self.heard(0)[-1])
         self.reactor.advance(60)
         self.assertEqual(NEW, self.reactor.startups[2].loaded)
 
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
         self.workers.employ(SECOND, 1)
-        self.assertEqual([("retire", None)], self.heard(1)[3:])
+        self.assertEqual([(calls.RETIRE, None)], self.heard(1)[3:])
         self.end(1, ProcessDone(0))
         self.reactor.advance(60)
         self.assertEqual((0, 2), (self.died, len(self.reactor.processes)))
@@ -253,13 +260,13 @@ class ReloadTests(WorkerPoolCase):
         self.reactor.advance(60)
         self.workers.use_certificates(RENEWED)
         for number in (0, 1):
-            self.assertEqual([("certificates", ["renewed"])], self.heard(number))
+            self.assertEqual([(calls.CERTIFICATES, ["renewed"])], self.heard(number))
         self.end(0)
         self.reactor.advance(0)
         self.assertEqual(["renewed"], self.reactor.startups[2].certificates)
         self.assertEqual([101, 102], self.pids())
         self.ready(2)
-        self.assertEqual((7, "serve", SMTP), self.heard(2)[0])
+        self.assertEqual((7, calls.SERVE, SMTP), self.heard(2)[0])
 
 
 class EndingTests(WorkerPoolCase):
@@ -277,19 +284,19 @@ class EndingTests(WorkerPoolCase):
         self.workers.employ(SECOND, 0)
         self.end(1, ProcessDone(0))
         self.reactor.advance(LONGEST_GOODBYE - 1)
-        self.assertEqual([("retire", None)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, None)], self.heard(0))
         self.reactor.advance(1)
-        self.assertEqual([("retire", None), ("retire", LAST_WORDS)], self.heard(0))
-        self.assertEqual([("retire", None)], self.heard(1))
+        self.assertEqual([(calls.RETIRE, None), (calls.RETIRE, LAST_WORDS)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, None)], self.heard(1))
 
     def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
         self.workers.employ(SECOND, 0)
         self.ready(0)
-        self.assertEqual([("retire", None)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, None)], self.heard(0))
 
     def test_stopping_waits_for_all(self) -> None:
         stopping = Deferred.fromCoroutine(self.workers.stop(30))
-        self.assertEqual([("retire", 30)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, 30)], self.heard(0))
         self.end(0, ProcessDone(0))
         self.assertNoResult(stopping)
         self.end(1)

@@ -25,10 +25,11 @@ from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
 from mailhost.store.quota import RECENT
-from mailhost.workers.channel import LARGEST, Channel
+from mailhost.workers import calls
+from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 from mailhost.workers.remote import (
-    ENOUGH,
     LONGEST_LINE,
+    ROOM_BELIEVED,
     RemoteAuthenticator,
     RemoteCounters,
     RemoteGuard,
@@ -44,18 +45,18 @@ CLIENT = Client("192.0.2.1", 1)
 
 
 class FakeChannel:
-    """Keeps what is told, answers what `answer` says."""
+    """Keeps the calls; each is answered with `answer`."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.notified: list[tuple[Any, ...]] = []
         self.asked: list[tuple[Any, ...]] = []
         self.answer: Deferred[Any] = succeed(None)
 
-    def notify(self, what: str, *given: object) -> None:
-        self.told.append((what, *given))
+    def notify(self, call: calls.Notification[...], *args: object) -> None:
+        self.notified.append((call, *args))
 
-    def ask(self, what: str, *given: object) -> Deferred[Any]:
-        self.asked.append((what, *given))
+    def ask(self, call: calls.Call[..., Any], *args: object) -> Deferred[Any]:
+        self.asked.append((call, *args))
         return self.answer
 
 
@@ -78,10 +79,13 @@ class GuardTests(RemoteCase):
         guard.undecided(CLIENT, "ann")
         self.assertEqual(
             self.fake.asked,
-            [("login_begins", CLIENT, "ann"), ("login_failed", CLIENT, "ann", NO_STORAGE, True)],
+            [
+                (calls.LOGIN_BEGINS, CLIENT, "ann"),
+                (calls.LOGIN_FAILED, CLIENT, "ann", NO_STORAGE, True),
+            ],
         )
-        told = [("login_succeeded", CLIENT, "ann"), ("login_undecided", CLIENT, "ann")]
-        self.assertEqual(self.fake.told, told)
+        told = [(calls.LOGIN_SUCCEEDED, CLIENT, "ann"), (calls.LOGIN_UNDECIDED, CLIENT, "ann")]
+        self.assertEqual(self.fake.notified, told)
 
 
 class Rates(RemoteCase):
@@ -91,7 +95,7 @@ class Rates(RemoteCase):
         for granted in (True, False):
             self.fake.answer = succeed(granted)
             self.assertIs(now(rates.take("client 192.0.2.1", 5, 60.0)), granted)
-        self.assertEqual(self.fake.asked, [("rate", "client 192.0.2.1", 5, 60.0)] * 2)
+        self.assertEqual(self.fake.asked, [(calls.RATE, "client 192.0.2.1", 5, 60.0)] * 2)
 
 
 class Counting(RemoteCase):
@@ -102,14 +106,14 @@ class Counting(RemoteCase):
         for _ in range(3):
             counters.add("dnslist", "asked")
         counters.add("dnslist", "reject")
-        self.assertEqual(self.fake.told, [])
+        self.assertEqual(self.fake.notified, [])
         clock.advance(1.0)
         counts = {("dnslist", "asked"): 3, ("dnslist", "reject"): 1}
-        self.assertEqual(self.fake.told, [("counted", counts)])
+        self.assertEqual(self.fake.notified, [(calls.COUNTED, counts)])
         clock.advance(10.0)
         counters.add("dnslist", "asked")
         clock.advance(1.0)
-        self.assertEqual(self.fake.told[1:], [("counted", {("dnslist", "asked"): 1})])
+        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("dnslist", "asked"): 1})])
 
 
 class Passwords(RemoteCase):
@@ -122,7 +126,8 @@ class Passwords(RemoteCase):
         self.assertEqual(ANN, now(judge.scram_keys(CLIENT, "ann")))
         self.assertEqual(ANN, now(judge.scram_result(CLIENT, "ann", True)))
         self.assertEqual(
-            ["password", "scram_keys", "scram_result"], [asked[0] for asked in self.fake.asked]
+            [calls.PASSWORD, calls.SCRAM_KEYS, calls.SCRAM_RESULT],
+            [asked[0] for asked in self.fake.asked],
         )
 
 
@@ -132,7 +137,7 @@ class Quotas(RemoteCase):
         self.fake.answer = succeed(True)
         self.assertTrue(now(usages.reserve("/mail/ann", 10, 100)))
         usages.release("/mail/ann", 10)
-        self.assertEqual([("release", "/mail/ann", 10)], self.fake.told)
+        self.assertEqual([(calls.RELEASE, "/mail/ann", 10)], self.fake.notified)
 
     def test_a_head_that_is_gone_is_a_fault_of_ours(self) -> None:
         self.fake.answer = fail(ConnectionLost())
@@ -146,12 +151,12 @@ class Quotas(RemoteCase):
     def test_an_answer_about_room_is_used_again_for_some_time(self) -> None:
         clock = Clock()
         usages = RemoteUsages(self.channel, clock.seconds)
-        for answer, seconds in ((80, ENOUGH), (20, RECENT)):
+        for answer, seconds in ((80, ROOM_BELIEVED), (20, RECENT)):
             for _ in range(3):
                 self.fake.answer = succeed(answer)
                 self.assertEqual(now(usages.left("/mail/ann", 50, 100)), answer)
             clock.advance(seconds)
-        self.assertEqual(self.fake.asked, [("left", "/mail/ann", 50, 100)] * 2)
+        self.assertEqual(self.fake.asked, [(calls.LEFT, "/mail/ann", 50, 100)] * 2)
         self.fake.answer = succeed(90)
         self.assertEqual(now(usages.left("/mail/ann", 50, 110)), 90)  # another quota
 
@@ -197,8 +202,8 @@ class Entries(RemoteCase):
     def test_one_that_is_durable_is_told(self) -> None:
         self.spool.status = OK
         self.accept("bob@far.example")
-        ((what, id, line, content),) = self.fake.told
-        self.assertEqual(("queued", "one", b"x"), (what, id, content))
+        ((what, id, line, content),) = self.fake.notified
+        self.assertEqual((calls.QUEUED, "one", b"x"), (what, id, content))
         entry = decode_entry(line, id, len(line) + 1)
         self.assertEqual(envelope("bob@far.example"), entry.envelope)
         self.assertEqual(1, len(self.events.of(Queued)))
@@ -206,11 +211,11 @@ class Entries(RemoteCase):
     def test_one_with_very_many_recipients_is_read_by_the_head(self) -> None:
         self.spool.status = OK
         self.accept(*(f"somebody-{number}@far.example" for number in range(10_000)))
-        self.assertEqual([("look", "one")], self.fake.told)
+        self.assertEqual([(calls.QUEUED_LARGE, "one")], self.fake.notified)
 
     def test_one_that_is_not_durable_is_not(self) -> None:
         self.assertEqual(NO_STORAGE, self.accept("bob@far.example"))
-        self.assertEqual([], self.fake.told)
+        self.assertEqual([], self.fake.notified)
 
 
 class Lines(RemoteCase):
@@ -221,24 +226,24 @@ class Lines(RemoteCase):
 
     def lines(self) -> list[tuple[bool, str]]:
         self.clock.advance(0)
-        return [line for _, lines in self.fake.told for line in lines]
+        return [line for _, lines in self.fake.notified for line in lines]
 
     def test_all_of_a_turn_go_together(self) -> None:
         self.log.emit(Notice("one"))
         self.log.emit(Faulted("queue", "two"))
         self.assertEqual([(False, "one"), (True, "queue: two")], self.lines())
-        self.assertEqual(1, len(self.fake.told))
+        self.assertEqual(1, len(self.fake.notified))
         self.log.emit(Notice("three"))
         self.lines()
-        self.assertEqual(2, len(self.fake.told))
+        self.assertEqual(2, len(self.fake.notified))
 
     def test_many_and_long_ones_go_in_pieces_that_fit(self) -> None:
         for number in range(1000):
             self.log.emit(Notice(f"{number} " + "\N{GRINNING FACE}" * number))
         self.log.emit(Notice("x" * 1_000_000))
         self.assertEqual(1001, len(self.lines()))
-        for _, lines in self.fake.told:
-            self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST)
+        for _, lines in self.fake.notified:
+            self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST_MESSAGE)
         self.assertEqual(LONGEST_LINE, len(self.lines()[-1][1]))
 
     def test_bugs_come_with_their_traceback_and_chatter_stays_away(self) -> None:

@@ -1,4 +1,4 @@
-"""What filters must satisfy beyond their single values."""
+"""Checks of filters beyond their single values."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _needed(place: Place, each: Filter) -> Iterator[Problem]:
 
 def _wires(place: Place, each: Filter) -> Iterator[Problem]:
     for number, wire in enumerate(each.listeners):
-        if not wire.properties.takes_mail:
+        if not wire.takes_mail:
             text = f"{wire.value!r} takes no mail; leave it out"
             yield Problem(key_of((*place, "listeners", number)), text)
 

@@ -1,4 +1,4 @@
-"""What is attached to a message: listed, taken out, renamed. Other parts keep their octets.
+"""The attachments of a message: listed, taken out, renamed. Other parts keep their octets.
 
 A part is attached where it is no text to be read with the message: everything but text/plain and
 text/html without a file name; an attached message counts as one file, and what is in it counts too

@@ -72,7 +72,7 @@ def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
     """Put a tag such as "[LIST]" and a blank in front of the first Subject's value.
 
     Where the subject, decoded, has it anywhere (as in "Re: [LIST] x", however it is written), the
-    very same message is returned. What was there keeps its octets; a message without a Subject
+    very same message is returned. The present value keeps its octets; a message without a Subject
     gets one.
     """
     found = next(named(header_of(message), "Subject"), None)
@@ -87,7 +87,7 @@ def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
 
 
 def _before(rest: bytes, used: int) -> bytes:
-    """What goes between `used` octets of a line and the rest of its value."""
+    """The octets that go between `used` octets of a line and the rest of its value."""
     if not rest.strip() or rest.startswith((b"\r", b"\n")):
         return b""
     return b" " if used + 1 + len(rest.split(b"\n")[0].rstrip()) <= LINE else b"\r\n "

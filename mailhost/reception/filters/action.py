@@ -1,4 +1,4 @@
-"""What a filter that found something does about it, by its settings."""
+"""The action of a filter that found something, by its settings."""
 
 from __future__ import annotations
 

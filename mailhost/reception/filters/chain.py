@@ -1,7 +1,7 @@
 """The chain of filters: asked in order at each stage, until one refuses or drops.
 
-A filter that observes is asked like any other; what it would do is told, and mail passes. One that
-fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
+A filter that observes is asked like any other; what it would do is logged, and mail passes. One
+that fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What filters said so far. `held` and `dropped` are the reasons of a quarantine or a
+    """The verdicts of the filters so far. `held` and `dropped` are the reasons of a quarantine or a
     discard, empty for none; they hold for the whole message."""
 
     tags: frozenset[str] = frozenset()
@@ -149,7 +149,7 @@ class Chain:
         """A filter found something: it is counted, and first."""
         would = "would " if finding.observed else ""
         self.counters.add(finding.filter, f"{would}{finding.decision}")
-        if finding.observed or finding.decision not in REFUSALS:  # those the client is told of
+        if finding.observed or finding.decision not in REFUSALS:  # the client gets those as a reply
             self.events.emit(Filtered(mail.client, mail.identity, finding))
 
 
@@ -179,7 +179,7 @@ class Visit:
                 self.chain.notify_one(link, visit.abandon)
 
     def leave(self) -> None:
-        """The client is gone. Whoever is being asked is the last one."""
+        """The client is gone. A filter that is being asked is the last one."""
         self._left = True
         for link, visit in self._visits:
             self.chain.notify_one(link, visit.leave)
@@ -224,7 +224,7 @@ class Visit:
             return PASS if link.pass_errors else Verdict(Decision.DEFER, text, FAILED)
 
     async def _in_time(self, answer: Awaitable[Verdict], seconds: float) -> Verdict:
-        """The answer, if it comes in time; a filter that is told to give up, and does not, is left
+        """The answer, if it comes in time; a filter that is cancelled, and goes on, is left
         to itself."""
 
         async def awaited() -> Verdict:
@@ -284,7 +284,7 @@ def _known(finding: Finding, marks: Marks) -> bool:
 
 
 def _refusal(link: Link, verdict: Verdict) -> Status:
-    """Return what the client is first: the filter's words, and its name."""
+    """Return the text for the client: the filter's own, and its name."""
     status = verdict.status or FAILED
     cause = verdict.reason if verdict.reason != status.text else ""
     return replace(status, text=f"{status.text} [{link.name}]", cause=cause)

@@ -18,7 +18,7 @@ from mailhost.interfaces.verdict import Stage
 
 
 class BadCode(Exception):
-    """Code that makes no filter; the words say why."""
+    """Code that makes no filter; the text of the exception says why."""
 
 
 def from_file(path: str, options: Mapping[str, Any]) -> IFilter | ISessionFilter:

@@ -1,6 +1,6 @@
-"""One message that passes the chain of filters before whoever stands behind it gets it.
+"""One message that passes the chain of filters before the reception behind it gets it.
 
-What filters hold back goes to the quarantine: the queue, where it is held until an operator
+Messages that filters hold back go to the quarantine: the queue, where it is held until an operator
 releases or deletes it. Where they change the envelope of a message that came in whole, the
 transaction behind is begun anew with the new one.
 """
@@ -129,12 +129,16 @@ class FilteredTransaction:
             if isinstance(taken, Status):
                 return [taken]
             paths = taken
+        leaving: Prepared | Status = await there(self._transaction.leave(message))
+        if isinstance(leaving, Status):
+            self._abandon()
+            return [leaving]
         if self._marks.held:
             self._abandon()
             envelope, reason = mail.envelope.to(paths), self._marks.held
             hold = self._quarantine.hold
-            return [await hold(envelope, message.held(), self.identity, reason)]
-        found = await there(self._transaction.hand_on(message))
+            return [await hold(envelope, leaving.held(), self.identity, reason)]
+        found = await there(self._transaction.hand_on(leaving))
         return _worst(found) if changed else self._with_dropped(found)
 
     async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:

@@ -19,7 +19,7 @@ from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.logins import Challenge, ILogins, SASLStep
 from mailhost.interfaces.reception import ICollector, IReception, ITransaction
-from mailhost.interfaces.wire import CROWDED_TIMEOUT, IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, ForwardPath
@@ -49,7 +49,7 @@ from mailhost.smtp.server.transaction import TransactionState
 class Session:
     """One connection's life."""
 
-    crowded_timeout = CROWDED_TIMEOUT
+    may_be_silent = False
 
     def __init__(
         self,

@@ -131,7 +131,7 @@ class Behind:
         return Content((self.content,))
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
-        raise AssertionError("it ends in two steps")
+        raise AssertionError("it ends in three steps")
 
     def prepare(self, content: Content) -> Answer[Prepared | Status]:
         assert self.begun and not self.over
@@ -140,6 +140,9 @@ class Behind:
             return refusal
         top = self.home.received
         return Prepared(content.after(self.home.added), top, top, self.identity, "")
+
+    def leave(self, message: Prepared) -> Answer[Prepared | Status]:
+        return message
 
     def hand_on(self, message: Prepared) -> Answer[Sequence[Status]]:
         assert self.begun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -23,7 +23,7 @@ class Threads:
     def __init__(self) -> None:
         self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
 
-    def __call__(self, work: Callable[[], Any], /) -> Awaitable[Any]:
+    def __call__(self, work: Callable[[], Any], /) -> Deferred[Any]:
         done: Deferred[Any] = Deferred()
         self.waiting.append((work, done))
         return done

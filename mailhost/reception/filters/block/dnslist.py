@@ -1,7 +1,7 @@
 """DNS blocklists and allowlists (RFC 5782): who is listed is known by an address in 127.0.0.0/8.
 
 An answer in 127.255.255.0/24 says nothing about anybody: so lists tell that they do not answer us,
-as we ask too often or by way of a public resolver. It is told, and never a hit.
+as we ask too often or by way of a public resolver. Such an answer is logged, and never a hit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mailhost.message.address import BadAddress, parse_domain
 from mailhost.reception.filters.action import verdict_of
 
 REFUSED = ip_network("127.255.255.0/24")
-EVERY = 3600.0  # seconds between two words about a list that refuses us
+EVERY = 3600.0  # seconds between two log lines about a list that refuses us
 
 
 @implementer(IFilter)
@@ -100,7 +100,7 @@ class DNSListed:
 
 
 def _label(look_at: LookAt, mail: Mail) -> str:
-    """What goes before the zone in a question; nothing where there is nothing to ask about."""
+    """The labels before the zone in a question; nothing where there is nothing to ask about."""
     if look_at is LookAt.CLIENT:
         return _reversed(mail.client.ip) if not mail.client.local_machine else ""
     try:

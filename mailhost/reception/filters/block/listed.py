@@ -1,4 +1,4 @@
-"""Mail from, or to, who is in a list of networks, addresses or names."""
+"""Refuses mail whose client, sender or recipient is in a list of networks, addresses or names."""
 
 from __future__ import annotations
 

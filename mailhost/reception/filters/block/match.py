@@ -1,8 +1,8 @@
 """Regular expressions on header and body, with a limit on the time that matching may take.
 
-What is matched is what people read: encoded words and transfer encodings are decoded. All texts of
-a message share the time. Small messages are matched at once, for as long as nobody notices; what
-takes longer goes to a thread.
+The expressions see the text that people read: encoded words and transfer encodings are decoded. All
+texts of a message share the time. Small messages are matched at once, for as long as nobody
+notices; what takes longer goes to a thread.
 """
 
 from __future__ import annotations

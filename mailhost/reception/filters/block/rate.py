@@ -1,4 +1,4 @@
-"""How many messages who sends, or gets, within a time.
+"""Limits how many messages a client, sender, recipient or account may send or get in a given time.
 
 Counted as a leaky bucket (the generic cell rate algorithm): one number for each who is counted. It
 says when their bucket will be empty; a message that would make it overflow is one too many.
@@ -45,7 +45,7 @@ class Rates:
 
 @implementer(IFilter)
 class TooMany:
-    """`name` tells this filter's counts from those of another."""
+    """`name` keeps this filter's counts apart from those of another."""
 
     def __init__(self, settings: Rate, name: str, rates: IRates) -> None:
         by_recipient = settings.count_by is CountBy.RECIPIENT
@@ -73,7 +73,7 @@ class TooMany:
 
 
 def _counted(by: CountBy, mail: Mail) -> str:
-    """Who is counted, nothing where there is nobody: a bounce has no sender."""
+    """The key that is counted, nothing if there is none: a bounce has no sender."""
     match by:
         case CountBy.CLIENT:
             return client_key(mail.client.ip)

@@ -1,6 +1,6 @@
 """A list in a file: read at the start, and again when the file changes.
 
-A file that went away or has a fault leaves the list as it was, and is told once.
+A file that went away or has a fault leaves the list as it was, and is logged once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EVERY = 5.0  # seconds between looks at the file
 
 
 class Watched(Generic[T]):
-    """What `make` makes of `entries` and of those in the file at `path`, None for no file.
+    """The list that `make` makes of `entries` and of those in the file at `path`, None for no file.
 
     Reads the file at once. Raises OSError, BadEntry.
     """

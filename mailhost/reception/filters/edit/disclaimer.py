@@ -12,7 +12,7 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class _LeftAlone(Exception):
-    """The message has to stay as it is; the words say why."""
+    """The message has to stay as it is; the text of the exception says why."""
 
 
 @implementer(IFilter)

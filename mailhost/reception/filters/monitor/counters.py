@@ -12,7 +12,7 @@ from mailhost.interfaces.filters import ICounters
 
 @implementer(ICounters)
 class Counters:
-    """`counts` by filter and deed."""
+    """`counts` by filter and action."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()

@@ -28,8 +28,8 @@ Line = tuple[dict[str, Any], Content]
 class JSONEvents:
     """Adds to the file at `path`, which others may rename at any time: it is opened anew each time.
 
-    Lines are written in a thread, those that come meanwhile together afterwards. What cannot be
-    written is told, and lost.
+    Lines are written in a thread, those that come meanwhile together afterwards. Lines that cannot
+    be written are lost, and the fault is logged.
     """
 
     stages: Sequence[Stage] = ()

@@ -1,7 +1,7 @@
 """A copy of each message, with its envelope, kept before the client has its answer.
 
-What a filter or a server after this one refuses is in the journal all the same, and again when the
-client comes back: better that than a message without a copy.
+Messages that a filter or a server after this one refuses are in the journal all the same, and again
+when the client comes back: better that than a message without a copy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Keep = Callable[[Mail, Content], Awaitable[Status]]
 
 @implementer(IFilter)
 class Journaled:
-    """`keep` takes a mail and its copy; `where` is that in words. `observe`: nothing is kept."""
+    """`keep` takes a mail and its copy; `where` describes that in the log. `observe`: nothing is
+    kept."""
 
     stages = (Stage.MESSAGE,)
 

@@ -1,6 +1,6 @@
 """Finds aliases that lead in a circle, and targets in our domains that do not exist.
 
-The input is a view of the whole directory, the output words for the operator. An address is looked
+The input is a view of the whole directory, the output texts for the operator. An address is looked
 up in the order of `routing`: the alias or account of that name, of the name without `+detail`, then
 the catch-all.
 """
@@ -35,7 +35,7 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
 def unknown_targets(
     view: DirectoryView, targets: Iterable[Address], catch_all: bool = True
 ) -> Iterator[str]:
-    """Yield words for each of some addresses that is in a domain of ours and does not exist.
+    """Yield a text for each of some addresses that is in a domain of ours and does not exist.
 
     With `catch_all` each name exists in a domain that has a catch-all.
     """

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.cli.alias_faults import alias_faults
+from mailhost.directory.alias_faults import alias_faults
 from tests.cli.bench import CommandCase
 from tests.fakes import domain, view_of
 
