@@ -57,7 +57,7 @@ class OutgoingCase(SynchronousTestCase):
 
 class Missing(OutgoingCase):
     def missing(self, header: bytes) -> bytes:
-        return self.outgoing().missing(outgoing_message(header), header)
+        return self.outgoing().missing(header, AUTHOR, "id1")
 
     def test_all(self) -> None:
         self.assertEqual(self.missing(b""), FROM + DATE + ID)

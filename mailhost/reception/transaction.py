@@ -163,8 +163,8 @@ class Transaction:
         envelope = self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
         if client.account is not None:
-            message = self._outgoing(content, client.account, identity)
-            added = context.outgoing.missing(message, header)
+            author = envelope.reverse_path or client.account
+            added = context.outgoing.missing(header, author, identity)
             content = self._completed = content.after(added, header) if added else content
             message_id = message_id or first_value(added, "Message-ID")
         received = received_field(client, envelope, context.rules.hostname, identity, context.now())

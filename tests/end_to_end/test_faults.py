@@ -77,7 +77,7 @@ class FaultyHost(SharedHost):
             shutil.rmtree(broken)
         broken.parent.mkdir(parents=True, exist_ok=True)
         broken.write_text("a file in place of a folder")
-        self.addCleanup(lambda: broken.is_file() and broken.unlink())
+        self.addCleanup(broken.unlink, missing_ok=True)
         return broken
 
     def empty_queue(self) -> None:
