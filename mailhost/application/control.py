@@ -8,7 +8,7 @@ from dataclasses import asdict
 from mailhost.application.filters import told
 from mailhost.application.head import Head
 from mailhost.interfaces.directory import DirectoryUnavailable
-from mailhost.net.control import Commands, Refused
+from mailhost.net.control.server import Commands, Refused
 from mailhost.queue.control import QueueControl
 
 

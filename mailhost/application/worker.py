@@ -33,7 +33,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff

@@ -45,7 +45,7 @@ from mailhost.message.status import Status
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.peer import peer_of
-from mailhost.net.tls import tls_state
+from mailhost.net.tls.server import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline

@@ -20,7 +20,7 @@ from mailhost.config.model import Identity, RouteTLS
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
-from mailhost.net.tls import client_tls
+from mailhost.net.tls.client import client_tls
 from mailhost.proxy.identity import proxy_header
 from mailhost.proxy.upstream import Upstream
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls

@@ -30,7 +30,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
 from mailhost.message.trace import alias_fields
-from mailhost.net.tls import client_tls
+from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination

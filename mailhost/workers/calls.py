@@ -19,7 +19,7 @@ from mailhost.interfaces.logins import ScramKeys
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.server import CertificateSource
 
 P = ParamSpec("P")
 R = TypeVar("R")
