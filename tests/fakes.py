@@ -12,12 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.interfaces.accounts import Account, DirectoryView, Domain
-from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Event, IEventSink
 from mailhost.interfaces.queue import IQueue, IReports, ITransport
 from mailhost.interfaces.reception import IHandover, IQuarantine
-from mailhost.interfaces.store import ILock, IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
@@ -173,60 +171,6 @@ class FakeDirectory:
             return fail(DirectoryUnavailable(self.outage))
         self.view = self.newer or self.view
         return succeed(self.view)
-
-
-@implementer(IMailStore)
-class FakeStore:
-    """Mailboxes in memory, made when they are asked for. `answers` are for single accounts:
-    a Status, or an exception to raise. `left` octets fit in each, where they are bounded."""
-
-    def __init__(self) -> None:
-        self.left: dict[str, int] = {}
-        self.asked: list[tuple[str, int]] = []  # who has room, and for how much
-        self.boxes: dict[str, list[bytes]] = {}
-        self.quotas: dict[str, int | None] = {}
-        self.answers: dict[str, Status | Exception] = {}
-
-    def inbox(self, account: Address) -> IMailbox:
-        return FakeMailbox(self, str(account))
-
-    def mailbox(self, account: Address, folder: str) -> IMailbox:
-        return FakeMailbox(self, f"{account}/{folder}")
-
-    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
-        self.asked.append((str(account), size))
-        return succeed(size <= self.left.get(str(account), quota))
-
-
-@implementer(IMailbox)
-class FakeMailbox:
-    """One mailbox of a FakeStore; it can only be delivered to."""
-
-    def __init__(self, store: FakeStore, name: str) -> None:
-        self._store = store
-        self._name = name
-
-    async def deliver(self, chunks: Sequence[Content], quota: int | None) -> Status:
-        answer = self._store.answers.get(self._name, DELIVERED)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.ok:
-            whole = b"".join(content.read() for content in chunks)
-            self._store.boxes.setdefault(self._name, []).append(whole)
-            self._store.quotas[self._name] = quota
-        return answer
-
-    def messages(self) -> Awaitable[Sequence[StoredMessage]]:
-        raise NotImplementedError
-
-    def open(self, message: StoredMessage) -> Awaitable[Content]:
-        raise NotImplementedError
-
-    def remove(self, messages: Sequence[StoredMessage]) -> Awaitable[int]:
-        raise NotImplementedError
-
-    def lock(self) -> Awaitable[ILock | None]:
-        raise NotImplementedError
 
 
 @implementer(ITransport)

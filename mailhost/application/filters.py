@@ -22,6 +22,7 @@ from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
 from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import IMaildirs
 from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
@@ -43,7 +44,6 @@ from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
 from mailhost.reception.filters.whole_messages import WholeMessages
-from mailhost.store.mailboxes import MailStore
 
 
 class BadFilter(Exception):
@@ -59,7 +59,7 @@ class FilterContext:
     events: IEventSink
     resolver: IResolver
     handover: IHandover
-    store: MailStore
+    maildirs: IMaildirs
     rates: IRates
     counters: ICounters
     whole_messages: WholeMessages
@@ -211,5 +211,5 @@ def _journal(settings: monitor.Journal, observe: bool, context: FilterContext) -
         keep, where = to_address(context.handover, settings.to), str(settings.to)
     else:
         where = settings.maildir or ""
-        keep = to_maildir(context.store.maildir(where))
+        keep = to_maildir(context.maildirs.maildir(where))
     return Journaled(keep, where, observe)

@@ -27,13 +27,14 @@ from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.store import IUsages
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.whole_messages import AT_ONCE
 from mailhost.store.maildir.usage import usage
-from mailhost.store.quota import OctetCounts, Usages
+from mailhost.store.quota import Usages
 
 
 class Foundation:
@@ -50,7 +51,7 @@ class Foundation:
         certificates: Sequence[CertificateSource],
         events: IEventSink,
         others: OtherCounts | None = None,
-        usages: OctetCounts | None = None,
+        usages: IUsages | None = None,
     ) -> None:
         settings = loaded.settings
         self.reactor = reactor
@@ -71,7 +72,8 @@ class Foundation:
             reactor, view_of_settings(settings, loaded.secrets), database_path(self.data), events
         )
         self.spool = Spool(os.path.join(self.data, "queue"), self.committer, self.in_thread)
-        self.usages = usages or Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
+        own_count = Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
+        self.usages: IUsages = usages or own_count
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
         self.large_messages = DeferredSemaphore(AT_ONCE)

@@ -173,6 +173,7 @@ class Head:
             calls.LOGIN_UNDECIDED.answered_by(guard.undecided),
             calls.RESERVE.answered_by(usages.reserve),
             calls.RELEASE.answered_by(usages.release),
+            calls.REMOVED.answered_by(usages.removed),
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
             calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),

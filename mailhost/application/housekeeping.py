@@ -1,6 +1,6 @@
-"""What is done once a day, and at the start: files that dead writers left in mailboxes are removed.
+"""Work done once a day, and at the start: removing files that dead writers left in mailboxes.
 
-Nothing waits for it, and it stops nobody.
+Nothing waits for it, and a failure is only logged.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from mailhost.interfaces.events import Faulted, IEventSink
-from mailhost.store.mailboxes import MailStore
+from mailhost.interfaces.store import IMaintenance
 
 DAY = 86_400.0  # seconds
 
 
 class Housekeeping:
-    """One process of a host does it. `store` returns the mail store of the present settings."""
+    """The head has it. `store` returns the mail store of the present settings."""
 
     def __init__(
-        self, clock: IReactorTime, store: Callable[[], MailStore], events: IEventSink
+        self, clock: IReactorTime, store: Callable[[], IMaintenance], events: IEventSink
     ) -> None:
         self._store = store
         self._events = events
@@ -30,16 +30,19 @@ class Housekeeping:
         self._daily.clock = clock
 
     def start(self) -> None:
-        """Begin now."""
+        """Do it now and once a day."""
         self._daily.start(DAY)
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Start no further round."""
         if self._daily.running:
             self._daily.stop()
 
     def _tidy(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._store().tidy()).addErrback(self._tell)
+        return Deferred.fromCoroutine(self._tidied()).addErrback(self._log_failure)
 
-    def _tell(self, failure: Failure) -> None:
+    async def _tidied(self) -> None:
+        await self._store().tidy()
+
+    def _log_failure(self, failure: Failure) -> None:
         self._events.emit(Faulted("housekeeping", failure.getErrorMessage()))

@@ -24,6 +24,7 @@ from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.store.mailboxes import MailStore
+from mailhost.store.quota import quotas_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Services:
             settings.hostname,
             foundation.committer,
             foundation.in_thread,
+            quotas_of(foundation.directory),
             foundation.usages,
             foundation.message_sizes,
         )

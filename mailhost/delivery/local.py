@@ -104,7 +104,7 @@ class LocalDelivery:
             if str(path.address).lower() in seen:
                 return LOOP
             top = Content((delivery_fields(envelope.reverse_path, path.address),))
-            return await self._store.inbox(account.address).deliver((top, content), account.quota)
+            return await self._store.inbox(account.address).deliver((top, content))
         except DirectoryUnavailable as error:
             return NO_DIRECTORY.because(str(error))
         except OSError as error:

@@ -33,7 +33,7 @@ class Folders:
         self._rooted.discard(folder)
 
     def forget(self, folder: str) -> None:
-        """The folder was made or removed just now: its name is not durable."""
+        """The folder was made just now: its name is not durable."""
         self._rooted.discard(folder)
 
     def sync_many(self, folders: set[str]) -> None:

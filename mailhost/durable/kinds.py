@@ -231,7 +231,6 @@ class MadeFolderWork(Work):
     def undo(self, folders: Folders) -> None:
         """Remove the folder where it is empty."""
         if self.named:
-            folders.forget(self.gains)
             folders.system.remove_folder(self.gains)
 
 

@@ -134,7 +134,7 @@ class Pop3Session:
         mailbox = self._store.inbox(account)
         lock = None
         try:
-            lock = await mailbox.lock()
+            lock = await self._store.exclusive(account).lock()
             if lock is None:
                 return self._replies.write(bad("Another session has this mailbox", IN_USE))
             messages = await mailbox.messages()

@@ -13,6 +13,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Received
 from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.reception import ICollector, IFilterable
+from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
@@ -28,7 +29,6 @@ from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal
 from mailhost.routing import MOST, Destinations, Reach, Routes
-from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
@@ -51,7 +51,7 @@ class Transaction:
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
         self._bounded: Account | None = None  # the only account that the current recipient leads to
-        self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
+        self._limited: dict[Address, None] = {}  # accounts with a quota that recipients lead to
         self._routes: Routes | None = None
         self._completed: Content | None = None  # submitted, and lacks no field
         self.identity = new_id()
@@ -100,14 +100,14 @@ class Transaction:
         def judge(fits: bool) -> Status:
             if not fits:
                 return OVER_QUOTA.because(f"{account.address} has a quota of {quota} octets")
-            self._quotas[account.address] = quota
+            self._limited[account.address] = None
             return self._accept(path)
 
-        return then(self._fits(account.address, quota), judge)
+        return then(self._fits(account.address), judge)
 
-    def _fits(self, account: Address, quota: int) -> Answer[bool]:
+    def _fits(self, account: Address) -> Answer[bool]:
         """True where the size that MAIL announced, and our fields on top, fit into the mailbox."""
-        return self._context.store.room(account, self._envelope.size + ON_TOP, quota)
+        return self._context.store.room(account, self._envelope.size + ON_TOP)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
@@ -188,7 +188,7 @@ class Transaction:
         """Nothing was kept."""
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
-        if len(self._accepted) > 1 and self._quotas and self._client.protocol != "lmtp":
+        if len(self._accepted) > 1 and self._limited and self._client.protocol != "lmtp":
             full = await self._full_by_now()
             if full is not None:
                 return [full]
@@ -215,8 +215,8 @@ class Transaction:
         in the queue and end as a bounce, to a sender that may be forged. When the client tries
         again, RCPT TO shows it which mailbox is full.
         """
-        for account, quota in self._quotas.items():
-            if not await there(self._fits(account, quota)):
+        for account in self._limited:
+            if not await there(self._fits(account)):
                 return OVER_QUOTA.because(f"{account} filled up while the message came")
         return None
 

@@ -104,6 +104,9 @@ RESERVE: Call[[str, int, int], bool] = Call("reserve")
 RELEASE: Notification[[str, int]] = Notification("release")
 """Path of an account, octets."""
 
+REMOVED: Notification[[str, int]] = Notification("removed")
+"""Path of an account, octets of messages that were removed."""
+
 LEFT: Call[[str, int, int], int] = Call("left")
 """Path of an account, octets, its quota; the result is how many octets are left."""
 

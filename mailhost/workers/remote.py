@@ -20,6 +20,7 @@ from mailhost.interfaces.events import Event, IEventSink
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard, ScramKeys
 from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.store import IUsages
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -103,6 +104,7 @@ class _Left:
     at: float
 
 
+@implementer(IUsages)
 class RemoteUsages:
     """Has the head count the octets of accounts. An answer of the head is used again for
     ROOM_BELIEVED seconds, less the octets that this process added meanwhile, so that few RCPT
@@ -124,6 +126,13 @@ class RemoteUsages:
     def release(self, path: str, size: int) -> None:
         """See Usages."""
         self._channel.notify(calls.RELEASE, path, size)
+
+    def removed(self, path: str, size: int) -> None:
+        """See Usages."""
+        self._channel.notify(calls.REMOVED, path, size)
+        known = self._known.get(path)
+        if known is not None:
+            known.octets = min(known.octets + size, known.quota)
 
     def left(self, path: str, size: int, quota: int) -> Answer[int]:
         """See Usages."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.delivery.local import LOOP, PART, LocalDelivery
 from mailhost.interfaces.events import Attempted, Faulted
-from mailhost.interfaces.store import IMailbox
+from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
@@ -21,7 +21,6 @@ from tests.fakes import (
     DELIVERED,
     FULL,
     FakeDirectory,
-    FakeStore,
     RecordingEvents,
     RestartDelays,
     domain,
@@ -30,6 +29,7 @@ from tests.fakes import (
     now,
     view_of,
 )
+from tests.memory_store import MemoryMailbox, MemoryStore
 
 VIEW = view_of(
     domain("a.example", "ann bob jörg", {"team": "ann bob"}, quota=1000), also_example="a.example"
@@ -41,7 +41,7 @@ MESSAGE = b"Received: from x by y; z\r\nA:\t\xff\x00 \r\nB:x\r\n\r\nbody\xfe\r\n
 class LocalCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = FakeDirectory(VIEW)
-        self.store = FakeStore()
+        self.store = MemoryStore()
         self.events = RecordingEvents()
         router = Router("mx.a.example", Address("bob", "a.example"))
         self.delivery = LocalDelivery(self.directory, self.store, router, self.events)
@@ -98,9 +98,10 @@ class DeliveryTests(LocalCase):
             field = f"\r\nDelivered-To: {to}\r\n".encode()
             self.assertIn(field, self.store.boxes[box][0])
 
-    def test_the_quota_is_handed_on(self) -> None:
-        self.deliver("ann@a.example", "abuse@a.example")
-        self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "bob@a.example": 1000})
+    def test_each_account_has_its_own_quota(self) -> None:
+        self.store.quotas["bob@a.example"] = 10
+        statuses = self.deliver("ann@a.example", "abuse@a.example")
+        self.assertEqual(statuses, [DELIVERED, OVER_QUOTA])
 
     def test_a_role_waits_while_there_is_no_admin(self) -> None:
         self.delivery._router = Router("mx.a.example")
@@ -170,8 +171,8 @@ class OthersTests(LocalCase):
         self.flushLoggedErrors(ZeroDivisionError)
 
     def test_a_store_that_cannot_name_a_mailbox(self) -> None:
-        class Choosy(FakeStore):
-            def inbox(self, account: Address) -> IMailbox:
+        class Choosy(MemoryStore):
+            def inbox(self, account: Address) -> MemoryMailbox:
                 if account.local == "ann":
                     raise ValueError("no folder can be called that")
                 return super().inbox(account)
@@ -188,8 +189,8 @@ class OthersTests(LocalCase):
             def deliver(self, *arguments: object) -> Deferred[Status]:
                 return slow
 
-        class Half(FakeStore):
-            def inbox(self, account: Address) -> IMailbox:
+        class Half(MemoryStore):
+            def inbox(self, account: Address) -> MemoryMailbox:
                 return Slow() if account.local == "ann" else super().inbox(account)  # type: ignore[return-value]
 
         self.delivery._store = self.store = Half()

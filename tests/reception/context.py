@@ -17,10 +17,10 @@ from mailhost.reception.context import ListenerContext
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
 from mailhost.routing import Router
+from mailhost.store.quota import quotas_of
 from tests.fakes import (
     FakeDirectory,
     FakeHandover,
-    FakeStore,
     RecordingEvents,
     address,
     domain,
@@ -29,6 +29,7 @@ from tests.fakes import (
     path,
     view_of,
 )
+from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 
 STRANGER = Client("192.0.2.7", 4711, hello="far.example", extended=True)
@@ -55,7 +56,7 @@ class ReceptionCase(SynchronousTestCase):
         self.folder = os.path.abspath(self.mktemp())
         os.mkdir(self.folder)
         self.directory = FakeDirectory(VIEW)
-        self.store = FakeStore()
+        self.store = MemoryStore(quotas_of(self.directory))
         self.handover = FakeHandover()
         self.events = RecordingEvents()
         self.reception = self.reception_with(self.rules)

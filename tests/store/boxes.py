@@ -14,6 +14,7 @@ from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
 from mailhost.interfaces.store import ICommitter, IMailbox, StoredMessage
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.store.mailboxes import MailStore
@@ -76,6 +77,7 @@ class StoreCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.seconds = NOW
+        self.quotas: dict[Address, int | None] = {}
         self.mail = os.path.abspath(self.mktemp())
         self.commits = Commits(RealDisk())
         self.store = self.new_store()
@@ -84,12 +86,20 @@ class StoreCase(SynchronousTestCase):
 
     def new_store(self) -> MailStore:
         """Another store over the same folder, as after a new start."""
-        return MailStore(self.mail, "mx.a.example", self.commits, here, now=lambda: self.seconds)
+        return MailStore(
+            self.mail,
+            "mx.a.example",
+            self.commits,
+            here,
+            self.quotas.get,
+            now=lambda: self.seconds,
+        )
 
     def deliver(self, *pieces: bytes, quota: int | None = None, box: IMailbox | None = None) -> Any:
         """Deliver a message made of these pieces and return the Status."""
         contents = [Content((piece,)) for piece in pieces]
-        status: Status = now((box or self.box).deliver(contents, quota))
+        self.quotas[ANN] = quota
+        status: Status = now((box or self.box).deliver(contents))
         return status
 
     def put(self, name: str, data: bytes = b"A: b\n\nc\n", folder: str = "cur") -> str:

@@ -7,11 +7,11 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.store import IMailbox
+from mailhost.interfaces.store import DELIVERED, IMailbox
 from mailhost.message.content import Content, content_of_file
 from mailhost.message.status import Status
 from mailhost.store import mailboxes
-from mailhost.store.mailboxes import DELIVERED, MailStore
+from mailhost.store.mailboxes import MailStore
 from tests.durable.fake_disk import Crash, FakeDisk
 from tests.fakes import now
 from tests.store.boxes import ANN, NOW, Commits, StoreCase, failure_of, here
@@ -45,7 +45,7 @@ def inbox_on(disk: FakeDisk) -> IMailbox:
 
 def deliver(disk: FakeDisk) -> Status:
     """Deliver `whole`."""
-    return now(inbox_on(disk).deliver([CONTENT], None))
+    return now(inbox_on(disk).deliver([CONTENT]))
 
 
 def calls() -> int:
@@ -81,7 +81,7 @@ class PromiseTests(SynchronousTestCase):
         for number in range(calls()):
             disk = FakeDisk("/data")
             disk.crash_at = number
-            failure_of(inbox_on(disk).deliver([CONTENT], None), Crash)
+            failure_of(inbox_on(disk).deliver([CONTENT]), Crash)
             for files in (disk.after_crash(), disk.after_lucky_crash()):
                 self.assertLessEqual(
                     {data for path, data in files.items() if path.startswith(NEW)}, {b"whole"}
@@ -121,7 +121,7 @@ class StatusTests(SynchronousTestCase):
         content = content_of_file(path)
         os.truncate(path, 2)
         disk = FakeDisk("/data")
-        self.assertEqual(startup(now(inbox_on(disk).deliver([content], None))), BROKEN)
+        self.assertEqual(startup(now(inbox_on(disk).deliver([content]))), BROKEN)
         self.assertEqual(disk.files(), {})
 
 

@@ -171,6 +171,18 @@ class Quotas(RemoteCase):
         now(usages.reserve("/mail/ann", 20, 100))
         self.assertEqual(now(usages.left("/mail/ann", 20, 100)), 19)
 
+    def test_octets_that_this_process_removed_are_added(self) -> None:
+        usages = RemoteUsages(self.channel, Clock().seconds)
+        usages.removed("/mail/bob", 5)
+        self.fake.answer = succeed(40)
+        now(usages.left("/mail/ann", 1, 100))
+        usages.removed("/mail/ann", 30)
+        self.assertEqual(now(usages.left("/mail/ann", 1, 100)), 70)
+        usages.removed("/mail/ann", 31)  # some of it was never counted
+        self.assertEqual(now(usages.left("/mail/ann", 1, 100)), 100)
+        sent = [("/mail/bob", 5), ("/mail/ann", 30), ("/mail/ann", 31)]
+        self.assertEqual(self.fake.notified, [(calls.REMOVED, *each) for each in sent])
+
 
 class FakeSpool:
     """Writes nothing."""

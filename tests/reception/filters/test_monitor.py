@@ -20,12 +20,11 @@ from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from tests.fakes import (
     FakeHandover,
-    FakeMailbox,
-    FakeStore,
     RecordingEvents,
     address,
     now,
 )
+from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
@@ -57,8 +56,8 @@ class JournalTests(SynchronousTestCase):
         self.assertEqual((content, identity), (COPY, "m1-journal"))
 
     def test_into_a_maildir(self) -> None:
-        store = FakeStore()
-        now(Journaled(to_maildir(FakeMailbox(store, "/j")), "/j", False).look(MAIL))
+        store = MemoryStore()
+        now(Journaled(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
         self.assertEqual(store.boxes, {"/j": [COPY]})
 
     def test_no_copy_no_mail(self) -> None:

@@ -63,7 +63,7 @@ def to_maildir(mailbox: IMailbox) -> Keep:
     """Have copies go into a Maildir."""
 
     def keep(mail: Mail, copy: Content) -> Awaitable[Status]:
-        return mailbox.deliver((copy,), None)
+        return mailbox.deliver((copy,))
 
     return keep
 
