@@ -27,12 +27,14 @@ class OneConnection(Factory):
 async def connect(
     endpoint: IStreamClientEndpoint, connection: Protocol, clock: IReactorTime, seconds: float
 ) -> None:
-    """Connect within `seconds`. Raises ConnectFailed."""
+    """Connect within `seconds`. Raises ConnectFailed; CancelledError if the caller is cancelled."""
     connecting = endpoint.connect(OneConnection(connection))
     timer = clock.callLater(seconds, connecting.cancel)
     try:
         await connecting
     except (CancelledError, ConnectingCancelledError) as error:
+        if timer.active():  # it was not the timer: the caller itself was cancelled
+            raise CancelledError from error
         raise ConnectFailed(f"timed out after {seconds:g} s") from error
     except (ConnectError, ConnectionClosed, OSError) as error:
         raise ConnectFailed(str(error)) from error
