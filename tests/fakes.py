@@ -11,10 +11,11 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain, KnownAccounts
+from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Event, IEventSink
-from mailhost.interfaces.queue import IQueue, IReports, ITransport
+from mailhost.interfaces.queue import IQueue, IReports
 from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content
@@ -173,36 +174,36 @@ class FakeDirectory:
         return succeed(self.view)
 
 
-@implementer(ITransport)
-class FakeTransport:
-    """Delivers in `good` fate, or answers what `answers` has for an address. `bug` is raised."""
+@implementer(ILocalDelivery)
+class FakeDelivery:
+    """Delivers, or answers what `answers` has for an address. `bug` is raised."""
 
-    def __init__(self, good: Fate = Fate.DELIVERED) -> None:
-        self.good = good
+    def __init__(self) -> None:
         self.answers: dict[str, Status] = {}
         self.bug: Exception | None = None
         self.delivered: list[str] = []
         self.tried: list[str] = []
+        self.accounts: list[str] = []
         self.log: list[str] = []
 
     async def deliver(
         self,
         envelope: Envelope,
         content: Content,
-        recipients: Sequence[ForwardPath],
+        recipients: Sequence[LocalRecipient],
         identity: str,
-        attempts: int = 0,
     ) -> Sequence[Outcome]:
         self.log.append("deliver")
         if self.bug is not None:
             raise self.bug
-        return [self._one(each) for each in recipients]
+        self.accounts += [str(each.account.address) for each in recipients]
+        return [self._one(each.path) for each in recipients]
 
     def _one(self, recipient: ForwardPath) -> Outcome:
         to = str(recipient.address)
         self.tried.append(to)
-        outcome = outcome_of(recipient, self.answers.get(to, DELIVERED), self.good)
-        if outcome.fate is self.good:
+        outcome = outcome_of(recipient, self.answers.get(to, DELIVERED), Fate.DELIVERED)
+        if outcome.fate is Fate.DELIVERED:
             self.delivered.append(to)
         return outcome
 
@@ -285,11 +286,26 @@ class FakeHandover:
     def __init__(self) -> None:
         self.status = Status(250, "2.0.0", "Taken")
         self.taken: list[tuple[Envelope, bytes, str]] = []
+        self.known: KnownAccounts | None = None
 
-    async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
+    async def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Sequence[Status]:
+        self.known = known
         self.taken.append((envelope, content.read(), identity))
         return [self.status] * len(envelope.recipients)
 
-    async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
+    async def take_or_queue(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Status:
+        self.known = known
         self.taken.append((envelope, content.read(), identity))
         return self.status

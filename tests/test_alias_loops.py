@@ -18,10 +18,10 @@ from mailhost.message.trace import alias_fields, passed
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import CAME_BACK, Destinations, Router
 from tests.fakes import (
+    FakeDelivery,
     FakeDirectory,
     FakeNotices,
     FakeQueue,
-    FakeTransport,
     RecordingEvents,
     address,
     domain,
@@ -39,7 +39,7 @@ class Host:
 
     def __init__(self, name: str, *domains: Domain) -> None:
         self.name = name
-        self.mailboxes = FakeTransport()
+        self.mailboxes = FakeDelivery()
         self.queue = FakeQueue()
         self.reports = FakeNotices()
         self.events = RecordingEvents()

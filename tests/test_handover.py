@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.alias_loops import AliasLoops
 from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.handover import Handover
+from mailhost.interfaces.accounts import Account, KnownAccounts
 from mailhost.interfaces.events import Attempted, Faulted
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
@@ -21,10 +23,10 @@ from mailhost.routing import CAME_BACK, NO_SUCH_USER, Router
 from tests.fakes import (
     DELIVERED,
     FULL,
+    FakeDelivery,
     FakeDirectory,
     FakeNotices,
     FakeQueue,
-    FakeTransport,
     RecordingEvents,
     RestartDelays,
     address,
@@ -61,7 +63,7 @@ SUCCESS = Notify.SUCCESS | Notify.FAILURE
 class HandoverCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = FakeDirectory(VIEW)
-        self.delivery = FakeTransport()
+        self.delivery = FakeDelivery()
         self.queue = FakeQueue()
         self.reports = FakeNotices()
         self.events = RecordingEvents()
@@ -114,6 +116,26 @@ class HandoverCase(SynchronousTestCase):
 
     def told(self) -> list[tuple[str, str]]:
         return [(fate, to.removesuffix("@a.example")) for fate, to in self.reports.told]
+
+
+class KnownAccountsTests(HandoverCase):
+    """Accounts that were found when the recipients were accepted."""
+
+    def hand_over(self, known: KnownAccounts) -> list[str]:
+        """Hand over for ann and bob, of whom ann is known, and return the accounts served."""
+        wanted = envelope("ann@a.example", "bob@a.example")
+        now(self.handover.take_or_queue(wanted, MESSAGE, "m1", known))
+        return self.delivery.accounts
+
+    def test_they_are_not_looked_up_again_while_the_directory_stands(self) -> None:
+        found = {address("ann@a.example"): Account(address("found-before@a.example"))}
+        served = self.hand_over(KnownAccounts(self.directory.view, found))
+        self.assertEqual(served, ["found-before@a.example", "bob@a.example"])
+
+    def test_they_are_once_it_has_changed(self) -> None:
+        found = {address("ann@a.example"): Account(address("found-before@a.example"))}
+        served = self.hand_over(KnownAccounts(replace(self.directory.view), found))
+        self.assertEqual(served, ["ann@a.example", "bob@a.example"])
 
 
 class HoldTests(HandoverCase):
@@ -433,7 +455,7 @@ class NeverRaisesTests(HandoverCase):
         self.bug_is_told()
 
     def test_a_transport_that_forgets_somebody(self) -> None:
-        class Forgetful(FakeTransport):
+        class Forgetful(FakeDelivery):
             async def deliver(self, *arguments: object, **more: object) -> list[object]:  # type: ignore[override]
                 return []
 

@@ -81,7 +81,10 @@ def led(found: Destinations | Status) -> str:
     """Where it leads, in words."""
     if isinstance(found, Status):
         return str(found)
-    here = [str(to) if to == account else f"{to}={account}" for account, to in found.here.items()]
+    here = [
+        str(place.address) if place.address == account else f"{place.address}={account}"
+        for account, place in found.here.items()
+    ]
     unknown = [f"?{each}" for each in found.unknown]
     return " ".join(here + [f">{each}" for each in found.elsewhere] + unknown)
 

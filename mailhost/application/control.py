@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from mailhost.application.filters import told
 from mailhost.application.head import Head
+from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.net.control.server import Commands, Refused
 from mailhost.queue.control import QueueControl
@@ -23,7 +24,7 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
             raise Refused(str(error)) from error
 
     def filters() -> list[dict[str, object]]:
-        return told(head.services.settings, head.counters)
+        return told(head.services.settings, head.counts)
 
     def blocked() -> list[dict[str, object]]:
         return [asdict(block) for block in head.guard.blocked()]
@@ -35,6 +36,7 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
     return {
         "login.blocked": blocked,
         "login.unblock": unblock,
+        "status": lambda: status(head),
         "filters": filters,
         **{name: _as_text(command) for name, command in queue.items()},
         "directory.refresh": refresh,

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import clientFromString
 
@@ -21,11 +20,13 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.reception import IHandover
 from mailhost.interfaces.store import IMaildirs
 from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
@@ -39,7 +40,6 @@ from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
@@ -54,7 +54,7 @@ class BadFilter(Exception):
 class FilterContext:
     """What filters are made of. `data` is a folder."""
 
-    reactor: Any
+    reactor: IReactor
     in_thread: InThread
     events: IEventSink
     resolver: IResolver
@@ -90,11 +90,11 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     }
 
 
-def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
+def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
     """Return the filters in order, each with what it did, for the command line."""
     found: list[dict[str, object]] = []
     for name, each in zip(names(settings.filter), settings.filter, strict=True):
-        did = {what: count for (one, what), count in counters.counts.items() if one == name}
+        did = {what: count for (one, what), count in counts.filters.items() if one == name}
         found.append(
             {
                 "name": name,

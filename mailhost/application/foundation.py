@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
 
@@ -27,6 +26,7 @@ from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
@@ -46,7 +46,7 @@ class Foundation:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         loaded: Loaded,
         certificates: Sequence[CertificateSource],
         events: IEventSink,

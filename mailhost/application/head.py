@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -22,6 +21,7 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.loggable_names import may_be_shown
@@ -29,11 +29,12 @@ from mailhost.logins.salt_key import lasting_key
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.counts import Counts
+from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
@@ -56,40 +57,49 @@ class Head:
     services: Services
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LogSink | LineLog, sockets: Callable[[], Sockets]
+        self,
+        reactor: IReactor,
+        loaded: Loaded,
+        log: LogSink | LineLog,
+        sockets: Callable[[], Sockets],
     ) -> None:
         settings = loaded.settings
         key = secrets.token_bytes(16)
-        counts = new_counts(key)
+        self.connection_counts = connections = new_counts(key)
         self._log = log
+        self.counts = Counts()
+        self.events = events = FanOut(log, self.counts)
         self._loaded = loaded
         self._sockets = sockets
-        self.foundation = base = Foundation(reactor, loaded, _certificates(settings), log, counts)
+        self.foundation = base = Foundation(
+            reactor, loaded, _certificates(settings), events, connections
+        )
         self.guard = LoginGuard(
             reactor,
             settings.login,
-            log,
+            events,
             self._may_show,
             lambda name: base.directory.view.name_of(name),
         )
-        self.authenticator = Authenticator(reactor, base.directory, settings.login, log, self.guard)
-        self.rates = Rates(reactor)
-        self.counters = Counters()
-        self.relay = _make_relay(reactor, base, loaded)
-        self.queue = QueueRunner(reactor, base.spool, log)
-        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counters)
-        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, log)
-        self.certificates = CertificateWatch(
-            reactor, base.in_thread, base.tls, log, self._hostname, self._renewed
+        self.authenticator = Authenticator(
+            reactor, base.directory, settings.login, events, self.guard
         )
-        self.writer = WriterProcess(reactor, base.writer_socket, log)
+        self.rates = Rates(reactor)
+        self.relay = _make_relay(reactor, base, loaded)
+        self.queue = QueueRunner(reactor, base.spool, events)
+        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counts)
+        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.certificates = CertificateWatch(
+            reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
+        )
+        self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = WorkerPool(
             reactor,
             WORKER,
             self._answers(),
-            counts,
+            connections,
             key,
-            log,
+            events,
             self._look_around,
             log.fileno() if isinstance(log, LineLog) else None,
         )
@@ -149,7 +159,13 @@ class Head:
             settings.relay, self._loaded.secrets, settings.hostname, settings.listen
         )
         transport = Dispatch(
-            self.foundation.directory, services.delivery, self.relay, settings.needs_domains
+            self.foundation.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            self._log,
+            self.foundation.pause,
+            settings.needs_domains,
         )
         self.queue.reconfigure(settings.queue, transport, services.reports)
 
@@ -179,7 +195,7 @@ class Head:
             calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
-            calls.COUNTED.answered_by(self.counters.add_all),
+            calls.COUNTED.answered_by(self.counts.add_all),
         ]
 
     def _look_around(self) -> None:
@@ -187,7 +203,7 @@ class Head:
         self.guard.end_all()
         looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
-            lambda failure: self._log.emit(Faulted("queue", failure.getErrorMessage()))
+            lambda failure: self.events.emit(Faulted("queue", failure.getErrorMessage()))
         )
 
     async def _look(self) -> None:
@@ -202,13 +218,13 @@ class Head:
 
     def _log_warnings(self) -> None:
         for problem in self._loaded.warnings:
-            self._log.emit(Faulted("settings", str(problem)))
+            self.events.emit(Faulted("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
-            self._log.emit(Faulted("directory", NO_DOMAIN))
+            self.events.emit(Faulted("directory", NO_DOMAIN))
         fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self._log.emit(Faulted("limits", text))
+            self.events.emit(Faulted("limits", text))
 
 
 def processes(settings: Settings) -> int:
@@ -217,7 +233,7 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _make_relay(reactor: Any, foundation: Foundation, loaded: Loaded) -> RelayTransport:
+def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
     settings = loaded.settings
     return RelayTransport(
         reactor,

@@ -40,7 +40,8 @@ from mailhost.config.reload import changed_secrets, changes
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
-from mailhost.interfaces.events import Faulted, Notice
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ILock
 from mailhost.net.control.server import Refused, listen_control
 from mailhost.net.tls.server import BadCertificate
@@ -54,14 +55,15 @@ class Host(Service):
     the log of twistd. `signals` are those that came so far."""
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
+        self, reactor: IReactor, loaded: Loaded, log: LineLog | None, signals: EarlySignals
     ) -> None:
         self._reactor = reactor
         self._signals = signals
         self._notifier = Notifier(os.environ)
         self._log = log
         self._loaded = loaded
-        self._events = log if log is not None else LogSink(Logger("mailhost"))
+        self._sink = log if log is not None else LogSink(Logger("mailhost"))
+        self._events: IEventSink = self._sink  # counted too, as soon as there is a head
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
@@ -84,7 +86,8 @@ class Host(Service):
             sys.exit(f"mailhost: {fault}")
         try:
             self._take_data_folder(settings)
-            self._head = Head(self._reactor, self._loaded, self._events, self._shared)
+            self._head = Head(self._reactor, self._loaded, self._sink, self._shared)
+            self._events = self._head.events
             self._listeners += map(self._open, settings.listen)
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")

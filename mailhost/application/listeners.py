@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from mailhost.application.privileges import as_user, may_write, only_roots
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.net.proxy_protocol import ProxiedFactory
 from mailhost.net.tls.server_contexts import answer_alpn
@@ -34,7 +35,7 @@ class Listener:
     Raises CannotListenError for a socket of systemd's or a key that is not there.
     """
 
-    def __init__(self, reactor: Any, listen: Listen, factory: IServerFactory) -> None:
+    def __init__(self, reactor: IReactor, listen: Listen, factory: IServerFactory) -> None:
         self.listen = listen
         self.factory = factory
         self._reactor = reactor
@@ -124,7 +125,7 @@ class Listener:
             own.listen(BACKLOG)
 
 
-def outermost(factory: IServerFactory, listen: Listen, reactor: Any) -> IProtocolFactory:
+def outermost(factory: IServerFactory, listen: Listen, reactor: IReactor) -> IProtocolFactory:
     """Return what takes a listener's connections.
 
     The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3).

@@ -58,9 +58,7 @@ class Services:
             foundation.message_sizes,
         )
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(
-            foundation.directory, self.store, self.router, foundation.events, foundation.pause
-        )
+        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
         self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
@@ -31,9 +31,11 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
@@ -42,8 +44,8 @@ from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
+    CountsForHead,
     RemoteAuthenticator,
-    RemoteCounters,
     RemoteGuard,
     RemoteLog,
     RemoteQueue,
@@ -70,11 +72,13 @@ class Worker:
 
     _services: Services
 
-    def __init__(self, reactor: Any, startup: StartupData) -> None:
+    def __init__(self, reactor: IReactor, startup: StartupData) -> None:
         self._reactor = reactor
         self._loaded = startup.loaded
         self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
+        self._counts = CountsForHead(self._channel, reactor)
+        self._events = FanOut(self._log, self._counts.counts)
         self._served: dict[Socket, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -82,13 +86,12 @@ class Worker:
             reactor,
             startup.loaded,
             startup.certificates,
-            self._log,
+            self._events,
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
         self._guard = RemoteGuard(self._channel)
         self._rates = RemoteRates(self._channel)
-        self._counters = RemoteCounters(self._channel, reactor)
 
     def start(self) -> None:
         """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
@@ -111,13 +114,13 @@ class Worker:
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
-        intake = Intake(spool, Backoff(settings.queue), time.time, self._log)
+        intake = Intake(spool, Backoff(settings.queue), time.time, self._events)
         shared = Shared(
             RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
             self._guard,
             RemoteQueue(self._channel, intake),
             self._rates,
-            self._counters,
+            self._counts.counts,
         )
         return Services(self._foundation, loaded, shared)
 
@@ -147,7 +150,7 @@ class Worker:
         """Accept from a socket that the head listens on too."""
         factory = make_factory(self._foundation, listen)
         serve(factory, self._services, listen)
-        outer = outermost(factory, listen, self._reactor)
+        outer: Any = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
@@ -179,6 +182,7 @@ class Worker:
         self._ending = True
         await self._foundation.stop()
         self._log.flush()
+        self._counts.flush()
         assert self._channel.transport is not None
         self._channel.transport.loseConnection()
 
@@ -186,7 +190,7 @@ class Worker:
         os._exit(0 if self._ending else HEAD_GONE)
 
 
-def _log(reactor: Any, channel: Channel, ours: bool) -> LineLog | RemoteLog:
+def _log(reactor: IReactor, channel: Channel, ours: bool) -> LineLog | RemoteLog:
     """The log: `ours` to write, or the head's."""
     if not ours:
         return RemoteLog(reactor, channel)
@@ -201,7 +205,7 @@ def main() -> None:
     with open(STARTUP, "rb") as file:
         startup = pickle.load(file)
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # as in the head
-    worker = Worker(reactor, startup)
+    worker = Worker(cast(IReactor, reactor), startup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())

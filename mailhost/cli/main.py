@@ -20,6 +20,7 @@ _GROUPS = {
     "check-config": "mailhost.cli.check_config",
     "run": "mailhost.cli.run",
     "reload": "mailhost.cli.reload",
+    "status": "mailhost.cli.status",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",
     "account": "mailhost.cli.account",

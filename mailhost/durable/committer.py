@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,6 +18,7 @@ from zope.interface import implementer
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change, Results
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ICommitter
 
 Job = tuple[Sequence[Change], Deferred[Results]]
@@ -30,7 +30,7 @@ class Committer:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, system: OperatingSystem) -> None:
+    def __init__(self, reactor: IReactor, system: OperatingSystem) -> None:
         self._reactor = reactor
         self._system = system
         self._inbox: SimpleQueue[list[Job]] = SimpleQueue()  # no jobs at all: the end

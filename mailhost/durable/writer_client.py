@@ -12,7 +12,6 @@ import marshal
 import socket
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -25,6 +24,7 @@ from mailhost.durable.frames import LARGEST_FRAME, Result, frame, plain
 from mailhost.durable.stall import Stall
 from mailhost.interfaces.changes import Change, Results, begun
 from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ICommitter
 from mailhost.net.direct_writer import DirectWriter
 from mailhost.net.peer_credentials import is_ours, peer_uid
@@ -84,7 +84,7 @@ class _LinkFactory(ClientFactory):
 class WriterClient:
     """`path` is the writer's socket. `other` makes the commits that the writer cannot."""
 
-    def __init__(self, reactor: Any, path: str, other: ICommitter, events: IEventSink) -> None:
+    def __init__(self, reactor: IReactor, path: str, other: ICommitter, events: IEventSink) -> None:
         self._other = other
         self._stall = Stall(reactor, events)
         self._reactor = reactor

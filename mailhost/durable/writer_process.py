@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.reactor import IReactor
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
 
@@ -20,7 +20,7 @@ STOP_TIMEOUT = 10.0  # seconds until a writer that does not end is killed
 class WriterProcess:
     """`path` is the socket on which the writer listens."""
 
-    def __init__(self, reactor: Any, path: str, events: IEventSink) -> None:
+    def __init__(self, reactor: IReactor, path: str, events: IEventSink) -> None:
         self._reactor = reactor
         self._path = path
         self._events = events

@@ -60,3 +60,14 @@ class DirectoryView:
     def accounts(self) -> Iterable[Account]:
         """Every account."""
         return (account for domain in self.domains.values() for account in domain.accounts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccounts:
+    """The accounts that recipients of one message lead to without an alias, as found in `view`.
+
+    They hold as long as this very view is the newest one of the directory.
+    """
+
+    view: DirectoryView
+    accounts: dict[Address, Account] = field(default_factory=dict)

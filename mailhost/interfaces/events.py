@@ -1,14 +1,17 @@
 """Events: what happened, as frozen values, and the interface that takes them (IEventSink).
 
-Each event is emitted once, where it happens; logs and metrics read it, and it never changes what
-happens. `line` is what the operator reads: the same as the reply that the other side got, and the
-cause.
+Each event is emitted once, where it happens. Logs and counters read it; an event never changes what
+happens next. `line` is what the operator reads: the same as the reply that the other side got, and
+the cause. `key` is what the event is counted under: words from small fixed sets alone, so that no
+client can make a process keep many of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from zope.interface import Interface
 
@@ -19,6 +22,20 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 
 
+class CountKey(NamedTuple):
+    """What an event is counted under. `event` is its kind; `protocol` the listener's, empty where
+    no client takes part; `result` says how it ended, empty where that is plain."""
+
+    event: str
+    protocol: str = ""
+    result: str = ""
+
+
+@lru_cache(1000)  # making one takes longer than all else that counting needs
+def _key(event: str, protocol: str = "", result: str = "") -> CountKey:
+    return CountKey(event, protocol, result)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Anything that is emitted. `serious` events are logged as warnings."""
@@ -26,6 +43,11 @@ class Event:
     @property
     def line(self) -> str:
         """One line in plain language."""
+        raise NotImplementedError
+
+    @property
+    def key(self) -> CountKey:
+        """What this event is counted under."""
         raise NotImplementedError
 
     @property
@@ -51,6 +73,10 @@ def _cause(status: Status) -> str:
     return f"{status} [{status.cause}]" if status.cause else str(status)
 
 
+def _class_of(status: Status) -> str:
+    return f"{status.code // 100}xx"
+
+
 @dataclass(frozen=True, slots=True)
 class Received(Event):
     """A message came in whole and is being handed over. A refusal may still follow."""
@@ -72,10 +98,14 @@ class Received(Event):
             f"by {self.client.protocol} from {self.client}{who}"
         )
 
+    @property
+    def key(self) -> CountKey:
+        return _key("received", self.client.protocol)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused(Event):
-    """Something was refused at our door. `what` is the command or step, such as `RCPT <a@b>`."""
+    """A client was refused something. `what` is the command or step, such as `RCPT <a@b>`."""
 
     client: Client
     what: str
@@ -85,10 +115,14 @@ class Refused(Event):
     def line(self) -> str:
         return f"refused {self.what} from {self.client}: {_cause(self.status)}"
 
+    @property
+    def key(self) -> CountKey:
+        return _key("refused", self.client.protocol, _class_of(self.status))
+
 
 @dataclass(frozen=True, slots=True)
 class Filtered(Event):
-    """A filter did something other than let mail pass, or would have. Its refusals are Refused."""
+    """A filter changed something, or would have. Mail that a filter refuses is a Refused event."""
 
     client: Client
     identity: str
@@ -100,6 +134,12 @@ class Filtered(Event):
         would = "would " if found.observed else ""
         about = self.identity or f"{self.client.protocol} from {self.client}"
         return f"{about} filter {found.filter}: {would}{found.decision}, {found.reason}"
+
+    @property
+    def key(self) -> CountKey:
+        finding = self.finding
+        would = "would " if finding.observed else ""
+        return _key("filtered", self.client.protocol, f"{would}{finding.decision}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +162,10 @@ class Attempted(Event):
     def serious(self) -> bool:
         return self.outcome.fate in (Fate.FAILED, Fate.DEFERRED)
 
+    @property
+    def key(self) -> CountKey:
+        return _key("attempted", "", str(self.outcome.fate))
+
 
 @dataclass(frozen=True, slots=True)
 class PassedOn(Event):
@@ -135,11 +179,15 @@ class PassedOn(Event):
     def line(self) -> str:
         return f"{self.identity} passed on to {self.server}: {_cause(self.status)}"
 
+    @property
+    def key(self) -> CountKey:
+        return _key("passed on")
+
 
 @dataclass(frozen=True, slots=True)
 class Queued(Event):
     """A message waits in the queue for these recipients. `held` is why an operator has to look at
-    it first, empty where nobody has to."""
+    the message first, empty where no operator has to."""
 
     identity: str
     reverse_path: Address | None
@@ -152,6 +200,10 @@ class Queued(Event):
         if not self.held:
             return f"{self.identity} queued for {to}"
         return f"{self.identity} quarantined, see `mailhost queue list`, for {to}: {self.held}"
+
+    @property
+    def key(self) -> CountKey:
+        return _key("queued", "", "quarantined" if self.held else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +218,14 @@ class Reported(Event):
     def line(self) -> str:
         return f"{self.identity} {self.kind} sent to {_path(self.to)}"
 
+    @property
+    def key(self) -> CountKey:
+        return _key("reported", "", self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Parked(Event):
-    """An entry that our own code cannot carry: held, with the reason, until somebody looks."""
+    """An entry of the queue that our own code cannot process: held until an operator looks."""
 
     identity: str
     reason: str
@@ -181,6 +237,10 @@ class Parked(Event):
     @property
     def serious(self) -> bool:
         return True
+
+    @property
+    def key(self) -> CountKey:
+        return _key("parked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +256,15 @@ class LoggedIn(Event):
         client = self.client
         return f"{self.account} logged in to {client.protocol} from {client} by {self.mechanism}"
 
+    @property
+    def key(self) -> CountKey:
+        return _key("logged in", self.client.protocol, self.mechanism)
+
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
-    """A login failed. `failures` counts those from this address lately. `username` is empty where
-    it is not shown."""
+    """A login failed. `failures` counts the recent ones from this address. `username` is empty
+    where it must not be shown."""
 
     client: Client
     username: str
@@ -219,10 +283,14 @@ class LoginRefused(Event):
     def serious(self) -> bool:
         return True
 
+    @property
+    def key(self) -> CountKey:
+        return _key("login refused", self.client.protocol, _class_of(self.status))
+
 
 @dataclass(frozen=True, slots=True)
 class Faulted(Event):
-    """Something went wrong that is nobody's request: a disk, a lock, a bug, a bad certificate."""
+    """A fault of the host itself: a disk, a lock, a bug, a bad certificate."""
 
     where: str
     cause: str
@@ -235,16 +303,24 @@ class Faulted(Event):
     def serious(self) -> bool:
         return True
 
+    @property
+    def key(self) -> CountKey:
+        return _key("faulted")
+
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """Something the operator should read that is no fault: a start, what a reload changed."""
+    """Something that the operator should read and that is no fault: a start, a reload."""
 
     text: str
 
     @property
     def line(self) -> str:
         return self.text
+
+    @property
+    def key(self) -> CountKey:
+        return _key("notice")
 
 
 class IEventSink(Interface):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Sequence
 
 from zope.interface import Attribute, Interface
 
+from mailhost.interfaces.accounts import KnownAccounts
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.extensions import Extensions
 from mailhost.message.client import Client
@@ -94,14 +95,27 @@ class ICollector(Interface):
 class IHandover(Interface):
     """Where responsibility is taken: content and envelope go to every destination, safely."""
 
-    def take(envelope: Envelope, content: Content, identity: str) -> Awaitable[Sequence[Status]]:
+    def take(
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[Sequence[Status]]:
         """Deliver or queue for each of `envelope.recipients`, and return a Status for each.
 
         2xx: safe, in a mailbox or in the queue, folder entry synced. 4xx, 5xx: not taken for this
         recipient. `identity` names the message in the log. Never raises.
+
+        `known` are accounts that were found when the recipients were accepted. They are not looked
+        up again if the directory has not changed since.
         """
 
-    def take_or_queue(envelope: Envelope, content: Content, identity: str) -> Awaitable[Status]:
+    def take_or_queue(
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[Status]:
         """As `take` for protocols with one answer: a recipient that cannot be served for now waits
         in the queue. 4xx only where nothing was taken for anybody, or where the disk filled up
         while it was: then twice is better than never."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, wrapClientTLS
 from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator
 
 from mailhost.config.model import Identity, RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
@@ -65,7 +65,7 @@ class Upstreams:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         servers: Sequence[Server],
         hostname: str,
         tls: RouteTLS,

@@ -71,7 +71,7 @@ class QueueControl:
     async def remove(
         self, ids: Sequence[str] = (), all: bool = False, bounce: bool = False
     ) -> Sequence[str]:
-        """Throw entries away; with `bounce` their senders are told. Returns their ids.
+        """Remove entries; with `bounce` their senders get a bounce. Returns their ids.
 
         What cannot be read is removed by its id only, never by `all`.
         """

@@ -45,7 +45,7 @@ class Unreadable(Exception):
 
 
 class Progress(StrEnum):
-    """Where one recipient stands. `owed`: its fate is known, the sender is still to be told."""
+    """The progress of one recipient. `owed`: its fate is known, and must still be reported."""
 
     WAITING = "waiting"
     OWED = "owed"
@@ -104,7 +104,7 @@ class State:
 
     @property
     def waiting(self) -> tuple[ForwardPath, ...]:
-        """Whom to try next."""
+        """The recipients of the next attempt."""
         return tuple(each.path for each in self.those(Progress.WAITING))
 
     @property
@@ -118,7 +118,8 @@ class State:
         return self.held or bool(self.quarantine or self.parked)
 
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
-        """Take outcomes of recipients that wait, and for each whether it is to be told."""
+        """Return a copy with outcomes of recipients that wait; `owed` says for each outcome if it
+        must be reported."""
         news = {
             each.recipient: (each, reported) for each, reported in zip(outcomes, owed, strict=True)
         }
@@ -126,7 +127,7 @@ class State:
         return replace(self, recipients=recipients)
 
     def knowing(self, outcomes: Sequence[Outcome]) -> State:
-        """The same with deferrals that are known already, by recipient."""
+        """Return a copy with deferrals that are known already, by recipient."""
         known = {outcome.recipient: outcome for outcome in outcomes if not outcome.settled}
         if not known and all(each.outcome is None for each in self.recipients):
             return self
@@ -134,7 +135,7 @@ class State:
         return replace(self, recipients=recipients)
 
     def reported(self) -> State:
-        """The same with every report that was owed given."""
+        """Return a copy in which no report is owed any more."""
         recipients = tuple(
             replace(each, progress=Progress.SETTLED) if each.progress is Progress.OWED else each
             for each in self.recipients
@@ -153,7 +154,7 @@ def _after(recipient: Recipient, news: Mapping[ForwardPath, tuple[Outcome, bool]
 
 
 def laid_out(entry: Entry) -> tuple[Entry, bytes]:
-    """The same entry with the place of its content in its file, and the line in front of that."""
+    """Return a copy with the offset of the content in its file, and the line before the content."""
     line = encode_entry(entry)
     return replace(entry, offset=len(line)), line
 

@@ -1,9 +1,9 @@
-"""Whose turn it is: entries that are due wait here by destination, and destinations take turns.
+"""Fair scheduling: entries that are due wait here by destination, and destinations take turns.
 
-A destination that does not answer holds its places for minutes. So each may have a share of all
-places only, which halves with every attempt that found nobody and grows with every other: ten
-thousand messages for a dead host leave the others room. Within a destination, new mail and mail
-tried before take turns too.
+A destination that does not answer holds its places for minutes. Therefore each destination may have
+a share of all places only. The share halves with every attempt in which no host answered, and grows
+with every other: ten thousand messages for a dead host leave places for other destinations. Within
+a destination, new mail and mail tried before take turns too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SHARE = 4  # one destination starts with a quarter of all places
 
 @dataclass(slots=True)
 class _Line:
-    """One destination: who waits, how many are under way, how many may be."""
+    """One destination: entries that wait, the number under way, the number allowed."""
 
     allowed: float
     new: deque[str] = field(default_factory=deque)
@@ -42,7 +42,7 @@ class FairSchedule:
         self.places = places
         self.running = 0
         self._lines: dict[str, _Line] = {}
-        self._order: deque[str] = deque()  # destinations with somebody waiting
+        self._order: deque[str] = deque()  # destinations with entries that wait
 
     def add(self, id: str, destination: str, new: bool) -> None:
         """Let `id` wait for its turn."""
@@ -54,9 +54,9 @@ class FairSchedule:
         (line.new if new else line.old).append(id)
 
     def take(self) -> tuple[str, str] | None:
-        """Return whose turn it is and its destination; None where nobody may go now.
+        """Return the entry whose turn it is and its destination; None if none may begin now.
 
-        Each one taken is given back by `done`.
+        Each entry taken is given back by `done`.
         """
         if self.running >= self.places:
             return None
@@ -74,7 +74,7 @@ class FairSchedule:
         return None
 
     def done(self, destination: str, answered: bool | None) -> None:
-        """One that was taken is through. `answered` is None where nobody was asked."""
+        """Give back an entry that was taken. `answered` is None if no host was asked."""
         self.running -= 1
         line = self._lines[destination]
         line.running -= 1

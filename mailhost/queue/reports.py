@@ -1,8 +1,8 @@
-"""What the sender is told: bounces, delay warnings, success reports (RFC 3461 §5, RFC 5321 §6.1).
+"""Reports to senders: bounces, delay warnings, success reports (RFC 3461 §5, RFC 5321 §6.1).
 
-`wanted` says whether an outcome is to be told, `compose_notice` makes one message of all that is;
-both are plain functions that whoever delivers may use. `Reports` hands them over for the queue.
-Nobody is told of anything about a message from `<>`: that is how loops of bounces end.
+`wanted` says whether an outcome must be reported, and `compose_notice` makes one message of all
+such outcomes. `Reports` hands the message over. Nothing is reported about a message from `<>`, so
+that bounces make no loops.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ReportMessage:
 
 
 def wanted(envelope: Envelope, outcome: Outcome) -> bool:
-    """True where the sender is to be told of this outcome (RFC 3461 §4.1)."""
+    """True if this outcome must be reported to the sender (RFC 3461 §4.1)."""
     occasion = _OCCASION[outcome.fate]
     return envelope.reverse_path is not None and outcome.recipient.wants(occasion)
 
@@ -78,7 +78,7 @@ def compose_notice(
     now: float,
     retry_until: float | None = None,
 ) -> ReportMessage | None:
-    """Return one report of those outcomes that are to be told, None where none is.
+    """Return one report of those outcomes that must be reported, None if there are none.
 
     `now` is when they were found out, `retry_until` when a deferral becomes a failure, both in
     seconds since the epoch. Reads the message: blocks; raises OSError.
@@ -199,7 +199,7 @@ def compose_alarm(entry_id: str, reason: str, hostname: str) -> ReportMessage:
 class Reports:
     """Composes notices in a thread and hands them over.
 
-    `handover` is set before anything is told: it needs notices itself, so it is made after them.
+    `handover` is set before the first report: it needs reports itself, so it is made after them.
     """
 
     handover: IHandover
@@ -232,7 +232,7 @@ class Reports:
         now: float,
         retry_until: float | None = None,
     ) -> bool:
-        """Tell the sender. False where that must be tried again later. Raises OSError."""
+        """Report to the sender. False if that must be tried again later. Raises OSError."""
         if not any(wanted(subject.envelope, outcome) for outcome in outcomes):
             return True
         notice = await self._in_thread(
@@ -245,7 +245,7 @@ class Reports:
         await self._hand_over(compose_alarm(entry_id, reason, self.hostname), identity)
 
     async def _hand_over(self, notice: ReportMessage, about: str) -> bool:
-        """True where the notice is safe, or will never be: then the log is its last stop."""
+        """True if the report is safe, or is refused for good: then only the log has it."""
         status = await self._take(notice)
         if status.ok:
             self._events.emit(Reported(about, notice.kind, notice.to))

@@ -5,8 +5,8 @@
     DATA/queue/*.tmp        a file being written; what a dead process left is removed at start
 
 Removing takes the message first and its state afterwards: a crash between the two leaves a state
-without a message, which is removed at start. A file that cannot be understood is told as `Broken`
-and left alone. One process at a time reads a folder; others may write new entries to it.
+without a message, which is removed at start. A file that cannot be understood is returned as
+`Broken` and left alone. One process at a time reads a folder; others may write new entries to it.
 """
 
 from __future__ import annotations
@@ -227,7 +227,8 @@ class Spool:
             return decode_entry(line, id, os.fstat(file.fileno()).st_size)
 
     def _read_state(self, entry: Entry) -> Found:
-        """A damaged state parks its entry: who was served already is not known. Raises OSError."""
+        """Read the state. A damaged one parks its entry, as it is unknown which recipients already
+        have the message. Raises OSError."""
         cache = first_state(entry)
         try:
             with open(self.state_path(entry.id), "rb") as file:

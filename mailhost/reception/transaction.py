@@ -8,7 +8,7 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from mailhost.concurrency.answers import then, there
-from mailhost.interfaces.accounts import Account, DirectoryView
+from mailhost.interfaces.accounts import Account, DirectoryView, KnownAccounts
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Received
 from mailhost.interfaces.outgoing import OutgoingMessage
@@ -53,6 +53,7 @@ class Transaction:
         self._bounded: Account | None = None  # the only account that the current recipient leads to
         self._limited: dict[Address, None] = {}  # accounts with a quota that recipients lead to
         self._routes: Routes | None = None
+        self._known = KnownAccounts(context.directory.view)
         self._completed: Content | None = None  # submitted, and lacks no field
         self.identity = new_id()
 
@@ -64,7 +65,10 @@ class Transaction:
         view = context.directory.view
         account = context.router.plainly(view, path.address)
         if account is not None:  # the usual case
-            self._bounded = view.account(account)
+            if self._known.view is not view:
+                self._known = KnownAccounts(view)
+            self._known.accounts[path.address] = account
+            self._bounded = account
             return self._accept_if_fits(path)
         if routes is not None and routes.weight > MOST and not routes.knows(path.address):
             return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
@@ -87,7 +91,7 @@ class Transaction:
         foreign = bool(domain) and view.domain(domain) is None
         if foreign and not self._context.rules.may_relay(self._client):
             return NO_RELAY
-        self._bounded = _only_account(view, found)
+        self._bounded = _only_account(found)
         return None
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
@@ -174,15 +178,12 @@ class Transaction:
         account = self._client.account
         if account is None:  # not in our name
             return message
-        left = self._context.outgoing.leave(
-            self._outgoing(message.content, account, message.identity)
-        )
-        return then(left, lambda found: _with_content(message, found))
-
-    def _outgoing(self, content: Content, account: Address, identity: str) -> OutgoingMessage:
         envelope = self._envelope.to(self._accepted)
         author = envelope.reverse_path or account
-        return OutgoingMessage(envelope, content, author, identity, self._completed)
+        content, identity = message.content, message.identity
+        outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
+        left = self._context.outgoing.leave(outgoing)
+        return then(left, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
         """Nothing was kept."""
@@ -205,8 +206,8 @@ class Transaction:
             )
         )
         if self._client.protocol == "lmtp":
-            return await context.handover.take(envelope, content, identity)
-        return [await context.handover.take_or_queue(envelope, content, identity)]
+            return await context.handover.take(envelope, content, identity, self._known)
+        return [await context.handover.take_or_queue(envelope, content, identity, self._known)]
 
     async def _full_by_now(self) -> Status | None:
         """Return a deferral where a mailbox has filled up since RCPT TO.
@@ -230,9 +231,9 @@ def _with_content(message: Prepared, found: Content | Status) -> Prepared | Stat
     return replace(message, content=found, message_id=message_id or message.message_id)
 
 
-def _only_account(view: DirectoryView, found: Destinations) -> Account | None:
+def _only_account(found: Destinations) -> Account | None:
     """Return the account that a recipient leads to, None where it leads to others too."""
     if len(found.here) != 1 or found.elsewhere or found.unknown:
         return None
-    (address,) = found.here
-    return view.account(address)
+    (place,) = found.here.values()
+    return place.account

@@ -1,5 +1,5 @@
 """One attempt to give one message to one destination: over a connection that is open, or to its
-hosts in turn until everybody has an outcome.
+hosts in turn until every recipient has an outcome.
 
 A host that cannot be reached, does not want us, says 421 or is lost before it had the message
 passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
@@ -42,7 +42,7 @@ from mailhost.smtp.client.dialogue import Dialogue, explained
 from mailhost.smtp.client.protocol import Broken
 from mailhost.smtp.client.sending import Sending
 
-MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
+TROUBLES_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
 
 
@@ -98,7 +98,7 @@ class Attempt:
 
     @property
     def over(self) -> bool:
-        """True when everybody has an outcome."""
+        """True when every recipient has an outcome."""
         return len(self.outcomes) == len(self._sending.recipients)
 
     def give_up(self, trouble: Trouble) -> None:
@@ -110,7 +110,7 @@ class Attempt:
     async def send(self, connection: Connection) -> Trouble:
         """Send over this connection, then leave it to the pool.
 
-        Return why those who have no outcome now were not sent to.
+        Return why the message was not sent to the recipients without an outcome.
         """
         self.reached = True
         dialogue, by = connection.dialogue, str(connection.target)
@@ -167,7 +167,7 @@ class Attempt:
         self, host: Host, addresses: Sequence[str], connect: Open
     ) -> list[Trouble]:
         troubles: list[Trouble] = []
-        for ip in addresses[: MOST_TROUBLES - self._tried]:
+        for ip in addresses[: TROUBLES_LIMIT - self._tried]:
             self._tried += 1
             try:
                 connection = await connect(self._destination, host, ip)
@@ -191,4 +191,4 @@ class Attempt:
         """
         loops = any(trouble.status.enhanced == LOOP for trouble in troubles)
         temporary = sum(trouble.status.temporary for trouble in troubles)
-        return self.over or loops or temporary >= MOST_TROUBLES
+        return self.over or loops or temporary >= TROUBLES_LIMIT

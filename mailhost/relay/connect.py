@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
@@ -17,6 +16,7 @@ from twisted.internet.interfaces import (
 )
 
 from mailhost.config.model import RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
@@ -49,7 +49,7 @@ class Connector:
     """Opens connections. `bind` is our own address, empty for any."""
 
     def __init__(
-        self, reactor: Any, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
+        self, reactor: IReactor, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
     ) -> None:
         self.hostname = hostname
         self.bind = ""

@@ -30,7 +30,7 @@ NO_ANSWER = Status(451, "4.4.3", "The mail hosts of the domain cannot be looked 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What mail is grouped by: one route, or the MX hosts of one domain.
+    """A next hop, by which mail is grouped: one route, or the MX hosts of one domain.
 
     `port` is where its hosts are reached unless they say otherwise. A name of a route is looked up
     without MX records.
@@ -43,6 +43,10 @@ class Destination:
     def __hash__(self) -> int:
         """Of the name and the port: that of a route costs more than looking it up is worth."""
         return hash((self.name, self.port))
+
+    def __str__(self) -> str:
+        """Name the host of a route, or the domain."""
+        return f"{self.name}:{self.port}"
 
     @property
     def tls(self) -> RouteTLS:

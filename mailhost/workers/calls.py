@@ -15,11 +15,13 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
+from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.logins import ScramKeys
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.counts import FilterKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,8 +121,8 @@ QUEUED_LARGE: Notification[[str]] = Notification("queued_large")
 RATE: Call[[str, int, float], bool] = Call("rate")
 """Key, limit, seconds; see IRates."""
 
-COUNTED: Notification[[Mapping[tuple[str, str], int]]] = Notification("counted")
-"""What filters did since the last such notification."""
+COUNTED: Notification[[Mapping[CountKey, int], Mapping[FilterKey, int]]] = Notification("counted")
+"""The events, and what filters did, since the last such notification."""
 
 LOG: Notification[[Sequence[tuple[bool, str]]]] = Notification("log")
 """Log lines: whether each is serious, and its text."""

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import ProcessDone
@@ -28,6 +27,7 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 from mailhost.net.tls.server import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
@@ -76,7 +76,7 @@ class WorkerPool:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         module: str,
         answers: Answers,
         counts: SharedCounts,
@@ -235,6 +235,10 @@ class WorkerPool:
         """Try again at once where the last one `lived` long enough, else ever more slowly."""
         self._pending = {call for call in self._pending if call.active()}
         self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Return process number and row of each worker, those that retire included."""
+        return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
 
     @property
     def assignment(self) -> Assignment | None:

@@ -6,7 +6,6 @@ no more than one process would.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from zope.interface import implementer
 
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Event, IEventSink
-from mailhost.interfaces.filters import ICounters, IRates
+from mailhost.interfaces.filters import IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard, ScramKeys
 from mailhost.interfaces.queue import IQueue
 from mailhost.interfaces.store import IUsages
@@ -27,6 +26,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
+from mailhost.observe.counts import Counts
 from mailhost.queue.content_cache import is_small
 from mailhost.queue.intake import Intake
 from mailhost.store.quota import RECENT
@@ -37,6 +37,7 @@ from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 HEAD_GONE = "the head of the host is gone"
 LONGEST_LINE = 10_000  # characters; the rest of a line is cut off
 ROOM_BELIEVED = 60.0  # seconds that an account is believed to have room
+SECONDS_BETWEEN_COUNTS = 1.0
 MAX_ACCOUNTS = 10_000  # accounts
 Line = tuple[bool, str]  # serious or not, and the words
 
@@ -200,24 +201,22 @@ class RemoteRates:
         return await self._channel.ask(calls.RATE, key, limit, within)
 
 
-@implementer(ICounters)
-class RemoteCounters:
-    """Tells the head what filters did, once a second."""
+class CountsForHead:
+    """The counts of this process, sent to the head: once a second while there are any."""
 
     def __init__(self, channel: Channel, clock: IReactorTime) -> None:
         self._channel = channel
         self._clock = clock
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self.counts = Counts(self._send_later)
 
-    def add(self, filter: str, what: str) -> None:
-        """See ICounters."""
-        if not self._counts:
-            self._clock.callLater(1.0, self._flush)
-        self._counts[filter, what] += 1
+    def _send_later(self) -> None:
+        self._clock.callLater(SECONDS_BETWEEN_COUNTS, self.flush)
 
-    def _flush(self) -> None:
-        counts, self._counts = self._counts, Counter()
-        self._channel.notify(calls.COUNTED, counts)
+    def flush(self) -> None:
+        """Send what was counted since the last time."""
+        events, filters = self.counts.take()
+        if events or filters:
+            self._channel.notify(calls.COUNTED, events, filters)
 
 
 @implementer(IEventSink, ILogObserver)

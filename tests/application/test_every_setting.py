@@ -217,14 +217,14 @@ class EverySettingTests(SynchronousTestCase):
         """The head of a host, as far as settings matter."""
         log = cast(Any, RecordingEvents())
         log.write_all = lambda lines: None
-        head = Head(reactor, loaded, log, list)
+        head = Head(cast(Any, reactor), loaded, log, list)
         head._use(head._new_services(loaded))
         return head
 
     def worker(self, loaded: Loaded, head: Head) -> Worker:
         """A worker that serves all listeners."""
         startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
-        worker = Worker(reactor, startup)
+        worker = Worker(cast(Any, reactor), startup)
         worker._services = worker._new_services(loaded)
         for listen in loaded.settings.listen:
             factory = make_factory(worker._foundation, listen)

@@ -21,8 +21,8 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.chain import ASKED
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
@@ -68,14 +68,14 @@ class ChainsCase(SynchronousTestCase):
         nothing = cast(Any, SimpleNamespace(maildir=lambda path: None))
         bench = WholeMessages("/nowhere", 1000, here)
         context = FilterContext(
-            Clock(),
+            cast(Any, Clock()),
             here,
             RecordingEvents(),
             nothing,
             FakeHandover(),
             nothing,
             nothing,
-            Counters(),
+            Counts(),
             bench,
             settings.hostname,
             settings.data,
@@ -171,8 +171,8 @@ class ToldTests(ChainsCase):
         self.assertEqual(names(self.settings(*filters).filter), ["size", "size 2", "flood"])
 
     def test_counts(self) -> None:
-        counters = Counters()
-        counters.counts.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
+        counters = Counts()
+        counters.filters.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
         settings = self.settings(self.one("size"), self.one("rate", mode="observe"))
         size, rate = told(settings, counters)
         self.assertEqual(

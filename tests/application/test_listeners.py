@@ -12,7 +12,6 @@ import tempfile
 from typing import Any, cast
 
 from twisted.internet import reactor
-from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
@@ -45,6 +44,24 @@ class Refused(SynchronousTestCase):
         self.assertIn("ss -ltnp", taken)
         self.assertIn("/run/x.sock", self.text(errno.EACCES, b"/run/x.sock", ""))
 
+    def test_sockets_that_cannot_be_had(self) -> None:
+        self.patch(listeners, "outermost", lambda factory, listen, reactor: factory)
+        for endpoint, cause in (
+            ("systemd:domain=INET:index=0", "systemd handed over no such socket"),
+            ("systemd:domain=INET:name=smtp", "systemd handed over no such socket"),
+            ("unix:/nonexistent/lmtp.sock", "No such file or directory"),
+            ("tcp:25:interface=203.0.113.9", "Cannot assign requested address"),
+        ):
+            listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
+            error = self.assertRaises(CannotListenError, self.open, listen)
+            words = cannot_listen(error)
+            self.assertTrue(words.startswith("cannot listen on "), words)
+            self.assertFalse(words.startswith("cannot listen on :"), words)
+            self.assertIn(cause, words)
+
+    def open(self, listen: Listen) -> None:
+        Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory())).open()
+
 
 class EndpointsWithTLS(Folder):
     def test_a_key_that_is_none(self) -> None:
@@ -63,7 +80,7 @@ class EndpointsWithTLS(Folder):
         endpoint = f"ssl:0:privateKey={key}:certKey={chain}"
         reactor = cast(Any, MemoryReactorClock())
         listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
-        Listener(reactor, listen, cast(PumpFactory, Factory())).open()
+        Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory())).open()
         [(_, _, context, _, _)] = reactor.sslServers
         here = shake(context, Offering("a.example", b"imap"))[1]
         self.assertIsNotNone(here.state)
@@ -78,7 +95,7 @@ class UnixSockets(TestCase):
     def mode(self, more: str = "") -> int:
         """The mode of a socket that was opened."""
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{self.path}{more}")
-        listener = Listener(installed_reactor, listen, cast(PumpFactory, Factory()))
+        listener = Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory()))
         listener.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
         found = os.stat(self.path)
@@ -108,7 +125,7 @@ class SocketsOfAnotherUser(TestCase):
     def open(self, path: str) -> None:
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{path}")
         factory: Any = Factory()
-        listener = Listener(reactor, listen, factory)
+        listener = Listener(cast(Any, reactor), listen, factory)
         listener.open("nobody")
         self.addCleanup(listener.close)
 

@@ -21,9 +21,9 @@ from mailhost.message.content import Content
 from mailhost.message.status import OK
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.chain import Chain, Link
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
@@ -79,7 +79,7 @@ class ObservingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.home, self.queue = Home(), FakeQueue()
-        self.handover, self.counters = FakeHandover(), Counters()
+        self.handover, self.counters = FakeHandover(), Counts()
         self.own = Path(self.mktemp()).with_suffix(".py").absolute()
         self.own.parent.mkdir(exist_ok=True)
         self.own.write_text(OWN)
@@ -100,7 +100,7 @@ class ObservingTests(SynchronousTestCase):
         )
         bench = WholeMessages(folder, 1000, here)
         context = FilterContext(
-            clock,
+            cast(Any, clock),
             here,
             events,
             cast(Any, DNS(**{"7.2.0.192.bl".replace(".", "_"): ["127.0.0.2"]})),
@@ -147,9 +147,9 @@ class ObservingTests(SynchronousTestCase):
         chain = self.chain(False)
         now(self.send(chain))
         now(self.send(chain))  # the rate is for the second message
-        found = {name for name, what in self.counters.counts if what.startswith("would ")}
+        found = {name for name, what in self.counters.filters if what.startswith("would ")}
         self.assertEqual(found, {*FILTERS, "python", "milter"})
-        decisions = {what for name, what in self.counters.counts if name == "milter"}
+        decisions = {what for name, what in self.counters.filters if name == "milter"}
         self.assertEqual(decisions, {"asked", "would reject", "would quarantine"})
 
     def test_each_would_do_it(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import marshal
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
@@ -50,7 +50,7 @@ class Other:
 
 class SharedWriterCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor: Any = MemoryReactorClock()
+        self.reactor = cast(Any, MemoryReactorClock())
         self.other = Other()
         self.events = RecordingEvents()
         self.writer = WriterClient(self.reactor, "/data/writer.sock", self.other, self.events)

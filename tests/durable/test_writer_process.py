@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -50,7 +50,7 @@ class WriterProcessTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.events = RecordingEvents()
-        self.writer = WriterProcess(self.reactor, "/data/writer.sock", self.events)
+        self.writer = WriterProcess(cast(Any, self.reactor), "/data/writer.sock", self.events)
         self.writer.start()
 
     def stop(self) -> Deferred[None]:

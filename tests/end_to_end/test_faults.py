@@ -77,8 +77,13 @@ class FaultyHost(SharedHost):
             shutil.rmtree(broken)
         broken.parent.mkdir(parents=True, exist_ok=True)
         broken.write_text("a file in place of a folder")
-        self.addCleanup(broken.unlink, missing_ok=True)
+        self.addCleanup(self.mend_mailbox, broken)
         return broken
+
+    def mend_mailbox(self, broken: Path) -> None:
+        """Remove the file, where the test has not."""
+        if broken.is_file():
+            broken.unlink()
 
     def empty_queue(self) -> None:
         """Stop the host, and remove what waits."""

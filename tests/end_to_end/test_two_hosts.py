@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import smtplib
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import PATIENCE, RunningHost, free_port, short_folder
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+from tests.end_to_end.shared import new_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
@@ -45,22 +49,14 @@ class DNSProcess:
         self._process.stdout.close()
 
 
-class TwoHosts(TestCase):
-    def setUp(self) -> None:
-        self.dns = DNSProcess()
-        self.addCleanup(self.dns.stop)
-        self.port = free_port(ONE, TWO)
-        self.one = self.make("one", ONE)
-        self.two = self.make("two", TWO)
-
-    def make(self, name: str, address: str) -> RunningHost:
-        """A host for NAME.example with the account ann."""
-        settings = f"""
+def make(name: str, address: str, port: int, dns: int) -> RunningHost:
+    """A host for NAME.example with the account ann."""
+    settings = f"""
 admin = "ann@{name}.example"
 [dns]
-servers = ["127.0.0.1:{self.dns.port}"]
+servers = ["127.0.0.1:{dns}"]
 [relay]
-port = {self.port}
+port = {port}
 bind = "{address}"
 allow_loopback = true
 [queue]
@@ -69,17 +65,43 @@ longest_retry = "1 second"
 [login]
 plaintext_on_loopback = true
 """
-        host = RunningHost(
-            short_folder(self),
-            settings,
-            address,
-            protocols=("submission",),
-            ports={"smtp": self.port},
-            hostname=f"mx.{name}.example",
-        )
-        self.addCleanup(host.stop)
-        host.add_accounts(PASSWORD, f"ann@{name}.example")
-        return host
+    host = RunningHost(
+        new_folder(),
+        settings,
+        address,
+        protocols=("submission",),
+        ports={"smtp": port},
+        hostname=f"mx.{name}.example",
+    )
+    host.add_accounts(PASSWORD, f"ann@{name}.example")
+    return host
+
+
+class TwoHosts(TestCase):
+    """All tests share the hosts. Both run, and their inboxes are empty, when a test begins."""
+
+    hosts: ClassVar[list[RunningHost]] = []
+
+    def setUp(self) -> None:
+        if not self.hosts:
+            self.start()
+        self.one, self.two = self.hosts
+        for host, address in ((self.one, "ann@one.example"), (self.two, "ann@two.example")):
+            if host.stopped:
+                host.start()
+            for path in host.inbox(address):
+                path.unlink()
+
+    def start(self) -> None:
+        """Start a DNS server, and make the hosts."""
+        dns = DNSProcess()
+        atexit.register(dns.stop)
+        port = free_port(ONE, TWO)
+        for name, address in (("one", ONE), ("two", TWO)):
+            host = make(name, address, port, dns.port)
+            atexit.register(shutil.rmtree, host.folder)
+            atexit.register(host.stop)
+            self.hosts.append(host)
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.example sends to these."""
@@ -99,8 +121,6 @@ plaintext_on_loopback = true
         raise AssertionError(f"{address} has {len(found)} of {count}:\n" + "\n".join(host.lines))
 
     def test_mail_reaches_the_mx_host_over_tls(self) -> None:
-        self.one.start()
-        self.two.start()
         self.send("ann@two.example")
         (stored,) = self.mail(self.two, "ann@two.example")
         self.assertTrue(stored.endswith(b"\r\n\r\n.dots\r\n..\r\n"), stored)
@@ -112,8 +132,6 @@ plaintext_on_loopback = true
         for host, own, other in ((self.one, "one", "two"), (self.two, "two", "one")):
             alias = (f"round@{own}.example", f"round@{other}.example")
             self.assertEqual(0, host.command("alias", "add", *alias).returncode)
-        self.one.start()
-        self.two.start()
         odd = "nobody+caf_=" + "x" * 80 + "=try..this.@two.example"
         self.send(odd)
         (bounce,) = self.mail(self.one, "ann@one.example")
@@ -129,10 +147,10 @@ plaintext_on_loopback = true
         self.assertIn(b"Delivered-To: round@one.example", loop)
 
     def test_a_null_mx_and_a_missing_domain_bounce(self) -> None:
-        self.one.start()
+        since = self.one.mark()
         self.send("x@null.example", "y@missing.example")
         text = b"".join(self.mail(self.one, "ann@one.example"))
-        self.one.wait_for("missing.example")
+        self.one.wait_for("missing.example", since)
         for _ in range(100):
             text = b"".join(self.mail(self.one, "ann@one.example"))
             if b"missing.example" in text and b"null.example" in text:
@@ -142,9 +160,10 @@ plaintext_on_loopback = true
         self.assertIn(b"5.1.2", text)
 
     def test_mail_waits_for_a_host_that_is_down_and_survives_kills(self) -> None:
-        self.one.start()
+        self.two.stop()
+        since = self.one.mark()
         self.send("ann@two.example")
-        self.one.wait_for("delayed <ann@two.example>")
+        self.one.wait_for("delayed <ann@two.example>", since)
         self.one.kill()
         self.one.start()
         listed = self.one.command("queue", "list")
@@ -154,8 +173,6 @@ plaintext_on_loopback = true
         self.mail(self.two, "ann@two.example")
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
-        self.one.start()
-        self.two.start()
         self.send("ann@two.example", options=("NOTIFY=SUCCESS",))
         self.mail(self.two, "ann@two.example")
         (report,) = self.mail(self.one, "ann@one.example")

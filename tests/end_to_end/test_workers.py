@@ -3,6 +3,7 @@ connection, so each test knows who serves it."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import smtplib
@@ -10,17 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from twisted.trial.unittest import TestCase
+from typing import Any
 
 from mailhost.logins.stored_secret import hash_password
 from tests.child_processes import children, is_writer
-from tests.end_to_end.running import PATIENCE, RunningHost, short_folder
-from tests.end_to_end.shared import MAIL, Raw
+from tests.end_to_end.running import PATIENCE, RunningHost
+from tests.end_to_end.shared import MAIL, Raw, SharedHost
 
 PASSWORD = "correct horse battery"
 SETTINGS = """
-workers = {workers}
+workers = 2
 [limits]
 connections_per_client = 3
 stop_timeout = 5
@@ -33,25 +33,38 @@ networks = ["127.0.0.0/8"]
 [[relay.route]]
 via = "127.0.0.1:9"
 [domain."example.com".account.ann]
-password = {{ file = "ann" }}
+password = { file = "ann" }
+quota = "500 kB"
+[domain."example.com".account.bob]
 quota = "500 kB"
 """
+SOURCES = (f"127.0.0.{number}" for number in range(10, 250))
 
 
-class Workers(TestCase):
-    """A host with one worker beside the head."""
+class Workers(SharedHost):
+    """A host with one worker beside the head. The clients of each test have an address of their
+    own, as connections and failed logins are counted by address; ann's inbox is empty."""
 
-    def setUp(self) -> None:
-        self.folder = short_folder(self)
-        secret = self.folder / "ann"
+    settings = SETTINGS
+    domains = ""
+    protocols = ("smtp", "submission")
+
+    def prepare(self, host: RunningHost) -> None:
+        secret = host.folder / "ann"
         secret.touch(mode=0o600)
         secret.write_text(hash_password(PASSWORD))
-        self.host = RunningHost(
-            self.folder, SETTINGS.format(workers=2), protocols=("smtp", "submission")
-        )
-        self.host.start()
-        self.addCleanup(self.host.stop)
-        self.host.wait_for("serves too")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host.until(self.complete, "a worker or the writer is missing")
+        for path in self.host.inbox("ann@example.com"):
+            path.unlink()
+        self.source = next(SOURCES)
+
+    def complete(self) -> bool:
+        """True when there are a worker that serves, and the writer."""
+        serving = [each for each in self.workers() if each in self.serving(0)]
+        return len(serving) == len(self.workers()) == len(self.writers()) == 1
 
     @contextmanager
     def head_asleep(self) -> Iterator[None]:
@@ -62,12 +75,24 @@ class Workers(TestCase):
         finally:
             self.host.signal(signal.SIGCONT)
 
+    def open(self, protocol: str = "smtp", hello: str = "EHLO") -> Raw:
+        """A connection to whichever process takes it."""
+        where = (self.host.address, self.host.ports[protocol])
+        raw = Raw(where, hello=hello, source=self.source)
+        self.addCleanup(raw.socket.close)
+        return raw
+
     def connect(self, protocol: str = "smtp") -> Raw:
         """A connection to a worker, after its EHLO."""
         with self.head_asleep():
-            raw = Raw(("127.0.0.1", self.host.ports[protocol]), hello="EHLO")
-        self.addCleanup(raw.socket.close)
-        return raw
+            return self.open(protocol)
+
+    def client(self) -> smtplib.SMTP:
+        """A client that wants to log in, at whichever process takes it."""
+        port, source = self.host.ports["submission"], (self.source, 0)
+        client = smtplib.SMTP(self.host.address, port, None, PATIENCE, source)
+        self.addCleanup(client.close)
+        return client
 
     def begin(self, raw: Raw, to: str) -> None:
         """Everything up to the content."""
@@ -84,14 +109,13 @@ class Workers(TestCase):
         return [pid for pid in children(self.host.pid) if is_writer(pid)]
 
     def test_the_writer_ends_with_the_head_even_in_the_middle(self) -> None:
-        self.host.until(lambda: bool(self.writers()))
         (writer,) = self.writers()
         os.kill(writer, signal.SIGSTOP)  # it would not notice the end of its input
         self.host.kill()
         self.host.until(lambda: not (Path(f"/proc/{writer}").exists() and is_writer(writer)))
 
     def test_a_writer_that_dies_is_replaced_and_fails_no_mail(self) -> None:
-        self.host.until(lambda: bool(self.writers()))
+        since = self.host.mark()
         (first,) = self.writers()
         raw = self.connect()
         os.kill(first, signal.SIGSTOP)
@@ -104,11 +128,12 @@ class Workers(TestCase):
         self.begin(raw, "ann@example.com")
         self.assertEqual(b"250", raw.say(MAIL % b"begun after")[:3])
         self.assertEqual(2, len(self.host.inbox("ann@example.com")))
-        self.host.wait_for("the writer: died")
+        self.host.wait_for("the writer: died", since)
 
     def test_a_worker_takes_mail_and_the_head_logs_it(self) -> None:
+        since, before = self.host.mark(), self.status()["totals"]
         with self.head_asleep():
-            raw = Raw(("127.0.0.1", self.host.ports["smtp"]), hello="EHLO")
+            raw = self.open()
             raw.say("MAIL FROM:<sue@far.example>\r\n")
             raw.send("RCPT TO:<ann@example.com>\r\nDATA\r\n")
         # the count of octets is the head's: with a quota it must wake up first
@@ -116,60 +141,71 @@ class Workers(TestCase):
         self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
         raw.socket.close()
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
-        self.host.wait_for("delivered <ann@example.com>")
+        self.host.wait_for("delivered <ann@example.com>", since)
+        self.check_counts_are_summed(before)
+
+    def check_counts_are_summed(self, before: dict[str, int]) -> None:
+        """A message at the worker is counted in the head, and stays counted without the worker."""
+        received = before["received"]
+        self.host.until(lambda: self.status()["totals"]["received"] == received + 1)
+        (worker,) = self.workers()
+        since = self.host.mark()
+        os.kill(worker, signal.SIGKILL)
+        self.host.wait_for(f"process {worker} died", since)
+        with smtplib.SMTP(self.host.address, self.host.ports["smtp"], timeout=PATIENCE) as client:
+            client.sendmail("sue@far.example", "ann@example.com", "Subject: two\r\n\r\nhello\r\n")
+            self.host.until(lambda: self.status()["totals"]["received"] == received + 2)
+            status = self.status()
+        self.assertEqual(before["delivered"] + 2, status["totals"]["delivered"])
+        self.assertLess(0, sum(each["connections"] for each in status["processes"]))
+        self.assertEqual(self.host.pid, status["processes"][0]["pid"])
+        kinds = {(each["event"], each["protocol"]) for each in status["events"]}
+        self.assertIn(("received", "smtp"), kinds)
+
+    def status(self) -> dict[str, Any]:
+        """What `mailhost status --json` prints."""
+        status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
+        return status
 
     def test_a_quota_is_one_for_all_processes(self) -> None:
         large = b"Subject: large\r\n\r\n" + b"x" * 60_000 + b"\r\n.\r\n"
         answers = []
         for number in range(10):
-            raw = self.connect() if number % 2 else self.connect_to_any()
-            self.begin(raw, "ann@example.com")
+            raw = self.connect() if number % 2 else self.open()
+            self.begin(raw, "bob@example.com")
             answers.append(raw.say(large)[:9])
             raw.socket.close()
         self.assertEqual(8, answers.count(b"250 2.0.0"))
         self.assertEqual(2, answers.count(b"452 4.2.2"))
-        for raw in (self.connect(), self.connect_to_any()):  # now it is known to be too large
+        for raw in (self.connect(), self.open()):  # now it is known to be too large
             raw.say("MAIL FROM:<sue@far.example> SIZE=60000\r\n")
-            self.assertEqual(b"452 4.2.2", raw.say("RCPT TO:<ann@example.com>\r\n")[:9])
-
-    def connect_to_any(self) -> Raw:
-        """A connection to whichever process takes it."""
-        raw = Raw(("127.0.0.1", self.host.ports["smtp"]), hello="EHLO")
-        self.addCleanup(raw.socket.close)
-        return raw
+            self.assertEqual(b"452 4.2.2", raw.say("RCPT TO:<bob@example.com>\r\n")[:9])
 
     def test_mail_for_elsewhere_is_the_heads_at_once(self) -> None:
-        raw = self.connect()
+        since, raw = self.host.mark(), self.connect()
         self.begin(raw, "bob@far.example")
         self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
-        self.host.wait_for("delayed <bob@far.example>")
+        self.host.wait_for("delayed <bob@far.example>", since)
         self.assertIn("bob@far.example", self.host.command("queue", "list").stdout)
 
     def test_connections_are_counted_together(self) -> None:
         for _ in range(3):
             self.connect()
         with self.head_asleep():
-            fourth = Raw(("127.0.0.1", self.host.ports["smtp"]))
-            self.assertEqual(b"421 4.7.0", fourth.reply()[:9])
-        fifth = Raw(("127.0.0.1", self.host.ports["smtp"]))
-        self.assertEqual(b"421 4.7.0", fifth.reply()[:9])
-        for raw in (fourth, fifth):
-            raw.socket.close()
+            self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])
+        self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])
 
     def test_failed_logins_are_counted_together(self) -> None:
         wrong = "AUTH PLAIN AGFubkBleGFtcGxlLmNvbQB3cm9uZw==\r\n"
         worker = self.connect("submission")
         self.assertEqual(b"535", worker.say(wrong)[:3])
-        client = smtplib.SMTP("127.0.0.1", self.host.ports["submission"], timeout=PATIENCE)
-        self.addCleanup(client.close)
         with self.assertRaises(smtplib.SMTPAuthenticationError):
-            client.login("ann@example.com", "wrong")
+            self.client().login("ann@example.com", "wrong")
         self.assertEqual(b"421 4.7.0", worker.say(wrong)[:9])
 
     def test_a_login_at_a_worker(self) -> None:
         with self.head_asleep():
-            client = smtplib.SMTP("127.0.0.1", self.host.ports["submission"], timeout=PATIENCE)
-        self.addCleanup(client.close)
+            client = self.client()
         client.login("ann@example.com", PASSWORD)
         client.sendmail("ann@example.com", "ann@example.com", "Subject: me\r\n\r\nhello\r\n")
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
@@ -185,19 +221,24 @@ class Workers(TestCase):
     def test_a_reload_keeps_a_workers_connections_and_new_ones_get_the_new_settings(self) -> None:
         old = self.connect()
         self.begin(old, "ann@example.com")
-        since = self.host.mark()
+        since, former = self.host.mark(), self.host.hostname
+        self.addCleanup(self.restart, former)
         self.host.hostname = "new.example.org"
-        self.host.write_settings(SETTINGS.format(workers=3))
+        self.host.write_settings(SETTINGS.replace("workers = 2", "workers = 3"))
         self.assertIn("reloaded", self.host.reload())
         self.host.wait_for("serves too", since)
         self.assertEqual(b"250", old.say(MAIL % b"hello")[:3])
         self.assertEqual(b"250", old.say("NOOP\r\n")[:3])
         self.assertEqual(b"221", old.say("QUIT\r\n")[:3])
         with self.head_asleep():
-            new = Raw(("127.0.0.1", self.host.ports["smtp"]))
-            self.assertIn(b"new.example.org", new.reply())
-        new.socket.close()
+            self.assertIn(b"new.example.org", self.open(hello="").reply())
         self.assertEqual(-signal.SIGTERM, self.host.stop())
+
+    def restart(self, hostname: str) -> None:
+        """Let the next test start with the former settings."""
+        self.host.stop()
+        self.host.hostname = hostname
+        self.host.write_settings(SETTINGS)
 
     def test_a_stop_lets_a_workers_transaction_end(self) -> None:
         raw = self.connect()
@@ -213,14 +254,16 @@ class Workers(TestCase):
     def test_reloads_and_signals_reach_all_of_many(self) -> None:
         """Processes are started only where the settings want more of them."""
         since, before = self.host.mark(), set(self.workers())
-        self.host.write_settings(SETTINGS.format(workers=4))
+        self.addCleanup(self.restart, self.host.hostname)
+        more = SETTINGS.replace("workers = 2", "workers = 4")
+        self.host.write_settings(more)
         self.assertIn("reloaded", self.host.reload())
         self.host.until(lambda: len(self.serving(since)) == 3 - len(before))
         workers = set(self.workers())
         self.assertLessEqual(before, workers)
         for name in ("one.example.org", "two.example.org"):
             self.host.hostname = name
-            self.host.write_settings(SETTINGS.format(workers=4))
+            self.host.write_settings(more)
             self.assertIn("reloaded", self.host.reload())
             with self.head_asleep():
                 greetings = {self.greeting() for _ in range(12)}
@@ -233,7 +276,7 @@ class Workers(TestCase):
 
     def greeting(self) -> str:
         """The name that a process greets with."""
-        raw = Raw(("127.0.0.1", self.host.ports["smtp"]))
+        raw = Raw((self.host.address, self.host.ports["smtp"]), source=next(SOURCES))
         name = raw.reply().split()[1].decode()
         raw.socket.close()
         return name
@@ -274,6 +317,7 @@ class Workers(TestCase):
     def test_without_the_head_a_worker_ends_and_leaves_the_ports(self) -> None:
         raw = self.connect()
         self.host.kill()
+        since = self.host.mark()
         self.assertEqual(b"", raw.reply())
         self.host.start()
-        self.host.wait_for("serves too")
+        self.host.wait_for("serves too", since)

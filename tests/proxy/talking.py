@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -117,7 +117,7 @@ class ProxyCase(SynchronousTestCase):
             each if isinstance(each, Way) else Way(each, "there.example")
             for each in endpoints or (FIRST,)
         ]
-        self.upstreams = Upstreams(self.net, ways, "proxy.example", tls, identity)
+        self.upstreams = Upstreams(cast(Any, self.net), ways, "proxy.example", tls, identity)
         self.guard = LoginGuard(self.net, LOGIN, self.events, lambda name: False)
         settings: dict[str, Any] = {
             "guard": self.guard,

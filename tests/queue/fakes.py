@@ -11,9 +11,11 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
+from mailhost.interfaces.accounts import KnownAccounts
+from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Event, IEventSink
-from mailhost.interfaces.queue import ITransport
+from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
 from mailhost.interfaces.reception import IHandover
 from mailhost.interfaces.store import ICommitter
 from mailhost.message.address import Address, parse_address
@@ -127,24 +129,41 @@ class FakeTransport:
         self.bodies: list[bytes] = []
         self.held: list[Deferred[None]] = []
         self.most = 0
+        self.grouped = 0
+        self.grouping: Callable[[Lanes], Answer[Lanes]] | None = None
+        self.moved = False
 
     @property
     def tried(self) -> list[str]:
         """The addresses of all attempts, in order."""
         return [address for _, addresses, _ in self.calls for address in addresses]
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Sequence[Outcome]:
-        addresses = tuple(str(recipient.address) for recipient in recipients)
-        self.calls.append((identity, addresses, attempts))
+    def lanes(
+        self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
+    ) -> Answer[Lanes]:
+        """All recipients in one lane; its next hop is the number of attempts."""
+        self.grouped += 1
+        line = ",".join(sorted({path.address.domain for path in recipients}))
+        lanes = Lanes([Lane(attempts, recipients)] if recipients else [], line)
+        return lanes if self.grouping is None else self.grouping(lanes)
+
+    def stands(self, lanes: Lanes) -> bool:
+        return not self.moved
+
+    async def carry(
+        self, lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Carried:
+        addresses = tuple(str(recipient.address) for recipient in lane.recipients)
+        assert isinstance(lane.next_hop, int)
+        self.calls.append((identity, addresses, lane.next_hop))
         self.bodies.append(content.read())
-        return [await self._outcome(recipient) for recipient in recipients]
+        outcomes = []
+        try:
+            for recipient in lane.recipients:
+                outcomes.append(await self._outcome(recipient))
+        except Exception as bug:  # noqa: BLE001 - as a transport does
+            return Carried(outcomes, bug)
+        return Carried(outcomes)
 
     async def _outcome(self, recipient: ForwardPath) -> Outcome:
         status = self.answer(recipient)
@@ -165,12 +184,22 @@ class FakeHandover:
         self.status = GOOD
         self.taken: list[tuple[Envelope, bytes]] = []
 
-    def take(self, envelope: Envelope, content: Content, identity: str) -> Awaitable[list[Status]]:
+    def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[list[Status]]:
         self.taken.append((envelope, content.read()))
         return succeed([self.status for _ in envelope.recipients])
 
     def take_or_queue(
-        self, envelope: Envelope, content: Content, identity: str
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
     ) -> Awaitable[Status]:
         if self.status.ok:
             self.taken.append((envelope, content.read()))

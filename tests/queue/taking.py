@@ -18,7 +18,7 @@ from mailhost.concurrency.threads import threads_of
 from mailhost.config.model import Queue
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.queue import ITransport
+from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
@@ -33,15 +33,16 @@ from tests.queue.fakes import BUSY, Events, envelope, message
 class Busy:
     """Defers everything, so that states are written all the time."""
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Sequence[Outcome]:
-        return [Outcome(recipient, Fate.DEFERRED, BUSY) for recipient in recipients]
+    def lanes(self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int) -> Lanes:
+        return Lanes([Lane("there", recipients)], "there")
+
+    def stands(self, lanes: Lanes) -> bool:
+        return True
+
+    async def carry(
+        self, lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Carried:
+        return Carried([Outcome(path, Fate.DEFERRED, BUSY) for path in lane.recipients])
 
 
 async def take(runner: QueueRunner, name: str) -> None:

@@ -190,7 +190,7 @@ class ContentCache(SynchronousTestCase):
         for number in range(4):
             self.context.accept(envelope("bob@x.example"), f"m{number}")
         self.context.runner._fair.places = 4
-        self.context.runner._turn()
+        self.context.runner._begin_attempts()
         self.assertEqual(["m2", "m3"], self.opened)
 
     def test_what_was_removed_makes_room(self) -> None:
@@ -200,7 +200,7 @@ class ContentCache(SynchronousTestCase):
         now(self.context.runner.remove("m0"))
         self.context.accept(envelope("bob@x.example"), "m1")
         self.context.runner._fair.places = 4
-        self.context.runner._turn()
+        self.context.runner._begin_attempts()
         self.assertEqual([], self.opened)
 
     def test_what_is_held_is_read_when_it_is_released(self) -> None:

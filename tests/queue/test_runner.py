@@ -6,16 +6,18 @@ import contextlib
 import errno
 import itertools
 import os
+from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
+from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Attempted, Faulted, Parked, Queued, Reported
-from mailhost.interfaces.queue import IQueue, IReports, Unfinished
+from mailhost.interfaces.queue import IQueue, IReports, Lanes
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
@@ -302,18 +304,11 @@ class Parking(RunnerCase):
         self.assertEqual(self.context.files(), [])
 
     def test_what_was_carried_before_a_bug_is_not_carried_again(self) -> None:
-        self.context.transport.answer = self.stop_half_way
         self.context.accept(envelope("good@x.example", "evil@x.example"))
         self.assertEqual(self.context.events.of(Parked)[0].reason, "ZeroDivisionError: what a bug")
         again = self.start()
         self.successResultOf(Deferred.fromCoroutine(again.runner.release("m1")))
         self.assertEqual(again.transport.tried, ["evil@x.example"])
-
-    def stop_half_way(self, recipient: ForwardPath) -> Status:
-        if "evil" not in str(recipient.address):
-            return GOOD
-        good = self.context.runner.views()[0].state.waiting[0]
-        raise Unfinished(ZeroDivisionError("what a bug"), [Outcome(good, Fate.RELAYED, GOOD)])
 
 
 class Disk(RunnerCase):
@@ -349,6 +344,68 @@ class Disk(RunnerCase):
         self.context.pass_time(6 * MINUTE)
         self.assertEqual(self.context.runner.views(), [])
         self.assertIn("is gone", self.context.events.of(Faulted)[0].line)
+
+
+class Grouping(RunnerCase):
+    """Recipients are grouped into lanes before an entry waits for its turn."""
+
+    def test_once_for_an_attempt(self) -> None:
+        self.context.accept(envelope(BOB))
+        self.assertEqual((self.context.transport.grouped, self.context.files()), (1, []))
+
+    def test_again_where_it_does_not_stand_any_longer(self) -> None:
+        self.context.transport.moved = True
+        self.context.accept(envelope(BOB))
+        self.assertEqual((self.context.transport.grouped, self.context.files()), (2, []))
+
+    def test_of_many_recipients_takes_several_turns_of_the_reactor(self) -> None:
+        grouping: Deferred[Lanes] = Deferred()
+        found: list[Lanes] = []
+
+        def group(lanes: Lanes) -> Deferred[Lanes]:
+            found.append(lanes)
+            return grouping
+
+        self.context.transport.grouping = group
+        self.context.accept(envelope(BOB))
+        self.assertEqual(self.context.transport.calls, [])
+        grouping.callback(found[0])
+        self.assertEqual(self.context.files(), [])
+
+    def test_an_entry_removed_meanwhile_is_not_tried(self) -> None:
+        grouping: Deferred[Lanes] = Deferred()
+        self.context.transport.grouping = lambda lanes: grouping
+        self.context.accept(envelope(BOB))
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.remove("m1")))
+        grouping.callback(Lanes((), "x"))
+        self.assertEqual((self.context.transport.calls, self.context.files()), ([], []))
+
+    def test_a_bug_parks_the_entry(self) -> None:
+        def fail_now(lanes: Lanes) -> Lanes:
+            raise ZeroDivisionError("what a bug")
+
+        def fail_later(lanes: Lanes) -> Deferred[Lanes]:
+            return fail(ZeroDivisionError("what a bug"))
+
+        groupings: list[Callable[[Lanes], Answer[Lanes]]] = [fail_now, fail_later]
+        for number, grouping in enumerate(groupings):
+            self.context.transport.grouping = grouping
+            self.context.accept(envelope(BOB), f"m{number}")
+            view = self.context.runner.view(f"m{number}")
+            assert view is not None
+            self.assertEqual(view.word, "parked")
+        self.context.transport.grouping = None
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m0")))
+        self.assertEqual(self.context.transport.tried, [BOB])
+
+    def test_stopping_meanwhile_parks_nothing(self) -> None:
+        self.context.transport.grouping = lambda lanes: Deferred()
+        self.context.accept(envelope(BOB))
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
+        self.context.clock.advance(31.0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.context.files(), ["m1.msg"])
+        self.assertEqual(self.context.events.of(Parked), [])
 
 
 class Sharing(RunnerCase):

@@ -37,6 +37,14 @@ class HandOverTests(ReceptionCase):
             )
             self.assertEqual(str(envelope.reverse_path), "sue@far.example")
 
+    def test_accounts_that_were_found_at_rcpt_are_handed_on(self) -> None:
+        self.send(MESSAGE)
+        known = self.handover.known
+        assert known is not None
+        self.assertIs(known.view, self.directory.view)
+        accounts = {str(path): str(found.address) for path, found in known.accounts.items()}
+        self.assertEqual(accounts, {"bob@a.example": "bob@a.example"})
+
     def test_the_envelope_is_handed_on(self) -> None:
         more: dict[str, Any] = {
             "body": Body.EIGHT_BIT,

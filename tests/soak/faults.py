@@ -76,6 +76,8 @@ class Suffered:
         """The fault did what it should: else it proved nothing."""
         if self.name in LONG:
             return self.slowest >= LONG[self.name]
+        if self.name == EMPTY_TABLE:
+            return self.refused + self.unanswered > 0
         return self.refused > 0 or self.name == CORRUPT
 
 
@@ -93,12 +95,7 @@ class Victim:
             protocols=("smtp",),
             environment={"MAILHOST_FAULT": str(self._control), "PYTHONPATH": str(BROKEN)},
         )
-        for command, text in (
-            (("domain", "add", "example.org"), ""),
-            (("account", "add", SAM), "a long enough password\n"),
-        ):
-            done = self.host.command(*command, text=text)
-            assert done.returncode == 0, done.stderr
+        self.host.add_accounts("a long enough password", SAM)
         self.start()
 
     def start(self) -> None:
@@ -106,6 +103,11 @@ class Victim:
         since = self.host.mark()
         self.host.start()
         self.host.wait_for("serves too", since)
+
+    def stop(self) -> None:
+        """Stop both."""
+        self.host.stop()
+        self.far.stop()
 
     def say(self, fault: str) -> None:
         """Have the operating system fail in this way from now on, in all processes at once."""
@@ -216,27 +218,34 @@ FAULTS: dict[str, Fault] = {
 LONGER = {LOCKED: 8.0}  # more than anybody waits for it
 
 
-def suffer(name: str, folder: Path, seconds: float = 0) -> Suffered:
-    """Run one fault for some seconds against a loaded host of its own."""
-    seconds = seconds or LONGER.get(name, SECONDS)
+def suffer(name: str, folder: Path) -> Suffered:
+    """Run one fault against a loaded host of its own."""
     victim = Victim(folder)
+    try:
+        return endure(name, victim, LONGER.get(name, SECONDS), calm=1.0)
+    finally:
+        victim.stop()
+
+
+def endure(
+    name: str, victim: Victim, seconds: float, calm: float, clients: int = CLIENTS
+) -> Suffered:
+    """Run one fault for some seconds against a host that is loaded by `clients`, for `calm` seconds
+    before the fault and after it too."""
     choices = (*CHOICES, (NOBODY,)) if FAULTS[name] is locked_directory else CHOICES
-    senders = Senders(victim.host.ports["smtp"], CLIENTS, choices)
+    senders = Senders(victim.host.ports["smtp"], clients, choices, name.replace(" ", "-"))
     try:
         senders.start()
-        time.sleep(1.0)
+        time.sleep(calm)
         begun = time.monotonic()
         with FAULTS[name](victim):
             time.sleep(seconds)
         ended = time.monotonic()
         _wait_for_one_that_is_taken(senders, ended)
-        time.sleep(1.0)
-        senders.stop()
-        run_dry(victim.host)
+        time.sleep(calm)
     finally:
         senders.stop()
-        victim.host.stop()
-        victim.far.stop()
+    run_dry(victim.host)
     return _account(name, senders.sent, begun, ended, victim)
 
 

@@ -103,9 +103,9 @@ def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
     address = ("127.0.0.1", host.ports["submission" if one is guesses else "smtp"])
     flooding = threading.Thread(target=one, args=(address, course))
     normal = NormalClient(host.ports["smtp"])
-    descriptors = _descriptors(host.pid)
     try:
         quiet = _alone(normal, min(seconds, QUIET))
+        descriptors = _descriptors(host.pid)  # those that the first message opens included
         before, most = _megabytes(host.pid), 0.0
         flooding.start()
         end = time.monotonic() + PATIENCE
@@ -159,9 +159,10 @@ def _descriptors(pid: int) -> int:
 
 
 def _left(pid: int, before: int) -> int:
-    """How many descriptors are open more than before, once the host has noticed who is gone."""
+    """How many descriptors are open more than before, once the host has noticed that the clients
+    are gone."""
     deadline = time.monotonic() + 15
-    while _descriptors(pid) > before and time.monotonic() < deadline:
+    while _descriptors(pid) > before + LEFT and time.monotonic() < deadline:
         time.sleep(0.1)
     return _descriptors(pid) - before
 
@@ -338,7 +339,15 @@ def large_messages(address: Address, course: Course) -> None:
 
 def large_ends(address: Address, course: Course) -> None:
     """50 messages of 20 MB that end together."""
-    opened = _messages(address, course, 50, 20_000_000)
+    _end(_messages(address, course, 50, 20_000_000), course)
+
+
+def few_large_ends(address: Address, course: Course) -> None:
+    """15 messages of 20 MB that end together."""
+    _end(_messages(address, course, 15, 20_000_000), course)
+
+
+def _end(opened: Sequence[socket.socket], course: Course) -> None:
     for each in opened:
         with contextlib.suppress(OSError):
             each.sendall(b".\r\n")

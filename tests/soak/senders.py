@@ -31,9 +31,13 @@ class Sent:
 
 
 class Senders:
-    """`clients` threads. Each message goes to one of `choices`."""
+    """`clients` threads. Each message goes to one of `choices`, and its identity begins with
+    `name`."""
 
-    def __init__(self, port: int, clients: int, choices: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, port: int, clients: int, choices: Sequence[Sequence[str]], name: str = "m"
+    ) -> None:
+        self._name = name
         self.sent: list[Sent] = []
         self._port = port
         self._choices = choices
@@ -56,7 +60,7 @@ class Senders:
 
     def _work(self, random: Random) -> None:
         while not self._stopped.is_set():
-            self._send(f"m{next(self._numbers)}", random.choice(self._choices), random)
+            self._send(f"{self._name}{next(self._numbers)}", random.choice(self._choices), random)
             time.sleep(0.01)
 
     def _send(self, identity: str, to: Sequence[str], random: Random) -> None:

@@ -24,6 +24,7 @@ class Counting(SynchronousTestCase):
         self.one.add("192.0.2.2", 1)
         self.assertEqual((0, 0), (self.one.total(), self.one.of_client("192.0.2.1")))
         self.assertEqual((2, 1), (self.two.total(), self.two.of_client("192.0.2.1")))
+        self.assertEqual([2, 0], [self.two.of_process(row) for row in (0, 1)])
         self.one.add("192.0.2.1", -1)
         self.assertEqual((1, 0), (self.two.total(), self.two.of_client("192.0.2.1")))
 

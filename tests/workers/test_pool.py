@@ -6,7 +6,7 @@ import os
 import pickle
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -103,7 +103,13 @@ class WorkerPoolCase(SynchronousTestCase):
         self.addCleanup(os.close, self.counts.fd)
         self.died = 0
         self.workers = WorkerPool(
-            self.reactor, "a.module", [], self.counts, b"k" * 16, self.events, self.one_died
+            cast(Any, self.reactor),
+            "a.module",
+            [],
+            self.counts,
+            b"k" * 16,
+            self.events,
+            self.one_died,
         )
         self.workers.employ(FIRST, 2)
 
@@ -151,6 +157,12 @@ class StartingTests(WorkerPoolCase):
         self.assertEqual((OLD, OLD), (one.loaded, two.loaded))
         self.assertEqual(2, len({0, one.row, two.row} - {0}))
         self.assertEqual([100, 101], self.pids())
+
+    def test_rows_by_process_number(self) -> None:
+        one, two = self.reactor.startups
+        self.assertEqual({(100, one.row), (101, two.row)}, set(self.workers.rows()))
+        self.end(0)
+        self.assertEqual([(101, two.row)], self.workers.rows())
 
     def test_sockets_are_handed_to_workers_that_are_ready(self) -> None:
         self.assertEqual([], self.heard(0))

@@ -15,12 +15,13 @@ from zope.interface.verify import verifyObject
 from mailhost.concurrency.answers import there
 from mailhost.config.model import Queue
 from mailhost.interfaces.events import Faulted, Notice, Queued
-from mailhost.interfaces.filters import ICounters, IRates
+from mailhost.interfaces.filters import IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.queue import IQueue
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
+from mailhost.observe.counts import Counts
 from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
@@ -30,8 +31,8 @@ from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 from mailhost.workers.remote import (
     LONGEST_LINE,
     ROOM_BELIEVED,
+    CountsForHead,
     RemoteAuthenticator,
-    RemoteCounters,
     RemoteGuard,
     RemoteLog,
     RemoteQueue,
@@ -98,22 +99,45 @@ class Rates(RemoteCase):
         self.assertEqual(self.fake.asked, [(calls.RATE, "client 192.0.2.1", 5, 60.0)] * 2)
 
 
-class Counting(RemoteCase):
-    def test_counts_are_told_once_a_second(self) -> None:
+class CountsTests(RemoteCase):
+    def test_counts_are_sent_once_a_second_while_there_are_any(self) -> None:
         clock = Clock()
-        counters = RemoteCounters(self.channel, clock)
-        verifyObject(ICounters, counters)
+        counts = CountsForHead(self.channel, clock).counts
         for _ in range(3):
-            counters.add("dnslist", "asked")
-        counters.add("dnslist", "reject")
+            counts.add("dnslist", "asked")
+            counts.emit(Notice("hello"))
         self.assertEqual(self.fake.notified, [])
         clock.advance(1.0)
-        counts = {("dnslist", "asked"): 3, ("dnslist", "reject"): 1}
-        self.assertEqual(self.fake.notified, [(calls.COUNTED, counts)])
+        self.assertEqual(
+            self.fake.notified,
+            [(calls.COUNTED, {("notice", "", ""): 3}, {("dnslist", "asked"): 3})],
+        )
         clock.advance(10.0)
-        counters.add("dnslist", "asked")
+        self.assertEqual([], clock.getDelayedCalls())
+        counts.emit(Notice("hello"))
         clock.advance(1.0)
-        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("dnslist", "asked"): 1})])
+        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("notice", "", ""): 1}, {})])
+
+    def test_a_process_that_ends_sends_the_rest(self) -> None:
+        counting = CountsForHead(self.channel, Clock())
+        counting.flush()
+        self.assertEqual([], self.fake.notified)
+        counting.counts.emit(Notice("hello"))
+        counting.flush()
+        self.assertEqual([(calls.COUNTED, {("notice", "", ""): 1}, {})], self.fake.notified)
+
+    def test_counts_of_several_processes_are_added(self) -> None:
+        head = Counts()
+        head.emit(Notice("of the head"))
+        for _ in range(2):
+            worker = CountsForHead(self.channel, Clock())
+            worker.counts.emit(Notice("of a worker"))
+            worker.counts.add("dnslist", "asked")
+            worker.flush()
+        for _, events, filters in self.fake.notified:
+            head.add_all(events, filters)
+        self.assertEqual({("notice", "", ""): 3}, head.events)
+        self.assertEqual({("dnslist", "asked"): 2}, head.filters)
 
 
 class Passwords(RemoteCase):

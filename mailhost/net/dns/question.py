@@ -21,6 +21,7 @@ from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.interfaces.reactor import IReactor
 from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
@@ -51,7 +52,7 @@ class Question:
         return message
 
 
-async def ask_over_udp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
     asking = _Datagrams(reactor, server, Question(query))
     try:
@@ -60,7 +61,7 @@ async def ask_over_udp(reactor: Any, server: Server, query: dns.Query, seconds: 
         asking.close()
 
 
-async def ask_over_tcp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
     stream = _Stream(Question(query))
@@ -78,7 +79,7 @@ async def ask_over_tcp(reactor: Any, server: Server, query: dns.Query, seconds: 
 class _Datagrams:
     """A UDP socket for one question. Raises OSError where there is none to be had."""
 
-    def __init__(self, reactor: Any, server: Server, question: Question) -> None:
+    def __init__(self, reactor: IReactor, server: Server, question: Question) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self._reactor = reactor
         self._question = question

@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from mailhost.config.model import DNS
 from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import BadAddress, literal_address, parse_domain
 from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
 from mailhost.net.dns.client import DNSClient
@@ -33,7 +34,9 @@ _TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA}
 class Resolver:
     """Asks the servers of the settings, or the system's where they name none."""
 
-    def __init__(self, reactor: Any, settings: DNS, system: SystemServers | None = None) -> None:
+    def __init__(
+        self, reactor: IReactor, settings: DNS, system: SystemServers | None = None
+    ) -> None:
         self._reactor = reactor
         self._system = system or SystemServers()
         self._cache = AnswerCache(reactor, self._ask)

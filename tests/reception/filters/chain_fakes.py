@@ -18,8 +18,8 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.chain import Chain, Link
-from mailhost.reception.filters.monitor.counters import Counters
 from tests.fakes import RecordingEvents
 
 Says = Verdict | Exception | Awaitable[Verdict] | Callable[[Mail], Any]
@@ -196,7 +196,7 @@ class ChainWorld:
     def __init__(self) -> None:
         self.clock = Clock()
         self.events = RecordingEvents()
-        self.counters = Counters()
+        self.counters = Counts()
 
     def chain(self, *filters: Any, observing: bool = False) -> Chain:
         """A chain of filters, or of links."""

@@ -154,7 +154,7 @@ class ObserveTests(ChainCase):
             self.assertEqual(len(last.asked), 1)
             [line] = self.world.events.lines
             self.assertEqual(line, f"m1 filter nose: would {verdict.decision}, smells")
-            self.assertEqual(self.world.counters.counts["nose", f"would {verdict.decision}"], 1)
+            self.assertEqual(self.world.counters.filters["nose", f"would {verdict.decision}"], 1)
 
     def test_a_chain_that_observes_has_its_tags_all_the_same(self) -> None:
         last = Saying(SPAM)
@@ -185,7 +185,7 @@ class FailureTests(ChainCase):
                 self.assertEqual(str(judged.refusal), f"{FAILED} [nose]")
                 self.assertEqual(judged.refusal.cause, text)
             self.assertIn(f"filter nose: {text}", self.world.events.lines)
-            self.assertEqual(self.world.counters.counts["nose", "failed"], 1)
+            self.assertEqual(self.world.counters.filters["nose", "failed"], 1)
             self.assertEqual(len(self.flushLoggedErrors()), logged)
 
     def test_what_it_needs_is_not_there(self) -> None:

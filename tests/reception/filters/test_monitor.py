@@ -1,4 +1,4 @@
-"""Filters that watch: journals, events, counters."""
+"""Filters that watch: journals, events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from tests.fakes import (
@@ -138,13 +137,3 @@ class EventsTests(SynchronousTestCase):
         self.events.ended(MAIL, [], [OK])
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
-
-
-class CountersTests(SynchronousTestCase):
-    """Counts of all processes."""
-
-    def test_own_and_others(self) -> None:
-        counters = Counters()
-        counters.add("dns", "reject")
-        counters.add_all({("dns", "reject"): 2, ("dns", "asked"): 5})
-        self.assertEqual(counters.counts, {("dns", "reject"): 3, ("dns", "asked"): 5})
