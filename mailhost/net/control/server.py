@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from mailhost.net.control_client import (
+from mailhost.net.control.client import (
     CommandFailed,
     ControlClient,
     NoHostRunning,

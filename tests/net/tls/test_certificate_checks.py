@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.net.certificate import CertificateFiles, read_certificate
-from mailhost.net.certificate_checks import Finding, findings
-from tests.net.handshakes import issue, key_pem, pem
+from mailhost.net.tls.certificate import CertificateFiles, read_certificate
+from mailhost.net.tls.certificate_checks import Finding, findings
+from tests.net.tls.handshakes import issue, key_pem, pem
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

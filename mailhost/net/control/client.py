@@ -1,6 +1,6 @@
 """The blocking side of the control socket, for commands that talk to the running host.
 
-No Twisted here: commands are to start quickly. The wire is described in `control.py`.
+No Twisted here: commands are to start quickly. `server` describes the requests and answers.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.application.privileges import as_user
-from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import BadCertificate, Minimums, Role, ServerTLS, client_tls, tls_state
-from tests.net.handshakes import Folder, Making, Peer, issue, key_pem, pem, shake, trusted
+from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import BadCertificate, Minimums, Role, ServerTLS, tls_state
+from tests.net.tls.handshakes import Folder, Making, Peer, issue, key_pem, pem, shake, trusted
 
 
 class ServerNames(Folder):

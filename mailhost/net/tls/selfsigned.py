@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailhost.net.certificate import current_time
-from mailhost.net.tls import CertificatePaths
+from mailhost.net.tls.certificate import current_time
+from mailhost.net.tls.server import CertificatePaths
 
 LIFE = timedelta(days=3650)
 CLOCK_SKEW = timedelta(days=1)

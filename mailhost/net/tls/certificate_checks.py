@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from mailhost.net.certificate import CertificateFiles
+from mailhost.net.tls.certificate import CertificateFiles
 
 SOON = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
 SOON_OF_SHORT = 4  # short-lived certificates: the last quarter of their life

@@ -31,8 +31,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.message.client import TLSState
-from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import client_tls, tls_state
+from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import tls_state
 
 Key = ec.EllipticCurvePrivateKey
 

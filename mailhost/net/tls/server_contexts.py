@@ -15,7 +15,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
-from mailhost.net.certificate import BadCertificate, CertificateFiles, normal_name
+from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, normal_name
 
 # Ciphers of TLS 1.2 and older; those of 1.3 are all good (RFC 9325 §4.2).
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"

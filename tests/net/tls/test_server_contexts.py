@@ -12,8 +12,8 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test import iosim
 
-from mailhost.net.tls import Minimums, Role, ServerTLS
-from tests.net.handshakes import Folder, Offering, Peer, shake
+from mailhost.net.tls.server import Minimums, Role, ServerTLS
+from tests.net.tls.handshakes import Folder, Offering, Peer, shake
 
 OPPORTUNISTIC = Role(opportunistic=True)
 

@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from mailhost.application.privileges import as_user
-from mailhost.net.control import (
+from mailhost.net.control.server import (
     LONGEST_REQUEST,
     MOST_WAITING,
     CommandFailed,
