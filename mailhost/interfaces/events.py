@@ -122,7 +122,7 @@ class Refused(Event):
 
 @dataclass(frozen=True, slots=True)
 class Filtered(Event):
-    """A filter changed something, or would have. Mail that a filter refuses is a Refused event."""
+    """A filter acted on mail, or would have; what a filter refuses is a Refused event instead."""
 
     client: Client
     identity: str

@@ -1,4 +1,4 @@
-"""One log line for each event. Words of others in it cannot break the line or the terminal."""
+"""One log line for each event. Text from clients in it cannot break the line or the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LogSink:
         self._write(event.serious, event.line)
 
     def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:
-        """Write what another process told: for each line whether it is serious, and its words."""
+        """Write lines of another process: for each whether it is serious, and its text."""
         for serious, line in lines:
             self._write(serious, line)
 

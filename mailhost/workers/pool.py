@@ -1,11 +1,11 @@
 """The head's side of the workers: they are started, given new settings, and replaced if they die.
 
-All accept from the same listening sockets, so no connection is refused while one is replaced. A
-worker is handed the sockets when it asks for them: by then it would notice the end of the head at
-once, and keep no port from the next head. A worker never reads the settings file, which may have
-changed since: the settings are pickled into a file without a name that it inherits, and those of a
-reload are sent to it. A worker that cannot take new settings is retired, and another is started.
-Workers that die again and again are replaced ever more slowly.
+All workers accept from the same listening sockets, so no connection is refused while one is
+replaced. A worker is handed the sockets when it asks for them. By then it notices the end of the
+head at once, so it cannot keep a port from the next head. A worker never reads the settings file,
+which may have changed since the start: its settings are pickled into a file without a name that it
+inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
+and another is started. Workers that die again and again are replaced ever more slowly.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
-LONGEST_GOODBYE = 3600.0  # seconds that connections may keep a worker of former settings
-LAST_WORDS = 30.0  # seconds that they have to end a transaction after that
-LAST_CHANCE = 5.0  # seconds above its time that a worker has to stop before it is killed
+RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
+RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
+KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
 Socket = tuple[ListenProtocol, str]
 
@@ -61,7 +61,7 @@ class StartupData:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all workers have to do. Each of `sockets` is a descriptor and who listens there."""
+    """What all workers serve. Each of `sockets` is a descriptor and the listener it belongs to."""
 
     loaded: Loaded
     certificates: Sequence[CertificateSource]
@@ -69,7 +69,7 @@ class Assignment:
 
 
 class WorkerPool:
-    """`module` is what a worker runs, `answers` the calls that it may make.
+    """`module` is what a worker runs, `answers` the functions for the calls that it makes.
 
     `log` is the descriptor that workers write their lines to, None if they send them to the head.
     """
@@ -96,15 +96,16 @@ class WorkerPool:
         self._rows = set(range(1, ROWS))
         self._members: set[WorkerProcess] = set()
         self._pending: set[IDelayedCall] = set()
-        self._goodbyes: dict[WorkerProcess, IDelayedCall] = {}
+        self._retirements: dict[WorkerProcess, IDelayedCall] = {}
         self._pauses = RestartDelays(1.0)
         self._assignment: Assignment | None = None
         self._stopping = False
         self._empty: Deferred[None] | None = None
 
     def employ(self, assignment: Assignment, count: int) -> None:
-        """Have `count` workers do this. Those that run take it over; surplus ones retire, and have
-        LONGEST_GOODBYE for it: a client that never leaves would keep a process for good."""
+        """Have `count` workers serve by this assignment. Those that run take it over, and more
+        are started where needed. Surplus ones retire within RETIREMENT seconds, as a client that
+        never leaves would keep a process for good."""
         if self._stopping:
             return
         self._assignment = assignment
@@ -133,7 +134,7 @@ class WorkerPool:
         await gatherResults([member.renewing for member in self._members if member.renewing])
 
     def not_renewed(self, member: WorkerProcess, why: str) -> None:
-        """A worker could not take new settings: have another one serve in its place."""
+        """Replace a worker that could not take new settings."""
         if member not in self._members or member.retired or self._stopping:
             return
         self.emit(Faulted(f"worker {member.pid}", f"cannot take new settings, is replaced: {why}"))
@@ -142,11 +143,11 @@ class WorkerPool:
 
     def _retire(self, member: WorkerProcess) -> None:
         member.retire(None)
-        later = self._reactor.callLater(LONGEST_GOODBYE, member.retire, LAST_WORDS)
-        self._goodbyes[member] = later
+        later = self._reactor.callLater(RETIREMENT, member.retire, RETIREMENT_DRAIN)
+        self._retirements[member] = later
 
     async def stop(self, seconds: float) -> None:
-        """Let every worker end what is under way within `seconds`."""
+        """Stop every worker: transactions under way have `seconds`."""
         self._stopping = True
         self._call_off()
         if not self._members:
@@ -154,7 +155,7 @@ class WorkerPool:
         self._empty = Deferred()
         for member in self._members:
             member.retire(seconds)
-        deadline = self._reactor.callLater(seconds + LAST_CHANCE, self._kill)
+        deadline = self._reactor.callLater(seconds + KILL_AFTER, self._kill)
         await self._empty
         if deadline.active():
             deadline.cancel()
@@ -216,13 +217,13 @@ class WorkerPool:
         member.born = self._reactor.seconds()
 
     def ended(self, member: WorkerProcess, how: str, clean: bool) -> None:
-        """A process is gone. One that was not told to go is replaced."""
+        """A process ended. One that was not retired is replaced."""
         self._members.discard(member)
         self._counts.clear(member.row)
         self._rows.add(member.row)
-        goodbye = self._goodbyes.pop(member, None)
-        if goodbye is not None and goodbye.active():
-            goodbye.cancel()
+        deadline = self._retirements.pop(member, None)
+        if deadline is not None and deadline.active():
+            deadline.cancel()
         if not (member.retired and clean):
             self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
             self._died()
@@ -232,7 +233,7 @@ class WorkerPool:
             self._empty.callback(None)
 
     def _start_later(self, lived: float) -> None:
-        """Try again at once where the last one `lived` long enough, else ever more slowly."""
+        """Start another: at once if the last one `lived` for long, in seconds, else ever later."""
         self._pending = {call for call in self._pending if call.active()}
         self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
 
@@ -242,16 +243,16 @@ class WorkerPool:
 
     @property
     def assignment(self) -> Assignment | None:
-        """What the workers have to do now."""
+        """The newest assignment; None before the first."""
         return self._assignment
 
     def emit(self, event: Event) -> None:
-        """Log what becomes of a worker."""
+        """Emit an event about a worker."""
         self._events.emit(event)
 
 
 class WorkerProcess(Child):
-    """One worker, as its parent sees it."""
+    """One worker process, seen from the head."""
 
     channel: Channel
     born = 0.0
@@ -259,20 +260,20 @@ class WorkerProcess(Child):
     def __init__(self, row: int, assignment: Assignment, workers: WorkerPool) -> None:
         super().__init__(self._trouble)
         self.row = row
-        self.assignment = assignment  # what it has to do, as far as it knows
+        self.assignment = assignment  # the newest that was sent to it
         self.renewing: Deferred[None] | None = None
-        self._sockets: set[Socket] | None = None  # those it was handed; None before it is ready
+        self._sockets: set[Socket] | None = None  # handed over; None before it is ready
         self.retired = False
         self.pid = 0
         self._workers = workers
 
     def connectionMade(self) -> None:
-        """It runs."""
+        """The process was started."""
         assert self.transport is not None
         self.pid = self.transport.pid or 0
 
     def ready(self) -> None:
-        """It asks for the sockets. One that is to retire already gets none."""
+        """The worker asks for its sockets. One that was retired meanwhile gets none."""
         current = self._workers.assignment
         if self.retired or current is None:
             return
@@ -284,7 +285,7 @@ class WorkerProcess(Child):
         self.channel.notify(calls.SERVE_ALL_SENT)
 
     def renew(self, assignment: Assignment) -> None:
-        """Have it serve by other settings; before it is ready that waits until it is."""
+        """Send another assignment; one that is not ready yet gets it when it is."""
         if self._sockets is None:
             return
         self.assignment = assignment
@@ -297,35 +298,36 @@ class WorkerProcess(Child):
         self._workers.not_renewed(self, failure.getErrorMessage())
 
     def _hand_sockets(self) -> None:
-        """Hand it the sockets that it does not have."""
+        """Hand over the sockets that the worker does not have."""
         wanted = {listen.socket for _, listen in self.assignment.sockets}
         assert self._sockets is not None
-        handed = self._sockets & wanted  # it closes the others
+        handed = self._sockets & wanted  # the worker closes the others
         for fd, listen in self.assignment.sockets:
             if listen.socket not in handed:
                 self.channel.hand(fd, calls.SERVE, listen)
         self._sockets = wanted
 
     def serves(self) -> None:
-        """It has taken all its sockets."""
+        """The worker has taken all its sockets."""
         self._workers.emit(Notice(f"process {self.pid} serves too"))
 
     def _trouble(self, text: str) -> None:
         self._workers.emit(Faulted(f"worker {self.pid}", text))
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone."""
+        """The process ended."""
         clean = reason.check(ProcessDone) is not None
         how = "it ended by itself" if clean else reason.getErrorMessage()
         self._workers.ended(self, how, clean)
 
     def retire(self, seconds: float | None) -> None:
-        """Have it take nothing new and end: what is under way has `seconds`, None for no limit."""
+        """Have the worker take nothing new, and end when its connections do. They have `seconds`;
+        None for no limit."""
         self.retired = True
         self.channel.notify(calls.RETIRE, seconds)
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill the process."""
         assert self.transport is not None
         self.transport.signalProcess("KILL")
 

@@ -1,4 +1,4 @@
-"""Workers started, replaced, retired: their processes are only noted down."""
+"""Workers started, replaced, retired: none of their processes runs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from mailhost.workers.connection_counts import SharedCounts, new_counts
 from mailhost.workers.pool import (
     CHANNEL,
     COUNTS,
-    LAST_WORDS,
-    LONGEST_GOODBYE,
+    RETIREMENT,
+    RETIREMENT_DRAIN,
     STARTUP,
     Assignment,
     StartupData,
@@ -49,7 +49,7 @@ SECOND = replace(FIRST, loaded=NEW)
 
 
 class FakeReactor(Clock):
-    """Keeps the processes that would run, and their startups."""
+    """Keeps the processes that would run, and their startup data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,22 +76,22 @@ class FakeReactor(Clock):
 
 
 class FakeChannel:
-    """Keeps what the worker hears."""
+    """Keeps the calls to the worker."""
 
     def __init__(self) -> None:
-        self.heard: list[Any] = []
+        self.calls: list[Any] = []
         self.asked: list[Deferred[None]] = []
 
-    def notify(self, *what: object) -> None:
-        self.heard.append(what)
+    def notify(self, *call: object) -> None:
+        self.calls.append(call)
 
-    async def ask(self, *what: object) -> None:
-        self.heard.append(what)
+    async def ask(self, *call: object) -> None:
+        self.calls.append(call)
         self.asked.append(Deferred())
         await self.asked[-1]
 
-    def hand(self, *what: object) -> None:
-        self.heard.append(what)
+    def hand(self, *call: object) -> None:
+        self.calls.append(call)
 
 
 class WorkerPoolCase(SynchronousTestCase):
@@ -116,10 +116,10 @@ class WorkerPoolCase(SynchronousTestCase):
     def one_died(self) -> None:
         self.died += 1
 
-    def heard(self, number: int) -> list[Any]:
-        """What a worker heard."""
+    def calls_to(self, number: int) -> list[Any]:
+        """The calls that a worker got."""
         channel: Any = self.reactor.processes[number].channel
-        return list(channel.heard)
+        return list(channel.calls)
 
     def asked(self, number: int) -> list[Deferred[None]]:
         """The reloads that a worker has to answer."""
@@ -165,10 +165,11 @@ class StartingTests(WorkerPoolCase):
         self.assertEqual([(101, two.row)], self.workers.rows())
 
     def test_sockets_are_handed_to_workers_that_are_ready(self) -> None:
-        self.assertEqual([], self.heard(0))
+        self.assertEqual([], self.calls_to(0))
         self.ready(0)
         self.assertEqual(
-            [(7, calls.SERVE, SMTP), (8, calls.SERVE, POP3), (calls.SERVE_ALL_SENT,)], self.heard(0)
+            [(7, calls.SERVE, SMTP), (8, calls.SERVE, POP3), (calls.SERVE_ALL_SENT,)],
+            self.calls_to(0),
         )
         self.reactor.processes[0].serves()
         self.assertEqual(["process 100 serves too"], self.events.lines)
@@ -207,7 +208,7 @@ class ReloadTests(WorkerPoolCase):
         self.ready(0, 1)
         self.workers.employ(SECOND, 2)
         for number in (0, 1):
-            self.assertEqual([(calls.RELOAD, NEW, ["pem"])], self.heard(number)[3:])
+            self.assertEqual([(calls.RELOAD, NEW, ["pem"])], self.calls_to(number)[3:])
         self.assertEqual([100, 101], self.pids())
 
     def test_many_reloads_start_no_process(self) -> None:
@@ -219,13 +220,17 @@ class ReloadTests(WorkerPoolCase):
     def test_a_new_listener_is_handed_after_the_settings(self) -> None:
         self.ready(0)
         self.workers.employ(replace(SECOND, sockets=[(7, SMTP), (9, LMTP)]), 2)
-        self.assertEqual([(calls.RELOAD, NEW, ["pem"]), (9, calls.SERVE, LMTP)], self.heard(0)[3:])
+        self.assertEqual(
+            [(calls.RELOAD, NEW, ["pem"]), (9, calls.SERVE, LMTP)], self.calls_to(0)[3:]
+        )
         self.workers.employ(replace(FIRST, sockets=[(7, SMTP), (11, POP3)]), 2)
-        self.assertEqual([(calls.RELOAD, OLD, ["pem"]), (11, calls.SERVE, POP3)], self.heard(0)[5:])
+        self.assertEqual(
+            [(calls.RELOAD, OLD, ["pem"]), (11, calls.SERVE, POP3)], self.calls_to(0)[5:]
+        )
 
     def test_a_reload_while_a_worker_starts_is_sent_when_it_is_ready(self) -> None:
         self.workers.employ(SECOND, 2)
-        self.assertEqual([], self.heard(0))
+        self.assertEqual([], self.calls_to(0))
         self.ready(0)
         self.assertEqual(
             [
@@ -234,7 +239,7 @@ class ReloadTests(WorkerPoolCase):
                 (8, calls.SERVE, POP3),
                 (calls.SERVE_ALL_SENT,),
             ],
-            self.heard(0),
+            self.calls_to(0),
         )
 
     def test_a_worker_that_died_is_replaced_with_the_newest_settings(self) -> None:
@@ -254,14 +259,14 @@ class ReloadTests(WorkerPoolCase):
         self.successResultOf(waiting)
         self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[-1])
         self.assertIn("filter[1]: no such file", self.events.lines[-1])
-        self.assertEqual((calls.RETIRE, None), self.heard(0)[-1])
+        self.assertEqual((calls.RETIRE, None), self.calls_to(0)[-1])
         self.reactor.advance(60)
         self.assertEqual(NEW, self.reactor.startups[2].loaded)
 
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
         self.workers.employ(SECOND, 1)
-        self.assertEqual([(calls.RETIRE, None)], self.heard(1)[3:])
+        self.assertEqual([(calls.RETIRE, None)], self.calls_to(1)[3:])
         self.end(1, ProcessDone(0))
         self.reactor.advance(60)
         self.assertEqual((0, 2), (self.died, len(self.reactor.processes)))
@@ -272,13 +277,13 @@ class ReloadTests(WorkerPoolCase):
         self.reactor.advance(60)
         self.workers.use_certificates(RENEWED)
         for number in (0, 1):
-            self.assertEqual([(calls.CERTIFICATES, ["renewed"])], self.heard(number))
+            self.assertEqual([(calls.CERTIFICATES, ["renewed"])], self.calls_to(number))
         self.end(0)
         self.reactor.advance(0)
         self.assertEqual(["renewed"], self.reactor.startups[2].certificates)
         self.assertEqual([101, 102], self.pids())
         self.ready(2)
-        self.assertEqual((7, calls.SERVE, SMTP), self.heard(2)[0])
+        self.assertEqual((7, calls.SERVE, SMTP), self.calls_to(2)[0])
 
 
 class EndingTests(WorkerPoolCase):
@@ -295,20 +300,20 @@ class EndingTests(WorkerPoolCase):
     def test_clients_cannot_keep_a_retired_one_for_ever(self) -> None:
         self.workers.employ(SECOND, 0)
         self.end(1, ProcessDone(0))
-        self.reactor.advance(LONGEST_GOODBYE - 1)
-        self.assertEqual([(calls.RETIRE, None)], self.heard(0))
+        self.reactor.advance(RETIREMENT - 1)
+        self.assertEqual([(calls.RETIRE, None)], self.calls_to(0))
         self.reactor.advance(1)
-        self.assertEqual([(calls.RETIRE, None), (calls.RETIRE, LAST_WORDS)], self.heard(0))
-        self.assertEqual([(calls.RETIRE, None)], self.heard(1))
+        self.assertEqual([(calls.RETIRE, None), (calls.RETIRE, RETIREMENT_DRAIN)], self.calls_to(0))
+        self.assertEqual([(calls.RETIRE, None)], self.calls_to(1))
 
     def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
         self.workers.employ(SECOND, 0)
         self.ready(0)
-        self.assertEqual([(calls.RETIRE, None)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, None)], self.calls_to(0))
 
     def test_stopping_waits_for_all(self) -> None:
         stopping = Deferred.fromCoroutine(self.workers.stop(30))
-        self.assertEqual([(calls.RETIRE, 30)], self.heard(0))
+        self.assertEqual([(calls.RETIRE, 30)], self.calls_to(0))
         self.end(0, ProcessDone(0))
         self.assertNoResult(stopping)
         self.end(1)

@@ -235,7 +235,7 @@ class Entries(RemoteCase):
     def accept(self, *recipients: str) -> object:
         return now(self.queue.accept(envelope(*recipients), Content((b"x",)), "one"))
 
-    def test_one_that_is_durable_is_told(self) -> None:
+    def test_the_head_is_notified_of_a_durable_entry(self) -> None:
         self.spool.status = OK
         self.accept("bob@far.example")
         ((what, id, line, content),) = self.fake.notified
@@ -244,12 +244,12 @@ class Entries(RemoteCase):
         self.assertEqual(envelope("bob@far.example"), entry.envelope)
         self.assertEqual(1, len(self.events.of(Queued)))
 
-    def test_one_with_very_many_recipients_is_read_by_the_head(self) -> None:
+    def test_an_entry_with_very_many_recipients_is_read_by_the_head(self) -> None:
         self.spool.status = OK
         self.accept(*(f"somebody-{number}@far.example" for number in range(10_000)))
         self.assertEqual([(calls.QUEUED_LARGE, "one")], self.fake.notified)
 
-    def test_one_that_is_not_durable_is_not(self) -> None:
+    def test_the_head_is_not_notified_of_an_entry_that_is_not_durable(self) -> None:
         self.assertEqual(NO_STORAGE, self.accept("bob@far.example"))
         self.assertEqual([], self.fake.notified)
 
@@ -282,7 +282,7 @@ class Lines(RemoteCase):
             self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST_MESSAGE)
         self.assertEqual(LONGEST_LINE, len(self.lines()[-1][1]))
 
-    def test_bugs_come_with_their_traceback_and_chatter_stays_away(self) -> None:
+    def test_bugs_have_their_traceback_and_information_of_libraries_is_left_out(self) -> None:
         logger = Logger("somebody", observer=self.log)
         logger.info("hello")
         try:
