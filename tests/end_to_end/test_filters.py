@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.end_to_end.running import RunningHost, short_folder, until
 from tests.end_to_end.shared import SharedHost
+from tests.processes import children, is_writer
 
 WORKERS = "\nworkers = {}\n"
 DOMAINS = """
@@ -38,8 +39,17 @@ class Filtering(SharedHost):
         since = self.host.mark()
         self.host.write_settings(WORKERS.format(workers) + DOMAINS + filters)
         self.assertIn("reloaded", self.host.reload())
+        self.wait_for_workers(workers, since)
+
+    def wait_for_workers(self, workers: int, since: int) -> None:
+        """Wait until only processes with the present settings take mail."""
         if workers > 1:
             self.host.wait_for("serves too", since)
+        pid = self.host.pid
+        self.host.until(
+            lambda: sum(not is_writer(each) for each in children(pid)) == workers - 1,
+            "a worker with former settings stays",
+        )
 
     def send(self, *to: str, sender: str = "sue@far.example", subject: str = "x") -> str:
         """Send a message on a connection of its own; return the refusal, or nothing."""
@@ -155,7 +165,7 @@ class ChainTests(Filtering):
         host.write_settings(settings + '[[filter]]\nkind = "size"\nlimit = "1 MB"\n')
         since = host.mark()
         self.assertIn("filter[1].limit: 10 is now 1000000", host.reload())
-        host.wait_for("serves too", since)
+        self.wait_for_workers(2, since)
         self.assertEqual(self.send(), "")
         bad = host.folder / "bad.py"
         bad.write_text("import nowhere\n")
