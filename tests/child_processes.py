@@ -17,5 +17,8 @@ def children(pid: int) -> list[int]:
 
 
 def is_writer(pid: int) -> bool:
-    """True for the process that makes all changes durable."""
-    return b"durable.writer" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    """True for the process that makes all changes durable, False for another, or where the process
+    is gone."""
+    with suppress(OSError):
+        return b"durable.writer" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
-from mailhost.net.certificate import (
+from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
     Mark,
@@ -29,8 +29,8 @@ from mailhost.net.certificate import (
     mark_of,
     read_certificate,
 )
-from mailhost.net.certificate_checks import findings
-from mailhost.net.tls import ServerTLS
+from mailhost.net.tls.certificate_checks import findings
+from mailhost.net.tls.server import ServerTLS
 
 MINUTE = 60.0  # seconds
 LOOKS_A_DAY = 24 * 60

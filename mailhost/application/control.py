@@ -9,7 +9,7 @@ from mailhost.application.filters import told
 from mailhost.application.head import Head
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
-from mailhost.net.control import Commands, Refused
+from mailhost.net.control.server import Commands, Refused
 from mailhost.queue.control import QueueControl
 
 

@@ -30,7 +30,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
-from mailhost.net.tls import CertificateSource, Minimums, ServerTLS
+from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.whole_messages import AT_ONCE
 from mailhost.store.maildir.usage import usage

@@ -26,9 +26,9 @@ from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.loggable_names import may_be_shown
 from mailhost.logins.salt_key import lasting_key
-from mailhost.net.certificate import read_certificate
-from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.certificate import read_certificate
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import Counts
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog

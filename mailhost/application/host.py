@@ -43,8 +43,8 @@ from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ILock
-from mailhost.net.control import Refused, listen_control
-from mailhost.net.tls import BadCertificate
+from mailhost.net.control.server import Refused, listen_control
+from mailhost.net.tls.server import BadCertificate
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.store.lock import try_lock

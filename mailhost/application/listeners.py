@@ -23,7 +23,7 @@ from mailhost.config.model import Listen
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.net.proxy_protocol import ProxiedFactory
-from mailhost.net.server_contexts import answer_alpn
+from mailhost.net.tls.server_contexts import answer_alpn
 
 UNIX_MODE = "660"  # of unix sockets; with Twisted's default every user of the machine may connect
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few

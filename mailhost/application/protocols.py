@@ -17,7 +17,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
-from mailhost.net.tls import STRICT, Role
+from mailhost.net.tls.server import STRICT, Role
 from mailhost.pop3.session import Pop3Session
 from mailhost.proxy.connect import Server, Upstreams
 from mailhost.proxy.context import ProxyContext
@@ -175,11 +175,13 @@ def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
 
 
 def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
+    logins = Logins(services.authenticator)
+
     def make(output: IWire, client: Client) -> IMachine:
         return Pop3Session(
             output,
             client,
-            services.authenticator,
+            logins,
             services.store,
             services.foundation.events,
             tls_available=True,

@@ -34,7 +34,7 @@ from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake

@@ -10,8 +10,8 @@ from mailhost.cli.readable import unreadable_by
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.net.certificate import BadCertificate, current_time, read_certificate
-from mailhost.net.certificate_checks import Finding, findings
+from mailhost.net.tls.certificate import BadCertificate, current_time, read_certificate
+from mailhost.net.tls.certificate_checks import Finding, findings
 
 
 def file_findings(loaded: Loaded) -> list[Finding]:

@@ -225,7 +225,7 @@ def open_database(settings: Settings, create: bool = False) -> Iterator[Director
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:
     """Ask the running host. Raises Fail where there is none, or it refuses."""
-    from mailhost.net.control_client import (
+    from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
         NoHostRunning,
@@ -240,7 +240,7 @@ def ask(config: str | None, name: str, **arguments: Any) -> Any:
 
 def notify_host(loaded: Loaded) -> None:
     """Have a running host look at the directory again; none running is no fault."""
-    from mailhost.net.control_client import (
+    from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
         NoHostRunning,

@@ -29,10 +29,16 @@ class IWire(Interface):
     """The operations of a machine on its connection. None raises because the peer is gone."""
 
     def write(data: bytes) -> None:
-        """Send, together with all else that is written before the machine waits."""
+        """Send, together with all else that is written before the machine waits.
 
-    def flush() -> None:
-        """Send what was written now: for output that no command asked for, outside of a step."""
+        A machine writes within its calls (`step` and the others) only; see `wake`.
+        """
+
+    def wake() -> None:
+        """Have `step` called soon though nothing arrived, as there is output that no command asked
+        for. It comes from the reactor's loop, after the step under way, and once a client that
+        reads too slowly has read. The client counts as silent all the same.
+        """
 
     def stream(chunks: Iterator[bytes]) -> Awaitable[None]:
         """Send as fast as the peer takes it, chunk by chunk. Raises ConnectionLost, OSError."""
@@ -60,7 +66,8 @@ class IMachine(Interface):
         """Append what arrived."""
 
     def step() -> Answer[bool]:
-        """Take one command or block from what arrived. False where more bytes are needed first.
+        """Take one command or block from what arrived, or write what no command asked for. False
+        if there is nothing to do until more bytes arrive or `IWire.wake` is called.
 
         An awaitable answer: no step is taken and nothing is read until it is there.
         """

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
-    IAddress,
     IConsumer,
     IDelayedCall,
     IPushProducer,
@@ -21,7 +19,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -44,6 +42,8 @@ from mailhost.milter.negotiation import OFFER, NegotiatedTerms, Options
 from mailhost.milter.questions import body_of, connect_of, header_of
 from mailhost.milter.session import MilterSession
 from mailhost.milter.verdict import GO_ON, MilterDecision, MilterVerdict
+from mailhost.net.connect import ConnectFailed
+from mailhost.net.connect import connect as connect_protocol
 
 Values: TypeAlias = Mapping[str, str]
 _OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
@@ -79,17 +79,10 @@ async def connect(
 ) -> MilterClient:
     """Connect and negotiate. Raises MilterFailed."""
     client = MilterClient(clock, MilterSession(offer), timeouts)
-    connecting = endpoint.connect(_OneClient(client))
-    timer = clock.callLater(timeouts.connect, connecting.cancel)
     try:
-        await connecting
-    except (CancelledError, ConnectingCancelledError) as error:
-        raise MilterFailed(f"no connection to the filter in {timeouts.connect:g} s") from error
-    except (ConnectError, ConnectionClosed, OSError) as error:
-        raise MilterFailed(f"no connection to the filter: {error}") from error
-    finally:
-        if timer.active():
-            timer.cancel()
+        await connect_protocol(endpoint, client, clock, timeouts.connect)
+    except ConnectFailed as failed:
+        raise MilterFailed(f"no connection to the filter: {failed}") from failed
     await client.negotiate()
     return client
 
@@ -314,15 +307,3 @@ class MilterClient(Protocol):
             self.gone = failed
         if self._waiting is not None:
             self._stop_waiting().errback(self.gone)
-
-
-class _OneClient(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, client: MilterClient) -> None:
-        self._client = client
-
-    def buildProtocol(self, addr: IAddress | None) -> MilterClient:
-        return self._client

@@ -8,6 +8,9 @@ may be silent.
 After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
 many commands one of them has pipelined.
 
+Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
+machine calls `wake`, and the pump takes a step once none is under way and the client reads.
+
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
 keeps and one reply of its makes.
 """
@@ -45,7 +48,7 @@ from mailhost.message.status import Status
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.peer import peer_of
-from mailhost.net.tls import tls_state
+from mailhost.net.tls.server import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
@@ -90,6 +93,8 @@ class Pump(Protocol):
         self._stop_after = False
         self._room: Deferred[None] | None = None
         self._heard = 0.0
+        self._woken = False
+        self._unasked = False  # the client has sent nothing since the machine was woken
         self._watch: IDelayedCall | None = None
 
     # --- what the transport tells ---------------------------------------------------------------
@@ -116,6 +121,7 @@ class Pump(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._machine is None or self._shaking or self._closing:
             return
+        self._unasked = False
         self._machine.receive(data)
         if self._busy or self._throttled:
             self._pause_reading()
@@ -159,11 +165,10 @@ class Pump(Protocol):
         self._out.append(data)
         self._unsent += len(data)
 
-    def flush(self) -> None:
-        if self._out and not self._gone:
-            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-        self._out.clear()
-        self._unsent = 0
+    def wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._clock.callLater(0, self._wake)
 
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
         return self._stream(chunks)
@@ -173,20 +178,20 @@ class Pump(Protocol):
             if self._gone:
                 raise ConnectionLost("the client went away")
             self.write(chunk)
-            self.flush()
+            self._flush()
             if self._throttled:
                 self._room = Deferred()
                 await self._room
 
     def start_tls(self) -> None:
-        self.flush()
+        self._flush()
         self._writer.stop()
         self._shaking = True  # until the handshake is done, nothing is a command
         self._heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._home.tls)
 
     def hang_up(self) -> None:
-        self.flush()
+        self._flush()
         if self._closing or self._gone:
             return
         self._closing = True
@@ -206,7 +211,7 @@ class Pump(Protocol):
             self.abort()
         else:
             self._machine.stopping()
-            self.flush()
+            self._flush()
 
     def abort(self) -> None:
         """Close at once."""
@@ -222,17 +227,18 @@ class Pump(Protocol):
             return
         if answer is None or self._settled(answer):
             self._busy = False
-            self.flush()
+            self._flush()
 
     def _run(self) -> None:
         machine = self._machine
         assert machine is not None
         self._busy = True
         try:
-            steps, ends = 0, self._clock.seconds() + LONG_TURN
+            steps, now = 0, self._clock.seconds()
+            ends = now + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN or (steps and self._heard > ends):
-                    self.flush()
+                if steps == TURN or now > ends:
+                    self._flush()
                     self._clock.callLater(0, self._answered, None)
                     return
                 steps += 1
@@ -241,14 +247,24 @@ class Pump(Protocol):
                     break
                 if answer is not True and not self._settled(answer):
                     return
-                self._heard = self._clock.seconds()
+                now = self._clock.seconds()
+                if not self._unasked:
+                    self._heard = now
                 if self._unsent > OUTPUT:
-                    self.flush()
+                    self._flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
             self._fail(Failure())
         self._busy = False
-        self.flush()
+        self._flush()
         self._resume_reading()
+
+    def _wake(self) -> None:
+        """Take a step, unless one follows anyway when a wait ends."""
+        self._woken = False
+        waits = self._busy or self._throttled or self._shaking
+        if self._machine is not None and not (waits or self._gone):
+            self._unasked = True
+            self._run()
 
     def _settled(self, answer: Awaitable[object]) -> bool:
         """True where the answer is there already; otherwise go on when it is."""
@@ -257,13 +273,14 @@ class Pump(Protocol):
         waiting = Deferred.fromCoroutine(coroutine)
         if waiting.called and not isinstance(waiting.result, Failure):
             return True
-        self.flush()
+        self._flush()
         waiting.addCallbacks(self._answered, self._fail)
         return False
 
     def _answered(self, _: object) -> None:
         self._busy = False
-        self._heard = self._clock.seconds()
+        if not self._unasked:
+            self._heard = self._clock.seconds()
         if self._gone:
             return
         if self._stop_after:
@@ -280,6 +297,12 @@ class Pump(Protocol):
         elif not self._gone:
             self._machine.failed()
             self.hang_up()
+
+    def _flush(self) -> None:
+        if self._out and not self._gone:
+            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
+        self._unsent = 0
 
     def _pause_reading(self) -> None:
         if not self._paused:

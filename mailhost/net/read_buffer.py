@@ -1,4 +1,4 @@
-"""What came from a client and is not read yet.
+"""The octets that came from a client and are not read yet.
 
 Lines are held up to a limit; what is longer is thrown away as it comes, up to its end.
 """
@@ -24,11 +24,12 @@ class BadLine(ValueError):
 
 
 class ReadBuffer:
-    """Octets in order."""
+    """Octets in order. With `bare_lf` a line may end in LF alone, and have NUL or CR in it."""
 
-    __slots__ = ("_at", "_data", "_skipped")
+    __slots__ = ("_at", "_bare_lf", "_data", "_skipped")
 
-    def __init__(self) -> None:
+    def __init__(self, bare_lf: bool = False) -> None:
+        self._bare_lf = bare_lf
         self._data = b""
         self._at = 0
         self._skipped = b""  # the beginning of a line that is thrown away as it comes
@@ -81,6 +82,8 @@ class ReadBuffer:
             beginning, self._skipped = self._skipped + line, b""
             raise BadLine(TOO_LONG, beginning[:BEGINNING])
         if not _is_line(line):
+            if self._bare_lf:
+                return line.removesuffix(b"\r")
             raise BadLine(BARE, line[:BEGINNING])
         return line[:-1]
 

@@ -18,10 +18,10 @@ from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
 from mailhost.proxy.auth import PassedOn
-from mailhost.proxy.connect import Unreachable
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.transaction import ProxiedTransaction
 from mailhost.proxy.upstream import GONE, Upstream
+from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.protocol import Broken
 
 PLAIN_TEXT = ("PLAIN", "LOGIN")

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mailhost.message.outcome import Outcome
-from mailhost.net.control import Refused
+from mailhost.net.control.server import Refused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 

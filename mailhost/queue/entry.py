@@ -37,7 +37,7 @@ from mailhost.message.status import Status
 
 VERSION = 1
 PART = 200  # recipients that are encoded at once; an entry with more of them is, in a thread
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 class Unreadable(Exception):

@@ -24,7 +24,7 @@ from mailhost.interfaces.dns import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import LeadsBack, Unreachable, deferral
+from mailhost.relay.connect import LeadsBack, deferral
 from mailhost.relay.nexthop import (
     LOOP,
     NO_HOST,
@@ -37,6 +37,7 @@ from mailhost.relay.nexthop import (
 )
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
+from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.dialogue import Dialogue, explained
 from mailhost.smtp.client.protocol import Broken
 from mailhost.smtp.client.sending import Sending

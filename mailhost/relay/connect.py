@@ -10,17 +10,16 @@ from twisted.internet.endpoints import (
     TCP6ClientEndpoint,
     wrapClientTLS,
 )
-from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import (
-    IAddress,
     IOpenSSLClientConnectionCreator,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Factory
 
 from mailhost.config.model import RouteTLS
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.status import Status
+from mailhost.net.connect import ConnectFailed, connect
+from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
 from mailhost.smtp.client.protocol import Broken, SMTPClient
 from mailhost.smtp.client.timeouts import Timeouts
@@ -29,16 +28,6 @@ OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would
 SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
 RFC_TIMEOUTS = Timeouts()
 ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
-
-
-class Unreachable(Exception):
-    """No mail can be given to this address now; `status` is a deferral that says why, `by` the
-    host where one spoke to us."""
-
-    def __init__(self, status: Status, by: str = "") -> None:
-        super().__init__(str(status))
-        self.status = status
-        self.by = by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +63,17 @@ class Connector:
 
         Where TLS is only wished for, a handshake that fails has us come again without it.
         """
+        required = target.tls is RouteTLS.REQUIRE or bool(target.user)
         try:
-            return await self._open(target, target.tls is not RouteTLS.NEVER)
-        except _HandshakeFailed as failed:
-            if target.tls is RouteTLS.REQUIRE or target.user:
-                text = "The TLS handshake failed, and TLS is required"
-                status = Status(451, "4.7.5", text, f"{target}: {failed}", failed.answer)
-                raise Unreachable(status, str(target)) from failed
-        return await self._open(target, with_tls=False)
+            return await open_over_tls(
+                lambda with_tls: self._open(target, with_tls),
+                wanted=target.tls is not RouteTLS.NEVER,
+                required=required,
+            )
+        except HandshakeFailed as failed:
+            text = "The TLS handshake failed, and TLS is required"
+            status = Status(451, "4.7.5", text, f"{target}: {failed}", failed.answer)
+            raise Unreachable(status, str(target)) from failed
 
     async def _open(self, target: Target, with_tls: bool) -> Dialogue:
         client = await self._connect(target)
@@ -89,7 +81,10 @@ class Connector:
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not client.secure:
-                refusal = await self._secure(dialogue, target)
+                required = target.tls is RouteTLS.REQUIRE
+                refusal = await start_tls(
+                    client, dialogue, lambda: self._tls(target.name, required), required
+                )
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
         except Broken as broken:
@@ -107,19 +102,6 @@ class Connector:
             raise Unreachable(deferral(refusal), str(target))
         return dialogue
 
-    async def _secure(self, dialogue: Dialogue, target: Target) -> Status | None:
-        if "STARTTLS" not in dialogue.offers:
-            if target.tls is RouteTLS.REQUIRE:
-                return Status(451, "4.7.10", "TLS is required, and the host offers none")
-            return None
-        verify = target.tls is RouteTLS.REQUIRE
-        try:
-            refusal = await dialogue.secure(self._tls(target.name, verify))
-        except Broken as broken:
-            answer = broken.status.answer if broken.status else None
-            raise _HandshakeFailed(str(broken), answer) from broken
-        return refusal if verify else None
-
     async def _connect(self, target: Target) -> SMTPClient:
         client = SMTPClient(self._reactor)
         endpoint = self._endpoint(target)
@@ -128,9 +110,9 @@ class Connector:
             options = self._tls(target.name, target.tls is RouteTLS.REQUIRE)
             endpoint = wrapClientTLS(options, endpoint)
         try:
-            await endpoint.connect(_Once(client))
-        except (ConnectError, OSError) as error:
-            raise _unreachable(target, str(error)) from error
+            await connect(endpoint, client, self._reactor, self.connect_timeout)
+        except ConnectFailed as failed:
+            raise _unreachable(target, str(failed)) from failed
         client.secure = implicit
         return client
 
@@ -143,28 +125,8 @@ class Connector:
         )
 
 
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, client: SMTPClient) -> None:
-        self._client = client
-
-    def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
-        return self._client
-
-
 class LeadsBack(Unreachable):
     """The host that answers there calls itself by our own name."""
-
-
-class _HandshakeFailed(Exception):
-    """STARTTLS was accepted, and the handshake failed; `answer` is the host's reply, if any."""
-
-    def __init__(self, text: str, answer: Status | None) -> None:
-        super().__init__(text)
-        self.answer = answer
 
 
 def deferral(refusal: Status) -> Status:

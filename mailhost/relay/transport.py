@@ -26,7 +26,7 @@ from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
-from mailhost.net.tls import client_tls
+from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination

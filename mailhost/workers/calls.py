@@ -20,7 +20,7 @@ from mailhost.interfaces.logins import ScramKeys
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import FilterKey
 
 P = ParamSpec("P")

@@ -28,7 +28,7 @@ from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
-from mailhost.net.tls import CertificateSource
+from mailhost.net.tls.server import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
 from mailhost.workers import calls

@@ -23,7 +23,7 @@ from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.net.pump import PumpFactory
-from tests.net.handshakes import Folder, Offering, shake
+from tests.net.tls.handshakes import Folder, Offering, shake
 
 
 class Refused(SynchronousTestCase):

@@ -62,3 +62,8 @@ class Loaded(SynchronousTestCase):
         self.assertIn(runnable.__file__, files)
         self.assertIn(os.__file__, files)
         self.assertNotIn(sys.modules["__main__"].__file__, files)
+
+    def test_the_script_has_another_name_with_multiprocessing(self) -> None:
+        script = sys.modules["__main__"]
+        self.patch(sys, "modules", {**sys.modules, "__mp_main__": script})
+        self.assertNotIn(script.__file__, runnable._loaded_files())

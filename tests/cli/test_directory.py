@@ -10,7 +10,7 @@ from twisted.trial.unittest import SkipTest
 
 from mailhost.application.privileges import as_user
 from mailhost.config.load import load
-from mailhost.net.control_client import control_path
+from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 from tests.directory.fakes import set_up_data
 

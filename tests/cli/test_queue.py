@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from mailhost.cli import table
-from mailhost.net.control_client import control_path
+from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 
 ENTRY: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mailhost.net.control_client import control_path
+from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 
 STATUS: dict[str, Any] = {

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from mailhost.net.selfsigned import make_self_signed
+from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed
 from tests.end_to_end.running import RunningHost, free_port, until
 from tests.end_to_end.shared import Raw, memory_of, new_folder

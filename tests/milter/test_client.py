@@ -201,7 +201,7 @@ class Connecting(SynchronousTestCase):
         self.assertNoResult(self.work)
         self.clock.advance(1)
         failure = self.failureResultOf(self.work, MilterFailed)
-        self.assertIn("no connection to the filter in 30 s", str(failure.value))
+        self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))
 
     def test_nobody_answers_over_tcp(self) -> None:
         reactor = MemoryReactorClock()
@@ -209,4 +209,4 @@ class Connecting(SynchronousTestCase):
         work = Deferred.fromCoroutine(connect(endpoint, reactor))
         reactor.advance(30)
         failure = self.failureResultOf(work, MilterFailed)
-        self.assertIn("no connection to the filter in 30 s", str(failure.value))
+        self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))

@@ -41,6 +41,7 @@ class Events:
 class Lines:
     """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`,
     `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
+    `push` sends a line that no order asked for.
     """
 
     timeout = 100.0
@@ -55,6 +56,11 @@ class Lines:
         self.waiting: list[Deferred[None]] = []
         self.largest = 0
         self._buffer = b""
+        self.pushed: list[bytes] = []
+
+    def push(self, line: bytes) -> None:
+        self.pushed.append(line + b"\n")
+        self._wire.wake()
 
     def greet(self) -> Answer[None]:
         self._wire.write(b"hello\n")
@@ -65,6 +71,9 @@ class Lines:
         self.largest = max(self.largest, len(self._buffer))
 
     def step(self) -> Answer[bool]:
+        if self.pushed:
+            self._wire.write(self.pushed.pop(0))
+            return True
         line, found, rest = self._buffer.partition(b"\n")
         if not found:
             return False

@@ -255,22 +255,78 @@ class CrowdedTests(SynchronousTestCase):
         self.assertEqual(b"hello\n", self.connect(may_be_silent=True).read())
 
 
-class UnaskedTests(PumpCase):
-    """Output that no command asked for."""
+class WakeTests(PumpCase):
+    """Output that no command asked for, as of a new message in IMAP's IDLE."""
 
-    def test_it_is_sent_when_it_is_flushed(self) -> None:
-        self.transport.read()
-        self.machine._wire.write(b"* 1 EXISTS\r\n")
-        self.assertEqual(b"", self.transport.read())
-        self.machine._wire.flush()
-        self.assertEqual(b"* 1 EXISTS\r\n", self.transport.read())
+    def push(self, *lines: bytes) -> None:
+        for line in lines:
+            self.machine.push(line)
+        self.context.clock.advance(0)
 
-    def test_nothing_is_sent_to_a_client_that_is_gone(self) -> None:
+    def test_output_without_a_command(self) -> None:
         self.transport.read()
+        self.push(b"* 1 EXISTS", b"* 2 EXISTS")
+        self.assertEqual(self.transport.read(), b"* 1 EXISTS\n* 2 EXISTS\n")
+
+    def test_never_in_the_middle_of_an_answer(self) -> None:
+        pump, transport = self.context.connect(room=10_000)
+        pump.dataReceived(b"stream 5\n")
+        self.push(b"* 1 EXISTS")
+        output = b""
+        while data := transport.read():
+            output += data
+        self.assertEqual(output, b"hello\n" + b"y" * 50_000 + b"streamed\n* 1 EXISTS\n")
+
+    def test_after_the_step_under_way(self) -> None:
+        self.pump.dataReceived(b"wait\n")
+        self.push(b"* 1 EXISTS")
+        self.assertEqual(self.transport.read(), b"hello\n")
+        self.machine.waiting[0].callback(None)
+        self.assertEqual(self.transport.read(), b"waited\n* 1 EXISTS\n")
+
+    def test_a_client_that_does_not_read_is_sent_no_more(self) -> None:
+        self.pump.dataReceived(b"big\n" * 7)
+        self.push(*[b"z" * 10_000] * 100)
+        self.assertLess(len(self.transport.value()), 150_000)
+        while self.transport.read():
+            pass
+        self.assertEqual(self.machine.pushed, [])
+
+    def test_a_handshake_comes_first(self) -> None:
+        self.pump.dataReceived(b"tls\n")
+        self.push(b"* 1 EXISTS")
+        self.assertEqual(self.transport.read(), b"hello\n")
+
+    def test_not_when_the_connection_is_over(self) -> None:
+        self.pump.dataReceived(b"bye\n")
+        self.push(b"* 1 EXISTS")
+        self.assertEqual(self.transport.read(), b"hello\nbye\n")
+        self.machine.push(b"* 2 EXISTS")
         self.pump.connectionLost(CLOSED)
-        self.machine._wire.write(b"* 1 EXISTS\r\n")
-        self.machine._wire.flush()
-        self.assertEqual(b"", self.transport.read())
+        self.context.clock.advance(0)
+        self.assertEqual(len(self.machine.pushed), 2)
+
+    def test_the_client_is_silent_all_the_same(self) -> None:
+        for _ in range(10):
+            self.push(b"* 1 EXISTS")
+            self.context.clock.advance(10)
+        self.assertEqual(self.machine.told, ["timed out"])
+
+    def test_a_command_after_it_ends_the_silence(self) -> None:
+        for _ in range(10):
+            self.push(b"* 1 EXISTS")
+            self.context.clock.advance(90)
+            self.pump.dataReceived(b"x\n")
+        self.assertEqual(self.machine.told, [])
+
+    def test_a_bug_in_it(self) -> None:
+        def broken() -> bool:
+            raise ZeroDivisionError
+
+        self.machine.step = broken  # type: ignore[method-assign]
+        self.push(b"* 1 EXISTS")
+        self.assertEqual(self.transport.read(), b"hello\nsorry\n")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class GenerationTests(PumpCase):

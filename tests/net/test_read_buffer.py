@@ -46,6 +46,13 @@ class BufferTests(SynchronousTestCase):
         for line in (b"\n", b"a\n", b"a\rb\r\n", b"a\r\r\n", b"\0\r\n", b"\r\r\n"):
             self.assertEqual(read_lines([line + b"ok\r\n"], 10), ["End every li", b"ok"], line)
 
+    def test_lf_alone_may_end_a_line(self) -> None:
+        buffer = ReadBuffer(bare_lf=True)
+        buffer.append(b"a\nb\r\n\n\0\rc\r\n" + b"x" * 11 + b"\n")
+        lines = [buffer.take_line(10) for _ in range(4)]
+        self.assertEqual(lines, [b"a", b"b", b"", b"\0\rc"])
+        self.assertRaises(BadLine, buffer.take_line, 10)
+
     def test_long_lines(self) -> None:
         self.assertEqual(read_lines([b"x" * 9 + b"\r\n"], 10), [b"x" * 9])
         self.assertEqual(read_lines([b"x" * 10 + b"\r\nok\r\n"], 10), ["The line is ", b"ok"])

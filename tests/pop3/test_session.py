@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
-from mailhost.pop3.session import MOST_ERRORS, Pop3Session
+from mailhost.net.sasl.mechanisms import Logins
+from mailhost.pop3.replies import MOST_ERRORS
+from mailhost.pop3.session import Pop3Session
 from mailhost.pop3.state import COMMANDS, State
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, address, now
@@ -49,7 +51,7 @@ class SessionCase(SynchronousTestCase):
         self.session = Pop3Session(
             self.wire,
             client,
-            FakeAuthenticator(),
+            Logins(FakeAuthenticator()),
             self.store,
             self.events,
             tls_available=True,
@@ -257,6 +259,10 @@ class Nonsense(SessionCase):
             )
             self.assertTrue(self.wire.hung_up)
             self.assertIn("does not speak HTTP", self.events.lines[-1])
+
+    def test_lines_that_end_in_lf_alone(self) -> None:
+        drive(self.session, b"USER ann@example.com\nPASS secret\nNOOP\n")
+        self.assertTrue(self.wire.take().endswith(b"+OK 3 messages (57 octets)\r\n+OK\r\n"))
 
     def test_lines_too_long_and_binary_junk(self) -> None:
         self.assertIn("-ERR The line is too long", self.say("X" * 300))

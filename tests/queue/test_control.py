@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
-from mailhost.net.control import Refused
+from mailhost.net.control.server import Refused
 from mailhost.queue.control import QueueControl
 from tests.queue.fakes import BUSY, GOOD, START, ProxyContext, envelope
 

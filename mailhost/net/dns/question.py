@@ -14,14 +14,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IAddress, IReadDescriptor
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import connectionDone
 from twisted.names import dns
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.reactor import IReactor
+from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
 LARGEST = 65_535  # octets of an answer
@@ -64,7 +65,7 @@ async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seco
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
     stream = _Stream(Question(query))
-    connecting: Deferred[Any] = endpoint.connect(_Once(stream))
+    connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:
         return await stream.answer.addTimeout(seconds, reactor)
@@ -139,15 +140,3 @@ class _Stream(Int16StringReceiver):
         if not self.answer.called:
             self.answer.errback(reason)
         self.lost.callback(None)
-
-
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def buildProtocol(self, addr: IAddress | None) -> _Stream:
-        return self._stream

@@ -91,6 +91,9 @@ class Resolver:
             except NoSuchDomain:
                 return Answered((), NEGATIVE, exists=False)
             name, followed = _follow(name, answers)
+            if followed and not _possible(name):
+                words = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
+                raise ResolveFailed(f"{question[1]}: {words}")
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             wanted = _records(answers, name, _TYPES[kind])
             if kind == "MX" and not wanted:

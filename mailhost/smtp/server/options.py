@@ -31,4 +31,3 @@ class SessionOptions:
 
 
 COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions ask for less
-LOGIN_LINE = 12288  # octets, RFC 4954 §4

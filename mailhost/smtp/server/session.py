@@ -25,8 +25,9 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Body, ForwardPath
 from mailhost.message.status import OK, Status
 from mailhost.net.read_buffer import BadLine, ReadBuffer
+from mailhost.net.sasl.exchange import RESPONSE_LINE, SASLExchange
 from mailhost.smtp.server import statuses
-from mailhost.smtp.server.auth import LoginExchange, encode_challenge, new_login
+from mailhost.smtp.server.auth import encode_challenge, new_login
 from mailhost.smtp.server.command import (
     BadCommand,
     Chunk,
@@ -38,7 +39,7 @@ from mailhost.smtp.server.command import (
 from mailhost.smtp.server.ehlo import as_offered, encode_hello, unfit_recipient, unfit_sender
 from mailhost.smtp.server.incoming import Incoming
 from mailhost.smtp.server.lmtp import final_replies
-from mailhost.smtp.server.options import COMMAND_LINE, LOGIN_LINE, SessionOptions
+from mailhost.smtp.server.options import COMMAND_LINE, SessionOptions
 from mailhost.smtp.server.replies import Replies, shown
 from mailhost.smtp.server.state import IDLE, NEXT, State, why_not_now
 from mailhost.smtp.server.transaction import TransactionState
@@ -69,7 +70,7 @@ class Session:
         self._buffer = ReadBuffer()
         self._read: Callable[[], Answer[bool]] = self._read_command
         self._stopping = False
-        self._login: LoginExchange | None = None
+        self._login: SASLExchange | None = None
         self._secret_seen = False
         self._chunk = Chunk(0, last=False)
         self._left = 0
@@ -265,12 +266,12 @@ class Session:
         if isinstance(login, Status):
             return self._replies.error("AUTH", login)
         self._login = login
-        return self._then(login.begin(initial or None), self._sasl_step)
+        return self._then(login.begin(initial), self._sasl_step)
 
     def _read_login(self) -> Answer[bool]:
         assert self._login is not None
         try:
-            line = self._buffer.take_line(LOGIN_LINE)
+            line = self._buffer.take_line(RESPONSE_LINE)
         except BadLine as bad:
             return self._sasl_step(bad.status)
         return False if line is None else self._then(self._login.line(line), self._sasl_step)
