@@ -9,9 +9,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost, short_folder, until
 from tests.end_to_end.shared import SharedHost
-from tests.processes import children, is_writer
 
 WORKERS = "\nworkers = {}\n"
 DOMAINS = """

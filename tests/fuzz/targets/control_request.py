@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from twisted.internet.testing import StringTransport
 
-from mailhost.net.control import CommandFailed, ControlFactory, Refused
-from mailhost.net.control_client import _result
+from mailhost.net.control.client import CommandFailed, _result
+from mailhost.net.control.server import ControlFactory, Refused
 from tests.fuzz.cutting import result_of_any_cut
 
 

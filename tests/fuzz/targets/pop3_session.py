@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mailhost.message.client import Client, TLSState
+from mailhost.net.sasl.mechanisms import Logins
 from mailhost.pop3.session import Pop3Session
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents
@@ -42,7 +43,7 @@ def _run(blocks: list[bytes], tls: TLSState | None) -> object:
     session = Pop3Session(
         wire,
         Client("192.0.2.1", 1, "pop3", tls=tls),
-        FakeAuthenticator(),
+        Logins(FakeAuthenticator()),
         store,
         events,
         tls_available=True,
