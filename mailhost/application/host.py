@@ -36,7 +36,7 @@ from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
-from mailhost.config.reload import changed_secrets, changes
+from mailhost.config.reload import changed_secrets, changes, for_running
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
@@ -184,28 +184,31 @@ class Host(Service):
     # --- reloading -------------------------------------------------------------------------------
 
     async def _reload_asked(self) -> list[str]:
-        problems = self.reload()
+        problems = await self.reload()
         if problems:
             raise Refused("\n".join(problems))
-        if self._head is not None:
-            await self._head.workers.renewed()
         return []
 
-    def reload(self) -> list[str]:
-        """Read settings and certificates anew; return the problems that refused them, if any.
-
-        Connections go on: what changed holds for new ones.
-        """
+    def reload(self) -> Deferred[list[str]]:
+        """Read settings and certificates anew, in all processes; return the problems that refused
+        them, if any. Connections go on: new settings hold for new connections."""
         self._notifier.reloading()
-        try:
-            return self._try_reload()
-        finally:
-            self._notifier.ready()
+        reloading = Deferred.fromCoroutine(self._try_reload())
+        return reloading.addBoth(self._reloaded)
 
-    def _try_reload(self) -> list[str]:
+    def _reloaded(self, result: list[str]) -> list[str]:
+        self._notifier.ready()
+        return result
+
+    async def _try_reload(self) -> list[str]:
         try:
             loaded = load(self._loaded.path)
-            return self._replace(loaded)
+            changed = self._replace(loaded)
+            assert self._head is not None
+            await self._head.workers.renewed()
+            text = "; ".join(changed) or "nothing changed but certificates, perhaps"
+            self._events.emit(Notice(f"reloaded: {text}"))
+            return []
         except BadSettings as bad:
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
@@ -216,13 +219,16 @@ class Host(Service):
         return problems
 
     def _replace(self, loaded: Loaded) -> list[str]:
+        """Use other settings; return the changes as text. Raises CannotListenError, BadCertificate,
+        BadFilter and OSError, with nothing changed."""
         assert self._head is not None
         changed = [*changes(self._loaded.settings, loaded.settings)]
         changed += changed_secrets(self._loaded, loaded)
+        loaded = for_running(loaded, self._loaded)  # a worker that starts later must agree too
         opened = self._open_new(loaded.settings.listen)
         try:
             self._head.replace(loaded)
-        except (BadCertificate, BadFilter):
+        except (BadCertificate, BadFilter, OSError):
             for listener in opened:
                 Deferred.fromCoroutine(listener.close())
             raise
@@ -237,9 +243,7 @@ class Host(Service):
             listener.listen = wanted[listener.listen.socket]
         self._serve()
         self._head.employ()
-        told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
-        self._events.emit(Notice(f"reloaded: {told}"))
-        return []
+        return list(map(str, changed))
 
     def _open_new(self, wanted: tuple[Listen, ...]) -> list[Listener]:
         """Open the listeners that are new; all or none. Raises CannotListenError."""

@@ -71,6 +71,7 @@ class Worker:
     """`startup` is what the head wrote for us."""
 
     _services: Services
+    _newest: tuple[Loaded, Sequence[CertificateSource]]
 
     def __init__(self, reactor: IReactor, startup: StartupData) -> None:
         self._reactor = reactor
@@ -108,6 +109,7 @@ class Worker:
             calls.SERVE.answered_by(self._serve),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire),
+            calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
         ]
@@ -124,11 +126,18 @@ class Worker:
         )
         return Services(self._foundation, loaded, shared)
 
-    def _reload(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:
+    def _take_settings(self, fd: int) -> None:
+        """Keep the settings that the next reload is for."""
+        with open(fd, "rb") as file:
+            file.seek(0)
+            self._newest = pickle.load(file)
+
+    def _reload(self) -> None:
         """Serve by new settings. Sockets of listeners that are new come after this call.
 
         Raises BadFilter, BadCertificate and OSError, with the former settings in use.
         """
+        loaded, certificates = self._newest
         services = self._new_services(loaded)
         self._foundation.reconfigure(loaded, certificates)
         self._loaded, self._services = loaded, services

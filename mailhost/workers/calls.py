@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
-from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.logins import ScramKeys
@@ -135,8 +134,11 @@ SERVE: DescriptorCall[[Listen]] = DescriptorCall("serve")
 SERVE_ALL_SENT: Notification[[]] = Notification("serve_all_sent")
 """All sockets were sent; the worker answers SERVING."""
 
-RELOAD: Call[[Loaded, Sequence[CertificateSource]], None] = Call("reload")
-"""New settings and certificates."""
+SETTINGS: DescriptorCall[[]] = DescriptorCall("settings")
+"""A file with new settings and certificates, pickled; RELOAD follows."""
+
+RELOAD: Call[[], None] = Call("reload")
+"""Serve by the new settings. Raises what keeps the worker from it."""
 
 CERTIFICATES: Notification[[Sequence[CertificateSource]]] = Notification("certificates")
 """Renewed certificates."""

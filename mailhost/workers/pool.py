@@ -39,6 +39,7 @@ from mailhost.workers.connection_counts import ROWS, SharedCounts
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
 RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
+RENEWAL = 30.0  # seconds that a worker has to take new settings
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
 Socket = tuple[ListenProtocol, str]
@@ -241,6 +242,10 @@ class WorkerPool:
         """Return process number and row of each worker, those that retire included."""
         return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
 
+    def limit(self, renewing: Deferred[None]) -> None:
+        """Have a worker fail that does not answer in time."""
+        renewing.addTimeout(RENEWAL, self._reactor, _no_answer)
+
     @property
     def assignment(self) -> Assignment | None:
         """The newest assignment; None before the first."""
@@ -289,8 +294,12 @@ class WorkerProcess(Child):
         if self._sockets is None:
             return
         self.assignment = assignment
-        asked = self.channel.ask(calls.RELOAD, assignment.loaded, assignment.certificates)
-        self.renewing = renewing = Deferred.fromCoroutine(asked)
+        with tempfile.TemporaryFile() as file:  # settings may be larger than a message
+            pickle.dump((assignment.loaded, assignment.certificates), file)
+            file.flush()
+            self.channel.hand(file.fileno(), calls.SETTINGS)
+        self.renewing = renewing = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
+        self._workers.limit(renewing)
         renewing.addErrback(self._not_renewed)
         self._hand_sockets()
 
@@ -330,6 +339,10 @@ class WorkerProcess(Child):
         """Kill the process."""
         assert self.transport is not None
         self.transport.signalProcess("KILL")
+
+
+def _no_answer(result: object, seconds: float) -> None:
+    raise TimeoutError(f"no answer within {seconds:g} s")
 
 
 def _row(member: WorkerProcess) -> int:

@@ -94,6 +94,7 @@ OWN = {
     "reactor",
     "clock",
     "_looked",
+    "_newest",
     "_system",
     "_nobody",
     "_made",
@@ -262,7 +263,8 @@ class EverySettingTests(SynchronousTestCase):
         worker = self.worker(self.old, head)
         before = self.state(head, worker)
         head.replace(new)
-        worker._reload(new, head.foundation.tls.pem)
+        worker._newest = (new, head.foundation.tls.pem)
+        worker._reload()
         for listen in new.settings.listen:  # the head hands the sockets that are new
             if listen.socket not in worker._served:
                 factory = make_factory(worker._foundation, listen)

@@ -24,6 +24,7 @@ from mailhost.workers.connection_counts import SharedCounts, new_counts
 from mailhost.workers.pool import (
     CHANNEL,
     COUNTS,
+    RENEWAL,
     RETIREMENT,
     RETIREMENT_DRAIN,
     STARTUP,
@@ -81,17 +82,23 @@ class FakeChannel:
     def __init__(self) -> None:
         self.calls: list[Any] = []
         self.asked: list[Deferred[None]] = []
+        self.settings: tuple[Any, ...] = ()  # those that the next reload is for
 
     def notify(self, *call: object) -> None:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> None:
-        self.calls.append(call)
+        self.calls.append((*call, *self.settings))
         self.asked.append(Deferred())
         await self.asked[-1]
 
-    def hand(self, *call: object) -> None:
-        self.calls.append(call)
+    def hand(self, fd: int, call: object, *more: object) -> None:
+        if call is calls.SETTINGS:
+            with open(os.dup(fd), "rb") as file:
+                file.seek(0)
+                self.settings = pickle.load(file)
+        else:
+            self.calls.append((fd, call, *more))
 
 
 class WorkerPoolCase(SynchronousTestCase):
@@ -262,6 +269,16 @@ class ReloadTests(WorkerPoolCase):
         self.assertEqual((calls.RETIRE, None), self.calls_to(0)[-1])
         self.reactor.advance(60)
         self.assertEqual(NEW, self.reactor.startups[2].loaded)
+
+    def test_a_worker_that_does_not_answer_is_replaced(self) -> None:
+        self.ready(0, 1)
+        self.workers.employ(SECOND, 2)
+        waiting = Deferred.fromCoroutine(self.workers.renewed())
+        self.asked(1)[0].callback(None)
+        self.reactor.advance(RENEWAL)
+        self.successResultOf(waiting)
+        self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[-1])
+        self.assertIn("no answer within 30 s", self.events.lines[-1])
 
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
