@@ -370,13 +370,13 @@ class Sharing(RunnerCase):
             return None if recipient.address.domain == "dead.example" else GOOD
 
         self.house.transport.answer = answer
-        for number in range(2000):
+        for number in range(10_000):
             self.house.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
         self.assertLess(len(self.house.transport.calls), 20)
         self.house.accept(envelope("eve@alive.example"), "alive")
         self.assertIn("eve@alive.example", self.house.transport.tried)
         both = envelope("x@dead.example", "y@other.example")
-        self.house.accept(both, "both")  # not behind the two thousand either
+        self.house.accept(both, "both")  # not behind the ten thousand either
         self.assertIn("x@dead.example", self.house.transport.tried)
 
     def test_retries_of_a_dead_destination_leave_room(self) -> None:
