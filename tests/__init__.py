@@ -16,4 +16,5 @@ EXAMPLES = {"quick": 20, "usual": 100, "long": 1000}
 for name, number in EXAMPLES.items():
     # a loaded machine must not fail a test by its time
     settings.register_profile(name, deadline=None, max_examples=number)
-settings.load_profile(os.environ.get("MAILHOST_TEST_EXAMPLES", "usual"))
+PROFILE = os.environ.get("MAILHOST_TEST_EXAMPLES", "usual")
+settings.load_profile(PROFILE)

@@ -304,13 +304,15 @@ class EntryTests(CommandCase):
         if os.geteuid() != 0:
             raise SkipTest("only root can give files away")
         self.settings()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
         for path in (self.config, self.folder):
             os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
-            result = self.command("check-config")
-            self.assertEqual(result.returncode, 1)
+            result = self.call("check-config", MAILHOST_CONFIG="")
+            self.assertEqual(result.exit_code, 1)
             self.assertIn("say --config mailhost.toml", result.stderr)
-            named = self.command("check-config", "--config", "mailhost.toml")
-            self.assertEqual(named.returncode, 0, named.stderr)
+            named = self.call("check-config", "--config", "mailhost.toml", MAILHOST_CONFIG="")
+            self.assertEqual(named.exit_code, 0, named.stderr)
             os.chown(path, 0, -1)
 
     def test_faults_are_a_line_and_no_traceback(self) -> None:

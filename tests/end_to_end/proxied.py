@@ -41,6 +41,7 @@ SETTINGS = {
     "service_throttle_time": "1s",
     "local_header_rewrite_clients": "",
     "in_flow_delay": "0",
+    "smtpd_error_sleep_time": "0",
 }
 SIGNED = "signed.example.org"  # the name in a certificate that the proxy trusts
 TRUSTED: dict[str, object] = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import re
 import shutil
 import smtplib
+from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -156,9 +158,16 @@ class BehindIsAMailhost(TestCase):
 
     timeout = 120
 
+    hosts: ClassVar[list[RunningHost]] = []
+
     def setUp(self) -> None:
+        if not self.hosts:
+            self.start()
+        self.host, self.proxy = self.hosts
+
+    def start(self) -> None:
+        """Start the two that both tests share."""
         folder = new_folder()
-        self.addCleanup(shutil.rmtree, folder)
         secret = folder / "secret"
         secret.touch(0o600)
         secret.write_text(hash_password(PASSWORD))
@@ -166,26 +175,28 @@ class BehindIsAMailhost(TestCase):
             f'[domain."example.com".account.{user}]\npassword = {{ file = "{secret}" }}\n'
             for user in ("ann", "bob")
         )
-        self.host = RunningHost(
+        host = RunningHost(
             folder / "behind",
-            f"\nworkers = 1\n{accounts}",
+            f"\nworkers = 1\n[login]\ndelay = 0.1\n{accounts}",
             protocols=("smtp", "submission"),
             hostname="behind.example.org",
         )
         upstream = f'upstream = "tcp:{ADDRESS}:%d"'
-        self.proxy = RunningHost(
+        proxy = RunningHost(
             folder / "proxy",
-            "\nworkers = 1\n",
+            "\nworkers = 1\n[login]\ndelay = 0.1\n",
             protocols=("proxy", "proxys"),
             more={
-                "proxy": upstream % self.host.ports["smtp"],
-                "proxys": upstream % self.host.ports["submission"],
+                "proxy": upstream % host.ports["smtp"],
+                "proxys": upstream % host.ports["submission"],
             },
             hostname="proxy.example.org",
         )
-        for host in (self.host, self.proxy):
-            self.addCleanup(host.stop)
-            host.start()
+        atexit.register(shutil.rmtree, folder)
+        for each in (host, proxy):
+            self.hosts.append(each)
+            atexit.register(each.stop)
+            each.start()
 
     def only_mail(self, address: str) -> bytes:
         """The one message in an inbox, which is removed."""
