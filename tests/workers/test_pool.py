@@ -283,6 +283,7 @@ class ReloadTests(WorkerPoolCase):
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
         self.workers.employ(SECOND, 1)
+        self.asked(0)[0].callback(None)
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(1)[3:])
         self.end(1, ProcessDone(0))
         self.reactor.advance(60)
