@@ -51,7 +51,11 @@ class UpgradeFrom010(TestCase):
         return [path.name.partition(":")[0] for path in self.host.inbox("ann@example.com")]
 
     def waiting_mail_leaves(self) -> None:
-        self.host.command("queue", "retry", "--all")  # it may be younger than the first retry
+        # the message may be younger than the first retry, and the queue may not be read yet
+        self.host.until(
+            lambda: self.host.command("queue", "retry", "--all").stdout.startswith("1 "),
+            "the waiting message is not in the queue",
+        )
         self.host.until(lambda: len(self.far.taken) == 1, "the waiting message never left")
         self.assertIn(b"Subject: waits in the queue", self.far.taken[0])
         self.assertIn(b"RCPT TO:<dave@elsewhere.example>", self.far.said)
