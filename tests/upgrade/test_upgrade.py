@@ -60,8 +60,16 @@ class UpgradeFrom010(TestCase):
         self.assertIn(b"Subject: waits in the queue", self.far.taken[0])
         self.assertIn(b"RCPT TO:<dave@elsewhere.example>", self.far.said)
 
+    def queued(self) -> list[dict[str, str]]:
+        """The entries of the queue."""
+        entries: list[dict[str, str]] = json.loads(
+            self.host.command("queue", "list", "--json").stdout
+        )
+        return entries
+
     def quarantined_mail_is_released(self) -> None:
-        (entry,) = json.loads(self.host.command("queue", "list", "--json").stdout)
+        self.host.until(lambda: len(self.queued()) == 1, "the message that was sent is still there")
+        (entry,) = self.queued()
         self.assertEqual("quarantined", entry["state"])
         since = self.host.mark()
         released = self.host.command("queue", "release", entry["id"])
