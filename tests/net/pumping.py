@@ -6,6 +6,7 @@ from typing import cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
@@ -15,6 +16,8 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, implementer
 
 from mailhost.interfaces.answer import Answer
@@ -25,6 +28,7 @@ from mailhost.message.status import Status
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.pump import Listener, Pump, PumpFactory
 
+CLOSED = Failure(ConnectionDone())
 PEER = IPv4Address("TCP", "192.0.2.7", 4711)
 
 
@@ -217,3 +221,13 @@ class Connections:
         transport = SlowTransport(address, room)
         protocol.makeConnection(cast("ITCPTransport", transport))
         return cast("Pump", protocol), transport
+
+
+class PumpCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.context = Connections()
+        self.pump, self.transport = self.context.connect()
+
+    @property
+    def machine(self) -> Lines:
+        return self.context.machines[-1]
