@@ -294,13 +294,18 @@ class WorkerProcess(Child):
         if self._sockets is None:
             return
         self.assignment = assignment
-        with tempfile.TemporaryFile() as file:  # settings may be larger than a message
-            pickle.dump((assignment.loaded, assignment.certificates), file)
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - open until the worker has it
+            pickle.dump((assignment.loaded, assignment.certificates), file)  # may exceed a message
             file.flush()
-            self.channel.hand(file.fileno(), calls.SETTINGS)
+        except OSError as error:
+            self._workers.not_renewed(self, str(error))
+            return
+        self.channel.hand(file.fileno(), calls.SETTINGS)
         self.renewing = renewing = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
         self._workers.limit(renewing)
         renewing.addErrback(self._not_renewed)
+        renewing.addBoth(lambda _: file.close())
         self._hand_sockets()
 
     def _not_renewed(self, failure: Failure) -> None:

@@ -82,21 +82,21 @@ class FakeChannel:
     def __init__(self) -> None:
         self.calls: list[Any] = []
         self.asked: list[Deferred[None]] = []
-        self.settings: tuple[Any, ...] = ()  # those that the next reload is for
+        self.file = -1  # the descriptor with the settings of the next reload
 
     def notify(self, *call: object) -> None:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> None:
-        self.calls.append((*call, *self.settings))
+        with open(os.dup(self.file), "rb") as file:  # Twisted sends a descriptor later
+            file.seek(0)
+            self.calls.append((*call, *pickle.load(file)))
         self.asked.append(Deferred())
         await self.asked[-1]
 
     def hand(self, fd: int, call: object, *more: object) -> None:
         if call is calls.SETTINGS:
-            with open(os.dup(fd), "rb") as file:
-                file.seek(0)
-                self.settings = pickle.load(file)
+            self.file = fd
         else:
             self.calls.append((fd, call, *more))
 
