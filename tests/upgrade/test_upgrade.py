@@ -51,13 +51,21 @@ class UpgradeFrom010(TestCase):
         return [path.name.partition(":")[0] for path in self.host.inbox("ann@example.com")]
 
     def waiting_mail_leaves(self) -> None:
+        self.host.until(lambda: len(self.queued()) == 2, "the queue was not read")
         self.host.command("queue", "retry", "--all")  # it may be younger than the first retry
         self.host.until(lambda: len(self.far.taken) == 1, "the waiting message never left")
         self.assertIn(b"Subject: waits in the queue", self.far.taken[0])
         self.assertIn(b"RCPT TO:<dave@elsewhere.example>", self.far.said)
 
+    def queued(self) -> list[dict[str, str]]:
+        """The entries that `queue list` has."""
+        found: list[dict[str, str]] = json.loads(
+            self.host.command("queue", "list", "--json").stdout
+        )
+        return found
+
     def quarantined_mail_is_released(self) -> None:
-        (entry,) = json.loads(self.host.command("queue", "list", "--json").stdout)
+        (entry,) = self.queued()
         self.assertEqual("quarantined", entry["state"])
         since = self.host.mark()
         released = self.host.command("queue", "release", entry["id"])
