@@ -13,7 +13,7 @@ UNITS   := $(filter-out tests.end_to_end tests.soak tests.upgrade,$(subst /,.,$(
 KEPT    := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache PYDANTIC_DISABLE_PLUGINS=1
 TRIAL   := $(KEPT) $(BIN)/python -m twisted.trial --reporter=text --jobs=$(JOBS)
 
-.PHONY: run test test-units test-long check bench soak format clean
+.PHONY: run test test-units test-long check coverage fuzz bench soak format clean
 
 run: $(VENV)/.run
 	$(BIN)/mailhost run --config etc/demo.toml
@@ -32,6 +32,22 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The unit tests, unless TESTS names others. Processes that tests start are measured too, but for the
+# head of a host: that ends by a signal.
+coverage: TESTS = $(UNITS)
+coverage: $(VENV)/.installed
+	rm -rf .coverage && mkdir .coverage
+	$(KEPT) $(BIN)/coverage run -m twisted.trial --reporter=text --jobs=$(JOBS) $(TESTS) || touch .coverage/failed
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	@test ! -e .coverage/failed
+
+# Hostile octets for all parsers, or for those that PARSER names, SECONDS for each.
+SECONDS ?= 60
+PARSER  ?=
+fuzz: $(VENV)/.fuzz
+	$(KEPT) $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(PARSER)
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench.run
@@ -53,6 +69,11 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=65.5'
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat --editable '.[dev]'
 	touch $(VENV)/.run $@
+
+# What finds hostile octets: 35 MB, and for some versions of Python only.
+$(VENV)/.fuzz: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable '.[fuzz]'
+	touch $@
 
 # another version by the same name gets a new environment, never the old one's packages
 $(VENV)/.python-$(VERSION):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS
 from mailhost.application.head import MOST_BY_DEFAULT
-from mailhost.authentication.secret import hash_password
+from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import free_port
 
 

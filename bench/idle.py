@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.load import ADDRESS
-from tests.processes import children
+from tests.child_processes import children
 
 
 def kib_for_each(port: int, pid: int, connections: int) -> float:

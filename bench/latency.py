@@ -44,8 +44,8 @@ def line(result: dict[str, object]) -> str:
     """Return the result for people."""
     kinds = result["milliseconds"]
     assert isinstance(kinds, dict)
-    words = [
+    text = [
         f"{kind} {each['added']:.2f} ms ({each['with']:.2f} with it, {each['without']:.2f} without)"
         for kind, each in kinds.items()
     ]
-    return f"{result['work']}: " + "; ".join(words)
+    return f"{result['work']}: " + "; ".join(text)

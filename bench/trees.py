@@ -25,7 +25,7 @@ from rich.table import Table
 from bench.host import Mailhost
 from bench.load import WORKS, Sink, Work
 from bench.run import apart, measure
-from tests.processes import children
+from tests.child_processes import children
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

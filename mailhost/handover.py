@@ -4,9 +4,9 @@ Mail for other hosts goes into the queue first: only when that is safe are the m
 so that a full disk refuses a message before anybody has it. Then each client's answer is earned:
 as long as nothing of it is safe, the client is refused and keeps the message; but once a part is
 safe, the rest is ours to carry: what cannot be delivered now waits in the queue, what never can
-is bounced. So nobody gets a message twice because somebody else could not get it. One exception:
-a disk that fills up in between, when what is left can be neither delivered nor queued. The client
-is asked to come again then; some get the message twice, nobody loses it.
+is bounced. So no recipient gets a message twice because another one could not get it. One
+exception: a disk that fills up in between, when what is left can be neither delivered nor queued.
+The client is asked to send again then; some recipients get the message twice, and none loses it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,20 @@ from typing import TypeAlias
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import (
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IHandover,
-    INotices,
-    IQuarantine,
-    IQueue,
-    ITransport,
-)
-from mailhost.loops import Loops
-from mailhost.message.accounts import DirectoryView
+from mailhost.alias_loops import AliasLoops
+from mailhost.concurrency.pauses import Pause, no_pause
+from mailhost.interfaces.accounts import Account, DirectoryView, KnownAccounts
+from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Attempted, Faulted, IEventSink
+from mailhost.interfaces.queue import IQueue, IReports
+from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import passed
-from mailhost.net.turns import Pause, no_pause
 from mailhost.routing import (
     CAME_BACK,
     NO_DIRECTORY,
@@ -53,17 +47,18 @@ from mailhost.routing import (
 
 ANOTHER_COPY = "dropped: its sender gets the bounce of the copy that came back first"
 EXPANDED = Status(250, "2.1.5", "The address stands for several; sent on to all of them")
-TOLD = 200  # events that are told in a row
+EVENTS_IN_A_ROW = 200  # events that are emitted without a pause
 _FOUND = (Destinations, Status)
 
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
-    """What is handed over."""
+    """A message that is handed over, and those accounts of its recipients that are known."""
 
     envelope: Envelope
     content: Content
     identity: str
+    known: KnownAccounts | None = None
 
 
 class _Passed:
@@ -84,12 +79,14 @@ class _Passed:
 
 @dataclass(slots=True, eq=False)
 class _Destination:
-    """A mailbox, a foreign address, or a name that nobody has, and what became of it.
+    """A mailbox, a foreign address, or an unknown name, and the outcome for it.
 
-    `safe`: it lies there, or in the queue, or its sender was told that it never will.
+    `account` is that of a mailbox. `safe`: the message lies there or in the queue, or its sender
+    got a report that it never will.
     """
 
     path: ForwardPath
+    account: Account | None = None
     outcome: Outcome | None = None
     safe: bool = False
 
@@ -135,7 +132,7 @@ class _Group:
 
 @dataclass(slots=True)
 class _Plan:
-    """Where everybody leads, merged: one copy for a destination, whoever leads there.
+    """Where all recipients lead, merged: one copy for a destination, however many lead there.
 
     Mailboxes are known by their account. Recipients that lead to the same list and to nothing else
     share a group, which is found in `lists` by the identity of their Destinations.
@@ -149,7 +146,7 @@ class _Plan:
 
     @property
     def done(self) -> bool:
-        """True where all is safe and nobody is to be told: then there is no rest."""
+        """True if all is safe and nothing must be reported: then there is no rest."""
         if self.nowhere or any(group.expanded for group in self.groups):
             return False
         for each in (*self.here.values(), *self.elsewhere.values()):
@@ -160,8 +157,8 @@ class _Plan:
 
 @implementer(IHandover, IQuarantine)
 class Handover:
-    """Takes messages. `router` may be replaced at any time; `pause` is awaited between the parts of
-    long work, so that other connections are served."""
+    """Takes messages. `pause` is awaited between the parts of long work, so that other connections
+    are served."""
 
     _log = Logger()
 
@@ -169,29 +166,41 @@ class Handover:
         self,
         directory: IDirectory,
         router: Router,
-        delivery: ITransport,
+        delivery: ILocalDelivery,
         queue: IQueue,
-        notices: INotices,
+        reports: IReports,
         events: IEventSink,
-        loops: Loops,
+        loops: AliasLoops,
         pause: Pause = no_pause,
     ) -> None:
         self._directory = directory
         self._delivery = delivery
         self._queue = queue
-        self._notices = notices
+        self._reports = reports
         self._events = events
         self._loops = loops
         self._pause = pause
-        self.router = router
+        self._router = router
 
-    async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
+    async def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Sequence[Status]:
         alone = [[path] for path in envelope.recipients]
-        return await self._take(_Mail(envelope, content, identity), alone)
+        return await self._take(_Mail(envelope, content, identity, known), alone)
 
-    async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
+    async def take_or_queue(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Status:
         together = [envelope.recipients]
-        return (await self._take(_Mail(envelope, content, identity), together))[0]
+        return (await self._take(_Mail(envelope, content, identity, known), together))[0]
 
     async def hold(
         self, envelope: Envelope, content: Content, identity: str, reason: str
@@ -208,7 +217,7 @@ class Handover:
             return NO_DIRECTORY.because(str(error))
         except OSError as error:
             return LOCAL_ERROR.because(f"the message cannot be read: {error}")
-        except Exception as bug:  # noqa: BLE001 - told; the client comes again
+        except Exception as bug:  # noqa: BLE001 - logged; the client sends again
             return self._bug(mail, bug)
 
     async def _take(
@@ -217,7 +226,7 @@ class Handover:
         """Return an answer for each group of recipients."""
         try:
             return await self._carry(mail, recipients)
-        except Exception as bug:  # noqa: BLE001 - told; whoever is not served comes again
+        except Exception as bug:  # noqa: BLE001 - logged; clients that are refused send again
             return [self._bug(mail, bug)] * len(recipients)
 
     async def _carry(
@@ -247,26 +256,31 @@ class Handover:
     # --- planning --------------------------------------------------------------------------------
 
     async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
-        """Find out where everybody leads. Nobody is unknown before the directory was refreshed."""
+        """Find out where all recipients lead. Refresh the directory before any is unknown."""
         passed = _Passed(mail.content)
-        plan = await self._drawn(self._directory.view, recipients, passed)
+        plan = await self._drawn(self._directory.view, mail, recipients, passed)
         if not plan.nowhere:
             return plan
-        return await self._drawn(await self._directory.refresh(), recipients, passed)
+        return await self._drawn(await self._directory.refresh(), mail, recipients, passed)
 
     async def _drawn(
-        self, view: DirectoryView, recipients: Sequence[Sequence[ForwardPath]], passed: _Passed
+        self,
+        view: DirectoryView,
+        mail: _Mail,
+        recipients: Sequence[Sequence[ForwardPath]],
+        passed: _Passed,
     ) -> _Plan:
         plan = _Plan()
-        routes = Routes(self.router, view, self._pause, passed)
+        routes = Routes(self._router, view, self._pause, passed)
+        known = mail.known.accounts if mail.known and mail.known.view is view else {}
         for paths in recipients:
             groups = []
             for number, path in enumerate(dict.fromkeys(paths), start=1):
                 if number % PART == 0:
                     await self._pause()
-                account = self.router.plainly(view, path.address)
+                account = known.get(path.address) or self._router.plainly(view, path.address)
                 if account is not None:  # the usual case
-                    groups.append(_Group([_place(plan.here, account, path)]))
+                    groups.append(_Group([_place(plan.here, account.address, path, account)]))
                 else:
                     groups.append(await self._placed(plan, routes, path))
             plan.groups.append(groups[0] if len(groups) == 1 else _merged(groups))
@@ -301,26 +315,26 @@ class Handover:
         for lost in nowhere:
             if lost.outcome is None or lost.outcome.status is not CAME_BACK:
                 continue
-            header, hostname = mail.content.header(), self.router.hostname
+            header, hostname = mail.content.header(), self._router.hostname
             sender = mail.envelope.reverse_path
-            if await self._loops.told(header, hostname, lost.path.address, sender):
+            if await self._loops.already_reported(header, hostname, lost.path.address, sender):
                 lost.safe = True
                 dropped = replace(lost.outcome, status=CAME_BACK.because(ANOTHER_COPY))
-                self._events.tell(Attempted(mail.identity, dropped))
+                self._events.emit(Attempted(mail.identity, dropped))
 
     # --- carrying out ----------------------------------------------------------------------------
 
     async def _deliver(self, mail: _Mail, mailboxes: Iterable[_Destination]) -> None:
         """Deliver here. A bug defers: what is safe elsewhere already must not be sent again."""
         mailboxes = list(mailboxes)
-        paths = [mailbox.path for mailbox in mailboxes]
+        recipients = [LocalRecipient(each.path, each.account) for each in mailboxes if each.account]
         try:
             outcomes = await self._delivery.deliver(
-                mail.envelope, mail.content, paths, mail.identity
+                mail.envelope, mail.content, recipients, mail.identity
             )
             for mailbox, outcome in zip(mailboxes, outcomes, strict=True):
                 mailbox.settle(outcome)
-        except Exception as bug:  # noqa: BLE001 - told; the mail is kept by us or by the client
+        except Exception as bug:  # noqa: BLE001 - logged; this host or the client keeps the mail
             status = self._bug(mail, bug)
             for mailbox in mailboxes:
                 if mailbox.outcome is None:
@@ -334,7 +348,7 @@ class Handover:
         delivered = [
             each for each in plan.here.values() if each.safe and each.path.wants(Notify.SUCCESS)
         ]
-        await self._tell_unknown(mail, plan.nowhere.values(), ours)
+        await self._log_unknown(mail, plan.nowhere.values(), ours)
         await self._keep(mail, [each for each in ours if not each.failed])
         expanded = [outcome for group in begun for outcome in group.expanded]
         reports = [*_outcomes([*delivered, *failed]), *dict.fromkeys(expanded)]
@@ -353,7 +367,7 @@ class Handover:
         known = [each for each in _outcomes(waiting) if each.fate is Fate.DEFERRED]
         try:
             status = await self._queue.accept(envelope, mail.content, mail.identity, known)
-        except Exception as bug:  # noqa: BLE001 - told; the client keeps it
+        except Exception as bug:  # noqa: BLE001 - logged; the client keeps the message
             status = self._bug(mail, bug)
         for each in waiting:
             if status.ok:
@@ -362,33 +376,33 @@ class Handover:
                 each.defer(status)
         return None if status.ok else status
 
-    # --- telling ---------------------------------------------------------------------------------
+    # --- reports and events ----------------------------------------------------------------------
 
     async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
-        """Tell the sender what it asked to hear. False where that could not be made safe."""
+        """Send the reports that the sender asked for. False if they could not be made safe."""
         try:
-            await self._notices.report(mail.envelope, mail.content, mail.identity, outcomes)
+            await self._reports.report(mail.envelope, mail.content, mail.identity, outcomes)
         except OSError as error:
-            self._events.tell(Faulted("handover", str(error)))
+            self._events.emit(Faulted("handover", str(error)))
             return False
-        except Exception as bug:  # noqa: BLE001 - told
+        except Exception as bug:  # noqa: BLE001 - logged
             self._bug(mail, bug)
             return False
         return True
 
-    async def _tell_unknown(
+    async def _log_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
     ) -> None:
-        """Delivery tells its own outcomes; those who live nowhere never came that far."""
+        """Log the outcomes of unknown names. Delivery logs those of mailboxes itself."""
         some = _outcomes(each for each in unknown if each in ours)
         for number, outcome in enumerate(some, 1):
-            self._events.tell(Attempted(mail.identity, outcome))
-            if number % TOLD == 0:
+            self._events.emit(Attempted(mail.identity, outcome))
+            if number % EVENTS_IN_A_ROW == 0:
                 await self._pause()
 
     def _bug(self, mail: _Mail, bug: Exception) -> Status:
         self._log.failure("A bug in the handover of {identity}", identity=mail.identity)
-        self._events.tell(Faulted("handover", f"{mail.identity}: {type(bug).__name__}: {bug}"))
+        self._events.emit(Faulted("handover", f"{mail.identity}: {type(bug).__name__}: {bug}"))
         return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
 
 
@@ -410,8 +424,8 @@ def _of_list(path: ForwardPath) -> ForwardPath:
 
 def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterator[_Destination]:
     """Yield where one recipient leads, new in the plan or not."""
-    for account, address in found.here.items():
-        yield _place(plan.here, account, path.at(address))
+    for key, place in found.here.items():
+        yield _place(plan.here, key, path.at(place.address), place.account)
     for address, through in found.elsewhere.items():
         yield _place(plan.elsewhere, address, path.at(address, through))
     for address in found.unknown:
@@ -422,9 +436,11 @@ def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterat
         yield _nowhere(plan, path.at(address), NO_POSTMASTER)
 
 
-def _place(places: _Places, key: Address, path: ForwardPath) -> _Destination:
-    """Several ways to one place are one copy, and it is told what any of them wants told."""
-    known = places.setdefault(key, _Destination(path))
+def _place(
+    places: _Places, key: Address, path: ForwardPath, account: Account | None = None
+) -> _Destination:
+    """Several ways to one place are one copy, which is reported as any of them asks for."""
+    known = places.setdefault(key, _Destination(path, account))
     if known.path.notify != path.notify:
         wishes = (each for each in Notify if known.path.wants(each) or path.wants(each))
         known.path = replace(known.path, notify=reduce(or_, wishes, Notify.NEVER))

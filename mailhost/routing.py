@@ -18,11 +18,11 @@ from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
-from mailhost.interfaces import Answer
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.concurrency.pauses import Pause
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.answer import Answer
 from mailhost.message.address import Address
 from mailhost.message.status import Status
-from mailhost.net.turns import Pause
 
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
 NO_DIRECTORY = Status(451, "4.3.0", "Cannot look addresses up now; please try again later")
@@ -45,9 +45,17 @@ _Name: TypeAlias = tuple[str, str]  # domain and key, however the address was wr
 _InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account, and the address that led to it: the one that Delivered-To shows."""
+
+    account: Account
+    address: Address
+
+
 @dataclass(slots=True)
 class Destinations:
-    """Where one address leads. `here` has the address to deliver to for each account.
+    """Where one address leads. `here` has a place for the address of each account.
 
     `elsewhere` has the aliases on the way to each, the first one first. `expanded` is true if an
     alias with several targets was on the way (RFC 3461 §5.2.7.3); `unknown` are targets in our
@@ -55,7 +63,7 @@ class Destinations:
     that the message went through before.
     """
 
-    here: dict[Address, Address] = field(default_factory=dict)
+    here: dict[Address, Place] = field(default_factory=dict)
     elsewhere: dict[Address, tuple[Address, ...]] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
     back: list[Address] = field(default_factory=list)
@@ -85,7 +93,7 @@ class Router:
         """
         account = self.plainly(view, address)
         if account is not None:
-            return Destinations({account: address})
+            return Destinations({account.address: Place(account, address)})
         return whole(self.route_in_parts(view, address, passed))
 
     def route_in_parts(
@@ -100,14 +108,14 @@ class Router:
             refusal = found
         return refusal
 
-    def plainly(self, view: DirectoryView, address: Address) -> Address | None:
+    def plainly(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account of this very name where no alias has it, as for most mail."""
         domain = view.domain(address.domain)
         if domain is None:
             return None
         key = address.key
         account = domain.accounts.get(key)
-        return None if account is None or domain.aliases.get(key) else account.address
+        return None if account is None or domain.aliases.get(key) else account
 
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
@@ -211,7 +219,7 @@ class Router:
                 continue
             account = self.plainly(view, step)
             if account is not None:
-                found.here.setdefault(account, step)
+                found.here.setdefault(account.address, Place(account, step))
                 continue
             domain = view.domain(step.domain)
             if domain is None:
@@ -237,7 +245,7 @@ class Router:
     ) -> None:
         account = self.account_of(view, address)
         if account is not None:
-            found.here.setdefault(account.address, address)
+            found.here.setdefault(account.address, Place(account, address))
         elif self.nobody(address).temporary:
             found.waiting.append(address)
         elif looped:
@@ -310,7 +318,7 @@ class Routes:
         router, view = self._router, self.view
         account = router.plainly(view, address)
         if account is not None:
-            return Destinations({account: address})
+            return Destinations({account.address: Place(account, address)})
         name = router.alias_of(view, address)
         if name is None:
             return router.route(view, address, self._passed)

@@ -7,20 +7,25 @@ from collections.abc import Iterator
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailhost.interfaces import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 
 
 @implementer(IWire)
 class FakeWire:
-    """`sent` is all that was written. `handshakes` counts start_tls, `hung_up` is for ever."""
+    """`sent` is all that was written. `handshakes` counts start_tls, `wakes` counts
+    wake, `hung_up` is for ever."""
 
     def __init__(self) -> None:
         self.sent = bytearray()
         self.handshakes = 0
+        self.wakes = 0
         self.hung_up = False
 
     def write(self, data: bytes) -> None:
         self.sent += data
+
+    def wake(self) -> None:
+        self.wakes += 1
 
     async def stream(self, chunks: Iterator[bytes]) -> None:
         for chunk in chunks:

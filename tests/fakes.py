@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import (
-    Answer,
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IHandover,
-    ILock,
-    IMailbox,
-    IMailStore,
-    INotices,
-    IQuarantine,
-    IQueue,
-    ITransport,
-    StoredMessage,
-)
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain, KnownAccounts
+from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.queue import IQueue, IReports
+from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import OK, Status
+from mailhost.outgoing import Completion, Outgoing
 
 T = TypeVar("T")
 
@@ -91,7 +81,10 @@ def domain(
     return Domain(
         name,
         {each.key: Account(each, "a hash", quota) for each in own},
-        {key: tuple(map(target, words.split())) for key, words in (aliases or {}).items()},
+        {
+            key: tuple(map(target, explanation.split()))
+            for key, explanation in (aliases or {}).items()
+        },
         target(catch_all) if catch_all else None,
     )
 
@@ -119,8 +112,8 @@ class CountingDict(UserDict[str, Account]):
 def list_of(members: int, *more: str) -> Domain:
     """`a.example` with an alias `list` for so many accounts `u0`, `u1`, ... `more` are aliases for
     the same members. The look-ups in its accounts are counted."""
-    words = " ".join(f"u{number}" for number in range(members))
-    plain = domain("a.example", words, dict.fromkeys(("list", *more), words))
+    explanation = " ".join(f"u{number}" for number in range(members))
+    plain = domain("a.example", explanation, dict.fromkeys(("list", *more), explanation))
     return replace(plain, accounts=CountingDict(plain.accounts))
 
 
@@ -131,7 +124,7 @@ def look_ups(of: Domain) -> int:
     return asked
 
 
-class Pauses:
+class RestartDelays:
     """A Pause that is over at once, and counted."""
 
     def __init__(self) -> None:
@@ -149,7 +142,7 @@ class RecordingEvents:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         event.line  # noqa: B018
         self.told.append(event)
 
@@ -181,90 +174,36 @@ class FakeDirectory:
         return succeed(self.view)
 
 
-@implementer(IMailStore)
-class FakeStore:
-    """Mailboxes in memory, made when they are asked for. `answers` are for single accounts:
-    a Status, or an exception to raise. `left` octets fit in each, where they are bounded."""
+@implementer(ILocalDelivery)
+class FakeDelivery:
+    """Delivers, or answers what `answers` has for an address. `bug` is raised."""
 
     def __init__(self) -> None:
-        self.left: dict[str, int] = {}
-        self.asked: list[tuple[str, int]] = []  # who has room, and for how much
-        self.boxes: dict[str, list[bytes]] = {}
-        self.quotas: dict[str, int | None] = {}
-        self.answers: dict[str, Status | Exception] = {}
-
-    def inbox(self, account: Address) -> IMailbox:
-        return FakeMailbox(self, str(account))
-
-    def mailbox(self, account: Address, folder: str) -> IMailbox:
-        return FakeMailbox(self, f"{account}/{folder}")
-
-    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
-        self.asked.append((str(account), size))
-        return succeed(size <= self.left.get(str(account), quota))
-
-
-@implementer(IMailbox)
-class FakeMailbox:
-    """One mailbox of a FakeStore; it can only be delivered to."""
-
-    def __init__(self, store: FakeStore, name: str) -> None:
-        self._store = store
-        self._name = name
-
-    async def deliver(self, chunks: Sequence[Content], quota: int | None) -> Status:
-        answer = self._store.answers.get(self._name, DELIVERED)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.ok:
-            whole = b"".join(content.read() for content in chunks)
-            self._store.boxes.setdefault(self._name, []).append(whole)
-            self._store.quotas[self._name] = quota
-        return answer
-
-    def messages(self) -> Awaitable[Sequence[StoredMessage]]:
-        raise NotImplementedError
-
-    def open(self, message: StoredMessage) -> Awaitable[Content]:
-        raise NotImplementedError
-
-    def remove(self, messages: Sequence[StoredMessage]) -> Awaitable[int]:
-        raise NotImplementedError
-
-    def lock(self) -> Awaitable[ILock | None]:
-        raise NotImplementedError
-
-
-@implementer(ITransport)
-class FakeTransport:
-    """Delivers in `good` fate, or answers what `answers` has for an address. `bug` is raised."""
-
-    def __init__(self, good: Fate = Fate.DELIVERED) -> None:
-        self.good = good
         self.answers: dict[str, Status] = {}
         self.bug: Exception | None = None
         self.delivered: list[str] = []
         self.tried: list[str] = []
+        self.accounts: list[str] = []
         self.log: list[str] = []
 
     async def deliver(
         self,
         envelope: Envelope,
         content: Content,
-        recipients: Sequence[ForwardPath],
+        recipients: Sequence[LocalRecipient],
         identity: str,
-        attempts: int = 0,
     ) -> Sequence[Outcome]:
         self.log.append("deliver")
         if self.bug is not None:
             raise self.bug
-        return [self._one(each) for each in recipients]
+        self.accounts += [str(each.account.address) for each in recipients]
+        return [self._one(each.path) for each in recipients]
 
     def _one(self, recipient: ForwardPath) -> Outcome:
         to = str(recipient.address)
         self.tried.append(to)
-        outcome = outcome_of(recipient, self.answers.get(to, DELIVERED), self.good)
-        if outcome.fate is self.good:
+        outcome = outcome_of(recipient, self.answers.get(to, DELIVERED), Fate.DELIVERED)
+        if outcome.fate is Fate.DELIVERED:
             self.delivered.append(to)
         return outcome
 
@@ -308,7 +247,7 @@ class FakeQueue:
         return await self.accept(envelope, content, identity, held=reason)
 
 
-@implementer(INotices)
+@implementer(IReports)
 class FakeNotices:
     """Keeps what the sender wants to hear of what is reported. `fault` is raised."""
 
@@ -335,6 +274,11 @@ class FakeNotices:
         self.told += [(str(each.fate), str(each.recipient.address)) for each in wanted]
 
 
+def outgoing_of(hostname: str, wall: Callable[[], float] = lambda: 0.0) -> Outgoing:
+    """The last steps for mail in the name of a host, in one thread."""
+    return Outgoing(Completion(hostname, maybeDeferred, wall))
+
+
 @implementer(IHandover)
 class FakeHandover:
     """Keeps what it takes and answers `status`."""
@@ -342,11 +286,26 @@ class FakeHandover:
     def __init__(self) -> None:
         self.status = Status(250, "2.0.0", "Taken")
         self.taken: list[tuple[Envelope, bytes, str]] = []
+        self.known: KnownAccounts | None = None
 
-    async def take(self, envelope: Envelope, content: Content, identity: str) -> Sequence[Status]:
+    async def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Sequence[Status]:
+        self.known = known
         self.taken.append((envelope, content.read(), identity))
         return [self.status] * len(envelope.recipients)
 
-    async def take_or_queue(self, envelope: Envelope, content: Content, identity: str) -> Status:
+    async def take_or_queue(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Status:
+        self.known = known
         self.taken.append((envelope, content.read(), identity))
         return self.status

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.events import Attempted, Faulted
+from mailhost.alias_loops import AliasLoops
+from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.handover import Handover
-from mailhost.loops import Loops
+from mailhost.interfaces.accounts import Account, KnownAccounts
+from mailhost.interfaces.events import Attempted, Faulted
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
-from mailhost.net.turns import Pause, no_pause
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import CAME_BACK, NO_SUCH_USER, Router
 from tests.fakes import (
     DELIVERED,
     FULL,
+    FakeDelivery,
     FakeDirectory,
     FakeNotices,
     FakeQueue,
-    FakeTransport,
-    Pauses,
     RecordingEvents,
+    RestartDelays,
     address,
     domain,
     envelope,
@@ -61,12 +63,12 @@ SUCCESS = Notify.SUCCESS | Notify.FAILURE
 class HandoverCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = FakeDirectory(VIEW)
-        self.delivery = FakeTransport()
+        self.delivery = FakeDelivery()
         self.queue = FakeQueue()
-        self.notices = FakeNotices()
+        self.reports = FakeNotices()
         self.events = RecordingEvents()
         self.log: list[str] = []
-        self.queue.log = self.delivery.log = self.notices.log = self.log
+        self.queue.log = self.delivery.log = self.reports.log = self.log
         self.handover = self.make()
 
     def make(self, pause: Pause = no_pause) -> Handover:
@@ -76,9 +78,9 @@ class HandoverCase(SynchronousTestCase):
             Router("mail.a.example"),
             self.delivery,
             self.queue,
-            self.notices,
+            self.reports,
             self.events,
-            Loops(Rates(Clock())),
+            AliasLoops(Rates(Clock())),
             pause,
         )
 
@@ -113,7 +115,27 @@ class HandoverCase(SynchronousTestCase):
         return [[each.removesuffix("@a.example") for each in e] for e in self.queue.waiting]
 
     def told(self) -> list[tuple[str, str]]:
-        return [(fate, to.removesuffix("@a.example")) for fate, to in self.notices.told]
+        return [(fate, to.removesuffix("@a.example")) for fate, to in self.reports.told]
+
+
+class KnownAccountsTests(HandoverCase):
+    """Accounts that were found when the recipients were accepted."""
+
+    def hand_over(self, known: KnownAccounts) -> list[str]:
+        """Hand over for ann and bob, of whom ann is known, and return the accounts served."""
+        wanted = envelope("ann@a.example", "bob@a.example")
+        now(self.handover.take_or_queue(wanted, MESSAGE, "m1", known))
+        return self.delivery.accounts
+
+    def test_they_are_not_looked_up_again_while_the_directory_stands(self) -> None:
+        found = {address("ann@a.example"): Account(address("found-before@a.example"))}
+        served = self.hand_over(KnownAccounts(self.directory.view, found))
+        self.assertEqual(served, ["found-before@a.example", "bob@a.example"])
+
+    def test_they_are_once_it_has_changed(self) -> None:
+        found = {address("ann@a.example"): Account(address("found-before@a.example"))}
+        served = self.hand_over(KnownAccounts(replace(self.directory.view), found))
+        self.assertEqual(served, ["ann@a.example", "bob@a.example"])
 
 
 class HoldTests(HandoverCase):
@@ -175,7 +197,7 @@ class ListTests(HandoverCase):
         self.assertEqual(expanded, self.same[:3])
 
     def test_other_work_is_done_between_the_parts(self) -> None:
-        pauses = Pauses()
+        pauses = RestartDelays()
         self.handover = self.make(pauses)
         self.directory.view = view_of(list_of(5000))
         self.assertEqual(self.take_or_queue("list"), 250)
@@ -183,7 +205,7 @@ class ListTests(HandoverCase):
         self.assertGreaterEqual(pauses.count, 10)
 
     def test_others_have_turns_while_thousands_are_told_of(self) -> None:
-        pauses = Pauses()
+        pauses = RestartDelays()
         self.handover = self.make(pauses)
         gone = " ".join(f"gone{number}" for number in range(900))
         self.directory.view = view_of(domain("a.example", "ann", {"list": f"ann {gone}"}))
@@ -231,7 +253,7 @@ class NothingIsTakenTests(HandoverCase):
             self.queue.answers = [NO_STORAGE]
             self.assertIn(take("ann", "sue@far.example"), (452, [452, 452]))
             self.assertEqual((self.delivered(), self.waiting()), ([], []))
-            self.assertEqual(self.notices.log.count("report"), 0)
+            self.assertEqual(self.reports.log.count("report"), 0)
 
     def test_the_client_keeps_what_no_mailbox_took(self) -> None:
         self.refuse("ann")
@@ -347,7 +369,7 @@ class NoRoomForTheRestTests(HandoverCase):
     def test_a_bounce_that_cannot_be_written_now_waits_with_the_message(self) -> None:
         self.refuse("ann", LOOPED)
         for fault in (OSError("the sender's mailbox is full"), ValueError("a bug")):
-            self.notices.fault = fault
+            self.reports.fault = fault
             self.assertEqual(self.take_or_queue("ann", "bob"), 250)
         self.assertEqual(self.waiting(), [["ann"], ["ann"]])
         self.assertEqual([list(outcomes) for _, _, outcomes in self.queue.kept], [[], []])
@@ -356,12 +378,12 @@ class NoRoomForTheRestTests(HandoverCase):
 
     def test_a_failure_that_can_be_neither_told_nor_kept_is_asked_for_again(self) -> None:
         self.refuse("ann", LOOPED)
-        self.notices.fault = OSError("full")
+        self.reports.fault = OSError("full")
         self.queue.answers = [NO_STORAGE]
         self.assertEqual(self.take_or_queue("ann", "bob"), 452)
 
     def test_a_report_of_success_is_not_worth_a_refusal(self) -> None:
-        self.notices.fault = OSError("full")
+        self.reports.fault = OSError("full")
         self.assertEqual(self.take_or_queue(self.path("ann", SUCCESS)), 250)
         self.assertEqual(self.waiting(), [])
         self.assertIn("full", self.events.lines[0])
@@ -374,7 +396,7 @@ class ReportTests(HandoverCase):
 
     def test_the_original_recipient_is_told_with_it(self) -> None:
         self.take_or_queue(path("to-ann@a.example", SUCCESS, "rfc822;To@a.example"))
-        (outcome,) = self.notices.reported
+        (outcome,) = self.reports.reported
         self.assertEqual(outcome.recipient.original, "rfc822;To@a.example")
 
     def test_nothing_is_told_to_the_null_reverse_path(self) -> None:
@@ -389,7 +411,7 @@ class ReportTests(HandoverCase):
 
     def test_of_an_expanded_alias_success_is_told_once(self) -> None:
         for take in (self.take_or_queue, self.take):
-            self.notices.told.clear()
+            self.reports.told.clear()
             take(self.path("pair", SUCCESS), self.path("pair", SUCCESS))
             self.assertEqual(self.told(), [("expanded", "pair")])
 
@@ -433,7 +455,7 @@ class NeverRaisesTests(HandoverCase):
         self.bug_is_told()
 
     def test_a_transport_that_forgets_somebody(self) -> None:
-        class Forgetful(FakeTransport):
+        class Forgetful(FakeDelivery):
             async def deliver(self, *arguments: object, **more: object) -> list[object]:  # type: ignore[override]
                 return []
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.message.address import Address, parse_address
 from mailhost.message.status import Status
 from mailhost.routing import (
@@ -21,7 +21,16 @@ from mailhost.routing import (
     Router,
     Routes,
 )
-from tests.fakes import CountingDict, Pauses, address, domain, list_of, look_ups, now, view_of
+from tests.fakes import (
+    CountingDict,
+    RestartDelays,
+    address,
+    domain,
+    list_of,
+    look_ups,
+    now,
+    view_of,
+)
 
 ADMIN = address("ann@a.example")
 ROUTER = Router("mail.host.example", ADMIN)
@@ -72,7 +81,10 @@ def led(found: Destinations | Status) -> str:
     """Where it leads, in words."""
     if isinstance(found, Status):
         return str(found)
-    here = [str(to) if to == account else f"{to}={account}" for account, to in found.here.items()]
+    here = [
+        str(place.address) if place.address == account else f"{place.address}={account}"
+        for account, place in found.here.items()
+    ]
     unknown = [f"?{each}" for each in found.unknown]
     return " ".join(here + [f">{each}" for each in found.elsewhere] + unknown)
 
@@ -300,7 +312,7 @@ class RoutesTests(SynchronousTestCase):
     """Many recipients that mean the same list cost no more than one."""
 
     def setUp(self) -> None:
-        self.pauses = Pauses()
+        self.pauses = RestartDelays()
 
     def routes(self, view: DirectoryView, router: Router = ROUTER) -> Routes:
         return Routes(router, view, self.pauses)
@@ -338,8 +350,8 @@ class RoutesTests(SynchronousTestCase):
         self.assertLess(look_ups(members), 10_000)
 
     def test_a_list_of_itself_with_details_is_followed_once(self) -> None:
-        words = " ".join(f"list+{number}" for number in range(1000))
-        members = replace(domain("a.example", "", {"list": words}), accounts=CountingDict())
+        text = " ".join(f"list+{number}" for number in range(1000))
+        members = replace(domain("a.example", "", {"list": text}), accounts=CountingDict())
         self.assertEqual(ROUTER.route(view_of(members), address("list@a.example")), LOOP)
         self.assertLess(look_ups(members), 10_000)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from zope.interface import implementer
 
 from mailhost.interfaces import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, reject
 from mailhost.message.header import values
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict, reject
 
 
 @implementer(IFilter)

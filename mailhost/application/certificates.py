@@ -19,9 +19,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import IEventSink
-from mailhost.net.certificate import (
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
     Mark,
@@ -29,9 +29,8 @@ from mailhost.net.certificate import (
     mark_of,
     read_certificate,
 )
-from mailhost.net.certificate_checks import findings
-from mailhost.net.threads import InThread
-from mailhost.net.tls import ServerTLS
+from mailhost.net.tls.certificate_checks import findings
+from mailhost.net.tls.server import ServerTLS
 
 MINUTE = 60.0  # seconds
 LOOKS_A_DAY = 24 * 60
@@ -75,19 +74,19 @@ class CertificateWatch:
         if self._loop.running:
             self._loop.stop()
 
-    def tell(self) -> None:
+    def log_findings(self) -> None:
         """Log the findings about the certificates in use."""
         self._run(self._tell())
 
     def _look(self) -> Deferred[None]:
         if self._looks % LOOKS_A_DAY == 0:
-            self.tell()
+            self.log_findings()
         self._looks += 1
         return self._run(self._compare(first=self._looks == 1))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
         def failed(failure: Failure) -> None:
-            self._events.tell(Faulted(WHERE, failure.getErrorMessage()))
+            self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
 
         return Deferred.fromCoroutine(work).addErrback(failed)
 
@@ -95,7 +94,7 @@ class CertificateWatch:
         certificates = self._tls.certificates
         work = partial(findings, certificates, self._hostname(), self._now())
         for finding in await self._in_thread(work):
-            self._events.tell(Faulted(WHERE, finding.words))
+            self._events.emit(Faulted(WHERE, finding.text))
 
     async def _compare(self, first: bool) -> None:
         """The first look reads the files even where they are the same: root may have opened them,
@@ -118,16 +117,16 @@ class CertificateWatch:
     def _take_note(self, found: Sequence[CertificateFiles]) -> None:
         self._broken = self._told = None
         until = min(files.chain[0].not_valid_after_utc for files in found)
-        self._events.tell(Told(f"renewed certificates are in use, valid until {until:%Y-%m-%d}"))
+        self._events.emit(Notice(f"renewed certificates are in use, valid until {until:%Y-%m-%d}"))
         self._renewed()
-        self.tell()
+        self.log_findings()
 
     def _note_broken(self, marks: Marks, bad: str, first: bool) -> None:
         again = marks == self._broken or first
         self._broken = marks
         if again and marks != self._told:
             self._told = marks
-            self._events.tell(Faulted(WHERE, f"{bad}. The certificates read before stay in use"))
+            self._events.emit(Faulted(WHERE, f"{bad}. The certificates read before stay in use"))
 
 
 def marks_now(certificates: Sequence[CertificateFiles]) -> Marks:

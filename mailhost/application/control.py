@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 from mailhost.application.filters import told
 from mailhost.application.head import Head
-from mailhost.interfaces import DirectoryUnavailable
-from mailhost.net.control import Commands, Refused
+from mailhost.application.status import status
+from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.net.control.server import Commands, Refused
 from mailhost.queue.control import QueueControl
 
 
-def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
+def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> Commands:
     """Return the commands by name, each taking its arguments by keyword."""
     queue = QueueControl(head.queue).commands()
 
     async def refresh() -> None:
         try:
-            await head.rooms.directory.refresh()
+            await head.foundation.directory.refresh()
         except DirectoryUnavailable as error:
             raise Refused(str(error)) from error
 
     def filters() -> list[dict[str, object]]:
-        return told(head.rooms.settings, head.counters)
+        return told(head.services.settings, head.counts)
 
     def blocked() -> list[dict[str, object]]:
         return [asdict(block) for block in head.guard.blocked()]
@@ -35,14 +36,15 @@ def control_commands(head: Head, reload: Callable[[], list[str]]) -> Commands:
     return {
         "login.blocked": blocked,
         "login.unblock": unblock,
+        "status": lambda: status(head),
         "filters": filters,
-        **{name: _in_words(command) for name, command in queue.items()},
+        **{name: _as_text(command) for name, command in queue.items()},
         "directory.refresh": refresh,
         "reload": reload,
     }
 
 
-def _in_words(command: Callable[..., object]) -> Callable[..., object]:
+def _as_text(command: Callable[..., object]) -> Callable[..., object]:
     """What the queue says of wrong arguments is for the asker."""
 
     def asked(**arguments: object) -> object:

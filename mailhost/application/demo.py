@@ -8,12 +8,12 @@ import shlex
 import shutil
 import sys
 
-from mailhost.authentication.secret import hash_password
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.load import Loaded
 from mailhost.config.model import Demo, Settings
 from mailhost.directory.place import database_path
 from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.logins.stored_secret import hash_password
 
 
 def make_demo(settings: Settings, demo: Demo) -> None:

@@ -7,29 +7,26 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import clientFromString
 
+from mailhost.concurrency.threads import InThread
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.filters import block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
+from mailhost.config.lists import BadEntry
 from mailhost.config.model import Relay, Settings
-from mailhost.config.wire import Wire
-from mailhost.interfaces import (
-    ICounters,
-    IEventSink,
-    IFilter,
-    IHandover,
-    IRates,
-    IResolver,
-    ISessionFilter,
-)
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import IMaildirs
 from mailhost.message.address import BadAddress
-from mailhost.message.entries import BadEntry
-from mailhost.milter.client import Timeouts
-from mailhost.milter.filter import MilterFilter, Surroundings
-from mailhost.net.threads import InThread
+from mailhost.milter.client import MilterTimeouts
+from mailhost.milter.filter import MilterContext, MilterFilter
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
@@ -43,12 +40,10 @@ from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
-from mailhost.reception.filters.own import BadCode, from_file, from_plugin
-from mailhost.reception.filters.workbench import Workbench
-from mailhost.store.mailboxes import MailStore
+from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
+from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class BadFilter(Exception):
@@ -56,50 +51,50 @@ class BadFilter(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class FilterContext:
     """What filters are made of. `data` is a folder."""
 
-    reactor: Any
+    reactor: IReactor
     in_thread: InThread
     events: IEventSink
     resolver: IResolver
     handover: IHandover
-    store: MailStore
+    maildirs: IMaildirs
     rates: IRates
     counters: ICounters
-    workbench: Workbench
+    whole_messages: WholeMessages
     hostname: str
     data: str
 
 
-Chains = dict[Wire, Chain]
+Chains = dict[ListenProtocol, Chain]
 LONGEST = 1800.0  # seconds that a milter may take for a message, saying that it is at work
 
 
-def make_chains(settings: Settings, needs: Needs) -> Chains:
+def make_chains(settings: Settings, context: FilterContext) -> Chains:
     """Return the chain of each kind of listener; those without a filter have none.
 
     Blocks for the disk. Raises BadFilter.
     """
-    links: dict[Wire, list[Link]] = {}
+    links: dict[ListenProtocol, list[Link]] = {}
     named = zip(names(settings.filter), settings.filter, strict=True)
     for number, (name, each) in enumerate(named):
-        link = _link(f"filter[{number + 1}]", name, each, settings, needs)
-        for wire in each.listeners or Wire:
+        link = _link(f"filter[{number + 1}]", name, each, settings, context)
+        for wire in each.listeners or ListenProtocol:
             if wire.takes_mail:
                 links.setdefault(wire, []).append(link)
     observing = settings.filter_mode is Mode.OBSERVE
     return {
-        wire: Chain(some, needs.counters, needs.reactor, needs.events, observing)
+        wire: Chain(some, context.counters, context.reactor, context.events, observing)
         for wire, some in links.items()
     }
 
 
-def told(settings: Settings, counters: Counters) -> list[dict[str, object]]:
+def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
     """Return the filters in order, each with what it did, for the command line."""
     found: list[dict[str, object]] = []
     for name, each in zip(names(settings.filter), settings.filter, strict=True):
-        did = {what: count for (one, what), count in counters.counts.items() if one == name}
+        did = {what: count for (one, what), count in counts.filters.items() if one == name}
         found.append(
             {
                 "name": name,
@@ -127,10 +122,10 @@ def names(filters: Sequence[Filter]) -> list[str]:
     return found
 
 
-def _link(key: str, name: str, settings: Filter, whole: Settings, needs: Needs) -> Link:
+def _link(key: str, name: str, settings: Filter, whole: Settings, context: FilterContext) -> Link:
     observe = _mode(settings, whole.filter_mode) is Mode.OBSERVE
     try:
-        made = _make(settings, name, observe, whole.relay, needs)
+        made = _make(settings, name, observe, whole.relay, context)
     except (BadEntry, BadAddress) as error:
         raise BadFilter(f"{key}: {error}; correct or remove it") from error
     except BadCode as error:
@@ -150,42 +145,42 @@ def _link(key: str, name: str, settings: Filter, whole: Settings, needs: Needs) 
 
 
 def _make(
-    settings: Filter, name: str, observe: bool, relay: Relay, needs: Needs
+    settings: Filter, name: str, observe: bool, relay: Relay, context: FilterContext
 ) -> IFilter | ISessionFilter:
-    reactor, in_thread, events = needs.reactor, needs.in_thread, needs.events
-    workbench = needs.workbench
+    reactor, in_thread, events = context.reactor, context.in_thread, context.events
+    whole_messages = context.whole_messages
     match settings:
         case block.List():
             return Listed(settings, reactor, in_thread, events)
         case block.DNSList():
-            return DNSListed(settings, needs.resolver, reactor, events, relay.networks)
+            return DNSListed(settings, context.resolver, reactor, events, relay.networks)
         case block.Greylist():
-            memory = GreylistMemory(os.path.join(needs.data, "greylist.sqlite"), time.time)
-            return Greylisted(settings, memory, needs.resolver, in_thread, relay.networks)
+            memory = GreylistMemory(os.path.join(context.data, "greylist.sqlite"), time.time)
+            return Greylisted(settings, memory, context.resolver, in_thread, relay.networks)
         case block.Rate():
-            return TooMany(settings, name, needs.rates)
+            return TooMany(settings, name, context.rates)
         case block.Size():
             return TooLarge(settings)
         case block.Attachment():
-            return Attached(settings, workbench)
+            return Attached(settings, whole_messages)
         case block.Match():
-            return Matching(settings, workbench)
+            return Matching(settings, whole_messages)
         case edit.Header():
-            return HeaderEdited(settings, workbench)
+            return HeaderEdited(settings, whole_messages)
         case edit.Subject():
-            return SubjectTagged(settings, workbench)
+            return SubjectTagged(settings, whole_messages)
         case edit.Disclaimer():
-            return Disclaimed(settings, workbench)
+            return Disclaimed(settings, whole_messages)
         case edit.Strip():
-            return Stripped(settings, workbench)
+            return Stripped(settings, whole_messages)
         case monitor.Journal():
-            return _journal(settings, observe, needs)
+            return _journal(settings, observe, context)
         case monitor.Events():
             return JSONEvents(settings.file, reactor, in_thread, events)
         case edit.Rewrite():
             return Rewritten(settings)
         case outside.Milter():
-            return _milter(settings, needs)
+            return _milter(settings, context)
         case outside.Python():
             return _own_code(settings)
     raise AssertionError(f"no filter for {settings!r}")
@@ -197,24 +192,24 @@ def _own_code(settings: outside.Python) -> IFilter | ISessionFilter:
     return from_plugin(settings.plugin, settings.options)
 
 
-def _milter(settings: outside.Milter, needs: Needs) -> ISessionFilter:
+def _milter(settings: outside.Milter, context: FilterContext) -> ISessionFilter:
     where = parse_client_endpoint(settings.endpoint)
     return MilterFilter(
-        Surroundings(
-            clientFromString(needs.reactor, where.endpoint),
-            needs.reactor,
-            Timeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
-            needs.hostname,
-            needs.in_thread,
-            needs.workbench.keep,
+        MilterContext(
+            clientFromString(context.reactor, where.endpoint),
+            context.reactor,
+            MilterTimeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
+            context.hostname,
+            context.in_thread,
+            context.whole_messages.keep,
         )
     )
 
 
-def _journal(settings: monitor.Journal, observe: bool, needs: Needs) -> IFilter:
+def _journal(settings: monitor.Journal, observe: bool, context: FilterContext) -> IFilter:
     if settings.to is not None:
-        keep, where = to_address(needs.handover, settings.to), str(settings.to)
+        keep, where = to_address(context.handover, settings.to), str(settings.to)
     else:
         where = settings.maildir or ""
-        keep = to_maildir(needs.store.maildir(where))
+        keep = to_maildir(context.maildirs.maildir(where))
     return Journaled(keep, where, observe)

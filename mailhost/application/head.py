@@ -7,36 +7,38 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
-from mailhost.application.rooms import Rooms
-from mailhost.authentication.authenticator import Authenticator
-from mailhost.authentication.guard import LoginGuard
-from mailhost.authentication.salt_key import lasting_key
-from mailhost.authentication.shown import may_be_shown
+from mailhost.application.services import Services, Shared
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
-from mailhost.events import Faulted
-from mailhost.net.certificate import read_certificate
-from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import CertificateSource
+from mailhost.durable.writer_process import WriterProcess
+from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.reactor import IReactor
+from mailhost.logins.authenticator import Authenticator
+from mailhost.logins.guard import LoginGuard
+from mailhost.logins.loggable_names import may_be_shown
+from mailhost.logins.salt_key import lasting_key
+from mailhost.net.tls.certificate import read_certificate
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.counts import Counts
+from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.relay.transport import RelayTransport
-from mailhost.workers.channel import Answers
-from mailhost.workers.counts import new_counts
-from mailhost.workers.crew import Crew, Work
-from mailhost.workers.writer_process import WriterProcess
+from mailhost.workers import calls
+from mailhost.workers.connection_counts import new_counts
+from mailhost.workers.pool import Assignment, WorkerPool
 
 SUBFOLDERS = ("mail", "queue", "incoming")
 WORKER = "mailhost.application.worker"
@@ -46,50 +48,58 @@ Sockets = Sequence[tuple[int, Listen]]
 
 
 class Head:
-    """`rooms` are those of this process; `sockets` returns what workers are to serve too, each a
-    descriptor and its listener. Raises BadCertificate."""
+    """`foundation` and `services` are those of this process; `start` makes the first services.
+    `sockets` returns what workers are to serve too, each a descriptor and its listener.
+
+    Raises BadCertificate.
+    """
+
+    services: Services
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LogSink | LineLog, sockets: Callable[[], Sockets]
+        self,
+        reactor: IReactor,
+        loaded: Loaded,
+        log: LogSink | LineLog,
+        sockets: Callable[[], Sockets],
     ) -> None:
         settings = loaded.settings
         key = secrets.token_bytes(16)
-        counts = new_counts(key)
+        self.connection_counts = connections = new_counts(key)
         self._log = log
+        self.counts = Counts()
+        self.events = events = FanOut(log, self.counts)
         self._loaded = loaded
         self._sockets = sockets
-        self.rooms = rooms = Rooms(reactor, loaded, _certificates(settings), log, counts)
+        self.foundation = base = Foundation(
+            reactor, loaded, _certificates(settings), events, connections
+        )
         self.guard = LoginGuard(
             reactor,
             settings.login,
-            log,
+            events,
             self._may_show,
-            lambda name: rooms.directory.view.name_of(name),
+            lambda name: base.directory.view.name_of(name),
         )
         self.authenticator = Authenticator(
-            reactor, rooms.directory, settings.login, log, self.guard
+            reactor, base.directory, settings.login, events, self.guard
         )
         self.rates = Rates(reactor)
-        self.counters = Counters()
-        self.relay = _make_relay(reactor, rooms, loaded)
-        self.dispatch = Dispatch(rooms.directory, rooms.delivery, self.relay)
-        self.dispatch.needs_domains = settings.needs_domains
-        self.queue = QueueRunner(
-            reactor, rooms.spool, self.dispatch, rooms.notices, settings.queue, log
-        )
-        self.housekeeping = Housekeeping(reactor, rooms.store, log)
+        self.relay = _make_relay(reactor, base, loaded)
+        self.queue = QueueRunner(reactor, base.spool, events)
+        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counts)
+        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.certificates = CertificateWatch(
-            reactor, rooms.in_thread, rooms.tls, log, lambda: rooms.settings.hostname, self._renewed
+            reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
-        self.writer = WriterProcess(reactor, rooms.writer_socket, log)
-        rooms.connect(self.authenticator, self.guard, self.queue, self.rates, self.counters)
-        self.crew = Crew(
+        self.writer = WriterProcess(reactor, base.writer_socket, events)
+        self.workers = WorkerPool(
             reactor,
             WORKER,
             self._answers(),
-            counts,
+            connections,
             key,
-            log,
+            events,
             self._look_around,
             log.fileno() if isinstance(log, LineLog) else None,
         )
@@ -99,24 +109,24 @@ class Head:
 
         Raises OSError, DirectoryUnavailable, BadFilter.
         """
+        data = self.foundation.data
         for name in SUBFOLDERS:
-            path = os.path.join(self.rooms.settings.data, name)
-            os.makedirs(path, mode=0o700, exist_ok=True)
-        key_path = os.path.join(self.rooms.settings.data, "scram-key")
-        self.authenticator.use_key(lasting_key(key_path))
+            os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
+        self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
         self.writer.start()
-        self.rooms.start()
+        self._use(self._new_services(self._loaded))  # code of others: no longer as root
+        self.foundation.start()
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
         self.certificates.start()
-        self._tell_warnings()
+        self._log_warnings()
 
     def employ(self) -> None:
         """Have workers serve by the settings as they are now."""
         sockets = self._sockets()
-        count = processes(self.rooms.settings) - 1 if sockets else 0
-        self.crew.employ(Work((self._loaded, self.rooms.tls.pem), sockets), count)
+        count = processes(self.services.settings) - 1 if sockets else 0
+        self.workers.employ(Assignment(self._loaded, self.foundation.tls.pem, sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -124,75 +134,97 @@ class Head:
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
-        await self.rooms.stop()
+        await self.foundation.stop()
         await self.writer.stop()
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter."""
-        settings = loaded.settings
-        self.rooms.replace(loaded, _certificates(settings))
+        services = self._new_services(loaded)
+        self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self._loaded = loaded
-        self.authenticator.replace_settings(settings.login)
-        self.guard.replace_settings(settings.login)
-        self.relay.replace_settings(
-            settings.relay, loaded.secrets, settings.hostname, settings.listen
+        self._use(services)
+        self.certificates.log_findings()
+        self._log_warnings()
+
+    def _new_services(self, loaded: Loaded) -> Services:
+        return Services(self.foundation, loaded, self.shared)
+
+    def _use(self, services: Services) -> None:
+        """Have the parts that live on work with the services of a new generation."""
+        self.services = services
+        settings = services.settings
+        self.authenticator.reconfigure(settings.login)
+        self.guard.reconfigure(settings.login)
+        self.relay.reconfigure(
+            settings.relay, self._loaded.secrets, settings.hostname, settings.listen
         )
-        self.dispatch.needs_domains = settings.needs_domains
-        self.queue.reconfigure(settings.queue)
-        self.certificates.tell()
-        self._tell_warnings()
+        transport = Dispatch(
+            self.foundation.directory,
+            services.router,
+            services.delivery,
+            self.relay,
+            self._log,
+            self.foundation.pause,
+            settings.needs_domains,
+        )
+        self.queue.reconfigure(settings.queue, transport, services.reports)
+
+    def _hostname(self) -> str:
+        return self.services.settings.hostname
 
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
-        pem = self.rooms.tls.pem
-        self.crew.update((self._loaded, pem), "certificates", pem)
+        self.workers.use_certificates(self.foundation.tls.pem)
 
-    def _answers(self) -> Answers:
-        """What workers may ask and tell."""
-        usages, judge, guard = self.rooms.store.usages, self.authenticator, self.guard
-        return {
-            "password": judge.password,
-            "scram_keys": judge.scram_keys,
-            "scram_result": judge.scram_result,
-            "login_begins": guard.begin,
-            "login_failed": guard.failed,
-            "login_succeeded": guard.succeeded,
-            "login_undecided": guard.undecided,
-            "reserve": usages.reserve,
-            "release": usages.release,
-            "left": usages.left,
-            "queued": self.queue.take_line,
-            "look": lambda id: Deferred.fromCoroutine(self.queue.look(id)),
-            "log": self._log.write_all,
-            "rate": self.rates.take,
-            "counted": self.counters.add_all,
-        }
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of workers."""
+        usages, authenticator, guard = self.foundation.usages, self.authenticator, self.guard
+        return [
+            calls.PASSWORD.answered_by(authenticator.password),
+            calls.SCRAM_KEYS.answered_by(authenticator.scram_keys),
+            calls.SCRAM_RESULT.answered_by(authenticator.scram_result),
+            calls.LOGIN_BEGINS.answered_by(guard.begin),
+            calls.LOGIN_FAILED.answered_by(guard.failed),
+            calls.LOGIN_SUCCEEDED.answered_by(guard.succeeded),
+            calls.LOGIN_UNDECIDED.answered_by(guard.undecided),
+            calls.RESERVE.answered_by(usages.reserve),
+            calls.RELEASE.answered_by(usages.release),
+            calls.REMOVED.answered_by(usages.removed),
+            calls.LEFT.answered_by(usages.left),
+            calls.QUEUED.answered_by(self.queue.take_line),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.LOG.answered_by(self._log.write_all),
+            calls.RATE.answered_by(self.rates.take),
+            calls.COUNTED.answered_by(self.counts.add_all),
+        ]
 
     def _look_around(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
         self.guard.end_all()
         looking = Deferred.fromCoroutine(self._look())
         looking.addErrback(
-            lambda failure: self._log.tell(Faulted("queue", failure.getErrorMessage()))
+            lambda failure: self.events.emit(Faulted("queue", failure.getErrorMessage()))
         )
 
     async def _look(self) -> None:
-        await self.rooms.committer.commit([])  # what the writer had begun for it is done then
+        await self.foundation.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""
-        return may_be_shown(username, self.rooms.directory.view, self.rooms.settings.hostname)
+        return may_be_shown(
+            username, self.foundation.directory.view, self.services.settings.hostname
+        )
 
-    def _tell_warnings(self) -> None:
+    def _log_warnings(self) -> None:
         for problem in self._loaded.warnings:
-            self._log.tell(Faulted("settings", str(problem)))
-        if not self.rooms.directory.view.domains and self.rooms.settings.receives:
-            self._log.tell(Faulted("directory", NO_DOMAIN))
-        fit, wanted = self.rooms.limits.bounds.total, self.rooms.settings.limits.connections
+            self.events.emit(Faulted("settings", str(problem)))
+        if not self.foundation.directory.view.domains and self.services.settings.receives:
+            self.events.emit(Faulted("directory", NO_DOMAIN))
+        fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
-            words = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self._log.tell(Faulted("limits", words))
+            text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
+            self.events.emit(Faulted("limits", text))
 
 
 def processes(settings: Settings) -> int:
@@ -201,15 +233,15 @@ def processes(settings: Settings) -> int:
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 
 
-def _make_relay(reactor: Any, rooms: Rooms, loaded: Loaded) -> RelayTransport:
+def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
     settings = loaded.settings
     return RelayTransport(
         reactor,
-        rooms.resolver,
+        foundation.resolver,
         settings.relay,
         loaded.secrets,
         settings.hostname,
-        rooms.events,
+        foundation.events,
         listeners=settings.listen,
     )
 

@@ -31,18 +31,20 @@ from mailhost.application.privileges import (
     check_data_folder,
     make_data_folder,
 )
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.runnable import cannot_run
 from mailhost.application.signals import EarlySignals
-from mailhost.application.wires import machine_maker, make_factory
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.model import Listen, Settings
-from mailhost.config.reload import changed_secrets, changes
+from mailhost.config.reload import changed_secrets, changes, for_running
 from mailhost.directory.place import database_path, folder_is_new, why_missing
-from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable, ILock
-from mailhost.net.control import Refused, listen_control
-from mailhost.net.tls import BadCertificate
+from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.store import ILock
+from mailhost.net.control.server import Refused, listen_control
+from mailhost.net.tls.server import BadCertificate
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.store.lock import try_lock
@@ -53,14 +55,15 @@ class Host(Service):
     the log of twistd. `signals` are those that came so far."""
 
     def __init__(
-        self, reactor: Any, loaded: Loaded, log: LineLog | None, signals: EarlySignals
+        self, reactor: IReactor, loaded: Loaded, log: LineLog | None, signals: EarlySignals
     ) -> None:
         self._reactor = reactor
         self._signals = signals
         self._notifier = Notifier(os.environ)
         self._log = log
         self._loaded = loaded
-        self._events = log if log is not None else LogSink(Logger("mailhost"))
+        self._sink = log if log is not None else LogSink(Logger("mailhost"))
+        self._events: IEventSink = self._sink  # counted too, as soon as there is a head
         self._listeners: list[Listener] = []
         self._control: IListeningPort | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
@@ -83,7 +86,8 @@ class Host(Service):
             sys.exit(f"mailhost: {fault}")
         try:
             self._take_data_folder(settings)
-            self._head = Head(self._reactor, self._loaded, self._events, self._shared)
+            self._head = Head(self._reactor, self._loaded, self._sink, self._shared)
+            self._events = self._head.events
             self._listeners += map(self._open, settings.listen)
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")
@@ -99,7 +103,7 @@ class Host(Service):
         """
         first = make_data_folder(settings.data, settings.user)
         if first and settings.demo is None:
-            self._events.tell(Faulted("data", folder_is_new(settings.data)))
+            self._events.emit(Faulted("data", folder_is_new(settings.data)))
         if not first:
             check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)
@@ -125,6 +129,7 @@ class Host(Service):
             commands = control_commands(self._head, self._reload_asked)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._head.start()
+            self._serve()
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")
         except BadFilter as bad:
@@ -137,10 +142,16 @@ class Host(Service):
 
     def _open(self, listen: Listen) -> Listener:
         assert self._head is not None
-        factory = make_factory(self._head.rooms, listen, self._reactor)
+        factory = make_factory(self._head.foundation, listen)
         listener = Listener(self._reactor, listen, factory)
         listener.open(self._loaded.settings.user)
         return listener
+
+    def _serve(self) -> None:
+        """Have each listener make its sessions with the services of the present settings."""
+        assert self._head is not None
+        for listener in self._listeners:
+            serve(listener.factory, self._head.services, listener.listen)
 
     def _shared(self) -> list[tuple[int, Listen]]:
         """The sockets that workers can serve too."""
@@ -149,7 +160,7 @@ class Host(Service):
 
     def _now_running(self) -> None:
         if self._signals.stop_asked:
-            self._events.tell(Told("asked to stop before it was ready"))
+            self._events.emit(Notice("asked to stop before it was ready"))
             self._reactor.stop()
             return
         self._signals.listen(lambda: self._reactor.callFromThread(self.reload))
@@ -157,59 +168,67 @@ class Host(Service):
         self._tell_ready()
         self._notifier.ready()
         if self._signals.reload_asked:
-            self._events.tell(Told("SIGHUP came before the host was ready"))
+            self._events.emit(Notice("SIGHUP came before the host was ready"))
             self.reload()
 
     def _tell_ready(self) -> None:
         for listener in self._listeners:
             where = f"{listener.listen.protocol.value} on {listener.address}"
-            self._events.tell(Told(f"listening for {where}"))
+            self._events.emit(Notice(f"listening for {where}"))
         settings = self._loaded.settings
-        self._events.tell(Told(f"{settings.hostname} is ready, its data in {settings.data}"))
+        self._events.emit(Notice(f"{settings.hostname} is ready, its data in {settings.data}"))
         if settings.demo is not None:
             # past the log, so that what it prints can be pasted
             print(banner(self._loaded, settings.demo), file=sys.__stdout__, flush=True)
 
     # --- reloading -------------------------------------------------------------------------------
 
-    def _reload_asked(self) -> list[str]:
-        problems = self.reload()
+    async def _reload_asked(self) -> list[str]:
+        problems = await self.reload()
         if problems:
             raise Refused("\n".join(problems))
         return []
 
-    def reload(self) -> list[str]:
-        """Read settings and certificates anew; return the problems that refused them, if any.
-
-        Connections go on: what changed holds for new ones.
-        """
+    def reload(self) -> Deferred[list[str]]:
+        """Read settings and certificates anew, in all processes; return the problems that refused
+        them, if any. Connections go on: new settings hold for new connections."""
         self._notifier.reloading()
-        try:
-            return self._try_reload()
-        finally:
-            self._notifier.ready()
+        reloading = Deferred.fromCoroutine(self._try_reload())
+        return reloading.addBoth(self._reloaded)
 
-    def _try_reload(self) -> list[str]:
+    def _reloaded(self, result: list[str]) -> list[str]:
+        self._notifier.ready()
+        return result
+
+    async def _try_reload(self) -> list[str]:
         try:
             loaded = load(self._loaded.path)
-            return self._replace(loaded)
+            changed = self._replace(loaded)
+            assert self._head is not None
+            await self._head.workers.renewed()
+            text = "; ".join(changed) or "nothing changed but certificates, perhaps"
+            self._events.emit(Notice(f"reloaded: {text}"))
+            return []
         except BadSettings as bad:
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
             problems = [cannot_listen(bad)]
         except (BadCertificate, BadFilter, OSError) as bad:
             problems = [str(bad)]
-        self._events.tell(Faulted("reload refused, the old settings go on", "; ".join(problems)))
+        self._events.emit(Faulted("reload refused, the old settings go on", "; ".join(problems)))
         return problems
 
     def _replace(self, loaded: Loaded) -> list[str]:
+        """Use other settings; return the changes as text. Raises CannotListenError, BadCertificate,
+        BadFilter and OSError, with nothing changed."""
         assert self._head is not None
         changed = [*changes(self._loaded.settings, loaded.settings)]
         changed += changed_secrets(self._loaded, loaded)
+        loaded = for_running(loaded, self._loaded)  # a worker that starts later must agree too
         opened = self._open_new(loaded.settings.listen)
         try:
             self._head.replace(loaded)
-        except (BadCertificate, BadFilter):
+        except (BadCertificate, BadFilter, OSError):
             for listener in opened:
                 Deferred.fromCoroutine(listener.close())
             raise
@@ -222,13 +241,9 @@ class Host(Service):
         self._listeners = kept + opened
         for listener in self._listeners:
             listener.listen = wanted[listener.listen.socket]
-            listener.factory.machine_of = machine_maker(
-                self._head.rooms, listener.listen, self._reactor
-            )
+        self._serve()
         self._head.employ()
-        told = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
-        self._events.tell(Told(f"reloaded: {told}"))
-        return []
+        return list(map(str, changed))
 
     def _open_new(self, wanted: tuple[Listen, ...]) -> list[Listener]:
         """Open the listeners that are new; all or none. Raises CannotListenError."""
@@ -254,7 +269,7 @@ class Host(Service):
         Service.stopService(self)
         seconds = self._loaded.settings.limits.stop_timeout
         self._notifier.stopping()
-        self._events.tell(Told(f"stopping; what is under way has {seconds:g} seconds to end"))
+        self._events.emit(Notice(f"stopping; what is under way has {seconds:g} seconds to end"))
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -264,7 +279,7 @@ class Host(Service):
             await listener.close()
         ends = [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
         if self._head is not None:
-            ends.append(Deferred.fromCoroutine(self._head.crew.stop(seconds)))
+            ends.append(Deferred.fromCoroutine(self._head.workers.stop(seconds)))
         await gatherResults(ends)
         if self._control is not None:
             await _fired(self._control.stopListening())

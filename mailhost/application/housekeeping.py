@@ -1,42 +1,48 @@
-"""What is done once a day, and at the start: files that dead writers left in mailboxes are removed.
+"""Work done once a day, and at the start: removing files that dead writers left in mailboxes.
 
-Nothing waits for it, and it stops nobody.
+Nothing waits for it, and a failure is only logged.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from mailhost.events import Faulted
-from mailhost.interfaces import IEventSink
-from mailhost.store.mailboxes import MailStore
+from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.store import IMaintenance
 
 DAY = 86_400.0  # seconds
 
 
 class Housekeeping:
-    """One process of a host does it."""
+    """The head has it. `store` returns the mail store of the present settings."""
 
-    def __init__(self, clock: IReactorTime, store: MailStore, events: IEventSink) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: Callable[[], IMaintenance], events: IEventSink
+    ) -> None:
         self._store = store
         self._events = events
         self._daily = LoopingCall(self._tidy)
         self._daily.clock = clock
 
     def start(self) -> None:
-        """Begin now."""
+        """Do it now and once a day."""
         self._daily.start(DAY)
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Start no further round."""
         if self._daily.running:
             self._daily.stop()
 
     def _tidy(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._store.tidy()).addErrback(self._tell)
+        return Deferred.fromCoroutine(self._tidied()).addErrback(self._log_failure)
 
-    def _tell(self, failure: Failure) -> None:
-        self._events.tell(Faulted("housekeeping", failure.getErrorMessage()))
+    async def _tidied(self) -> None:
+        await self._store().tidy()
+
+    def _log_failure(self, failure: Failure) -> None:
+        self._events.emit(Faulted("housekeeping", failure.getErrorMessage()))

@@ -20,9 +20,10 @@ from twisted.python.failure import Failure
 from mailhost.application.privileges import as_user, may_write, only_roots
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
-from mailhost.net.proxied import ProxiedFactory
-from mailhost.net.pump import PumpFactory
-from mailhost.net.server_contexts import answer_alpn
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.wire import IServerFactory
+from mailhost.net.proxy_protocol import ProxiedFactory
+from mailhost.net.tls.server_contexts import answer_alpn
 
 UNIX_MODE = "660"  # of unix sockets; with Twisted's default every user of the machine may connect
 BACKLOG = 1000  # connections that the kernel keeps until they are accepted; Twisted's 50 are few
@@ -34,7 +35,7 @@ class Listener:
     Raises CannotListenError for a socket of systemd's or a key that is not there.
     """
 
-    def __init__(self, reactor: Any, listen: Listen, factory: PumpFactory) -> None:
+    def __init__(self, reactor: IReactor, listen: Listen, factory: IServerFactory) -> None:
         self.listen = listen
         self.factory = factory
         self._reactor = reactor
@@ -46,8 +47,8 @@ class Listener:
         try:
             self._endpoint = serverFromString(reactor, description)
         except LookupError as error:  # what it says when a description names a socket in vain
-            words = "systemd handed over no such socket; compare the .socket unit"
-            raise CannotListenError(None, listen.endpoint, words) from error
+            text = "systemd handed over no such socket; compare the .socket unit"
+            raise CannotListenError(None, listen.endpoint, text) from error
         except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
             raise CannotListenError(None, listen.endpoint, error) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
@@ -124,7 +125,7 @@ class Listener:
             own.listen(BACKLOG)
 
 
-def outermost(factory: PumpFactory, listen: Listen, reactor: Any) -> IProtocolFactory:
+def outermost(factory: IServerFactory, listen: Listen, reactor: IReactor) -> IProtocolFactory:
     """Return what takes a listener's connections.
 
     The proxy's header comes first, then with implicit TLS the handshake (RFC 8314 §3).

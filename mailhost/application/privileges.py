@@ -89,8 +89,8 @@ def make_data_folder(path: str, user: str) -> bool:
 def _make_as_root(path: str, user: pwd.struct_passwd) -> None:
     parent = os.path.dirname(path)
     if not only_roots(parent):
-        words = f"cannot make {path} for {user.pw_name}: others can change {parent}; make it first"
-        raise WrongFolder(words)
+        text = f"cannot make {path} for {user.pw_name}: others can change {parent}; make it first"
+        raise WrongFolder(text)
     os.makedirs(path, mode=0o700)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -141,13 +141,13 @@ def check_owner(path: str, user: str) -> None:
     if owner == uid or (owner == 0 and may_write(path, user)):
         return
     wanted, now = _name(uid), _name(owner)
-    words = f"the data folder {path} belongs to {now}, and the host runs as {wanted}; "
+    text = f"the data folder {path} belongs to {now}, and the host runs as {wanted}; "
     remedy = f"run: chown -R {wanted} {path}"
     if owner and os.geteuid() != 0:
         remedy = f"start it as root or as {now}"
     elif owner and not uid:
         remedy = f'set user = "{now}"'
-    raise WrongFolder(words + remedy)
+    raise WrongFolder(text + remedy)
 
 
 def may_write(folder: str, user: str) -> bool:

@@ -48,7 +48,8 @@ def _closed_folder(path: str) -> str:
 
 def _loaded_files() -> list[str]:
     """The files of all modules that are loaded, but for the script that was started."""
-    modules = [module for name, module in sys.modules.items() if name != "__main__"]
+    script = sys.modules["__main__"]  # multiprocessing gives it another name too
+    modules = [module for module in sys.modules.values() if module is not script]
     files = {getattr(module, "__file__", None) for module in modules}
     return sorted(file for file in files if file and os.path.isfile(file))
 

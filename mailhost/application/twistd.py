@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -18,6 +18,7 @@ from mailhost import __version__
 from mailhost.application.signals import EarlySignals
 
 if TYPE_CHECKING:
+    from mailhost.interfaces.reactor import IReactor
     from mailhost.observe.lines import LineLog
 
 DEFAULT_CONFIG = "/etc/mailhost/mailhost.toml"
@@ -63,7 +64,7 @@ def makeService(options: Options) -> IService:
         sys.exit(0)
     # a wall clock that is set back must not stall every timer
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # there is no other way
-    return Host(reactor, loaded, _own_log(options, reactor), options.signals)
+    return Host(cast("IReactor", reactor), loaded, _own_log(options, reactor), options.signals)
 
 
 def _trap(wanted: Mapping[str, Any]) -> str:
@@ -76,8 +77,8 @@ def _trap(wanted: Mapping[str, Any]) -> str:
     for option, path in _written(wanted):
         folder = os.path.dirname(os.path.abspath(path))
         if not only_roots(folder):
-            words = f"as root twistd would write {path} in {folder}, which others can change"
-            return f"{words}; say --{option}= with a path elsewhere, or start in another folder"
+            text = f"as root twistd would write {path} in {folder}, which others can change"
+            return f"{text}; say --{option}= with a path elsewhere, or start in another folder"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A worker's life: it asks for sockets, serves until it is told to retire, and ends.
+"""A worker process: it asks for sockets, serves until it is told to retire, and ends.
 
 `python -m mailhost.application.worker` makes no sense but from the head. Without the head there is
 no queue, no log and no password: a worker whose head is gone ends at once, and answers nobody.
@@ -13,30 +13,39 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
 from mailhost.application.filters import BadFilter
+from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
-from mailhost.application.rooms import Rooms
-from mailhost.application.wires import make_factory
-from mailhost.authentication.authenticator import mechanisms_for
+from mailhost.application.protocols import make_factory, serve
+from mailhost.application.services import Services, Shared
+from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
-from mailhost.interfaces import DirectoryUnavailable
-from mailhost.net.pump import PumpFactory
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.wire import IServerFactory
+from mailhost.logins.authenticator import mechanisms_for
+from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
-from mailhost.workers.channel import Answers, Channel, attach
-from mailhost.workers.counts import SharedCounts
-from mailhost.workers.crew import BRIEF, CHANNEL, COUNTS, LOG, Brief
+from mailhost.workers import calls
+from mailhost.workers.channel import Channel, attach
+from mailhost.workers.connection_counts import SharedCounts
+from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
+    CountsForHead,
     RemoteAuthenticator,
-    RemoteCounters,
     RemoteGuard,
     RemoteLog,
     RemoteQueue,
@@ -46,72 +55,131 @@ from mailhost.workers.remote import (
 
 HEAD_GONE = 3  # exit code
 
+Socket = tuple[ListenProtocol, str]
+
+
+@dataclass(slots=True)
+class _Served:
+    """A socket that is accepted from."""
+
+    port: IListeningPort
+    factory: IServerFactory
+    listen: Listen
+
 
 class Worker:
-    """`brief` is what the head wrote for us."""
+    """`startup` is what the head wrote for us."""
 
-    def __init__(self, reactor: Any, brief: Brief) -> None:
-        loaded, certificates = brief.about
+    _services: Services
+    _newest: tuple[Loaded, Sequence[CertificateSource]]
+
+    def __init__(self, reactor: IReactor, startup: StartupData) -> None:
         self._reactor = reactor
-        self._stop_timeout = loaded.settings.limits.stop_timeout
-        answers: Answers = {
-            "serve": self._serve,
-            "served": lambda: self._channel.tell("serves"),
-            "retire": self._retire,
-            "certificates": lambda pem: self._rooms.tls.replace(pem, self._rooms.tls.minimums),
-        }
-        self._channel = Channel(answers, self._channel_closed)
-        self._log = _log(reactor, self._channel, brief.logs)
-        self._ports: list[IListeningPort] = []
-        self._factories: list[PumpFactory] = []
+        self._loaded = startup.loaded
+        self._channel = Channel(self._answers(), self._channel_closed)
+        self._log = _log(reactor, self._channel, startup.logs)
+        self._counts = CountsForHead(self._channel, reactor)
+        self._events = FanOut(self._log, self._counts.counts)
+        self._served: dict[Socket, _Served] = {}
+        self._factories: list[IServerFactory] = []
         self._ending = False
-        settings = loaded.settings
-        self._rooms = Rooms(
+        self._foundation = Foundation(
             reactor,
-            loaded,
-            certificates,
-            self._log,
-            SharedCounts(COUNTS, brief.row, brief.key),
+            startup.loaded,
+            startup.certificates,
+            self._events,
+            SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
-        intake = Intake(self._rooms.spool, Backoff(settings.queue), time.time, self._log)
-        self._rooms.connect(
-            RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
-            RemoteGuard(self._channel),
-            RemoteQueue(self._channel, intake),
-            RemoteRates(self._channel),
-            RemoteCounters(self._channel, reactor),
-        )
+        self._guard = RemoteGuard(self._channel)
+        self._rates = RemoteRates(self._channel)
 
     def start(self) -> None:
-        """Ask for sockets to serve."""
+        """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
         globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
-        self._rooms.start()
+        self._services = self._new_services(self._loaded)
+        self._foundation.start()
         gc.freeze()  # as in the head
-        self._channel.tell("ready")
+        self._channel.notify(calls.READY)
+
+    def _answers(self) -> calls.Answers:
+        """What answers the calls of the head."""
+        return [
+            calls.SERVE.answered_by(self._serve),
+            calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
+            calls.RETIRE.answered_by(self._retire),
+            calls.SETTINGS.answered_by(self._take_settings),
+            calls.RELOAD.answered_by(self._reload),
+            calls.CERTIFICATES.answered_by(self._use_certificates),
+        ]
+
+    def _new_services(self, loaded: Loaded) -> Services:
+        settings, spool = loaded.settings, self._foundation.spool
+        intake = Intake(spool, Backoff(settings.queue), time.time, self._events)
+        shared = Shared(
+            RemoteAuthenticator(self._channel, partial(mechanisms_for, settings.login)),
+            self._guard,
+            RemoteQueue(self._channel, intake),
+            self._rates,
+            self._counts.counts,
+        )
+        return Services(self._foundation, loaded, shared)
+
+    def _take_settings(self, fd: int) -> None:
+        """Keep the settings that the next reload is for."""
+        with open(fd, "rb") as file:
+            file.seek(0)
+            self._newest = pickle.load(file)
+
+    def _reload(self) -> None:
+        """Serve by new settings. Sockets of listeners that are new come after this call.
+
+        Raises BadFilter, BadCertificate and OSError, with the former settings in use.
+        """
+        loaded, certificates = self._newest
+        services = self._new_services(loaded)
+        self._foundation.reconfigure(loaded, certificates)
+        self._loaded, self._services = loaded, services
+        wanted = {listen.socket: listen for listen in loaded.settings.listen}
+        for socket_key, served in list(self._served.items()):
+            if socket_key in wanted:
+                served.listen = wanted[socket_key]
+                serve(served.factory, services, served.listen)
+            else:
+                del self._served[socket_key]
+                served.port.stopListening()
+                seconds = services.settings.limits.stop_timeout
+                Deferred.fromCoroutine(served.factory.drain(seconds))
+
+    def _use_certificates(self, certificates: Sequence[CertificateSource]) -> None:
+        self._foundation.tls.replace(certificates, self._foundation.tls.minimums)
 
     def _serve(self, fd: int, listen: Listen) -> None:
         """Accept from a socket that the head listens on too."""
-        factory = make_factory(self._rooms, listen, self._reactor)
-        outer = outermost(factory, listen, self._reactor)
+        factory = make_factory(self._foundation, listen)
+        serve(factory, self._services, listen)
+        outer: Any = outermost(factory, listen, self._reactor)
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
-        self._ports.append(port)
+        self._served[listen.socket] = _Served(port, factory, listen)
         self._factories.append(factory)
 
     def stop(self) -> None:
         """End as at a stop of the whole host."""
-        self._reactor.callFromThread(self._retire, self._stop_timeout)
+        self._reactor.callFromThread(self._stop)
+
+    def _stop(self) -> None:
+        self._retire(self._services.settings.limits.stop_timeout)
 
     def _retire(self, seconds: float | None) -> None:
         """Take nothing new. `seconds` None: let every connection end by itself."""
         Deferred.fromCoroutine(self._end(seconds))
 
     async def _end(self, seconds: float | None) -> None:
-        for port in self._ports:
-            port.stopListening()
-        self._ports.clear()
+        for served in self._served.values():
+            served.port.stopListening()
+        self._served.clear()
         if seconds is None:
             await gatherResults([Deferred.fromCoroutine(each.ended()) for each in self._factories])
         else:
@@ -121,8 +189,9 @@ class Worker:
         if self._ending:
             return
         self._ending = True
-        await self._rooms.stop()
+        await self._foundation.stop()
         self._log.flush()
+        self._counts.flush()
         assert self._channel.transport is not None
         self._channel.transport.loseConnection()
 
@@ -130,7 +199,7 @@ class Worker:
         os._exit(0 if self._ending else HEAD_GONE)
 
 
-def _log(reactor: Any, channel: Channel, ours: bool) -> LineLog | RemoteLog:
+def _log(reactor: IReactor, channel: Channel, ours: bool) -> LineLog | RemoteLog:
     """The log: `ours` to write, or the head's."""
     if not ours:
         return RemoteLog(reactor, channel)
@@ -139,13 +208,13 @@ def _log(reactor: Any, channel: Channel, ours: bool) -> LineLog | RemoteLog:
 
 
 def main() -> None:
-    """Read the brief and serve."""
+    """Read the startup data and serve."""
     from twisted.internet import reactor
 
-    with open(BRIEF, "rb") as file:
-        brief = pickle.load(file)
+    with open(STARTUP, "rb") as file:
+        startup = pickle.load(file)
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # as in the head
-    worker = Worker(reactor, brief)
+    worker = Worker(cast(IReactor, reactor), startup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the head
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())

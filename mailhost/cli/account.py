@@ -10,12 +10,10 @@ from mailhost.cli.context import (
     ADDRESS,
     OWN_ADDRESS,
     Fail,
+    administration,
     config_option,
-    directory,
     load_settings,
-    new_secret,
-    reading,
-    refuse_file_domain,
+    new_password,
 )
 from mailhost.cli.table import print_json, print_table
 from mailhost.cli.table import size as readable
@@ -33,14 +31,10 @@ def command() -> None:
 @config_option
 def add(address: Address, quota: str | None, config: str | None) -> None:
     """Add an account. Its password is asked for, or read from standard input."""
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
     octets = _octets(quota)
-    with reading(loaded.settings) as database:
-        database.check_new_account(address)  # before a password is asked for
-    secret = new_secret(str(address))
-    with directory(loaded) as database:
-        database.add_account(address, secret, octets)
+    with administration(load_settings(config)) as directory:
+        directory.check_new_account(address)  # before a password is asked for
+        directory.add_account(address, new_password(str(address)), octets)
     click.echo(f"{address} is added")
 
 
@@ -49,13 +43,9 @@ def add(address: Address, quota: str | None, config: str | None) -> None:
 @config_option
 def passwd(address: Address, config: str | None) -> None:
     """Set an account's password: asked for, or read from standard input."""
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
-    with reading(loaded.settings) as database:
-        database.check_account(address)
-    secret = new_secret(str(address))
-    with directory(loaded) as database:
-        database.set_secret(address, secret)
+    with administration(load_settings(config)) as directory:
+        directory.check_account(address)
+        directory.set_password(address, new_password(str(address)))
     click.echo(f"{address} has a new password")
 
 
@@ -68,11 +58,9 @@ def quota(address: Address, size: str | None, unlimited: bool, config: str | Non
     """Change how much mail an account may keep, such as "20 GB"."""
     if (size is None) != unlimited:
         raise Fail("write a size, or say --unlimited")
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
     octets = _octets(size)
-    with directory(loaded) as database:
-        database.set_quota(address, octets)
+    with administration(load_settings(config)) as directory:
+        directory.set_quota(address, octets)
     click.echo(f"{address} may keep {'any amount' if octets is None else readable(octets)}")
 
 
@@ -82,9 +70,8 @@ def quota(address: Address, size: str | None, unlimited: bool, config: str | Non
 def remove(address: Address, config: str | None) -> None:
     """Remove an account. Its mail stays in its folder."""
     loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
-    with directory(loaded) as database:
-        database.remove_account(address)
+    with administration(loaded) as directory:
+        directory.remove_account(address)
     click.echo(f"{address} is removed; its mail stays in {loaded.settings.data}/mail")
 
 
@@ -101,6 +88,7 @@ def list_(as_json: bool, config: str | None) -> None:
             "where": where,
             "quota": account.quota,
             "login": bool(account.secret),
+            "id": account.id,
         }
         for where, view in both_views(load_settings(config))
         for account in sorted(view.accounts(), key=lambda one: one.address)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
-from mailhost.cli.alias_faults import circles, stars, unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     OWN_ADDRESS,
-    Fail,
+    administration,
     config_option,
-    directory,
     load_settings,
-    refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table
-from mailhost.cli.views import file_view
-from mailhost.directory.union import unite
-from mailhost.message.accounts import DirectoryView
 from mailhost.message.address import Address
 
 
@@ -39,25 +32,10 @@ def add(address: Address, targets: tuple[Address, ...], force: bool, config: str
 
     A target in a domain of this host must exist, and must not lead back to the alias.
     """
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
-    with directory(loaded) as database:
-        if not force:
-            _check(unite(file_view(loaded), database.view()).view, address, targets)
-        database.add_alias(address, targets)
+    hint = " (--force adds the alias nevertheless)"
+    with administration(load_settings(config), hint) as directory:
+        directory.add_alias(address, targets, force)
     click.echo(f"mail for {address} goes to {', '.join(map(str, targets))}")
-
-
-def _check(view: DirectoryView, address: Address, targets: tuple[Address, ...]) -> None:
-    """Raise Fail where a target does not exist, or leads back to the alias."""
-    domain = view.domains.get(address.domain)
-    if domain is None:
-        return  # the directory will refuse it, with the reason
-    aliases = {**domain.aliases, address.key: targets}
-    view = replace(view, domains={**view.domains, domain.name: replace(domain, aliases=aliases)})
-    found = [*unknown_targets(view, targets), *circles(view, [address]), *stars(address, targets)]
-    if found:
-        raise Fail(f"{'; '.join(found)} (--force adds the alias nevertheless)")
 
 
 @command.command()
@@ -65,10 +43,8 @@ def _check(view: DirectoryView, address: Address, targets: tuple[Address, ...]) 
 @config_option
 def remove(address: Address, config: str | None) -> None:
     """Remove an alias."""
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, address.domain)
-    with directory(loaded) as database:
-        database.remove_alias(address)
+    with administration(load_settings(config)) as directory:
+        directory.remove_alias(address)
     click.echo(f"{address} is removed")
 
 

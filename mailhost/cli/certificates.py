@@ -10,8 +10,8 @@ from mailhost.cli.readable import unreadable_by
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.net.certificate import BadCertificate, current_time, read_certificate
-from mailhost.net.certificate_checks import Finding, findings
+from mailhost.net.tls.certificate import BadCertificate, current_time, read_certificate
+from mailhost.net.tls.certificate_checks import Finding, findings
 
 
 def file_findings(loaded: Loaded) -> list[Finding]:
@@ -46,8 +46,8 @@ def _unreadable(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(str(error))
         return
     for path, reason in unreadable.items():
-        words = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
-        yield Finding(f"{words}: a reload would be refused, a renewal not noticed", serious=True)
+        text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+        yield Finding(f"{text}: a reload would be refused, a renewal not noticed", serious=True)
     closed = [each for each in certificates if unreadable.keys() & _paths(each)]
     if closed:
         yield Finding(_hook(user, os.path.dirname(loaded.path)), serious=True)

@@ -33,7 +33,7 @@ def command(strict: bool, config: str | None) -> None:
 
     loaded = load_settings(config)
     found = file_findings(loaded)
-    faults = [finding.words for finding in found if finding.serious]
+    faults = [finding.text for finding in found if finding.serious]
     python = cannot_run(loaded.settings.user)
     if python:
         faults.insert(0, f"user: {python}")
@@ -47,7 +47,7 @@ def command(strict: bool, config: str | None) -> None:
         f"{_many(len(loaded.settings.listen), 'listener')}, {_many(there, 'domain')} "
         f"({here} in the file, {there - here} in the directory)"
     )
-    warnings = [*(finding.words for finding in found), *map(str, loaded.warnings)]
+    warnings = [*(finding.text for finding in found), *map(str, loaded.warnings)]
     if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
         warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
     warnings += _of_directory(loaded, union)
@@ -69,8 +69,8 @@ def _of_data_folder(settings: Settings) -> Iterator[str]:
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
     """Yield the faults that only the file and the directory together show."""
-    from mailhost.cli.alias_faults import alias_faults, unknown_targets
     from mailhost.config.plausible import takes_own_mail
+    from mailhost.directory.alias_faults import alias_faults, unknown_targets
 
     settings, view = loaded.settings, union.view
     yield from union.clashes
@@ -78,7 +78,7 @@ def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
         yield "there is no domain, so mail is answered 451; run: mailhost domain add example.com"
     admin = settings.admin
     if admin and admin.domain not in settings.domain:
-        yield from (f"admin: {words}" for words in unknown_targets(view, [admin]))
+        yield from (f"admin: {text}" for text in unknown_targets(view, [admin]))
     yield from alias_faults(view)
 
 

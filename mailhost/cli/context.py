@@ -1,4 +1,5 @@
-"""What several commands need: finding and loading the settings, passwords, the directory."""
+"""Functions that several commands need: finding and loading the settings, passwords, the
+directory."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from mailhost.message.address import (
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.config.model import Settings
+    from mailhost.directory.administration import Administration
     from mailhost.directory.sqlite import DirectoryDatabase
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,7 +31,7 @@ PLACES = ("mailhost.toml", "/etc/mailhost/mailhost.toml")
 
 
 class Fail(click.ClickException):
-    """What was asked for cannot be done: one line and exit code 1."""
+    """The command cannot be carried out: one line and exit code 1."""
 
 
 def config_option(function: F) -> F:
@@ -145,17 +147,6 @@ def new_password(what: str) -> str:
     return _first_line(sys.stdin.readline())
 
 
-def new_secret(what: str) -> str:
-    """Ask for a password as `new_password` does, and return what is kept of it."""
-    from mailhost.authentication.secret import hash_password
-
-    password = new_password(what)
-    try:
-        return hash_password(password)
-    except ValueError as error:
-        raise Fail(f"this password cannot be used: {error}") from error
-
-
 def known_password(what: str, file: str | None) -> str:
     """The password to log in with: from a file, or asked for, or read from standard input."""
     if file:
@@ -178,39 +169,63 @@ def _first_line(line: str) -> str:
 
 
 @contextmanager
-def directory(loaded: Loaded) -> Iterator[DirectoryDatabase]:
-    """Open the directory for a change, as the host's user, and tell a running host afterwards."""
-    with reading(loaded.settings) as database:
-        yield database
-    tell_host(loaded)
+def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administration]:
+    """Give what changes the directory, with the rights of the host's user; a running host is
+    notified of each change. Refusals become Fail; one that needs `--force` ends in `force_hint`.
+    """
+    from mailhost.cli.views import file_view
+    from mailhost.directory.administration import Administration
+    from mailhost.interfaces.directory import NeedsForce
+
+    def changed() -> None:
+        notify_host(loaded)
+
+    with refusals():
+        try:
+            yield Administration(
+                file_view(loaded), loaded.path, lambda: open_database(loaded.settings), changed
+            )
+        except NeedsForce as error:
+            raise Fail(f"{error}{force_hint}") from error
 
 
 @contextmanager
-def reading(settings: Settings, create: bool = False) -> Iterator[DirectoryDatabase]:
-    """Open the directory with the rights of the host's user. Refusals of the directory become Fail.
+def refusals() -> Iterator[None]:
+    """Turn refusals of the directory into Fail."""
+    from mailhost.interfaces.directory import DirectoryError
+
+    try:
+        yield
+    except DirectoryError as error:
+        raise Fail(str(error)) from error
+
+
+@contextmanager
+def open_database(settings: Settings, create: bool = False) -> Iterator[DirectoryDatabase]:
+    """Open the directory's database with the rights of the host's user. Raises DirectoryError.
 
     Root works with the rights of the data folder's owner, so that the host can write the files
     that are made here.
     """
     from mailhost.application.privileges import as_owner
     from mailhost.directory.place import database_path, why_missing
-    from mailhost.directory.sqlite import DirectoryDatabase, DirectoryError
+    from mailhost.directory.sqlite import DirectoryDatabase
+    from mailhost.interfaces.directory import DirectoryError
 
     try:
         os.stat(settings.data)
     except FileNotFoundError as error:
-        raise Fail(why_missing(settings.data)) from error
-    with as_owner(settings.data):
-        try:
-            with closing(DirectoryDatabase(database_path(settings.data), create=create)) as opened:
-                yield opened
-        except DirectoryError as error:
-            raise Fail(str(error)) from error
+        raise DirectoryError(why_missing(settings.data)) from error
+    with (
+        as_owner(settings.data),
+        closing(DirectoryDatabase(database_path(settings.data), create=create)) as opened,
+    ):
+        yield opened
 
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:
     """Ask the running host. Raises Fail where there is none, or it refuses."""
-    from mailhost.net.control_client import (
+    from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
         NoHostRunning,
@@ -223,9 +238,9 @@ def ask(config: str | None, name: str, **arguments: Any) -> Any:
         raise Fail(str(error)) from error
 
 
-def tell_host(loaded: Loaded) -> None:
+def notify_host(loaded: Loaded) -> None:
     """Have a running host look at the directory again; none running is no fault."""
-    from mailhost.net.control_client import (
+    from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
         NoHostRunning,
@@ -238,10 +253,3 @@ def tell_host(loaded: Loaded) -> None:
         return
     except CommandFailed as error:
         click.echo(f"saved, but the running host says: {error}", err=True)
-
-
-def refuse_file_domain(loaded: Loaded, name: str) -> None:
-    """Raise Fail for a domain that lives in the settings file."""
-    for own, there in loaded.settings.domain.items():
-        if name == own or name in there.aliases:
-            raise Fail(f"{name} lives in {loaded.path}; change it there, then reload the host")

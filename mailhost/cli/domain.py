@@ -7,20 +7,16 @@ from typing import Any
 
 import click
 
-from mailhost.cli.alias_faults import unknown_targets
 from mailhost.cli.context import (
     ADDRESS,
     DOMAIN,
     Fail,
+    administration,
     config_option,
-    directory,
     load_settings,
-    refuse_file_domain,
 )
 from mailhost.cli.table import print_json, print_table
-from mailhost.cli.views import file_view
-from mailhost.directory.union import unite
-from mailhost.message.accounts import Domain
+from mailhost.interfaces.accounts import Domain
 from mailhost.message.address import Address, unicode_domain
 
 
@@ -40,14 +36,11 @@ def command() -> None:
 @config_option
 def add(name: str, alias_of: str | None, config: str | None) -> None:
     """Add a domain, or another name for one."""
-    loaded = load_settings(config)
-    for domain in filter(None, (name, alias_of)):
-        refuse_file_domain(loaded, domain)
-    with directory(loaded) as database:
+    with administration(load_settings(config)) as directory:
         if alias_of:
-            database.add_alias_domain(name, alias_of)
+            directory.add_alias_domain(name, alias_of)
         else:
-            database.add_domain(name)
+            directory.add_domain(name)
     click.echo(f"{name} is added" + (f", another name for {alias_of}" if alias_of else ""))
 
 
@@ -58,9 +51,8 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
 def remove(name: str, force: bool, config: str | None) -> None:
     """Remove a domain. Mail that lies in its accounts' folders stays there."""
     loaded = load_settings(config)
-    refuse_file_domain(loaded, name)
-    with directory(loaded) as database:
-        database.remove_domain(name, force)
+    with administration(loaded, ", or say --force") as directory:
+        directory.remove_domain(name, force)
     click.echo(f"{name} is removed; its mail stays in {loaded.settings.data}/mail/{name}")
 
 
@@ -79,14 +71,9 @@ def catch_all(
     """
     if (address is None) != nobody:
         raise Fail("name an address, or say --nobody")
-    loaded = load_settings(config)
-    refuse_file_domain(loaded, name)
-    with directory(loaded) as database:
-        if address is not None and not force:
-            view = unite(file_view(loaded), database.view()).view
-            for words in unknown_targets(view, [address], catch_all=False):
-                raise Fail(f"{words} (--force sets it nevertheless)")
-        database.set_catch_all(name, address)
+    hint = " (--force sets it nevertheless)"
+    with administration(load_settings(config), hint) as directory:
+        directory.set_catch_all(name, address, force)
     click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
 
 

@@ -17,7 +17,8 @@ import click
 from mailhost.cli.context import Fail, config_option, load_settings
 from mailhost.config.load import Loaded
 from mailhost.config.types import Secret
-from mailhost.message.accounts import Account, Domain
+from mailhost.directory.account_id import id_of_address
+from mailhost.interfaces.accounts import Account, Domain
 from mailhost.message.address import Address
 
 
@@ -112,6 +113,8 @@ def _tables(domain: Domain, also: list[str], passwords: Mapping[Address, str]) -
             yield passwords[account.address]
         if account.quota is not None:
             yield _pair("quota", account.quota)
+        if account.id != id_of_address(account.address):
+            yield _pair("id", account.id)
         yield ""
     if domain.aliases:
         yield f"[domain.{_key(domain.name)}.alias]"

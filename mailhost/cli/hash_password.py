@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mailhost.cli.context import new_secret
+from mailhost.cli.context import Fail, new_password
 
 
 @click.command("hash-password", short_help="Print what goes into a secret file.")
@@ -13,4 +13,10 @@ def command() -> None:
 
     The password is asked for, or read from standard input.
     """
-    click.echo(new_secret("the account"))
+    from mailhost.logins.stored_secret import hash_password
+
+    password = new_password("the account")
+    try:
+        click.echo(hash_password(password))
+    except ValueError as error:
+        raise Fail(f"this password cannot be used: {error}") from error

@@ -20,7 +20,8 @@ from mailhost.cli.context import (
     Fail,
     load_settings,
     on_terminal,
-    reading,
+    open_database,
+    refusals,
 )
 from mailhost.directory.place import in_use
 from mailhost.message.address import Address, BadAddress, parse_address, unicode_domain
@@ -94,7 +95,7 @@ def command(
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
     create = made or new_directory or not in_use(settings.data)
-    with reading(settings, create) as database:
+    with refusals(), open_database(settings, create) as database:
         view = database.view()
         for name in dict.fromkeys(domains):
             if name in there or view.domain(name):
@@ -119,9 +120,9 @@ def _check(hostname: str, data: str) -> None:
     """Raise Fail for values that a host would not start with, before anything is written."""
     from mailhost.config.plausible import data_fault, hostname_fault
 
-    for name, words in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
-        if words:
-            raise Fail(f"--{name}: {words}")
+    for name, text in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
+        if text:
+            raise Fail(f"--{name}: {text}")
 
 
 def _asked_admin() -> Address | None:

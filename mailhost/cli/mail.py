@@ -25,10 +25,10 @@ from mailhost.cli.context import (
     known_password,
     load_settings,
 )
-from mailhost.cli.reach import Door, door_to, own_tls
+from mailhost.cli.own_listeners import ListenerAddress, listener_address, own_tls
 from mailhost.cli.table import plain
 from mailhost.config.model import Demo
-from mailhost.config.wire import Wire
+from mailhost.config.protocol import ListenProtocol
 from mailhost.message.address import Address
 
 password_file_option = click.option(
@@ -76,7 +76,9 @@ def send(
 ) -> None:
     """Send a message as an account, through the submission listener."""
     settings = load_settings(config).settings
-    door = door_to(settings.listen, (Wire.SUBMISSION, Wire.SUBMISSIONS))
+    address = listener_address(
+        settings.listen, (ListenProtocol.SUBMISSION, ListenProtocol.SUBMISSIONS)
+    )
     password_file = password_file or _demo_password(settings.demo, sender)
     if body is None and password_file is None and not sys.stdin.isatty():
         raise Fail(
@@ -86,11 +88,11 @@ def send(
     if body is None:
         body = sys.stdin.read()
     message = _message(sender, recipients, subject, body)
-    with _told(door), _submission(door) as wire:
+    with _told(address), _submission(address) as wire:
         _log_in(wire, sender, password)
         refused = wire.send_message(message, str(sender), list(map(str, recipients)))
-    for address, (code, words) in refused.items():
-        click.echo(f"{address} was refused: {code} {plain(words.decode(errors='replace'))}")
+    for recipient, (code, text) in refused.items():
+        click.echo(f"{recipient} was refused: {code} {plain(text.decode(errors='replace'))}")
     if refused:
         raise Fail("the message went to the others only")
     click.echo(f"the host took the message for {', '.join(map(str, recipients))}")
@@ -118,15 +120,15 @@ def _message(
 
 
 @contextmanager
-def _submission(door: Door) -> Iterator[smtplib.SMTP]:
+def _submission(address: ListenerAddress) -> Iterator[smtplib.SMTP]:
     tls = own_tls()
-    if door.implicit_tls:
-        wire: smtplib.SMTP = smtplib.SMTP_SSL(door.host, door.port, timeout=60, context=tls)
+    if address.implicit_tls:
+        wire: smtplib.SMTP = smtplib.SMTP_SSL(address.host, address.port, timeout=60, context=tls)
     else:
-        wire = smtplib.SMTP(door.host, door.port, timeout=60)
+        wire = smtplib.SMTP(address.host, address.port, timeout=60)
     with wire:
         wire.ehlo()
-        if not door.implicit_tls and wire.has_extn("starttls"):
+        if not address.implicit_tls and wire.has_extn("starttls"):
             wire.starttls(context=tls)
             wire.ehlo()  # what was offered in the clear is forgotten
         yield wire
@@ -137,32 +139,32 @@ def _log_in(wire: smtplib.SMTP, sender: Address, password: str) -> None:
     if not wire.has_extn("auth"):
         raise Fail("the host takes no password here: TLS is missing")
     response = b64encode(f"\0{sender}\0{password}".encode()).decode()
-    code, words = wire.docmd("AUTH", f"PLAIN {response}")
+    code, text = wire.docmd("AUTH", f"PLAIN {response}")
     if code != 235:
-        raise smtplib.SMTPAuthenticationError(code, words)
+        raise smtplib.SMTPAuthenticationError(code, text)
 
 
 @contextmanager
-def _told(door: Door) -> Iterator[None]:
-    """What goes wrong on the wire becomes Fail."""
+def _told(address: ListenerAddress) -> Iterator[None]:
+    """Errors of the connection become Fail."""
     try:
         yield
     except ConnectionRefusedError as error:
-        raise Fail(f"no host is running on {door}; start it with `mailhost run`") from error
+        raise Fail(f"no host is running on {address}; start it with `mailhost run`") from error
     except smtplib.SMTPRecipientsRefused as error:
         each = [f"{to}: {reply[0]} {_text(reply[1])}" for to, reply in error.recipients.items()]
         raise Fail(f"the host refused every recipient: {'; '.join(each)}") from error
     except smtplib.SMTPResponseException as error:
         raise Fail(f"the host said {error.smtp_code} {_text(error.smtp_error)}") from error
     except (smtplib.SMTPException, poplib.error_proto, EOFError, OSError) as error:
-        words = _text(error.args[0]) if error.args else type(error).__name__
-        raise Fail(f"the host at {door} said: {words}") from error
+        text = _text(error.args[0]) if error.args else type(error).__name__
+        raise Fail(f"the host at {address} said: {text}") from error
 
 
-def _text(words: object) -> str:
-    if isinstance(words, bytes):
-        words = words.decode(errors="replace")
-    return plain(str(words).replace("\n", " "))
+def _text(text: object) -> str:
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return plain(str(text).replace("\n", " "))
 
 
 @command.command()
@@ -172,10 +174,10 @@ def _text(words: object) -> str:
 def read(account: Address, password_file: str | None, config: str | None) -> None:
     """Print the messages in an account's inbox, oldest first. Nothing is removed."""
     settings = load_settings(config).settings
-    door = door_to(settings.listen, (Wire.POP3S, Wire.POP3))
+    address = listener_address(settings.listen, (ListenProtocol.POP3S, ListenProtocol.POP3))
     password_file = password_file or _demo_password(settings.demo, account)
     password = known_password(str(account), password_file)
-    with _told(door), _maildrop(door) as wire:
+    with _told(address), _maildrop(address) as wire:
         wire.user(str(account))
         wire.pass_(password)
         count = wire.stat()[0]
@@ -187,13 +189,13 @@ def read(account: Address, password_file: str | None, config: str | None) -> Non
 
 
 @contextmanager
-def _maildrop(door: Door) -> Iterator[poplib.POP3]:
+def _maildrop(address: ListenerAddress) -> Iterator[poplib.POP3]:
     poplib._MAXLINE = 1 << 20  # type: ignore[attr-defined]  # longer than poplib expects, and right
     tls = own_tls()
-    if door.implicit_tls:
-        wire: poplib.POP3 = poplib.POP3_SSL(door.host, door.port, timeout=60, context=tls)
+    if address.implicit_tls:
+        wire: poplib.POP3 = poplib.POP3_SSL(address.host, address.port, timeout=60, context=tls)
     else:
-        wire = poplib.POP3(door.host, door.port, timeout=60)
+        wire = poplib.POP3(address.host, address.port, timeout=60)
         if "STLS" in wire.capa():
             wire.stls(context=tls)
     try:

@@ -1,7 +1,7 @@
 """The entry point of the `mailhost` command.
 
-Command groups are imported when they are asked for, so that each command starts quickly. What
-goes wrong is one clear line and exit code 1; with MAILHOST_TRACEBACK set, bugs show where.
+Command groups are imported when they are asked for, so that each command starts quickly. An error
+is one clear line and exit code 1; with MAILHOST_TRACEBACK set, bugs show where.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _GROUPS = {
     "check-config": "mailhost.cli.check_config",
     "run": "mailhost.cli.run",
     "reload": "mailhost.cli.reload",
+    "status": "mailhost.cli.status",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",
     "account": "mailhost.cli.account",
@@ -62,11 +63,11 @@ def main() -> None:
     try:
         mailhost(prog_name="mailhost")
     except PermissionError as error:
-        words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(f"Error: {words}; ask as root or as the host's user")
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(f"Error: {text}; ask as root or as the host's user")
     except (OSError, sqlite3.Error) as error:
         sys.exit(f"Error: {error}")
-    except Exception as error:  # a bug: told in a line, unless asked for more
+    except Exception as error:  # a bug: reported in a line, unless asked for more
         if os.environ.get("MAILHOST_TRACEBACK"):
             raise
         sys.exit(

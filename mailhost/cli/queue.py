@@ -113,7 +113,7 @@ def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 @click.option("--bounce", is_flag=True, help="Tell the senders that it was not delivered.")
 @config_option
 def remove(ids: tuple[str, ...], every: bool, bounce: bool, config: str | None) -> None:
-    """Throw messages away. Nobody is told, unless you say --bounce."""
+    """Remove messages. Their senders get no report, unless you say --bounce."""
     more = {"bounce": True} if bounce else {}
     _change(config, "queue.remove", ids, every, "removed", **more)
 

@@ -12,7 +12,7 @@ from mailhost.cli.context import ask, config_option
 def command(config: str | None) -> None:
     """Have the running host read its settings and certificates again, as SIGHUP does.
 
-    A file with a fault is refused whole, and its faults are told here.
+    A file with a fault is refused whole, and its faults are printed here.
     """
     ask(config, "reload")
     click.echo("the host goes on with the new settings; its log tells what changed")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from mailhost.cli.context import reading
+from mailhost.cli.context import administration
 from mailhost.config.load import Loaded
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.union import Union, unite
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 
 
 def file_view(loaded: Loaded) -> DirectoryView:
@@ -21,8 +21,9 @@ def both_views(loaded: Loaded) -> list[tuple[str, DirectoryView]]:
 
     Raises Fail where one cannot be read: half of a directory must not be taken for the whole.
     """
-    with reading(loaded.settings) as database:
-        return [("settings file", file_view(loaded)), ("directory", database.view())]
+    with administration(loaded) as directory:
+        halves = directory.halves()
+    return [("settings file", halves.file), ("directory", halves.database)]
 
 
 def whole_directory(loaded: Loaded) -> Union:

@@ -1,1 +1,2 @@
-"""Settings: the model with its defaults, loading with every problem told, secrets, reloading."""
+"""Settings: the model with its defaults, loading with every problem reported, secrets,
+reloading."""

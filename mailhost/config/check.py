@@ -1,4 +1,4 @@
-"""What a whole file must satisfy beyond its single values: files, listeners, domains, targets."""
+"""Checks of a whole file beyond its single values: files, listeners, domains, targets."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     if os.path.exists(settings.data) and not os.path.isdir(settings.data):
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
+    yield from _account_ids(settings)
     for name, domain in settings.domain.items():
         yield from _domain(settings, name, domain)
     if settings.admin and not reaches(settings, settings.admin):
@@ -66,7 +67,7 @@ def _same(above: tuple[str, ...], names: Mapping[str, Any], normal: Any) -> Iter
         try:
             first = seen.setdefault(normal(name), name)
         except BadAddress:
-            continue  # told as a wrong value already
+            continue  # reported as a wrong value already
         if first != name:
             yield Problem(key_of((*above, name)), f"is {first!r} again; write both as one")
 
@@ -83,8 +84,8 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
         for earlier in range(number):
             if endpoint.overlaps(endpoints[earlier]):
                 there = f"listen[{earlier + 1}], {settings.listen[earlier].endpoint}"
-                words = f"clashes with {there}; give it another port or interface"
-                yield Problem(key_of(("listen", number, "endpoint")), words)
+                explanation = f"clashes with {there}; give it another port or interface"
+                yield Problem(key_of(("listen", number, "endpoint")), explanation)
                 break
         yield from _proxy(number, settings.listen[number])
 
@@ -93,31 +94,35 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
     """A proxy's settings: all that it needs, and nowhere else."""
     if not listen.protocol.proxied:
         for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
-            words = f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
-            yield Problem(key_of(("listen", number, name)), words)
+            explanation = (
+                f"is for proxies; leave it out where protocol is {listen.protocol.value!r}"
+            )
+            yield Problem(key_of(("listen", number, name)), explanation)
         return
     if not listen.upstream:
-        words = 'is missing; write the server behind the proxy, such as "tcp:10.0.0.5:25"'
-        yield Problem(key_of(("listen", number, "upstream")), words)
+        explanation = 'is missing; write the server behind the proxy, such as "tcp:10.0.0.5:25"'
+        yield Problem(key_of(("listen", number, "upstream")), explanation)
     for place, text in enumerate(listen.upstream):
         server = parse_client_endpoint(text)
         key = key_of(("listen", number, "upstream", place))
         name = listen.upstream_name or normal_certificate_name(server.host)
         if listen.upstream_tls is RouteTLS.REQUIRE and not name:
-            words = f"no certificate can be for {text!r}; write upstream_name, whose it is"
-            yield Problem(key, words)
+            explanation = f"no certificate can be for {text!r}; write upstream_name, whose it is"
+            yield Problem(key, explanation)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
 
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:
-    """What a proxy held back goes by the relay; MX records would lead to the proxy again."""
+    """Messages that a proxy held back go by the relay; MX records would lead to the proxy again."""
     if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
         return
     for number, each in enumerate(settings.filter):
         if isinstance(each, Acting) and each.action is Action.QUARANTINE:
-            words = "needs a [[relay.route]] to the server behind the proxy, for what is released"
-            yield Problem(key_of(("filter", number, "action")), words)
+            explanation = (
+                "needs a [[relay.route]] to the server behind the proxy, for what is released"
+            )
+            yield Problem(key_of(("filter", number, "action")), explanation)
 
 
 def _certificates(settings: Settings) -> Iterator[Problem]:
@@ -144,11 +149,11 @@ def _unreadable(path: str) -> str:
 def _routes(settings: Settings) -> Iterator[Problem]:
     for number, route in enumerate(settings.relay.route):
         if route.user and route.password is None:
-            words = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
-            yield Problem(key_of(("relay", "route", number, "password")), words)
+            explanation = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
+            yield Problem(key_of(("relay", "route", number, "password")), explanation)
         if route.password is not None and not route.user:
-            words = "is missing; write who logs in there, or leave out password"
-            yield Problem(key_of(("relay", "route", number, "user")), words)
+            explanation = "is missing; write who logs in there, or leave out password"
+            yield Problem(key_of(("relay", "route", number, "user")), explanation)
 
 
 def _user(settings: Settings) -> Iterator[Problem]:
@@ -168,6 +173,16 @@ def _domain_names(settings: Settings) -> Iterator[Problem]:
             first = taken.setdefault(alias, key)
             if first != key:
                 yield Problem(key, f"{alias} is there already, at {first}; remove one of them")
+
+
+def _account_ids(settings: Settings) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for name, domain in settings.domain.items():
+        for local, account in domain.account.items():
+            key = key_of(("domain", name, "account", local, "id"))
+            first = taken.setdefault(account.id, key) if account.id else key
+            if first != key:
+                yield Problem(key, f"is the same as {first}; remove one of them")
 
 
 def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[Problem]:

@@ -77,22 +77,22 @@ def host_and_port(text: str) -> tuple[str, int | None]:
 
 def _read(text: str) -> tuple[str, dict[str, str]]:
     """Return the kind, and its parts by name where the kind is known here."""
-    words, names = split(unbracketed(text))
-    kind, *words = words
+    explanation, names = split(unbracketed(text))
+    kind, *explanation = explanation
     kind = kind.lower()
-    return kind, _bind(kind, words, names, text) if kind in _KINDS else {}
+    return kind, _bind(kind, explanation, names, text) if kind in _KINDS else {}
 
 
-def _bind(kind: str, words: list[str], names: dict[str, str], text: str) -> dict[str, str]:
+def _bind(kind: str, explanation: list[str], names: dict[str, str], text: str) -> dict[str, str]:
     known = _KINDS[kind]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
-    if len(words) > (1 if kind == "unix" else 2):
+    if len(explanation) > (1 if kind == "unix" else 2):
         raise BadEndpoint(
             f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
-    given = dict(zip(known, words, strict=False))
+    given = dict(zip(known, explanation, strict=False))
     twice = sorted(given.keys() & names.keys())
     if twice:
         raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")

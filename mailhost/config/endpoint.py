@@ -53,7 +53,7 @@ class BadEndpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a description says. `parts` are its arguments by name, in the order of `_KINDS`.
+    """A server endpoint description. `parts` are its arguments by name, in the order of `_KINDS`.
 
     `proxied` is True behind `haproxy:`. Kinds that only plugins know have no `parts`.
     """
@@ -96,9 +96,9 @@ class Endpoint:
         return mine == yours or "::" in (mine, yours) or _all_of_one_family(mine, yours)
 
     def __str__(self) -> str:
-        words = [f"{name}={quote(value)}" for name, value in self.parts[1:]]
+        explanation = [f"{name}={quote(value)}" for name, value in self.parts[1:]]
         first = [quote(value) for _, value in self.parts[:1]]
-        return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *words])
+        return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *explanation])
 
 
 def _all_of_one_family(mine: str, yours: str) -> bool:
@@ -139,14 +139,16 @@ def _is_endpoint(text: str, parse: Callable[[str], object]) -> bool:
 
 
 def _parse(text: str) -> Endpoint:
-    words, names = split(text)
-    proxied = words[0] == "haproxy"
-    words = words[1:] if proxied else words
-    if not words or not words[0]:
+    explanation, names = split(text)
+    proxied = explanation[0] == "haproxy"
+    explanation = explanation[1:] if proxied else explanation
+    if not explanation or not explanation[0]:
         raise BadEndpoint(f"{text!r} is no endpoint; {_EXAMPLE}")
-    if words[0] not in _KINDS:
-        return _plugin(words[0], proxied, text)
-    endpoint = Endpoint(words[0], _bind(words[0], words[1:], names, text), proxied)
+    if explanation[0] not in _KINDS:
+        return _plugin(explanation[0], proxied, text)
+    endpoint = Endpoint(
+        explanation[0], _bind(explanation[0], explanation[1:], names, text), proxied
+    )
     _check(endpoint)
     return endpoint
 
@@ -170,14 +172,14 @@ def absolute_endpoint(text: str, folder: str) -> str:
 
 def split(text: str) -> tuple[list[str], dict[str, str]]:
     """Return the parts of a description: those by position, those by name. Raises BadEndpoint."""
-    words: list[str] = []
+    explanation: list[str] = []
     names: dict[str, str] = {}
     for part in _parts(text):
         if len(part) == 1:
-            words.append(part[0])
+            explanation.append(part[0])
         else:
             names[part[0]] = part[1]
-    return words or [""], names
+    return explanation or [""], names
 
 
 def _parts(text: str) -> Iterator[list[str]]:
@@ -201,17 +203,17 @@ def _parts(text: str) -> Iterator[list[str]]:
 
 
 def _bind(
-    kind: str, words: list[str], names: dict[str, str], text: str
+    kind: str, explanation: list[str], names: dict[str, str], text: str
 ) -> tuple[tuple[str, str], ...]:
     known, needed = _KINDS[kind]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
-    if len(words) > len(known):
+    if len(explanation) > len(known):
         raise BadEndpoint(
             f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
-    given = dict(zip(known, words, strict=False))
+    given = dict(zip(known, explanation, strict=False))
     twice = sorted(set(given) & set(names))
     if twice:
         raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")
@@ -240,8 +242,8 @@ def _check(endpoint: Endpoint) -> None:
 
 def _number(endpoint: Endpoint, name: str, value: str, most: int) -> None:
     if not (value.isascii() and value.isdigit() and len(value) < 12) or int(value) > most:
-        words = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
-        raise BadEndpoint(f"{words}; {_EXAMPLE}" if name == "port" else words)
+        explanation = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
+        raise BadEndpoint(f"{explanation}; {_EXAMPLE}" if name == "port" else explanation)
 
 
 def _mode(value: str) -> None:

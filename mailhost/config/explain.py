@@ -1,4 +1,4 @@
-"""pydantic's findings in plain words: which key, what is wrong there, what to write instead."""
+"""Explains pydantic's findings in plain language: the key, the fault, and what to write instead."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def explain(error: ValidationError) -> list[Problem]:
 
 def place(location: Location) -> Location:
     """The place in the file that a location of pydantic's means."""
-    if location[:1] == ("filter",):  # the kind, by which pydantic tells them apart
+    if location[:1] == ("filter",):  # the kind, by which pydantic distinguishes them
         location = location[:2] + location[3:]
     return tuple(part for part in location if part != _KEY)
 
 
 def _problem(details: ErrorDetails) -> Problem:
     location = details["loc"]
-    return Problem(key_of(place(location)), _words(details, location))
+    return Problem(key_of(place(location)), _text(details, location))
 
 
-def _words(details: ErrorDetails, location: Location) -> str:
+def _text(details: ErrorDetails, location: Location) -> str:
     kind, value = details["type"], details["input"]
     context = details.get("ctx", {})
     if kind in ("union_tag_not_found", "union_tag_invalid"):
@@ -105,7 +105,8 @@ def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """What stands there now; tables and lists are long, and may hold what nobody should see."""
+    """The value that stands there now; tables and lists are long, and may hold what nobody should
+    see."""
     if isinstance(value, dict | list):
         return "not a table" if isinstance(value, dict) else "not a list"
     return f"not {value!r}"

@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 def unreadable(path: str, error: OSError) -> str:
     """Return the reason, and the remedy, where reading `path` raised `error`."""
-    words = f"cannot read {path}"
+    text = f"cannot read {path}"
     if isinstance(error, FileNotFoundError):
-        return f"{words}: {_missing(path)}"
+        return f"{text}: {_missing(path)}"
     if isinstance(error, IsADirectoryError):
-        return f"{words}: it is a folder; write the path of a file in it"
+        return f"{text}: it is a folder; write the path of a file in it"
     if isinstance(error, NotADirectoryError):
-        return f"{words}: {_first(path, os.path.isfile)} is a file, not a folder"
+        return f"{text}: {_first(path, os.path.isfile)} is a file, not a folder"
     if isinstance(error, PermissionError):
-        return f"{words}: {_forbidden(path)}"
-    return f"{words}: {error.strerror}"
+        return f"{text}: {_forbidden(path)}"
+    return f"{text}: {error.strerror}"
 
 
 def _missing(path: str) -> str:

@@ -1,6 +1,6 @@
 """Loading a settings file: every problem is collected before anything starts.
 
-A file with wrong values is still looked at whole: what is wrong is told, left out, and the rest
+A file with wrong values is still looked at whole: what is wrong is reported, left out, and the rest
 is checked as if it had never been there. Nothing here imports the reactor.
 """
 
@@ -30,7 +30,8 @@ from mailhost.config.toml_faults import explained
 __all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
 # What stands in for a wrong value while the rest is checked. It clashes with nothing, and what is
-# said about it is not told. Keys are those of the table or list around it, or its own at the top.
+# said about it is not reported. Keys are those of the table or list around it, or its own at the
+# top.
 _STAND_INS: dict[str, object] = {
     "version": 1,
     "hostname": "stand-in.invalid",
@@ -107,17 +108,17 @@ def _read(path: str) -> dict[str, Any]:
         text = contents.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
         return tomllib.loads(text)
     except OSError as error:
-        words = unreadable(path, error)
+        explanation = unreadable(path, error)
         if isinstance(error, FileNotFoundError):
-            words += "; `mailhost init` writes one"
+            explanation += "; `mailhost init` writes one"
     except UnicodeDecodeError as error:
         line = contents.count(b"\n", 0, error.start) + 1
-        words = f"line {line} is not UTF-8; save the file as UTF-8"
+        explanation = f"line {line} is not UTF-8; save the file as UTF-8"
     except tomllib.TOMLDecodeError as error:
-        words = explained(text, error, SEVERAL)
+        explanation = explained(text, error, SEVERAL)
     except RecursionError:
-        words = "is nested too deeply"
-    raise BadSettings(path, [Problem("", words)])
+        explanation = "is nested too deeply"
+    raise BadSettings(path, [Problem("", explanation)])
 
 
 def _rest(raw: dict[str, Any], error: ValidationError, context: dict[str, str]) -> Settings:
@@ -173,14 +174,14 @@ def _stand_in(location: Location) -> object:
 
 
 def _told(problem: Problem, problems: list[Problem]) -> bool:
-    """True where a wrong value in the same place, or in the same filter, is told already: the rest
-    follows from it."""
+    """True where a wrong value in the same place, or in the same filter, is reported already: the
+    rest follows from it."""
     parts = _steps(problem.key)
     if parts[:1] == ["filter"]:
         parts = parts[:2]
     return any(
-        parts[: len(told)] == told or told[: len(parts)] == parts
-        for told in map(_steps, (known.key for known in problems))
+        parts[: len(reported)] == reported or reported[: len(parts)] == parts
+        for reported in map(_steps, (known.key for known in problems))
     )
 
 

@@ -1,7 +1,8 @@
 """Every setting, with its type and default, as frozen values.
 
-This file is the settings file's grammar: a key that is not here is unknown. What a setting means
-to a user stands in etc/mailhost.toml. Paths are as written until `load` has made them absolute.
+This file is the settings file's grammar: a key that is not here is unknown. The meaning of a
+setting for a user stands in etc/mailhost.toml. Paths are as written until `load` has made them
+absolute.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.types import (
+    AccountId,
     AccountName,
     Bytes,
     CertificateName,
@@ -34,11 +37,10 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
-from mailhost.config.wire import Wire
 
 
 class RouteTLS(StrEnum):
-    """What is asked of TLS with another server. `require` verifies the certificate too."""
+    """The demands on TLS with another server. `require` verifies the certificate too."""
 
     NEVER = "never"
     OPPORTUNISTIC = "opportunistic"
@@ -46,7 +48,7 @@ class RouteTLS(StrEnum):
 
 
 class Identity(StrEnum):
-    """How the proxy tells the server behind it who the client is."""
+    """How the proxy names the client to the server behind it."""
 
     NONE = "none"
     XCLIENT = "xclient"
@@ -61,7 +63,7 @@ class Listen(Section):
     certificate to expect there, empty for the host of the endpoint.
     """
 
-    protocol: Wire
+    protocol: ListenProtocol
     endpoint: ServerEndpoint
     upstream: Upstreams = ()
     upstream_tls: RouteTLS = RouteTLS.OPPORTUNISTIC
@@ -70,8 +72,8 @@ class Listen(Section):
     trace: Switch = True
 
     @property
-    def socket(self) -> tuple[Wire, str]:
-        """What listeners must have in common for one to take over the other's socket."""
+    def socket(self) -> tuple[ListenProtocol, str]:
+        """The values that listeners must have in common for one to take over the other's socket."""
         return self.protocol, self.endpoint
 
 
@@ -186,10 +188,12 @@ class Queue(Section):
 
 
 class AccountSettings(Section):
-    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`."""
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
+    stays when the account gets another name; without it the id follows from the address."""
 
     password: SecretSource | None = None
     quota: Bytes | None = None
+    id: AccountId | None = None
 
 
 class DomainSettings(Section):
@@ -209,11 +213,11 @@ class Demo(Section):
 
 
 DEFAULT_LISTEN = (
-    Listen(protocol=Wire.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
-    Listen(protocol=Wire.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
-    Listen(protocol=Wire.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
-    Listen(protocol=Wire.POP3, endpoint="tcp6:110:interface=\\:\\:"),
-    Listen(protocol=Wire.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
 
 

@@ -27,18 +27,18 @@ def check_pair(key: str, certificate: Certificate) -> Iterator[Problem]:
 def _told(key: str, certificate: Certificate, reason: str) -> tuple[str, str]:
     chain, private = _start(certificate.chain), _start(certificate.key)
     if _KEY.search(chain) and _CERTIFICATE in private and not _KEY.search(private):
-        words = f"{certificate.chain} is the key, {certificate.key} the certificate; swap them"
-        return key, words
+        text = f"{certificate.chain} is the key, {certificate.key} the certificate; swap them"
+        return key, text
     if _CERTIFICATE not in chain:
         return f"{key}.chain", f"{certificate.chain} holds no certificate in PEM"
     if not _KEY.search(private):
         return f"{key}.key", f"{certificate.key} holds no private key in PEM"
     if any(mark in private for mark in _ENCRYPTED):
-        words = f"{certificate.key} has a passphrase; remove it with: openssl pkey -in FILE"
-        return f"{key}.key", words
+        text = f"{certificate.key} has a passphrase; remove it with: openssl pkey -in FILE"
+        return f"{key}.key", text
     if reason == "KEY_VALUES_MISMATCH":
-        words = f"{certificate.key} is not the key of the first certificate in {certificate.chain}"
-        return key, words
+        text = f"{certificate.key} is not the key of the first certificate in {certificate.chain}"
+        return key, text
     files = f"{certificate.chain} and {certificate.key}"
     return key, f"{files} are not a PEM chain and its key ({reason})"
 

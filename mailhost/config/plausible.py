@@ -58,16 +58,16 @@ ZEROS = {
 
 def faults(settings: Settings) -> Iterator[Problem]:
     """Yield the values with which no host may start."""
-    words = hostname_fault(settings.hostname)
-    if words and not _only_here(settings):
-        yield Problem("hostname", words)
+    text = hostname_fault(settings.hostname)
+    if text and not _only_here(settings):
+        yield Problem("hostname", text)
     for place, networks in _network_lists(settings):
         if place == RELAY and _covers_everything(networks):
-            words = "everybody could relay through this host; write your own networks only"
-            yield Problem(_key_of_list(place, networks), words)
-    words = data_fault(settings.data)
-    if words:
-        yield Problem("data", words)
+            text = "everybody could relay through this host; write your own networks only"
+            yield Problem(_key_of_list(place, networks), text)
+    text = data_fault(settings.data)
+    if text:
+        yield Problem("data", text)
     yield from _proxies(settings)
     yield from _endpoint_files(settings)
 
@@ -77,15 +77,15 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
     if settings.admin and not reaches(settings, settings.admin, roles=()):
-        words = f"there is no account or alias {settings.admin}; add it, or name another address"
-        yield Problem("admin", words)
-    words = hostname_fault(settings.hostname)
-    if words and _only_here(settings):
-        yield Problem("hostname", words)
+        text = f"there is no account or alias {settings.admin}; add it, or name another address"
+        yield Problem("admin", text)
+    text = hostname_fault(settings.hostname)
+    if text and _only_here(settings):
+        yield Problem("hostname", text)
     for place, networks in _network_lists(settings):
         if place != RELAY and _covers_everything(networks):
-            words = "these networks contain every address; write only those that are meant"
-            yield Problem(_key_of_list(place, networks), words)
+            text = "these networks contain every address; write only those that are meant"
+            yield Problem(_key_of_list(place, networks), text)
     yield from _lists(settings)
     yield from _listeners(settings)
     yield from _durations(settings)
@@ -175,8 +175,8 @@ def _lists(settings: Settings) -> Iterator[Problem]:
             continue
         for place, entry in enumerate(each.entries):
             if _is_everything(entry):
-                words = f'{entry} matches every client, so all mail gets action = "{each.action}"'
-                yield Problem(key_of(("filter", number, "entries", place)), words)
+                text = f'{entry} matches every client, so all mail gets action = "{each.action}"'
+                yield Problem(key_of(("filter", number, "entries", place)), text)
 
 
 def _endpoint_files(settings: Settings) -> Iterator[Problem]:
@@ -185,8 +185,8 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
         endpoint, key = parse_endpoint(listen.endpoint), key_of(("listen", number, "endpoint"))
         if endpoint.kind == "ssl" and not endpoint.part("privateKey"):
             meant = f'"tcp:{endpoint.part("port")}" and protocol = "submissions" or "pop3s"'
-            words = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
-            yield Problem(key, words)
+            text = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
+            yield Problem(key, text)
         for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
             if name in PATHS:
                 try:
@@ -203,8 +203,8 @@ def _proxies(settings: Settings) -> Iterator[Problem]:
             host, port = host_and_port(upstream)
             if port and port == own.port and _is_at(host, own.interface):
                 key = key_of(("listen", number, "upstream", place))
-                words = f"is {key_of(('listen', number))} itself; write the server behind the proxy"
-                yield Problem(key, words)
+                text = f"is {key_of(('listen', number))} itself; write the server behind the proxy"
+                yield Problem(key, text)
 
 
 def _is_at(host: str, interface: str) -> bool:
@@ -223,18 +223,18 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
         port = endpoint.port if endpoint.kind in ("tcp", "tcp6") else None
         meant = WELL_KNOWN.get(port) if port else None
         if meant and listen.protocol.value not in (meant, *_ALSO_THERE.get(meant, ())):
-            words = (
+            text = (
                 f'clients expect protocol = "{meant}" at port {port}; write that, or another port'
             )
-            yield Problem(key_of(("listen", number, "protocol")), words)
+            yield Problem(key_of(("listen", number, "protocol")), text)
     spoken = {listen.protocol for listen in settings.listen}
     for number, each in enumerate(settings.filter):
         if each.listeners and not spoken & {*each.listeners}:
-            words = (
+            text = (
                 f"no [[listen]] has the protocol {' or '.join(each.listeners)}: "
                 "this filter is never asked"
             )
-            yield Problem(key_of(("filter", number, "listeners")), words)
+            yield Problem(key_of(("filter", number, "listeners")), text)
 
 
 def _is_everything(entry: str) -> bool:
@@ -245,14 +245,14 @@ def _is_everything(entry: str) -> bool:
 
 
 def _durations(settings: Settings) -> Iterator[Problem]:
-    for (table, name), words in ZEROS.items():
+    for (table, name), text in ZEROS.items():
         if getattr(getattr(settings, table), name) == 0:
             yield Problem(
-                key_of((table, name)), f"is 0, so {words}; write a time, or remove the key"
+                key_of((table, name)), f"is 0, so {text}; write a time, or remove the key"
             )
     queue = settings.queue
     if queue.expire_after <= queue.first_retry:
-        words = "is not longer than first_retry: mail is given up before it is tried again"
-        yield Problem("queue.expire_after", words)
+        text = "is not longer than first_retry: mail is given up before it is tried again"
+        yield Problem("queue.expire_after", text)
     elif queue.warn_after >= queue.expire_after:
         yield Problem("queue.warn_after", "is not shorter than expire_after: no warning is sent")

@@ -1,4 +1,4 @@
-"""What is wrong with a settings file, as values: the key as its user writes it, and the remedy."""
+"""The faults of a settings file, as values: the key as its user writes it, and the remedy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Problem:
     """One fault. `key` is empty where the file as a whole is meant."""
 
     key: str
-    words: str
+    text: str
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.words}" if self.key else self.words
+        return f"{self.key}: {self.text}" if self.key else self.text
 
 
 class BadSettings(Exception):

@@ -1,13 +1,13 @@
-"""What a reload changes: compared key by key, for the log.
+"""The changes that a reload makes: compared key by key, for the log.
 
 Only sources of secrets are shown, never secrets; a secret whose source stayed but whose text
-changed is told as such.
+changed is reported as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mailhost.config.load import Loaded
@@ -42,6 +42,12 @@ class SettingChange:
 def changes(old: Settings, new: Settings) -> list[SettingChange]:
     """Return what differs, in the order of the file's keys."""
     return list(_compare((), old, new))
+
+
+def for_running(new: Loaded, running: Loaded) -> Loaded:
+    """Return `new` as a running host can use it: what only a start can change stays as it is."""
+    former = {name: getattr(running.settings, name) for name in AT_NEXT_START}
+    return replace(new, settings=new.settings.model_copy(update=former))
 
 
 def changed_secrets(old: Loaded, new: Loaded) -> list[SettingChange]:

@@ -24,7 +24,7 @@ LARGEST = 65_536  # octets; a secret is a line, whatever is larger is the wrong 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What the sources held. Never shown by `repr`."""
+    """The texts that the sources held. Never shown by `repr`."""
 
     values: Mapping[Secret, str] = field(default_factory=dict, repr=False)
 

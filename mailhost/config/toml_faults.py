@@ -36,8 +36,8 @@ def explained(text: str, error: tomllib.TOMLDecodeError, several: Collection[str
     if not place or int(place[1]) > len(lines):
         return f"is no TOML at the end, line {len(text.splitlines())}: {_OPEN} ({error})"
     number = int(place[1])
-    key, words = _of_line(lines[number - 1].strip(), str(error), several)
-    return f"line {number}{f', {key}' if key else ''}: {words}"
+    key, explanation = _of_line(lines[number - 1].strip(), str(error), several)
+    return f"line {number}{f', {key}' if key else ''}: {explanation}"
 
 
 def _of_line(line: str, error: str, several: Collection[str]) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """How settings are written: sizes, times, names, secrets. Each type says what it wants to read.
 
-A wrong value raises ValueError with the remedy in its words; pydantic puts the key in front.
+A wrong value raises ValueError with the remedy in its text; pydantic puts the key in front.
 Paths are joined with the folder that stands in the validation's context, where there is one.
 """
 
@@ -42,6 +42,7 @@ _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 
 LARGEST_SIZE = 2**60
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
@@ -136,6 +137,12 @@ def _account_name(value: Any) -> str:
         raise ValueError(f"{value!r} cannot stand before the @ of an address") from error
 
 
+def _account_id(value: Any) -> str:
+    if not isinstance(value, str) or not _ACCOUNT_ID.fullmatch(value):
+        raise ValueError("write 32 hexadecimal digits in lower case, as `mailhost export` does")
+    return value
+
+
 def _target(value: Any) -> str:
     if isinstance(value, str) and "@" not in value:
         _account_name(value)
@@ -144,29 +151,29 @@ def _target(value: Any) -> str:
 
 
 def _server_address(value: Any) -> str:
-    words = 'write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"'
+    text = 'write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         host, port = split_host_port(value, 53)
         ip_address(host)
     except ValueError as error:
-        raise ValueError(words) from error
+        raise ValueError(text) from error
     if not 0 < port < 65536:
-        raise ValueError(words)
+        raise ValueError(text)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _network(value: Any) -> IPv4Network | IPv6Network:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
-    words = 'write an IP network such as "192.0.2.0/24", or one address'
+    text = 'write an IP network such as "192.0.2.0/24", or one address'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         return ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{_network_meant(value) or words} ({error})") from error
+        raise ValueError(f"{_network_meant(value) or text} ({error})") from error
 
 
 def _network_meant(text: str) -> str:
@@ -230,17 +237,17 @@ def _upstreams(value: Any) -> Any:
 
 
 def _client_endpoint(value: Any) -> str:
-    words = 'write a host and a port, such as "smtp.isp.example:587" or "[2001:db8::1]:25"'
+    text = 'write a host and a port, such as "smtp.isp.example:587" or "[2001:db8::1]:25"'
     if not isinstance(value, str):
-        raise ValueError(words)
+        raise ValueError(text)
     try:
         host, port = split_host_port(value, 25)
         if ":" in host:
             ip_address(host)
     except ValueError as error:
-        raise ValueError(f"{words}, not {value!r}") from error
+        raise ValueError(f"{text}, not {value!r}") from error
     if not _HOST.fullmatch(host) or not 0 < port < 65536:
-        raise ValueError(f"{words}, not {value!r}")
+        raise ValueError(f"{text}, not {value!r}")
     return value
 
 
@@ -315,6 +322,7 @@ Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
 DomainPattern = Annotated[str, BeforeValidator(_pattern)]
 MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer(str)]
+AccountId = Annotated[str, BeforeValidator(_account_id)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
 Target = Annotated[str, BeforeValidator(_target)]
 ServerAddress = Annotated[str, BeforeValidator(_server_address)]

@@ -2,7 +2,7 @@
 
 On top of the message come Return-Path and Delivered-To; its own bytes stay as they are. A message
 that already carries Delivered-To for the same address is a mail loop (RFC 9228); for addresses that
-are aliases, routing looks at the same field.
+are aliases, routing reads the same field.
 """
 
 from __future__ import annotations
@@ -13,113 +13,86 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import (
-    DirectoryUnavailable,
-    IDirectory,
-    IEventSink,
-    IMailStore,
-    ITransport,
-)
-from mailhost.message.accounts import Account
-from mailhost.message.address import Address
+from mailhost.concurrency.pauses import Pause, no_pause
+from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
+from mailhost.interfaces.events import Attempted, Faulted, IEventSink
+from mailhost.interfaces.store import IMailStore
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivery_fields, passed
-from mailhost.net.turns import Pause, no_pause
-from mailhost.routing import NO_DIRECTORY, Router
 
 PART = 25  # deliveries that are started without a pause
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
 
 
-@implementer(ITransport)
+@implementer(ILocalDelivery)
 class LocalDelivery:
-    """Delivers to accounts. `router` may be replaced at any time; `pause` is called after each PART
-    of many recipients, so that other connections are served."""
+    """Delivers to accounts. `pause` is called after each PART of many recipients, so that other
+    connections are served."""
 
     _log = Logger()
 
-    def __init__(
-        self,
-        directory: IDirectory,
-        store: IMailStore,
-        router: Router,
-        events: IEventSink,
-        pause: Pause = no_pause,
-    ) -> None:
-        self._directory = directory
+    def __init__(self, store: IMailStore, events: IEventSink, pause: Pause = no_pause) -> None:
         self._store = store
         self._events = events
         self._pause = pause
-        self.router = router
 
     async def deliver(
         self,
         envelope: Envelope,
         content: Content,
-        recipients: Sequence[ForwardPath],
+        recipients: Sequence[LocalRecipient],
         identity: str,
-        attempts: int = 0,
     ) -> Sequence[Outcome]:
         try:
             header = content.header()
         except OSError as error:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
-            return [self._told(identity, path, status) for path in recipients]
+            return [self._outcome(identity, each.path, status) for each in recipients]
         if len(header) >= HEADER_LIMIT:  # a Delivered-To may be hidden behind the limit
-            return [self._told(identity, path, HEADER_TOO_LARGE) for path in recipients]
+            return [self._outcome(identity, each.path, HEADER_TOO_LARGE) for each in recipients]
         seen = passed(header)
 
-        async def one(path: ForwardPath) -> Outcome:
-            status = await self._one(envelope, content, path, identity, seen)
-            return self._told(identity, path, status)
+        async def deliver_to(recipient: LocalRecipient) -> Outcome:
+            status = await self._deliver_to(envelope, content, recipient, identity, seen)
+            return self._outcome(identity, recipient.path, status)
 
         if len(recipients) == 1:
-            return [await one(recipients[0])]
+            return [await deliver_to(recipients[0])]
         begun = []
-        for path in recipients:
-            begun.append(Deferred.fromCoroutine(one(path)))
+        for recipient in recipients:
+            begun.append(Deferred.fromCoroutine(deliver_to(recipient)))
             if len(begun) % PART == 0:
                 await self._pause()
         return await gatherResults(begun)
 
-    def _told(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
+    def _outcome(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
         outcome = outcome_of(path, status, Fate.DELIVERED)
-        self._events.tell(Attempted(identity, outcome))
+        self._events.emit(Attempted(identity, outcome))
         return outcome
 
-    async def _one(
+    async def _deliver_to(
         self,
         envelope: Envelope,
         content: Content,
-        path: ForwardPath,
+        recipient: LocalRecipient,
         identity: str,
         seen: Container[str],
     ) -> Status:
-        """What becomes of one recipient. Nothing raised here stops the others."""
+        """Deliver to one recipient. Does not raise, so that the others get the message."""
+        address, account = recipient.path.address, recipient.account
+        if str(address).lower() in seen:
+            return LOOP
         try:
-            account = await self._account(path.address)
-            if account is None:
-                return self.router.nobody(path.address)
-            if str(path.address).lower() in seen:
-                return LOOP
-            top = Content((delivery_fields(envelope.reverse_path, path.address),))
-            return await self._store.inbox(account.address).deliver((top, content), account.quota)
-        except DirectoryUnavailable as error:
-            return NO_DIRECTORY.because(str(error))
+            top = Content((delivery_fields(envelope.reverse_path, address),))
+            return await self._store.inbox(account.address).deliver((top, content))
         except OSError as error:
-            return LOCAL_ERROR.because(f"{path.address}: {error}")
-        except Exception as bug:  # noqa: BLE001 - told; the recipient waits
+            return LOCAL_ERROR.because(f"{address}: {error}")
+        except Exception as bug:  # noqa: BLE001 - logged; the recipient waits
             self._log.failure("A bug in the delivery of {identity}", identity=identity)
-            where = f"delivery of {identity} to {path.address}"
-            self._events.tell(Faulted(where, f"{type(bug).__name__}: {bug}"))
+            where = f"delivery of {identity} to {address}"
+            self._events.emit(Faulted(where, f"{type(bug).__name__}: {bug}"))
             return LOCAL_ERROR.because(f"{type(bug).__name__}: {bug}")
-
-    async def _account(self, address: Address) -> Account | None:
-        """The account, if need be as the directory has it now."""
-        account = self.router.account_of(self._directory.view, address)
-        return account or self.router.account_of(await self._directory.refresh(), address)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mailhost.config.model import DomainSettings, Settings
 from mailhost.config.secrets import Secrets
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.directory.account_id import id_of_address
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address, parse_address
 
 
@@ -22,7 +23,12 @@ def _domain(name: str, settings: DomainSettings, secrets: Secrets) -> Domain:
     accounts = {}
     for local, account in settings.account.items():
         address = Address(local, name)
-        accounts[address.key] = Account(address, secrets.of(account.password), account.quota)
+        accounts[address.key] = Account(
+            address,
+            secrets.of(account.password),
+            account.quota,
+            account.id or id_of_address(address),
+        )
     aliases = {
         Address(local, name).key: tuple(_target(target, name) for target in targets)
         for local, targets in settings.alias.items()

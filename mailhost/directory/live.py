@@ -8,26 +8,20 @@ then raises DirectoryUnavailable, so that no recipient is refused for good.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.directory.sqlite import (
-    DirectoryBroken,
-    DirectoryDatabase,
-    DirectoryError,
-    Stamp,
-)
+from mailhost.concurrency.threads import InThread, threads_of
+from mailhost.directory.sqlite import DirectoryBroken, DirectoryDatabase, Stamp
 from mailhost.directory.union import unite
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import DirectoryUnavailable, IDirectory, IEventSink, IReactor
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
 
 PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
 PATIENCE = 2.0  # seconds that a look waits for another process
@@ -39,7 +33,6 @@ NO_DOMAIN = (
 )
 
 News = DirectoryView | None
-InThread = Callable[[Callable[[], News]], Deferred[News]]
 
 
 @implementer(IDirectory)
@@ -63,7 +56,7 @@ class LiveDirectory:
         self._database_view = DirectoryView()
         self._watched = _Watched(database_path) if database_path else None
         self._events = events
-        self._in_thread = in_thread or _threads_of(reactor)
+        self._in_thread = in_thread or threads_of(reactor)
         self._clashes: tuple[str, ...] = ()
         self._outage = False
         self._looking = False
@@ -111,7 +104,7 @@ class LiveDirectory:
             self._look(self._watched)
         return answer
 
-    def replace_file_view(self, view: DirectoryView) -> None:
+    def reconfigure(self, view: DirectoryView) -> None:
         """Use other domains of the settings file from now on."""
         self._file_view = view
         self._unite()
@@ -166,14 +159,14 @@ class LiveDirectory:
             self._take(news)
         if self._outage:
             self._outage = False
-            self._events.tell(Told("directory: it can be read again"))
+            self._events.emit(Notice("directory: it can be read again"))
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(DirectoryError, DirectoryUnavailable):
             self._log.failure("A look into the directory failed", failure)
         if not self._outage:
             self._outage = True
-            self._events.tell(Faulted("directory", failure.getErrorMessage()))
+            self._events.emit(Faulted("directory", failure.getErrorMessage()))
 
     def _take(self, view: DirectoryView) -> None:
         self._database_view = view
@@ -182,11 +175,11 @@ class LiveDirectory:
     def _unite(self) -> None:
         union = unite(self._file_view, self._database_view)
         if self.view.domains and not union.view.domains:
-            self._events.tell(Faulted("directory", NO_DOMAIN))
+            self._events.emit(Faulted("directory", NO_DOMAIN))
         self.view = union.view
-        for words in union.clashes:
-            if words not in self._clashes:
-                self._events.tell(Faulted("directory", words))
+        for text in union.clashes:
+            if text not in self._clashes:
+                self._events.emit(Faulted("directory", text))
         self._clashes = union.clashes
 
     async def _tick(self) -> None:
@@ -229,10 +222,3 @@ class _Watched:
         if self._database is None:
             self._database = DirectoryDatabase(self._path, PATIENCE)
         return self._database
-
-
-def _threads_of(reactor: IReactor) -> InThread:
-    def in_thread(work: Callable[[], News]) -> Deferred[News]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    return in_thread

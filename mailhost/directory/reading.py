@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.message.address import Address
 
 
@@ -33,9 +33,9 @@ def read_view(connection: sqlite3.Connection) -> DirectoryView:
 
 def _accounts(connection: sqlite3.Connection) -> dict[str, dict[str, Account]]:
     found: defaultdict[str, dict[str, Account]] = defaultdict(dict)
-    rows = connection.execute("SELECT domain, key, local, secret, quota FROM account")
-    for domain, key, local, secret, quota in rows:
-        found[domain][key] = Account(Address(local, domain), secret, quota)
+    rows = connection.execute("SELECT domain, key, local, secret, quota, id FROM account")
+    for domain, key, local, secret, quota, identity in rows:
+        found[domain][key] = Account(Address(local, domain), secret, quota, identity)
     return found
 
 

@@ -4,7 +4,8 @@
 A step that was released is never changed: what is to be otherwise comes as another step.
 
 Domains are in their normal form. `key` is an address's local part as it is compared, `local` as it
-was written; targets are two columns for the same reason.
+was written; targets are two columns for the same reason. An account's `id` is 32 hexadecimal
+digits.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             FOREIGN KEY (domain, key) REFERENCES alias ON DELETE CASCADE
         ) WITHOUT ROWID
         """,
+    ),
+    (
+        "ALTER TABLE account ADD COLUMN id TEXT NOT NULL DEFAULT ''",
+        "UPDATE account SET id = lower(hex(randomblob(16)))",
+        "CREATE UNIQUE INDEX account_id ON account (id)",
     ),
 )
 

@@ -14,19 +14,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
+from mailhost.directory.account_id import new_account_id
 from mailhost.directory.place import why_missing
 from mailhost.directory.reading import read_view
 from mailhost.directory.schema import TooNew, is_empty, migrate
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.directory import DirectoryError, NeedsForce
 from mailhost.message.address import Address, unicode_domain
 
 Stamp = tuple[int, int]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _REMEDY = "restore it from a copy, or run `mailhost init` as the first time, with --new-directory"
-
-
-class DirectoryError(Exception):
-    """What was asked for cannot be done; the message says why and what to do."""
 
 
 class DirectoryBusy(DirectoryError):
@@ -111,8 +109,8 @@ class DirectoryDatabase:
     def remove_domain(self, name: str, force: bool = False) -> None:
         """Remove a domain, or another name for one.
 
-        Raises DirectoryError where there is none, or where it has accounts, aliases or other
-        names; with `force` those go too.
+        Raises DirectoryError where there is none, NeedsForce where it has accounts, aliases or
+        other names; with `force` those go too.
         """
         with self._change():
             if self._one("SELECT 1 FROM alias_domain WHERE name = ?", name):
@@ -121,9 +119,7 @@ class DirectoryDatabase:
             self._check_domain(name)
             left = self._left_in(name)
             if left and not force:
-                raise DirectoryError(
-                    f"{_shown(name)} still has {left}; remove them first, or say --force"
-                )
+                raise NeedsForce(f"{_shown(name)} still has {left}; remove them first")
             self._connection.execute("DELETE FROM domain WHERE name = ?", (name,))
 
     def add_alias_domain(self, name: str, domain: str) -> None:
@@ -134,13 +130,6 @@ class DirectoryDatabase:
             self._connection.execute(
                 "INSERT INTO alias_domain (name, domain) VALUES (?, ?)", (name, domain)
             )
-
-    def remove_alias_domain(self, name: str) -> None:
-        """Remove another name of a domain. The domain itself stays."""
-        with self._change():
-            found = self._connection.execute("DELETE FROM alias_domain WHERE name = ?", (name,))
-            if not found.rowcount:
-                raise DirectoryError(f"{_shown(name)} is no other name of a domain here")
 
     def set_catch_all(self, domain: str, address: Address | None) -> None:
         """Say who gets what no account or alias of a domain takes; None for nobody."""
@@ -155,12 +144,14 @@ class DirectoryDatabase:
     # --- accounts -------------------------------------------------------------------------------
 
     def add_account(self, address: Address, secret: str, quota: int | None = None) -> None:
-        """Add an account. `secret` is a hash, empty for no login; `quota` is in octets."""
+        """Add an account, with a new id. `secret` is a hash, empty for no login; `quota` is in
+        octets."""
         with self._change():
             self._check_free_address(address)
             self._connection.execute(
-                "INSERT INTO account (domain, key, local, secret, quota) VALUES (?, ?, ?, ?, ?)",
-                (address.domain, address.key, address.local, secret, quota),
+                "INSERT INTO account (domain, key, local, secret, quota, id) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (address.domain, address.key, address.local, secret, quota, new_account_id()),
             )
 
     def check_new_account(self, address: Address) -> None:
@@ -316,13 +307,13 @@ def _told(path: str) -> Iterator[None]:
         raise DirectoryBroken(f"{path} was made by a newer mailhost: {error}") from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
-            words = f"{path} is held by another process; try again, or end that process"
-            raise DirectoryBusy(words) from error
+            text = f"{path} is held by another process; try again, or end that process"
+            raise DirectoryBusy(text) from error
         raise DirectoryBroken(f"{path} cannot be used: {error}") from error
     except FileNotFoundError as error:
         raise DirectoryBroken(why_missing(os.path.dirname(path))) from error
     except PermissionError as error:
-        words = f"{path} cannot be used: {error.strerror}; ask as root or as the host's user"
-        raise DirectoryBroken(words) from error
+        text = f"{path} cannot be used: {error.strerror}; ask as root or as the host's user"
+        raise DirectoryBroken(text) from error
     except OSError as error:
         raise DirectoryBroken(f"{path} cannot be used: {error.strerror}") from error

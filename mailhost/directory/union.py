@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailhost.message.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.message.address import unicode_domain
 
 
@@ -31,10 +31,10 @@ def unite(file: DirectoryView, database: DirectoryView) -> Union:
     }
     lost = [name for name in (*database.domains, *database.also) if name in taken]
     view = DirectoryView({**domains, **file.domains}, {**also, **file.also})
-    return Union(view, tuple(map(_words, sorted(lost))))
+    return Union(view, tuple(map(_text, sorted(lost))))
 
 
-def _words(name: str) -> str:
+def _text(name: str) -> str:
     return (
         f"{unicode_domain(name)} lives in the settings file and in the database; "
         "the settings file's is used, what the database has of it is not"

@@ -1,8 +1,7 @@
-"""Group commit: whoever wants files made durable waits here, and is served with all the others.
+"""Group commit in a thread of this process: commits that wait at the same time share their syncs.
 
-One batch is under way at a time, in a thread of its own. What arrives in one turn of the reactor,
-or while a batch is under way, makes up the next: the busier the host is, the more messages share
-the price of a sync.
+One batch is under way at a time. What arrives in one turn of the reactor, or while a batch is under
+way, makes up the next: the busier the host is, the more messages share the cost of a sync.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,19 +17,20 @@ from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, Results
+from mailhost.interfaces.changes import Change, Results
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.store import ICommitter
 
 Job = tuple[Sequence[Change], Deferred[Results]]
 
 
 @implementer(ICommitter)
 class Committer:
-    """The one writer. `start` and `stop` bracket its thread."""
+    """Call `start` before the first commit, and `stop` after the last one."""
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, system: OperatingSystem) -> None:
+    def __init__(self, reactor: IReactor, system: OperatingSystem) -> None:
         self._reactor = reactor
         self._system = system
         self._inbox: SimpleQueue[list[Job]] = SimpleQueue()  # no jobs at all: the end
@@ -69,7 +68,7 @@ class Committer:
     def _done(self, jobs: list[Job], results: Results) -> None:
         for error in results:
             if error is not None and error.__cause__ is not None:
-                self._log.failure("A change failed for a bug", Failure(error.__cause__))
+                self._log.failure("A change failed because of a bug", Failure(error.__cause__))
         for changes, done in jobs:
             mine, results = results[: len(changes)], results[len(changes) :]
             done.callback(mine)
@@ -93,7 +92,7 @@ class Committer:
         """Make a batch durable. A bug fails the whole of it."""
         try:
             return Batch(self._system, changes, self._rooted).run()
-        except Exception as bug:  # noqa: BLE001 - told; whoever waits must hear of it
+        except Exception as bug:  # noqa: BLE001 - logged in `_done`; all that wait need an answer
             error = OSError(f"{type(bug).__name__}: {bug}")
             error.__cause__ = bug
             return [error, *(OSError(str(error)) for _ in changes[1:])]

@@ -33,6 +33,10 @@ class OperatingSystem:
         """Make a new file for writing, readable by its owner alone, and return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
+    def open_file(self, path: str) -> int:
+        """Open a file that is there, to sync it, and return its descriptor."""
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
 
@@ -84,6 +88,17 @@ class OperatingSystem:
         """Give a file its final name, replacing what has it."""
         os.rename(old, new)
 
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name. Raises FileExistsError where anything has it."""
+        os.link(old, new, follow_symlinks=False)
+
+    def same_file(self, one: str, other: str) -> bool:
+        """True where both names are there, for one file."""
+        try:
+            return os.path.samestat(os.lstat(one), os.lstat(other))
+        except FileNotFoundError:
+            return False
+
     def exists(self, path: str) -> bool:
         """True where there is anything of that name."""
         return os.path.lexists(path)
@@ -95,6 +110,10 @@ class OperatingSystem:
     def make_folder(self, path: str) -> None:
         """Make one folder for its owner alone. Raises FileExistsError, FileNotFoundError."""
         os.mkdir(path, 0o700)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder that is empty."""
+        os.rmdir(path)
 
     def sync_folder(self, path: str) -> None:
         """Return when the names in a folder are on the disk."""

@@ -4,13 +4,12 @@
 when a batch begins makes up the batch: one sync serves all processes, and none of them has a thread
 that takes turns with its interpreter.
 
-A frame, either way, is its length in four octets, most significant first, and what `marshal` makes
-of plain values: asked for is a list of changes, a tuple each (`plain`), answered a list of results,
-None or an errno and words. Frames of one client are answered in order. What a client asked for that
-went away is not begun: nobody would be told.
+A client sends frames (`durable/frames`) with a list of changes each, and gets back frames with a
+list of results. Frames of one client are answered in order. What a client that went away had asked
+for is not begun: there is no process that waits for the results.
 
-It ends with the head, whose pipe is its standard input, and at once where the system can do that:
-the next head must find nothing in motion. A bug ends it too; the head starts another.
+It ends with the head, whose pipe is its standard input, and on Linux at once: no file may change
+any more when the next head reads them. A bug ends it too, and the head starts another.
 """
 
 from __future__ import annotations
@@ -25,44 +24,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from mailhost.durable.batch import Batch
+from mailhost.durable.frames import LARGEST_FRAME, Result, change_of, frame
 from mailhost.durable.system import OperatingSystem
-from mailhost.message.changes import Change, NewFile, RemovedFile
-from mailhost.message.content import Content
-from mailhost.peers import is_ours, peer_uid
+from mailhost.interfaces.changes import Change
+from mailhost.net.peer_credentials import is_ours, peer_uid
 
-READ = 1 << 18  # octets at a time
-LONGEST = 1 << 28  # octets of a frame
+RECEIVE_SIZE = 1 << 18  # octets read by one call
 _PR_SET_PDEATHSIG = 1
-
-Result = tuple[int, str] | None
-
-
-def plain(change: Change) -> tuple[Any, ...]:
-    """Return a change as values that `marshal` knows. Its contents must lie in memory."""
-    if isinstance(change, RemovedFile):
-        return (change.path,)
-    pieces = [piece for content in change.contents for piece in content.pieces]
-    return (change.temporary, change.final, change.replaces, change.beside, pieces)
-
-
-def _change(given: tuple[Any, ...]) -> Change:
-    if len(given) == 1:
-        return RemovedFile(given[0])
-    temporary, final, replaces, beside, pieces = given
-    return NewFile(temporary, final, (Content(tuple(pieces)),), replaces, beside=beside)
-
-
-def frame(value: list[Any]) -> bytes:
-    """Return a value as it goes over the wire."""
-    octets = marshal.dumps(value)
-    return len(octets).to_bytes(4, "big") + octets
 
 
 class _Client:
-    """One process that asks."""
+    """The connection of one process."""
 
     def __init__(self, wire: socket.socket) -> None:
         self.wire = wire
@@ -70,10 +44,10 @@ class _Client:
         self._buffer = bytearray()
 
     def read(self) -> list[list[Change]]:
-        """Return what it asks for; nothing where it went away."""
+        """Return the commits that it asks for; none where it closed the connection."""
         while not self.gone:
             try:
-                octets = self.wire.recv(READ, socket.MSG_DONTWAIT)
+                octets = self.wire.recv(RECEIVE_SIZE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return self._frames()
             except OSError:
@@ -87,24 +61,24 @@ class _Client:
         at = 0
         while len(self._buffer) - at >= 4:
             length = int.from_bytes(self._buffer[at : at + 4], "big")
-            if length > LONGEST:
+            if length > LARGEST_FRAME:
                 raise ValueError(f"a frame of {length} octets")
             if len(self._buffer) - at - 4 < length:
                 break
             changes = marshal.loads(memoryview(self._buffer)[at + 4 : at + 4 + length])
-            frames.append([_change(each) for each in changes])
+            frames.append([change_of(each) for each in changes])
             at += 4 + length
         del self._buffer[:at]
         return frames
 
     def answer(self, results: Sequence[Result]) -> None:
-        """Tell it what came of what it asked for."""
-        with suppress(OSError):  # it is gone, and will be seen to be
+        """Send the results of one commit."""
+        with suppress(OSError):  # it closed the connection, as the next `read` finds
             self.wire.sendall(frame(list(results)))
 
 
 class Writer:
-    """`listener` is where clients come in; `life` is a descriptor that ends with the head."""
+    """`listener` accepts the clients. `life` is a pipe that becomes readable when the head ends."""
 
     def __init__(self, system: OperatingSystem, listener: socket.socket, life: int) -> None:
         self._system = system
@@ -117,12 +91,12 @@ class Writer:
         self._selector.register(life, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Make batches until the head is gone."""
+        """Make batches until the head ends."""
         while self.turn():
             pass
 
     def turn(self) -> bool:
-        """Wait for somebody, and do what there is to do. False where the head is gone."""
+        """Wait for clients, and make one batch of what they ask for. False when the head ended."""
         ready = {key.fd for key, _ in self._selector.select()}
         if self._life in ready:
             return False
@@ -138,7 +112,7 @@ class Writer:
         return True
 
     def close(self) -> None:
-        """Let go of all sockets."""
+        """Close all sockets."""
         for client in list(self._clients.values()):
             self._forget(client)
         self._selector.close()
@@ -159,7 +133,7 @@ class Writer:
         client.wire.close()
 
     def _make(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
-        """Make one batch, and tell everybody."""
+        """Make one batch, and send the results to the clients."""
         changes = [change for _, some in jobs for change in some]
         results = [_result(error) for error in Batch(self._system, changes, self._rooted).run()]
         for client, some in jobs:
@@ -172,12 +146,12 @@ def _result(error: OSError | None) -> Result:
         return None
     if error.__cause__ is not None:  # a bug: the head logs what we write there
         traceback.print_exception(error)
-    words = os.strerror(error.errno) if error.errno else str(error)
-    return (error.errno or 0, f"{words}: {error.filename}" if error.filename else words)
+    text = os.strerror(error.errno) if error.errno else str(error)
+    return (error.errno or 0, f"{text}: {error.filename}" if error.filename else text)
 
 
 def listen(path: str) -> socket.socket:
-    """Open the socket, for the host's user alone; one that is there was left by a dead writer."""
+    """Open the socket, for the host's user alone. One that is there is of a dead writer."""
     with suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -196,10 +170,10 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Serve."""
+    """Run the process."""
     _end_with_parent()
     for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ours, signal.SIG_IGN)  # the head says when it is over
+        signal.signal(ours, signal.SIG_IGN)  # the head ends the writer, by `life`
     Writer(OperatingSystem(), listen(sys.argv[1]), 0).serve()
 
 

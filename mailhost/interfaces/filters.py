@@ -8,13 +8,14 @@ from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.verdict import Finding, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.message.verdict import Finding, Mail, Stage, Verdict
 
 
 class FilterFailed(Exception):
-    """A filter could not judge, as something it needs is not there; the words say what."""
+    """A filter could not judge, as something it needs is not there; the text of the exception says
+    which."""
 
 
 class IFilter(Interface):

@@ -67,7 +67,7 @@ class ILoginGuard(Interface):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The server's next words in a SASL exchange, before base64."""
+    """The server's next message in a SASL exchange, before base64."""
 
     data: bytes
 
@@ -93,3 +93,12 @@ class ILogins(Interface):
 
     def begin(name: str, client: Client) -> ISASLMechanism | None:
         """A new exchange, None for a mechanism that is not known or not for this client now."""
+
+
+class IPasswordLogins(ILogins):
+    """Takes a password outside SASL too: POP3's USER and PASS, IMAP's LOGIN."""
+
+    def password(
+        client: Client, username: str, password: str, command: str
+    ) -> Awaitable[Address | Status]:
+        """Return the account's address, or the refusal. `command` is for the log."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
+from dataclasses import dataclass
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
+from mailhost.interfaces.answer import Answer
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -27,34 +29,76 @@ class IQueue(Interface):
         is why it is not tried before an operator has released it, empty for what is."""
 
 
-class Unfinished(Exception):
-    """A bug stopped some recipients. `outcomes` are the others', and `bug` is what was raised."""
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Recipients of one message that are carried together, in one transmission.
 
-    def __init__(self, bug: Exception, outcomes: Sequence[Outcome]) -> None:
-        super().__init__(repr(bug))
-        self.bug = bug
-        self.outcomes = outcomes
+    `next_hop` is where a relay sends them, None for mailboxes of this host.
+    """
+
+    next_hop: Hashable
+    recipients: Sequence[ForwardPath]
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """All recipients of one attempt, grouped once. Attempts with the same `line` share their places
+    fairly with others. `basis` is what the grouping depends on, for the transport alone."""
+
+    lanes: Sequence[Lane]
+    line: str
+    basis: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The outcomes of recipients. `bug` is an exception of our own code that stopped the others;
+    CancelledError where the work was cancelled."""
+
+    outcomes: Sequence[Outcome]
+    bug: Exception | None = None
 
 
 class ITransport(Interface):
-    """Carries a message for some recipients: into a mailbox here, or to another host."""
+    """Carries waiting messages: into a mailbox here, or to another host."""
 
-    def deliver(
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Awaitable[Sequence[Outcome]]:
-        """Return an Outcome for each of `recipients`, in their order.
+    def lanes(
+        envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
+    ) -> Answer[Lanes]:
+        """Group recipients by the way that their mail takes now. A lane has at most 200 of them.
 
-        `envelope` carries the reverse-path and parameters; its own recipients are not looked at.
-        `attempts` counts those made before.
-        Raises only for bugs: Unfinished where some recipients have an outcome all the same.
+        `envelope` carries the reverse-path; its own recipients are not used. `attempts` counts
+        those made before.
         """
 
+    def stands(lanes: Lanes) -> bool:
+        """True if the same recipients would be grouped in the same way now."""
 
-class INotices(Interface):
+    def carry(
+        lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Awaitable[Carried]:
+        """Carry a message to all recipients of a lane. Where `bug` is None, each has an outcome."""
+
+
+class IRelay(Interface):
+    """Sends mail to other hosts."""
+
+    settings = Attribute("The settings that next hops depend on: another object after a reload.")
+
+    def next_hop(sender: str, domain: str, attempts: int) -> Hashable:
+        """Return where mail from one domain to another goes; its str names the host.
+
+        `sender` is empty for the null reverse-path. `attempts` counts those made before.
+        """
+
+    def carry(
+        lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Awaitable[Carried]:
+        """As ITransport.carry, for a lane that has a next hop and recipients with the same aliases
+        on their way."""
+
+
+class IReports(Interface):
     """Tells senders what became of their mail (RFC 3461, RFC 3464)."""
 
     def report(

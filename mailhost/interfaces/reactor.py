@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import (
     IReactorCore,
+    IReactorFDSet,
     IReactorFromThreads,
+    IReactorProcess,
+    IReactorSocket,
     IReactorTCP,
     IReactorThreads,
     IReactorTime,
@@ -19,6 +22,9 @@ class IReactor(
     IReactorTCP,
     IReactorUDP,
     IReactorUNIX,
+    IReactorFDSet,
+    IReactorSocket,
+    IReactorProcess,
     IReactorThreads,
     IReactorFromThreads,
 ):

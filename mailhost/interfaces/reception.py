@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Sequence
 
 from zope.interface import Attribute, Interface
 
+from mailhost.interfaces.accounts import KnownAccounts
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 
@@ -61,16 +62,21 @@ class ITransaction(Interface):
 
 
 class IFilterable(ITransaction):
-    """A transaction whose end has two steps, so that filters can be asked between them.
+    """A transaction whose end has three steps, so that filters can be asked after the first.
 
-    `end` does both. After `prepare`, one of `hand_on` and `abandon` must follow.
+    `end` does all. After `prepare`, one of `hand_on` and `abandon` must follow.
     """
 
     def prepare(content: Content) -> Answer[Prepared | Status]:
         """The content is whole. Return the completed message, or the refusal by the rules."""
 
+    def leave(message: Prepared) -> Answer[Prepared | Status]:
+        """Filters are done. Take what `prepare` returned, its content perhaps edited, and return
+        the message as it leaves: to be handed on, or to be held and released later. A Status
+        refuses the message."""
+
     def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
-        """Take what `prepare` returned, its content perhaps edited, and answer as `end` does."""
+        """Take what `leave` returned, and answer as `end` does."""
 
 
 class ICollector(Interface):
@@ -89,14 +95,27 @@ class ICollector(Interface):
 class IHandover(Interface):
     """Where responsibility is taken: content and envelope go to every destination, safely."""
 
-    def take(envelope: Envelope, content: Content, identity: str) -> Awaitable[Sequence[Status]]:
+    def take(
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[Sequence[Status]]:
         """Deliver or queue for each of `envelope.recipients`, and return a Status for each.
 
         2xx: safe, in a mailbox or in the queue, folder entry synced. 4xx, 5xx: not taken for this
         recipient. `identity` names the message in the log. Never raises.
+
+        `known` are accounts that were found when the recipients were accepted. They are not looked
+        up again if the directory has not changed since.
         """
 
-    def take_or_queue(envelope: Envelope, content: Content, identity: str) -> Awaitable[Status]:
+    def take_or_queue(
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[Status]:
         """As `take` for protocols with one answer: a recipient that cannot be served for now waits
         in the queue. 4xx only where nothing was taken for anybody, or where the disk filled up
         while it was: then twice is better than never."""

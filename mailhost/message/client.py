@@ -1,4 +1,4 @@
-"""Who is at the wire: what a session has learnt of its client so far."""
+"""The client of a session: what the session has learnt of it so far."""
 
 from __future__ import annotations
 

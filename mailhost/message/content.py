@@ -143,7 +143,7 @@ class ContentWriter:
     """Collects a message as it arrives: up to `memory` octets in memory, the rest in `folder`.
 
     `add` never touches the disk: where it says that memory is full, `spill` must follow, in a
-    thread. Whatever touches the disk raises OSError. Dropping the writer drops the file.
+    thread. Every operation on the disk raises OSError. Dropping the writer drops the file.
     """
 
     def __init__(self, folder: str, memory: int = 1 << 20) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 def has_bare(octets: bytes) -> bool:
     """True where a CR or LF stands alone.
 
-    What is left when all pairs are taken out is bare: a copy, but three times as fast as counting
-    CRs, LFs and pairs, since Python counts single octets one by one.
+    A CR or LF that is left when all pairs are taken out is bare: a copy, but three times as fast as
+    counting CRs, LFs and pairs, since Python counts single octets one by one.
     """
     rest = octets.replace(b"\r\n", b"")
     return b"\r" in rest or b"\n" in rest

@@ -1,6 +1,6 @@
 """Delivery status notifications as messages: bounces, delay warnings, success reports.
 
-A report is multipart/report (RFC 6522): words for people, a message/delivery-status part for
+A report is multipart/report (RFC 6522): a text for people, a message/delivery-status part for
 programs (RFC 3464), and the message it is about or its header. Where addresses are UTF-8 the
 types of RFC 6533 are used. The returned message is a row of pieces of the original, not a copy.
 """
@@ -59,8 +59,6 @@ class Report:
     to: Address
     subject: str
     text: str
-    message_id: str
-    date: float
     recipients: tuple[RecipientReport, ...]
     returned: Content
     whole: bool = False
@@ -71,7 +69,10 @@ class Report:
 
 
 def compose(report: Report) -> Content:
-    """Return the notification, ready to be sent. Reads the original: blocks; raises OSError."""
+    """Return the notification, without Date and Message-ID, which all outgoing mail gets last.
+
+    Reads the original: blocks; raises OSError.
+    """
     boundary = f"=_{secrets.token_hex(16)}".encode("ascii")
     kind, returned = _returned(report)
     status = Content((delivery_status(report),))
@@ -145,11 +146,9 @@ def _recipient_fields(one: RecipientReport, report: Report) -> Iterator[tuple[st
 
 def _message_header(report: Report, boundary: str, eight_bit: bool) -> bytes:
     fields = [
-        ("Date", format_date(int(report.date))),
         ("From", f"Mail delivery <postmaster@{report.hostname}>"),
         ("To", f"<{report.to}>"),
         ("Subject", report.subject),
-        ("Message-ID", f"<{report.message_id}>"),
         ("Auto-Submitted", "auto-replied"),  # RFC 3834 §5
         ("MIME-Version", "1.0"),
         (
@@ -163,11 +162,11 @@ def _message_header(report: Report, boundary: str, eight_bit: bool) -> bytes:
 
 def _field(name: str, value: str, international: bool) -> bytes:
     """One field, folded, without control characters; ASCII unless UTF-8 is allowed."""
-    words = _CONTROLS.sub(" ", value).strip().split(" ")
+    text = _CONTROLS.sub(" ", value).strip().split(" ")
     if not international:
-        words = [word if word.isascii() else _ascii(word) for word in words]
+        text = [word if word.isascii() else _ascii(word) for word in text]
     lines = [f"{name}:"]
-    for word in words:
+    for word in text:
         if len(lines[-1]) + 1 + len(word) > _FOLD and lines[-1] != f"{name}:":
             lines.append("")
         lines[-1] += f" {word}"

@@ -1,4 +1,4 @@
-"""The envelope of a message: who sent it, who gets it, and what the parameters ask for."""
+"""The envelope of a message: its sender, its recipients, and the parameters of both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailhost.message.address import Address
 
 
 class Body(StrEnum):
-    """What the content may hold (RFC 6152, RFC 3030)."""
+    """The kinds of octets in the content (RFC 6152, RFC 3030)."""
 
     SEVEN_BIT = "7BIT"
     EIGHT_BIT = "8BITMIME"
@@ -38,7 +38,7 @@ UNSAID = Notify.FAILURE | Notify.DELAY
 
 @dataclass(frozen=True, slots=True)
 class ForwardPath:
-    """One recipient. `notify` is None where the sender said nothing: failures and delays are told.
+    """One recipient. `notify` is None if the sender said nothing: failures and delays are reported.
 
     `original` is ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty. `through`
     are the aliases of ours that led to an address elsewhere, the first one first.
@@ -60,7 +60,7 @@ class ForwardPath:
         return ForwardPath(address, self.notify, self.original, through)
 
     def wants(self, occasion: Notify) -> bool:
-        """True where the sender is to be told of `occasion`."""
+        """True if the sender wants a report of `occasion`."""
         wishes = UNSAID if self.notify is None else self.notify
         return bool(wishes.value & occasion.value)  # on numbers: a Flag takes its time
 

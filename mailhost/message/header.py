@@ -36,7 +36,7 @@ class Field:
 
 
 def fields(header: bytes) -> Iterator[Field]:
-    """Yield the fields of a header section in order. What is no field is passed over."""
+    """Yield the fields of a header section in order. Lines that are no field are skipped."""
     for match in _FIELD.finditer(header):
         yield Field(match[1], match[2], match.start(), match.end())
 

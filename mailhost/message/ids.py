@@ -19,7 +19,7 @@ def new_id() -> str:
     """Return 16 letters and digits: time, a random part, a counter.
 
     Names from one process sort roughly by time. Two processes started in one microsecond are
-    told apart by the random part.
+    distinguished by the random part.
     """
     number = time.time_ns() // 1000 << 26 | random.getrandbits(12) << 14 | next(_counter) & 0x3FFF
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])

@@ -10,8 +10,8 @@ from mailhost.message.status import Status
 
 
 class Fate(StrEnum):
-    """What happened. The values are those of the DSN's Action field (RFC 3464 §2.3.3), but
-    `passed-on`: the next hop took it and reports itself (RFC 3461 §5.2.2), so we do not."""
+    """The fate of a recipient. The values are those of the DSN's Action field (RFC 3464 §2.3.3),
+    but `passed-on`: the next hop took it and reports itself (RFC 3461 §5.2.2), so we do not."""
 
     DELIVERED = "delivered"
     RELAYED = "relayed"

@@ -1,4 +1,5 @@
-"""A message that passed the rules of the host and was completed, before filters are asked."""
+"""A message that passed the rules of the host and was completed: what filters are asked about, and
+what is handed on after them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What became of a request or a recipient: a reply code, an enhanced code (RFC 3463), words.
+"""The result for a request or a recipient: a reply code, an enhanced code (RFC 3463), a text.
 
-The words are for the other side; the cause is for our own log and is never sent. Where another
+The text is for the other side; the cause is for our own log and is never sent. Where another
 host's reply led to the status, `answer` is that reply word for word.
 """
 
@@ -15,7 +15,7 @@ class Status:
 
     code: int
     enhanced: str
-    words: str
+    text: str
     cause: str = ""
     answer: Status | None = field(default=None, compare=False)
 
@@ -39,7 +39,7 @@ class Status:
         return replace(self, cause=cause)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (str(self.code), self.enhanced, self.words)))
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
 OK = Status(250, "2.0.0", "OK")

@@ -1,7 +1,7 @@
 """A filter at the other end of a connection: questions awaited one by one, within limits of time.
 
-What is said is `session`'s business; this is I/O. Whatever goes wrong raises MilterFailed, and the
-connection is of no more use: every later question raises the same.
+`session` decides what is sent; this file does the I/O. Everything that goes wrong raises
+MilterFailed, and the connection is of no more use: every later question raises the same.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
-    IAddress,
     IConsumer,
     IDelayedCall,
     IPushProducer,
@@ -21,30 +19,39 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.commands import Bare, Body, Helo, Mail, Question, Rcpt
+from mailhost.milter.commands import (
+    BareCommand,
+    BodyCommand,
+    HeloCommand,
+    MailCommand,
+    Question,
+    RcptCommand,
+)
 from mailhost.milter.edits import Edits
-from mailhost.milter.negotiation import OFFER, Options, Terms
-from mailhost.milter.session import Session
-from mailhost.milter.telling import body_of, connect_of, header_of
-from mailhost.milter.verdict import GO_ON, Decision, Verdict
-from mailhost.net.threads import InThread
+from mailhost.milter.negotiation import OFFER, NegotiatedTerms, Options
+from mailhost.milter.questions import body_of, connect_of, header_of
+from mailhost.milter.session import MilterSession
+from mailhost.milter.verdict import GO_ON, MilterDecision, MilterVerdict
+from mailhost.net.connect import ConnectFailed
+from mailhost.net.connect import connect as connect_protocol
 
 Values: TypeAlias = Mapping[str, str]
 _OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
-CLOSING = 10.0  # seconds that the filter has to read our last words
+CLOSING = 10.0  # seconds that the filter has to read our last packets
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class MilterTimeouts:
     """Seconds, as with Postfix: for the connection up to the answer to CONNECT, for each command,
     for each part of the content. A filter that says that it is still at work starts the time
     anew, but none answers later than after `longest`."""
@@ -54,35 +61,28 @@ class Timeouts:
     content: float = 300.0
     longest: float = 1800.0
 
-    def of(self, stage: stages.Stage) -> float:
+    def of(self, stage: stages.MilterStage) -> float:
         """How long a filter may be silent at a stage."""
         if stage in (stages.NEGOTIATION, stages.CONNECT):
             return self.connect
         return self.content if stage in _OF_CONTENT else self.command
 
 
-USUAL_TIMEOUTS = Timeouts()
+USUAL_TIMEOUTS = MilterTimeouts()
 
 
 async def connect(
     endpoint: IStreamClientEndpoint,
     clock: IReactorTime,
     offer: Options = OFFER,
-    timeouts: Timeouts = USUAL_TIMEOUTS,
+    timeouts: MilterTimeouts = USUAL_TIMEOUTS,
 ) -> MilterClient:
     """Connect and negotiate. Raises MilterFailed."""
-    client = MilterClient(clock, Session(offer), timeouts)
-    connecting = endpoint.connect(_Once(client))
-    timer = clock.callLater(timeouts.connect, connecting.cancel)
+    client = MilterClient(clock, MilterSession(offer), timeouts)
     try:
-        await connecting
-    except (CancelledError, ConnectingCancelledError) as error:
-        raise MilterFailed(f"no connection to the filter in {timeouts.connect:g} s") from error
-    except (ConnectError, ConnectionClosed, OSError) as error:
-        raise MilterFailed(f"no connection to the filter: {error}") from error
-    finally:
-        if timer.active():
-            timer.cancel()
+        await connect_protocol(endpoint, client, clock, timeouts.connect)
+    except ConnectFailed as failed:
+        raise MilterFailed(f"no connection to the filter: {failed}") from failed
     await client.negotiate()
     return client
 
@@ -95,7 +95,9 @@ class MilterClient(Protocol):
     Every question raises MilterFailed, and ValueError out of order.
     """
 
-    def __init__(self, clock: IReactorTime, session: Session, timeouts: Timeouts) -> None:
+    def __init__(
+        self, clock: IReactorTime, session: MilterSession, timeouts: MilterTimeouts
+    ) -> None:
         self._clock = clock
         self._session = session
         self._timeouts = timeouts
@@ -107,8 +109,8 @@ class MilterClient(Protocol):
         self.gone: MilterFailed | None = None
 
     @property
-    def terms(self) -> Terms:
-        """What was negotiated."""
+    def terms(self) -> NegotiatedTerms:
+        """The result of the negotiation."""
         return self._session.terms
 
     # --- the questions ---------------------------------------------------------------------------
@@ -117,33 +119,33 @@ class MilterClient(Protocol):
         """Agree on the terms."""
         await self._answer(self._session.negotiate())
 
-    async def begin(self, client: Client, values: Values, name: str = "") -> Verdict:
+    async def begin(self, client: Client, values: Values, name: str = "") -> MilterVerdict:
         """A client connected; `name` is its host's where DNS says so both ways."""
         return await self._ask(connect_of(client, name), values)
 
-    async def hello(self, name: str, values: Values) -> Verdict:
+    async def hello(self, name: str, values: Values) -> MilterVerdict:
         """HELO or EHLO, also a second one after STARTTLS."""
-        return await self._ask(Helo(name), values)
+        return await self._ask(HeloCommand(name), values)
 
     async def mail(
         self, sender: Address | None, parameters: Sequence[str], values: Values
-    ) -> Verdict:
+    ) -> MilterVerdict:
         """MAIL FROM, with parameters as they came."""
-        return await self._ask(Mail(f"<{sender or ''}>", tuple(parameters)), values)
+        return await self._ask(MailCommand(f"<{sender or ''}>", tuple(parameters)), values)
 
     async def recipient(
         self, recipient: Address, parameters: Sequence[str], values: Values
-    ) -> Verdict:
+    ) -> MilterVerdict:
         """RCPT TO. A refusal is this recipient's alone."""
-        return await self._ask(Rcpt(f"<{recipient}>", tuple(parameters)), values)
+        return await self._ask(RcptCommand(f"<{recipient}>", tuple(parameters)), values)
 
-    async def data(self, values: Values) -> Verdict:
+    async def data(self, values: Values) -> MilterVerdict:
         """DATA, after at least one recipient."""
-        return await self._ask(Bare.DATA, values)
+        return await self._ask(BareCommand.DATA, values)
 
     async def message(
         self, content: Content, values: Values, in_thread: InThread | None = None
-    ) -> tuple[Verdict, Edits]:
+    ) -> tuple[MilterVerdict, Edits]:
         """The whole message, and what the filter makes of it. `in_thread` reads it, None where it
         is in memory.
 
@@ -153,32 +155,34 @@ class MilterClient(Protocol):
         if len(section) >= HEADER_LIMIT:  # the rest is unknown, and edits would go into its middle
             raise MilterFailed("the header is larger than a filter can be shown")
         verdict = await self._all(header_of(section, self.terms), values)
-        if verdict.decision in (Decision.GO_ON, Decision.SKIP):
-            verdict = await self._ask(Bare.END_OF_HEADER, values)
-        if verdict.decision in (Decision.GO_ON, Decision.SKIP) and self.terms.wants(stages.BODY):
+        if verdict.decision in (MilterDecision.GO_ON, MilterDecision.SKIP):
+            verdict = await self._ask(BareCommand.END_OF_HEADER, values)
+        if verdict.decision in (MilterDecision.GO_ON, MilterDecision.SKIP) and self.terms.wants(
+            stages.BODY
+        ):
             verdict = await self._body(body_of(content, section), values, in_thread)
-        if verdict.decision in (Decision.GO_ON, Decision.SKIP):
-            verdict = await self._ask(Bare.END_OF_BODY, values)
+        if verdict.decision in (MilterDecision.GO_ON, MilterDecision.SKIP):
+            verdict = await self._ask(BareCommand.END_OF_BODY, values)
         return verdict, self._session.edits
 
-    async def _all(self, questions: Iterator[Question], values: Values) -> Verdict:
+    async def _all(self, questions: Iterator[Question], values: Values) -> MilterVerdict:
         """Ask one after the other, as long as the filter lets them go on."""
         verdict = GO_ON
         for question in questions:
             verdict = await self._ask(question, values)
-            if verdict.decision is not Decision.GO_ON:
+            if verdict.decision is not MilterDecision.GO_ON:
                 break
         return verdict
 
     async def _body(
-        self, parts: Iterator[Body], values: Values, in_thread: InThread | None
-    ) -> Verdict:
+        self, parts: Iterator[BodyCommand], values: Values, in_thread: InThread | None
+    ) -> MilterVerdict:
         if in_thread is None:
             return await self._all(parts, values)
         verdict = GO_ON
         while (part := await in_thread(lambda: next(parts, None))) is not None:
             verdict = await self._ask(part, values)
-            if verdict.decision is not Decision.GO_ON:
+            if verdict.decision is not MilterDecision.GO_ON:
                 break
         return verdict
 
@@ -200,7 +204,7 @@ class MilterClient(Protocol):
             self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
             self._tcp.loseConnection()
 
-    # --- what the transport tells ----------------------------------------------------------------
+    # --- what the transport reports --------------------------------------------------------------
 
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)
@@ -219,8 +223,8 @@ class MilterClient(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        words = f"the filter hung up after {self._session.asked.words}"
-        self._fail(MilterFailed(f"{words}: {reason.getErrorMessage()}"))
+        text = f"the filter hung up after {self._session.asked.text}"
+        self._fail(MilterFailed(f"{text}: {reason.getErrorMessage()}"))
 
     def pauseProducing(self) -> None:
         self._throttled = True
@@ -234,18 +238,18 @@ class MilterClient(Protocol):
 
     # --- inside ----------------------------------------------------------------------------------
 
-    async def _ask(self, question: Question, values: Values) -> Verdict:
+    async def _ask(self, question: Question, values: Values) -> MilterVerdict:
         """Ask, and return the verdict once it is there. Content goes at the filter's pace."""
         if self.gone is not None:
             raise self.gone
         try:
-            data = self._session.tell(question, values)
+            data = self._session.notify(question, values)
         except MilterFailed as failed:
             self._break(failed)
             raise
         return await self._answer(data)
 
-    async def _answer(self, data: bytes) -> Verdict:
+    async def _answer(self, data: bytes) -> MilterVerdict:
         self._write(data)
         if self.gone is not None:
             raise self.gone
@@ -276,10 +280,10 @@ class MilterClient(Protocol):
 
     def _late(self) -> None:
         stage = self._session.asked
-        words = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.words}"
+        text = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.text}"
         if self._clock.seconds() >= self._deadline:
-            words = f"the filter took {self._timeouts.longest:g} s for {stage.words}"
-        self._break(MilterFailed(words))
+            text = f"the filter took {self._timeouts.longest:g} s for {stage.text}"
+        self._break(MilterFailed(text))
 
     def _stop_waiting(self) -> Deferred[None]:
         assert self._waiting is not None
@@ -303,15 +307,3 @@ class MilterClient(Protocol):
             self.gone = failed
         if self._waiting is not None:
             self._stop_waiting().errback(self.gone)
-
-
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, client: MilterClient) -> None:
-        self._client = client
-
-    def buildProtocol(self, addr: IAddress | None) -> MilterClient:
-        return self._client

@@ -1,4 +1,4 @@
-"""What the mail server says to a filter, as values; each knows its packet."""
+"""The commands of a mail server to a filter, as values; each knows its packet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 from mailhost.milter import stages
 from mailhost.milter.codec import Packet, string
-from mailhost.milter.stages import BY_LETTER, Stage
+from mailhost.milter.stages import BY_LETTER, MilterStage
 
 _PORT = struct.Struct("!H")
 
 
 class Family(Enum):
-    """What kind of address a client has."""
+    """The kind of address a client has."""
 
     UNKNOWN = b"U"
     UNIX = b"L"
@@ -23,7 +23,7 @@ class Family(Enum):
     IPV6 = b"6"
 
 
-class Bare(Enum):
+class BareCommand(Enum):
     """Commands that are a letter and nothing more."""
 
     DATA = stages.DATA.letter
@@ -38,7 +38,7 @@ class Bare(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class ConnectCommand:
     """A client is there. `name` is its host's; of an UNKNOWN address nothing more is said."""
 
     name: str
@@ -55,7 +55,7 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
-class Helo:
+class HeloCommand:
     """HELO or EHLO, with the client's name for itself."""
 
     name: str
@@ -66,7 +66,7 @@ class Helo:
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class MailCommand:
     """MAIL FROM: the address in angle brackets, and parameters such as SIZE=1."""
 
     address: str
@@ -78,7 +78,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Rcpt:
+class RcptCommand:
     """RCPT TO: the address in angle brackets, and parameters."""
 
     address: str
@@ -90,7 +90,7 @@ class Rcpt:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class HeaderCommand:
     """One header field. Lines of a folded value are separated by LF alone."""
 
     name: bytes
@@ -102,7 +102,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BodyCommand:
     """The next octets of the body, at most 65,535."""
 
     octets: bytes
@@ -113,8 +113,8 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Macros:
-    """What the filter may look up from stage `letter` on: names and values."""
+class MacrosCommand:
+    """The macros that the filter may look up from stage `letter` on: names and values."""
 
     letter: bytes
     values: tuple[tuple[str, str], ...]
@@ -125,10 +125,18 @@ class Macros:
         return Packet(b"D", self.letter + b"".join(flat))
 
 
-Question: TypeAlias = Connect | Helo | Mail | Rcpt | Header | Body | Bare
-Command: TypeAlias = Question | Macros
+Question: TypeAlias = (
+    ConnectCommand
+    | HeloCommand
+    | MailCommand
+    | RcptCommand
+    | HeaderCommand
+    | BodyCommand
+    | BareCommand
+)
+Command: TypeAlias = Question | MacrosCommand
 
 
-def stage_of(question: Question) -> Stage:
+def stage_of(question: Question) -> MilterStage:
     """Return the stage that a question belongs to. Raises KeyError for ABORT and QUIT."""
     return BY_LETTER[question.packet().letter]

@@ -1,4 +1,4 @@
-"""A message with a filter's edits in it. What is not edited stays byte for byte.
+"""A message with a filter's edits in it. All other octets stay as they are.
 
 Fields are counted as Sendmail does: one that was removed keeps its place, one that was added
 counts too.
@@ -47,7 +47,7 @@ def edited(content: Content, edits: Edits) -> Content:
 
 def edited_envelope(envelope: Envelope, edits: Edits) -> Envelope:
     """Return the envelope with its addresses edited. Parameters that the filter gave are not
-    looked at. Nobody is added twice."""
+    looked at. No recipient is added twice."""
     for edit in edits.changes:
         match edit:
             case ChangeSender(sender):

@@ -1,4 +1,5 @@
-"""What a filter changes in a message: values in the order of its wishes, and their collection.
+"""The changes that a filter wants in a message: values in the order of its wishes, and their
+collection.
 
 Values of fields are as they stand behind the colon, the space in front included; folded lines end
 in CRLF and go on with a space or a tab, whatever the filter sent. A new body has CRLF only.
@@ -15,7 +16,7 @@ from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.crlf import has_bare
 from mailhost.milter import replies
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.negotiation import Actions, Terms
+from mailhost.milter.negotiation import Actions, NegotiatedTerms
 from mailhost.milter.replies import Modification
 
 MOST_OCTETS = 32 << 20  # of all that one filter changes in one message
@@ -117,11 +118,11 @@ _NEEDS: Mapping[type[Modification], Actions] = {
 }
 
 
-class Collector:
+class EditCollector:
     """Gathers a filter's modifications of one message. `offered` is what it may do: a filter that
     does more than it asked for has its way, as with Sendmail, but not more than was offered."""
 
-    def __init__(self, terms: Terms, offered: Actions, most: int = MOST_OCTETS) -> None:
+    def __init__(self, terms: NegotiatedTerms, offered: Actions, most: int = MOST_OCTETS) -> None:
         self._terms = terms
         self._offered = offered
         self._left = most
@@ -172,7 +173,7 @@ class Collector:
         raise AssertionError(modification)
 
     def _value(self, value: bytes) -> bytes:
-        """The value as it is to stand in the header. Whatever line the filter begins, it is one of
+        """The value as it is to stand in the header. Each line that the filter begins belongs to
         this field: an empty one would end the header."""
         first, *rest = _LINE_END.split(value)
         lines = [
@@ -195,15 +196,15 @@ def _body(octets: bytes) -> bytes:
     return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
 
 
-def _address(words: str) -> Address:
-    words = words.strip().removeprefix("<").removesuffix(">")
-    if words.lower() == "postmaster":  # RFC 5321 §4.1.1.3
-        return Address(words, "")
+def _address(text: str) -> Address:
+    text = text.strip().removeprefix("<").removesuffix(">")
+    if text.lower() == "postmaster":  # RFC 5321 §4.1.1.3
+        return Address(text, "")
     try:
-        return parse_address(words, lenient=True)
+        return parse_address(text, lenient=True)
     except BadAddress as error:
         raise MilterFailed(f"the filter names an address: {error}") from error
 
 
-def _sender(words: str) -> Address | None:
-    return None if words.strip() in ("", "<>") else _address(words)
+def _sender(text: str) -> Address | None:
+    return None if text.strip() in ("", "<>") else _address(text)

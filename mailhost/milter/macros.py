@@ -1,8 +1,8 @@
 """Macros: what a filter may look up beside the questions, in Sendmail's names.
 
 Which go before which stage is Sendmail's and Postfix's choice, unless the filter made its own. The
-functions below give names and values for what the house knows; a caller adds them up with `|`.
-A name without a value is not sent.
+functions below give names and values for the facts that the host knows; a caller adds them up with
+`|`. A name without a value is not sent.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.milter import stages
-from mailhost.milter.commands import Macros
-from mailhost.milter.negotiation import Terms
-from mailhost.milter.stages import Stage
+from mailhost.milter.commands import MacrosCommand
+from mailhost.milter.negotiation import NegotiatedTerms
+from mailhost.milter.stages import MilterStage
 
 _CONNECT = (
     "j _ v {daemon_name} {daemon_addr} {daemon_port} {if_name} {if_addr}"
@@ -39,7 +39,7 @@ _BITS = re.compile(r"(?:AES|CHACHA|CAMELLIA|ARIA)[_-]?(20|128|256)")
 Values = Mapping[str, str]
 
 
-def macros_for(stage: Stage, terms: Terms, values: Values) -> Macros | None:
+def macros_for(stage: MilterStage, terms: NegotiatedTerms, values: Values) -> MacrosCommand | None:
     """Return the macros that go before `stage`; None where none ever do.
 
     An empty list is sent too: it takes back what an earlier message left.
@@ -47,7 +47,9 @@ def macros_for(stage: Stage, terms: Terms, values: Values) -> Macros | None:
     if stage.macros is None or not terms.knows(stage):
         return None
     names = terms.macros.get(stage.macros, USUAL[stage.macros])
-    return Macros(stage.letter, tuple((name, values[name]) for name in names if name in values))
+    return MacrosCommand(
+        stage.letter, tuple((name, values[name]) for name in names if name in values)
+    )
 
 
 def of_host(hostname: str, software: str, address: str = "", port: int = 0) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 
 from mailhost.milter.codec import MilterFailed, Packet, number, numbers, string, text
-from mailhost.milter.stages import NEGOTIATION, Stage, Wishes
+from mailhost.milter.stages import NEGOTIATION, MilterStage, Wishes
 
 VERSION = 6
 OLDEST = 2
@@ -71,23 +71,26 @@ OFFER = Options()
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for a connection. `macros` has the names that the filter chose, by SMFIM_*."""
+class NegotiatedTerms:
+    """The result of the negotiation of a connection.
+
+    `macros` has the names that the filter chose, by SMFIM_*.
+    """
 
     version: int
     actions: Actions
     wishes: Wishes
     macros: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
-    def knows(self, stage: Stage) -> bool:
+    def knows(self, stage: MilterStage) -> bool:
         """True where the filter's version has this stage."""
         return self.version >= stage.since
 
-    def wants(self, stage: Stage) -> bool:
-        """True where the filter is to be told."""
+    def wants(self, stage: MilterStage) -> bool:
+        """True if the filter wants to be sent it."""
         return self.knows(stage) and not self.wishes & stage.unwanted
 
-    def answers(self, stage: Stage) -> bool:
+    def answers(self, stage: MilterStage) -> bool:
         """True where it will answer."""
         return not self.wishes & stage.silent
 
@@ -97,7 +100,7 @@ class Terms:
         return bool(self.wishes & Wishes.LEADING_SPACE)
 
 
-def agree(offer: Options, answer: Options) -> Terms:
+def agree(offer: Options, answer: Options) -> NegotiatedTerms:
     """Return the terms. Raises MilterFailed where the filter asks for what was not offered."""
     if not OLDEST <= answer.version <= offer.version:
         raise MilterFailed(f"the filter speaks version {answer.version} of the protocol")
@@ -109,7 +112,7 @@ def agree(offer: Options, answer: Options) -> Terms:
     if lacking_wishes:
         raise MilterFailed(f"the filter asks for what was not offered: {lacking_wishes!r}")
     chosen = {stage: _names(names) for stage, names in answer.macros}
-    return Terms(answer.version, answer.actions, wishes, chosen)
+    return NegotiatedTerms(answer.version, answer.actions, wishes, chosen)
 
 
 def _names(names: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a filter says to the mail server, as values; each knows its packet.
+"""The replies of a filter to the mail server, as values; each knows its packet.
 
 A `Word` or a `ReplyCode` answers a question. A `Modification` comes before the answer to the end
 of the message.
@@ -34,7 +34,7 @@ class Word(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReplyCode:
-    """The reply that the client is to get: lines such as `550 5.7.1 words`, CRLF between them."""
+    """The reply that the client is to get: lines such as `550 5.7.1 text`, CRLF between them."""
 
     lines: str
 

@@ -1,8 +1,8 @@
 """One connection to a filter as a machine without I/O: questions become bytes, bytes a verdict.
 
-`tell` returns what is to be sent. `verdict` is None then while the filter owes an answer: what it
-sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
-for the message, is the verdict on every later question, and nothing is sent for those. Whatever
+`notify` returns the octets to be sent. `verdict` is None then while the filter owes an answer: what
+it sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
+for the message, is the verdict on every later question, and nothing is sent for those. A call that
 raises MilterFailed leaves the session of no more use.
 """
 
@@ -12,21 +12,21 @@ from collections.abc import Mapping
 
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
-from mailhost.milter.commands import Bare, Question, stage_of
-from mailhost.milter.edits import MOST_OCTETS, NO_EDITS, Collector
+from mailhost.milter.commands import BareCommand, Question, stage_of
+from mailhost.milter.edits import MOST_OCTETS, NO_EDITS, EditCollector
 from mailhost.milter.macros import macros_for
-from mailhost.milter.negotiation import OFFER, Options, Terms, agree, parse_options
+from mailhost.milter.negotiation import OFFER, NegotiatedTerms, Options, agree, parse_options
 from mailhost.milter.replies import Answer, ReplyCode, Word, parse_reply
-from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, Place, Stage
-from mailhost.milter.verdict import DISCARD, GO_ON, SKIP, Decision, Verdict, verdict_of
+from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, MilterStage, Place
+from mailhost.milter.verdict import DISCARD, GO_ON, SKIP, MilterDecision, MilterVerdict, verdict_of
 
 _OF_CONNECTION = (stages.CONNECT, stages.HELO)
 _OF_ONE = (stages.RCPT,)  # a refusal there says nothing of the message
 
 
-class Session:
-    """What is said over one connection. `offer` is what the filter may do and ask for; `most` is
-    how many octets it may change in one message.
+class MilterSession:
+    """The commands and replies of one connection. `offer` is what the filter may do and ask for;
+    `most` is how many octets it may change in one message.
 
     `edits` are there after the end of a message. `asked` is the stage of the last question.
     """
@@ -35,19 +35,19 @@ class Session:
         self._offer = offer
         self._most = most
         self._reader = PacketReader()
-        self._terms: Terms | None = None
+        self._terms: NegotiatedTerms | None = None
         self._place = Place.AGREED
-        self._connection: Verdict | None = None
-        self._message: Verdict | None = None
-        self._skipped: Stage | None = None
-        self._collector: Collector | None = None
+        self._connection: MilterVerdict | None = None
+        self._message: MilterVerdict | None = None
+        self._skipped: MilterStage | None = None
+        self._collector: EditCollector | None = None
         self.asked = NEGOTIATION
-        self.verdict: Verdict | None = GO_ON
+        self.verdict: MilterVerdict | None = GO_ON
         self.edits = NO_EDITS
 
     @property
-    def terms(self) -> Terms:
-        """What was negotiated. Raises MilterFailed before that."""
+    def terms(self) -> NegotiatedTerms:
+        """The result of the negotiation. Raises MilterFailed before that."""
         if self._terms is None:
             raise MilterFailed("nothing is negotiated with the filter yet")
         return self._terms
@@ -59,7 +59,7 @@ class Session:
         self.verdict = None
         return pack(self._offer.packet())
 
-    def tell(self, question: Question, values: Mapping[str, str]) -> bytes:
+    def notify(self, question: Question, values: Mapping[str, str]) -> bytes:
         """Ask; `values` are all macros that are known by now. Raises ValueError for what is out
         of order."""
         stage = stage_of(question)
@@ -74,37 +74,37 @@ class Session:
             self.verdict = GO_ON
             return data
         if stage is stages.END_OF_BODY:
-            self._collector = Collector(self.terms, self._offer.actions, self._most)
+            self._collector = EditCollector(self.terms, self._offer.actions, self._most)
         if not self.terms.answers(stage):
             self.verdict = GO_ON
         return data + pack(question.packet())
 
     def abort(self) -> bytes:
         """Forget the message that is under way; the connection goes on."""
-        told = self._place in IN_MESSAGE and self._connection is None and self._message is None
+        begun = self._place in IN_MESSAGE and self._connection is None and self._message is None
         if self._place in IN_MESSAGE:
             self._place = Place.IDLE
         self._message = self._skipped = None
         self.edits = NO_EDITS
-        return pack(Bare.ABORT.packet()) if told else b""
+        return pack(BareCommand.ABORT.packet()) if begun else b""
 
     def quit(self) -> bytes:
         """Say goodbye."""
-        return pack(Bare.QUIT.packet())
+        return pack(BareCommand.QUIT.packet())
 
-    def _move(self, stage: Stage) -> bytes:
+    def _move(self, stage: MilterStage) -> bytes:
         """Go where the stage leads. A new message or hello ends the one under way."""
         if self.verdict is None:
-            raise ValueError(f"{self.asked.words} has no answer yet")
+            raise ValueError(f"{self.asked.text} has no answer yet")
         places, target = MOVES[stage]
         if self._terms is None or self._place not in places:
-            raise ValueError(f"{stage.words} is out of order")
+            raise ValueError(f"{stage.text} is out of order")
         data = self.abort() if stage in (stages.HELO, stages.MAIL) else b""
         self._place = target or self._place
         self._skipped = self._skipped if stage is self._skipped else None
         return data
 
-    def _known(self, stage: Stage) -> Verdict | None:
+    def _known(self, stage: MilterStage) -> MilterVerdict | None:
         """The verdict that there is without asking."""
         if self._connection is not None or self._message is not None:
             return self._connection or self._message
@@ -136,7 +136,7 @@ class Session:
         else:
             raise MilterFailed("the filter changes the message before its end")
 
-    def _judge(self, answer: Answer) -> Verdict:
+    def _judge(self, answer: Answer) -> MilterVerdict:
         """Take an answer to heart: what is final, and for what."""
         verdict = verdict_of(answer)
         stage = self.asked
@@ -156,8 +156,8 @@ class Session:
         if self._collector is not None:
             self.edits, self._collector = self._collector.finish(), None
 
-    def _decide(self, stage: Stage, verdict: Verdict) -> None:
+    def _decide(self, stage: MilterStage, verdict: MilterVerdict) -> None:
         if stage in _OF_CONNECTION:
             self._connection = verdict
-        elif verdict.decision is not Decision.REFUSE or stage not in _OF_ONE:
+        elif verdict.decision is not MilterDecision.REFUSE or stage not in _OF_ONE:
             self._message = verdict

@@ -1,4 +1,5 @@
-"""The stages of a filter's work: what is sent, who may leave it out, and what follows what.
+"""The stages of a filter's work: what is sent, which side may leave it out, and what comes after
+it.
 
 One table for each. `Wishes` are the protocol flags (SMFIP_*) that filter and server agree on.
 """
@@ -11,7 +12,7 @@ from enum import Enum, IntFlag, auto
 
 
 class Wishes(IntFlag):
-    """What a filter does not want to hear, what it will not answer, what else it asks for."""
+    """The commands that a filter does not want, what it will not answer, what else it asks for."""
 
     NO_CONNECT = 1 << 0
     NO_HELO = 1 << 1
@@ -40,36 +41,36 @@ NOTHING = Wishes(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class MilterStage:
     """One kind of question. `letter` is the command's; `macros` numbers the list of macros that
     goes before it (SMFIM_*), None where none does; `since` is the protocol's version."""
 
     letter: bytes
-    words: str
+    text: str
     unwanted: Wishes = NOTHING
     silent: Wishes = NOTHING
     macros: int | None = None
     since: int = 2
 
 
-NEGOTIATION = Stage(b"O", "the offer")
-CONNECT = Stage(b"C", "CONNECT", Wishes.NO_CONNECT, Wishes.SILENT_CONNECT, 0)
-HELO = Stage(b"H", "HELO", Wishes.NO_HELO, Wishes.SILENT_HELO, 1)
-MAIL = Stage(b"M", "MAIL", Wishes.NO_MAIL, Wishes.SILENT_MAIL, 2)
-RCPT = Stage(b"R", "RCPT", Wishes.NO_RCPT, Wishes.SILENT_RCPT, 3)
-DATA = Stage(b"T", "DATA", Wishes.NO_DATA, Wishes.SILENT_DATA, 4, since=4)
-HEADER = Stage(b"L", "a header field", Wishes.NO_HEADER, Wishes.SILENT_HEADER)
-END_OF_HEADER = Stage(
+NEGOTIATION = MilterStage(b"O", "the offer")
+CONNECT = MilterStage(b"C", "CONNECT", Wishes.NO_CONNECT, Wishes.SILENT_CONNECT, 0)
+HELO = MilterStage(b"H", "HELO", Wishes.NO_HELO, Wishes.SILENT_HELO, 1)
+MAIL = MilterStage(b"M", "MAIL", Wishes.NO_MAIL, Wishes.SILENT_MAIL, 2)
+RCPT = MilterStage(b"R", "RCPT", Wishes.NO_RCPT, Wishes.SILENT_RCPT, 3)
+DATA = MilterStage(b"T", "DATA", Wishes.NO_DATA, Wishes.SILENT_DATA, 4, since=4)
+HEADER = MilterStage(b"L", "a header field", Wishes.NO_HEADER, Wishes.SILENT_HEADER)
+END_OF_HEADER = MilterStage(
     b"N", "the end of the header", Wishes.NO_END_OF_HEADER, Wishes.SILENT_END_OF_HEADER, 6
 )
-BODY = Stage(b"B", "the body", Wishes.NO_BODY, Wishes.SILENT_BODY)
-END_OF_BODY = Stage(b"E", "the end of the message", macros=5)
+BODY = MilterStage(b"B", "the body", Wishes.NO_BODY, Wishes.SILENT_BODY)
+END_OF_BODY = MilterStage(b"E", "the end of the message", macros=5)
 
 STAGES = (
     *(NEGOTIATION, CONNECT, HELO, MAIL, RCPT, DATA),
     *(HEADER, END_OF_HEADER, BODY, END_OF_BODY),
 )
-BY_LETTER: Mapping[bytes, Stage] = {stage.letter: stage for stage in STAGES}
+BY_LETTER: Mapping[bytes, MilterStage] = {stage.letter: stage for stage in STAGES}
 
 
 class Place(Enum):
@@ -88,7 +89,7 @@ _ANY_TIME = (Place.IDLE, *IN_MESSAGE)
 
 # From where a stage may be reached, and where it leads; None stays. libmilter gives no answer at
 # all to what comes out of order, so that we would wait for ever.
-MOVES: Mapping[Stage, tuple[tuple[Place, ...], Place | None]] = {
+MOVES: Mapping[MilterStage, tuple[tuple[Place, ...], Place | None]] = {
     CONNECT: ((Place.AGREED,), Place.IDLE),
     HELO: (_ANY_TIME, Place.IDLE),
     MAIL: (_ANY_TIME, Place.SENDER),

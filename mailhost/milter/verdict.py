@@ -14,8 +14,8 @@ from mailhost.milter.codec import MilterFailed
 from mailhost.milter.replies import Answer, ReplyCode, Word
 
 
-class Decision(Enum):
-    """What is to become of the connection, the message or the recipient."""
+class MilterDecision(Enum):
+    """The fate of the connection, the message or the recipient."""
 
     GO_ON = auto()
     ACCEPT = auto()  # the filter need not be asked any more
@@ -25,10 +25,10 @@ class Decision(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MilterVerdict:
     """One answer. `status` is there for REFUSE alone."""
 
-    decision: Decision
+    decision: MilterDecision
     status: Status | None = None
 
     @property
@@ -37,14 +37,17 @@ class Verdict:
         return self.status is not None and self.status.code == 421
 
 
-GO_ON = Verdict(Decision.GO_ON)
-ACCEPT = Verdict(Decision.ACCEPT)
-DISCARD = Verdict(Decision.DISCARD)
-SKIP = Verdict(Decision.SKIP)
-REJECT = Verdict(Decision.REFUSE, Status(550, "5.7.1", "Refused by a mail filter"))
-TEMPFAIL = Verdict(Decision.REFUSE, Status(451, "4.7.1", "A mail filter asks to try again later"))
-SHUTDOWN = Verdict(
-    Decision.REFUSE, Status(421, "4.7.0", "A mail filter ends this connection; try again later")
+GO_ON = MilterVerdict(MilterDecision.GO_ON)
+ACCEPT = MilterVerdict(MilterDecision.ACCEPT)
+DISCARD = MilterVerdict(MilterDecision.DISCARD)
+SKIP = MilterVerdict(MilterDecision.SKIP)
+REJECT = MilterVerdict(MilterDecision.REFUSE, Status(550, "5.7.1", "Refused by a mail filter"))
+TEMPFAIL = MilterVerdict(
+    MilterDecision.REFUSE, Status(451, "4.7.1", "A mail filter asks to try again later")
+)
+SHUTDOWN = MilterVerdict(
+    MilterDecision.REFUSE,
+    Status(421, "4.7.0", "A mail filter ends this connection; try again later"),
 )
 _WORDS = {
     Word.CONTINUE: GO_ON,
@@ -62,10 +65,10 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _PERCENT = re.compile(r"%(%?)")
 
 
-def verdict_of(answer: Answer) -> Verdict:
+def verdict_of(answer: Answer) -> MilterVerdict:
     """Return the verdict. Raises MilterFailed for a reply code that is none."""
     if isinstance(answer, ReplyCode):
-        return Verdict(Decision.REFUSE, _status(answer.lines))
+        return MilterVerdict(MilterDecision.REFUSE, _status(answer.lines))
     return _WORDS[answer]
 
 
@@ -77,16 +80,16 @@ def _status(lines: str) -> Status:
     if None in matches or len(codes) != 1:
         raise MilterFailed(f"the filter sent no reply: {lines[:200]!r}")
     code = codes.pop()
-    words, enhanced = [], f"{code[0]}.0.0"
+    text, enhanced = [], f"{code[0]}.0.0"
     for match in filter(None, matches):
         rest = _PERCENT.sub(r"\1", match[3] or "")
         mark = _ENHANCED.match(rest)
         if mark is not None and mark[1][0] == code[0]:
             enhanced, rest = mark[1], mark[2]
-        words.append(printable(rest.strip()))
-    return Status(int(code), enhanced, "\n".join(words))
+        text.append(printable(rest.strip()))
+    return Status(int(code), enhanced, "\n".join(text))
 
 
-def printable(words: str) -> str:
-    """Return the words as one line that no log and no terminal chokes on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
+def printable(text: str) -> str:
+    """Return the text as one line without characters that disturb a log or a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -2,10 +2,14 @@
 
 While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. Silence beyond `machine.timeout` ends the connection, and
-sooner where the host is crowded, so that who sits on all places does not keep them.
+replies stops being served until it does. Silence beyond `machine.timeout` ends the connection. If
+most places are taken, silent clients have HURRY seconds, unless the machine says that its client
+may be silent.
 After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
 many commands one of them has pipelined.
+
+Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
+machine calls `wake`, and the pump takes a step once none is under way and the client reads.
 
 Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
 keeps and one reply of its makes.
@@ -13,14 +17,11 @@ keeps and one reply of its makes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address
 from types import CoroutineType
 
 from OpenSSL import SSL
-from twisted.internet.address import IPv4Address as TCP4
-from twisted.internet.address import IPv6Address as TCP6
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -39,20 +40,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import IEventSink, IMachine, IWire
+from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
-from mailhost.net.direct import DirectWriter, gathered
+from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
-from mailhost.net.tls import tls_state
+from mailhost.net.peer import peer_of
+from mailhost.net.tls.server import tls_state
 
 OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
 TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
 LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
 LOOK = 30.0  # seconds between two looks at how long a connection has been silent
-HURRY = 20.0  # seconds of silence that a client may take where few places are left
+HURRY = 20.0  # seconds of silence if few places are left
+FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
 LINGER = 30.0  # seconds that a peer has to take the last words
 
 MachineMaker = Callable[[IWire, Client], IMachine]
@@ -90,6 +93,8 @@ class Pump(Protocol):
         self._stop_after = False
         self._room: Deferred[None] | None = None
         self._heard = 0.0
+        self._woken = False
+        self._unasked = False  # the client has sent nothing since the machine was woken
         self._watch: IDelayedCall | None = None
 
     # --- what the transport tells ---------------------------------------------------------------
@@ -116,6 +121,7 @@ class Pump(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._machine is None or self._shaking or self._closing:
             return
+        self._unasked = False
         self._machine.receive(data)
         if self._busy or self._throttled:
             self._pause_reading()
@@ -129,7 +135,7 @@ class Pump(Protocol):
         self._home.forget(self, self._client)
         if reason.check(SSL.Error):
             status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
-            self._home.events.tell(Refused(self._client, "TLS", status))
+            self._home.events.emit(Refused(self._client, "TLS", status))
         if self._machine is not None:
             clean = reason.check(ConnectionDone)
             self._machine.lost("closed by the client" if clean else reason.getErrorMessage())
@@ -158,6 +164,11 @@ class Pump(Protocol):
     def write(self, data: bytes) -> None:
         self._out.append(data)
         self._unsent += len(data)
+
+    def wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._clock.callLater(0, self._wake)
 
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
         return self._stream(chunks)
@@ -223,9 +234,10 @@ class Pump(Protocol):
         assert machine is not None
         self._busy = True
         try:
-            steps, ends = 0, self._clock.seconds() + LONG_TURN
+            steps, now = 0, self._clock.seconds()
+            ends = now + LONG_TURN
             while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN or (steps and self._heard > ends):
+                if steps == TURN or now > ends:
                     self._flush()
                     self._clock.callLater(0, self._answered, None)
                     return
@@ -235,7 +247,9 @@ class Pump(Protocol):
                     break
                 if answer is not True and not self._settled(answer):
                     return
-                self._heard = self._clock.seconds()
+                now = self._clock.seconds()
+                if not self._unasked:
+                    self._heard = now
                 if self._unsent > OUTPUT:
                     self._flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
@@ -243,6 +257,14 @@ class Pump(Protocol):
         self._busy = False
         self._flush()
         self._resume_reading()
+
+    def _wake(self) -> None:
+        """Take a step, unless one follows anyway when a wait ends."""
+        self._woken = False
+        waits = self._busy or self._throttled or self._shaking
+        if self._machine is not None and not (waits or self._gone):
+            self._unasked = True
+            self._run()
 
     def _settled(self, answer: Awaitable[object]) -> bool:
         """True where the answer is there already; otherwise go on when it is."""
@@ -257,7 +279,8 @@ class Pump(Protocol):
 
     def _answered(self, _: object) -> None:
         self._busy = False
-        self._heard = self._clock.seconds()
+        if not self._unasked:
+            self._heard = self._clock.seconds()
         if self._gone:
             return
         if self._stop_after:
@@ -299,11 +322,10 @@ class Pump(Protocol):
     def _patience(self) -> float:
         if self._closing:
             return LINGER
-        if self._machine is None or self._shaking:
-            patience = self._home.handshake_timeout
-        else:
-            patience = self._machine.timeout
-        return min(patience, HURRY) if self._home.crowded else patience
+        machine = None if self._shaking else self._machine
+        patience = self._home.handshake_timeout if machine is None else machine.timeout
+        hurried = self._home.crowded and not (machine is not None and machine.may_be_silent)
+        return min(patience, HURRY) if hurried else patience
 
     def _check_silence(self) -> None:
         if self._gone:
@@ -329,19 +351,21 @@ async def _awaited(answer: Awaitable[object]) -> object:
 class _Refusal(Protocol):
     """Says why there is no room, and closes."""
 
-    def __init__(self, words: bytes) -> None:
-        self._words = words
+    def __init__(self, text: bytes) -> None:
+        self._text = text
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(self._words)
+        self.transport.write(self._text)
         self.transport.loseConnection()
 
 
+@implementer(IServerFactory)
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
-    `machine_of` and `tls` may be replaced at any time: new connections take the new ones.
+    `machine_of` makes the session of a connection; `serve` replaces it. Connections that were made
+    before that keep what they began with for FORMER seconds, then they are asked to leave.
     """
 
     noisy = False
@@ -367,14 +391,26 @@ class PumpFactory(Factory):
         self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
-        ip, port = _peer(addr)
+        ip, port = peer_of(addr)
         client = Client(ip, port, self.listener.protocol, new_id())
         refusal = self._limits.admit(ip)
         if refusal is not None:
-            self.events.tell(Refused(client, "connection", refusal))
+            self.events.emit(Refused(client, "connection", refusal))
             # TLS clients cannot read words in the clear
             return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
         return Pump(self, client)
+
+    def serve(self, machine_of: MachineMaker) -> None:
+        """Make the sessions of new connections with `machine_of`."""
+        self.machine_of = machine_of
+        former = list(self.connections)
+        if former:
+            self.clock.callLater(FORMER, self._dismiss, former)
+
+    def _dismiss(self, former: Sequence[Pump]) -> None:
+        for pump in former:
+            if pump in self.connections:
+                pump.stopping()
 
     @property
     def crowded(self) -> bool:
@@ -409,12 +445,3 @@ class PumpFactory(Factory):
     def _abort_all(self) -> None:
         for pump in list(self.connections):
             pump.abort()
-
-
-def _peer(address: object) -> tuple[str, int]:
-    if not isinstance(address, TCP4 | TCP6):
-        return "", 0
-    mapped = (
-        IPv6Address(address.host.partition("%")[0]).ipv4_mapped if ":" in address.host else None
-    )
-    return str(mapped) if mapped else address.host, address.port

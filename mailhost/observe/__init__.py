@@ -1,1 +1,1 @@
-"""Events turned into what an operator reads."""
+"""Events turned into log lines and counts."""

@@ -1,9 +1,9 @@
 """The log on standard output, in the form that Twisted gives it, at a fraction of the cost.
 
-A message makes two lines or more. Twisted's own observer makes up the time and flushes for each of
-them, which took a third of all the work for a small message; here a second's time is made up once,
-and what a turn of the reactor brings is written at its end. Events come straight here, and each
-process writes its own lines: a write is whole lines, and short enough that no pipe cuts it.
+A message makes two lines or more. Twisted's own observer formats the time and flushes for each
+line, which took a third of all the work for a small message. Here the time is formatted once a
+second, and the lines of a turn of the reactor are written at its end. Each process writes its own
+lines: a write holds whole lines, and is short enough that no pipe cuts it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Event, IEventSink
 from mailhost.observe.log import printable
 
-WHOLE = 4096  # octets that a pipe takes in one piece (PIPE_BUF)
+LARGEST_WRITE = 4096  # octets that a pipe takes in one piece (PIPE_BUF)
 
 
 @implementer(ILogObserver, IEventSink)
 class LineLog:
-    """`reactor` may not run yet, or no more: then every line is written at once.
+    """While `reactor` does not run, every line is written at once.
 
-    `least` is the level below which others than our own events have nothing to say; `now` is in
-    seconds since the epoch.
+    `least` is the level from which on lines of others than our own events are written; `now`
+    returns seconds since the epoch.
     """
 
     def __init__(
@@ -55,24 +54,24 @@ class LineLog:
         self._time = ""
 
     def fileno(self) -> int:
-        """Where it writes."""
+        """Return the descriptor that the lines are written to."""
         return self._output.fileno()
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """See IEventSink."""
-        self._told(event.serious, event.line)
+        self._write(event.serious, event.line)
 
     def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:
         """See LogSink."""
         for serious, line in lines:
-            self._told(serious, line)
+            self._write(serious, line)
 
     def __call__(self, event: LogEvent) -> None:
         """See ILogObserver."""
         if event.get("log_level", LogLevel.info) >= self._least:
             self._add(formatEventAsClassicLogText(event, formatTime=self._time_of) or "")
 
-    def _told(self, serious: bool, line: str) -> None:
+    def _write(self, serious: bool, line: str) -> None:
         level = "warn" if serious else "info"
         self._add(f"{self._time_of(self._now())} [mailhost#{level}] {printable(line)}\n")
 
@@ -84,11 +83,11 @@ class LineLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what there is. Where nobody reads any more it is lost, and the host goes on."""
+        """Write the lines that wait. If the reader is gone they are lost, and the host goes on."""
         lines, self._lines = self._lines, []
-        with suppress(OSError):  # a log that cannot be written cannot be told of
+        with suppress(OSError):  # there is no other place to report that to
             whole = "".join(lines)
-            for text in [whole] if 4 * len(whole) <= WHOLE else _whole(lines):
+            for text in [whole] if 4 * len(whole) <= LARGEST_WRITE else _whole(lines):
                 self._output.write(text)
                 self._output.flush()
 
@@ -101,12 +100,12 @@ class LineLog:
 
 
 def _whole(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines, as many together as are written in one piece."""
+    """Yield pieces of whole lines, each of LARGEST_WRITE octets at most unless a line is longer."""
     some: list[str] = []
     size = 0
     for line in lines:
         octets = len(line) if line.isascii() else len(line.encode("utf-8", "replace"))
-        if some and size + octets > WHOLE:
+        if some and size + octets > LARGEST_WRITE:
             yield "".join(some)
             some, size = [], 0
         some.append(line)

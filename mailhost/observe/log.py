@@ -1,4 +1,4 @@
-"""One log line for each event. Words of others in it cannot break the line or the terminal."""
+"""One log line for each event. Text from clients in it cannot break the line or the terminal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Event, IEventSink
 
 
 @implementer(IEventSink)
@@ -18,11 +17,11 @@ class LogSink:
     def __init__(self, log: Logger) -> None:
         self._log = log
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self._write(event.serious, event.line)
 
     def write_all(self, lines: Iterable[tuple[bool, str]]) -> None:
-        """Write what another process told: for each line whether it is serious, and its words."""
+        """Write lines of another process: for each whether it is serious, and its text."""
         for serious, line in lines:
             self._write(serious, line)
 

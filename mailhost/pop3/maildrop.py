@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailhost.interfaces import ILock, IMailbox, StoredMessage
+from mailhost.interfaces.store import ILock, IMailbox, StoredMessage
 
 
 class Maildrop:
-    """What the mailbox held when the session began, under the session's lock."""
+    """The messages that the mailbox had when the session began. The session has its lock."""
 
     def __init__(self, mailbox: IMailbox, messages: Sequence[StoredMessage], lock: ILock) -> None:
         self.mailbox = mailbox
@@ -52,5 +52,5 @@ class Maildrop:
         return await self.mailbox.remove(marked) if marked else 0
 
     def release(self) -> None:
-        """Let the next session in."""
+        """Let the next session lock the mailbox."""
         self._lock.release()

@@ -9,24 +9,24 @@ IN_USE = "[IN-USE]"  # RFC 2449 §8.1.2
 NOT_PROVEN = "[AUTH]"  # RFC 3206 §4
 
 
-def good(words: str = "") -> bytes:
+def good(text: str = "") -> bytes:
     """Return a positive reply."""
-    return _line("+OK", words)
+    return _line("+OK", text)
 
 
-def bad(words: str, code: str = "") -> bytes:
+def bad(text: str, code: str = "") -> bytes:
     """Return a negative reply, with a response code in brackets."""
-    return _line("-ERR", f"{code} {words}")
+    return _line("-ERR", f"{code} {text}")
 
 
-def listing(words: str, items: Iterable[str]) -> bytes:
+def listing(text: str, items: Iterable[str]) -> bytes:
     """Return a positive reply of several lines; no item may begin with a dot."""
     body = "".join(f"{item}\r\n" for item in items)
-    return good(words) + body.encode("ascii", "replace") + b".\r\n"
+    return good(text) + body.encode("ascii", "replace") + b".\r\n"
 
 
-def _line(mark: str, words: str) -> bytes:
-    return " ".join([mark, *words.split()]).encode("ascii", "replace") + b"\r\n"
+def _line(mark: str, text: str) -> bytes:
+    return " ".join([mark, *text.split()]).encode("ascii", "replace") + b"\r\n"
 
 
 def top(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:

@@ -1,47 +1,36 @@
 """A POP3 server session as a machine without I/O (RFC 1939, with RFC 2449, 2595, 5034 and 6856).
 
-Commands run strictly in order. Nothing is deleted but at QUIT, and not by a lost connection.
+Commands run strictly in order. Nothing is deleted but at QUIT, and not by a lost connection. The
+commands of each state are in `authorization` and `transaction`; those of both are here.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import (
-    Answer,
-    Challenge,
-    IAuthenticator,
-    IEventSink,
-    IMachine,
-    IMailStore,
-    ISASLMechanism,
-    IWire,
-    SASLStep,
-    StoredMessage,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.logins import IPasswordLogins
+from mailhost.interfaces.store import IMailStore
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
-from mailhost.message.status import Status
-from mailhost.net.answer import then
-from mailhost.net.dots import stuffed
 from mailhost.net.http import NO_HTTP, is_http
-from mailhost.net.sasl.mechanisms import new_mechanism
+from mailhost.net.read_buffer import BadLine, ReadBuffer
+from mailhost.net.sasl.exchange import RESPONSE_LINE
+from mailhost.pop3.authorization import AUTHORIZATION, Authorization
 from mailhost.pop3.maildrop import Maildrop
-from mailhost.pop3.reply import IN_USE, NOT_PROVEN, TEMPORARY, bad, good, listing, top
+from mailhost.pop3.replies import Replies
+from mailhost.pop3.reply import IN_USE, TEMPORARY, bad, good, listing
 from mailhost.pop3.state import COMMANDS, State
+from mailhost.pop3.transaction import TRANSACTION, Transaction
 
 COMMAND_LINE = 255  # octets, RFC 2449 §4, with the CRLF
-LOGIN_LINE = 12288  # octets, RFC 5034 §4
-MOST_ERRORS = 20
-ENCRYPT_FIRST = "No password in the clear here; use STLS first"
-NO_SUCH = "No such message"
+_WHY_NOT_NOW = {State.AUTHORIZATION: "log in first", State.TRANSACTION: "you are logged in"}
 
 
 @implementer(IMachine)
@@ -49,12 +38,13 @@ class Pop3Session:
     """One connection's life. `timeout` is RFC 1939's ten minutes for an idle client."""
 
     timeout = 600.0
+    may_be_silent = False
 
     def __init__(
         self,
         wire: IWire,
         client: Client,
-        authenticator: IAuthenticator,
+        logins: IPasswordLogins,
         store: IMailStore,
         events: IEventSink,
         *,
@@ -62,142 +52,109 @@ class Pop3Session:
         hostname: str,
     ) -> None:
         self._wire = wire
-        self._client = client
-        self._authenticator = authenticator
         self._store = store
-        self._events = events
         self._tls_available = tls_available
         self._hostname = hostname
-        self._state = State.AUTHORIZATION
-        self._buffer = b""
-        self._skipped = b""  # the beginning of a line that is too long
-        self._over = False
-        self._sending = False
-        self._errors = 0
-        self._username = ""
-        self._mechanism: ISASLMechanism | None = None
-        self._drop: Maildrop | None = None
+        self._buffer = ReadBuffer(bare_lf=True)
+        self._replies = Replies(wire, client, events)
+        self._authorization = Authorization(self._replies, logins, self._open)
+        self._transaction: Transaction | None = None  # from the login on
 
     # --- IMachine --------------------------------------------------------------------------------
 
     def greet(self) -> Answer[None]:
-        self._wire.write(good(f"{self._hostname} POP3 ready"))
+        self._replies.write(good(f"{self._hostname} POP3 ready"))
         return None
 
     def receive(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer.append(data)
 
     def step(self) -> Answer[bool]:
-        if self._over:
+        if self._replies.over:
             return False
-        if self._mechanism is not None:
-            return self._with_line(LOGIN_LINE, self._respond)
-        return self._with_line(COMMAND_LINE, self._command)
+        exchanging = self._authorization.exchanging
+        try:
+            line = self._buffer.take_line(RESPONSE_LINE if exchanging else COMMAND_LINE)
+        except BadLine as bad_line:
+            self._authorization.forget()
+            return self._no_command(bad_line.beginning, "The line is too long")
+        if line is None:
+            return False
+        return self._authorization.response(line) if exchanging else self._command(line)
 
     def secured(self, tls: TLSState) -> None:
-        self._client = replace(self._client, tls=tls)
-        self._buffer, self._username = b"", ""
+        """What the client said in the clear is forgotten (RFC 2595 §4)."""
+        self._replies.client = replace(self._replies.client, tls=tls)
+        self._buffer.clear()
+        self._authorization.forget()
 
     def timed_out(self) -> None:
-        self._wire.write(bad("Silent too long; goodbye", TEMPORARY))
+        self._replies.write(bad("Silent too long; goodbye", TEMPORARY))
 
     def failed(self) -> None:
-        if self._sending:  # words in the middle of a message would be taken for part of it
-            return
-        self._wire.write(bad("Something failed here; please try again later", TEMPORARY))
+        if self._transaction is None or not self._transaction.sending:
+            text = "Something failed here; please try again later"
+            self._replies.write(bad(text, TEMPORARY))
 
     def stopping(self) -> None:
-        if not self._over:
-            self._farewell(bad("Going down for a while; please come back", TEMPORARY))
+        if not self._replies.over:
+            text = "Going down for a while; please come back"
+            self._replies.farewell(bad(text, TEMPORARY))
 
     def lost(self, reason: str) -> None:
-        self._over = True
-        if self._drop is not None:
-            self._drop.release()
+        self._replies.over = True
+        if self._transaction is not None:
+            self._transaction.drop.release()
 
     # --- reading ---------------------------------------------------------------------------------
-
-    def _with_line(self, limit: int, use: Callable[[bytes], Answer[bool]]) -> Answer[bool]:
-        """Take a line and give it to `use` without its CRLF. False until it is whole."""
-        end = self._buffer.find(b"\n")
-        if end < 0:
-            if len(self._buffer) > limit:
-                self._skipped = self._skipped or self._buffer[:limit]
-                self._buffer = b""
-            return False
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-        skipped, self._skipped = self._skipped, b""
-        if skipped or len(line) > limit:
-            return self._no_command(skipped or line, "The line is too long")
-        return use(line.removesuffix(b"\r"))
 
     def _command(self, line: bytes) -> Answer[bool]:
         word, _, arguments = line.partition(b" ")
         verb = word.upper()
-        run = self._commands.get(verb)
-        if run is None:
-            return self._no_command(line, "Command not known here")
-        if verb not in COMMANDS[self._state]:
-            return self._error("Not now: " + _when(self._state))
-        return run(self, arguments)
+        state = State.AUTHORIZATION if self._transaction is None else State.TRANSACTION
+        if verb not in COMMANDS[state]:
+            if not any(verb in commands for commands in COMMANDS.values()):
+                return self._no_command(line, "Command not known here")
+            return self._replies.error(f"Not now: {_WHY_NOT_NOW[state]}")
+        if verb in AUTHORIZATION:
+            return AUTHORIZATION[verb](self._authorization, arguments)
+        if self._transaction is not None and verb in TRANSACTION:
+            return TRANSACTION[verb](self._transaction, arguments)
+        return self._commands[verb](self, arguments)
 
-    def _no_command(self, line: bytes, words: str) -> bool:
+    def _no_command(self, line: bytes, text: str) -> bool:
         if is_http(line):
-            self._events.tell(Refused(self._client, "session", NO_HTTP))
-            return self._farewell(bad(NO_HTTP.words))
-        return self._error(words)
+            return self._replies.dismiss("session", NO_HTTP)
+        return self._replies.error(text)
 
-    def _say(self, reply: bytes) -> bool:
-        self._wire.write(reply)
-        return True
+    # --- the mailbox -----------------------------------------------------------------------------
 
-    def _error(self, words: str, code: str = "") -> bool:
-        self._mechanism = None
-        self._errors += 1
-        if self._errors > MOST_ERRORS:
-            status = Status(421, "4.7.0", "Too many errors; goodbye", words)
-            self._events.tell(Refused(self._client, "session", status))
-            return self._farewell(bad(status.words))
-        return self._say(bad(words, code))
-
-    def _farewell(self, reply: bytes) -> bool:
-        self._over = True
-        self._wire.write(reply)
-        self._wire.hang_up()
-        return False
-
-    # --- in any state ----------------------------------------------------------------------------
-
-    def _capa(self, _: bytes) -> bool:
-        capabilities = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
-        capabilities += ["EXPIRE NEVER", "UTF8 USER", "LANG", "IMPLEMENTATION mailhost"]
-        mechanisms = self._authenticator.mechanisms(self._client)
-        if mechanisms:
-            capabilities += ["USER", f"SASL {' '.join(mechanisms)}"]
-        if self._may_start_tls:
-            capabilities.append("STLS")
-        return self._say(listing("What I can do", capabilities))
-
-    def _lang(self, arguments: bytes) -> bool:
-        """There is one language (RFC 6856 §3)."""
-        wanted = arguments.strip().lower()
-        if not wanted:
-            return self._say(listing("Languages", ["en English"]))
-        if wanted in (b"*", b"en", b"i-default") or wanted.startswith(b"en-"):
-            return self._say(good("en English it is"))
-        return self._error("Only en is spoken here")
-
-    def _utf8(self, _: bytes) -> bool:
-        """Messages go out as they are, UTF-8 included (RFC 6856 §2)."""
-        return self._say(good("UTF-8 as it is"))
-
-    def _noop(self, _: bytes) -> bool:
-        return self._say(good())
+    async def _open(self, account: Address) -> bool:
+        """Enter the TRANSACTION state with the mailbox of an account (RFC 1939 §4)."""
+        mailbox = self._store.inbox(account)
+        lock = None
+        try:
+            lock = await self._store.exclusive(account).lock()
+            if lock is None:
+                return self._replies.write(bad("Another session has this mailbox", IN_USE))
+            messages = await mailbox.messages()
+        except OSError as error:
+            if lock is not None:
+                lock.release()
+            self._replies.faulted("mailbox", error)
+            return self._replies.write(bad("The mailbox cannot be read now", TEMPORARY))
+        drop = Maildrop(mailbox, messages, lock)
+        if self._replies.over:  # the client went away meanwhile
+            drop.release()
+            return False
+        self._transaction = Transaction(self._replies, self._wire, drop)
+        self._replies.client = replace(self._replies.client, account=account)
+        return self._replies.write(good(f"{drop.count} messages ({drop.octets} octets)"))
 
     def _quit(self, _: bytes) -> Answer[bool]:
-        if self._drop is None:
-            return self._farewell(good("Goodbye"))
-        drop, self._drop = self._drop, None
+        if self._transaction is None:
+            return self._replies.farewell(good("Goodbye"))
+        drop, self._transaction = self._transaction.drop, None
         return self._update(drop)
 
     async def _update(self, drop: Maildrop) -> bool:
@@ -206,182 +163,54 @@ class Pop3Session:
             failed = await drop.update()
         except OSError as error:
             failed = -1
-            self._faulted("QUIT", error)
+            self._replies.faulted("QUIT", error)
         finally:
             drop.release()
         if failed:
-            return self._farewell(bad("Some deleted messages were not removed", TEMPORARY))
-        return self._farewell(good("Goodbye"))
+            text = "Some deleted messages were not removed"
+            return self._replies.farewell(bad(text, TEMPORARY))
+        return self._replies.farewell(good("Goodbye"))
 
-    # --- AUTHORIZATION ---------------------------------------------------------------------------
+    # --- small commands --------------------------------------------------------------------------
+
+    def _capa(self, _: bytes) -> bool:
+        capabilities = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
+        capabilities += ["EXPIRE NEVER", "UTF8 USER", "LANG", "IMPLEMENTATION mailhost"]
+        mechanisms = self._authorization.offered
+        if mechanisms:
+            capabilities += ["USER", f"SASL {' '.join(mechanisms)}"]
+        if self._may_start_tls:
+            capabilities.append("STLS")
+        return self._replies.write(listing("What I can do", capabilities))
 
     @property
     def _may_start_tls(self) -> bool:
-        return (
-            self._tls_available and self._client.tls is None and self._state is State.AUTHORIZATION
-        )
+        secure = self._replies.client.tls is not None
+        return self._tls_available and not secure and self._transaction is None
 
     def _stls(self, _: bytes) -> bool:
         if not self._may_start_tls:
-            return self._error("TLS is not offered now")
-        self._say(good("Start the handshake"))
-        self._buffer = b""  # what was pipelined behind it came in the clear (RFC 2595 §4)
+            return self._replies.error("TLS is not offered now")
+        self._replies.write(good("Start the handshake"))
+        self._buffer.clear()  # what was pipelined behind it came in the clear (RFC 2595 §4)
         self._wire.start_tls()
         return True
 
-    def _user(self, arguments: bytes) -> bool:
-        if not self._authenticator.mechanisms(self._client):
-            return self._error(ENCRYPT_FIRST)
-        name = _text(arguments)
-        if not name:
-            return self._error("USER takes a name in UTF-8")
-        self._username = name
-        return self._say(good("And the password?"))
+    def _lang(self, arguments: bytes) -> bool:
+        """There is one language (RFC 6856 §3)."""
+        wanted = arguments.strip().lower()
+        if not wanted:
+            return self._replies.write(listing("Languages", ["en English"]))
+        if wanted in (b"*", b"en", b"i-default") or wanted.startswith(b"en-"):
+            return self._replies.write(good("en English it is"))
+        return self._replies.error("Only en is spoken here")
 
-    def _pass(self, arguments: bytes) -> Answer[bool]:
-        name, self._username = self._username, ""
-        if not name:
-            return self._error("Say USER first")
-        password = _text(arguments)
-        if not password:
-            return self._error("PASS takes a password in UTF-8")
-        answer = self._authenticator.password(self._client, name, password, "USER/PASS")
-        return then(answer, self._sasl_step)
+    def _utf8(self, _: bytes) -> bool:
+        """Messages go out as they are, UTF-8 included (RFC 6856 §2)."""
+        return self._replies.write(good("UTF-8 as it is"))
 
-    def _auth(self, arguments: bytes) -> Answer[bool]:
-        offered = self._authenticator.mechanisms(self._client)
-        if not offered:
-            return self._error(ENCRYPT_FIRST)
-        name, _, initial = arguments.partition(b" ")
-        if not name:
-            return self._say(listing("Mechanisms", offered))
-        wanted = name.decode("ascii", "replace").upper()
-        mechanism = None
-        if wanted in offered:
-            mechanism = new_mechanism(wanted, self._client, self._authenticator)
-        if mechanism is None:
-            return self._error(f"Mechanism not offered; choose from {' '.join(offered)}")
-        self._mechanism = mechanism
-        if not initial:
-            return then(mechanism.respond(None), self._sasl_step)
-        return self._respond(b"" if initial == b"=" else initial)
-
-    def _respond(self, line: bytes) -> Answer[bool]:
-        mechanism = self._mechanism
-        if line == b"*" or mechanism is None:
-            return self._error("Login cancelled")
-        try:
-            response = base64.b64decode(line, validate=True)
-        except binascii.Error:
-            return self._error("That is not base64")
-        return then(mechanism.respond(response), self._sasl_step)
-
-    def _sasl_step(self, step: SASLStep) -> Answer[bool]:
-        if isinstance(step, Challenge):
-            return self._say(b"+ " + base64.b64encode(step.data) + b"\r\n")
-        self._mechanism = None
-        if isinstance(step, Address):
-            return self._open(step)
-        if step.code == 421:
-            return self._farewell(bad(step.words, TEMPORARY))
-        code = TEMPORARY if step.temporary else NOT_PROVEN if step.code == 535 else ""
-        return self._error(step.words, code)
-
-    async def _open(self, account: Address) -> bool:
-        mailbox = self._store.inbox(account)
-        lock = None
-        try:
-            lock = await mailbox.lock()
-            if lock is None:
-                return self._say(bad("Another session has this mailbox", IN_USE))
-            messages = await mailbox.messages()
-        except OSError as error:
-            if lock is not None:
-                lock.release()
-            self._faulted("mailbox", error)
-            return self._say(bad("The mailbox cannot be read now", TEMPORARY))
-        drop = Maildrop(mailbox, messages, lock)
-        if self._over:  # the client went away meanwhile
-            drop.release()
-            return False
-        self._drop, self._state = drop, State.TRANSACTION
-        self._client = replace(self._client, account=account)
-        return self._say(good(f"{drop.count} messages ({drop.octets} octets)"))
-
-    # --- TRANSACTION -----------------------------------------------------------------------------
-
-    @property
-    def _maildrop(self) -> Maildrop:
-        assert self._drop is not None
-        return self._drop
-
-    def _stat(self, _: bytes) -> bool:
-        return self._say(good(f"{self._maildrop.count} {self._maildrop.octets}"))
-
-    def _list(self, arguments: bytes) -> bool:
-        return self._scan(arguments, lambda message: str(message.size))
-
-    def _uidl(self, arguments: bytes) -> bool:
-        return self._scan(arguments, lambda message: message.unique)
-
-    def _scan(self, arguments: bytes, tell: Callable[[StoredMessage], str]) -> bool:
-        """LIST and UIDL: one message, or all that are not marked."""
-        if arguments:
-            number, message = self._numbered(arguments)
-            if message is None:
-                return self._error(NO_SUCH)
-            return self._say(good(f"{number} {tell(message)}"))
-        drop = self._maildrop
-        every = (f"{number} {tell(message)}" for number, message in drop)
-        return self._say(listing(f"{drop.count} messages", every))
-
-    def _retr(self, arguments: bytes) -> Answer[bool]:
-        _, message = self._numbered(arguments)
-        if message is None:
-            return self._error(NO_SUCH)
-        return self._send(message, f"{message.size} octets", None)
-
-    def _top(self, arguments: bytes) -> Answer[bool]:
-        which, _, count = arguments.partition(b" ")
-        _, message = self._numbered(which)
-        if message is None or not count.isdigit() or len(count) > 9:
-            return self._error(NO_SUCH if message is None else "TOP takes two numbers")
-        return self._send(message, "Here it begins", int(count))
-
-    async def _send(self, message: StoredMessage, words: str, lines: int | None) -> bool:
-        try:
-            content = await self._maildrop.mailbox.open(message)
-        except FileNotFoundError:
-            return self._say(bad("The message was removed by somebody else"))
-        except OSError as error:
-            self._faulted("message", error)
-            return self._say(bad("The message cannot be read now", TEMPORARY))
-        self._wire.write(good(words))
-        chunks: Iterator[bytes] = content.chunks()
-        self._sending = True
-        await self._wire.stream(stuffed(chunks if lines is None else top(chunks, lines)))
-        self._sending = False
-        return True
-
-    def _dele(self, arguments: bytes) -> bool:
-        number, message = self._numbered(arguments)
-        if message is None:
-            return self._error(NO_SUCH)
-        self._maildrop.mark(number)
-        return self._say(good("Marked"))
-
-    def _rset(self, _: bytes) -> bool:
-        self._maildrop.unmark_all()
-        return self._say(good(f"{self._maildrop.count} messages"))
-
-    def _numbered(self, argument: bytes) -> tuple[int, StoredMessage | None]:
-        if not argument.isdigit() or len(argument) > 9:
-            return 0, None
-        return int(argument), self._maildrop.get(int(argument))
-
-    def _faulted(self, what: str, error: OSError) -> None:
-        status = Status(451, "4.3.0", "Cannot read or write the mailbox now", str(error))
-        self._events.tell(Refused(self._client, what, status))
+    def _noop(self, _: bytes) -> bool:
+        return self._replies.write(good())
 
     _commands: ClassVar[Mapping[bytes, Callable[[Pop3Session, bytes], Answer[bool]]]] = {
         b"CAPA": _capa,
@@ -390,27 +219,4 @@ class Pop3Session:
         b"NOOP": _noop,
         b"QUIT": _quit,
         b"STLS": _stls,
-        b"USER": _user,
-        b"PASS": _pass,
-        b"AUTH": _auth,
-        b"STAT": _stat,
-        b"LIST": _list,
-        b"UIDL": _uidl,
-        b"RETR": _retr,
-        b"TOP": _top,
-        b"DELE": _dele,
-        b"RSET": _rset,
     }
-
-
-def _when(state: State) -> str:
-    return "log in first" if state is State.AUTHORIZATION else "you are logged in"
-
-
-def _text(argument: bytes) -> str:
-    """A name or password: UTF-8 without NUL, empty for what is none."""
-    try:
-        text = argument.decode()
-    except UnicodeDecodeError:
-        return ""
-    return "" if "\0" in text else text

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError
-from twisted.internet.interfaces import IAddress, IDelayedCall, IOpenSSLClientConnectionCreator
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IDelayedCall, IOpenSSLClientConnectionCreator
 
 from mailhost.config.model import Identity, RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.tls import client_tls
+from mailhost.net.connect import ConnectFailed, connect
+from mailhost.net.tls.client import client_tls
 from mailhost.proxy.identity import proxy_header
 from mailhost.proxy.upstream import Upstream
-from mailhost.smtp.client import Broken, SMTPClient
-from mailhost.smtp.dialogue import Dialogue
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
 
 LEAST_REST = 1.0  # seconds
 LONGEST_REST = 30.0
@@ -37,14 +37,6 @@ TIMEOUTS = Timeouts(greeting=60.0, command=120.0)
 UNREACHABLE = Status(
     421, "4.4.1", "The mail server behind this one cannot be reached; please try again later"
 )
-
-
-class Unreachable(Exception):
-    """No server will have us; `status` is for the client, with the cause for the log."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(str(status))
-        self.status = status
 
 
 class NotThisClient(Unreachable):
@@ -73,7 +65,7 @@ class Upstreams:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         servers: Sequence[Server],
         hostname: str,
         tls: RouteTLS,
@@ -154,11 +146,13 @@ class Upstreams:
 
     async def _open(self, server: Server, client: Client) -> Upstream:
         try:
-            return await self._talk(server, client, self._tls is not RouteTLS.NEVER)
-        except _HandshakeFailed as failed:
-            if self._tls is RouteTLS.REQUIRE:
-                raise _unreachable(server, f"TLS is required, and failed: {failed}") from failed
-        return await self._talk(server, client, with_tls=False)
+            return await open_over_tls(
+                lambda with_tls: self._talk(server, client, with_tls),
+                wanted=self._tls is not RouteTLS.NEVER,
+                required=self._tls is RouteTLS.REQUIRE,
+            )
+        except HandshakeFailed as failed:
+            raise _unreachable(server, f"TLS is required, and failed: {failed}") from failed
 
     async def _talk(self, server: Server, client: Client, with_tls: bool) -> Upstream:
         connection = await self._connect(server, client)
@@ -168,7 +162,10 @@ class Upstreams:
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not connection.secure:
-                refusal = await self._secure(connection, dialogue, server)
+                required = self._tls is RouteTLS.REQUIRE
+                refusal = await start_tls(
+                    connection, dialogue, lambda: self._options(server), required
+                )
             if refusal is None:
                 of_client = True
                 refusal = await upstream.introduce(client)
@@ -184,19 +181,6 @@ class Upstreams:
         Deferred.fromCoroutine(dialogue.quit())
         raise (NotThisClient if of_client else Unreachable)(_refused(server, refusal))
 
-    async def _secure(
-        self, connection: SMTPClient, dialogue: Dialogue, server: Server
-    ) -> Status | None:
-        required = self._tls is RouteTLS.REQUIRE
-        if "STARTTLS" not in dialogue.offers:
-            words = "TLS is required, and the server offers none"
-            return Status(451, "4.7.10", words) if required else None
-        try:
-            refusal = await dialogue.secure(self._options(server))
-        except Broken as broken:
-            raise _HandshakeFailed(str(broken)) from broken
-        return refusal if required or connection.secure else None
-
     def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
         return client_tls(server.name, self._tls is RouteTLS.REQUIRE)
 
@@ -207,35 +191,11 @@ class Upstreams:
         if server.tls_first:
             endpoint = wrapClientTLS(self._options(server), endpoint)
             connection.secure = True
-        connecting = endpoint.connect(_Once(connection))
-        timer = self._reactor.callLater(self._connect_timeout, connecting.cancel)
         try:
-            await connecting
-        except (CancelledError, ConnectingCancelledError) as error:
-            words = f"no connection in {self._connect_timeout:g} seconds"
-            raise _unreachable(server, words) from error
-        except (ConnectError, OSError) as error:
-            raise _unreachable(server, str(error)) from error
-        finally:
-            if timer.active():
-                timer.cancel()
+            await connect(endpoint, connection, self._reactor, self._connect_timeout)
+        except ConnectFailed as failed:
+            raise _unreachable(server, str(failed)) from failed
         return connection
-
-
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, connection: SMTPClient) -> None:
-        self._connection = connection
-
-    def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
-        return self._connection
-
-
-class _HandshakeFailed(Exception):
-    """STARTTLS was agreed on, and then no TLS came about."""
 
 
 def _unreachable(server: Server, cause: str) -> Unreachable:
@@ -245,4 +205,4 @@ def _unreachable(server: Server, cause: str) -> Unreachable:
 def _refused(server: Server, refusal: Status) -> Status:
     """A server that does not want us, or does not want to hear of our client: the client hears it
     as a 421, whatever it was. A proxy that may not say XCLIENT should lose nobody's mail."""
-    return Status(421, "4.4.1", UNREACHABLE.words, f"{server.endpoint}: {refusal}")
+    return Status(421, "4.4.1", UNREACHABLE.text, f"{server.endpoint}: {refusal}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from mailhost.message.client import Client
-from mailhost.smtp.sending import encode_xtext
+from mailhost.smtp.client.sending import encode_xtext
 
 LONGEST = 500  # octets of a command without CRLF, RFC 5321 §4.5.3.1.4
 

@@ -10,23 +10,19 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
-    ILogins,
-    IReception,
-    ISASLMechanism,
-    ITransaction,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.logins import ILogins, ISASLMechanism
+from mailhost.interfaces.reception import IReception, ITransaction
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
-from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
-from mailhost.proxy.connect import Unreachable
-from mailhost.proxy.house import House
-from mailhost.proxy.login import PassedOn
+from mailhost.proxy.auth import PassedOn
+from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.transaction import ProxiedTransaction
 from mailhost.proxy.upstream import GONE, Upstream
-from mailhost.smtp.client import Broken
+from mailhost.smtp.client.connect import Unreachable
+from mailhost.smtp.client.protocol import Broken
 
 PLAIN_TEXT = ("PLAIN", "LOGIN")
 
@@ -35,8 +31,8 @@ PLAIN_TEXT = ("PLAIN", "LOGIN")
 class ProxyReception:
     """One client's way to the server."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, context: ProxyContext) -> None:
+        self._context = context
         self._upstream: Upstream | None = None
         self._gone = False
 
@@ -47,7 +43,7 @@ class ProxyReception:
         found = await self._greet_again(client) or await self._reach(client)
         if isinstance(found, Status):
             return found
-        return found.extensions(self._house.message_size, self._house.recipients)
+        return found.extensions(self._context.message_size, self._context.recipients)
 
     async def _greet_again(self, client: Client) -> Upstream | Status | None:
         """A second hello: the same connection will do, unless somebody is logged in there who is
@@ -74,7 +70,7 @@ class ProxyReception:
             return upstream
         if client.account is not None:
             return GONE  # who logged in there must do it again
-        return await self._open(client, self._house.upstreams.open)
+        return await self._open(client, self._context.upstreams.open)
 
     async def _open(
         self, client: Client, open: Callable[[Client], Awaitable[Upstream]]
@@ -96,19 +92,19 @@ class ProxyReception:
         status = await upstream.mail(client, envelope)
         if not upstream.alive and upstream.messages and client.account is None:
             # it was closed while it waited, as nobody had used it for long: that is no answer
-            upstream = await self._open(client, self._house.upstreams.open_new)
+            upstream = await self._open(client, self._context.upstreams.open_new)
             if isinstance(upstream, Status):
                 return upstream
             status = await upstream.mail(client, envelope)
         if not status.ok:
             return status
-        return ProxiedTransaction(self._house, upstream, client, envelope, status)
+        return ProxiedTransaction(self._context, upstream, client, envelope, status)
 
     def disconnected(self) -> None:
         self._gone = True
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
-            self._house.upstreams.give_back(upstream)
+            self._context.upstreams.give_back(upstream)
 
     # --- ILogins ---------------------------------------------------------------------------------
 
@@ -117,12 +113,12 @@ class ProxyReception:
         if upstream is None or client.account is not None:
             return ()
         offered = upstream.mechanisms
-        if client.tls or (client.local_machine and self._house.plaintext_on_loopback):
+        if client.tls or (client.local_machine and self._context.plaintext_on_loopback):
             return offered
         return [name for name in offered if name not in PLAIN_TEXT]
 
     def begin(self, name: str, client: Client) -> ISASLMechanism | None:
         if self._upstream is None or name.upper() not in self.mechanisms(client):
             return None
-        house = self._house
-        return PassedOn(name.upper(), client, self._upstream, house.guard, house.events)
+        context = self._context
+        return PassedOn(name.upper(), client, self._upstream, context.guard, context.events)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
-from mailhost.events import PassedOn, Received
-from mailhost.interfaces import Answer, ICollector, IFilterable
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import PassedOn, Received
+from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -20,7 +21,7 @@ from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
-from mailhost.proxy.house import House
+from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.upstream import Upstream
 from mailhost.reception.collector import Collector, of_disk
 from mailhost.reception.transaction import TOO_MANY_HOPS
@@ -32,7 +33,7 @@ class ProxiedTransaction:
 
     def __init__(
         self,
-        house: House,
+        context: ProxyContext,
         upstream: Upstream,
         client: Client,
         envelope: Envelope,
@@ -40,7 +41,7 @@ class ProxiedTransaction:
     ) -> None:
         self.identity = new_id()
         self.opened = opened
-        self._house = house
+        self._context = context
         self._upstream = upstream
         self._client = client
         self._envelope = envelope
@@ -56,7 +57,7 @@ class ProxiedTransaction:
         return status
 
     def begin(self) -> Answer[ICollector | Status]:
-        return Collector(self._house.folder, self._house.memory, self._house.in_thread)
+        return Collector(self._context.folder, self._context.memory, self._context.in_thread)
 
     async def end(self, content: Content) -> Sequence[Status]:
         found = await self.prepare(content)
@@ -65,33 +66,39 @@ class ProxiedTransaction:
     async def prepare(self, content: Content) -> Prepared | Status:
         try:
             in_memory = content.in_memory
-            header = content.header() if in_memory else await self._house.in_thread(content.header)
+            header = (
+                content.header() if in_memory else await self._context.in_thread(content.header)
+            )
         except OSError as fault:
             return of_disk(fault)
         found = begin(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
         content, header = found
-        if count_received(header) > self._house.hops:
+        if count_received(header) > self._context.hops:
             return TOO_MANY_HOPS
-        house, envelope = self._house, self._envelope.to(self._accepted)
+        context, envelope = self._context, self._envelope.to(self._accepted)
         received = received_field(
-            self._client, envelope, house.hostname, self.identity, house.now()
+            self._client, envelope, context.hostname, self.identity, context.now()
         )
         message_id = first_value(header, "Message-ID")
-        top = received if house.trace else b""
+        top = received if context.trace else b""
         return Prepared(content, received, top, self.identity, message_id)
+
+    def leave(self, message: Prepared) -> Prepared:
+        """The message is not in our name: the server behind answers for it."""
+        return message
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
         envelope = self._envelope.to(self._accepted)
         self._tell(envelope, message)
         status = await self._upstream.content(envelope, message.handed_on())
         if status.ok:
-            self._house.events.tell(PassedOn(message.identity, self._upstream.server, status))
+            self._context.events.emit(PassedOn(message.identity, self._upstream.server, status))
         return [status]
 
     def _tell(self, envelope: Envelope, message: Prepared) -> None:
-        self._house.events.tell(
+        self._context.events.emit(
             Received(
                 self._client,
                 message.identity,

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from twisted.internet.defer import Deferred
 
 from mailhost.config.model import Identity
+from mailhost.interfaces.extensions import EVERYTHING, Extensions
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.net.dots import BareLineEnd
+from mailhost.net.dot_stuffing import BareLineEnd
 from mailhost.proxy.identity import name_of, xclient_commands, xforward_commands
-from mailhost.smtp.client import Broken, FateUnknown
-from mailhost.smtp.dialogue import BARE_LINE_END, Dialogue
-from mailhost.smtp.reply_reader import Reply
-from mailhost.smtp.sending import limit, mail_command, rcpt_command
+from mailhost.smtp.client.dialogue import BARE_LINE_END, Dialogue
+from mailhost.smtp.client.protocol import Broken, FateUnknown
+from mailhost.smtp.client.reply_reader import Reply
+from mailhost.smtp.client.sending import limit, mail_command, rcpt_command
 
 GONE = Status(421, "4.4.2", "The mail server behind this one went away; please try again later")
 NO_RSET = GONE.because("it refused RSET")

@@ -1,248 +1,196 @@
-"""One attempt at an entry: open it, have it carried, tell the sender, write down what is so now.
+"""One attempt at an entry: read the message, have it carried, report to its sender.
 
-The order keeps mail safe. A bounce is handed over before its recipient is written down as settled:
-a crash between the two sends it twice, and never loses it. A report that cannot be handed over now
-is owed, and tried again without carrying the message again.
+Each step returns a value, and nothing here changes the entry: the queue runner does that.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from twisted.internet.defer import DeferredLock
-
-from mailhost.events import Attempted, Faulted, Parked
-from mailhost.interfaces import IEventSink, ITransport, Unfinished
+from mailhost.concurrency.answers import there
+from mailhost.concurrency.pauses import Pause
+from mailhost.config.model import Queue
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Attempted, Faulted, IEventSink
+from mailhost.interfaces.queue import ITransport, Lane, Lanes
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, Progress, State
-from mailhost.queue.fresh import Fresh
-from mailhost.queue.notices import Notices, Subject, wanted
-from mailhost.queue.schedule import Backoff
+from mailhost.queue.lanes import carry_lanes
+from mailhost.queue.reports import Reports, Subject
 from mailhost.queue.spool import Spool
 
 EXPIRED = "4.4.7"
 REMOVED = Status(554, "5.3.0", "The operator of this mail host removed the message from its queue")
 
 
-@dataclass(slots=True)
-class Live:
-    """An entry of the running queue. Its file may lag behind `state` while a write is under way.
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """The result of carrying an entry once: the outcomes that are known.
 
-    `since` is the steady clock's time up to which `state.waited` counts. `ready`: it waits for its
-    turn. `gone`: it was settled or removed, and nothing more is done or written. `wait` is how
-    many seconds after an attempt the next one is due.
+    `content` is None where the message could not be read; `lost` where its file is gone. `bug` was
+    raised by our own code; then some recipients may have no outcome.
     """
 
-    entry: Entry
-    state: State
-    since: float
-    wait: float = 0.0
-    has_state: bool = False
-    ready: bool = False
-    running: bool = False
-    gone: bool = False
-    lock: DeferredLock = field(default_factory=DeferredLock)
+    outcomes: Sequence[Outcome] = ()
+    content: Content | None = None
+    lost: bool = False
+    bug: Exception | None = None
 
     @property
-    def destination(self) -> str:
-        """Whom an attempt would trouble: the domains of all who wait."""
-        return ",".join(sorted({path.address.domain for path in self.state.waiting}))
+    def answered(self) -> bool:
+        """True if a host answered for a recipient. 421 only asks for fewer connections."""
+        return any(map(_answered, self.outcomes))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """`settled`: no report is owed any longer. `warned`: the sender knows that the mail is late."""
+
+    settled: bool = False
+    warned: bool = False
 
 
 class Attempts:
-    """Carries entries, and writes their state. It does not decide when.
-
-    `fresh` has contents that need not be read.
-    """
+    """Carries entries and reports to their senders. `cache` has contents that need not be read, and
+    `pause` is awaited between many lanes."""
 
     def __init__(
         self,
         spool: Spool,
         transport: ITransport,
-        notices: Notices,
+        reports: Reports,
         events: IEventSink,
         wall: Callable[[], float],
-        steady: Callable[[], float],
-        fresh: Fresh,
+        cache: ContentCache,
+        pause: Pause,
     ) -> None:
         self._spool = spool
         self._transport = transport
-        self._notices = notices
+        self._reports = reports
         self._events = events
         self._wall = wall
-        self._steady = steady
-        self._fresh = fresh
+        self._cache = cache
+        self._pause = pause
 
-    async def carry(self, live: Live, backoff: Backoff) -> bool:
-        """Make one attempt and write down what came of it. True where somebody answered.
+    def lanes(self, entry: Entry, state: State) -> Answer[Lanes]:
+        """Group the recipients that wait, as ITransport.lanes."""
+        return self._transport.lanes(entry.envelope, state.waiting, state.attempts)
 
-        Whatever is raised is a bug; what was delivered until then is known in `live.state`.
-        """
-        live.wait = backoff.wait(max(live.state.attempts, 1))
+    async def carry(self, entry: Entry, state: State, lanes: Lanes) -> AttemptResult:
+        """Carry the message once for all recipients that wait, grouped as `lanes` where that still
+        stands. Does not raise."""
         try:
-            content = self._fresh.take(live.entry.id) or await self._spool.open(live.entry)
+            if not self._transport.stands(lanes):
+                lanes = await there(self.lanes(entry, state))
+            content = self._cache.take(entry.id) or await self._spool.open(entry)
         except FileNotFoundError:
-            live.gone = True
-            self._fault(live, "its file is gone from the queue's folder; it is forgotten")
-            return False
+            self._fault(entry, "its file is gone from the queue's folder; it is forgotten")
+            return AttemptResult(lost=True)
         except OSError as error:
-            self._fault(live, f"cannot be read now, tried again later: {error}")
-            return False
-        outcomes = await self._deliver(live, content, backoff)
-        if not live.gone:
-            await self._report(live, content, backoff)
-            await self._write(live, backoff)
-        return any(map(_answered, outcomes))
+            self._fault(entry, f"cannot be read now, tried again later: {error}")
+            return AttemptResult()
+        except Exception as bug:  # noqa: BLE001 - the caller parks the entry with it
+            return AttemptResult(bug=bug)
+        if not lanes.lanes:  # reports are owed, and nothing else
+            return AttemptResult(content=content)
+        return await self._carry(entry, content, lanes.lanes)
 
-    async def _deliver(self, live: Live, content: Content, backoff: Backoff) -> Sequence[Outcome]:
-        entry, waiting = live.entry, live.state.waiting
-        if not waiting:
-            return ()
-        try:
-            outcomes = await self._transport.deliver(
-                entry.envelope, content, waiting, entry.identity, attempts=live.state.attempts
-            )
-        except Unfinished as unfinished:
-            self._note(live, unfinished.outcomes, backoff)
-            await self.save(live)
-            raise unfinished.bug from unfinished
-        if [outcome.recipient for outcome in outcomes] != list(waiting):
-            raise ValueError(f"the transport answered {outcomes!r} for {waiting!r}")
-        self._note(live, outcomes, backoff)
-        return outcomes
+    async def _carry(self, entry: Entry, content: Content, lanes: Sequence[Lane]) -> AttemptResult:
+        carried = await carry_lanes(
+            lanes,
+            lambda lane: self._transport.carry(lane, entry.envelope, content, entry.identity),
+            self._pause,
+        )
+        bug = carried.bug
+        if bug is None:
+            known = {outcome.recipient for outcome in carried.outcomes}
+            without = [path for lane in lanes for path in lane.recipients if path not in known]
+            if without:
+                bug = ValueError(f"the transport has no outcome for {without[0].address}")
+        return AttemptResult(carried.outcomes, content, bug=bug)
 
-    def _note(self, live: Live, outcomes: Sequence[Outcome], backoff: Backoff) -> None:
-        """Take what came of an attempt into the state."""
-        self.count(live)
-        if live.state.waited >= backoff.settings.expire_after:
-            outcomes = [self._expired(live, outcome) for outcome in outcomes]
-        owed = [wanted(live.entry.envelope, outcome) for outcome in outcomes]
-        live.state = live.state.with_outcomes(outcomes, owed)
-
-    def _expired(self, live: Live, outcome: Outcome) -> Outcome:
-        """A deferral becomes a failure. Its 4xx code tells that it was us who gave up."""
+    def given_up(self, entry: Entry, outcome: Outcome, waited: float) -> Outcome:
+        """Return the failure that a deferral becomes after `waited` seconds in the queue. Its 4xx
+        code shows that this host gave up. Any other outcome is returned as it is."""
         if outcome.settled:
             return outcome
-        spent, last = _span(live.state.waited), outcome.status
+        last = outcome.status
         what = f"answer was: {last.answer}" if last.answer else f"trouble was: {last}"
-        words = f"given up after {spent}; the last {what}"
-        status = Status(451, EXPIRED, words, last.cause, last.answer)
+        text = f"given up after {_span(waited)}; the last {what}"
+        status = Status(451, EXPIRED, text, last.cause, last.answer)
         failed = replace(outcome, fate=Fate.FAILED, status=status)
-        self._events.tell(Attempted(live.entry.identity, failed))
+        self._events.emit(Attempted(entry.identity, failed))
         return failed
 
-    async def _report(self, live: Live, content: Content, backoff: Backoff) -> None:
-        """Tell the sender what is owed, and once that the message is late."""
-        state, settings = live.state, backoff.settings
+    async def report(
+        self, entry: Entry, state: State, content: Content, settings: Queue
+    ) -> ReportResult:
+        """Send the reports that are owed and, once, a warning that the message is late.
+
+        Returns when they are safe in a mailbox or in the queue, or could not be made so.
+        """
         owed = [each.outcome for each in state.those(Progress.OWED) if each.outcome]
         late: list[Outcome] = []
         if not state.warned and state.waited >= settings.warn_after:
             late = [each.outcome for each in state.those(Progress.WAITING) if each.outcome]
         if not owed and not late:
-            return
+            return ReportResult()
         now = self._wall()
         until = now + max(settings.expire_after - state.waited, 0.0)
-        if await self._tell(live, content, [*owed, *late], now, until):
-            live.state = replace(live.state.told(), warned=state.warned or bool(late))
-        elif state.waited >= settings.expire_after:
-            self._fault(live, "its sender could not be told; given up")
-            live.state = live.state.told()
+        if await self._send(entry, content, [*owed, *late], now, until):
+            return ReportResult(settled=True, warned=bool(late))
+        if state.waited < settings.expire_after:
+            return ReportResult()
+        self._fault(entry, "its sender could not be told; given up")
+        return ReportResult(settled=True)
 
-    async def _tell(
-        self, live: Live, content: Content, outcomes: Sequence[Outcome], now: float, until: float
+    async def _send(
+        self,
+        entry: Entry,
+        content: Content,
+        outcomes: Sequence[Outcome],
+        now: float,
+        until: float,
     ) -> bool:
-        entry = live.entry
         subject = Subject(entry.envelope, content, entry.identity, entry.arrived)
         try:
-            return await self._notices.tell(subject, outcomes, now, until)
+            return await self._reports.send(subject, outcomes, now, until)
         except OSError as error:
-            self._fault(live, f"its sender cannot be told now: {error}")
+            self._fault(entry, f"its sender cannot be told now: {error}")
             return False
 
-    async def _write(self, live: Live, backoff: Backoff) -> None:
-        if live.state.settled and await self.remove(live) is None:
-            return
-        now, attempts = self._wall(), live.state.attempts + 1
-        live.wait = backoff.wait(attempts)
-        due = now + live.wait
-        live.state = replace(live.state, attempts=attempts, last_attempt=now, due=due)
-        await self.save(live)
-
-    # --- on disk -------------------------------------------------------------------------------
-
-    def count(self, live: Live) -> None:
-        """Bring `waited` up to now. Time on hold does not count."""
-        now = self._steady()
-        if not live.state.stopped:
-            live.state = replace(live.state, waited=live.state.waited + now - live.since)
-        live.since = now
-
-    async def save(self, live: Live) -> OSError | None:
-        """Write the state. An error is told; memory keeps the truth for the next save."""
-        await live.lock.acquire()
-        try:
-            if live.gone:
-                return None
-            self.count(live)
-            live.state = replace(live.state, saved=self._wall())
-            live.has_state = True
-            error = await self._spool.settle(live.entry.id, live.state)
-        finally:
-            live.lock.release()
-        if error is not None:
-            self._fault(live, f"its state cannot be written now: {error}")
-        return error
-
-    async def remove(self, live: Live) -> OSError | None:
-        """Remove the entry for good. An error is told, and the entry stays."""
-        await live.lock.acquire()
-        try:
-            error = await self._spool.remove(live.entry.id, live.has_state)
-            live.gone = live.gone or error is None
-        finally:
-            live.lock.release()
-        if error is not None:
-            self._fault(live, f"cannot be removed now: {error}")
-        return error
-
-    async def park(self, live: Live, bug: Exception) -> None:
-        """Set an entry aside that makes our own code raise: kept, and told once."""
-        reason = f"{type(bug).__name__}: {bug}"
-        trace = "".join(traceback.format_exception(bug))
-        self.count(live)
-        live.state = replace(live.state, parked=reason, traceback=trace)
-        self._events.tell(Parked(live.entry.id, reason))
-        await self.save(live)
-        if live.entry.envelope.reverse_path is None:
-            return  # an alarm of ours could be what is parked: no alarm about alarms
-        try:
-            await self._notices.alarm(live.entry.id, live.entry.identity, reason, self._wall())
-        except Exception as error:  # noqa: BLE001 - told, and the log has the first fault already
-            self._fault(live, f"the postmaster could not be told that it is parked: {error!r}")
-
-    async def bounce(self, live: Live) -> OSError | None:
+    async def bounce(self, entry: Entry, state: State) -> OSError | None:
         """Report to the sender that the operator removed the message. Returns the error where that
         failed, None where it is done."""
-        outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in live.state.waiting]
+        outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in state.waiting]
         try:
-            content = await self._spool.open(live.entry)
+            content = await self._spool.open(entry)
         except OSError as error:
-            words = f"no bounce can be sent, as the message cannot be read: {error}"
-            return OSError(f"{words}; remove it without --bounce")
-        if await self._tell(live, content, outcomes, self._wall(), self._wall()):
+            text = f"no bounce can be sent, as the message cannot be read: {error}"
+            return OSError(f"{text}; remove it without --bounce")
+        if await self._send(entry, content, outcomes, self._wall(), self._wall()):
             return None
         return OSError("the bounce could not be sent")
 
-    def _fault(self, live: Live, words: str) -> None:
-        self._events.tell(Faulted("queue", f"{live.entry.id}: {words}"))
+    async def alarm(self, entry: Entry, reason: str) -> None:
+        """Report to the postmaster that the entry was parked, unless it is from `<>`: such an entry
+        may be an alarm itself."""
+        if entry.envelope.reverse_path is None:
+            return
+        try:
+            await self._reports.alarm(entry.id, entry.identity, reason)
+        except Exception as error:  # noqa: BLE001 - logged; the first fault is in the log already
+            self._fault(entry, f"the postmaster could not be told that it is parked: {error!r}")
+
+    def _fault(self, entry: Entry, text: str) -> None:
+        self._events.emit(Faulted("queue", f"{entry.id}: {text}"))
 
 
 def _answered(outcome: Outcome) -> bool:
-    """True where a host answered for the recipient; 421 only asks for fewer connections."""
     answer = outcome.status.answer
     return outcome.settled or (answer is not None and answer.code != 421)
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mailhost.message.outcome import Outcome
-from mailhost.net.control import Refused
+from mailhost.net.control.server import Refused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
@@ -71,7 +71,7 @@ class QueueControl:
     async def remove(
         self, ids: Sequence[str] = (), all: bool = False, bounce: bool = False
     ) -> Sequence[str]:
-        """Throw entries away; with `bounce` their senders are told. Returns their ids.
+        """Remove entries; with `bounce` their senders get a bounce. Returns their ids.
 
         What cannot be read is removed by its id only, never by `all`.
         """

@@ -37,7 +37,7 @@ from mailhost.message.status import Status
 
 VERSION = 1
 PART = 200  # recipients that are encoded at once; an entry with more of them is, in a thread
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 class Unreadable(Exception):
@@ -45,7 +45,7 @@ class Unreadable(Exception):
 
 
 class Progress(StrEnum):
-    """Where one recipient stands. `owed`: its fate is known, the sender is still to be told."""
+    """The progress of one recipient. `owed`: its fate is known, and must still be reported."""
 
     WAITING = "waiting"
     OWED = "owed"
@@ -104,7 +104,7 @@ class State:
 
     @property
     def waiting(self) -> tuple[ForwardPath, ...]:
-        """Whom to try next."""
+        """The recipients of the next attempt."""
         return tuple(each.path for each in self.those(Progress.WAITING))
 
     @property
@@ -118,21 +118,24 @@ class State:
         return self.held or bool(self.quarantine or self.parked)
 
     def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
-        """Take outcomes of recipients that wait, and for each whether it is to be told."""
-        news = {each.recipient: (each, told) for each, told in zip(outcomes, owed, strict=True)}
+        """Return a copy with outcomes of recipients that wait; `owed` says for each outcome if it
+        must be reported."""
+        news = {
+            each.recipient: (each, reported) for each, reported in zip(outcomes, owed, strict=True)
+        }
         recipients = tuple(_after(each, news) for each in self.recipients)
         return replace(self, recipients=recipients)
 
     def knowing(self, outcomes: Sequence[Outcome]) -> State:
-        """The same with deferrals that are known already, by recipient."""
+        """Return a copy with deferrals that are known already, by recipient."""
         known = {outcome.recipient: outcome for outcome in outcomes if not outcome.settled}
         if not known and all(each.outcome is None for each in self.recipients):
             return self
         recipients = tuple(replace(each, outcome=known.get(each.path)) for each in self.recipients)
         return replace(self, recipients=recipients)
 
-    def told(self) -> State:
-        """The same with every report that was owed given."""
+    def reported(self) -> State:
+        """Return a copy in which no report is owed any more."""
         recipients = tuple(
             replace(each, progress=Progress.SETTLED) if each.progress is Progress.OWED else each
             for each in self.recipients
@@ -151,7 +154,7 @@ def _after(recipient: Recipient, news: Mapping[ForwardPath, tuple[Outcome, bool]
 
 
 def laid_out(entry: Entry) -> tuple[Entry, bytes]:
-    """The same entry with the place of its content in its file, and the line in front of that."""
+    """Return a copy with the offset of the content in its file, and the line before the content."""
     line = encode_entry(entry)
     return replace(entry, offset=len(line)), line
 
@@ -239,11 +242,11 @@ def _encode_outcome(outcome: Outcome | None) -> Mapping[str, object]:
     if outcome is None:
         return {}
     status = outcome.status
-    words = [status.code, status.enhanced, status.words, status.cause]
-    fields = {"fate": outcome.fate, "status": words, "by": outcome.by}
+    text = [status.code, status.enhanced, status.text, status.cause]
+    fields = {"fate": outcome.fate, "status": text, "by": outcome.by}
     if status.answer is not None:
         answer = status.answer
-        fields["answer"] = [answer.code, answer.enhanced, answer.words]
+        fields["answer"] = [answer.code, answer.enhanced, answer.text]
     return fields
 
 
@@ -356,15 +359,15 @@ def _recipient(path: ForwardPath, fields: dict[str, Any]) -> Recipient:
     progress = Progress(fields["progress"])
     if "fate" not in fields:
         return Recipient(path, progress)
-    code, enhanced, words, cause = fields["status"]
+    code, enhanced, text, cause = fields["status"]
     answer = _answer(fields["answer"]) if "answer" in fields else None
-    status = Status(int(code), _text(enhanced), _text(words), _text(cause), answer)
+    status = Status(int(code), _text(enhanced), _text(text), _text(cause), answer)
     outcome = Outcome(path, Fate(fields["fate"]), status, _text(fields["by"]))
     return Recipient(path, progress, outcome)
 
 
 def _answer(fields: Sequence[object]) -> Status:
-    code, enhanced, words = fields
+    code, enhanced, text = fields
     if not isinstance(code, int):
         raise TypeError(f"{code!r} is no reply code")
-    return Status(code, _text(enhanced), _text(words))
+    return Status(code, _text(enhanced), _text(text))

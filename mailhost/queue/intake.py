@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mailhost.events import Queued
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import IEventSink, Queued
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
@@ -64,7 +63,7 @@ class Intake:
             self._coming.discard(id)
         if status.ok:
             paths = tuple(path.address for path in envelope.recipients)
-            self._events.tell(Queued(identity, envelope.reverse_path, paths, held))
+            self._events.emit(Queued(identity, envelope.reverse_path, paths, held))
         return status, Found(entry, state, has_state), line
 
     def _with_news(self, state: State, outcomes: Sequence[Outcome], held: str) -> State:

@@ -1,47 +1,54 @@
-"""The queue at work: takes entries in, leases those that are due, tries them, sets the next time.
+"""The queue at work: takes entries in, begins attempts that are due, writes down their results.
 
 Every entry is known in memory by its envelope and state; its content stays on disk. New entries
 are tried at once. At most `settings.concurrency` attempts run at a time, shared fairly between
-destinations. An entry that makes our own code raise is parked, and the others go on.
+destinations. An entry for which our own code raises an exception is parked; the others go on.
+
+The order of one attempt keeps mail safe. Its outcomes are noted in memory; then a bounce is handed
+over; then the recipients are written down as settled. A crash before that sends a bounce twice, and
+never loses one. A report that cannot be handed over is owed: the next attempt sends it, without
+carrying the message again.
 """
 
 from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.pauses import pauses_of
 from mailhost.config.model import Queue
-from mailhost.events import Faulted, Parked
-from mailhost.interfaces import IEventSink, IQueue, ITransport
+from mailhost.interfaces.events import Faulted, IEventSink, Parked
+from mailhost.interfaces.queue import IQueue, ITransport, Lanes
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.attempt import Attempts, Live
+from mailhost.queue.active import NO_LANES, ActiveEntry, Phase
+from mailhost.queue.attempt import Attempts
+from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, State, decode_entry, first_state
-from mailhost.queue.fresh import Fresh
+from mailhost.queue.fair_schedule import FairSchedule
 from mailhost.queue.intake import Intake
-from mailhost.queue.notices import Notices
-from mailhost.queue.schedule import Agenda, Backoff
-from mailhost.queue.spool import Broken, Finding, Found, Spool
-from mailhost.queue.turns import Turns
+from mailhost.queue.reader import FolderReader
+from mailhost.queue.reports import Reports, wanted
+from mailhost.queue.schedule import Backoff, Timetable
+from mailhost.queue.spool import Found, Spool
 
-LONGEST_SLEEP = 60.0  # seconds; a timer that a jumping clock misled is made up for after that
-_GOING: Mapping[str, Any] = MappingProxyType(
+LAST_WORDS = 2.0  # seconds that cancelled work may take to end
+_RELEASED: Mapping[str, Any] = MappingProxyType(
     {"held": False, "quarantine": "", "parked": "", "traceback": ""}
 )
-LAST_WORDS = 2.0  # seconds that what is broken off may take to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +65,16 @@ class View:
 class QueueRunner:
     """The service. `clock` sets timers, `wall` dates what is written, `steady` measures waits.
 
-    `settings` may be replaced at any time by `reconfigure`.
+    `reconfigure` gives it its settings, transport and reports: before `start`, and at each reload.
     """
 
     _log = Logger()
+    _attempts: Attempts
 
     def __init__(
         self,
         clock: IReactorTime,
         spool: Spool,
-        transport: ITransport,
-        notices: Notices,
-        settings: Queue,
         events: IEventSink,
         *,
         wall: Callable[[], float] = time.time,
@@ -81,42 +86,35 @@ class QueueRunner:
         self._events = events
         self._wall = wall
         self._steady = steady
-        self._backoff = Backoff(settings, chance)
-        self._fresh = Fresh()
-        self._attempts = Attempts(spool, transport, notices, events, wall, steady, self._fresh)
-        self._intake = Intake(spool, self._backoff, wall, events, self._taken)
-        self._looked_for: set[str] = set()  # ids being read, unless they were told meanwhile
-        self._live: dict[str, Live] = {}
-        self._broken: dict[str, str] = {}
-        self._unread: set[str] = set()  # those of them that may be whole
-        self._reading: IDelayedCall | None = None
-        self._agenda = Agenda()
-        self._turns = Turns(settings.concurrency)
-        self._turning = False
-        self._timer: IDelayedCall | None = None
+        self._backoff = Backoff(Queue(), chance)
+        self._cache = ContentCache()
+        self._intake = Intake(spool, self._backoff, wall, events, self._is_known)
+        self._reader = FolderReader(
+            clock, spool, events, self._intake.knows, self._resume, self._track
+        )
+        self._active: dict[str, ActiveEntry] = {}
+        self._timetable = Timetable(clock, steady, self._wake)
+        self._fair = FairSchedule(self._backoff.settings.concurrency)
+        self._beginning = False
         self._working = False
         self._under_way: set[Deferred[None]] = set()
 
     # --- service -------------------------------------------------------------------------------
 
     def start(self) -> Deferred[None]:
-        """Read the folder and begin. The Deferred fires when all that was there is known."""
+        """Read the folder and begin. The Deferred fires when all entries in it are known."""
         self._working = True
-        self._turn()
-        return self._track(self._load())
+        self._timetable.start()
+        self._begin_attempts()
+        return self._track(self._reader.load())
 
     async def stop(self, patience: float) -> None:
-        """Begin nothing new; wait up to `patience` seconds for what runs, then break it off.
-
-        What is broken off stays as it was and is tried at the next start.
+        """Begin no further attempt; wait up to `patience` seconds for those under way, then cancel
+        them. A cancelled attempt leaves its entry as it was, to be tried at the next start.
         """
         self._working = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
+        self._timetable.stop()
+        self._reader.stop()
         if self._under_way:
             await self._wind_down(patience)
 
@@ -128,7 +126,7 @@ class QueueRunner:
                 over.callback(None)
 
         timers = [
-            self._clock.callLater(patience, self._break_off),
+            self._clock.callLater(patience, self._cancel_all),
             self._clock.callLater(patience + LAST_WORDS, ended, None),
         ]
         DeferredList(list(self._under_way)).addCallback(ended)
@@ -137,60 +135,43 @@ class QueueRunner:
             if timer.active():
                 timer.cancel()
 
-    def _break_off(self) -> None:
+    def _cancel_all(self) -> None:
         for work in list(self._under_way):
             work.cancel()
 
-    def reconfigure(self, settings: Queue) -> None:
-        """Take new settings; waits that are under way stay as they are."""
+    def reconfigure(self, settings: Queue, transport: ITransport, reports: Reports) -> None:
+        """Use these from now on; attempts and waits that are under way stay as they are.
+
+        To be called before `start`, and at each reload.
+        """
+        self._attempts = Attempts(
+            self._spool,
+            transport,
+            reports,
+            self._events,
+            self._wall,
+            self._cache,
+            pauses_of(self._clock),
+        )
         self._backoff = self._intake.backoff = replace(self._backoff, settings=settings)
-        self._turns.places = settings.concurrency
-        self._turn()
+        self._fair.places = settings.concurrency
+        self._begin_attempts()
 
-    async def _load(self) -> None:
-        while self._working:
-            try:
-                return await self._spool.scan(self._found)
-            except OSError as error:
-                self._events.tell(Faulted("queue", f"the folder cannot be read now: {error}"))
-                await deferLater(self._clock, LONGEST_SLEEP)
-
-    def _found(self, findings: Sequence[Finding]) -> None:
-        for found in findings:
-            if isinstance(found, Broken):
-                self._cannot_read(found)
-            elif found.entry.id not in self._live:
-                state, now = found.state, self._wall()
-                waited = state.waited
-                if not state.stopped:
-                    waited = self._backoff.waited(waited, state.saved, now)
-                live = self._enter(found.entry, replace(state, waited=waited), found.has_state)
-                if found.damage:
-                    self._events.tell(Parked(found.entry.id, found.damage))
-                self._schedule(live, self._backoff.left(state.due, now, state.attempts))
-        self._turn()
-
-    def _cannot_read(self, found: Broken) -> None:
-        if found.id not in self._broken:
-            self._events.tell(Parked(found.id, found.reason))
-        self._broken[found.id] = found.reason
-        if found.passing:
-            self._unread.add(found.id)
-            if self._reading is None and self._working:
-                self._reading = self._clock.callLater(LONGEST_SLEEP, self._read_later)
-
-    def _read_later(self) -> None:
-        self._reading = None
-        unread, self._unread = self._unread, set()
-        self._track(self._read_all_again(sorted(unread & self._broken.keys())))
-
-    async def _read_all_again(self, ids: Sequence[str]) -> None:
-        for id in ids:
-            found = await self._spool.look(id)
-            if not isinstance(found, Broken):
-                self._broken.pop(id, None)
-            if found is not None:
-                self._found([found])
+    def _resume(self, entries: Sequence[Found]) -> None:
+        """Go on with entries that were read from the folder."""
+        now = self._wall()
+        for found in entries:
+            if found.entry.id in self._active:
+                continue
+            state = found.state
+            if not state.stopped:
+                waited = self._backoff.waited(state.waited, state.saved, now)
+                state = replace(state, waited=waited)
+            active = self._enter(found.entry, state, found.has_state)
+            if found.damage:
+                self._events.emit(Parked(found.entry.id, found.damage))
+            self._schedule(active, self._backoff.left(state.due, now, state.attempts))
+        self._begin_attempts()
 
     # --- taking in -----------------------------------------------------------------------------
 
@@ -208,14 +189,14 @@ class QueueRunner:
         return status
 
     def take(self, found: Found, content: Content | None = None) -> None:
-        """Begin with an entry that was made durable a moment ago, by whatever process."""
-        self._looked_for.discard(found.entry.id)
-        if found.entry.id not in self._live:
-            live = self._enter(found.entry, found.state, found.has_state)
+        """Begin with an entry that this or another process made durable a moment ago."""
+        self._reader.announced(found.entry.id)
+        if found.entry.id not in self._active:
+            active = self._enter(found.entry, found.state, found.has_state)
             if content is not None and not found.state.stopped:
-                self._fresh.keep(live.entry.id, content)
-            self._schedule(live, max(found.state.due - self._wall(), 0.0))
-            self._turn()
+                self._cache.keep(active.entry.id, content)
+            self._schedule(active, max(found.state.due - self._wall(), 0.0))
+            self._begin_attempts()
 
     def take_line(self, id: str, line: bytes, content: bytes | None) -> None:
         """Begin with an entry that another process made durable a moment ago: the line that lies
@@ -224,114 +205,206 @@ class QueueRunner:
         found = Found(entry, first_state(entry), has_state=False)
         self.take(found, None if content is None else Content((content,)))
 
-    async def look(self, id: str) -> None:
+    def look(self, id: str) -> Coroutine[Any, Any, None]:
         """Read an entry that another process wrote."""
-        if self._intake.knows(id) or id in self._looked_for:
-            return
-        self._looked_for.add(id)
-        try:
-            found = await self._spool.look(id)
-            if found is not None and id in self._looked_for:
-                self._found([found])
-        finally:
-            self._looked_for.discard(id)
+        return self._reader.look(id)
 
-    async def look_around(self) -> None:
-        """Find what a process wrote that died before it could tell."""
-        for id in await self._ids():
-            await self.look(id)
+    def look_around(self) -> Coroutine[Any, Any, None]:
+        """Read the entries of a process that died before it could announce them."""
+        return self._reader.look_around()
 
-    async def _ids(self) -> Sequence[str]:
-        """What lies in the folder, once it can be read."""
-        while True:
-            try:
-                return await self._spool.ids()
-            except OSError as error:
-                self._events.tell(Faulted("queue", f"the folder cannot be read now: {error}"))
-            await deferLater(self._clock, LONGEST_SLEEP)
+    def _is_known(self, id: str) -> bool:
+        return id in self._active or id in self._reader.broken
 
-    def _taken(self, id: str) -> bool:
-        return id in self._live or id in self._broken
+    def _enter(self, entry: Entry, state: State, has_state: bool) -> ActiveEntry:
+        active = ActiveEntry(entry, state, self._steady(), has_state=has_state)
+        self._active[entry.id] = active
+        return active
 
-    def _enter(self, entry: Entry, state: State, has_state: bool) -> Live:
-        live = Live(entry, state, self._steady(), has_state=has_state)
-        self._live[entry.id] = live
-        return live
+    # --- attempts ------------------------------------------------------------------------------
 
-    # --- leasing -------------------------------------------------------------------------------
-
-    def _schedule(self, live: Live, wait: float) -> None:
-        """Have an entry tried in `wait` seconds, unless it is stopped or gone."""
-        if live.gone or live.state.stopped or live.ready or live.running:
+    def _schedule(self, active: ActiveEntry, wait: float) -> None:
+        """Have an entry tried in `wait` seconds, unless it is stopped or has its turn before."""
+        if active.phase is not Phase.WAITING or active.state.stopped:
             return
         if wait > 0:
-            self._agenda.put(live.entry.id, self._steady() + wait)
-            self._set_timer()
+            self._timetable.put(active.entry.id, wait)
             return
-        self._agenda.drop(live.entry.id)
-        live.ready = True
-        self._turns.add(live.entry.id, live.destination, live.state.attempts == 0)
+        self._timetable.drop(active.entry.id)
+        active.move(Phase.READY)
+        self._group(active)
 
-    def _set_timer(self) -> None:
-        first = self._agenda.first()
-        if first is None or not self._working:
+    def _group(self, active: ActiveEntry) -> None:
+        """Group an entry's recipients into lanes, and have it wait for its turn."""
+        try:
+            lanes = self._attempts.lanes(active.entry, active.state)
+        except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
+            self._track(self._park_ready(active, bug))
             return
-        sleep = min(max(first - self._steady(), 0.0), LONGEST_SLEEP)
-        if self._timer is not None:
-            if self._timer.getTime() <= self._clock.seconds() + sleep:
-                return
-            self._timer.cancel()
-        self._timer = self._clock.callLater(sleep, self._wake)
+        if isinstance(lanes, Lanes):
+            self._wait_for_turn(active, lanes)
+        else:
+            self._track(self._group_many(active, lanes))
 
-    def _wake(self) -> None:
-        self._timer = None
-        for id in self._agenda.take(self._steady()):
-            if id in self._live:
-                self._schedule(self._live[id], 0.0)
-        self._set_timer()
-        self._turn()
+    async def _group_many(self, active: ActiveEntry, grouping: Awaitable[Lanes]) -> None:
+        try:
+            lanes = await grouping
+        except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
+            if not self._is_cancelled(bug):
+                await self._park_ready(active, bug)
+            return
+        self._wait_for_turn(active, lanes)
+        self._begin_attempts()
 
-    def _turn(self) -> None:
+    def _wait_for_turn(self, active: ActiveEntry, lanes: Lanes) -> None:
+        active.lanes = lanes
+        self._fair.add(active.entry.id, lanes.line, active.state.attempts == 0)
+
+    def _wake(self, due: Sequence[str]) -> None:
+        for id in due:
+            if id in self._active:
+                self._schedule(self._active[id], 0.0)
+        self._begin_attempts()
+
+    def _begin_attempts(self) -> None:
         """Begin attempts while there are places. Never entered twice, however attempts end."""
-        if self._turning:
+        if self._beginning:
             return
-        self._turning = True
-        while self._working and (turn := self._turns.take()):
-            id, destination = turn
-            live = self._live.get(id)
-            if live is not None:
-                live.ready = False
-            if live is None or live.gone or live.state.stopped:
-                self._turns.done(destination, None)
+        self._beginning = True
+        while self._working and (turn := self._fair.take()):
+            id, line = turn
+            active = self._active.get(id)
+            if active is None or active.phase is not Phase.READY:
+                self._fair.done(line, None)
+            elif active.state.stopped:
+                active.move(Phase.WAITING)
+                self._fair.done(line, None)
             else:
-                live.running = True
-                self._track(self._attempt(live, destination))
-        self._turning = False
+                active.move(Phase.RUNNING)
+                self._track(self._attempt(active, line))
+        self._beginning = False
 
-    async def _attempt(self, live: Live, destination: str) -> None:
+    async def _attempt(self, active: ActiveEntry, line: str) -> None:
         answered: bool | None = None
         try:
-            answered = await self._attempts.carry(live, self._backoff)
+            answered = await self._carry(active)
         except Exception as bug:  # noqa: BLE001 - the entry is parked with it, the others go on
-            if not (isinstance(bug, CancelledError) and not self._working):
-                await self._attempts.park(live, bug)
+            if not self._is_cancelled(bug):
+                await self._park(active, bug)
         finally:
-            live.running = False
-            self._turns.done(destination, answered)
-            self._after(live)
+            self._fair.done(line, answered)
+            if active.phase is not Phase.GONE:
+                active.move(Phase.WAITING)
+                self._schedule(active, active.wait)
+            self._begin_attempts()
 
-    def _after(self, live: Live) -> None:
-        if live.gone:
-            self._forget(live)
-        else:
-            self._schedule(live, live.wait)
-        self._turn()
+    async def _carry(self, active: ActiveEntry) -> bool:
+        """Make one attempt and write down its result. True if a host answered.
 
-    def _forget(self, live: Live) -> None:
-        live.gone = True
-        self._fresh.take(live.entry.id)
-        self._live.pop(live.entry.id, None)
-        self._agenda.drop(live.entry.id)
+        An exception is a bug; what was delivered until then is known in `active.state`.
+        """
+        active.wait = self._backoff.wait(max(active.state.attempts, 1))
+        lanes, active.lanes = active.lanes, NO_LANES
+        result = await self._attempts.carry(active.entry, active.state, lanes)
+        if result.lost:
+            self._forget(active)
+        if result.outcomes:
+            self._note(active, result.outcomes)
+        if result.bug is not None:
+            if result.outcomes:
+                await self._save(active)
+            raise result.bug
+        if result.content is not None and active.phase is not Phase.GONE:
+            await self._report(active, result.content)
+            await self._write(active)
+        return result.answered
+
+    def _note(self, active: ActiveEntry, outcomes: Sequence[Outcome]) -> None:
+        """Take the outcomes of an attempt into the state, expired deferrals as failures."""
+        active.count(self._steady())
+        entry, waited = active.entry, active.state.waited
+        if waited >= self._backoff.settings.expire_after:
+            outcomes = [self._attempts.given_up(entry, each, waited) for each in outcomes]
+        owed = [wanted(entry.envelope, each) for each in outcomes]
+        active.state = active.state.with_outcomes(outcomes, owed)
+
+    async def _report(self, active: ActiveEntry, content: Content) -> None:
+        result = await self._attempts.report(
+            active.entry, active.state, content, self._backoff.settings
+        )
+        if result.settled:
+            warned = active.state.warned or result.warned
+            active.state = replace(active.state.reported(), warned=warned)
+
+    async def _write(self, active: ActiveEntry) -> None:
+        """Remove the entry where all is done, else set its next attempt."""
+        if active.state.settled and await self._remove(active) is None:
+            return
+        now, attempts = self._wall(), active.state.attempts + 1
+        active.wait = self._backoff.wait(attempts)
+        due = now + active.wait
+        active.state = replace(active.state, attempts=attempts, last_attempt=now, due=due)
+        await self._save(active)
+
+    async def _park_ready(self, active: ActiveEntry, bug: Exception) -> None:
+        """Park an entry whose recipients could not be grouped."""
+        if active.phase is Phase.READY:
+            active.move(Phase.WAITING)
+            await self._park(active, bug)
+
+    async def _park(self, active: ActiveEntry, bug: Exception) -> None:
+        """Keep an entry for which our own code raised an exception, and report it once."""
+        reason = f"{type(bug).__name__}: {bug}"
+        trace = "".join(traceback.format_exception(bug))
+        active.count(self._steady())
+        active.state = replace(active.state, parked=reason, traceback=trace)
+        self._events.emit(Parked(active.entry.id, reason))
+        await self._save(active)
+        await self._attempts.alarm(active.entry, reason)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    async def _save(self, active: ActiveEntry) -> None:
+        """Write the state. An error is logged; memory keeps the state for the next save."""
+        await active.lock.acquire()
+        try:
+            if active.phase is Phase.GONE:
+                return
+            active.count(self._steady())
+            active.state = replace(active.state, saved=self._wall())
+            active.has_state = True
+            error = await self._spool.settle(active.entry.id, active.state)
+        finally:
+            active.lock.release()
+        if error is not None:
+            self._fault(active, f"its state cannot be written now: {error}")
+
+    async def _remove(self, active: ActiveEntry) -> OSError | None:
+        """Remove the entry for good. An error is logged, and the entry stays."""
+        await active.lock.acquire()
+        try:
+            error = await self._spool.remove(active.entry.id, active.has_state)
+            if error is None:
+                self._forget(active)
+        finally:
+            active.lock.release()
+        if error is not None:
+            self._fault(active, f"cannot be removed now: {error}")
+        return error
+
+    def _forget(self, active: ActiveEntry) -> None:
+        if active.phase is not Phase.GONE:
+            active.move(Phase.GONE)
+            self._cache.take(active.entry.id)
+            self._active.pop(active.entry.id, None)
+            self._timetable.drop(active.entry.id)
+
+    def _fault(self, active: ActiveEntry, text: str) -> None:
+        self._events.emit(Faulted("queue", f"{active.entry.id}: {text}"))
+
+    def _is_cancelled(self, bug: BaseException | None) -> bool:
+        """True for work that `stop` cancelled."""
+        return isinstance(bug, CancelledError) and not self._working
 
     def _track(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
         done = Deferred.fromCoroutine(work)
@@ -341,88 +414,77 @@ class QueueRunner:
         return done
 
     def _fell(self, failure: Failure) -> None:
-        if self._working or not failure.check(CancelledError):
+        if not self._is_cancelled(failure.value):
             self._log.failure("the queue has a bug", failure)
-            self._events.tell(Faulted("queue", f"a bug: {failure.getErrorMessage()}"))
+            self._events.emit(Faulted("queue", f"a bug: {failure.getErrorMessage()}"))
 
-    # --- the operator's word -------------------------------------------------------------------
+    # --- commands of the operator --------------------------------------------------------------
 
     def views(self) -> list[View]:
         """Every entry, oldest first."""
-        return [self._view(live) for _, live in sorted(self._live.items())]
+        return [self._view(active) for _, active in sorted(self._active.items())]
 
     def view(self, id: str) -> View | None:
         """One entry as it is now."""
-        live = self._live.get(id)
-        return None if live is None else self._view(live)
+        active = self._active.get(id)
+        return None if active is None else self._view(active)
 
     def broken(self) -> Mapping[str, str]:
-        """Files that cannot be read, and why."""
-        return self._broken
+        """The ids of files that cannot be read, and why."""
+        return self._reader.broken
 
     def header(self, id: str) -> Awaitable[bytes]:
         """The header section of an entry's message. Raises OSError, KeyError."""
-        return self._spool.header(self._live[id].entry)
+        return self._spool.header(self._active[id].entry)
 
     def retry(self, id: str) -> None:
         """Try an entry now, unless it is stopped."""
-        if id in self._live:
-            self._schedule(self._live[id], 0.0)
-            self._turn()
+        if id in self._active:
+            self._schedule(self._active[id], 0.0)
+            self._begin_attempts()
 
     async def hold(self, id: str) -> None:
         """Keep an entry back. An attempt under way goes on."""
-        live = self._live.get(id)
-        if live is None:
+        active = self._active.get(id)
+        if active is None:
             return
-        self._attempts.count(live)
-        live.state = replace(live.state, held=True)
-        self._agenda.drop(id)
-        await self._attempts.save(live)
+        active.count(self._steady())
+        active.state = replace(active.state, held=True)
+        self._timetable.drop(id)
+        await self._save(active)
 
     async def release(self, id: str) -> None:
         """Let a stopped entry go on, now; read a broken one again."""
-        if id in self._broken:
-            await self._read_again(id)
-        live = self._live.get(id)
-        if live is None or not live.state.stopped:
+        if id in self._reader.broken:
+            await self._reader.read_again(id)
+        active = self._active.get(id)
+        if active is None or not active.state.stopped:
             return
-        self._attempts.count(live)
-        live.state = replace(live.state, due=self._wall(), **_GOING)
-        await self._attempts.save(live)
+        active.count(self._steady())
+        active.state = replace(active.state, due=self._wall(), **_RELEASED)
+        await self._save(active)
         self.retry(id)
 
-    async def _read_again(self, id: str) -> None:
-        found = await self._spool.look(id)
-        self._broken.pop(id, None)
-        if found is not None:
-            self._found([found])
-
     async def remove(self, id: str, bounce: bool = False) -> OSError | None:
-        """Throw an entry away, telling the sender where `bounce` says so."""
-        if id in self._broken:
-            error = await self._spool.remove(id, has_state=True)
-            if error is None:
-                del self._broken[id]
-            return error
-        live = self._live.get(id)
-        if live is None:
+        """Remove an entry, after a bounce to its sender where `bounce` says so."""
+        if id in self._reader.broken:
+            return await self._reader.remove(id)
+        active = self._active.get(id)
+        if active is None:
             return None
-        if bounce and (untold := await self._attempts.bounce(live)) is not None:
-            return untold
-        error = await self._attempts.remove(live)
-        if error is None:
-            self._forget(live)
-        return error
+        if bounce:
+            error = await self._attempts.bounce(active.entry, active.state)
+            if error is not None:
+                return error
+        return await self._remove(active)
 
-    def _view(self, live: Live) -> View:
-        state, id = live.state, live.entry.id
+    def _view(self, active: ActiveEntry) -> View:
+        state = active.state
         if state.stopped:
-            return View(live.entry, state, _word(state), None)
-        due, now = self._agenda.due(id), self._steady()
-        wait = 0.0 if due is None else max(due - now, 0.0)
-        word = "running" if live.running else "waiting"
-        return View(live.entry, state, word, self._wall() + wait)
+            return View(active.entry, state, _word(state), None)
+        word = "running" if active.phase is Phase.RUNNING else "waiting"
+        due = self._wall() + self._timetable.left(active.entry.id)
+        return View(active.entry, state, word, due)
 
 
 def _word(state: State) -> str:

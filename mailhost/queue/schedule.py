@@ -1,7 +1,7 @@
 """When an entry is tried next, warned about and given up, whatever the wall clock does.
 
 Files hold times of the wall clock, which may jump. So a time read from a file is only believed as
-far as it makes sense: nobody waits longer than the back-off allows. While the program runs, waits
+far as it makes sense: no entry waits longer than the back-off allows. While the program runs, waits
 and ages are counted by a steady clock alone.
 """
 
@@ -13,9 +13,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
 from mailhost.config.model import Queue
 
 JITTER = 0.1  # a wait is up to so much shorter or longer, so that what failed together parts
+LONGEST_SLEEP = 60.0  # seconds of one timer: a jump of its clock delays an entry no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Backoff:
     chance: Callable[[], float] = random.random
 
     def longest_wait(self, attempts: int) -> float:
-        """Seconds that nobody waits longer than after so many attempts."""
+        """The most seconds between two attempts, so many having been made."""
         return self._plain(attempts) * (1 + JITTER)
 
     def wait(self, attempts: int) -> float:
@@ -42,7 +45,7 @@ class Backoff:
     def left(self, due: float, now: float, attempts: int) -> float:
         """Seconds until an entry read from its file is due, by the wall clock but within reason.
 
-        A clock that went back makes nobody wait longer than the back-off. What is overdue by more
+        A clock that went back makes no entry wait longer than the back-off. What is overdue by more
         than the longest wait (a clock that went forward, a host that was down) is spread over the
         first, so that it does not come all at once.
         """
@@ -99,3 +102,62 @@ class Agenda:
             del self._due[id]
             ids.append(id)
         return ids
+
+
+class Timetable:
+    """Calls `due` with the ids whose wait is over. `steady` measures waits, `clock` sets timers."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        steady: Callable[[], float],
+        due: Callable[[list[str]], None],
+    ) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._due = due
+        self._agenda = Agenda()
+        self._timer: IDelayedCall | None = None
+        self._working = False
+
+    def start(self) -> None:
+        """Begin to call `due`."""
+        self._working = True
+        self._set_timer()
+
+    def stop(self) -> None:
+        """Call `due` no more."""
+        self._working = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def put(self, id: str, wait: float) -> None:
+        """Have `id` due in `wait` seconds, instead of when it was."""
+        self._agenda.put(id, self._steady() + wait)
+        self._set_timer()
+
+    def drop(self, id: str) -> None:
+        """Forget `id`."""
+        self._agenda.drop(id)
+
+    def left(self, id: str) -> float:
+        """Return the seconds until `id` is due, 0 where it is not noted."""
+        due = self._agenda.due(id)
+        return 0.0 if due is None else max(due - self._steady(), 0.0)
+
+    def _set_timer(self) -> None:
+        first = self._agenda.first()
+        if first is None or not self._working:
+            return
+        sleep = min(max(first - self._steady(), 0.0), LONGEST_SLEEP)
+        if self._timer is not None:
+            if self._timer.getTime() <= self._clock.seconds() + sleep:
+                return
+            self._timer.cancel()
+        self._timer = self._clock.callLater(sleep, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._due(self._agenda.take(self._steady()))
+        self._set_timer()

@@ -5,8 +5,8 @@
     DATA/queue/*.tmp        a file being written; what a dead process left is removed at start
 
 Removing takes the message first and its state afterwards: a crash between the two leaves a state
-without a message, which is removed at start. A file that cannot be understood is told as `Broken`
-and left alone. One process at a time reads a folder; others may write new entries to it.
+without a message, which is removed at start. A file that cannot be understood is returned as
+`Broken` and left alone. One process at a time reads a folder; others may write new entries to it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import NewFile, RemovedFile
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.changes import NewFile, RemovedFile
+from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content, content_of_file
 from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status
-from mailhost.net.threads import InThread
 from mailhost.queue.entry import (
     PART,
     Entry,
@@ -227,12 +227,13 @@ class Spool:
             return decode_entry(line, id, os.fstat(file.fileno()).st_size)
 
     def _read_state(self, entry: Entry) -> Found:
-        """A damaged state parks its entry: who was served already is not known. Raises OSError."""
-        fresh = first_state(entry)
+        """Read the state. A damaged one parks its entry, as it is unknown which recipients already
+        have the message. Raises OSError."""
+        cache = first_state(entry)
         try:
             with open(self.state_path(entry.id), "rb") as file:
                 return Found(entry, decode_state(file.read(LONGEST_LINE), entry), True)
         except FileNotFoundError:
-            return Found(entry, fresh, False)
+            return Found(entry, cache, False)
         except Unreadable as error:
-            return Found(entry, replace(fresh, parked=str(error)), True, damage=str(error))
+            return Found(entry, replace(cache, parked=str(error)), True, damage=str(error))

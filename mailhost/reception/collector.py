@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from zope.interface import implementer
 
-from mailhost.interfaces import Answer, ICollector
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.reception import ICollector
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
-from mailhost.net.threads import InThread
 
 
 @implementer(ICollector)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
-from mailhost.interfaces import Answer, IReception, ITransaction
-from mailhost.message.accounts import DirectoryView
+from mailhost.concurrency.answers import then
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.reception import IReception, ITransaction
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
-from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
-from mailhost.net.answer import then
-from mailhost.reception.desk import Desk
+from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import sender_refusal
 from mailhost.reception.transaction import Transaction
@@ -29,14 +30,14 @@ class Reception:
     since the login.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ListenerContext) -> None:
+        self._context = context
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return None
 
     def hello(self, client: Client) -> Answer[Extensions | Status | None]:
-        rules = self._desk.rules
+        rules = self._context.rules
         return None if rules.strangers is None or rules.may_relay(client) else rules.strangers
 
     def disconnected(self) -> None:
@@ -45,16 +46,16 @@ class Reception:
     def transaction(self, client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
         account, sender = client.account, envelope.reverse_path
         if account is None:
-            if self._desk.rules.login:
+            if self._context.rules.login:
                 return LOGIN_FIRST if client.tls or client.local_machine else ENCRYPT_FIRST
-            return Transaction(self._desk, client, envelope)
+            return Transaction(self._context, client, envelope)
 
         def judge(view: DirectoryView) -> Status | None:
             known = view.account(account)
             if known is None or not known.secret:  # removed, or without a password, since the login
                 return LOG_IN_AGAIN
-            router = self._desk.router
+            router = self._context.router
             return sender_refusal(sender, lambda each: router.reaches(view, each, account))
 
-        found = refusal(self._desk.directory, judge)
-        return then(found, lambda status: status or Transaction(self._desk, client, envelope))
+        found = refusal(self._context.directory, judge)
+        return then(found, lambda status: status or Transaction(self._context, client, envelope))

@@ -1,4 +1,4 @@
-"""Nobody is refused by yesterday's directory: who is unknown is looked up once more.
+"""A recipient is refused as unknown only after the directory was read once more.
 
 An account made a moment ago is found that way, and a directory that cannot be read now refuses
 nobody for good.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailhost.interfaces import Answer, DirectoryUnavailable, IDirectory
-from mailhost.message.accounts import DirectoryView
+from mailhost.concurrency.answers import then, there
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.message.status import Status
-from mailhost.net.answer import then, there
 from mailhost.routing import NO_DIRECTORY
 
 

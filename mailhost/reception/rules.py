@@ -1,12 +1,12 @@
-"""What a listener demands of those who send through it."""
+"""The rules of a listener for the clients that send through it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from mailhost.interfaces.extensions import Extensions
 from mailhost.message.client import Client
-from mailhost.message.extensions import Extensions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""What a submitted message must have, and what we add where it lacks it (RFC 6409 §8)."""
+"""Which senders and authors a submitted message may have (RFC 6409 §6.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from mailhost.message.address import Address, BadAddress
-from mailhost.message.date import format_date
 from mailhost.message.header import addresses, values
 from mailhost.message.status import Status
 
@@ -42,17 +41,3 @@ def author_refusal(header: bytes, may_send_as: Callable[[Address], bool]) -> Sta
         if not may_send_as(author):
             return Status(554, "5.7.1", NOT_YOURS.format(author))
     return None
-
-
-def missing_fields(
-    header: bytes, author: Address, hostname: str, identity: str, now: float
-) -> bytes:
-    """Return the fields that a message should have and this one has not: From, Date, Message-ID."""
-    added = b""
-    if not values(header, "From"):
-        added += f"From: <{author}>\r\n".encode()
-    if not values(header, "Date"):
-        added += f"Date: {format_date(int(now))}\r\n".encode()
-    if not values(header, "Message-ID"):
-        added += f"Message-ID: <{identity}@{hostname}>\r\n".encode()
-    return added

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.events import Received
-from mailhost.interfaces import Answer, ICollector, IFilterable
-from mailhost.message.accounts import Account, DirectoryView
+from mailhost.concurrency.answers import then, there
+from mailhost.interfaces.accounts import Account, DirectoryView, KnownAccounts
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Received
+from mailhost.interfaces.outgoing import OutgoingMessage
+from mailhost.interfaces.reception import ICollector, IFilterable
+from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
 from mailhost.message.beginning import begin
 from mailhost.message.client import Client
@@ -19,13 +24,11 @@ from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
-from mailhost.net.answer import then, there
 from mailhost.reception.collector import Collector, of_disk
-from mailhost.reception.desk import Desk
+from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
-from mailhost.reception.submission import author_refusal, missing_fields
+from mailhost.reception.submission import author_refusal
 from mailhost.routing import MOST, Destinations, Reach, Routes
-from mailhost.store.mailboxes import OVER_QUOTA
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
@@ -42,35 +45,40 @@ class Transaction:
 
     opened: Status | None = None
 
-    def __init__(self, desk: Desk, client: Client, envelope: Envelope) -> None:
-        self._desk = desk
+    def __init__(self, context: ListenerContext, client: Client, envelope: Envelope) -> None:
+        self._context = context
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
         self._bounded: Account | None = None  # the only account that the current recipient leads to
-        self._quotas: dict[Address, int] = {}  # of accounts that recipients lead to
+        self._limited: dict[Address, None] = {}  # accounts with a quota that recipients lead to
         self._routes: Routes | None = None
+        self._known = KnownAccounts(context.directory.view)
+        self._completed: Content | None = None  # submitted, and lacks no field
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
         """Nobody elsewhere is asked."""
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        desk, routes = self._desk, self._routes
-        view = desk.directory.view
-        account = desk.router.plainly(view, path.address)
+        context, routes = self._context, self._routes
+        view = context.directory.view
+        account = context.router.plainly(view, path.address)
         if account is not None:  # the usual case
-            self._bounded = view.account(account)
+            if self._known.view is not view:
+                self._known = KnownAccounts(view)
+            self._known.accounts[path.address] = account
+            self._bounded = account
             return self._accept_if_fits(path)
         if routes is not None and routes.weight > MOST and not routes.knows(path.address):
             return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
-        found = refusal(desk.directory, lambda view: self._judge_recipient(view, path))
+        found = refusal(context.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept_if_fits(path))
 
     def _judge_recipient(self, view: DirectoryView, path: ForwardPath) -> Answer[Status | None]:
         routes = self._routes
         if routes is None or routes.view is not view:
-            routes = self._routes = Routes(self._desk.router, view, self._desk.pause)
+            routes = self._routes = Routes(self._context.router, view, self._context.pause)
         found = routes.route(path.address)
         return then(found, lambda found: self._judge_route(view, path, found))
 
@@ -81,9 +89,9 @@ class Transaction:
             return found
         domain = path.address.domain  # none: the bare postmaster, who is always ours
         foreign = bool(domain) and view.domain(domain) is None
-        if foreign and not self._desk.rules.may_relay(self._client):
+        if foreign and not self._context.rules.may_relay(self._client):
             return NO_RELAY
-        self._bounded = _only_account(view, found)
+        self._bounded = _only_account(found)
         return None
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
@@ -96,27 +104,30 @@ class Transaction:
         def judge(fits: bool) -> Status:
             if not fits:
                 return OVER_QUOTA.because(f"{account.address} has a quota of {quota} octets")
-            self._quotas[account.address] = quota
+            self._limited[account.address] = None
             return self._accept(path)
 
-        return then(self._fits(account.address, quota), judge)
+        return then(self._fits(account.address), judge)
 
-    def _fits(self, account: Address, quota: int) -> Answer[bool]:
+    def _fits(self, account: Address) -> Answer[bool]:
         """True where the size that MAIL announced, and our fields on top, fit into the mailbox."""
-        return self._desk.store.room(account, self._envelope.size + ON_TOP, quota)
+        return self._context.store.room(account, self._envelope.size + ON_TOP)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
         return GOOD_RECIPIENT
 
     def begin(self) -> Answer[ICollector | Status]:
-        return Collector(self._desk.folder, self._desk.rules.memory, self._desk.in_thread)
+        return Collector(self._context.folder, self._context.rules.memory, self._context.in_thread)
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
-        return then(
-            self.prepare(content),
-            lambda found: [found] if isinstance(found, Status) else self.hand_on(found),
-        )
+        return then(then(self.prepare(content), self._leave), self._hand_on)
+
+    def _leave(self, found: Prepared | Status) -> Answer[Prepared | Status]:
+        return found if isinstance(found, Status) else self.leave(found)
+
+    def _hand_on(self, found: Prepared | Status) -> Answer[Sequence[Status]]:
+        return [found] if isinstance(found, Status) else self.hand_on(found)
 
     def prepare(self, content: Content) -> Answer[Prepared | Status]:
         if content.in_memory:
@@ -125,7 +136,7 @@ class Transaction:
 
     async def _prepare_on_disk(self, content: Content) -> Prepared | Status:
         try:
-            header = await self._desk.in_thread(content.header)
+            header = await self._context.in_thread(content.header)
         except OSError as fault:
             return of_disk(fault)
         return await there(self._judge(content, header))
@@ -135,11 +146,11 @@ class Transaction:
         if isinstance(found, Status):
             return found
         begun, fields = found
-        if count_received(fields) > self._desk.rules.hops:
+        if count_received(fields) > self._context.rules.hops:
             return TOO_MANY_HOPS
         if self._client.account is None:
             return self._prepared(begun, fields)
-        refused = refusal(self._desk.directory, lambda view: self._judge_authors(view, fields))
+        refused = refusal(self._context.directory, lambda view: self._judge_authors(view, fields))
         return then(refused, lambda status: status or self._prepared(begun, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
@@ -147,33 +158,44 @@ class Transaction:
         account = self._client.account
         if account is None:
             return None
-        return author_refusal(header, Reach(self._desk.router, view, account))
+        return author_refusal(header, Reach(self._context.router, view, account))
 
     def _prepared(self, content: Content, header: bytes) -> Prepared:
         """Add the fields that a submitted message lacks (RFC 6409 §8). Filters are asked after
         that, so that they see, sign and keep the message that leaves."""
-        desk, client, identity = self._desk, self._client, self.identity
-        now, envelope = desk.now(), self._envelope.to(self._accepted)
+        context, client, identity = self._context, self._client, self.identity
+        envelope = self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
         if client.account is not None:
             author = envelope.reverse_path or client.account
-            added = missing_fields(header, author, desk.rules.hostname, identity, now)
-            content = content.after(added, header) if added else content
+            added = context.outgoing.missing(header, author, identity)
+            content = self._completed = content.after(added, header) if added else content
             message_id = message_id or first_value(added, "Message-ID")
-        received = received_field(client, envelope, desk.rules.hostname, identity, now)
+        received = received_field(client, envelope, context.rules.hostname, identity, context.now())
         return Prepared(content, received, received, identity, message_id)
+
+    def leave(self, message: Prepared) -> Answer[Prepared | Status]:
+        account = self._client.account
+        if account is None:  # not in our name
+            return message
+        envelope = self._envelope.to(self._accepted)
+        author = envelope.reverse_path or account
+        content, identity = message.content, message.identity
+        outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
+        left = self._context.outgoing.leave(outgoing)
+        return then(left, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
         """Nothing was kept."""
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
-        if len(self._accepted) > 1 and self._quotas and self._client.protocol != "lmtp":
+        if len(self._accepted) > 1 and self._limited and self._client.protocol != "lmtp":
             full = await self._full_by_now()
             if full is not None:
                 return [full]
-        desk, identity, content = self._desk, message.identity, message.handed_on()
+        context, identity, content = self._context, message.identity, message.handed_on()
         envelope = self._envelope.to(self._accepted)
-        desk.events.tell(
+        context.events.emit(
             Received(
                 self._client,
                 identity,
@@ -184,8 +206,8 @@ class Transaction:
             )
         )
         if self._client.protocol == "lmtp":
-            return await desk.handover.take(envelope, content, identity)
-        return [await desk.handover.take_or_queue(envelope, content, identity)]
+            return await context.handover.take(envelope, content, identity, self._known)
+        return [await context.handover.take_or_queue(envelope, content, identity, self._known)]
 
     async def _full_by_now(self) -> Status | None:
         """Return a deferral where a mailbox has filled up since RCPT TO.
@@ -194,15 +216,24 @@ class Transaction:
         in the queue and end as a bounce, to a sender that may be forged. When the client tries
         again, RCPT TO shows it which mailbox is full.
         """
-        for account, quota in self._quotas.items():
-            if not await there(self._fits(account, quota)):
+        for account in self._limited:
+            if not await there(self._fits(account)):
                 return OVER_QUOTA.because(f"{account} filled up while the message came")
         return None
 
 
-def _only_account(view: DirectoryView, found: Destinations) -> Account | None:
+def _with_content(message: Prepared, found: Content | Status) -> Prepared | Status:
+    if isinstance(found, Status):
+        return found
+    if found is message.content:
+        return message
+    message_id = first_value(found.known or b"", "Message-ID")  # filters may have changed it
+    return replace(message, content=found, message_id=message_id or message.message_id)
+
+
+def _only_account(found: Destinations) -> Account | None:
     """Return the account that a recipient leads to, None where it leads to others too."""
     if len(found.here) != 1 or found.elsewhere or found.unknown:
         return None
-    (address,) = found.here
-    return view.account(address)
+    (place,) = found.here.values()
+    return place.account

@@ -1,5 +1,5 @@
 """One attempt to give one message to one destination: over a connection that is open, or to its
-hosts in turn until everybody has an outcome.
+hosts in turn until every recipient has an outcome.
 
 A host that cannot be reached, does not want us, says 421 or is lost before it had the message
 passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
@@ -20,11 +20,11 @@ from itertools import groupby
 
 from twisted.internet.defer import Deferred
 
-from mailhost.interfaces import IResolver
+from mailhost.interfaces.dns import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import LeadsBack, Unreachable, deferral
+from mailhost.relay.connect import LeadsBack, deferral
 from mailhost.relay.nexthop import (
     LOOP,
     NO_HOST,
@@ -35,13 +35,14 @@ from mailhost.relay.nexthop import (
     loop,
     no_hosts,
 )
-from mailhost.relay.ourselves import Ourselves
+from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
-from mailhost.smtp.client import Broken
-from mailhost.smtp.dialogue import Dialogue, explained
-from mailhost.smtp.sending import Sending
+from mailhost.smtp.client.connect import Unreachable
+from mailhost.smtp.client.dialogue import Dialogue, explained
+from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.sending import Sending
 
-MOST_TROUBLES = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
+TROUBLES_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
 
 
@@ -80,7 +81,7 @@ class Ways:
     """The services by which hosts are found and connected to."""
 
     resolver: IResolver
-    ourselves: Ourselves
+    own_addresses: OwnAddresses
     connect: Open
 
 
@@ -97,7 +98,7 @@ class Attempt:
 
     @property
     def over(self) -> bool:
-        """True when everybody has an outcome."""
+        """True when every recipient has an outcome."""
         return len(self.outcomes) == len(self._sending.recipients)
 
     def give_up(self, trouble: Trouble) -> None:
@@ -109,7 +110,7 @@ class Attempt:
     async def send(self, connection: Connection) -> Trouble:
         """Send over this connection, then leave it to the pool.
 
-        Return why those who have no outcome now were not sent to.
+        Return why the message was not sent to the recipients without an outcome.
         """
         self.reached = True
         dialogue, by = connection.dialogue, str(connection.target)
@@ -134,7 +135,7 @@ class Attempt:
     async def try_hosts(self, ways: Ways) -> Trouble:
         """Send to one host after the other. Return the trouble of the recipients without an
         outcome."""
-        own_name = ways.ourselves.name
+        own_name = ways.own_addresses.name
         hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):
             return Trouble(hosts)
@@ -149,7 +150,7 @@ class Attempt:
         """Try hosts of one preference, none where one of them is this host."""
         looking = [
             Deferred.fromCoroutine(
-                find_addresses(ways.resolver, self._destination, host, ways.ourselves)
+                find_addresses(ways.resolver, self._destination, host, ways.own_addresses)
             )
             for host in hosts
         ]
@@ -166,7 +167,7 @@ class Attempt:
         self, host: Host, addresses: Sequence[str], connect: Open
     ) -> list[Trouble]:
         troubles: list[Trouble] = []
-        for ip in addresses[: MOST_TROUBLES - self._tried]:
+        for ip in addresses[: TROUBLES_LIMIT - self._tried]:
             self._tried += 1
             try:
                 connection = await connect(self._destination, host, ip)
@@ -190,4 +191,4 @@ class Attempt:
         """
         loops = any(trouble.status.enhanced == LOOP for trouble in troubles)
         temporary = sum(trouble.status.temporary for trouble in troubles)
-        return self.over or loops or temporary >= MOST_TROUBLES
+        return self.over or loops or temporary >= TROUBLES_LIMIT

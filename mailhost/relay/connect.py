@@ -4,41 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     TCP6ClientEndpoint,
     wrapClientTLS,
 )
-from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import (
-    IAddress,
     IOpenSSLClientConnectionCreator,
     IStreamClientEndpoint,
 )
-from twisted.internet.protocol import Factory
 
 from mailhost.config.model import RouteTLS
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.status import Status
-from mailhost.smtp.client import Broken, SMTPClient
-from mailhost.smtp.dialogue import Dialogue
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.net.connect import ConnectFailed, connect
+from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
 
 OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
 SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
 RFC_TIMEOUTS = Timeouts()
 ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
-
-
-class Unreachable(Exception):
-    """No mail can be given to this address now; `status` is a deferral that says why, `by` the
-    host where one spoke to us."""
-
-    def __init__(self, status: Status, by: str = "") -> None:
-        super().__init__(str(status))
-        self.status = status
-        self.by = by
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ class Connector:
     """Opens connections. `bind` is our own address, empty for any."""
 
     def __init__(
-        self, reactor: Any, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
+        self, reactor: IReactor, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
     ) -> None:
         self.hostname = hostname
         self.bind = ""
@@ -74,14 +63,17 @@ class Connector:
 
         Where TLS is only wished for, a handshake that fails has us come again without it.
         """
+        required = target.tls is RouteTLS.REQUIRE or bool(target.user)
         try:
-            return await self._open(target, target.tls is not RouteTLS.NEVER)
-        except _HandshakeFailed as failed:
-            if target.tls is RouteTLS.REQUIRE or target.user:
-                words = "The TLS handshake failed, and TLS is required"
-                status = Status(451, "4.7.5", words, f"{target}: {failed}", failed.answer)
-                raise Unreachable(status, str(target)) from failed
-        return await self._open(target, with_tls=False)
+            return await open_over_tls(
+                lambda with_tls: self._open(target, with_tls),
+                wanted=target.tls is not RouteTLS.NEVER,
+                required=required,
+            )
+        except HandshakeFailed as failed:
+            text = "The TLS handshake failed, and TLS is required"
+            status = Status(451, "4.7.5", text, f"{target}: {failed}", failed.answer)
+            raise Unreachable(status, str(target)) from failed
 
     async def _open(self, target: Target, with_tls: bool) -> Dialogue:
         client = await self._connect(target)
@@ -89,7 +81,10 @@ class Connector:
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not client.secure:
-                refusal = await self._secure(dialogue, target)
+                required = target.tls is RouteTLS.REQUIRE
+                refusal = await start_tls(
+                    client, dialogue, lambda: self._tls(target.name, required), required
+                )
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
         except Broken as broken:
@@ -107,19 +102,6 @@ class Connector:
             raise Unreachable(deferral(refusal), str(target))
         return dialogue
 
-    async def _secure(self, dialogue: Dialogue, target: Target) -> Status | None:
-        if "STARTTLS" not in dialogue.offers:
-            if target.tls is RouteTLS.REQUIRE:
-                return Status(451, "4.7.10", "TLS is required, and the host offers none")
-            return None
-        verify = target.tls is RouteTLS.REQUIRE
-        try:
-            refusal = await dialogue.secure(self._tls(target.name, verify))
-        except Broken as broken:
-            answer = broken.status.answer if broken.status else None
-            raise _HandshakeFailed(str(broken), answer) from broken
-        return refusal if verify else None
-
     async def _connect(self, target: Target) -> SMTPClient:
         client = SMTPClient(self._reactor)
         endpoint = self._endpoint(target)
@@ -128,9 +110,9 @@ class Connector:
             options = self._tls(target.name, target.tls is RouteTLS.REQUIRE)
             endpoint = wrapClientTLS(options, endpoint)
         try:
-            await endpoint.connect(_Once(client))
-        except (ConnectError, OSError) as error:
-            raise _unreachable(target, str(error)) from error
+            await connect(endpoint, client, self._reactor, self.connect_timeout)
+        except ConnectFailed as failed:
+            raise _unreachable(target, str(failed)) from failed
         client.secure = implicit
         return client
 
@@ -143,28 +125,8 @@ class Connector:
         )
 
 
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, client: SMTPClient) -> None:
-        self._client = client
-
-    def buildProtocol(self, addr: IAddress | None) -> SMTPClient:
-        return self._client
-
-
 class LeadsBack(Unreachable):
     """The host that answers there calls itself by our own name."""
-
-
-class _HandshakeFailed(Exception):
-    """STARTTLS was accepted, and the handshake failed; `answer` is the host's reply, if any."""
-
-    def __init__(self, words: str, answer: Status | None) -> None:
-        super().__init__(words)
-        self.answer = answer
 
 
 def deferral(refusal: Status) -> Status:
@@ -172,10 +134,10 @@ def deferral(refusal: Status) -> Status:
     fail the message for good."""
     if refusal.temporary:
         return refusal
-    words = f"The host does not want mail from us now: {refusal}"
-    return Status(451, f"4{refusal.enhanced[1:]}", words, answer=refusal.answer)
+    text = f"The host does not want mail from us now: {refusal}"
+    return Status(451, f"4{refusal.enhanced[1:]}", text, answer=refusal.answer)
 
 
 def _unreachable(target: Target, cause: str, talked: bool = False) -> Unreachable:
-    words = f"{target} cannot take mail now: {cause}"
-    return Unreachable(Status(451, "4.4.1", " ".join(words.split())), str(target) if talked else "")
+    text = f"{target} cannot take mail now: {cause}"
+    return Unreachable(Status(451, "4.4.1", " ".join(text.split())), str(target) if talked else "")

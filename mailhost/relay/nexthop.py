@@ -15,16 +15,10 @@ from itertools import groupby
 
 from mailhost.config.model import Route, RouteTLS
 from mailhost.config.types import split_host_port
-from mailhost.interfaces import (
-    IResolver,
-    MXRecord,
-    NoPossibleHost,
-    NoSuchDomain,
-    ResolveFailed,
-)
+from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.address import literal_address
 from mailhost.message.status import Status
-from mailhost.relay.ourselves import Ourselves
+from mailhost.relay.own_addresses import OwnAddresses
 
 NULL_MX = Status(556, "5.1.10", "The domain takes no mail (null MX)")
 NO_SUCH_DOMAIN = Status(550, "5.1.2", "The domain does not exist")
@@ -36,7 +30,7 @@ NO_ANSWER = Status(451, "4.4.3", "The mail hosts of the domain cannot be looked 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What mail is grouped by: one route, or the MX hosts of one domain.
+    """A next hop, by which mail is grouped: one route, or the MX hosts of one domain.
 
     `port` is where its hosts are reached unless they say otherwise. A name of a route is looked up
     without MX records.
@@ -49,6 +43,10 @@ class Destination:
     def __hash__(self) -> int:
         """Of the name and the port: that of a route costs more than looking it up is worth."""
         return hash((self.name, self.port))
+
+    def __str__(self) -> str:
+        """Name the host of a route, or the domain."""
+        return f"{self.name}:{self.port}"
 
     @property
     def tls(self) -> RouteTLS:
@@ -125,7 +123,7 @@ def _in_order(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> l
 
 
 async def find_addresses(
-    resolver: IResolver, destination: Destination, host: Host, ourselves: Ourselves
+    resolver: IResolver, destination: Destination, host: Host, own_addresses: OwnAddresses
 ) -> Sequence[str] | Status:
     """Return the IP addresses of a host that may be tried, or why there are none; a status with
     the enhanced code LOOP where it is this host."""
@@ -133,9 +131,9 @@ async def find_addresses(
     if isinstance(found, Status) or destination.route is not None:
         return found
     for ip in found:
-        if ourselves.at(ip, destination.port):
+        if own_addresses.at(ip, destination.port):
             return loop(f"{host.name} [{ip}]")
-    usable = [ip for ip in found if ourselves.may_try(ip)]
+    usable = [ip for ip in found if own_addresses.may_try(ip)]
     return usable or no_host(f"{host.name} leads to {found[0]}, where no other host can be")
 
 
@@ -157,19 +155,19 @@ async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
 
 def no_host(reason: str) -> Status:
     """Return the failure of a domain that has no usable host, with the reason."""
-    return replace(NO_HOST, words=f"{NO_HOST.words}: {reason}")
+    return replace(NO_HOST, text=f"{NO_HOST.text}: {reason}")
 
 
 def no_hosts(failures: Sequence[Status]) -> Status:
     """Return one failure that has the reasons of all these."""
-    reasons = [each.words.removeprefix(f"{NO_HOST.words}: ") for each in failures]
+    reasons = [each.text.removeprefix(f"{NO_HOST.text}: ") for each in failures]
     return no_host("; ".join(reasons)[:600])
 
 
 def loop(where: str) -> Status:
     """Return the failure of a domain whose best host, `where`, is this one."""
-    words = f"Mail loop: the domain's mail leads to this host, {where}, which does not serve it"
-    return Status(554, LOOP, words)
+    text = f"Mail loop: the domain's mail leads to this host, {where}, which does not serve it"
+    return Status(554, LOOP, text)
 
 
 def _is_localhost(name: str) -> bool:

@@ -1,9 +1,9 @@
 """Open connections by destination: kept a moment for the next message, and never too many.
 
-Who wants to send asks for a place; places are bounded for each destination and in all. Those who
-wait for one destination get places in the order of asking, and destinations take turns, so that a
-thousand who wait cost no more than one. Connections in use and idle ones together stay within the
-bound: the one that has been idle longest is ended for whoever opens another.
+A transmission needs a place; places are bounded for each destination and in all. Transmissions that
+wait for one destination get places in the order in which they asked, and destinations take turns,
+so that a thousand that wait cost no more than one. Connections in use and idle ones together stay
+within the bound: before another one is opened, the one that has been idle longest is ended.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.smtp.dialogue import Dialogue
+from mailhost.smtp.client.dialogue import Dialogue
 
-PART = 20  # that get a place in a row, before others have a turn
+PART = 20  # places that are given without a pause
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +58,7 @@ class Pool:
             raise
 
     def leave(self, destination: Destination) -> None:
-        """Give the right to the next who waits."""
+        """Give the place to the next transmission that waits."""
         self._used -= 1
         self._places[destination] -= 1
         if not self._places[destination]:
@@ -104,7 +104,7 @@ class Pool:
         self._places[destination] += 1
 
     def _serve(self) -> None:
-        """Give free places to those who wait. A place may come back before this returns.
+        """Give free places to transmissions that wait. A place may come back before this returns.
 
         While there are places, only destinations that are full are passed over: these are few.
         """
@@ -128,7 +128,7 @@ class Pool:
             self._serving = False
 
     def _next(self) -> Destination | None:
-        """Return a destination that somebody waits for and that has a place."""
+        """Return a destination with a free place and a transmission that waits for one."""
         if self._used >= self.settings.connections:
             return None
         return next((each for each in self._waiting if not self._full(each)), None)

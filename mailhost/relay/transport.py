@@ -1,55 +1,49 @@
-"""The relay as a transport: recipients grouped by next hop, each group sent at once.
+"""The relay: sends a message to recipients that share a next hop, in one transaction.
 
 A message that leaves this host through an alias carries a Delivered-To field with the alias (RFC
-9228), so that a mail loop is noticed when the message comes back for that address. Recipients with
-different aliases get a copy each, so that no recipient sees the alias of another one.
+9228), so that a mail loop is noticed when the message comes back for that address.
 
-A destination where nobody could be reached is left alone for a moment, so that not each message of
-many waits for the same silence.
+A destination is not tried for some seconds after no host of it could be reached, so that not each
+of many messages waits for the same timeout.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import cast
 
 from zope.interface import implementer
 
 from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
-from mailhost.events import Attempted
-from mailhost.interfaces import IEventSink, IResolver, ITransport, Unfinished
+from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.events import Attempted, IEventSink
+from mailhost.interfaces.queue import Carried, IRelay, Lane
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.outcome import Outcome
+from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
-from mailhost.net.tls import client_tls
-from mailhost.net.together import together
-from mailhost.net.turns import pauses_of
+from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
-from mailhost.relay.ourselves import Ourselves, where_we_take_mail
+from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
-from mailhost.smtp.sending import Sending
+from mailhost.smtp.client.sending import Sending
 
-PART = 200  # recipients that are sent to, or looked at, in a row
-REST = 10.0  # seconds that a destination where nobody could be reached is left alone
-
-_Groups: TypeAlias = dict[tuple[Destination, tuple[Address, ...]], list[ForwardPath]]
+REST = 10.0  # seconds for which a destination is not tried after no host could be reached
 
 
-@implementer(ITransport)
+@implementer(IRelay)
 class RelayTransport:
-    """Carries mail to other hosts."""
+    """Sends mail to other hosts. `settings` are replaced by `replace_settings` alone."""
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         resolver: IResolver,
         settings: Relay,
         secrets: Secrets,
@@ -59,25 +53,24 @@ class RelayTransport:
         listeners: Sequence[Listen] = (),
     ) -> None:
         self._clock = reactor
-        self._pause = pauses_of(reactor)
         self._resolver = resolver
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
         self._silent: dict[Destination, tuple[float, Trouble]] = {}
-        self.replace_settings(settings, secrets, hostname, listeners)
+        self.reconfigure(settings, secrets, hostname, listeners)
 
-    def replace_settings(
+    def reconfigure(
         self, settings: Relay, secrets: Secrets, hostname: str, listeners: Sequence[Listen] = ()
     ) -> None:
         """Take new settings; connections that are open go on. `listeners` are all of the host's."""
-        self._settings = settings
+        self.settings = settings
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
-        own = Ourselves(hostname, where_we_take_mail(listeners), settings.allow_loopback)
+        own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self._ways = Ways(self._resolver, own, self._connect)
         self._silent.clear()
 
@@ -85,69 +78,29 @@ class RelayTransport:
         """End idle connections."""
         self._pool.close()
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Sequence[Outcome]:
-        groups = await self._grouped(envelope, recipients, attempts)
-        outcomes = await together(
-            [
-                partial(self._carry, destination, envelope, content, some[at : at + PART], identity)
-                for (destination, _), some in groups.items()
-                for at in range(0, len(some), PART)
-            ],
-            self._pause,
-        )
-        known = {outcome.recipient: outcome for outcome in outcomes}
-        return [known[path] for path in recipients]
+    def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
+        routes, port = self.settings.route, self.settings.port
+        return choose_destination(routes, port, sender, domain, attempts)
 
-    async def _grouped(
-        self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
-    ) -> _Groups:
-        """Recipients with the same next hop and the same aliases."""
-        sender = envelope.reverse_path.domain if envelope.reverse_path else ""
-        routes, port = self._settings.route, self._settings.port
-        destinations: dict[str, Destination] = {}
-        groups: _Groups = {}
-        for number, path in enumerate(recipients, 1):
-            domain = path.address.domain
-            destination = destinations.get(domain)
-            if destination is None:
-                destination = choose_destination(routes, port, sender, domain, attempts)
-                destinations[domain] = destination
-            groups.setdefault((destination, path.through), []).append(path)
-            if number % PART == 0:
-                await self._pause()
-        return groups
-
-    async def _carry(
-        self,
-        destination: Destination,
-        envelope: Envelope,
-        content: Content,
-        some: Sequence[ForwardPath],
-        identity: str,
-    ) -> Sequence[Outcome]:
-        """Send to recipients with the same aliases."""
-        marked = _marked(content, some[0].through, envelope.smtputf8)
-        sending = Sending(envelope, marked, some)
-        attempt = Attempt(destination, sending, self._pool)
+    async def carry(
+        self, lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Carried:
+        destination = cast("Destination", lane.next_hop)
+        marked = _marked(content, lane.recipients[0].through, envelope.smtputf8)
+        attempt = Attempt(destination, Sending(envelope, marked, lane.recipients), self._pool)
+        stopped: Exception | None = None
         try:
             await self._pool.enter(destination)
             try:
                 await self._try(destination, attempt)
             finally:
                 self._pool.leave(destination)
-        except Exception as bug:
-            raise Unfinished(bug, list(attempt.outcomes.values())) from bug
-        finally:
-            for outcome in attempt.outcomes.values():
-                self._events.tell(Attempted(identity, outcome))
-        return list(attempt.outcomes.values())
+        except Exception as bug:  # noqa: BLE001 - returned with the outcomes that are known
+            stopped = bug
+        outcomes = list(attempt.outcomes.values())
+        for outcome in outcomes:
+            self._events.emit(Attempted(identity, outcome))
+        return Carried(outcomes, stopped)
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
         until, silence = self._silent.get(destination, (0.0, Trouble(NO_HOST)))

@@ -1,4 +1,4 @@
-"""A lock on a mailbox that holds over processes and dies with its owner."""
+"""A lock that holds between processes and ends with the process that has it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from zope.interface import implementer
 
-from mailhost.interfaces import ILock
+from mailhost.interfaces.store import ILock
 
 
 @implementer(ILock)
@@ -27,8 +27,8 @@ class FileLock:
 
 
 def try_lock(path: str) -> FileLock | None:
-    """Lock the file at `path`, made where it is missing; None where somebody has it. A link there
-    is an error.
+    """Lock the file at `path`, made where it is missing; None where another process, or another
+    session of this one, has the lock. A symbolic link at `path` is an error.
 
     Blocks for the disk only. Raises OSError.
     """

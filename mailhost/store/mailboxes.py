@@ -1,7 +1,7 @@
 """The mail store: mailboxes in Maildirs below `DATA/mail`.
 
 Delivery is one file through the committer: no scan, no thread of its own. Everything else looks at
-the disk in a thread. UIDs will be kept beside the messages, in a file that can be made again.
+the disk in a thread.
 """
 
 from __future__ import annotations
@@ -10,27 +10,33 @@ import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
 
-from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.changes import NewFile, RemovedFile
+from mailhost.interfaces.store import (
+    DELIVERED,
+    OVER_QUOTA,
     ICommitter,
+    IExclusive,
     ILock,
     IMailbox,
+    IMaildirs,
     IMailStore,
+    IMaintenance,
+    IUsages,
     StoredMessage,
 )
 from mailhost.message.address import Address
-from mailhost.message.changes import NewFile, RemovedFile
 from mailhost.message.content import Content
 from mailhost.message.ids import maildir_name
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.store.lock import try_lock
 from mailhost.store.maildir.filename import sized_name
-from mailhost.store.maildir.files import LOOKS, located, stale_files
+from mailhost.store.maildir.files import MOST_READINGS, located, stale_files
 from mailhost.store.maildir.folder import (
     account_folder,
     all_mailboxes,
@@ -40,23 +46,20 @@ from mailhost.store.maildir.folder import (
 )
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
-from mailhost.store.quota import OctetCounts, Usages
+from mailhost.store.quota import QuotaOf, Usages, no_quota
 
-T = TypeVar("T")
-
-DELIVERED = Status(250, "2.1.5", "Delivered")
-OVER_QUOTA = Status(452, "4.2.2", "The mailbox is full; please try again later")
 UNREADABLE = Status(451, "4.2.0", "The mailbox cannot be used now; please try again later")
 LOCK_FILE = "pop3.lock"
-TOGETHER = 500  # files removed by one commit
+LARGEST_COMMIT = 500  # files removed by one commit
 MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond it
 
 
-@implementer(IMailStore)
+@implementer(IMailStore, IMaintenance, IMaildirs)
 class MailStore:
     """`mail` is the folder of all Maildirs, `hostname` goes into file names.
 
-    `usages` counts for all processes; without it the store counts by itself.
+    `quota_of` knows the accounts' quotas. `usages` counts for all processes; without it the store
+    counts by itself. `sizes` remembers the sizes of messages that were counted once.
     """
 
     def __init__(
@@ -64,26 +67,36 @@ class MailStore:
         mail: str,
         hostname: str,
         committer: ICommitter,
-        reactor: Any,
+        in_thread: InThread,
+        quota_of: QuotaOf = no_quota,
+        usages: IUsages | None = None,
+        sizes: dict[tuple[str, str], int] | None = None,
         now: Callable[[], float] = time.time,
-        usages: OctetCounts | None = None,
     ) -> None:
         self.hostname = hostname
         self.committer = committer
         self.now = now
-        self.sizes: dict[tuple[str, str], int] = {}
-        self.usages = usages or Usages(lambda path: self.in_thread(usage, path), now)
+        self.sizes = {} if sizes is None else sizes
+        self.quota_of = quota_of
+        self.usages: IUsages = usages or Usages(lambda path: in_thread(partial(usage, path)), now)
+        self.in_thread = in_thread
         self._mail = mail
-        self._reactor = reactor
 
     def inbox(self, account: Address) -> IMailbox:
-        return self.mailbox(account, "INBOX")
+        path = account_folder(self._mail, account)
+        return Mailbox(self, account, path, path)
 
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         path = account_folder(self._mail, account)
-        return Mailbox(self, path, mailbox_folder(path, folder))
+        return Mailbox(self, account, path, mailbox_folder(path, folder))
 
-    def room(self, account: Address, size: int, quota: int) -> Answer[bool]:
+    def exclusive(self, account: Address) -> IExclusive:
+        return MaildropLock(self.in_thread, account_folder(self._mail, account))
+
+    def room(self, account: Address, size: int) -> Answer[bool]:
+        quota = self.quota_of(account)
+        if quota is None:
+            return True
         left = self.usages.left(account_folder(self._mail, account), size, quota)
         return left >= size if isinstance(left, int) else self._room(left, size)
 
@@ -94,15 +107,14 @@ class MailStore:
             return True  # the delivery will find and log the fault
 
     def maildir(self, path: str) -> IMailbox:
-        """A Maildir that is nobody's account, anywhere."""
-        return Mailbox(self, path, path)
+        return Mailbox(self, None, path, path)
 
     async def tidy(self) -> None:
-        """Remove what writers that died left in any mailbox's tmp/ long ago; what cannot be removed
-        stays. Mailboxes get the cur/ that older versions did not make. Raises OSError."""
+        """See IMaintenance. What cannot be removed stays. Mailboxes get the cur/ that older
+        versions did not make."""
         stale = await self.in_thread(self._stale)
-        for start in range(0, len(stale), TOGETHER):
-            some = stale[start : start + TOGETHER]
+        for start in range(0, len(stale), LARGEST_COMMIT):
+            some = stale[start : start + LARGEST_COMMIT]
             await self.committer.commit([RemovedFile(path) for path in some])
 
     def _stale(self) -> list[str]:
@@ -113,35 +125,39 @@ class MailStore:
             stale += stale_files(path, now)
         return stale
 
-    def in_thread(self, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
-        """Run blocking work in the reactor's threads."""
-        pool = self._reactor.getThreadPool()
-        return deferToThreadPool(self._reactor, pool, work, *arguments)
-
 
 @implementer(IMailbox)
 class Mailbox:
-    """One folder. `account` is the path of the account's Maildir, `path` the folder's own."""
+    """One folder of an account, or of none. `key` is the path of the account's Maildir, `path` the
+    folder's own."""
 
-    def __init__(self, store: MailStore, account: str, path: str) -> None:
+    __slots__ = ("_account", "_key", "_path", "_store")
+
+    def __init__(self, store: MailStore, account: Address | None, key: str, path: str) -> None:
         self._store = store
         self._account = account
+        self._key = key
         self._path = path
 
-    async def deliver(self, contents: Sequence[Content], quota: int | None) -> Status:
+    @property
+    def _quota(self) -> int | None:
+        return None if self._account is None else self._store.quota_of(self._account)
+
+    async def deliver(self, contents: Sequence[Content]) -> Status:
         size = sum(content.size for content in contents)
+        quota = self._quota
         if quota is None:
             return await self._write(contents, size)
         usages = self._store.usages
         try:
-            if not await usages.reserve(self._account, size, quota):
+            if not await usages.reserve(self._key, size, quota):
                 return OVER_QUOTA.because(f"{self._account} has a quota of {quota} octets")
         except OSError as error:
             return _status_of(error)
         try:
             return await self._write(contents, size)
         finally:
-            usages.release(self._account, size)
+            usages.release(self._key, size)
 
     async def _write(self, contents: Sequence[Content], size: int) -> Status:
         name = maildir_name(self._store.hostname, self._store.now())
@@ -158,26 +174,40 @@ class Mailbox:
         sizes = self._store.sizes
         if len(sizes) > MOST_SIZES:
             sizes.clear()
-        return await self._store.in_thread(list_messages, self._path, sizes)
+        return await self._store.in_thread(partial(list_messages, self._path, sizes))
 
     def open(self, message: StoredMessage) -> Awaitable[Content]:
-        return self._store.in_thread(open_message, self._path, message)
+        return self._store.in_thread(partial(open_message, self._path, message))
 
     async def remove(self, messages: Sequence[StoredMessage]) -> int:
         wanted = {message.unique for message in messages}
         failed: set[str] = set()
-        # a file that another tool renames just before it goes is still there
-        for _ in range(LOOKS):
-            found = await self._store.in_thread(located, self._path, wanted - failed)
-            if not found:
+        sizes: dict[str, int] = {}
+        # a file that another program renames just before it is removed is still there
+        for _ in range(MOST_READINGS):
+            files = await self._store.in_thread(partial(located, self._path, wanted - failed))
+            if not files:
                 break
-            changes = [RemovedFile(path) for _, path in found]
+            sizes |= {file.unique: file.size for file in files}
+            changes = [RemovedFile(file.path) for file in files]
             faults = await self._store.committer.commit(changes)
-            failed |= {unique for (unique, _), fault in zip(found, faults, strict=True) if fault}
+            failed |= {file.unique for file, fault in zip(files, faults, strict=True) if fault}
+        if self._quota is not None:
+            removed = sum(size for unique, size in sizes.items() if unique not in failed)
+            self._store.usages.removed(self._key, removed)
         return len(failed)
 
+
+@implementer(IExclusive)
+class MaildropLock:
+    """A file in the account's Maildir, at `path`, with flock(2) on it."""
+
+    def __init__(self, in_thread: InThread, path: str) -> None:
+        self._in_thread = in_thread
+        self._path = path
+
     def lock(self) -> Awaitable[ILock | None]:
-        return self._store.in_thread(self._lock)
+        return self._in_thread(self._lock)
 
     def _lock(self) -> ILock | None:
         make_maildir(self._path)

@@ -1,8 +1,8 @@
-"""How much an account holds: counted on the disk, then kept up by what is delivered.
+"""How much an account holds: counted on the disk, then kept up by what is delivered and removed.
 
-Other tools delete and add too, so it is counted anew after a while, and always before mail is
-refused for it. Removals are noticed then. For RCPT TO, which a client can repeat at no cost, the
-octets are counted at most once in RECENT seconds.
+Other programs add and remove mail too, so it is counted anew after a while, and always before mail
+is refused for it. For RCPT TO, which a client can repeat at no cost, the octets are counted at most
+once in RECENT seconds.
 """
 
 from __future__ import annotations
@@ -10,25 +10,34 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
+from typing import TypeAlias
 
-from mailhost.interfaces import Answer
+from zope.interface import implementer
 
-FRESH = 600.0  # seconds that a count is believed
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.directory import IDirectory
+from mailhost.interfaces.store import IUsages
+from mailhost.message.address import Address
+
+LIFETIME = 600.0  # seconds that a count is believed
 RECENT = 10.0  # seconds that a count is believed which finds too little room
 
+QuotaOf: TypeAlias = Callable[[Address], int | None]
+"""Returns the quota of an account in octets, None for no limit and for no account."""
 
-class OctetCounts(Protocol):
-    """What accounts hold, here or in another process. See Usages."""
 
-    async def reserve(self, path: str, size: int, quota: int) -> bool:
-        """Raises OSError."""
+def quotas_of(directory: IDirectory) -> QuotaOf:
+    """Return the quotas as the newest view of a directory has them."""
 
-    def release(self, path: str, size: int) -> None:
-        """End a reservation: the message is on the disk by now, or will never be."""
+    def quota_of(address: Address) -> int | None:
+        account = directory.view.account(address)
+        return account.quota if account is not None else None
 
-    def left(self, path: str, size: int, quota: int) -> Answer[int]:
-        """Raises OSError where it is awaited."""
+    return quota_of
+
+
+def no_quota(address: Address) -> None:
+    """Accounts without a limit."""
 
 
 @dataclass(slots=True)
@@ -40,19 +49,25 @@ class _Usage:
 
     granted: int = 0
     released: int = 0
-    counted: int = 0  # on the disk
+    counted: int = 0  # on the disk, less what was removed since
     released_before: int = 0  # `released` when that count began
     count_ends: float = -inf  # seconds: when that count is no longer believed
     reserved_last: float = -inf  # seconds
-    looked_at: float = -inf  # seconds: when `left` had it counted
+    asked_last: float = -inf  # seconds: when `left` had it counted
 
     @property
     def octets(self) -> int:
         return self.counted + self.granted - self.released_before
 
+    @property
+    def written(self) -> int:
+        """Those that are not being written."""
+        return self.octets - (self.granted - self.released)
 
+
+@implementer(IUsages)
 class Usages:
-    """The usage of every account that has a quota, by the path of its Maildir.
+    """The usage of every account that has a quota. Keys are the paths of Maildirs.
 
     `count` returns the octets below a path, in a thread; `seconds` is a clock.
     """
@@ -64,48 +79,48 @@ class Usages:
         self._seconds = seconds
         self._known: dict[str, _Usage] = {}
 
-    async def reserve(self, path: str, size: int, quota: int) -> bool:
-        """Count `size` octets more in, before they are written. False where that is too much.
-
-        Reserving first keeps two deliveries at once from both fitting in the same room. Each
-        reservation is released when its writing ended. Raises OSError.
-        """
-        usage = self._known.setdefault(path, _Usage())
+    async def reserve(self, key: str, size: int, quota: int) -> bool:
+        """See IUsages. Reserving first keeps two deliveries at once from taking the same room."""
+        usage = self._known.setdefault(key, _Usage())
         now = self._seconds()
-        if now - usage.reserved_last > FRESH:
+        if now - usage.reserved_last > LIFETIME:
             usage.released = usage.granted  # no writing takes that long: its process died
         if now > usage.count_ends or usage.octets + size > quota:
-            await self._count_anew(path, usage)
+            await self._count_anew(key, usage)
         if usage.octets + size > quota:
             return False
         usage.granted += size
         usage.reserved_last = now
         return True
 
-    def release(self, path: str, size: int) -> None:
-        """End a reservation: the message is on the disk by now, or will never be."""
-        usage = self._known.get(path)
+    def release(self, key: str, size: int) -> None:
+        """See IUsages."""
+        usage = self._known.get(key)
         if usage is not None:
             usage.released = min(usage.released + size, usage.granted)
 
-    def left(self, path: str, size: int, quota: int) -> Answer[int]:
-        """Return how many octets still fit, by the last count; nothing is reserved.
+    def removed(self, key: str, size: int) -> None:
+        """See IUsages. Mail that another program added after the last count may be removed here;
+        what is being written stays counted all the same."""
+        usage = self._known.get(key)
+        if usage is not None:
+            usage.counted -= min(size, usage.written)
 
-        Without a count, or where `size` would not fit, the octets are counted anew. Raises OSError.
-        """
-        usage = self._known.setdefault(path, _Usage())
+    def left(self, key: str, size: int, quota: int) -> Answer[int]:
+        """See IUsages."""
+        usage = self._known.setdefault(key, _Usage())
         now, left = self._seconds(), quota - usage.octets
-        if (now <= usage.count_ends and left >= size) or now < usage.looked_at + RECENT:
+        if (now <= usage.count_ends and left >= size) or now < usage.asked_last + RECENT:
             return left
-        usage.looked_at = now
-        return self._left_anew(path, usage, quota)
+        usage.asked_last = now
+        return self._left_anew(key, usage, quota)
 
-    async def _left_anew(self, path: str, usage: _Usage, quota: int) -> int:
-        await self._count_anew(path, usage)
+    async def _left_anew(self, key: str, usage: _Usage, quota: int) -> int:
+        await self._count_anew(key, usage)
         return quota - usage.octets
 
-    async def _count_anew(self, path: str, usage: _Usage) -> None:
+    async def _count_anew(self, key: str, usage: _Usage) -> None:
         released = usage.released
-        usage.counted = await self._count(path)
+        usage.counted = await self._count(key)
         usage.released_before = released
-        usage.count_ends = self._seconds() + FRESH
+        usage.count_ends = self._seconds() + LIFETIME

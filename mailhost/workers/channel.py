@@ -1,10 +1,11 @@
-"""What the head and a worker say to each other: calls by name, over a socket that both inherit.
+"""The socket between the head and a worker: each side calls functions of the other.
 
-The head makes both ends and starts the other process itself, from the same installation: so what
-is said may be pickled. A message is at most LARGEST octets and some; what is more goes other ways.
-Descriptors go ahead of the message that speaks of them.
+The head makes both ends and starts the other process itself, from the same installation, so
+messages may be pickled. `calls` declares what can be called. A message has LARGEST_MESSAGE octets
+and some at most; larger data goes through files. A descriptor is sent before the message that
+belongs to it.
 
-This is not AMP, whose boxes cost more than all else that is done for a small message.
+AMP of Twisted is not used: encoding its boxes took longer than all other work for a small message.
 """
 
 from __future__ import annotations
@@ -12,119 +13,121 @@ from __future__ import annotations
 import pickle
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IFileDescriptorReceiver, IReactorSocket
+from twisted.internet.interfaces import IFileDescriptorReceiver, IReactorSocket, IUNIXTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-LARGEST = 1 << 18
+from mailhost.workers.calls import Answers, Call, DescriptorCall, Notification, P, R
 
-Answers = Mapping[str, Callable[..., Any]]
+LARGEST_MESSAGE = 1 << 18  # octets
+OTHER_GONE = "the other process is gone"
 
-_TELL, _HAND, _ASK, _ANSWER, _RAISE = range(5)
+_NOTIFY, _HAND, _ASK, _RESULT, _RAISE = range(5)
 
 
 @implementer(IFileDescriptorReceiver)
 class Channel(Int32StringReceiver):
-    """One end. `answers` are the calls that the other side may make; `gone` ends it."""
+    """One end. `answers` are the functions for the calls of the other side; `gone` is called when
+    the connection ends."""
 
-    MAX_LENGTH = 16 * LARGEST
+    MAX_LENGTH = 16 * LARGEST_MESSAGE
     _log = Logger("mailhost.workers")
 
     def __init__(self, answers: Answers, gone: Callable[[], None]) -> None:
-        self._answers = answers
+        self._functions = {answer.name: answer.function for answer in answers}
         self._gone = gone
         self._asked: dict[int, Deferred[Any]] = {}
         self._number = 0
         self._descriptors: deque[int] = deque()
 
-    # --- what is said ----------------------------------------------------------------------------
+    # --- calls to the other side -----------------------------------------------------------------
 
-    def tell(self, what: str, *given: object) -> None:
-        """Call `what` at the other side. Nothing comes back."""
+    def notify(self, call: Notification[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Make a call without a result. Nothing happens where the other side is gone."""
         if self.transport is not None:
-            self._say(_TELL, 0, what, given)
+            self._send(_NOTIFY, 0, call.name, args)
 
-    def hand(self, fd: int, what: str, *given: object) -> None:
-        """Call `what` at the other side with a copy of a descriptor, before all else given."""
+    def hand(self, fd: int, call: DescriptorCall[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send a copy of a descriptor, and make a call that takes it."""
         if self.transport is not None:
-            transport: Any = self.transport
-            transport.sendFileDescriptor(fd)
-            self._say(_HAND, 0, what, given)
+            IUNIXTransport(self.transport).sendFileDescriptor(fd)
+            self._send(_HAND, 0, call.name, args)
 
-    async def ask(self, what: str, *given: object) -> Any:
-        """Call `what` at the other side and return what it returns, or raise what it raises.
+    async def ask(self, call: Call[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Make a call, and return its result, or raise what it raises at the other side.
 
         Raises ConnectionLost where the other side is gone.
         """
         if self.transport is None:
-            raise ConnectionLost("the other process is gone")
+            raise ConnectionLost(OTHER_GONE)
         self._number += 1
-        answer = self._asked[self._number] = Deferred()
-        self._say(_ASK, self._number, what, given)
-        return await answer
+        result: Deferred[R] = Deferred()
+        self._asked[self._number] = result
+        self._send(_ASK, self._number, call.name, args)
+        return await result
 
-    def _say(self, kind: int, number: int, what: str, given: object) -> None:
-        send: Any = self.sendString
-        send(pickle.dumps((kind, number, what, given), pickle.HIGHEST_PROTOCOL))
+    def _send(self, kind: int, number: int, name: str, value: object) -> None:
+        send: Callable[[bytes], None] = self.sendString
+        send(pickle.dumps((kind, number, name, value), pickle.HIGHEST_PROTOCOL))
 
-    # --- what is heard ---------------------------------------------------------------------------
+    # --- calls from the other side ---------------------------------------------------------------
 
     def stringReceived(self, string: bytes) -> None:
-        """The other side said something. A bug in what it calls is told, and no more."""
-        kind, number, what, given = pickle.loads(string)
-        if kind in (_ANSWER, _RAISE):
-            answer = self._asked.pop(number)
-            (answer.callback if kind == _ANSWER else answer.errback)(given)
+        """A message came. A notification that fails is logged, and the connection goes on."""
+        kind, number, name, value = pickle.loads(string)
+        if kind in (_RESULT, _RAISE):
+            result = self._asked.pop(number)
+            (result.callback if kind == _RESULT else result.errback)(value)
         elif kind == _ASK:
-            Deferred.fromCoroutine(self._answer(number, what, given))
+            Deferred.fromCoroutine(self._answer(number, name, value))
         else:
             fds = (self._descriptors.popleft(),) if kind == _HAND else ()
             try:
-                self._answers[what](*fds, *given)
-            except Exception:  # noqa: BLE001 - told; the processes go on talking
-                self._log.failure("{what} failed", what=what)
+                self._functions[name](*fds, *value)
+            except Exception:  # noqa: BLE001 - logged; the processes go on talking
+                self._log.failure("{name} failed", name=name)
 
-    async def _answer(self, number: int, what: str, given: tuple[Any, ...]) -> None:
+    async def _answer(self, number: int, name: str, args: tuple[object, ...]) -> None:
         try:
-            result = self._answers[what](*given)
+            result = self._functions[name](*args)
             if isinstance(result, Awaitable):
                 result = await result
         except Exception as error:  # noqa: BLE001 - raised at the other side
-            self._say_back(_RAISE, number, error)
+            self._send_result(_RAISE, number, error)
         else:
-            self._say_back(_ANSWER, number, result)
+            self._send_result(_RESULT, number, result)
 
-    def _say_back(self, kind: int, number: int, result: object) -> None:
+    def _send_result(self, kind: int, number: int, result: object) -> None:
         if self.transport is None:
             return
         try:
-            self._say(kind, number, "", result)
-        except Exception as error:  # noqa: BLE001 - what cannot be pickled; somebody waits
-            self._say(_RAISE, number, "", RuntimeError(f"{result!r} cannot be told: {error}"))
+            self._send(kind, number, "", result)
+        except Exception as error:  # noqa: BLE001 - cannot be pickled, but the caller waits
+            self._send(_RAISE, number, "", RuntimeError(f"{result!r} cannot be sent: {error}"))
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
-        """A descriptor for the message that follows."""
+        """Keep a descriptor for the message that follows."""
         self._descriptors.append(descriptor)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The other process is gone, or we left."""
+        """The connection ended, from either side."""
         self.transport = None
         asked, self._asked = self._asked, {}
-        for answer in asked.values():
-            answer.errback(ConnectionLost("the other process is gone"))
+        for result in asked.values():
+            result.errback(ConnectionLost(OTHER_GONE))
         self._gone()
 
 
 def attach(reactor: IReactorSocket, channel: Channel, fd: int) -> None:
-    """Have `channel` speak over a socket that is ours; its descriptor is closed here."""
+    """Connect `channel` to a socket. Its descriptor is closed here."""
     factory: Any = Factory.forProtocol(lambda: channel)
     factory.noisy = False
     reactor.adoptStreamConnection(fd, socket.AF_UNIX, factory)

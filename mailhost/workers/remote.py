@@ -1,52 +1,50 @@
-"""A worker's side of what the head does for all: passwords, quotas, the queue, the log.
+"""A worker's side of the services that exist once, in the head: logins, quotas, queue, log.
 
-Failed logins and used octets are counted in one place, so several processes allow no more than one.
+Failed logins, used octets and rates are counted in the head alone, so that several processes allow
+no more than one process would.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import (
-    Answer,
-    IAuthenticator,
-    ICounters,
-    IEventSink,
-    ILoginGuard,
-    IQueue,
-    IRates,
-    ScramKeys,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.filters import IRates
+from mailhost.interfaces.logins import IAuthenticator, ILoginGuard, ScramKeys
+from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.store import IUsages
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.fresh import is_small
+from mailhost.observe.counts import Counts
+from mailhost.queue.content_cache import is_small
 from mailhost.queue.intake import Intake
 from mailhost.store.quota import RECENT
-from mailhost.workers.channel import LARGEST, Channel
+from mailhost.workers import calls
+from mailhost.workers.calls import R
+from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 
-BROKEN = "the head of the host is gone"
-LONGEST_LINE = 10_000  # characters
-ENOUGH = 60.0  # seconds that an account is believed to have room
-MOST_KNOWN = 10_000  # accounts
+HEAD_GONE = "the head of the host is gone"
+LONGEST_LINE = 10_000  # characters; the rest of a line is cut off
+ROOM_BELIEVED = 60.0  # seconds that an account is believed to have room
+SECONDS_BETWEEN_COUNTS = 1.0
+MAX_ACCOUNTS = 10_000  # accounts
 Line = tuple[bool, str]  # serious or not, and the words
 
 
 @implementer(IAuthenticator)
 class RemoteAuthenticator:
-    """Has the head judge. `mechanisms_of` says what may be tried at all."""
+    """Has the head check passwords. `mechanisms_of` returns what a client may log in by."""
 
     def __init__(self, channel: Channel, mechanisms_of: Callable[[Client], Sequence[str]]) -> None:
         self._channel = channel
@@ -60,20 +58,15 @@ class RemoteAuthenticator:
         self, client: Client, username: str, password: str, mechanism: str
     ) -> Address | Status:
         """See IAuthenticator."""
-        result: Address | Status = await self._channel.ask(
-            "password", client, username, password, mechanism
-        )
-        return result
+        return await self._channel.ask(calls.PASSWORD, client, username, password, mechanism)
 
     async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
         """See IAuthenticator."""
-        result: ScramKeys | Status = await self._channel.ask("scram_keys", client, username)
-        return result
+        return await self._channel.ask(calls.SCRAM_KEYS, client, username)
 
     async def scram_result(self, client: Client, username: str, proven: bool) -> Address | Status:
         """See IAuthenticator."""
-        result: Address | Status = await self._channel.ask("scram_result", client, username, proven)
-        return result
+        return await self._channel.ask(calls.SCRAM_RESULT, client, username, proven)
 
 
 @implementer(ILoginGuard)
@@ -85,36 +78,38 @@ class RemoteGuard:
 
     async def begin(self, client: Client, username: str) -> Status | None:
         """See ILoginGuard."""
-        refusal: Status | None = await self._channel.ask("login_begins", client, username)
-        return refusal
+        return await self._channel.ask(calls.LOGIN_BEGINS, client, username)
 
     async def failed(
         self, client: Client, username: str, status: Status, guessed: bool = True
     ) -> None:
         """See ILoginGuard."""
-        await self._channel.ask("login_failed", client, username, status, guessed)
+        await self._channel.ask(calls.LOGIN_FAILED, client, username, status, guessed)
 
     def succeeded(self, client: Client, username: str) -> None:
         """See ILoginGuard."""
-        self._channel.tell("login_succeeded", client, username)
+        self._channel.notify(calls.LOGIN_SUCCEEDED, client, username)
 
     def undecided(self, client: Client, username: str) -> None:
         """See ILoginGuard."""
-        self._channel.tell("login_undecided", client, username)
+        self._channel.notify(calls.LOGIN_UNDECIDED, client, username)
 
 
 @dataclass(slots=True)
 class _Left:
-    """How many octets an account with this quota may still take, as the head said `at` seconds."""
+    """How many octets an account with this quota may still take, as the head answered at the time
+    `at`, in seconds of the reactor's clock."""
 
     quota: int
     octets: int
     at: float
 
 
+@implementer(IUsages)
 class RemoteUsages:
-    """Has the head count the octets of accounts. Its answer is used again for some time, less the
-    octets that this process added meanwhile, so that RCPT TO seldom has to ask."""
+    """Has the head count the octets of accounts. An answer of the head is used again for
+    ROOM_BELIEVED seconds, less the octets that this process added meanwhile, so that few RCPT
+    commands wait for the head."""
 
     def __init__(self, channel: Channel, seconds: Callable[[], float]) -> None:
         self._channel = channel
@@ -123,7 +118,7 @@ class RemoteUsages:
 
     async def reserve(self, path: str, size: int, quota: int) -> bool:
         """See Usages. Raises OSError."""
-        granted: bool = await self._ask("reserve", path, size, quota)
+        granted = await self._ask(calls.RESERVE, path, size, quota)
         known = self._known.get(path)
         if known is not None:
             known.octets = known.octets - size if granted else min(known.octets, size - 1)
@@ -131,36 +126,45 @@ class RemoteUsages:
 
     def release(self, path: str, size: int) -> None:
         """See Usages."""
-        self._channel.tell("release", path, size)
+        self._channel.notify(calls.RELEASE, path, size)
+
+    def removed(self, path: str, size: int) -> None:
+        """See Usages."""
+        self._channel.notify(calls.REMOVED, path, size)
+        known = self._known.get(path)
+        if known is not None:
+            known.octets = min(known.octets + size, known.quota)
 
     def left(self, path: str, size: int, quota: int) -> Answer[int]:
         """See Usages."""
         known = self._known.get(path)
         if known is not None and known.quota == quota:
-            believed = ENOUGH if known.octets >= size else RECENT
+            believed = ROOM_BELIEVED if known.octets >= size else RECENT
             if self._seconds() < known.at + believed:
                 return known.octets
         return self._ask_left(path, size, quota)
 
     async def _ask_left(self, path: str, size: int, quota: int) -> int:
-        octets: int = await self._ask("left", path, size, quota)
-        if len(self._known) >= MOST_KNOWN:
+        octets = await self._ask(calls.LEFT, path, size, quota)
+        if len(self._known) >= MAX_ACCOUNTS:
             self._known.clear()
         self._known[path] = _Left(quota, octets, self._seconds())
         return octets
 
-    async def _ask(self, what: str, path: str, size: int, quota: int) -> Any:
+    async def _ask(
+        self, call: calls.Call[[str, int, int], R], path: str, size: int, quota: int
+    ) -> R:
         try:
-            return await self._channel.ask(what, path, size, quota)
+            return await self._channel.ask(call, path, size, quota)
         except ConnectionLost as lost:
-            raise OSError(BROKEN) from lost
+            raise OSError(HEAD_GONE) from lost
 
 
 @implementer(IQueue)
 class RemoteQueue:
-    """Writes entries to the queue's folder, and tells the head of them.
+    """Writes entries to the queue's folder, then notifies the head.
 
-    Should the head never hear of one, it finds it when it looks for what this process left.
+    If this process dies in between, the head finds the entry when it reads the folder.
     """
 
     def __init__(self, channel: Channel, intake: Intake) -> None:
@@ -177,67 +181,64 @@ class RemoteQueue:
     ) -> Status:
         """See IQueue."""
         status, found, line = await self._intake.write(envelope, content, identity, outcomes, held)
-        if status.ok and not found.has_state and len(line) < LARGEST:
+        if status.ok and not found.has_state and len(line) < LARGEST_MESSAGE:
             small = content.read() if is_small(content) else None
-            self._channel.tell("queued", found.entry.id, line, small)
+            self._channel.notify(calls.QUEUED, found.entry.id, line, small)
         elif status.ok:
-            self._channel.tell("look", found.entry.id)
+            self._channel.notify(calls.QUEUED_LARGE, found.entry.id)
         return status
 
 
 @implementer(IRates)
 class RemoteRates:
-    """Has the head count how often."""
+    """Has the head count the uses of each key."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     async def take(self, key: str, limit: int, within: float) -> bool:
         """See IRates."""
-        granted: bool = await self._channel.ask("rate", key, limit, within)
-        return granted
+        return await self._channel.ask(calls.RATE, key, limit, within)
 
 
-@implementer(ICounters)
-class RemoteCounters:
-    """Tells the head what filters did, once a second."""
+class CountsForHead:
+    """The counts of this process, sent to the head: once a second while there are any."""
 
     def __init__(self, channel: Channel, clock: IReactorTime) -> None:
         self._channel = channel
         self._clock = clock
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self.counts = Counts(self._send_later)
 
-    def add(self, filter: str, what: str) -> None:
-        """See ICounters."""
-        if not self._counts:
-            self._clock.callLater(1.0, self._flush)
-        self._counts[filter, what] += 1
+    def _send_later(self) -> None:
+        self._clock.callLater(SECONDS_BETWEEN_COUNTS, self.flush)
 
-    def _flush(self) -> None:
-        counts, self._counts = self._counts, Counter()
-        self._channel.tell("counted", counts)
+    def flush(self) -> None:
+        """Send what was counted since the last time."""
+        events, filters = self.counts.take()
+        if events or filters:
+            self._channel.notify(calls.COUNTED, events, filters)
 
 
 @implementer(IEventSink, ILogObserver)
 class RemoteLog:
-    """Sends events, and whatever else is logged here, to the head, some lines at a time."""
+    """Sends the log lines of this process to the head: those of a turn of the reactor together."""
 
     def __init__(self, clock: IReactorTime, channel: Channel) -> None:
         self._channel = channel
         self._clock = clock
         self._lines: list[Line] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """See IEventSink."""
         self._add(event.serious, event.line)
 
     def __call__(self, event: LogEvent) -> None:
         """See ILogObserver."""
         if event["log_level"] < LogLevel.warn:
-            return  # who listens where is the head's to tell
+            return  # such as which ports are open, which the head logs
         failure = event.get("log_failure")
-        words = formatEvent(event) + (f": {failure.getTraceback()}" if failure else "")
-        self._add(True, words)
+        text = formatEvent(event) + (f": {failure.getTraceback()}" if failure else "")
+        self._add(True, text)
 
     def _add(self, serious: bool, line: str) -> None:
         if not self._lines:
@@ -245,15 +246,15 @@ class RemoteLog:
         self._lines.append((serious, line[:LONGEST_LINE]))
 
     def flush(self) -> None:
-        """Send what there is."""
+        """Send the lines that wait."""
         lines, self._lines = self._lines, []
         some: list[Line] = []
         size = 0
         for line in lines:
             octets = 4 * len(line[1]) + 20
-            if size + octets > LARGEST:
-                self._channel.tell("log", some)
+            if size + octets > LARGEST_MESSAGE:
+                self._channel.notify(calls.LOG, some)
                 some, size = [], 0
             some.append(line)
             size += octets
-        self._channel.tell("log", some)
+        self._channel.notify(calls.LOG, some)

@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from mailhost.application.certificates import CertificateWatch
-from mailhost.net.certificate import current_time, read_certificate
-from mailhost.net.tls import ServerTLS, client_tls
+from mailhost.net.tls.certificate import current_time, read_certificate
+from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.server import ServerTLS
 from tests.fakes import RecordingEvents
-from tests.net.handshakes import Folder, issue, key_pem, pem, shake
+from tests.net.tls.handshakes import Folder, issue, key_pem, pem, shake
 
 T = TypeVar("T")
 
@@ -166,7 +167,7 @@ class Watching(Folder):
         self.minutes(1)
         [line] = self.lines()
         self.assertIn("chmod o=", line)
-        self.watch.tell()
+        self.watch.log_findings()
         self.assertEqual(1, len(self.lines()))
 
     def test_files_that_the_user_cannot_read_are_logged_at_the_start(self) -> None:

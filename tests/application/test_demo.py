@@ -10,10 +10,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.demo import banner, make_demo
-from mailhost.authentication.secret import verify
 from mailhost.config.load import Loaded, load
 from mailhost.config.model import Demo
 from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.logins.stored_secret import verify
 from mailhost.message.address import parse_address
 from tests.directory.fakes import set_up_data
 
@@ -77,10 +77,10 @@ class DemoTests(SynchronousTestCase):
         commands = [shlex.split(line) for line in text.splitlines() if "--config" in line]
         self.assertEqual(
             [["mail", "send"], ["mail", "read"], ["queue", "list"]],
-            [words[1:3] for words in commands],
+            [explanation[1:3] for explanation in commands],
         )
-        for words in commands:
-            config = words[words.index("--config") + 1]
+        for explanation in commands:
+            config = explanation[explanation.index("--config") + 1]
             self.assertTrue(os.path.samefile(config, self.loaded.path))
 
     def test_paths_with_spaces_are_quoted(self) -> None:
@@ -90,5 +90,7 @@ class DemoTests(SynchronousTestCase):
         loaded: Loaded = load(str(folder / "mailhost.toml"))
         for line in banner(loaded, self.demo).splitlines():
             if "--config" in line:
-                words = shlex.split(line)
-                self.assertTrue(os.path.exists(words[words.index("--config") + 1]), line)
+                explanation = shlex.split(line)
+                self.assertTrue(
+                    os.path.exists(explanation[explanation.index("--config") + 1]), line
+                )

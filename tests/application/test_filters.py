@@ -12,18 +12,18 @@ from pydantic import TypeAdapter
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.application.filters import BadFilter, Chains, Needs, make_chains, names, told
+from mailhost.application.filters import BadFilter, Chains, FilterContext, make_chains, names, told
 from mailhost.config.explain import kinds
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Relay, Settings
-from mailhost.config.wire import Wire
-from mailhost.interfaces import IFilter
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
-from mailhost.message.verdict import PASS, Mail, Stage
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.chain import ASKED
-from mailhost.reception.filters.monitor.counters import Counters
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
 
@@ -66,21 +66,21 @@ class ChainsCase(SynchronousTestCase):
         """The chains of these filters."""
         settings = self.settings(*filters, **more)
         nothing = cast(Any, SimpleNamespace(maildir=lambda path: None))
-        bench = Workbench("/nowhere", 1000, here)
-        needs = Needs(
-            Clock(),
+        bench = WholeMessages("/nowhere", 1000, here)
+        context = FilterContext(
+            cast(Any, Clock()),
             here,
             RecordingEvents(),
             nothing,
             FakeHandover(),
             nothing,
             nothing,
-            Counters(),
+            Counts(),
             bench,
             settings.hostname,
             settings.data,
         )
-        return make_chains(settings, needs)
+        return make_chains(settings, context)
 
     def one(self, kind: str, **more: Any) -> dict[str, Any]:
         """A filter of a kind with what it needs at least."""
@@ -95,17 +95,19 @@ class MakeTests(ChainsCase):
         root = os.path.join(os.path.dirname(__file__), "..", "..")
         own = {"file": os.path.join(root, LEAST["python"]["file"])}
         each = [self.one(kind, **(own if kind == "python" else {})) for kind in LEAST]
-        chain = self.chains(*each)[Wire.SMTP]
+        chain = self.chains(*each)[ListenProtocol.SMTP]
         self.assertEqual([link.name for link in chain.links], list(LEAST))
         self.assertEqual([link.name for link in chain.links if link.own], ["python"])
         self.assertEqual(chain.stages, set(Stage))
 
     def test_listeners(self) -> None:
         chains = self.chains(self.one("size", listeners=["smtp", "proxy"]), self.one("rate"))
-        self.assertEqual({wire for wire in Wire if wire.takes_mail}, set(chains))
-        self.assertEqual([link.name for link in chains[Wire.PROXY].links], ["size", "rate"])
-        self.assertEqual([link.name for link in chains[Wire.LMTP].links], ["rate"])
-        self.assertIs(chains[Wire.PROXY].links[0], chains[Wire.SMTP].links[0])
+        self.assertEqual({wire for wire in ListenProtocol if wire.takes_mail}, set(chains))
+        self.assertEqual(
+            [link.name for link in chains[ListenProtocol.PROXY].links], ["size", "rate"]
+        )
+        self.assertEqual([link.name for link in chains[ListenProtocol.LMTP].links], ["rate"])
+        self.assertIs(chains[ListenProtocol.PROXY].links[0], chains[ListenProtocol.SMTP].links[0])
 
     def test_no_filters_no_chains(self) -> None:
         self.assertEqual(self.chains(), {})
@@ -116,18 +118,18 @@ class MakeTests(ChainsCase):
             self.one("rate"),
             self.one("milter", timeout=7),
         )
-        size, rate, milter = chains[Wire.SMTP].links
+        size, rate, milter = chains[ListenProtocol.SMTP].links
         self.assertTrue(size.observe and size.pass_errors)
         self.assertEqual((size.when, size.unless, size.seconds), ({"a"}, {"b"}, 7.0))
         self.assertFalse(rate.observe or rate.pass_errors)
         self.assertGreater(milter.seconds, 7)  # it has its own, for each answer
-        self.assertFalse(chains[Wire.SMTP].observing)
+        self.assertFalse(chains[ListenProtocol.SMTP].observing)
 
     def test_who_is_known_is_not_greylisted(self) -> None:
         chain = self.chains(
             self.one("list", entries=["192.0.2.0/24"], action="tag", tag="known"),
             self.one("greylist"),
-        )[Wire.SMTP]
+        )[ListenProtocol.SMTP]
         mail = Mail(Stage.RECIPIENT, Client("192.0.2.7"))
         greylist = chain.links[1]
         self.assertTrue(greylist.fits(mail))
@@ -137,18 +139,18 @@ class MakeTests(ChainsCase):
         filters = self.one("dnslist"), self.one("greylist")
         mail = Mail(Stage.RECIPIENT, Client("192.0.2.7"))
         for trusted, passes in (("192.0.2.0/24", True), ("198.51.100.0/24", False)):
-            for link in self.chains(*filters, trusted=trusted)[Wire.SMTP].links:
+            for link in self.chains(*filters, trusted=trusted)[ListenProtocol.SMTP].links:
                 answer = cast(IFilter, link.filter).look(mail)
                 self.assertIs(answer is PASS, passes)
                 if not passes:
                     cast(Any, answer).close()  # it would ask
 
     def test_a_chain_that_observes(self) -> None:
-        chain = self.chains(self.one("size"), mode=Mode.OBSERVE)[Wire.SMTP]
+        chain = self.chains(self.one("size"), mode=Mode.OBSERVE)[ListenProtocol.SMTP]
         self.assertTrue(chain.observing and chain.links[0].observe)
 
     def test_what_cannot_be_made_names_its_key(self) -> None:
-        for filter, words in (
+        for filter, text in (
             (self.one("list", file="/nowhere/list"), "cannot read /nowhere/list: No such file"),
             (self.one("list", entries=["nonsense"]), "'nonsense' is no IP address"),
             (self.one("rewrite", senders={"x": "y"}), "'x' is no address"),
@@ -158,7 +160,7 @@ class MakeTests(ChainsCase):
             with self.assertRaises(BadFilter) as raised:
                 self.chains(self.one("size"), filter)
             self.assertTrue(str(raised.exception).startswith("filter[2]: "), raised.exception)
-            self.assertIn(words, str(raised.exception))
+            self.assertIn(text, str(raised.exception))
 
 
 class ToldTests(ChainsCase):
@@ -169,8 +171,8 @@ class ToldTests(ChainsCase):
         self.assertEqual(names(self.settings(*filters).filter), ["size", "size 2", "flood"])
 
     def test_counts(self) -> None:
-        counters = Counters()
-        counters.counts.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
+        counters = Counts()
+        counters.filters.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
         settings = self.settings(self.one("size"), self.one("rate", mode="observe"))
         size, rate = told(settings, counters)
         self.assertEqual(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from mailhost.application.housekeeping import DAY, Housekeeping
-from mailhost.store.mailboxes import MailStore
+from mailhost.interfaces.store import IMaintenance
 from tests.fakes import RecordingEvents
 
 
+@implementer(IMaintenance)
 class Store:
     """Is tidied when `done` fires."""
 
@@ -31,7 +33,7 @@ class HousekeepingTests(SynchronousTestCase):
         self.clock: Any = Clock()
         self.store = Store()
         self.events = RecordingEvents()
-        self.housekeeping = Housekeeping(self.clock, cast(MailStore, self.store), self.events)
+        self.housekeeping = Housekeeping(self.clock, lambda: self.store, self.events)
         self.housekeeping.start()
 
     def test_at_the_start_and_every_day(self) -> None:

@@ -12,7 +12,6 @@ import tempfile
 from typing import Any, cast
 
 from twisted.internet import reactor
-from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
@@ -22,28 +21,28 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from mailhost.application import listeners
 from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.config.model import Listen
-from mailhost.config.wire import Wire
+from mailhost.config.protocol import ListenProtocol
 from mailhost.net.pump import PumpFactory
-from tests.net.handshakes import Folder, Offering, shake
+from tests.net.tls.handshakes import Folder, Offering, shake
 
 
 class Refused(SynchronousTestCase):
     """The words for a socket that cannot be opened."""
 
-    def words(self, number: int, port: int | bytes, interface: str = "::") -> str:
+    def text(self, number: int, port: int | bytes, interface: str = "::") -> str:
         return cannot_listen(
             CannotListenError(interface, port, OSError(number, os.strerror(number)))
         )
 
     def test_the_address_and_the_remedy(self) -> None:
-        low = self.words(errno.EACCES, 25)
+        low = self.text(errno.EACCES, 25)
         self.assertTrue(low.startswith("cannot listen on [::]:25: "), low)
         self.assertIn("ports below 1024 are root's; start mailhost as root, or from systemd", low)
-        self.assertNotIn("1024", self.words(errno.EACCES, 2525))
-        taken = self.words(errno.EADDRINUSE, 25, "127.0.0.1")
+        self.assertNotIn("1024", self.text(errno.EACCES, 2525))
+        taken = self.text(errno.EADDRINUSE, 25, "127.0.0.1")
         self.assertTrue(taken.startswith("cannot listen on 127.0.0.1:25: "), taken)
         self.assertIn("ss -ltnp", taken)
-        self.assertIn("/run/x.sock", self.words(errno.EACCES, b"/run/x.sock", ""))
+        self.assertIn("/run/x.sock", self.text(errno.EACCES, b"/run/x.sock", ""))
 
     def test_sockets_that_cannot_be_had(self) -> None:
         self.patch(listeners, "outermost", lambda factory, listen, reactor: factory)
@@ -53,7 +52,7 @@ class Refused(SynchronousTestCase):
             ("unix:/nonexistent/lmtp.sock", "No such file or directory"),
             ("tcp:25:interface=203.0.113.9", "Cannot assign requested address"),
         ):
-            listen = Listen(protocol=Wire.SMTP, endpoint=endpoint)
+            listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
             error = self.assertRaises(CannotListenError, self.open, listen)
             words = cannot_listen(error)
             self.assertTrue(words.startswith("cannot listen on "), words)
@@ -61,14 +60,16 @@ class Refused(SynchronousTestCase):
             self.assertIn(cause, words)
 
     def open(self, listen: Listen) -> None:
-        Listener(installed_reactor, listen, cast(PumpFactory, Factory())).open()
+        Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory())).open()
 
 
 class EndpointsWithTLS(Folder):
     def test_a_key_that_is_none(self) -> None:
         chain, _ = self.certificate("a.example")
         for key in (chain, "/nonexistent/key.pem"):
-            listen = Listen(protocol=Wire.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}")
+            listen = Listen(
+                protocol=ListenProtocol.SMTP, endpoint=f"ssl:0:privateKey={key}:certKey={chain}"
+            )
             reactor = cast(Any, MemoryReactorClock())
             factory = cast(PumpFactory, Factory())
             error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
@@ -78,8 +79,8 @@ class EndpointsWithTLS(Folder):
         chain, key = self.certificate("a.example")
         endpoint = f"ssl:0:privateKey={key}:certKey={chain}"
         reactor = cast(Any, MemoryReactorClock())
-        listen = Listen(protocol=Wire.SMTP, endpoint=endpoint)
-        Listener(reactor, listen, cast(PumpFactory, Factory())).open()
+        listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
+        Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory())).open()
         [(_, _, context, _, _)] = reactor.sslServers
         here = shake(context, Offering("a.example", b"imap"))[1]
         self.assertIsNotNone(here.state)
@@ -93,8 +94,8 @@ class UnixSockets(TestCase):
 
     def mode(self, more: str = "") -> int:
         """The mode of a socket that was opened."""
-        listen = Listen(protocol=Wire.LMTP, endpoint=f"unix:{self.path}{more}")
-        listener = Listener(installed_reactor, listen, cast(PumpFactory, Factory()))
+        listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{self.path}{more}")
+        listener = Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory()))
         listener.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
         found = os.stat(self.path)
@@ -122,9 +123,9 @@ class SocketsOfAnotherUser(TestCase):
         self.patch(listeners, "outermost", lambda factory, listen, reactor: factory)
 
     def open(self, path: str) -> None:
-        listen = Listen(protocol=Wire.LMTP, endpoint=f"unix:{path}")
+        listen = Listen(protocol=ListenProtocol.LMTP, endpoint=f"unix:{path}")
         factory: Any = Factory()
-        listener = Listener(reactor, listen, factory)
+        listener = Listener(cast(Any, reactor), listen, factory)
         listener.open("nobody")
         self.addCleanup(listener.close)
 

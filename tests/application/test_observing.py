@@ -11,21 +11,21 @@ from pydantic import TypeAdapter
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.application.filters import Needs, make_chains
+from mailhost.application.filters import FilterContext, make_chains
+from mailhost.concurrency.answers import there
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Settings
-from mailhost.config.wire import Wire
+from mailhost.config.protocol import ListenProtocol
 from mailhost.message.content import Content
 from mailhost.message.status import OK
-from mailhost.milter.client import Timeouts
-from mailhost.milter.filter import MilterFilter, Surroundings
-from mailhost.net.answer import there
+from mailhost.milter.client import MilterTimeouts
+from mailhost.milter.filter import MilterContext, MilterFilter
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.chain import Chain, Link
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.reception import FilteredReception
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
 from tests.milter.fake_milter import FakeMilter
 from tests.queue.fakes import here
@@ -35,9 +35,9 @@ from tests.reception.filters.test_block import DNS
 from tests.reception.filters.test_edit import with_files
 
 OWN = """
-from mailhost.interfaces import IFilter
+from mailhost.interfaces.filters import IFilter
 from mailhost.message.content import Content
-from mailhost.message.verdict import Stage, discard, edit
+from mailhost.interfaces.verdict import Stage, discard, edit
 from zope.interface import implementer
 
 @implementer(IFilter)
@@ -79,7 +79,7 @@ class ObservingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.home, self.queue = Home(), FakeQueue()
-        self.handover, self.counters = FakeHandover(), Counters()
+        self.handover, self.counters = FakeHandover(), Counts()
         self.own = Path(self.mktemp()).with_suffix(".py").absolute()
         self.own.parent.mkdir(exist_ok=True)
         self.own.write_text(OWN)
@@ -98,9 +98,9 @@ class ObservingTests(SynchronousTestCase):
             filter=TypeAdapter(tuple[AnyFilter, ...]).validate_python(filters),
             filter_mode=Mode.OBSERVE if whole else Mode.ENFORCE,
         )
-        bench = Workbench(folder, 1000, here)
-        needs = Needs(
-            clock,
+        bench = WholeMessages(folder, 1000, here)
+        context = FilterContext(
+            cast(Any, clock),
             here,
             events,
             cast(Any, DNS(**{"7.2.0.192.bl".replace(".", "_"): ["127.0.0.2"]})),
@@ -112,9 +112,9 @@ class ObservingTests(SynchronousTestCase):
             settings.hostname,
             settings.data,
         )
-        made = make_chains(settings, needs)[Wire.SMTP]
+        made = make_chains(settings, context)[ListenProtocol.SMTP]
         milter = FakeMilter({"R": ["y|550 5.1.1 Not him"], "E": [*EDITS, *ENVELOPE]})
-        around = Surroundings(milter, clock, Timeouts(), "mx.a.example", here, bench.keep)
+        around = MilterContext(milter, clock, MilterTimeouts(), "mx.a.example", here, bench.keep)
         link = Link("milter", MilterFilter(around), observe=True)
         return Chain([*made.links, link], self.counters, clock, events, whole)
 
@@ -147,9 +147,9 @@ class ObservingTests(SynchronousTestCase):
         chain = self.chain(False)
         now(self.send(chain))
         now(self.send(chain))  # the rate is for the second message
-        found = {name for name, what in self.counters.counts if what.startswith("would ")}
+        found = {name for name, what in self.counters.filters if what.startswith("would ")}
         self.assertEqual(found, {*FILTERS, "python", "milter"})
-        decisions = {what for name, what in self.counters.counts if name == "milter"}
+        decisions = {what for name, what in self.counters.filters if name == "milter"}
         self.assertEqual(decisions, {"asked", "would reject", "would quarantine"})
 
     def test_each_would_do_it(self) -> None:

@@ -120,8 +120,8 @@ class Owning(AsRoot):
         os.mkdir(queue, 0o700)
         self.give(self.data)
         error = self.assertRaises(WrongFolder, check_data_folder, self.data, "nobody")
-        words = f"nobody cannot write to {queue}; run: chown -R nobody {self.data}"
-        self.assertEqual(words, str(error))
+        text = f"nobody cannot write to {queue}; run: chown -R nobody {self.data}"
+        self.assertEqual(text, str(error))
         self.give(queue)
         check_data_folder(self.data, "nobody")
 

@@ -31,9 +31,9 @@ class Running(SynchronousTestCase):
 
     def test_below_a_folder_of_roots(self) -> None:
         os.chmod(os.path.dirname(self.module), 0o700)
-        words = cannot_run("nobody")
-        self.assertIn(f"the user nobody cannot use {self.module}", words)
-        self.assertIn("/opt/mailhost", words)
+        text = cannot_run("nobody")
+        self.assertIn(f"the user nobody cannot use {self.module}", text)
+        self.assertIn("/opt/mailhost", text)
 
     def test_the_way_of_a_link_is_told(self) -> None:
         os.chmod(os.path.dirname(self.module), 0o700)
@@ -43,9 +43,9 @@ class Running(SynchronousTestCase):
         link = os.path.join(folder, "python3")
         os.symlink(self.module, link)
         self.patch(sys, "executable", link)
-        words = cannot_run("nobody")
-        self.assertIn(f"cannot use {link}, a link to {self.module},", words)
-        self.assertIn(f"may not enter {os.path.dirname(self.module)}", words)
+        text = cannot_run("nobody")
+        self.assertIn(f"cannot use {link}, a link to {self.module},", text)
+        self.assertIn(f"may not enter {os.path.dirname(self.module)}", text)
 
     def test_a_python_that_cannot_be_run(self) -> None:
         self.patch(sys, "executable", self.module)
@@ -62,3 +62,8 @@ class Loaded(SynchronousTestCase):
         self.assertIn(runnable.__file__, files)
         self.assertIn(os.__file__, files)
         self.assertNotIn(sys.modules["__main__"].__file__, files)
+
+    def test_the_script_has_another_name_with_multiprocessing(self) -> None:
+        script = sys.modules["__main__"]
+        self.patch(sys, "modules", {**sys.modules, "__mp_main__": script})
+        self.assertNotIn(script.__file__, runnable._loaded_files())

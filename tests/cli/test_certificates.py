@@ -10,7 +10,7 @@ from twisted.trial.unittest import SkipTest
 from mailhost.cli import check_config
 from mailhost.cli.readable import unreadable_by
 from tests.cli.bench import CommandCase
-from tests.net.handshakes import issue, key_pem, pem
+from tests.net.tls.handshakes import issue, key_pem, pem
 
 
 class CertificateCase(CommandCase):

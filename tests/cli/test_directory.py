@@ -10,7 +10,7 @@ from twisted.trial.unittest import SkipTest
 
 from mailhost.application.privileges import as_user
 from mailhost.config.load import load
-from mailhost.net.control_client import control_path
+from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 from tests.directory.fakes import set_up_data
 
@@ -185,6 +185,16 @@ class ExportTests(DirectoryCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
 
+    def test_ids_stay(self) -> None:
+        before = json.loads(self.run_ok("account", "list", "--json"))
+        text = self.run_ok("export")
+        self.assertEqual(text.count("id = "), 2)  # those of the file follow from the address
+        self.settings(text)
+        after = json.loads(self.run_ok("account", "list", "--json"))
+        in_file = {row["account"]: row["id"] for row in after if row["where"] == "settings file"}
+        self.assertEqual(in_file, {row["account"]: row["id"] for row in before})
+        self.assertEqual(self.run_ok("export").count("id = "), 4)  # both halves have them
+
     def test_secrets_elsewhere_are_named_absolutely_and_never_overwritten(self) -> None:
         folder = os.path.abspath(self.mktemp())
         self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))
@@ -200,12 +210,12 @@ class LostTests(CommandCase):
         super().setUp()
         self.settings(IN_FILE.replace('password = { file = "secrets/ann" }\n', ""), set_up=False)
 
-    def every_command_fails(self, words: str) -> None:
+    def every_command_fails(self, text: str) -> None:
         changes = (["domain", "add", "example.net"], ["alias", "remove", "a@example.com"])
         for arguments in (*self.LISTS, *changes, ["account", "add", "q@example.com"]):
             result = self.call(*arguments, stdin="hunter2\n")
             self.assertEqual((result.exit_code, result.stdout), (1, ""), result.output)
-            self.assertIn(words, result.stderr)
+            self.assertIn(text, result.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.data, "directory.sqlite")))
 
     def test_no_data_folder(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from mailhost.cli import table
-from mailhost.net.control_client import control_path
+from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 
 ENTRY: dict[str, Any] = {
@@ -44,8 +44,8 @@ class QueueTests(CommandCase):
         output, asked = self.asked([ENTRY, BOUNCE], "list")
         self.assertEqual(asked, [{"command": "queue.list", "arguments": {"all": True}}])
         row = next(line for line in output.splitlines() if "0123456789abcdef" in line)
-        for words in ("1 h ago", "in 31 min", "12.3 kB", "ann@example.com", "bob@far.example"):
-            self.assertIn(words, row)
+        for text in ("1 h ago", "in 31 min", "12.3 kB", "ann@example.com", "bob@far.example"):
+            self.assertIn(text, row)
         self.assertNotIn("450 4.2.0", output)  # it has no room here; `show` has it
         self.assertRegex(output, "(?m)^second .* held ")
         self.assertIn("<>", output)
@@ -89,8 +89,8 @@ class QueueTests(CommandCase):
         output, asked = self.asked([ENTRY | {"parked": "Traceback\n  boom"}], "show", "a")
         self.assertEqual(asked, [{"command": "queue.show", "arguments": {"ids": ["a"]}}])
         self.assertNotIn("\x1b", output)
-        for words in ("bob@far.example: delayed", "450 4.2.0 later", "boom", "12.3 kB"):
-            self.assertIn(words, output)
+        for text in ("bob@far.example: delayed", "450 4.2.0 later", "boom", "12.3 kB"):
+            self.assertIn(text, output)
         self.assertEqual(json.loads(self.asked([ENTRY], "show", "a", "--json")[0]), [ENTRY])
 
     def test_changes(self) -> None:

@@ -84,9 +84,9 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual((host, port, timeout), ("::1", 465, 5), text)
 
     def test_wrong_ones_are_refused_with_the_reason(self) -> None:
-        for text, words in WRONG.items():
+        for text, explanation in WRONG.items():
             error = self.assertRaises(BadEndpoint, parse_client_endpoint, text)
-            self.assertIn(words, str(error), text)
+            self.assertIn(explanation, str(error), text)
 
     def test_relative_paths_become_absolute(self) -> None:
         cases = {

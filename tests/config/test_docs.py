@@ -9,8 +9,8 @@ from pathlib import Path
 from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost import events
 from mailhost.cli.main import mailhost
+from mailhost.interfaces import events
 
 TREE = Path(__file__).parents[2]
 

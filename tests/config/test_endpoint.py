@@ -89,9 +89,9 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(parse_endpoint("ssl:465:privateKey=/k").port, 465)
 
     def test_wrong_ones_are_refused_with_the_reason(self) -> None:
-        for text, words in WRONG.items():
+        for text, explanation in WRONG.items():
             error = self.assertRaises(BadEndpoint, parse_endpoint, text)
-            self.assertIn(words, str(error), text)
+            self.assertIn(explanation, str(error), text)
 
     def test_what_is_read(self) -> None:
         endpoint = parse_endpoint("haproxy:tcp6:25:interface=2001\\:db8\\:\\:1")

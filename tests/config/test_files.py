@@ -20,7 +20,7 @@ class UnreadableTests(SynchronousTestCase):
         os.chmod(self.folder, 0o755)
         os.makedirs(os.path.join(self.folder, "there"))
 
-    def words(self, name: str) -> str:
+    def text(self, name: str) -> str:
         path = os.path.join(self.folder, name)
         try:
             with open(path, "rb") as file:
@@ -37,15 +37,15 @@ class UnreadableTests(SynchronousTestCase):
         return path
 
     def test_files_and_folders_that_do_not_exist(self) -> None:
-        self.assertIn("there is no such file", self.words("there/key.pem"))
-        self.assertIn(f"there is no folder {self.folder}/here", self.words("here/or/key.pem"))
+        self.assertIn("there is no such file", self.text("there/key.pem"))
+        self.assertIn(f"there is no folder {self.folder}/here", self.text("here/or/key.pem"))
         os.symlink("../gone.pem", os.path.join(self.folder, "there", "link.pem"))
-        self.assertIn("a link to ../gone.pem, which is not there", self.words("there/link.pem"))
+        self.assertIn("a link to ../gone.pem, which is not there", self.text("there/link.pem"))
 
     def test_folders_and_files_in_each_others_place(self) -> None:
-        self.assertIn("it is a folder", self.words("there"))
+        self.assertIn("it is a folder", self.text("there"))
         self.make("file")
-        self.assertIn(f"{self.folder}/file is a file, not a folder", self.words("file/key.pem"))
+        self.assertIn(f"{self.folder}/file is a file, not a folder", self.text("file/key.pem"))
 
     def test_files_that_our_user_may_not_read(self) -> None:
         if os.geteuid() != 0:
@@ -56,7 +56,7 @@ class UnreadableTests(SynchronousTestCase):
         self.make("key.pem")
         os.seteuid(65534)
         try:
-            behind, alone = self.words("there/key.pem"), self.words("key.pem")
+            behind, alone = self.text("there/key.pem"), self.text("key.pem")
         finally:
             os.seteuid(0)
         self.assertRegex(behind, f"the user \\w+ may not enter the folder {closed}; ")

@@ -32,10 +32,10 @@ class FilterCase(SynchronousTestCase):
             self.load(*filters, more=more)
         return [str(problem) for problem in raised.exception.problems]
 
-    def wrong(self, filter: str, *words: str, more: str = "") -> None:
+    def wrong(self, filter: str, *text: str, more: str = "") -> None:
         """This filter has one problem, told in these words."""
         [problem] = self.problems(filter, more=more)
-        for each in words:
+        for each in text:
             self.assertIn(each, problem)
 
 

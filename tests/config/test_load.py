@@ -70,7 +70,7 @@ class LoadCase(SynchronousTestCase):
         error = self.assertRaises(BadSettings, load, path, environment)
         for problem in error.problems:
             self.assertIn(str(problem), str(error))
-        return {problem.key: problem.words for problem in error.problems}
+        return {problem.key: problem.text for problem in error.problems}
 
 
 class RightTests(LoadCase):
@@ -286,19 +286,19 @@ class WrongTests(LoadCase):
             'domain."a b"': ('domain."a b" = {}', "no domain name"),
             'domain."a.example."': ('domain."a.example." = {}', 'write "a.example", without the'),
         }
-        for key, (text, words) in cases.items():
+        for key, (text, explanation) in cases.items():
             kept = [line for line in HEAD.splitlines() if line.split()[0] != text.split()[0]]
             problems = self.problems("\n".join([*kept, text]))
             self.assertEqual(list(problems), [key], text)
-            self.assertIn(words, problems[key])
+            self.assertIn(explanation, problems[key])
 
     def test_files_that_cannot_be_read(self) -> None:
         path = os.path.join(self.folder, "none.toml")
         self.assertIn("cannot read", str(self.assertRaises(BadSettings, load, path)))
         self.assertIn("`mailhost init`", str(self.assertRaises(BadSettings, load, path)))
-        words = str(self.assertRaises(BadSettings, load, self.folder))
-        self.assertIn("is a folder", words)
-        self.assertNotIn("init", words)
+        explanation = str(self.assertRaises(BadSettings, load, self.folder))
+        self.assertIn("is a folder", explanation)
+        self.assertNotIn("init", explanation)
         self.assertIn("line 2 is not UTF-8", self.problems(b"version = 1\nhostname = '\xff'")[""])
         self.assertIn("line 2", self.problems("version = 1\nhostname = \n")[""])
         self.assertIn("at the end, line 2", self.problems("version = 1\nlisten = [\n")[""])
@@ -314,8 +314,10 @@ class WrongTests(LoadCase):
 
     def test_a_smarthost_that_is_no_host_and_port(self) -> None:
         for via in ("tcp:smtp.isp.example:587", "smtp.isp.example:smtp", "smtps://isp.example"):
-            words = self.problems(HEAD + f'[[relay.route]]\nvia = "{via}"\n')["relay.route[1].via"]
-            self.assertIn('"smtp.isp.example:587"', words)
+            explanation = self.problems(HEAD + f'[[relay.route]]\nvia = "{via}"\n')[
+                "relay.route[1].via"
+            ]
+            self.assertIn('"smtp.isp.example:587"', explanation)
 
     def test_a_login_at_a_smarthost_has_user_and_password(self) -> None:
         self.write("s", "hunter2")
@@ -341,16 +343,16 @@ class WrongTests(LoadCase):
             (b"\xff", 0o600, "UTF-8"),
             ("x" * 70_000, 0o600, "larger"),
         ]
-        for contents, mode, words in cases:
+        for contents, mode, explanation in cases:
             self.write("s", contents, mode)
             problems = self.problems(HEAD + route)
-            self.assertIn(words, problems["relay.route[1].password"])
+            self.assertIn(explanation, problems["relay.route[1].password"])
             self.assertNotIn("hunter2", str(problems))
         self.write("s", "hunter2")
         account = '[domain."a.example".account.ann]\npassword = {file = "s"}\n'
-        words = self.problems(HEAD + account)['domain."a.example".account.ann.password']
-        self.assertIn("hash-password", words)
-        self.assertNotIn("hunter2", words)
+        explanation = self.problems(HEAD + account)['domain."a.example".account.ann.password']
+        self.assertIn("hash-password", explanation)
+        self.assertNotIn("hunter2", explanation)
         problems = self.problems(HEAD + route.replace('file = "s"', 'env = "S"'))
         self.assertIn("no variable S", problems["relay.route[1].password"])
 
@@ -358,8 +360,8 @@ class WrongTests(LoadCase):
         write_pair(self.folder, "one")
         write_pair(self.folder, "two")
         table = '[[tls.certificate]]\nchain = "one.pem"\nkey = "two.key"\n'
-        words = self.problems(HEAD + table)["tls.certificate[1]"]
-        self.assertIn("is not the key of the first certificate", words)
+        explanation = self.problems(HEAD + table)["tls.certificate[1]"]
+        self.assertIn("is not the key of the first certificate", explanation)
         swapped = '[[tls.certificate]]\nchain = "one.key"\nkey = "one.pem"\n'
         self.assertIn("swap them", self.problems(HEAD + swapped)["tls.certificate[1]"])
         twice = table.replace("two.key", "one.pem")
@@ -414,6 +416,25 @@ class DomainTests(LoadCase):
             },
         )
 
+    def test_ids_of_accounts(self) -> None:
+        same, table = "0123456789abcdef" * 2, 'domain."example.com".account'
+        problems = self.problems(
+            HEAD
+            + f"""
+            [domain."example.com".account]
+            ann.id = "{same}"
+            bob.id = "{same}"
+            carl = {{}}
+            dora = {{}}
+            """
+        )
+        self.assertEqual(
+            problems, {f"{table}.bob.id": f"is the same as {table}.ann.id; remove one of them"}
+        )
+        for wrong in (f'"{same.upper()}"', '""', "7"):
+            problems = self.problems(f"{HEAD}[{table}]\nann.id = {wrong}\n")
+            self.assertIn("32 hexadecimal digits", problems[f"{table}.ann.id"])
+
     def test_a_name_with_dots_and_no_quotes(self) -> None:
         """TOML reads it as a table in a table."""
         cases = {
@@ -425,10 +446,14 @@ class DomainTests(LoadCase):
             "[domain.x.account.john.doe]": ("domain.x.account.john.doe", '.account."john.doe"'),
             "domain.x.alias.john.doe = ['a']": ("domain.x.alias.john", '.alias."john.doe"'),
         }
-        for text, (key, words) in cases.items():
+        for text, (key, explanation) in cases.items():
             problems = self.problems(HEAD + text)
             self.assertEqual(list(problems), [key])
-            self.assertIn(f"write {words}" if words[0] == "[" else words, problems[key], text)
+            self.assertIn(
+                f"write {explanation}" if explanation[0] == "[" else explanation,
+                problems[key],
+                text,
+            )
 
     def test_a_catch_all_that_nobody_has(self) -> None:
         text = '[domain."example.com"]\ncatch_all = "anne"\naccount.ann = {}\n'

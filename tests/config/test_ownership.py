@@ -112,7 +112,7 @@ class InSettings(Folder):
         error: BadSettings = self.assertRaises(BadSettings, load, self.path)
         (problem,) = error.problems
         self.assertEqual(key, problem.key)
-        self.assertIn(f"run: chmod o-w {path}", problem.words)
+        self.assertIn(f"run: chmod o-w {path}", problem.text)
 
     def test_the_data_folder(self) -> None:
         self.refused("data", "data")

@@ -16,7 +16,7 @@ class PlausibleCase(LoadCase):
 
     def warnings(self, text: str) -> dict[str, str]:
         found = load(self.write("mailhost.toml", text), {}).warnings
-        return {problem.key: problem.words for problem in found}
+        return {problem.key: problem.text for problem in found}
 
     def named(self, name: str, more: str = "") -> str:
         return HEAD.replace("mail.example.com", name) + ADMIN + more
@@ -112,7 +112,7 @@ class ListenerTests(PlausibleCase):
     def test_the_files_of_an_endpoint_with_tls(self) -> None:
         with open(os.path.join(self.folder, "key.pem"), "w", encoding="utf-8"):
             pass
-        for endpoint, words in {
+        for endpoint, explanation in {
             "ssl:2465": 'ssl needs privateKey; write "tcp:2465" and protocol = "submissions"',
             "ssl:2465:privateKey=none.pem": "there is no such file",
             "ssl:2465:privateKey=key.pem:certKey=none.pem": "there is no such file",
@@ -120,7 +120,7 @@ class ListenerTests(PlausibleCase):
         }.items():
             problems = self.problems(HEAD + ADMIN + self.listen("smtp", endpoint))
             self.assertEqual(list(problems), ["listen[1].endpoint"])
-            self.assertIn(words, problems["listen[1].endpoint"])
+            self.assertIn(explanation, problems["listen[1].endpoint"])
         self.warnings(HEAD + ADMIN + self.listen("smtp", "ssl:2465:privateKey=key.pem"))
 
     def test_a_proxy_before_itself(self) -> None:

@@ -21,7 +21,7 @@ class ProxyTests(LoadCase):
     def faults(self, *lines: str) -> dict[str, str]:
         """What is wrong with the listener."""
         problems = self.problems(HEAD + LISTEN + "\n".join(lines))
-        return {key.removeprefix("listen[1]."): words for key, words in problems.items()}
+        return {key.removeprefix("listen[1]."): text for key, text in problems.items()}
 
     def test_what_is_not_said(self) -> None:
         listen = self.listen(UPSTREAM)
@@ -59,14 +59,14 @@ class ProxyTests(LoadCase):
         self.assertIn("is missing", self.faults("upstream = []")["upstream"])
 
     def test_servers_that_are_none(self) -> None:
-        for value, words in {
+        for value, text in {
             '"10.0.0.5:25"': "tcp:10.0.0.5:25",
             '"tcp:10.0.0.5"': "tcp:10.0.0.5:25",
             '"tcp:a:25:timeout=soon"': "timeout",
             "25": "tcp:10.0.0.5:25",
             '[["tcp:a:25"]]': "tcp:10.0.0.5:25",
         }.items():
-            self.assertIn(words, self.faults(f"upstream = {value}")["upstream[1]"], value)
+            self.assertIn(text, self.faults(f"upstream = {value}")["upstream[1]"], value)
 
     def test_each_wrong_server_is_told(self) -> None:
         faults = self.faults('upstream = ["tcp:a:25", "tcp:b", "tcp:c:x"]')
@@ -79,10 +79,10 @@ class ProxyTests(LoadCase):
             "identity": ('identity = "xforwards"', "'xforward'"),
             "trace": ('trace = "no"', "true or false"),
         }
-        for key, (line, words) in cases.items():
+        for key, (line, text) in cases.items():
             faults = self.faults(UPSTREAM, line)
             self.assertEqual(list(faults), [key])
-            self.assertIn(words, faults[key])
+            self.assertIn(text, faults[key])
 
     def test_a_verified_certificate_needs_a_name(self) -> None:
         require = 'upstream_tls = "require"'

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
-from mailhost.config.reload import changed_secrets, changes
+from mailhost.config.reload import changed_secrets, changes, for_running
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 
@@ -77,3 +77,12 @@ class ChangesTests(SynchronousTestCase):
             relay={"route": [{"via": "a.example", "password": Secret(env="ISP_PASSWORD")}]}
         )
         self.assertIn("variable ISP_PASSWORD", str(changes(same, moved)[0]))
+
+
+class ForRunningTests(SynchronousTestCase):
+    def test_what_only_a_start_changes_stays(self) -> None:
+        demo = {"accounts": ["ann@demo.example"]}
+        before = Loaded(settings(user="mail"), Secrets({}), "/settings")
+        read = settings(hostname="b.example", data="/other", user="other", demo=demo)
+        found = for_running(Loaded(read, Secrets({}), "/settings"), before)
+        self.assertEqual(settings(hostname="b.example", user="mail"), found.settings)

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from mailhost.config.filters.block import CountBy, Rate
 from mailhost.config.filters.tags import stages_of
 from mailhost.config.load import load
-from mailhost.interfaces import IFilter
+from mailhost.interfaces.filters import IFilter
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.greylist import Greylisted
@@ -63,7 +63,7 @@ class TagTests(FilterCase):
             self.load(*filters)
 
     def test_tags_that_come_too_late(self) -> None:
-        for filters, words in {
+        for filters, text in {
             (HEADER + WHEN, MATCH + TAG): "filter[1].when[1]: filter[2] leaves 'x' after this one",
             (HEADER + UNLESS, MATCH + TAG): "filter[1].unless[1]: filter[2] leaves 'x' after",
             (
@@ -73,7 +73,7 @@ class TagTests(FilterCase):
             (CLIENT + TAG + WHEN,): "filter[1].when[1]: only this filter itself leaves 'x'",
         }.items():
             [problem] = self.problems(*filters)
-            self.assertTrue(problem.startswith(words), problem)
+            self.assertTrue(problem.startswith(text), problem)
 
     def test_tags_of_other_listeners(self) -> None:
         tag = CLIENT + TAG + 'listeners = ["submission"]\n'

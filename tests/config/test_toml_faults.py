@@ -58,7 +58,7 @@ MISTAKES = {
 class ExplainedTests(SynchronousTestCase):
     """The words for a file with one mistake, below a line that is right."""
 
-    def words(self, text: str) -> str:
+    def explanation(self, text: str) -> str:
         try:
             tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -67,10 +67,10 @@ class ExplainedTests(SynchronousTestCase):
 
     def test_each_mistake(self) -> None:
         for line, wanted in MISTAKES.items():
-            words = self.words(f"version = 1\n{line}\n")
-            self.assertIn("line ", words, line)
-            self.assertIn(wanted, words, line)
-            self.assertNotIn("hunter2", words)
+            explanation = self.explanation(f"version = 1\n{line}\n")
+            self.assertIn("line ", explanation, line)
+            self.assertIn(wanted, explanation, line)
+            self.assertNotIn("hunter2", explanation)
 
     @settings(deadline=None, max_examples=300)
     @given(st.text(alphabet="a=.[]{}\"'#: \n\\1,é", max_size=40))

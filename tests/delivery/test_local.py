@@ -9,52 +9,62 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.delivery.local import LOOP, PART, LocalDelivery
-from mailhost.events import Attempted, Faulted
-from mailhost.interfaces import IMailbox
+from mailhost.interfaces.delivery import LocalRecipient
+from mailhost.interfaces.events import Attempted, Faulted
+from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
+from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.routing import NO_DIRECTORY, NO_POSTMASTER, NO_SUCH_USER, Router
+from mailhost.routing import Router
 from tests.fakes import (
     DELIVERED,
     FULL,
-    FakeDirectory,
-    FakeStore,
-    Pauses,
     RecordingEvents,
+    RestartDelays,
     domain,
     envelope,
     list_of,
     now,
     view_of,
 )
+from tests.memory_store import MemoryMailbox, MemoryStore
 
 VIEW = view_of(
     domain("a.example", "ann bob jörg", {"team": "ann bob"}, quota=1000), also_example="a.example"
 )
-WITHOUT_ANN = view_of(domain("a.example", "bob"))
+ROUTER = Router("mx.a.example", Address("bob", "a.example"))
 MESSAGE = b"Received: from x by y; z\r\nA:\t\xff\x00 \r\nB:x\r\n\r\nbody\xfe\r\n"
 
 
 class LocalCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.directory = FakeDirectory(VIEW)
-        self.store = FakeStore()
+        self.view = VIEW
+        self.store = MemoryStore()
         self.events = RecordingEvents()
-        router = Router("mx.a.example", Address("bob", "a.example"))
-        self.delivery = LocalDelivery(self.directory, self.store, router, self.events)
+        self.delivery = LocalDelivery(self.store, self.events)
 
     def deliver(
         self, *to: str, message: bytes = MESSAGE, sender: str = "sue@far.example"
     ) -> list[Status]:
         """Deliver and return the statuses; the outcomes are in `outcomes`."""
         wanted = envelope(*to, sender=sender)
-        delivery = self.delivery.deliver(wanted, Content((message,)), wanted.recipients, "m1")
+        recipients = self.recipients(wanted)
+        delivery = self.delivery.deliver(wanted, Content((message,)), recipients, "m1")
         self.outcomes: list[Outcome] = list(now(delivery))
         self.assertEqual([each.recipient for each in self.outcomes], list(wanted.recipients))
         return [each.status for each in self.outcomes]
+
+    def recipients(self, wanted: Envelope) -> list[LocalRecipient]:
+        """The recipients with their accounts."""
+        recipients = []
+        for each in wanted.recipients:
+            account = ROUTER.account_of(self.view, each.address)
+            assert account is not None, each
+            recipients.append(LocalRecipient(each, account))
+        return recipients
 
 
 class DeliveryTests(LocalCase):
@@ -76,10 +86,9 @@ class DeliveryTests(LocalCase):
         self.assertEqual(self.store.boxes, {})
 
     def test_others_have_turns_between_many_recipients(self) -> None:
-        pauses = Pauses()
-        router = Router("mx.a.example")
-        self.delivery = LocalDelivery(self.directory, self.store, router, self.events, pauses)
-        self.directory.view = view_of(list_of(100))
+        pauses = RestartDelays()
+        self.delivery = LocalDelivery(self.store, self.events, pauses)
+        self.view = view_of(list_of(100))
         self.deliver(*(f"u{number}@a.example" for number in range(100)))
         self.assertEqual(len(self.store.boxes), 100)
         self.assertEqual(pauses.count, 100 // PART)
@@ -98,22 +107,17 @@ class DeliveryTests(LocalCase):
             field = f"\r\nDelivered-To: {to}\r\n".encode()
             self.assertIn(field, self.store.boxes[box][0])
 
-    def test_the_quota_is_handed_on(self) -> None:
-        self.deliver("ann@a.example", "abuse@a.example")
-        self.assertEqual(self.store.quotas, {"ann@a.example": 1000, "bob@a.example": 1000})
-
-    def test_a_role_waits_while_there_is_no_admin(self) -> None:
-        self.delivery.router = Router("mx.a.example")
-        statuses = self.deliver("postmaster@a.example", "nobody@a.example")
-        self.assertEqual(statuses, [NO_POSTMASTER, NO_SUCH_USER])
-        self.assertEqual([each.fate for each in self.outcomes], [Fate.DEFERRED, Fate.FAILED])
+    def test_each_account_has_its_own_quota(self) -> None:
+        self.store.quotas["bob@a.example"] = 10
+        statuses = self.deliver("ann@a.example", "abuse@a.example")
+        self.assertEqual(statuses, [DELIVERED, OVER_QUOTA])
 
     def test_every_outcome_is_told(self) -> None:
         self.store.answers["bob@a.example"] = FULL
-        self.deliver("ann@a.example", "bob@a.example", "nobody@a.example")
+        self.deliver("ann@a.example", "bob@a.example")
         told = self.events.of(Attempted)
         self.assertEqual([each.outcome for each in told], self.outcomes)
-        self.assertEqual([each.serious for each in told], [False, True, True])
+        self.assertEqual([each.serious for each in told], [False, True])
 
     def test_nobody_at_all(self) -> None:
         self.assertEqual(self.deliver(), [])
@@ -170,8 +174,8 @@ class OthersTests(LocalCase):
         self.flushLoggedErrors(ZeroDivisionError)
 
     def test_a_store_that_cannot_name_a_mailbox(self) -> None:
-        class Choosy(FakeStore):
-            def inbox(self, account: Address) -> IMailbox:
+        class Choosy(MemoryStore):
+            def inbox(self, account: Address) -> MemoryMailbox:
                 if account.local == "ann":
                     raise ValueError("no folder can be called that")
                 return super().inbox(account)
@@ -188,36 +192,20 @@ class OthersTests(LocalCase):
             def deliver(self, *arguments: object) -> Deferred[Status]:
                 return slow
 
-        class Half(FakeStore):
-            def inbox(self, account: Address) -> IMailbox:
+        class Half(MemoryStore):
+            def inbox(self, account: Address) -> MemoryMailbox:
                 return Slow() if account.local == "ann" else super().inbox(account)  # type: ignore[return-value]
 
         self.delivery._store = self.store = Half()
         wanted = envelope("ann@a.example", "bob@a.example")
         coming = Deferred.fromCoroutine(
-            self.delivery.deliver(wanted, Content((MESSAGE,)), wanted.recipients, "m1")
+            self.delivery.deliver(wanted, Content((MESSAGE,)), self.recipients(wanted), "m1")
         )
         self.assertNoResult(coming)
         self.assertEqual(list(self.store.boxes), ["bob@a.example"])
         slow.callback(DELIVERED)
         outcomes = self.successResultOf(coming)
         self.assertEqual([each.fate for each in outcomes], [Fate.DELIVERED] * 2)
-
-
-class UnknownTests(LocalCase):
-    def test_aliases_and_strangers_have_no_mailbox(self) -> None:
-        unknown = self.deliver("team@a.example", "nobody@a.example", "ann@far.example")
-        self.assertEqual(unknown, [NO_SUCH_USER] * 3)
-
-    def test_not_before_the_directory_was_refreshed(self) -> None:
-        self.directory.view, self.directory.newer = WITHOUT_ANN, VIEW
-        self.assertEqual(self.deliver("ann@a.example", "bob@a.example"), [DELIVERED] * 2)
-        self.assertEqual(self.directory.refreshed, 1)
-
-    def test_a_directory_that_cannot_be_read(self) -> None:
-        self.directory.outage = "locked"
-        statuses = self.deliver("nobody@a.example", "ann@a.example")
-        self.assertEqual(statuses, [NO_DIRECTORY.because("locked"), DELIVERED])
 
 
 class UnreadableTests(LocalCase):

@@ -11,8 +11,7 @@ from zope.interface import implementer
 
 from mailhost.directory.place import database_path
 from mailhost.directory.sqlite import DirectoryDatabase
-from mailhost.events import Event
-from mailhost.interfaces import IEventSink
+from mailhost.interfaces.events import Event, IEventSink
 from mailhost.message.address import Address, parse_address
 
 T = TypeVar("T")
@@ -36,7 +35,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.told.append(event)
 
     @property

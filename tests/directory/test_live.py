@@ -15,8 +15,8 @@ from zope.interface.verify import verifyObject
 from mailhost.directory import live
 from mailhost.directory.live import LONGEST, LiveDirectory
 from mailhost.directory.sqlite import DirectoryBusy, DirectoryDatabase
-from mailhost.interfaces import DirectoryUnavailable, IDirectory
-from mailhost.message.accounts import DirectoryView, Domain
+from mailhost.interfaces.accounts import DirectoryView, Domain
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from tests.directory.fakes import Events, Threads, address
 
 ANN = address("ann@example.com")
@@ -72,6 +72,22 @@ class Stuck(Live):
 class News(Live):
     def test_it_is_a_directory(self) -> None:
         verifyObject(IDirectory, self.directory)
+
+    def test_a_change_during_the_reading_is_seen_next_time(self) -> None:
+        self.commands.add_domain("first.example")
+        read = DirectoryDatabase.view
+
+        def view(database: DirectoryDatabase) -> DirectoryView:
+            found = read(database)
+            self.patch(DirectoryDatabase, "view", read)
+            self.commands.add_domain("second.example")
+            return found
+
+        self.patch(DirectoryDatabase, "view", view)
+        self.turn()
+        self.assertIn("first.example", self.directory.view.domains)
+        self.turn()
+        self.assertIn("second.example", self.directory.view.domains)
 
     def test_all_is_there_at_the_start(self) -> None:
         self.assertEqual(set(self.directory.view.domains), {"file.example", "example.com"})
@@ -140,13 +156,13 @@ class News(Live):
 
 class Files(Live):
     def test_a_reload_of_the_settings(self) -> None:
-        self.directory.replace_file_view(DirectoryView({"new.example": Domain("new.example")}))
+        self.directory.reconfigure(DirectoryView({"new.example": Domain("new.example")}))
         self.assertEqual(set(self.directory.view.domains), {"new.example", "example.com"})
 
     def test_a_clash_is_told_once(self) -> None:
         self.assertEqual(self.events.lines, [])
         both = DirectoryView({"example.com": Domain("example.com")})
-        self.directory.replace_file_view(both)
+        self.directory.reconfigure(both)
         (line,) = self.events.lines
         self.assertIn("example.com lives in the settings file and in the database", line)
         self.commands.add_account(ANN, "")
@@ -160,7 +176,7 @@ class NoDomain(Live):
 
     def setUp(self) -> None:
         super().setUp()
-        self.directory.replace_file_view(DirectoryView())
+        self.directory.reconfigure(DirectoryView())
 
     def ask(self) -> Deferred[DirectoryView]:
         asked = self.directory.refresh()

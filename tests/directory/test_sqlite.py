@@ -14,9 +14,9 @@ from mailhost.directory.sqlite import (
     DirectoryBroken,
     DirectoryBusy,
     DirectoryDatabase,
-    DirectoryError,
 )
-from mailhost.message.accounts import Account
+from mailhost.interfaces.accounts import Account
+from mailhost.interfaces.directory import DirectoryError
 from tests.directory.fakes import address
 
 ANN = address("Ann@example.com")
@@ -36,11 +36,11 @@ class Database(SynchronousTestCase):
         self.addCleanup(other.close)
         return other
 
-    def refused(self, words: str, method: object, *arguments: object) -> None:
+    def refused(self, text: str, method: object, *arguments: object) -> None:
         assert callable(method)
         before = self.database.view()
         error: DirectoryError = self.assertRaises(DirectoryError, method, *arguments)
-        self.assertIn(words, str(error))
+        self.assertIn(text, str(error))
         self.assertEqual(self.database.view(), before)
 
 
@@ -59,7 +59,10 @@ class Kept(Database):
         self.assertEqual(set(view.domains), {"example.com", "xn--mller-kva.example"})
         self.assertEqual(view.also, {"example.org": "example.com"})
         domain = view.domains["example.com"]
-        self.assertEqual(domain.accounts["ann"], Account(ANN, "hash", 20_000))
+        ann, miller = domain.accounts["ann"], domain.accounts["müller"]
+        self.assertEqual(ann, Account(ANN, "hash", 20_000, ann.id))
+        self.assertRegex(ann.id, r"\A[0-9a-f]{32}\Z")
+        self.assertNotEqual(ann.id, miller.id)
         self.assertEqual(domain.accounts["müller"].quota, None)
         self.assertEqual(domain.aliases, {"team": tuple(targets)})
         self.assertEqual(domain.catch_all, ANN)
@@ -70,16 +73,18 @@ class Kept(Database):
         database = self.database
         database.add_domain("example.com")
         database.add_account(ANN, "old")
+        before = database.view().account(ANN)
+        assert before is not None
         database.set_secret(address("ann@example.com"), "new")
         database.set_quota(ANN, 5)
-        self.assertEqual(database.view().account(ANN), Account(ANN, "new", 5))
+        self.assertEqual(database.view().account(ANN), Account(ANN, "new", 5, before.id))
         database.add_alias(address("team@example.com"), [ANN])
         database.set_catch_all("example.com", ANN)
         database.set_catch_all("example.com", None)
         database.add_alias_domain("example.org", "example.com")
         database.remove_alias(address("TEAM@example.com"))
         database.remove_account(ANN)
-        database.remove_alias_domain("example.org")
+        database.remove_domain("example.org")
         database.remove_domain("example.com")
         self.assertEqual(database.view().domains, {})
         self.assertEqual(database.view().also, {})
@@ -146,16 +151,15 @@ class Mistakes(Database):
         self.refused("no account nobody@", database.set_secret, nobody, "")
         self.refused("no account nobody@", database.remove_account, nobody)
         self.refused("no alias nobody@", database.remove_alias, nobody)
-        self.refused("no other name", database.remove_alias_domain, "example.com")
 
     def test_another_name_is_told(self) -> None:
-        words = "use example.com here"
-        self.refused(words, self.database.add_account, address("bob@example.org"), "")
-        self.refused(words, self.database.set_secret, address("ann@example.org"), "")
+        text = "use example.com here"
+        self.refused(text, self.database.add_account, address("bob@example.org"), "")
+        self.refused(text, self.database.set_secret, address("ann@example.org"), "")
 
     def test_a_domain_in_use(self) -> None:
-        words = "1 account, 1 alias, 1 other name; remove them first"
-        self.refused(words, self.database.remove_domain, "example.com")
+        text = "1 account, 1 alias, 1 other name; remove them first"
+        self.refused(text, self.database.remove_domain, "example.com")
 
     def test_an_alias_to_nobody(self) -> None:
         self.refused("somebody", self.database.add_alias, address("x@example.com"), [])
@@ -252,6 +256,30 @@ class Versions(Database):
         with sqlite3.connect(self.path) as connection:
             self.assertEqual(connection.execute("SELECT x FROM later").fetchall(), [(1,)])
         self.other()  # and once only
+
+    def test_accounts_of_an_older_file_get_ids(self) -> None:
+        path, steps = f"{self.path}.old", schema.MIGRATIONS
+        self.patch(schema, "MIGRATIONS", steps[:1])
+        old = DirectoryDatabase(path, create=True)
+        old.add_domain("example.com")
+        with sqlite3.connect(path) as connection:
+            connection.executemany(
+                "INSERT INTO account (domain, key, local, secret) VALUES ('example.com', ?, ?, ?)",
+                [("ann", "Ann", "hash"), ("bob", "bob", "")],
+            )
+        old.close()
+        self.patch(schema, "MIGRATIONS", steps)
+        for _ in range(2):
+            database = DirectoryDatabase(path)
+            accounts = {str(each.address): each for each in database.view().accounts()}
+            database.close()
+            self.assertEqual(accounts["Ann@example.com"].secret, "hash")
+            ids = {each.id for each in accounts.values()}
+            self.assertEqual(len(ids), 2)
+            self.assertEqual({len(each) for each in ids}, {32})
+        again = DirectoryDatabase(path)
+        self.addCleanup(again.close)
+        self.assertEqual({each.id for each in again.view().accounts()}, ids)
 
     def test_a_step_that_fails_changes_nothing(self) -> None:
         steps = (*schema.MIGRATIONS, ("CREATE TABLE later (x)", "nonsense"))

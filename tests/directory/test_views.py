@@ -7,11 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.model import Settings
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
+from mailhost.directory.account_id import id_of_address
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.union import unite
-from mailhost.message.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from tests.directory.fakes import address
 
+ID = "0123456789abcdef0123456789abcdef"
 ANN = address("ann@example.com")
 
 
@@ -28,7 +30,7 @@ class FromSettings(SynchronousTestCase):
                         "catch_all": "ann",
                         "account": {
                             "Ann": {"password": {"file": "secrets/ann"}, "quota": "20 GB"},
-                            "bob": {},
+                            "bob": {"id": ID},
                         },
                         "alias": {"Team": ["ann", "bob@example.net", '"c d"@example.com']},
                     }
@@ -39,8 +41,17 @@ class FromSettings(SynchronousTestCase):
 
     def test_accounts_and_their_secrets(self) -> None:
         ann, bob = self.view.account(ANN), self.view.account(address("bob@example.com"))
-        self.assertEqual(ann, Account(address("Ann@example.com"), "hash", 20 * 10**9))
-        self.assertEqual(bob, Account(address("bob@example.com"), "", None))
+        self.assertEqual(
+            ann, Account(address("Ann@example.com"), "hash", 20 * 10**9, id_of_address(ANN))
+        )
+        self.assertEqual(bob, Account(address("bob@example.com"), "", None, ID))
+
+    def test_an_id_that_follows_from_the_address(self) -> None:
+        """It must not change from one version to the next."""
+        wanted = "043c4f71861c5536bed7dd07b14972b7"
+        self.assertEqual(id_of_address(address("Ann@example.com")), wanted)
+        self.assertEqual(id_of_address(ANN), wanted)
+        self.assertNotEqual(id_of_address(address("bob@example.com")), wanted)
 
     def test_targets_without_a_domain_are_of_this_one(self) -> None:
         domain = self.view.domains["example.com"]
@@ -72,5 +83,5 @@ class Unions(SynchronousTestCase):
         )
         union = unite(file, database)
         self.assertEqual(union.view, file)
-        self.assertEqual([words.split()[0] for words in union.clashes], ["a.example", "b.example"])
+        self.assertEqual([text.split()[0] for text in union.clashes], ["a.example", "b.example"])
         self.assertIn("the settings file's is used", union.clashes[0])

@@ -89,6 +89,15 @@ class FakeDisk(OperatingSystem):
         self.names[path] = self.open[fd] = Inode()
         return fd
 
+    def open_file(self, path: str) -> int:
+        self._call("open_file", path)
+        inode = self.names.get(path)
+        if inode is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
+        fd = 3 + len(self.calls)
+        self.open[fd] = inode
+        return fd
+
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         data = b"".join(chunks)
         self.open[fd].data += data[: len(data) // 2]
@@ -112,6 +121,18 @@ class FakeDisk(OperatingSystem):
             raise FileNotFoundError(errno.ENOENT, "no such file", old)
         self.names[new] = self.names.pop(old)
 
+    def link(self, old: str, new: str) -> None:
+        self._call("link", f"{old} {new}")
+        self._folder(os.path.dirname(new))
+        if old not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "no such file", old)
+        if new in self.names:
+            raise FileExistsError(errno.EEXIST, "is there", new)
+        self.names[new] = self.names[old]
+
+    def same_file(self, one: str, other: str) -> bool:
+        return other in self.names and self.names.get(one) is self.names[other]
+
     def remove(self, path: str) -> None:
         self._call("remove", path)
         if path not in self.names:
@@ -124,6 +145,12 @@ class FakeDisk(OperatingSystem):
         if path in self.names:
             raise FileExistsError(errno.EEXIST, "is there", path)
         self.names[path] = None
+
+    def remove_folder(self, path: str) -> None:
+        self._call("remove_folder", path)
+        if any(name.startswith(f"{path}/") for name in self.names):
+            raise OSError(errno.ENOTEMPTY, "not empty", path)
+        del self.names[path]
 
     def sync_folder(self, path: str) -> None:
         self._call("sync_folder", path)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.batch import MOST_OPEN, Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import Crash, FakeDisk
 
@@ -120,7 +120,9 @@ class FailureTests(SynchronousTestCase):
         for change, result in zip(CHANGES, results, strict=True):
             if isinstance(change, RemovedFile):
                 self.assertEqual(change.path in safe, result is not None)
-            elif result is None:
+                continue
+            assert isinstance(change, NewFile)
+            if result is None:
                 self.assertEqual(safe.get(change.final), FINAL[change.final], disk.calls)
             else:
                 self.assertNotIn(change.final, disk.files())

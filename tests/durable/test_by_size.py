@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.by_size import LARGE, BySize
-from mailhost.message.changes import Change, NewFile, RemovedFile, Results
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 
 
@@ -22,7 +23,7 @@ class SlowWriter:
 
     def __init__(self) -> None:
         self.waiting: list[Deferred[Results]] = []
-        self.there = True
+        self.connected = True
         self.stopped = False
 
     def start(self) -> None:
@@ -44,8 +45,9 @@ class SlowWriter:
 class TwoWriters(SynchronousTestCase):
     def setUp(self) -> None:
         self.shared, self.small, self.large = SlowWriter(), SlowWriter(), SlowWriter()
-        self.shared.there = False
-        self.both = BySize(self.shared, self.small, self.large)
+        self.shared.connected = False
+        writers: list[Any] = [self.shared, self.small, self.large]
+        self.both = BySize(*writers)
 
     def commit(self, *changes: Change) -> Deferred[Results]:
         async def wait() -> Results:

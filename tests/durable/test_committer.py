@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from mailhost.durable.batch import Batch
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
-from mailhost.message.changes import NewFile
+from mailhost.interfaces.changes import NewFile
 from mailhost.message.content import Content, FileSlice, OpenFile
 from tests.durable.fake_disk import FakeDisk
 

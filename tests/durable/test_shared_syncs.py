@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost.durable.batch import MANY, Batch
+from mailhost.durable.batch import Batch
+from mailhost.durable.folders import MANY
 from mailhost.durable.system import NO_SHARING, OperatingSystem
-from mailhost.message.changes import NewFile, RemovedFile
+from mailhost.interfaces.changes import NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import Crash, FakeDisk
 

@@ -15,8 +15,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from mailhost.application.privileges import as_user
 from mailhost.durable.batch import Batch
-from mailhost.durable.writer import LONGEST, Writer, frame, listen, plain
-from mailhost.message.changes import Change, NewFile, RemovedFile
+from mailhost.durable.frames import LARGEST_FRAME, frame, plain
+from mailhost.durable.writer import Writer, listen
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import FakeDisk
 from tests.end_to_end.running import short_folder
@@ -112,7 +113,7 @@ class WriterTests(TestCase):
         self.assertEqual({}, self.disk.after_lucky_crash())
 
     def test_nonsense_ends_it(self) -> None:
-        self.client().sendall((LONGEST + 1).to_bytes(4, "big"))
+        self.client().sendall((LARGEST_FRAME + 1).to_bytes(4, "big"))
         self.assertRaises(ValueError, self.writer.turn)
 
     def test_the_head_ends_it(self) -> None:

@@ -34,9 +34,9 @@ class OpenDKIM:
         _run("openssl", "genrsa", "-out", str(key), "2048")
         key.chmod(0o600)
         public = _run("openssl", "rsa", "-in", str(key), "-pubout", "-outform", "PEM")
-        words = "".join(public.splitlines()[1:-1])
+        text = "".join(public.splitlines()[1:-1])
         keys = folder / "public"
-        keys.write_text(f"{SELECTOR}._domainkey.{DOMAIN} v=DKIM1; k=rsa; p={words}\n")
+        keys.write_text(f"{SELECTOR}._domainkey.{DOMAIN} v=DKIM1; k=rsa; p={text}\n")
         (folder / "signing").write_text(f"{signs_for}\n")
         self._config = folder / "opendkim.conf"
         self._config.write_text(

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mailhost.net.selfsigned import make_self_signed
+from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.running import free_port, until
 
 ADDRESS = "127.0.0.1"

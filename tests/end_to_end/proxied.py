@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from mailhost.net.selfsigned import make_self_signed
+from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed
 from tests.end_to_end.running import RunningHost, free_port, until
 from tests.end_to_end.shared import Raw, memory_of, new_folder
@@ -116,8 +116,8 @@ class Client(Raw):
     def offers(self) -> dict[str, str]:
         """What EHLO is answered."""
         self.send("EHLO client.example\r\n")
-        words = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
-        return {word: rest for word, _, rest in words}
+        text = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
+        return {word: rest for word, _, rest in text}
 
     def recipients(self, *paths: str, mail: str = f"<{SENDER}>") -> list[bytes]:
         """MAIL, which must go well, and RCPTs; return the replies to the latter. Both are given as

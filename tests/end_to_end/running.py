@@ -22,9 +22,9 @@ from pathlib import Path
 from click.testing import CliRunner
 from twisted.trial.unittest import TestCase
 
-from mailhost.authentication.secret import hash_password
 from mailhost.cli.main import mailhost
 from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.logins.stored_secret import hash_password
 from mailhost.message.address import parse_address
 from tests.directory.fakes import set_up_data
 
@@ -32,12 +32,12 @@ BIN = Path(sys.executable).parent
 PATIENCE = float(os.environ.get("MAILHOST_TEST_PATIENCE", "60"))  # seconds
 
 
-def until(wanted: Callable[[], bool], words: str) -> None:
-    """Look again and again until it is so. Raises AssertionError with `words`."""
+def until(wanted: Callable[[], bool], explanation: str) -> None:
+    """Look again and again until it is so. Raises AssertionError with `explanation`."""
     deadline = time.monotonic() + PATIENCE
     while not wanted():
         if time.monotonic() > deadline:
-            raise AssertionError(words)
+            raise AssertionError(explanation)
         time.sleep(0.02)
 
 
@@ -191,25 +191,27 @@ class RunningHost:
             self.lines.append("--- ended")
             self._changed.notify_all()
 
-    def wait_for(self, words: str, since: int = 0) -> str:
-        """Return the first log line from number `since` on that holds `words`."""
+    def wait_for(self, explanation: str, since: int = 0) -> str:
+        """Return the first log line from number `since` on that holds `explanation`."""
 
         def found() -> str | None:
             seen = self.lines[since:]
-            return next((line for line in seen if words in line or line == "--- ended"), None)
+            return next((line for line in seen if explanation in line or line == "--- ended"), None)
 
         with self._changed:
             line = self._changed.wait_for(found, PATIENCE)
-        if not line or words not in line:
-            raise AssertionError(f"the host never said {words!r}:\n" + "\n".join(self.lines[-40:]))
+        if not line or explanation not in line:
+            raise AssertionError(
+                f"the host never said {explanation!r}:\n" + "\n".join(self.lines[-40:])
+            )
         return line
 
-    def until(self, wanted: Callable[[], bool], words: str = "it never came to that") -> None:
+    def until(self, wanted: Callable[[], bool], explanation: str = "it never came to that") -> None:
         """Look again and again until it is so. Raises AssertionError with the last log lines."""
         try:
-            until(wanted, words)
+            until(wanted, explanation)
         except AssertionError as late:
-            raise AssertionError(f"{words}:\n" + "\n".join(self.lines[-30:])) from late
+            raise AssertionError(f"{explanation}:\n" + "\n".join(self.lines[-30:])) from late
 
     def mark(self) -> int:
         """How many lines were logged so far."""

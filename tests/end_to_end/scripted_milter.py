@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Sequence
 
-from tests.milter.talk import octets, words
+from tests.milter.talk import explanation, octets
 
 Script = Callable[[str], "Sequence[str | bytes] | None"]
 OFFER = "O|6|1ff|0"  # all changes, and it wants to hear of everything
@@ -42,7 +42,7 @@ class ScriptedMilter:
                 packet = file.read(struct.unpack("!I", head)[0])
                 if packet[:1] in b"DAQ":
                     continue
-                self.heard.append(words(packet))
+                self.heard.append(explanation(packet))
                 answers = self._answers(self.heard[-1])
                 for answer in answers:
                     connection.sendall(octets(answer) if isinstance(answer, str) else answer)

@@ -155,9 +155,9 @@ class SharedHost(TestCase):
         self.refused(self.send_mail(subject), "250 2.0.0")
         self.assertEqual(1, self.arrived(subject))
 
-    def arrived(self, words: str, address: str = "ann@example.com") -> int:
+    def arrived(self, text: str, address: str = "ann@example.com") -> int:
         """How many messages of an inbox hold these words."""
-        return sum(words.encode() in path.read_bytes() for path in self.host.inbox(address))
+        return sum(text.encode() in path.read_bytes() for path in self.host.inbox(address))
 
     def memory(self, field: str = "VmRSS") -> int:
         """What the host uses, or used at most (VmHWM), in octets."""

@@ -34,10 +34,10 @@ class Demo(TestCase):
 
     def paste(self, command: str) -> str:
         """Run a command of the banner, from the folder the host was started in."""
-        words = shlex.split(command)
-        words[0] = str(BIN / "mailhost")
+        explanation = shlex.split(command)
+        explanation[0] = str(BIN / "mailhost")
         done = subprocess.run(
-            words,
+            explanation,
             cwd=self.host.folder,
             capture_output=True,
             text=True,

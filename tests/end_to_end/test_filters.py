@@ -9,9 +9,9 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost, short_folder, until
 from tests.end_to_end.shared import SharedHost
-from tests.processes import children, is_writer
 
 WORKERS = "\nworkers = {}\n"
 DOMAINS = """
@@ -58,8 +58,8 @@ class Filtering(SharedHost):
             try:
                 client.sendmail(sender, to or ["ann@example.com"], body)
             except smtplib.SMTPRecipientsRefused as refused:
-                ((code, words),) = refused.recipients.values()
-                return f"{code} {words.decode()}"
+                ((code, text),) = refused.recipients.values()
+                return f"{code} {text.decode()}"
             except smtplib.SMTPResponseException as refused:
                 assert isinstance(refused.smtp_error, bytes)
                 return f"{refused.smtp_code} {refused.smtp_error.decode()}"

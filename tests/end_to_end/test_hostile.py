@@ -118,14 +118,14 @@ errors = 20
         self.assertEqual(1, self.arrived("for many"))
 
     def test_nuls_bare_cr_and_bare_lf(self) -> None:
-        for octets, words in ((b"\0", b"NUL"), (b"\r", b"bare CR"), (b"\n", b"bare CR or LF")):
+        for octets, text in ((b"\0", b"NUL"), (b"\r", b"bare CR"), (b"\n", b"bare CR or LF")):
             client = self.raw()
             client.envelope("ann@example.com")
             client.say("DATA\r\n")
             since = self.host.mark()
             reply = client.say(b"Subject: bad\r\n\r\none" + octets + b"two\r\n.\r\n")
             self.refused(reply, "554 5.6.0")
-            self.assertIn(words, reply)
+            self.assertIn(text, reply)
             self.host.wait_for("554 5.6.0", since)
             self.refused(client.say("NOOP\r\n"), "250")
         for octets in (b"\0", b"\r", b"\n"):

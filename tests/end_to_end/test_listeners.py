@@ -17,7 +17,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from mailhost.net.selfsigned import make_self_signed
+from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.running import RunningHost, free_port
 from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
 

@@ -94,8 +94,8 @@ class Receiving(OneHost):
         client = self.smtp()
         client.mail("sue@elsewhere.example")
         for recipient, reply in (("eve@example.com", b"5.1.1"), ("x@other.example", b"5.7.1")):
-            code, words = client.rcpt(recipient)
-            self.assertEqual((550, True), (code, words.startswith(reply)), words)
+            code, text = client.rcpt(recipient)
+            self.assertEqual((550, True), (code, text.startswith(reply)), text)
 
     def test_an_account_made_while_it_runs_gets_mail_at_once(self) -> None:
         client = self.smtp()

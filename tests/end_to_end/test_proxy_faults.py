@@ -24,7 +24,7 @@ MAIL, RCPT = f"MAIL FROM:<{SENDER}>\r\n", f"RCPT TO:<{ANN}>\r\n"
 LARGE = ["0123456789" * 90] * 10_000  # more than the buffers of all sockets between
 HASTY = """
 from mailhost.proxy import connect
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.smtp.client.timeouts import Timeouts
 connect.TIMEOUTS = Timeouts(**dict.fromkeys(Timeouts.__slots__, 1.0))
 from twisted.scripts.twistd import run
 run()

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from mailhost.authentication.secret import hash_password
+from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.postfix import ADDRESS, can_log_in
 from tests.end_to_end.proxied import ANN, BOB, EVE, PASSWORD, SENDER, Mailing, message, trusting
 from tests.end_to_end.running import RunningHost

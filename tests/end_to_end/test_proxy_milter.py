@@ -96,11 +96,11 @@ class MilterCase(TestCase):
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except smtplib.SMTPResponseException as error:
-            words = error.smtp_error
-            return f"{error.smtp_code} {words.decode() if isinstance(words, bytes) else words}"
+            text = error.smtp_error
+            return f"{error.smtp_code} {text.decode() if isinstance(text, bytes) else text}"
         self.assertTrue(refused, f"{subject} was taken")
-        ((code, words),) = refused.values()
-        return f"{code} {words.decode()}"
+        ((code, text),) = refused.values()
+        return f"{code} {text.decode()}"
 
     def found(self, subject: str, user: str) -> list[bytes]:
         """The messages with that subject in a mailbox."""
@@ -138,7 +138,7 @@ class AnswerTests(MilterCase):
 
     def test_refusals_at_each_stage(self) -> None:
         for letter in "CHMRTLNBE":
-            for answer, words in (
+            for answer, text in (
                 ("r", "550 5.7.1 Refused by a mail filter [outer]"),
                 ("t", "451 4.7.1 A mail filter asks to try again later [outer]"),
                 ("y|554 5.7.9 Go\\r\\n554 5.7.9 away", "554 5.7.9 Go"),
@@ -148,7 +148,7 @@ class AnswerTests(MilterCase):
                 if letter == "C":  # a greeting has its own codes
                     self.assertIn(refusal[:3], ("554", "421"))
                 else:
-                    self.assertTrue(refusal.startswith(words), (letter, refusal))
+                    self.assertTrue(refusal.startswith(text), (letter, refusal))
         self.marker()
         self.assertFalse(
             [each for each in self.postfix.inbox("ann") if b"Subject: refused" in each]
@@ -229,9 +229,9 @@ class NonsenseTests(MilterCase):
                 refusal = self.refusal(f"nonsense {letter} {answers}")
                 self.assertIn(refusal[:9], ("451 4.3.0", "421 4.3.0"), (letter, answers))
                 self.assertIn("[outer]", refusal)
-        for words in (("h|X-Not now", "c"), ("i|0", "c"), ("+|nobody at all", "c"), ("m|1", "c")):
-            self.says(E=words)
-            self.assertEqual("451 4.3.0", self.refusal(f"nonsense {words}")[:9])
+        for text in (("h|X-Not now", "c"), ("i|0", "c"), ("+|nobody at all", "c"), ("m|1", "c")):
+            self.says(E=text)
+            self.assertEqual("451 4.3.0", self.refusal(f"nonsense {text}")[:9])
         self.marker()
         self.assertFalse([each for each in self.postfix.inbox("ann") if b": nonsense" in each])
 

@@ -26,14 +26,14 @@ class Starting(TestCase):
         self.host = RunningHost(self.folder, self.settings + DOMAINS, protocols=("smtp",))
         self.addCleanup(self.host.stop)
 
-    def refuses(self, *words: str) -> None:
+    def refuses(self, *text: str) -> None:
         """It does not start, and says why in a line."""
         done = self.host.launch()
         said = done.stdout + done.stderr
         self.assertNotEqual(0, done.returncode, said)
         self.assertNotIn("is ready", said)
         self.assertNotIn("Traceback", said)
-        for each in words:
+        for each in text:
             self.assertIn(each, said)
 
 

@@ -3,6 +3,7 @@ connection, so each test knows who serves it."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import smtplib
@@ -10,11 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from mailhost.authentication.secret import hash_password
+from mailhost.logins.stored_secret import hash_password
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import PATIENCE, RunningHost
 from tests.end_to_end.shared import MAIL, Raw, SharedHost
-from tests.processes import children, is_writer
 
 PASSWORD = "correct horse battery"
 SETTINGS = """
@@ -129,7 +131,7 @@ class Workers(SharedHost):
         self.host.wait_for("the writer: died", since)
 
     def test_a_worker_takes_mail_and_the_head_logs_it(self) -> None:
-        since = self.host.mark()
+        since, before = self.host.mark(), self.status()["totals"]
         with self.head_asleep():
             raw = self.open()
             raw.say("MAIL FROM:<sue@far.example>\r\n")
@@ -140,6 +142,33 @@ class Workers(SharedHost):
         raw.socket.close()
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
         self.host.wait_for("delivered <ann@example.com>", since)
+        self.check_counts_are_summed(before)
+
+    def check_counts_are_summed(self, before: dict[str, int]) -> None:
+        """A message at the worker is counted in the head, and stays counted without the worker.
+
+        Counts of the test before may come late, within a second, so none is compared exactly.
+        """
+        self.host.until(lambda: self.status()["totals"]["received"] > before["received"])
+        counted = self.status()["totals"]
+        (worker,) = self.workers()
+        since = self.host.mark()
+        os.kill(worker, signal.SIGKILL)
+        self.host.wait_for(f"process {worker} died", since)
+        with smtplib.SMTP(self.host.address, self.host.ports["smtp"], timeout=PATIENCE) as client:
+            client.sendmail("sue@far.example", "ann@example.com", "Subject: two\r\n\r\nhello\r\n")
+            self.host.until(lambda: self.status()["totals"]["received"] > counted["received"])
+            status = self.status()
+        self.assertLess(counted["delivered"], status["totals"]["delivered"])
+        self.assertLess(0, sum(each["connections"] for each in status["processes"]))
+        self.assertEqual(self.host.pid, status["processes"][0]["pid"])
+        kinds = {(each["event"], each["protocol"]) for each in status["events"]}
+        self.assertIn(("received", "smtp"), kinds)
+
+    def status(self) -> dict[str, Any]:
+        """What `mailhost status --json` prints."""
+        status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
+        return status
 
     def test_a_quota_is_one_for_all_processes(self) -> None:
         large = b"Subject: large\r\n\r\n" + b"x" * 60_000 + b"\r\n.\r\n"
@@ -225,29 +254,38 @@ class Workers(SharedHost):
         self.assertEqual(-signal.SIGTERM, self.host.stop())
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
 
-    def test_signals_reach_all_of_many(self) -> None:
-        since = self.host.mark()
+    def test_reloads_and_signals_reach_all_of_many(self) -> None:
+        """Processes are started only where the settings want more of them."""
+        since, before = self.host.mark(), set(self.workers())
         self.addCleanup(self.restart, self.host.hostname)
-        self.host.write_settings(SETTINGS.replace("workers = 2", "workers = 3"))
+        more = SETTINGS.replace("workers = 2", "workers = 4")
+        self.host.write_settings(more)
         self.assertIn("reloaded", self.host.reload())
-        first = self.two_that_serve(since)
-        since = self.host.mark()
-        self.assertIn("reloaded", self.host.reload())
-        second = self.two_that_serve(since)
-        self.assertEqual(set(), first & second)
-        self.assertEqual(second, set(self.workers()))
+        self.host.until(lambda: len(self.serving(since)) == 3 - len(before))
+        workers = set(self.workers())
+        self.assertLessEqual(before, workers)
+        for name in ("one.example.org", "two.example.org"):
+            self.host.hostname = name
+            self.host.write_settings(more)
+            # unlike SIGHUP, the command ends when all workers have the new settings
+            self.assertEqual(0, self.host.command("reload").returncode)
+            with self.head_asleep():
+                greetings = {self.greeting() for _ in range(12)}
+            self.assertEqual({name}, greetings)
+        self.assertEqual(workers, set(self.workers()))
         self.assertEqual(-signal.SIGTERM, self.host.stop())
-        for pid in second:
+        for pid in workers:
             self.assertRaises(ProcessLookupError, os.kill, pid, 0)
-        for worker in second:
-            self.assertFalse([line for line in self.host.lines if f"{worker} died" in line])
+            self.assertFalse([line for line in self.host.lines if f"{pid} died" in line])
 
-    def two_that_serve(self, since: int) -> set[int]:
-        """Wait for two new workers and for the end of all others; return their processes."""
-        self.host.until(lambda: len(self.serving(since)) == 2)
-        serving = self.serving(since)
-        self.host.until(lambda: set(self.workers()) == serving)
-        return serving
+    def greeting(self) -> str:
+        """The name that a process greets with."""
+        raw = Raw((self.host.address, self.host.ports["smtp"]), source=next(SOURCES))
+        name = raw.reply().split()[1].decode()
+        raw.say("QUIT\r\n")
+        self.assertEqual(b"", raw.line())  # the process does not count this connection any more
+        raw.socket.close()
+        return name
 
     def serving(self, since: int) -> set[int]:
         """The processes that said that they serve."""

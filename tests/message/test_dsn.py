@@ -35,8 +35,6 @@ REPORT = Report(
     to=parse_address("ann@here.example"),
     subject="Your message could not be delivered",
     text="It could not be delivered.\n\nTry again.",
-    message_id="n1@mail.here.example",
-    date=1_700_000_100.0,
     recipients=(BOB,),
     returned=Content((ORIGINAL,)),
     whole=True,
@@ -67,23 +65,21 @@ class Whole(SynchronousTestCase):
         self.assertEqual(message["Subject"], "Your message could not be delivered")
         self.assertEqual(message["Auto-Submitted"], "auto-replied")
         self.assertEqual(message["MIME-Version"], "1.0")
-        self.assertEqual(message["Message-ID"], "<n1@mail.here.example>")
-        self.assertEqual(message["Date"], "Tue, 14 Nov 2023 22:15:00 +0000")
         self.assertEqual(
             [part.get_content_type() for part in found],
             ["text/plain", "message/delivery-status", "message/rfc822"],
         )
 
     def test_words(self) -> None:
-        _, (words, _, _) = parts(written(REPORT))
-        self.assertEqual(words.get_content().splitlines(), REPORT.text.split("\n"))
+        _, (explanation, _, _) = parts(written(REPORT))
+        self.assertEqual(explanation.get_content().splitlines(), REPORT.text.split("\n"))
 
     def test_words_that_are_not_ascii(self) -> None:
         report = replace(REPORT, text="nicht zustellbar: größer\n" + "ü" * 500)
         octets = written(report)
         self.assertTrue(octets.isascii())
-        _, (words, _, _) = parts(octets)
-        self.assertEqual(words.get_content().splitlines(), report.text.split("\n"))
+        _, (explanation, _, _) = parts(octets)
+        self.assertEqual(explanation.get_content().splitlines(), report.text.split("\n"))
 
     def test_every_report_has_a_boundary_of_its_own(self) -> None:
         first, second = (parts(written(REPORT))[0].get_boundary() for _ in range(2))

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
-from tests.milter.talk import octets, words
+from tests.milter.talk import explanation, octets
 
 CONTINUE = ("c",)
 SILENT = frozenset("DAQKLNB")  # commands that get no answer here
@@ -64,10 +64,10 @@ class _Wire(StringTransport):
     def _answer(self, packet: bytes) -> None:
         letter = chr(packet[0])
         if letter == "D":
-            stage, *pairs = words(packet).split("|")[1:]
+            stage, *pairs = explanation(packet).split("|")[1:]
             self._milter.macros[stage] = pairs
             return
-        self._milter.heard.append(words(packet) if letter != "O" else "O")
+        self._milter.heard.append(explanation(packet) if letter != "O" else "O")
         if letter == "O":
             answers: Sequence[str] = [f"O|6|1ff|{self._milter.wishes}"]
         elif letter in SILENT:

@@ -7,16 +7,16 @@ import struct
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed, Packet, strings, text
 from mailhost.milter.commands import (
-    Bare,
-    Body,
+    BareCommand,
+    BodyCommand,
     Command,
-    Connect,
+    ConnectCommand,
     Family,
-    Header,
-    Helo,
-    Macros,
-    Mail,
-    Rcpt,
+    HeaderCommand,
+    HeloCommand,
+    MacrosCommand,
+    MailCommand,
+    RcptCommand,
 )
 
 _PORT = struct.Struct("!H")
@@ -35,28 +35,28 @@ def _parse(packet: Packet) -> Command:
     if letter == stages.CONNECT.letter:
         return _connect(data)
     if letter == stages.BODY.letter:
-        return Body(data)
+        return BodyCommand(data)
     if letter == b"D":
         parts = [text(part) for part in strings(data[1:])]
-        return Macros(data[:1], tuple(zip(parts[::2], parts[1::2], strict=True)))
+        return MacrosCommand(data[:1], tuple(zip(parts[::2], parts[1::2], strict=True)))
     parts = [text(part) for part in strings(data)]
     if letter == stages.HELO.letter:
-        return Helo(*parts[:1])
+        return HeloCommand(*parts[:1])
     if letter == stages.MAIL.letter:
-        return Mail(parts[0], tuple(parts[1:]))
+        return MailCommand(parts[0], tuple(parts[1:]))
     if letter == stages.RCPT.letter:
-        return Rcpt(parts[0], tuple(parts[1:]))
+        return RcptCommand(parts[0], tuple(parts[1:]))
     if letter == stages.HEADER.letter:
         name, value = strings(data)
-        return Header(name, value)
-    return Bare(letter)
+        return HeaderCommand(name, value)
+    return BareCommand(letter)
 
 
-def _connect(data: bytes) -> Connect:
+def _connect(data: bytes) -> ConnectCommand:
     name, _, rest = data.partition(b"\0")
     family = Family(rest[:1])
     if family is Family.UNKNOWN:
-        return Connect(text(name))
+        return ConnectCommand(text(name))
     (port,) = _PORT.unpack_from(rest, 1)
     (address,) = strings(rest[1 + _PORT.size :])
-    return Connect(text(name), family, port, text(address))
+    return ConnectCommand(text(name), family, port, text(address))

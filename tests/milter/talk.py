@@ -20,10 +20,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.milter.client import MilterClient, Timeouts
+from mailhost.milter.client import MilterClient, MilterTimeouts
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.negotiation import OFFER, Options
-from mailhost.milter.session import Session
+from mailhost.milter.session import MilterSession
 
 T = TypeVar("T")
 FAR = Client("192.0.2.1", 4025)
@@ -55,8 +55,8 @@ class MilterCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.wire = Transport()
-        self.session = Session(self.offer)
-        self.client = MilterClient(self.clock, self.session, Timeouts())
+        self.session = MilterSession(self.offer)
+        self.client = MilterClient(self.clock, self.session, MilterTimeouts())
         self.client.makeConnection(self.wire)
 
     def play(self, work: Coroutine[Any, Any, T], script: str) -> Deferred[T]:
@@ -96,7 +96,7 @@ class MilterCase(SynchronousTestCase):
         while data:
             (length,) = struct.unpack_from("!I", data)
             packet, data = data[4 : 4 + length], data[4 + length :]
-            yield words(packet)
+            yield explanation(packet)
 
     def expect(self, wanted: str) -> None:
         """This packet must have been sent next."""
@@ -154,7 +154,7 @@ def octets(text: str) -> bytes:
     return struct.pack("!I", 1 + len(data)) + letter.encode() + data
 
 
-def words(packet: bytes) -> str:
+def explanation(packet: bytes) -> str:
     """The line of a script that spells a packet."""
     letter, data = packet[:1].decode(), packet[1:]
     if letter == "O":

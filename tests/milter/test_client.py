@@ -20,11 +20,11 @@ from tests.milter.talk import CONTENT, FAR, SILENT, MilterCase, Transport
 
 
 class Patience(MilterCase):
-    def assert_patient(self, work: Deferred[Any], seconds: float, words: str) -> None:
+    def assert_patient(self, work: Deferred[Any], seconds: float, text: str) -> None:
         self.clock.advance(seconds - 0.1)
         self.assertNoResult(work)
         self.clock.advance(0.2)
-        self.assert_failed(work, words)
+        self.assert_failed(work, text)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_negotiation(self) -> None:
@@ -201,7 +201,7 @@ class Connecting(SynchronousTestCase):
         self.assertNoResult(self.work)
         self.clock.advance(1)
         failure = self.failureResultOf(self.work, MilterFailed)
-        self.assertIn("no connection to the filter in 30 s", str(failure.value))
+        self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))
 
     def test_nobody_answers_over_tcp(self) -> None:
         reactor = MemoryReactorClock()
@@ -209,4 +209,4 @@ class Connecting(SynchronousTestCase):
         work = Deferred.fromCoroutine(connect(endpoint, reactor))
         reactor.advance(30)
         failure = self.failureResultOf(work, MilterFailed)
-        self.assertIn("no connection to the filter in 30 s", str(failure.value))
+        self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))

@@ -20,16 +20,16 @@ from mailhost.milter.codec import (
     strings,
 )
 from mailhost.milter.commands import (
-    Bare,
-    Body,
+    BareCommand,
+    BodyCommand,
     Command,
-    Connect,
+    ConnectCommand,
     Family,
-    Header,
-    Helo,
-    Macros,
-    Mail,
-    Rcpt,
+    HeaderCommand,
+    HeloCommand,
+    MacrosCommand,
+    MailCommand,
+    RcptCommand,
 )
 from mailhost.milter.negotiation import Actions, Options, parse_options
 from mailhost.milter.replies import Reply, Word, parse_reply
@@ -44,21 +44,21 @@ NUMBER = st.integers(0, 2**32 - 1)
 LETTER = st.sampled_from([b"C", b"H", b"M", b"R", b"T", b"N", b"E"])
 
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.sampled_from(Bare),
-    st.builds(Connect, TEXT),
+    st.sampled_from(BareCommand),
+    st.builds(ConnectCommand, TEXT),
     st.builds(
-        Connect,
+        ConnectCommand,
         TEXT,
         st.sampled_from([Family.UNIX, Family.IPV4, Family.IPV6]),
         st.integers(0, 65535),
         TEXT,
     ),
-    st.builds(Helo, TEXT),
-    st.builds(Mail, TEXT, TEXTS),
-    st.builds(Rcpt, TEXT, TEXTS),
-    st.builds(Header, STRING, STRING),
-    st.builds(Body, OCTETS),
-    st.builds(Macros, LETTER, st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple)),
+    st.builds(HeloCommand, TEXT),
+    st.builds(MailCommand, TEXT, TEXTS),
+    st.builds(RcptCommand, TEXT, TEXTS),
+    st.builds(HeaderCommand, STRING, STRING),
+    st.builds(BodyCommand, OCTETS),
+    st.builds(MacrosCommand, LETTER, st.lists(st.tuples(TEXT, TEXT), max_size=4).map(tuple)),
 )
 REPLIES: st.SearchStrategy[Reply] = st.one_of(
     st.sampled_from(Word),
@@ -105,10 +105,13 @@ class ThereAndBack(SynchronousTestCase):
 
     def test_the_octets_of_some(self) -> None:
         for value, packet in (
-            (Helo("a"), Packet(b"H", b"a\0")),
-            (Connect("a", Family.IPV4, 258, "1.2.3.4"), Packet(b"C", b"a\x004\1\x021.2.3.4\0")),
-            (Connect("a"), Packet(b"C", b"a\0U")),
-            (Macros(b"M", (("i", "x"),)), Packet(b"D", b"Mi\0x\0")),
+            (HeloCommand("a"), Packet(b"H", b"a\0")),
+            (
+                ConnectCommand("a", Family.IPV4, 258, "1.2.3.4"),
+                Packet(b"C", b"a\x004\1\x021.2.3.4\0"),
+            ),
+            (ConnectCommand("a"), Packet(b"C", b"a\0U")),
+            (MacrosCommand(b"M", (("i", "x"),)), Packet(b"D", b"Mi\0x\0")),
             (replies.ChgHeader(1, b"A", b""), Packet(b"m", b"\0\0\0\1A\0\0")),
             (replies.AddRcpt("<a@b>"), Packet(b"+", b"<a@b>\0")),
             (replies.AddRcpt("<a@b>", "X"), Packet(b"2", b"<a@b>\0X\0")),

@@ -18,7 +18,7 @@ from mailhost.milter.edits import (
     ReplaceBody,
 )
 from mailhost.milter.negotiation import OFFER, Actions
-from mailhost.milter.session import Session
+from mailhost.milter.session import MilterSession
 from mailhost.milter.verdict import ACCEPT, GO_ON, REJECT
 from tests.milter.talk import ALL_ANSWERED, ANN, BOB, CONTENT, SILENT, MilterCase
 
@@ -41,12 +41,12 @@ class EditsCase(MilterCase):
         with self.subTest(packet):
             self.assertEqual(Edits(edits), self.edits(packet, terms=terms))
 
-    def assert_refused(self, packet: str, words: str) -> None:
+    def assert_refused(self, packet: str, text: str) -> None:
         with self.subTest(packet):
             self.setUp()
             self.envelope(SILENT)
             done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
-            self.assert_failed(done, words)
+            self.assert_failed(done, text)
 
 
 class Each(EditsCase):
@@ -148,7 +148,7 @@ class Refused(EditsCase):
             self.assert_refused(reply, "sent no reply")
 
     def test_too_much(self) -> None:
-        self.session = Session(OFFER, most=1000)
+        self.session = MilterSession(OFFER, most=1000)
         self.client._session = self.session
         self.envelope(SILENT)
         done = self.play(self.client.message(CONTENT, {}), TOLD + "F: h|A|b\n" * 9)

@@ -10,12 +10,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces import FilterFailed, ISessionFilter, IVisit
+from mailhost.interfaces.filters import FilterFailed, ISessionFilter, IVisit
+from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.content import HEADER_LIMIT, Content
-from mailhost.message.verdict import PASS, Decision, Mail, Stage, Verdict
-from mailhost.milter.client import Timeouts
-from mailhost.milter.filter import MilterFilter, MilterVisit, Surroundings
+from mailhost.milter.client import MilterTimeouts
+from mailhost.milter.filter import MilterContext, MilterFilter, MilterVisit
 from tests.fakes import envelope, now, path
 from tests.milter.fake_milter import FakeMilter
 from tests.queue.fakes import here
@@ -45,7 +45,7 @@ def at(stage: Stage) -> Mail:
 class FilterCase(SynchronousTestCase):
     def make(self, milter: FakeMilter) -> MilterVisit:
         """A client's visit."""
-        around = Surroundings(milter, Clock(), Timeouts(), "mx.a.example", here, keep)
+        around = MilterContext(milter, Clock(), MilterTimeouts(), "mx.a.example", here, keep)
         filter = MilterFilter(around)
         verifyObject(ISessionFilter, filter)
         visit = filter.visit(CLIENT)

@@ -14,7 +14,7 @@ from mailhost.milter.verdict import (
     SHUTDOWN,
     SKIP,
     TEMPFAIL,
-    Verdict,
+    MilterVerdict,
 )
 from tests.milter.talk import ALL_ANSWERED, BOB, CONTENT, SILENT, MilterCase
 
@@ -38,10 +38,14 @@ END = """
 
 
 class MessageCase(MilterCase):
-    def message(self, script: str, content: Content = CONTENT) -> Deferred[tuple[Verdict, Edits]]:
+    def message(
+        self, script: str, content: Content = CONTENT
+    ) -> Deferred[tuple[MilterVerdict, Edits]]:
         return self.play(self.client.message(content, {}), script)
 
-    def assert_verdict(self, verdict: Verdict, done: Deferred[tuple[Verdict, Edits]]) -> None:
+    def assert_verdict(
+        self, verdict: MilterVerdict, done: Deferred[tuple[MilterVerdict, Edits]]
+    ) -> None:
         found, edits = self.successResultOf(done)
         self.assertEqual(verdict, found)
         self.assertEqual(Edits(), edits)
@@ -51,7 +55,7 @@ class MessageCase(MilterCase):
         self.setUp()
         self.envelope(answer)
         done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
-        shown = [words for words in self.sent() if not words.startswith("D|")]
+        shown = [text for text in self.sent() if not text.startswith("D|")]
         self.wire.clear()
         self.lines("F: c")
         self.assert_verdict(GO_ON, done)

@@ -10,13 +10,13 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.milter import macros, stages
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.commands import Macros
+from mailhost.milter.commands import MacrosCommand
 from mailhost.milter.macros import macros_for
-from mailhost.milter.negotiation import OFFER, Actions, Options, Terms, agree
+from mailhost.milter.negotiation import OFFER, Actions, NegotiatedTerms, Options, agree
 from mailhost.milter.stages import Wishes
 from tests.milter.talk import ANN, BOB, MilterCase
 
-TERMS = Terms(6, Actions(0), Wishes(0))
+TERMS = NegotiatedTerms(6, Actions(0), Wishes(0))
 VALUES = {
     "j": "mx.example.org",
     "i": "4711",
@@ -31,19 +31,19 @@ class Agreeing(SynchronousTestCase):
     def test_less_is_fine(self) -> None:
         for version in (2, 3, 4, 6):
             terms = agree(OFFER, Options(version, Actions.ADD_FIELDS, Wishes.NO_BODY))
-            self.assertEqual(Terms(version, Actions.ADD_FIELDS, Wishes.NO_BODY), terms)
+            self.assertEqual(NegotiatedTerms(version, Actions.ADD_FIELDS, Wishes.NO_BODY), terms)
 
     def test_more_is_not(self) -> None:
         offer = replace(OFFER, actions=Actions.ADD_FIELDS, wishes=Wishes.SKIP)
-        for answer, words in (
+        for answer, text in (
             (Options(1), "version 1"),
             (Options(7), "version 7"),
             (Options(6, Actions.QUARANTINE, Wishes(0)), "QUARANTINE"),
             (Options(6, Actions(1 << 20), Wishes(0)), "may not"),
             (Options(6, Actions(0), Wishes.NO_BODY), "NO_BODY"),
         ):
-            with self.subTest(words):
-                self.assertIn(words, str(self.assertRaises(MilterFailed, agree, offer, answer)))
+            with self.subTest(text):
+                self.assertIn(text, str(self.assertRaises(MilterFailed, agree, offer, answer)))
 
     def test_wishes_that_nobody_knows_are_none(self) -> None:
         terms = agree(OFFER, Options(6, Actions(0), Wishes(1 << 28 | 1)))
@@ -65,7 +65,7 @@ class OnTheWire(MilterCase):
         self.assertEqual(("i", "{odd}"), self.client.terms.macros[2])
 
     def test_what_is_no_offer(self) -> None:
-        for answer, words in (
+        for answer, text in (
             ("F: c", "answered our offer with b'c'"),
             ("F: O|7|0|0", "version 7"),
             ("F: O|6|200|0", "may not"),
@@ -73,7 +73,7 @@ class OnTheWire(MilterCase):
             with self.subTest(answer):
                 self.setUp()
                 work = self.play(self.client.negotiate(), f"C: O|6|1ff|1ff7ff\n{answer}")
-                self.assert_failed(work, words)
+                self.assert_failed(work, text)
 
     def test_nothing_goes_before_it(self) -> None:
         self.failureResultOf(self.play(self.client.hello("x", {}), ""), ValueError)
@@ -99,17 +99,19 @@ class WhichMacros(SynchronousTestCase):
             (stages.END_OF_HEADER, ["i"]),
             (stages.END_OF_BODY, ["i"]),
         ):
-            wanted = Macros(stage.letter, tuple((name, VALUES[name]) for name in names))
+            wanted = MacrosCommand(stage.letter, tuple((name, VALUES[name]) for name in names))
             self.assertEqual(wanted, macros_for(stage, TERMS, VALUES))
         for stage in (stages.HEADER, stages.BODY):
             self.assertIsNone(macros_for(stage, TERMS, VALUES))
 
     def test_the_filters_choice(self) -> None:
         terms = replace(TERMS, macros={2: ("{odd}", "{none}"), 5: ()})
-        wanted = Macros(b"M", (("{odd}", "x"),))
+        wanted = MacrosCommand(b"M", (("{odd}", "x"),))
         self.assertEqual(wanted, macros_for(stages.MAIL, terms, VALUES))
-        self.assertEqual(Macros(b"E", ()), macros_for(stages.END_OF_BODY, terms, VALUES))
-        self.assertEqual(Macros(b"T", (("i", "4711"),)), macros_for(stages.DATA, terms, VALUES))
+        self.assertEqual(MacrosCommand(b"E", ()), macros_for(stages.END_OF_BODY, terms, VALUES))
+        self.assertEqual(
+            MacrosCommand(b"T", (("i", "4711"),)), macros_for(stages.DATA, terms, VALUES)
+        )
 
     def test_none_before_a_stage_that_it_knows_not(self) -> None:
         old = replace(TERMS, version=3)

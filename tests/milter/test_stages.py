@@ -15,12 +15,12 @@ from mailhost.milter.verdict import (
     SHUTDOWN,
     SKIP,
     TEMPFAIL,
-    Decision,
-    Verdict,
+    MilterDecision,
+    MilterVerdict,
 )
 from tests.milter.talk import ANN, BOB, CONTENT, FAR, MilterCase
 
-Ask = Callable[[], Coroutine[Any, Any, Verdict]]
+Ask = Callable[[], Coroutine[Any, Any, MilterVerdict]]
 ANSWERS = (
     ("c", GO_ON),
     ("a", ACCEPT),
@@ -32,30 +32,33 @@ ANSWERS = (
     ("4", SHUTDOWN),
     (
         "y|554 5.7.1 No %% of %it",
-        Verdict(Decision.REFUSE, Status(554, "5.7.1", "No % of it")),
+        MilterVerdict(MilterDecision.REFUSE, Status(554, "5.7.1", "No % of it")),
     ),
     (
         "y|450-4.7.1 a\\r\\n450 4.7.1 b",
-        Verdict(Decision.REFUSE, Status(450, "4.7.1", "a\nb")),
+        MilterVerdict(MilterDecision.REFUSE, Status(450, "4.7.1", "a\nb")),
     ),
-    ("y|550 No", Verdict(Decision.REFUSE, Status(550, "5.0.0", "No"))),
-    ("y|550", Verdict(Decision.REFUSE, Status(550, "5.0.0", ""))),
-    ("y|550 4.7.1 No", Verdict(Decision.REFUSE, Status(550, "5.0.0", "4.7.1 No"))),
-    ("y|421 4.7.0 Go", Verdict(Decision.REFUSE, Status(421, "4.7.0", "Go"))),
-    ("y|550 5.7.1 a\\x07\\xc3\\xa4", Verdict(Decision.REFUSE, Status(550, "5.7.1", "a?ä"))),
+    ("y|550 No", MilterVerdict(MilterDecision.REFUSE, Status(550, "5.0.0", "No"))),
+    ("y|550", MilterVerdict(MilterDecision.REFUSE, Status(550, "5.0.0", ""))),
+    ("y|550 4.7.1 No", MilterVerdict(MilterDecision.REFUSE, Status(550, "5.0.0", "4.7.1 No"))),
+    ("y|421 4.7.0 Go", MilterVerdict(MilterDecision.REFUSE, Status(421, "4.7.0", "Go"))),
+    (
+        "y|550 5.7.1 a\\x07\\xc3\\xa4",
+        MilterVerdict(MilterDecision.REFUSE, Status(550, "5.7.1", "a?ä")),
+    ),
 )
 
 
 class StageCase(MilterCase):
     def assert_verdict(
-        self, verdict: Verdict, ask: Coroutine[Any, Any, Verdict], script: str
+        self, verdict: MilterVerdict, ask: Coroutine[Any, Any, MilterVerdict], script: str
     ) -> None:
         self.assertEqual(verdict, self.successResultOf(self.play(ask, script)))
 
 
 class Answers(StageCase):
     def each(
-        self, before: Callable[[], None], ask: Ask, sent: str, *other: tuple[str, Verdict]
+        self, before: Callable[[], None], ask: Ask, sent: str, *other: tuple[str, MilterVerdict]
     ) -> None:
         """Every answer, each to a client of its own."""
         for answer, verdict in (*ANSWERS, *other):
@@ -98,7 +101,7 @@ class Answers(StageCase):
 class Finality(StageCase):
     """What an answer means for the questions after it."""
 
-    def rest(self, verdict: Verdict) -> None:
+    def rest(self, verdict: MilterVerdict) -> None:
         """All that is left of a transaction gets this verdict, and nothing is sent."""
         self.assert_verdict(verdict, self.client.recipient(BOB, [], {}), "")
         self.assert_verdict(verdict, self.client.data({}), "")

@@ -6,6 +6,7 @@ from typing import cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
@@ -15,15 +16,19 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import Answer, IEventSink, IMachine, IWire
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.pump import Listener, Pump, PumpFactory
 
+CLOSED = Failure(ConnectionDone())
 PEER = IPv4Address("TCP", "192.0.2.7", 4711)
 
 
@@ -32,7 +37,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.told.append(event)
 
 
@@ -40,9 +45,11 @@ class Events:
 class Lines:
     """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`,
     `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
+    `push` sends a line that no order asked for.
     """
 
     timeout = 100.0
+    may_be_silent = False
 
     def __init__(self, wire: IWire, client: Client) -> None:
         self._wire = wire
@@ -53,6 +60,11 @@ class Lines:
         self.waiting: list[Deferred[None]] = []
         self.largest = 0
         self._buffer = b""
+        self.pushed: list[bytes] = []
+
+    def push(self, line: bytes) -> None:
+        self.pushed.append(line + b"\n")
+        self._wire.wake()
 
     def greet(self) -> Answer[None]:
         self._wire.write(b"hello\n")
@@ -63,6 +75,9 @@ class Lines:
         self.largest = max(self.largest, len(self._buffer))
 
     def step(self) -> Answer[bool]:
+        if self.pushed:
+            self._wire.write(self.pushed.pop(0))
+            return True
         line, found, rest = self._buffer.partition(b"\n")
         if not found:
             return False
@@ -173,10 +188,10 @@ class NoTLS:
 
 
 def busy(status: Status) -> bytes:
-    return f"{status.code} {status.words}\r\n".encode()
+    return f"{status.code} {status.text}\r\n".encode()
 
 
-class House:
+class Connections:
     """A factory with a clock, and the machines that it made."""
 
     def __init__(
@@ -206,3 +221,13 @@ class House:
         transport = SlowTransport(address, room)
         protocol.makeConnection(cast("ITCPTransport", transport))
         return cast("Pump", protocol), transport
+
+
+class PumpCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.context = Connections()
+        self.pump, self.transport = self.context.connect()
+
+    @property
+    def machine(self) -> Lines:
+        return self.context.machines[-1]

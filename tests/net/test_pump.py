@@ -1,35 +1,22 @@
-"""Order, pausing, patience and ends of a connection, without sockets."""
+"""Order, pausing and ends of a connection, without sockets."""
 
 from __future__ import annotations
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.events import Refused
-from mailhost.interfaces import IWire
+from mailhost.interfaces.events import Refused
+from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
-from mailhost.net.limits import Bounds
-from mailhost.net.pump import LINGER, TURN
-from tests.net.pumping import House, Lines
+from mailhost.net.pump import TURN
+from tests.net.pumping import CLOSED, Connections, Lines, PumpCase
 
 GONE = Failure(ConnectionLost("reset"))
 RESET = f"lost: {GONE.getErrorMessage()}"
-CLOSED = Failure(ConnectionDone())
-
-
-class PumpCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.house = House()
-        self.pump, self.transport = self.house.connect()
-
-    @property
-    def machine(self) -> Lines:
-        return self.house.machines[-1]
 
 
 class OrderTests(PumpCase):
@@ -75,35 +62,35 @@ class OrderTests(PumpCase):
         self.transport.read()
         self.receive(b"wait\n" + b"fired\n" * 3000 + b"end\n")
         self.machine.waiting[0].callback(None)
-        self.house.clock.pump([0] * 20)
+        self.context.clock.pump([0] * 20)
         self.assertEqual(self.machine.ran[-1], "end")
 
     def receive(self, data: bytes) -> None:
         """Let the pump have as many turns as it wants."""
         self.pump.dataReceived(data)
-        self.house.clock.pump([0] * 60)
+        self.context.clock.pump([0] * 60)
 
     def test_a_deep_pipeline_lets_others_have_their_turn(self) -> None:
         self.pump.dataReceived(b"a\n" * 500)
         self.assertEqual(len(self.machine.ran), TURN)
         self.pump.dataReceived(b"b\n")
         self.assertEqual(self.transport.producerState, "paused")
-        self.house.clock.advance(0)  # a clock of tests knows no others: all turns at once
+        self.context.clock.advance(0)  # a clock of tests knows no others: all turns at once
         self.assertEqual(self.machine.ran, ["a"] * 500 + ["b"])
         self.assertEqual(self.transport.producerState, "producing")
 
     def test_so_do_steps_that_take_long(self) -> None:
-        self.machine.waste = lambda: self.house.clock.advance(0.003)
+        self.machine.waste = lambda: self.context.clock.advance(0.003)
         self.pump.dataReceived(b"long\n" * 10)
         self.assertEqual(len(self.machine.ran), 2)
         for _ in range(5):
-            self.house.clock.advance(0)
+            self.context.clock.advance(0)
         self.assertEqual(len(self.machine.ran), 10)
 
     def test_who_goes_away_between_two_turns(self) -> None:
         self.pump.dataReceived(b"a\n" * 500)
         self.pump.connectionLost(GONE)
-        self.house.clock.advance(0)
+        self.context.clock.advance(0)
         self.assertEqual(len(self.machine.ran), TURN)
 
     def test_the_client_is_described(self) -> None:
@@ -113,7 +100,7 @@ class OrderTests(PumpCase):
             (IPv6Address("TCP", "::ffff:192.0.2.9", 3), "192.0.2.9", 3),
             (UNIXAddress(b"/run/lmtp"), "", 0),
         ):
-            self.house.connect(address)
+            self.context.connect(address)
             client = self.machine.client
             self.assertEqual((client.ip, client.port, client.protocol), (ip, port, "smtp"))
             self.assertTrue(client.session)
@@ -159,82 +146,20 @@ class SlowReaderTests(PumpCase):
 
     def test_a_reader_that_stalls_is_cut_off(self) -> None:
         for order in (b"stream 100\n", b"big\n" * 100):
-            _, transport = self.house.connect()
+            _, transport = self.context.connect()
             pump = transport.producer
             assert pump is not None
             pump.dataReceived(order)
-            self.house.clock.advance(99)
+            self.context.clock.advance(99)
             self.assertFalse(transport.closed)
-            self.house.clock.advance(31)
+            self.context.clock.advance(31)
             self.assertTrue(transport.disconnected)
 
     def test_a_reader_that_is_only_slow_is_served(self) -> None:
         self.pump.dataReceived(b"stream 100\n")
         while self.transport.read():
-            self.house.clock.advance(40)
+            self.context.clock.advance(40)
         self.assertEqual(self.machine.told, [])
-
-
-class PatienceTests(PumpCase):
-    def test_silence(self) -> None:
-        self.house.clock.advance(99)
-        self.assertFalse(self.transport.closed)
-        self.house.clock.advance(1)
-        self.assertEqual(self.transport.read(), b"hello\ntoo slow\n")
-        self.assertTrue(self.transport.closed)
-
-    def test_silence_is_shorter_where_few_places_are_left(self) -> None:
-        self.house.limits.bounds = Bounds(5, 5)
-        self.house.clock.pump([10] * 6)
-        self.assertEqual(self.machine.told, [])
-        for _ in range(3):
-            self.house.connect()
-        self.pump.dataReceived(b"x\n")
-        self.house.clock.pump([10] * 5)
-        self.assertEqual(["timed out"] * 4, [each.told[0] for each in self.house.machines])
-
-    def test_half_a_line_is_silence(self) -> None:
-        for _ in range(100):
-            self.pump.dataReceived(b"x")
-            self.house.clock.advance(1)
-        self.assertEqual(self.machine.told, ["timed out"])
-
-    def test_a_line_is_not(self) -> None:
-        for _ in range(10):
-            self.house.clock.advance(90)
-            self.pump.dataReceived(b"x\n")
-        self.assertEqual(self.machine.told, [])
-
-    def test_our_own_slowness_is_not_the_clients(self) -> None:
-        self.pump.dataReceived(b"wait\n")
-        for _ in range(100):
-            self.house.clock.advance(20)
-        self.assertEqual(self.machine.told, [])
-        self.machine.waiting[0].callback(None)
-        self.house.clock.advance(99)
-        self.assertEqual(self.machine.told, [])
-        self.house.clock.advance(31)
-        self.assertEqual(self.machine.told, ["timed out"])
-
-    def test_a_wait_that_gets_shorter(self) -> None:
-        self.machine.timeout = 600.0
-        self.house.clock.advance(100)  # the next look would be far away
-        self.pump.dataReceived(b"x\n")
-        self.machine.timeout = 100.0
-        for _ in range(13):
-            self.house.clock.advance(10)
-        self.assertEqual(self.machine.told, ["timed out"])
-
-    def test_a_peer_that_does_not_close_is_cut_off(self) -> None:
-        self.pump.dataReceived(b"bye\n")
-        self.assertFalse(self.transport.disconnected)
-        self.house.clock.pump([10] * 7)
-        self.assertTrue(self.transport.disconnected)
-        self.assertLessEqual(LINGER, 60)
-
-    def test_nothing_ticks_when_it_is_over(self) -> None:
-        self.pump.connectionLost(CLOSED)
-        self.assertEqual(self.house.clock.getDelayedCalls(), [])
 
 
 class EndTests(PumpCase):
@@ -248,7 +173,7 @@ class EndTests(PumpCase):
     def test_hang_up_with_replies_unread(self) -> None:
         """A transport with a producer does not close: the producer might bring more."""
         for orders in (b"big\n" * 20 + b"bye\n", b"big\n" * 6 + b"bye\n"):
-            pump, transport = self.house.connect()
+            pump, transport = self.context.connect()
             pump.dataReceived(orders)
             while transport.read():
                 pass
@@ -258,8 +183,8 @@ class EndTests(PumpCase):
         self.pump.dataReceived(b"a\n")
         self.pump.connectionLost(CLOSED)
         self.assertEqual(self.machine.told, ["lost: closed by the client"])
-        self.assertEqual(self.house.limits.total, 0)
-        self.assertEqual(self.house.factory.connections, set())
+        self.assertEqual(self.context.limits.total, 0)
+        self.assertEqual(self.context.factory.connections, set())
 
     def test_lost_while_a_step_waits(self) -> None:
         self.pump.dataReceived(b"wait\na\n")
@@ -294,8 +219,8 @@ class EndTests(PumpCase):
         def broken(*_: object) -> Lines:
             raise ZeroDivisionError
 
-        self.house.factory.machine_of = broken
-        _, transport = self.house.connect()
+        self.context.factory.machine_of = broken
+        _, transport = self.context.connect()
         self.assertTrue(transport.disconnected)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -313,8 +238,8 @@ class EndTests(PumpCase):
             made.append(Slow(wire, client))
             return made[0]
 
-        self.house.factory.machine_of = make
-        pump, transport = self.house.connect()
+        self.context.factory.machine_of = make
+        pump, transport = self.context.connect()
         pump.dataReceived(b"early\n")
         self.assertEqual(made[0].ran, [])
         greeting.callback(None)
@@ -331,54 +256,54 @@ class HandshakeTests(PumpCase):
 
     def test_a_handshake_that_stalls(self) -> None:
         self.pump.dataReceived(b"tls\n")
-        self.house.clock.pump([10] * 5)
+        self.context.clock.pump([10] * 5)
         self.assertFalse(self.transport.disconnected)
-        self.house.clock.pump([10] * 2)
+        self.context.clock.pump([10] * 2)
         self.assertTrue(self.transport.disconnected)
         self.assertEqual(self.machine.told, [])
 
 
 class LimitTests(PumpCase):
     def test_too_many_of_one_client(self) -> None:
-        house = House(per_client=1)
-        pump, _ = house.connect()
-        _, refused = house.connect()
+        context = Connections(per_client=1)
+        pump, _ = context.connect()
+        _, refused = context.connect()
         self.assertEqual(
             refused.read(), b"421 Too many connections from your address; please close some\r\n"
         )
         self.assertTrue(refused.disconnecting)
-        self.assertIsInstance(house.events.told[0], Refused)
-        self.assertEqual(len(house.machines), 1)
+        self.assertIsInstance(context.events.told[0], Refused)
+        self.assertEqual(len(context.machines), 1)
         pump.connectionLost(CLOSED)
-        house.connect()
-        self.assertEqual(len(house.machines), 2)
+        context.connect()
+        self.assertEqual(len(context.machines), 2)
 
     def test_too_many(self) -> None:
-        house = House(total=1)
-        house.connect()
-        _, refused = house.connect(IPv4Address("TCP", "192.0.2.8", 1))
+        context = Connections(total=1)
+        context.connect()
+        _, refused = context.connect(IPv4Address("TCP", "192.0.2.8", 1))
         self.assertTrue(refused.read().startswith(b"421 Too busy"))
 
     def test_nothing_in_the_clear_where_tls_is_expected(self) -> None:
-        house = House(implicit_tls=True, total=0)
-        _, refused = house.connect()
+        context = Connections(implicit_tls=True, total=0)
+        _, refused = context.connect()
         self.assertEqual(refused.read(), b"")
         self.assertTrue(refused.disconnecting)
 
     def test_a_handshake_that_does_not_come(self) -> None:
-        house = House(implicit_tls=True)
-        _, transport = house.connect()
+        context = Connections(implicit_tls=True)
+        _, transport = context.connect()
         self.assertEqual(transport.read(), b"")
-        house.clock.pump([10] * 5)
+        context.clock.pump([10] * 5)
         self.assertFalse(transport.disconnected)
-        house.clock.pump([10] * 2)
+        context.clock.pump([10] * 2)
         self.assertTrue(transport.disconnected)
-        self.assertEqual(house.machines, [])
+        self.assertEqual(context.machines, [])
 
 
 class DrainTests(PumpCase):
     def drain(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.house.factory.drain(30))
+        return Deferred.fromCoroutine(self.context.factory.drain(30))
 
     def test_nobody_there(self) -> None:
         self.pump.connectionLost(CLOSED)
@@ -391,7 +316,7 @@ class DrainTests(PumpCase):
         self.assertNoResult(drained)
         self.pump.connectionLost(CLOSED)
         self.successResultOf(drained)
-        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+        self.assertEqual(self.context.clock.getDelayedCalls(), [])
 
     def test_what_is_under_way_ends_first(self) -> None:
         self.pump.dataReceived(b"wait\nnever\n")
@@ -406,15 +331,15 @@ class DrainTests(PumpCase):
     def test_not_for_ever(self) -> None:
         self.pump.dataReceived(b"wait\n")
         drained = self.drain()
-        self.house.clock.advance(29)
+        self.context.clock.advance(29)
         self.assertFalse(self.transport.disconnected)
-        self.house.clock.advance(1)
+        self.context.clock.advance(1)
         self.assertTrue(self.transport.disconnected)
         self.pump.connectionLost(GONE)
         self.successResultOf(drained)
 
     def test_a_handshake_is_not_waited_for(self) -> None:
-        house = House(implicit_tls=True)
-        _, transport = house.connect()
-        Deferred.fromCoroutine(house.factory.drain(30))
+        context = Connections(implicit_tls=True)
+        _, transport = context.connect()
+        Deferred.fromCoroutine(context.factory.drain(30))
         self.assertTrue(transport.disconnected)

@@ -16,13 +16,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailhost.events import Refused
-from mailhost.interfaces import IMachine, IWire
+from mailhost.interfaces.events import Refused
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.pump import Listener, PumpFactory
-from mailhost.net.selfsigned import make_self_signed
-from mailhost.net.tls import ServerTLS, client_tls
+from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import ServerTLS
 from tests.net.pumping import Events, Lines, busy
 
 reactor: Any = installed_reactor

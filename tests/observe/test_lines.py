@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, textFileLogObserver
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.events import Faulted, Told
+from mailhost.interfaces.events import Faulted, Notice
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 
@@ -46,9 +46,9 @@ class LineLogTests(SynchronousTestCase):
             self.reference({**event, "log_time": self.now})
 
         sink = LogSink(Logger("mailhost", observer=cast(ILogObserver, observe)))
-        for event in (Told("all is well"), Faulted("disk", "full \x1b[2J\n")):
-            sink.tell(event)
-            self.log.tell(event)
+        for event in (Notice("all is well"), Faulted("disk", "full \x1b[2J\n")):
+            sink.emit(event)
+            self.log.emit(event)
         sink.write_all([(True, "from another process")])
         self.log.write_all([(True, "from another process")])
         self.reactor.advance(0)
@@ -60,7 +60,7 @@ class LineLogTests(SynchronousTestCase):
         logger = Logger("twisted.internet", observer=log)
         logger.info("Starting")
         logger.error("It broke")
-        log.tell(Told("all is well"))
+        log.emit(Notice("all is well"))
         self.reactor.advance(0)
         self.assertNotIn("Starting", self.output.getvalue())
         self.assertIn("It broke", self.output.getvalue())
@@ -70,8 +70,8 @@ class LineLogTests(SynchronousTestCase):
         written: list[str] = []
         self.patch(self.output, "write", written.append)
         for number in range(300):
-            self.log.tell(Told("\N{GRINNING FACE}" * (number % 40)))
-        self.log.tell(Told("x" * 9000))
+            self.log.emit(Notice("\N{GRINNING FACE}" * (number % 40)))
+        self.log.emit(Notice("x" * 9000))
         self.reactor.advance(0)
         self.assertEqual(301, "".join(written).count("\n"))
         for text in written:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from mailhost.interfaces import ILock, IMailbox, IMailStore, StoredMessage
-from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
-from mailhost.message.status import Status
-from mailhost.pop3.session import MOST_ERRORS, Pop3Session
+from mailhost.net.sasl.mechanisms import Logins
+from mailhost.pop3.replies import MOST_ERRORS
+from mailhost.pop3.session import Pop3Session
 from mailhost.pop3.state import COMMANDS, State
 from tests.fake_wire import FakeWire, drive
-from tests.fakes import RecordingEvents
+from tests.fakes import RecordingEvents, address, now
+from tests.memory_store import MemoryStore
 from tests.smtp.fakes import FakeAuthenticator
 
+ANN = address("ann@example.com")
 TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 MESSAGES = (
     b"Subject: one\r\n\r\n.dot\r\n..\r\n",
@@ -30,77 +29,18 @@ MESSAGES = (
 )
 
 
-@implementer(ILock)
-class MemoryLock:
-    """Counts how often it was let go."""
-
-    def __init__(self, mailbox: MemoryMailbox) -> None:
-        self._mailbox = mailbox
-
-    def release(self) -> None:
-        self._mailbox.locked = False
-
-
-@implementer(IMailbox)
-class MemoryMailbox:
-    """Messages by their unique name. `waiting` holds up `messages`, `fault` makes it fail."""
-
-    def __init__(self) -> None:
-        self.contents = {f"u{number}": text for number, text in enumerate(MESSAGES, 1)}
-        self.locked = False
-        self.stuck: set[str] = set()
-        self.fault: OSError | None = None
-        self.waiting: Deferred[None] | None = None
-
-    def deliver(self, chunks: Sequence[Content], quota: int | None) -> Awaitable[Status]:
-        raise NotImplementedError
-
-    async def messages(self) -> Sequence[StoredMessage]:
-        if self.waiting is not None:
-            await self.waiting
-        if self.fault is not None:
-            raise self.fault
-        return [StoredMessage(name, name, len(text)) for name, text in self.contents.items()]
-
-    def open(self, message: StoredMessage) -> Awaitable[Content]:
-        if message.unique not in self.contents:
-            return fail(FileNotFoundError(message.unique))
-        return succeed(Content((self.contents[message.unique],)))
-
-    def remove(self, messages: Sequence[StoredMessage]) -> Awaitable[int]:
-        for message in messages:
-            if message.unique not in self.stuck:
-                self.contents.pop(message.unique, None)
-        return succeed(sum(message.unique in self.stuck for message in messages))
-
-    def lock(self) -> Awaitable[ILock | None]:
-        if self.locked:
-            return succeed(None)
-        self.locked = True
-        return succeed(MemoryLock(self))
-
-
-@implementer(IMailStore)
-class MemoryStore:
-    """One mailbox for everybody."""
-
-    def __init__(self) -> None:
-        self.mailbox_of_all = MemoryMailbox()
-
-    def inbox(self, account: Address) -> IMailbox:
-        return self.mailbox_of_all
-
-    def mailbox(self, account: Address, folder: str) -> IMailbox:
-        return self.mailbox_of_all
-
-    def room(self, account: Address, size: int, quota: int) -> bool:
-        return True
+def store_with_messages() -> MemoryStore:
+    """A store that has MESSAGES in Ann's inbox."""
+    store = MemoryStore()
+    for text in MESSAGES:
+        now(store.inbox(ANN).deliver([Content((text,))]))
+    return store
 
 
 class SessionCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.store = MemoryStore()
-        self.mailbox = self.store.mailbox_of_all
+        self.store = store_with_messages()
+        self.mailbox = self.store.inbox(ANN)
         self.talk()
 
     def talk(self, tls: bool = True) -> None:
@@ -111,7 +51,7 @@ class SessionCase(SynchronousTestCase):
         self.session = Pop3Session(
             self.wire,
             client,
-            FakeAuthenticator(),
+            Logins(FakeAuthenticator()),
             self.store,
             self.events,
             tls_available=True,
@@ -148,14 +88,14 @@ class Authorization(SessionCase):
         self.assertIn("+OK 3 messages", self.say(response))
 
     def test_auth_that_goes_wrong(self) -> None:
-        for lines, words in (
+        for lines, text in (
             (["AUTH PLAIN", "*"], "-ERR Login cancelled"),
             (["AUTH PLAIN", "!!"], "-ERR That is not base64"),
             (["AUTH NTLM"], "-ERR Mechanism not offered"),
             (["PASS secret"], "-ERR Say USER first"),
             (["USER"], "-ERR USER takes a name"),
         ):
-            self.assertIn(words, self.say(*lines), lines)
+            self.assertIn(text, self.say(*lines), lines)
         self.log_in()
 
     def test_nothing_in_the_clear(self) -> None:
@@ -320,6 +260,10 @@ class Nonsense(SessionCase):
             self.assertTrue(self.wire.hung_up)
             self.assertIn("does not speak HTTP", self.events.lines[-1])
 
+    def test_lines_that_end_in_lf_alone(self) -> None:
+        drive(self.session, b"USER ann@example.com\nPASS secret\nNOOP\n")
+        self.assertTrue(self.wire.take().endswith(b"+OK 3 messages (57 octets)\r\n+OK\r\n"))
+
     def test_lines_too_long_and_binary_junk(self) -> None:
         self.assertIn("-ERR The line is too long", self.say("X" * 300))
         self.assertIn("-ERR The line is too long", self.say("X" * 100_000))
@@ -336,8 +280,8 @@ class Nonsense(SessionCase):
         )
         answers = []
         for ends in ([], sorted({place % len(text) for place in places})):
-            self.store = MemoryStore()
-            self.mailbox = self.store.mailbox_of_all
+            self.store = store_with_messages()
+            self.mailbox = self.store.inbox(ANN)
             self.talk()
             for start, end in zip([0, *ends], [*ends, len(text)], strict=True):
                 drive(self.session, text[start:end])
@@ -347,7 +291,7 @@ class Nonsense(SessionCase):
     @settings(deadline=None)
     @given(st.binary(max_size=300), st.booleans())
     def test_no_bytes_crash_it(self, junk: bytes, logged_in: bool) -> None:
-        self.store = MemoryStore()
+        self.store = store_with_messages()
         self.talk()
         if logged_in:
             self.log_in()

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.authentication.guard import LoginGuard
 from mailhost.config.model import Identity, Login, RouteTLS
-from mailhost.interfaces import IQuarantine
+from mailhost.interfaces.reception import IQuarantine
+from mailhost.logins.guard import LoginGuard
 from mailhost.message.client import Client, TLSState
 from mailhost.proxy.connect import Server as Way
 from mailhost.proxy.connect import Upstreams
-from mailhost.proxy.house import House
+from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.filters.chain import Chain
 from mailhost.reception.filters.reception import FilteredReception
-from mailhost.smtp.session import Session
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
+from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import FakeQueue, RecordingEvents
 from tests.proxy.upstream import Net, Server
@@ -39,15 +39,20 @@ class Caller:
     holds what it quarantines in `queue`."""
 
     def __init__(
-        self, net: Net, house: House, client: Client, chain: Chain | None, queue: IQuarantine
+        self,
+        net: Net,
+        context: ProxyContext,
+        client: Client,
+        chain: Chain | None,
+        queue: IQuarantine,
     ) -> None:
         self._net = net
         self._busy: Deferred[None] | None = None
         self.wire = FakeWire()
-        proxy = ProxyReception(house)
-        terms = Terms("proxy.example", house.message_size, house.recipients)
+        proxy = ProxyReception(context)
+        options = SessionOptions("proxy.example", context.message_size, context.recipients)
         reception = FilteredReception(chain, client, proxy, queue) if chain else proxy
-        self.session = Session(self.wire, client, reception, proxy, terms, house.events)
+        self.session = Session(self.wire, client, reception, proxy, options, context.events)
         self.session.greet()
         self.greeting = self.wire.take()
 
@@ -112,7 +117,7 @@ class ProxyCase(SynchronousTestCase):
             each if isinstance(each, Way) else Way(each, "there.example")
             for each in endpoints or (FIRST,)
         ]
-        self.upstreams = Upstreams(self.net, ways, "proxy.example", tls, identity)
+        self.upstreams = Upstreams(cast(Any, self.net), ways, "proxy.example", tls, identity)
         self.guard = LoginGuard(self.net, LOGIN, self.events, lambda name: False)
         settings: dict[str, Any] = {
             "guard": self.guard,
@@ -121,7 +126,7 @@ class ProxyCase(SynchronousTestCase):
             "now": lambda: 0.0,
             "in_thread": here,
         } | more
-        self.house = House(
+        self.context = ProxyContext(
             "proxy.example", self.upstreams, self.folder, events=self.events, **settings
         )
 
@@ -133,7 +138,7 @@ class ProxyCase(SynchronousTestCase):
             "protocol": "proxy",
             "session": "s1",
         } | more
-        return Caller(self.net, self.house, Client(**known), self.chain, self.queue)
+        return Caller(self.net, self.context, Client(**known), self.chain, self.queue)
 
     def caller(self, **more: Any) -> Caller:
         """A client that has said hello."""

@@ -31,8 +31,8 @@ class OfferedTests(ProxyCase):
         self.assertIn("8BITMIME", self.offered("8bitmime"))
 
     def test_words_that_we_do_not_know_are_not_passed_on(self) -> None:
-        words = ("VRFY", "ETRN", "XCLIENT ADDR", "REQUIRETLS", "DELIVERBY 240", "BURL", "STARTTLS")
-        self.assertEqual(keywords(self.offered(*words)), OWN)
+        text = ("VRFY", "ETRN", "XCLIENT ADDR", "REQUIRETLS", "DELIVERBY 240", "BURL", "STARTTLS")
+        self.assertEqual(keywords(self.offered(*text)), OWN)
 
     def test_binary_messages_need_chunking_behind_us(self) -> None:
         self.assertNotIn("BINARYMIME", self.offered("BINARYMIME", "8BITMIME"))

@@ -68,8 +68,8 @@ class AttributeTests(SynchronousTestCase):
         commands = xclient_commands(client, "HELO LOGIN ADDR")
         self.assertEqual(len(commands), 2)
         self.assertTrue(all(each.startswith(b"XCLIENT ") for each in commands))
-        words = b" ".join(each.removeprefix(b"XCLIENT ") for each in commands).split(b" ")
-        self.assertEqual(len(words), 3)
+        text = b" ".join(each.removeprefix(b"XCLIENT ") for each in commands).split(b" ")
+        self.assertEqual(len(text), 3)
 
     @settings(deadline=None)
     @given(st.text(max_size=80), st.lists(st.sampled_from(ALL.split()), unique=True))

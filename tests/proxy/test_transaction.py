@@ -7,8 +7,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.events import PassedOn, Received
-from mailhost.message.verdict import quarantine
+from mailhost.interfaces.events import PassedOn, Received
+from mailhost.interfaces.verdict import quarantine
 from tests.proxy.talking import ENVELOPE, LARGE, MESSAGE, Caller, ProxyCase
 from tests.proxy.upstream import LOST
 from tests.reception.filters.chain_fakes import ChainWorld, Saying
@@ -309,9 +309,9 @@ class SeveralTests(ProxyCase):
 class GoneTests(ProxyCase):
     """The server goes away: the client keeps its mail, and may try again."""
 
-    def assert_sent_away(self, caller: Caller, replies: list[str], words: str = GONE) -> None:
+    def assert_sent_away(self, caller: Caller, replies: list[str], text: str = GONE) -> None:
         """The last reply is a 421, and the connection ends with it."""
-        self.assertEqual(replies[-1], words)
+        self.assertEqual(replies[-1], text)
         self.assertTrue(caller.wire.hung_up)
         self.assertEqual(self.first.mail, [])
 

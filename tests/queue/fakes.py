@@ -11,17 +11,22 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from mailhost.config.model import Queue
-from mailhost.events import Event
-from mailhost.interfaces import ICommitter, IEventSink, IHandover, ITransport
+from mailhost.interfaces.accounts import KnownAccounts
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import ICommitter
 from mailhost.message.address import Address, parse_address
-from mailhost.message.changes import Change, RemovedFile
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.queue.notices import Notices
+from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
+from tests.fakes import outgoing_of
 
 T = TypeVar("T")
 START = 1_700_000_000.0
@@ -32,7 +37,7 @@ MESSAGE = b"From: <a@here.example>\r\nSubject: hello\r\n\r\nOne line\r\n"
 SENDER = parse_address("ann@here.example")
 
 
-def here(work: Callable[[], T], /) -> Awaitable[T]:
+def here(work: Callable[[], T], /) -> Deferred[T]:
     """Run in this very thread."""
     return maybeDeferred(work)
 
@@ -86,7 +91,7 @@ class FakeCommitter:
 
     def _die(self, change: Change) -> None:
         self.dead = True
-        if self.torn and not isinstance(change, RemovedFile):
+        if self.torn and isinstance(change, NewFile):
             os.makedirs(os.path.dirname(change.temporary), exist_ok=True)
             whole = b"".join(content.read() for content in change.contents)
             with open(change.temporary, "wb") as file:
@@ -97,6 +102,7 @@ class FakeCommitter:
             if os.path.exists(change.path):
                 os.unlink(change.path)
             return
+        assert isinstance(change, NewFile)
         os.makedirs(os.path.dirname(change.final), exist_ok=True)
         with open(change.temporary, "xb") as file:
             for content in change.contents:
@@ -123,24 +129,41 @@ class FakeTransport:
         self.bodies: list[bytes] = []
         self.held: list[Deferred[None]] = []
         self.most = 0
+        self.grouped = 0
+        self.grouping: Callable[[Lanes], Answer[Lanes]] | None = None
+        self.moved = False
 
     @property
     def tried(self) -> list[str]:
         """The addresses of all attempts, in order."""
         return [address for _, addresses, _ in self.calls for address in addresses]
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Sequence[Outcome]:
-        addresses = tuple(str(recipient.address) for recipient in recipients)
-        self.calls.append((identity, addresses, attempts))
+    def lanes(
+        self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
+    ) -> Answer[Lanes]:
+        """All recipients in one lane; its next hop is the number of attempts."""
+        self.grouped += 1
+        line = ",".join(sorted({path.address.domain for path in recipients}))
+        lanes = Lanes([Lane(attempts, recipients)] if recipients else [], line)
+        return lanes if self.grouping is None else self.grouping(lanes)
+
+    def stands(self, lanes: Lanes) -> bool:
+        return not self.moved
+
+    async def carry(
+        self, lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Carried:
+        addresses = tuple(str(recipient.address) for recipient in lane.recipients)
+        assert isinstance(lane.next_hop, int)
+        self.calls.append((identity, addresses, lane.next_hop))
         self.bodies.append(content.read())
-        return [await self._outcome(recipient) for recipient in recipients]
+        outcomes = []
+        try:
+            for recipient in lane.recipients:
+                outcomes.append(await self._outcome(recipient))
+        except Exception as bug:  # noqa: BLE001 - as a transport does
+            return Carried(outcomes, bug)
+        return Carried(outcomes)
 
     async def _outcome(self, recipient: ForwardPath) -> Outcome:
         status = self.answer(recipient)
@@ -161,12 +184,22 @@ class FakeHandover:
         self.status = GOOD
         self.taken: list[tuple[Envelope, bytes]] = []
 
-    def take(self, envelope: Envelope, content: Content, identity: str) -> Awaitable[list[Status]]:
+    def take(
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
+    ) -> Awaitable[list[Status]]:
         self.taken.append((envelope, content.read()))
         return succeed([self.status for _ in envelope.recipients])
 
     def take_or_queue(
-        self, envelope: Envelope, content: Content, identity: str
+        self,
+        envelope: Envelope,
+        content: Content,
+        identity: str,
+        known: KnownAccounts | None = None,
     ) -> Awaitable[Status]:
         if self.status.ok:
             self.taken.append((envelope, content.read()))
@@ -180,7 +213,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         event.line  # noqa: B018 - a line that raises is a bug
         self.told.append(event)
 
@@ -189,7 +222,7 @@ class Events:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-class House:
+class ProxyContext:
     """One running queue on a folder. Another on the same folder is the next process."""
 
     def __init__(
@@ -208,19 +241,27 @@ class House:
         self.handover = FakeHandover()
         self.events = Events()
         self.spool = Spool(folder, self.committer, here)
-        self.notices = Notices("mail.here.example", self.events, here, self.wall)
-        self.notices.handover = self.handover
+        self.reports = Reports(
+            "mail.here.example",
+            self.events,
+            here,
+            outgoing_of("mail.here.example", self.wall),
+            self.wall,
+        )
+        self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,
             self.spool,
-            self.transport,
-            self.notices,
-            settings or Queue(),
             self.events,
             wall=self.wall,
             steady=self.clock.seconds,
             chance=lambda: 0.5,
         )
+        self.reconfigure(settings or Queue())
+
+    def reconfigure(self, settings: Queue) -> None:
+        """Have the runner take other settings."""
+        self.runner.reconfigure(settings, self.transport, self.reports)
 
     def wall(self) -> float:
         """The wall clock; moving `offset` makes it jump."""

@@ -14,15 +14,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import threads_of
 from mailhost.config.model import Queue
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ITransport
+from mailhost.interfaces.queue import Carried, ITransport, Lane, Lanes
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.net.threads import threads_of
-from mailhost.queue.notices import Notices
+from mailhost.outgoing import Completion, Outgoing
+from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
 from tests.queue.fakes import BUSY, Events, envelope, message
@@ -32,15 +33,16 @@ from tests.queue.fakes import BUSY, Events, envelope, message
 class Busy:
     """Defers everything, so that states are written all the time."""
 
-    async def deliver(
-        self,
-        envelope: Envelope,
-        content: Content,
-        recipients: Sequence[ForwardPath],
-        identity: str,
-        attempts: int = 0,
-    ) -> Sequence[Outcome]:
-        return [Outcome(recipient, Fate.DEFERRED, BUSY) for recipient in recipients]
+    def lanes(self, envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int) -> Lanes:
+        return Lanes([Lane("there", recipients)], "there")
+
+    def stands(self, lanes: Lanes) -> bool:
+        return True
+
+    async def carry(
+        self, lane: Lane, envelope: Envelope, content: Content, identity: str
+    ) -> Carried:
+        return Carried([Outcome(path, Fate.DEFERRED, BUSY) for path in lane.recipients])
 
 
 async def take(runner: QueueRunner, name: str) -> None:
@@ -63,11 +65,12 @@ def main(folder: str) -> None:
     runner = QueueRunner(
         clock,
         Spool(folder, committer, in_thread),
-        Busy(),
-        Notices("mail.here.example", events, in_thread),
-        Queue(first_retry=0.05, longest_retry=0.2),
         events,
     )
+    reports = Reports(
+        "mail.here.example", events, in_thread, Outgoing(Completion("mail.here.example", in_thread))
+    )
+    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
     committer.start()
     runner.start()
     for name in "abcd":

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
-from mailhost.net.control import Refused
+from mailhost.net.control.server import Refused
 from mailhost.queue.control import QueueControl
-from tests.queue.fakes import BUSY, GOOD, START, House, envelope
+from tests.queue.fakes import BUSY, GOOD, START, ProxyContext, envelope
 
 
 class ControlCase(SynchronousTestCase):
@@ -21,12 +21,12 @@ class ControlCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
-        self.house = House(self.folder)
-        self.house.runner.start()
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.accept(envelope("bob@x.example"), "m1")
-        self.house.accept(envelope("eve@y.example", sender=None), "m2")
-        self.control = QueueControl(self.house.runner)
+        self.context = ProxyContext(self.folder)
+        self.context.runner.start()
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope("bob@x.example"), "m1")
+        self.context.accept(envelope("eve@y.example", sender=None), "m2")
+        self.control = QueueControl(self.context.runner)
 
     def say(self, command: str, **arguments: Any) -> Any:
         """Ask, as the control socket does, and read the JSON back."""
@@ -54,16 +54,16 @@ class ControlCase(SynchronousTestCase):
         def crash(recipient: ForwardPath) -> Status | None:
             raise ZeroDivisionError("a bug")
 
-        self.house.transport.answer = crash
-        self.house.accept(envelope("z@z.example"), "m3")
-        self.house.transport.answer = lambda recipient: BUSY
+        self.context.transport.answer = crash
+        self.context.accept(envelope("z@z.example"), "m3")
+        self.context.transport.answer = lambda recipient: BUSY
 
 
 class Looking(ControlCase):
     """list and show."""
 
     def test_list(self) -> None:
-        self.house.clock.advance(60.0)
+        self.context.clock.advance(60.0)
         self.assertEqual(
             self.say("list", all=True)[0],
             {
@@ -87,12 +87,12 @@ class Looking(ControlCase):
         self.assertEqual(self.say("list")[1]["sender"], "")
 
     def test_next_attempt_follows_the_steady_clock(self) -> None:
-        self.house.offset += 1e6
+        self.context.offset += 1e6
         self.assertEqual(self.say("list")[0]["next_attempt"], START + 1e6 + 300.0)
 
     def test_running(self) -> None:
-        self.house.transport.answer = lambda recipient: None
-        self.house.accept(envelope("z@z.example"), "m3")
+        self.context.transport.answer = lambda recipient: None
+        self.context.accept(envelope("z@z.example"), "m3")
         self.assertEqual(self.states(), ["waiting", "waiting", "running"])
 
     def test_show(self) -> None:
@@ -119,96 +119,96 @@ class Deciding(ControlCase):
 
     def test_retry(self) -> None:
         self.assertEqual(self.say("retry", ids=["m1"]), ["m1"])
-        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 2)
+        self.assertEqual(self.context.transport.tried.count("bob@x.example"), 2)
         self.assertEqual(self.say("retry", all=True), ["m1", "m2"])
-        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 3)
+        self.assertEqual(self.context.transport.tried.count("bob@x.example"), 3)
 
     def test_hold_and_release(self) -> None:
         self.assertEqual(self.say("hold", ids=["m1"]), ["m1"])
         self.assertEqual(self.states(), ["held", "waiting"])
-        self.house.pass_time(86400.0, 300.0)
-        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 1)
-        self.house.transport.answer = lambda recipient: GOOD
+        self.context.pass_time(86400.0, 300.0)
+        self.assertEqual(self.context.transport.tried.count("bob@x.example"), 1)
+        self.context.transport.answer = lambda recipient: GOOD
         self.assertEqual(self.say("release", all=True), ["m1"])
-        self.assertEqual(self.house.transport.tried[-1], "bob@x.example")
-        self.assertNotIn("m1.msg", self.house.files())
+        self.assertEqual(self.context.transport.tried[-1], "bob@x.example")
+        self.assertNotIn("m1.msg", self.context.files())
 
     def test_held_across_a_restart(self) -> None:
         self.say("hold", all=True)
-        again = House(self.folder)
+        again = ProxyContext(self.folder)
         again.runner.start()
         again.pass_time(3600.0)
         self.assertEqual(again.transport.calls, [])
 
     def test_time_on_hold_does_not_count(self) -> None:
         self.say("hold", ids=["m1"])
-        self.house.pass_time(30 * 86400.0, 3600.0)
+        self.context.pass_time(30 * 86400.0, 3600.0)
         self.say("release", ids=["m1"])
-        self.assertEqual(self.house.handover.taken, [])
+        self.assertEqual(self.context.handover.taken, [])
         self.assertIn("waiting", self.states())
 
     def test_hold_while_it_runs(self) -> None:
-        self.house.transport.answer = lambda recipient: None
-        self.house.accept(envelope("z@z.example"), "m3")
+        self.context.transport.answer = lambda recipient: None
+        self.context.accept(envelope("z@z.example"), "m3")
         self.say("hold", ids=["m3"])
-        self.house.transport.held[0].callback(None)
-        self.house.pass_time(3600.0)
-        self.assertEqual(self.house.transport.tried.count("z@z.example"), 1)
-        view = self.house.runner.view("m3")
+        self.context.transport.held[0].callback(None)
+        self.context.pass_time(3600.0)
+        self.assertEqual(self.context.transport.tried.count("z@z.example"), 1)
+        view = self.context.runner.view("m3")
         assert view is not None
         self.assertEqual((view.word, view.state.attempts), ("held", 1))
 
     def test_hold_and_release_while_it_waits_its_turn(self) -> None:
-        self.house.runner.reconfigure(
-            self.house.runner._backoff.settings.model_copy(update={"concurrency": 1})
+        self.context.reconfigure(
+            self.context.runner._backoff.settings.model_copy(update={"concurrency": 1})
         )
-        self.house.transport.answer = lambda recipient: None
-        self.house.accept(envelope("z@z.example"), "m3")
-        self.house.accept(envelope("z@z.example"), "m4")
+        self.context.transport.answer = lambda recipient: None
+        self.context.accept(envelope("z@z.example"), "m3")
+        self.context.accept(envelope("z@z.example"), "m4")
         self.say("hold", ids=["m4"])
         self.say("release", ids=["m4"])
-        self.house.transport.held.pop().callback(None)
-        self.assertEqual(self.house.transport.tried.count("z@z.example"), 2)
+        self.context.transport.held.pop().callback(None)
+        self.assertEqual(self.context.transport.tried.count("z@z.example"), 2)
 
     def test_release_what_is_parked(self) -> None:
         self.parked()
-        self.house.transport.answer = lambda recipient: GOOD
+        self.context.transport.answer = lambda recipient: GOOD
         self.assertEqual(self.say("release", ids=["m3"]), ["m3"])
-        self.assertEqual(self.house.transport.tried.count("z@z.example"), 2)
-        self.assertNotIn("m3.msg", self.house.files())
+        self.assertEqual(self.context.transport.tried.count("z@z.example"), 2)
+        self.assertNotIn("m3.msg", self.context.files())
 
     def test_remove(self) -> None:
         self.assertEqual(self.say("remove", ids=["m1"]), ["m1"])
-        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
-        self.house.pass_time(3600.0)
-        self.assertEqual(self.house.transport.tried.count("bob@x.example"), 1)
-        self.assertEqual(self.house.handover.taken, [])
+        self.assertEqual(self.context.files(), ["m2.msg", "m2.state"])
+        self.context.pass_time(3600.0)
+        self.assertEqual(self.context.transport.tried.count("bob@x.example"), 1)
+        self.assertEqual(self.context.handover.taken, [])
         self.say("remove", all=True)
-        self.assertEqual(self.house.files(), [])
+        self.assertEqual(self.context.files(), [])
 
     def test_remove_with_a_bounce(self) -> None:
         self.say("remove", all=True, bounce=True)
-        (bounce,) = self.house.handover.taken
+        (bounce,) = self.context.handover.taken
         self.assertIn(b"removed the message from its", bounce[1])
-        self.assertEqual(self.house.files(), [])
+        self.assertEqual(self.context.files(), [])
 
     def test_remove_with_a_bounce_where_the_message_is_gone(self) -> None:
         os.remove(os.path.join(self.folder, "m1.msg"))
-        words = self.refused("remove", ids=["m1"], bounce=True)
-        self.assertIn("m1 could not be removed: no bounce can be sent", words)
-        self.assertIn("No such file", words)
+        text = self.refused("remove", ids=["m1"], bounce=True)
+        self.assertIn("m1 could not be removed: no bounce can be sent", text)
+        self.assertIn("No such file", text)
         self.assertEqual(self.say("remove", ids=["m1"]), ["m1"])
-        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
+        self.assertEqual(self.context.files(), ["m2.msg", "m2.state"])
 
     def test_remove_while_it_runs(self) -> None:
-        self.house.transport.answer = lambda recipient: None
-        self.house.accept(envelope("z@z.example"), "m3")
+        self.context.transport.answer = lambda recipient: None
+        self.context.accept(envelope("z@z.example"), "m3")
         self.say("remove", ids=["m3"])
-        self.house.transport.held[0].callback(None)
-        self.house.pass_time(3600.0)
-        self.assertEqual(self.house.transport.tried.count("z@z.example"), 1)
-        self.assertNotIn("m3.msg", self.house.files())
-        self.assertNotIn("m3.state", self.house.files())
+        self.context.transport.held[0].callback(None)
+        self.context.pass_time(3600.0)
+        self.assertEqual(self.context.transport.tried.count("z@z.example"), 1)
+        self.assertNotIn("m3.msg", self.context.files())
+        self.assertNotIn("m3.state", self.context.files())
 
 
 class Mistakes(ControlCase):
@@ -216,8 +216,8 @@ class Mistakes(ControlCase):
 
     def test_unknown(self) -> None:
         for command in ("list", "show", "retry", "hold", "release", "remove"):
-            words = self.refused(command, ids=["m1", "nope"])
-            self.assertEqual(words, "there is no entry 'nope' in the queue")
+            text = self.refused(command, ids=["m1", "nope"])
+            self.assertEqual(text, "there is no entry 'nope' in the queue")
         self.assertEqual(self.states(), ["waiting", "waiting"])
 
     def test_nothing_named(self) -> None:
@@ -241,9 +241,9 @@ class Broken(ControlCase):
             self.whole = file.read()
         with open(self.path, "wb") as file:
             file.write(b"junk")
-        self.house = House(self.folder)
-        self.house.runner.start()
-        self.control = QueueControl(self.house.runner)
+        self.context = ProxyContext(self.folder)
+        self.context.runner.start()
+        self.control = QueueControl(self.context.runner)
 
     def test_listed_and_shown(self) -> None:
         self.assertEqual(self.states(), ["parked", "waiting"])
@@ -253,11 +253,11 @@ class Broken(ControlCase):
         self.assertIn("cannot be read", self.refused("hold", ids=["m1"]))
         self.assertIn("nobody can be told", self.refused("remove", ids=["m1"], bounce=True))
         self.say("remove", all=True)
-        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
 
     def test_removed_by_its_name(self) -> None:
         self.say("remove", ids=["m1"])
-        self.assertEqual(self.house.files(), ["m2.msg", "m2.state"])
+        self.assertEqual(self.context.files(), ["m2.msg", "m2.state"])
         self.assertEqual(len(self.states()), 1)
 
     def test_mended_and_released(self) -> None:
@@ -266,5 +266,5 @@ class Broken(ControlCase):
         with open(self.path, "wb") as file:
             file.write(self.whole)
         self.say("release", ids=["m1"])
-        self.house.pass_time(360.0)
-        self.assertIn("bob@x.example", self.house.transport.tried)
+        self.context.pass_time(360.0)
+        self.assertIn("bob@x.example", self.context.transport.tried)

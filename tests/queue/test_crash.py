@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.section import MINUTE
-from mailhost.message.changes import NewFile
+from mailhost.interfaces.changes import NewFile
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
-from tests.queue.fakes import BUSY, GOOD, UNKNOWN, FakeCommitter, House, envelope
+from tests.queue.fakes import BUSY, GOOD, UNKNOWN, FakeCommitter, ProxyContext, envelope
 
 NAMES = ("good@x.example", "gone@x.example", "busy@x.example")
 
@@ -63,52 +63,52 @@ class Killed(SynchronousTestCase):
         """Take one message, die, start again, and look. Returns how many changes were made."""
         folder = os.path.join(self.mktemp(), "queue")
         hop = NextHop()
-        house = self._process(folder, hop, crash_at, torn)
+        context = self._process(folder, hop, crash_at, torn)
         wanted = envelope(*NAMES)
         outcomes = [Outcome(path, Fate.DEFERRED, BUSY) for path in wanted.recipients]
-        status = house.asked(wanted, outcomes=outcomes if known else ())
-        house.pass_time(60 * MINUTE)
+        status = context.asked(wanted, outcomes=outcomes if known else ())
+        context.pass_time(60 * MINUTE)
         if status is None:
             after = self._process(folder, hop, None, torn)
             after.pass_time(120 * MINUTE)
             self.assertEqual(after.files(), [])
         else:
             self.assertTrue(status.ok)
-            self._finish(folder, hop, [house])
-        return len(house.disk.done)
+            self._finish(folder, hop, [context])
+        return len(context.disk.done)
 
-    def _process(self, folder: str, hop: NextHop, crash_at: int | None, torn: bool) -> House:
-        house = House(folder)
-        house.disk.crash_at, house.disk.torn = crash_at, torn
-        house.transport.answer = hop
-        house.runner.start()
-        return house
+    def _process(self, folder: str, hop: NextHop, crash_at: int | None, torn: bool) -> ProxyContext:
+        context = ProxyContext(folder)
+        context.disk.crash_at, context.disk.torn = crash_at, torn
+        context.transport.answer = hop
+        context.runner.start()
+        return context
 
-    def _finish(self, folder: str, hop: NextHop, houses: list[House]) -> None:
+    def _finish(self, folder: str, hop: NextHop, houses: list[ProxyContext]) -> None:
         """The last process ends it all: everybody is served or told of, and nothing is left."""
         last = self._process(folder, hop, None, torn=False)
         last.pass_time(300 * MINUTE)
         self.assertEqual(last.files(), [])
         self.assertGreaterEqual(hop.tries["good"], 1)
         self.assertGreaterEqual(hop.tries["busy"], 3)
-        bounces = [body for house in (*houses, last) for _, body in house.handover.taken]
+        bounces = [body for context in (*houses, last) for _, body in context.handover.taken]
         self.assertTrue(any(b"Final-Recipient: rfc822; gone@x.example" in b for b in bounces))
 
     def test_what_is_written_down_is_not_done_again(self) -> None:
         folder = os.path.join(self.mktemp(), "queue")
         hop = NextHop()
-        house = self._process(folder, hop, None, torn=False)
-        house.accept(envelope(*NAMES))
-        self._finish(folder, hop, [house])
+        context = self._process(folder, hop, None, torn=False)
+        context.accept(envelope(*NAMES))
+        self._finish(folder, hop, [context])
         self.assertEqual((hop.tries["good"], hop.tries["gone"], hop.tries["busy"]), (1, 1, 3))
 
     def test_every_name_is_written_under_another_first(self) -> None:
         folder = os.path.join(self.mktemp(), "queue")
-        house = self._process(folder, NextHop(), None, torn=False)
-        house.accept(envelope(*NAMES))
-        house.pass_time(60 * MINUTE)
-        made = [change for change in house.disk.done if isinstance(change, NewFile)]
+        context = self._process(folder, NextHop(), None, torn=False)
+        context.accept(envelope(*NAMES))
+        context.pass_time(60 * MINUTE)
+        made = [change for change in context.disk.done if isinstance(change, NewFile)]
         temporaries = [change.temporary for change in made]
         self.assertEqual(len(set(temporaries)), len(temporaries))
         self.assertTrue(all(path.endswith(".tmp") for path in temporaries))
-        self.assertIsInstance(house.committer, FakeCommitter)
+        self.assertIsInstance(context.committer, FakeCommitter)

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.section import DAY
-from mailhost.events import Noticed
-from tests.queue.fakes import House, envelope, message
+from mailhost.interfaces.events import Reported
+from tests.queue.fakes import ProxyContext, envelope, message
 
 BOB = "bob@there.example"
 WHY = "attachment setup.exe [no-programs]"
@@ -18,35 +18,35 @@ WHY = "attachment setup.exe [no-programs]"
 class Quarantine(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
-        self.house = self.start()
-        accepting = self.house.runner.accept(envelope(BOB), message(), "m1", held=WHY)
+        self.context = self.start()
+        accepting = self.context.runner.accept(envelope(BOB), message(), "m1", held=WHY)
         self.assertTrue(self.successResultOf(Deferred.fromCoroutine(accepting)).ok)
 
-    def start(self) -> House:
-        house = House(self.folder)
-        house.runner.start()
-        return house
+    def start(self) -> ProxyContext:
+        context = ProxyContext(self.folder)
+        context.runner.start()
+        return context
 
-    def release(self, house: House) -> None:
-        self.successResultOf(Deferred.fromCoroutine(house.runner.release("m1")))
+    def release(self, context: ProxyContext) -> None:
+        self.successResultOf(Deferred.fromCoroutine(context.runner.release("m1")))
 
     def test_it_is_kept_without_a_word_to_anybody(self) -> None:
-        self.house.pass_time(30 * DAY)
-        self.assertEqual(self.house.transport.calls, [])
-        self.assertEqual(self.house.events.of(Noticed), [])
-        (view,) = self.house.runner.views()
+        self.context.pass_time(30 * DAY)
+        self.assertEqual(self.context.transport.calls, [])
+        self.assertEqual(self.context.events.of(Reported), [])
+        (view,) = self.context.runner.views()
         self.assertEqual((view.word, view.state.quarantine), ("quarantined", WHY))
         self.assertIn(f"quarantined, see `mailhost queue list`, for <{BOB}>: {WHY}", self.line)
 
     @property
     def line(self) -> str:
-        return self.house.events.told[0].line
+        return self.context.events.told[0].line
 
     def test_released_it_goes_its_way(self) -> None:
-        self.house.pass_time(30 * DAY)
-        self.release(self.house)
-        self.assertEqual(self.house.transport.tried, [BOB])
-        self.assertEqual(self.house.files(), [])
+        self.context.pass_time(30 * DAY)
+        self.release(self.context)
+        self.assertEqual(self.context.transport.tried, [BOB])
+        self.assertEqual(self.context.files(), [])
 
     def test_another_process_finds_it_as_it_was(self) -> None:
         later = self.start()

@@ -6,22 +6,24 @@ import contextlib
 import errno
 import itertools
 import os
+from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
-from mailhost.events import Attempted, Faulted, Noticed, Parked, Queued
-from mailhost.interfaces import INotices, IQueue, Unfinished
-from mailhost.message.changes import Change, RemovedFile
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.events import Attempted, Faulted, Parked, Queued, Reported
+from mailhost.interfaces.queue import IQueue, IReports, Lanes
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.entry import Progress
 from tests.message.reports import status_fields
-from tests.queue.fakes import BUSY, GOOD, START, UNKNOWN, House, envelope, message
+from tests.queue.fakes import BUSY, GOOD, START, UNKNOWN, ProxyContext, envelope, message
 
 BOB = "bob@there.example"
 
@@ -31,105 +33,105 @@ class RunnerCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
-        self.house = self.start()
+        self.context = self.start()
 
-    def start(self, settings: Queue | None = None, wall: float = START) -> House:
+    def start(self, settings: Queue | None = None, wall: float = START) -> ProxyContext:
         """Another process on the same folder."""
-        house = House(self.folder, settings, wall=wall)
-        house.runner.start()
-        return house
+        context = ProxyContext(self.folder, settings, wall=wall)
+        context.runner.start()
+        return context
 
     def answers(self, **by_name: Status | None) -> None:
         """What the next hop says to each local part."""
-        self.house.transport.answer = lambda recipient: by_name[recipient.address.local]
+        self.context.transport.answer = lambda recipient: by_name[recipient.address.local]
 
 
 class Attempting(RunnerCase):
     """What one attempt does."""
 
     def test_provides(self) -> None:
-        verifyObject(IQueue, self.house.runner)
-        verifyObject(INotices, self.house.notices)
+        verifyObject(IQueue, self.context.runner)
+        verifyObject(IReports, self.context.reports)
 
     def test_new_mail_goes_at_once(self) -> None:
-        status = self.house.accept(envelope(BOB))
+        status = self.context.accept(envelope(BOB))
         self.assertEqual((status.code, status.enhanced), (250, "2.0.0"))
-        self.assertEqual(self.house.transport.calls, [("m1", (BOB,), 0)])
-        self.assertEqual(self.house.transport.bodies, [message().read()])
-        self.assertEqual(self.house.files(), [])
-        self.assertEqual(self.house.runner.views(), [])
-        self.assertEqual(len(self.house.events.of(Queued)), 1)
+        self.assertEqual(self.context.transport.calls, [("m1", (BOB,), 0)])
+        self.assertEqual(self.context.transport.bodies, [message().read()])
+        self.assertEqual(self.context.files(), [])
+        self.assertEqual(self.context.runner.views(), [])
+        self.assertEqual(len(self.context.events.of(Queued)), 1)
 
     def test_a_deferral_is_tried_again_with_back_off(self) -> None:
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.accept(envelope(BOB))
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope(BOB))
         times = [0.0]
         while len(times) < 7:
-            before = len(self.house.transport.calls)
-            self.house.pass_time(30.0)
-            if len(self.house.transport.calls) > before:
-                times.append(self.house.clock.seconds())
+            before = len(self.context.transport.calls)
+            self.context.pass_time(30.0)
+            if len(self.context.transport.calls) > before:
+                times.append(self.context.clock.seconds())
         waits = [(b - a) / MINUTE for a, b in itertools.pairwise(times)]
         self.assertEqual(waits, [5, 10, 20, 40, 80, 160])
-        self.assertEqual([call[2] for call in self.house.transport.calls], list(range(7)))
+        self.assertEqual([call[2] for call in self.context.transport.calls], list(range(7)))
 
     def test_each_recipient_alone(self) -> None:
         self.answers(good=GOOD, gone=UNKNOWN, busy=BUSY)
         names = ("good@x.example", "gone@x.example", "busy@x.example")
-        self.house.accept(envelope(*names))
-        self.house.pass_time(6 * MINUTE)
+        self.context.accept(envelope(*names))
+        self.context.pass_time(6 * MINUTE)
         self.answers(busy=GOOD)
-        self.house.pass_time(20 * MINUTE)
-        tried = [addresses for _, addresses, _ in self.house.transport.calls]
+        self.context.pass_time(20 * MINUTE)
+        tried = [addresses for _, addresses, _ in self.context.transport.calls]
         self.assertEqual(tried, [names, names[2:], names[2:]])
-        self.assertEqual(self.house.files(), [])
+        self.assertEqual(self.context.files(), [])
 
     def test_a_failure_bounces_once(self) -> None:
         self.answers(gone=UNKNOWN, busy=BUSY)
-        self.house.accept(envelope("gone@x.example", "busy@x.example"))
-        self.house.pass_time(2 * HOUR)
-        (bounce,) = self.house.handover.taken
+        self.context.accept(envelope("gone@x.example", "busy@x.example"))
+        self.context.pass_time(2 * HOUR)
+        (bounce,) = self.context.handover.taken
         self.assertIsNone(bounce[0].reverse_path)
         self.assertEqual(str(bounce[0].recipients[0].address), "ann@here.example")
         self.assertIn(b"gone@x.example", bounce[1])
         self.assertNotIn(b"busy@x.example", bounce[1])
-        self.assertEqual([event.kind for event in self.house.events.of(Noticed)], ["bounce"])
+        self.assertEqual([event.kind for event in self.context.events.of(Reported)], ["bounce"])
 
     def test_failures_of_one_attempt_share_a_report(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.accept(envelope("a@x.example", "b@x.example", "c@y.example"))
-        self.assertEqual(len(self.house.handover.taken), 1)
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.accept(envelope("a@x.example", "b@x.example", "c@y.example"))
+        self.assertEqual(len(self.context.handover.taken), 1)
 
     def test_null_reverse_path_is_never_told(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.accept(envelope(BOB, sender=None))
-        self.assertEqual(self.house.handover.taken, [])
-        self.assertEqual(self.house.files(), [])
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.accept(envelope(BOB, sender=None))
+        self.assertEqual(self.context.handover.taken, [])
+        self.assertEqual(self.context.files(), [])
 
     def test_deferrals_known_already(self) -> None:
         wanted = envelope(BOB)
         known = Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)
-        self.house.accept(wanted, outcomes=[known])
-        self.assertEqual(self.house.transport.calls, [])
-        self.assertEqual(self.house.runner.views()[0].state.recipients[0].outcome, known)
-        self.house.pass_time(5 * MINUTE)
-        self.assertEqual(self.house.transport.calls, [("m1", (BOB,), 1)])
+        self.context.accept(wanted, outcomes=[known])
+        self.assertEqual(self.context.transport.calls, [])
+        self.assertEqual(self.context.runner.views()[0].state.recipients[0].outcome, known)
+        self.context.pass_time(5 * MINUTE)
+        self.assertEqual(self.context.transport.calls, [("m1", (BOB,), 1)])
 
     def test_known_for_some_only(self) -> None:
         wanted = envelope(BOB, "eve@there.example")
-        self.house.accept(wanted, outcomes=[Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)])
-        self.assertEqual(len(self.house.transport.calls), 1)
+        self.context.accept(wanted, outcomes=[Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)])
+        self.assertEqual(len(self.context.transport.calls), 1)
 
     def test_two_entries_of_one_identity(self) -> None:
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.accept(envelope("a@x.example"))
-        self.house.accept(envelope("b@x.example"))
-        self.assertEqual(len(self.house.runner.views()), 2)
-        self.assertEqual([call[0] for call in self.house.transport.calls], ["m1", "m1"])
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope("a@x.example"))
+        self.context.accept(envelope("b@x.example"))
+        self.assertEqual(len(self.context.runner.views()), 2)
+        self.assertEqual([call[0] for call in self.context.transport.calls], ["m1", "m1"])
 
     def test_utf8_everywhere(self) -> None:
         self.answers(jürgen=Status(451, "4.3.0", "später", "größer"))
-        self.house.accept(envelope("jürgen@bücher.example"))
+        self.context.accept(envelope("jürgen@bücher.example"))
         again = self.start()
         again.pass_time(6 * MINUTE)
         self.assertEqual(again.transport.tried, ["jürgen@xn--bcher-kva.example"])
@@ -140,71 +142,71 @@ class Late(RunnerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.house.transport.answer = lambda recipient: BUSY
+        self.context.transport.answer = lambda recipient: BUSY
 
     def test_one_warning(self) -> None:
-        self.house.accept(envelope(BOB))
-        self.house.pass_time(3.9 * HOUR, 60.0)
-        self.assertEqual(self.house.handover.taken, [])
-        self.house.pass_time(3 * DAY, 300.0)
-        (warning,) = self.house.handover.taken
+        self.context.accept(envelope(BOB))
+        self.context.pass_time(3.9 * HOUR, 60.0)
+        self.assertEqual(self.context.handover.taken, [])
+        self.context.pass_time(3 * DAY, 300.0)
+        (warning,) = self.context.handover.taken
         self.assertIn(b"Action: delayed", warning[1])
         self.assertIn(b"Will-Retry-Until: Sun, 19 Nov 2023", warning[1])
 
     def test_one_warning_across_a_restart(self) -> None:
-        self.house.accept(envelope(BOB))
-        self.house.pass_time(6 * HOUR, 60.0)
-        self.assertEqual(len(self.house.handover.taken), 1)
-        again = self.start(wall=self.house.wall())
+        self.context.accept(envelope(BOB))
+        self.context.pass_time(6 * HOUR, 60.0)
+        self.assertEqual(len(self.context.handover.taken), 1)
+        again = self.start(wall=self.context.wall())
         again.transport.answer = lambda recipient: BUSY
         again.pass_time(DAY, 300.0)
         self.assertEqual(again.handover.taken, [])
 
     def test_expiry(self) -> None:
-        self.house.accept(envelope(BOB))
-        self.house.pass_time(4.9 * DAY, 300.0)
-        self.assertEqual(len(self.house.files()), 2)
-        self.house.pass_time(0.4 * DAY, 300.0)
-        self.assertEqual(self.house.files(), [])
-        _, (fields,) = status_fields(self.house.handover.taken[-1][1])
+        self.context.accept(envelope(BOB))
+        self.context.pass_time(4.9 * DAY, 300.0)
+        self.assertEqual(len(self.context.files()), 2)
+        self.context.pass_time(0.4 * DAY, 300.0)
+        self.assertEqual(self.context.files(), [])
+        _, (fields,) = status_fields(self.context.handover.taken[-1][1])
         self.assertEqual(fields["Action"], "failed")
         self.assertEqual(fields["Status"], "4.4.7")
         self.assertEqual(fields["Remote-MTA"], "dns; mx.there.example")
         self.assertIn("Busy, come back later", fields["Diagnostic-Code"])
-        failed = [event.outcome for event in self.house.events.of(Attempted)]
+        failed = [event.outcome for event in self.context.events.of(Attempted)]
         self.assertEqual([outcome.fate for outcome in failed], [Fate.FAILED])
 
     def test_expiry_of_a_bounce_is_silent(self) -> None:
-        self.house.accept(envelope(BOB, sender=None))
-        self.house.pass_time(6 * DAY, 300.0)
-        self.assertEqual((self.house.files(), self.house.handover.taken), ([], []))
+        self.context.accept(envelope(BOB, sender=None))
+        self.context.pass_time(6 * DAY, 300.0)
+        self.assertEqual((self.context.files(), self.context.handover.taken), ([], []))
 
     def test_settings_can_change(self) -> None:
-        self.house.accept(envelope(BOB))
-        self.house.runner.reconfigure(Queue(expire_after=60.0))
-        self.house.pass_time(6 * MINUTE)
-        self.assertEqual(self.house.files(), [])
+        self.context.accept(envelope(BOB))
+        self.context.reconfigure(Queue(expire_after=60.0))
+        self.context.pass_time(6 * MINUTE)
+        self.assertEqual(self.context.files(), [])
 
 
 class Reporting(RunnerCase):
     """A report that cannot be handed over now is owed, not lost."""
 
     def test_a_refused_bounce_is_tried_again(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.handover.status = BUSY
-        self.house.accept(envelope(BOB))
-        (view,) = self.house.runner.views()
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.handover.status = BUSY
+        self.context.accept(envelope(BOB))
+        (view,) = self.context.runner.views()
         self.assertEqual(view.state.recipients[0].progress, Progress.OWED)
-        self.house.handover.status = GOOD
-        self.house.pass_time(6 * MINUTE)
-        self.assertEqual(len(self.house.handover.taken), 1)
-        self.assertEqual(self.house.transport.tried, [BOB])
-        self.assertEqual(self.house.files(), [])
+        self.context.handover.status = GOOD
+        self.context.pass_time(6 * MINUTE)
+        self.assertEqual(len(self.context.handover.taken), 1)
+        self.assertEqual(self.context.transport.tried, [BOB])
+        self.assertEqual(self.context.files(), [])
 
     def test_owed_across_a_restart(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.handover.status = BUSY
-        self.house.accept(envelope(BOB))
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.handover.status = BUSY
+        self.context.accept(envelope(BOB))
         again = self.start()
         again.pass_time(6 * MINUTE)
         self.assertEqual(len(again.handover.taken), 1)
@@ -212,30 +214,30 @@ class Reporting(RunnerCase):
         self.assertEqual(again.files(), [])
 
     def test_a_bounce_that_nobody_takes_is_dropped_and_told(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.handover.status = UNKNOWN
-        self.house.accept(envelope(BOB))
-        self.assertEqual(self.house.files(), [])
-        (fault,) = self.house.events.of(Faulted)
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.handover.status = UNKNOWN
+        self.context.accept(envelope(BOB))
+        self.assertEqual(self.context.files(), [])
+        (fault,) = self.context.events.of(Faulted)
         self.assertIn("the bounce to <ann@here.example> was refused: 550", fault.line)
 
     def test_nobody_is_owed_for_ever(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        self.house.handover.status = BUSY
-        self.house.accept(envelope(BOB))
-        self.house.pass_time(6 * DAY, 300.0)
-        self.assertEqual(self.house.files(), [])
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        self.context.handover.status = BUSY
+        self.context.accept(envelope(BOB))
+        self.context.pass_time(6 * DAY, 300.0)
+        self.assertEqual(self.context.files(), [])
 
     def test_the_bounce_comes_before_the_recipient_is_settled(self) -> None:
         self.answers(gone=UNKNOWN, busy=BUSY)
         handed: list[int] = []
 
         def fail(change: Change) -> OSError | None:
-            handed.append(len(self.house.handover.taken))
+            handed.append(len(self.context.handover.taken))
             return None
 
-        self.house.disk.fail = fail
-        self.house.accept(envelope("gone@x.example", "busy@x.example"))
+        self.context.disk.fail = fail
+        self.context.accept(envelope("gone@x.example", "busy@x.example"))
         self.assertEqual(handed, [0, 1])  # the message; its state once the bounce is safe
 
 
@@ -250,70 +252,63 @@ class Parking(RunnerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.house.transport.answer = self.crash
+        self.context.transport.answer = self.crash
 
     def test_parked_reported_and_the_rest_goes_on(self) -> None:
-        self.house.accept(envelope("evil@x.example"), "m1")
-        self.house.accept(envelope("good@x.example"), "m2")
-        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
-        self.house.pass_time(10 * DAY, 3600.0)
-        self.assertEqual(self.house.transport.tried, ["evil@x.example", "good@x.example"])
-        (parked,) = self.house.events.of(Parked)
+        self.context.accept(envelope("evil@x.example"), "m1")
+        self.context.accept(envelope("good@x.example"), "m2")
+        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
+        self.context.pass_time(10 * DAY, 3600.0)
+        self.assertEqual(self.context.transport.tried, ["evil@x.example", "good@x.example"])
+        (parked,) = self.context.events.of(Parked)
         self.assertEqual((parked.identity, parked.reason), ("m1", "ZeroDivisionError: what a bug"))
-        view = self.house.runner.view("m1")
+        view = self.context.runner.view("m1")
         assert view is not None
         self.assertIn("raise ZeroDivisionError", view.state.traceback)
         self.assertEqual(view.word, "parked")
 
     def test_the_postmaster_is_told_once(self) -> None:
-        self.house.accept(envelope("evil@x.example"))
-        self.house.pass_time(DAY, 3600.0)
-        (alarm,) = self.house.handover.taken
+        self.context.accept(envelope("evil@x.example"))
+        self.context.pass_time(DAY, 3600.0)
+        (alarm,) = self.context.handover.taken
         self.assertEqual(str(alarm[0].recipients[0].address), "postmaster")
         self.assertIsNone(alarm[0].reverse_path)
         self.assertIn(b"mailhost queue show m1", alarm[1])
 
     def test_an_alarm_that_is_parked_makes_none(self) -> None:
-        self.house.accept(envelope("evil@x.example", sender=None))
-        self.assertEqual(self.house.handover.taken, [])
-        self.assertEqual(len(self.house.events.of(Parked)), 1)
+        self.context.accept(envelope("evil@x.example", sender=None))
+        self.assertEqual(self.context.handover.taken, [])
+        self.assertEqual(len(self.context.events.of(Parked)), 1)
 
     def test_parked_stays_parked_after_a_restart(self) -> None:
-        self.house.accept(envelope("evil@x.example"))
+        self.context.accept(envelope("evil@x.example"))
         again = self.start()
         again.pass_time(DAY, 3600.0)
         self.assertEqual(again.transport.calls, [])
         self.assertEqual(again.runner.views()[0].word, "parked")
 
     def test_a_transport_that_answers_nonsense(self) -> None:
-        self.house.transport._outcome = None  # type: ignore[method-assign, assignment]
-        self.house.accept(envelope(BOB))
-        self.assertEqual(len(self.house.events.of(Parked)), 1)
+        self.context.transport._outcome = None  # type: ignore[method-assign, assignment]
+        self.context.accept(envelope(BOB))
+        self.assertEqual(len(self.context.events.of(Parked)), 1)
 
     def test_a_bug_after_delivery_does_not_deliver_again(self) -> None:
-        self.house.transport.answer = lambda recipient: UNKNOWN
-        handover, self.house.notices.handover = self.house.handover, None  # type: ignore[assignment]
-        self.house.accept(envelope(BOB))
-        self.assertEqual(self.house.runner.views()[0].word, "parked")
-        self.house.notices.handover = handover
-        self.successResultOf(Deferred.fromCoroutine(self.house.runner.release("m1")))
-        self.assertEqual(self.house.transport.tried, [BOB])
+        self.context.transport.answer = lambda recipient: UNKNOWN
+        handover, self.context.reports.handover = self.context.handover, None  # type: ignore[assignment]
+        self.context.accept(envelope(BOB))
+        self.assertEqual(self.context.runner.views()[0].word, "parked")
+        self.context.reports.handover = handover
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m1")))
+        self.assertEqual(self.context.transport.tried, [BOB])
         self.assertEqual(len(handover.taken), 1)
-        self.assertEqual(self.house.files(), [])
+        self.assertEqual(self.context.files(), [])
 
     def test_what_was_carried_before_a_bug_is_not_carried_again(self) -> None:
-        self.house.transport.answer = self.stop_half_way
-        self.house.accept(envelope("good@x.example", "evil@x.example"))
-        self.assertEqual(self.house.events.of(Parked)[0].reason, "ZeroDivisionError: what a bug")
+        self.context.accept(envelope("good@x.example", "evil@x.example"))
+        self.assertEqual(self.context.events.of(Parked)[0].reason, "ZeroDivisionError: what a bug")
         again = self.start()
         self.successResultOf(Deferred.fromCoroutine(again.runner.release("m1")))
         self.assertEqual(again.transport.tried, ["evil@x.example"])
-
-    def stop_half_way(self, recipient: ForwardPath) -> Status:
-        if "evil" not in str(recipient.address):
-            return GOOD
-        good = self.house.runner.views()[0].state.waiting[0]
-        raise Unfinished(ZeroDivisionError("what a bug"), [Outcome(good, Fate.RELAYED, GOOD)])
 
 
 class Disk(RunnerCase):
@@ -321,75 +316,137 @@ class Disk(RunnerCase):
 
     def test_a_state_that_cannot_be_written(self) -> None:
         self.answers(good=GOOD, busy=BUSY)
-        self.house.disk.fail = lambda change: _full(change, ".state")
-        self.house.accept(envelope("good@x.example", "busy@x.example"))
-        self.assertEqual(len(self.house.events.of(Faulted)), 1)
-        self.house.disk.fail = lambda change: None
-        self.house.pass_time(6 * MINUTE)
-        self.assertEqual(self.house.transport.calls[1][1], ("busy@x.example",))
-        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        self.context.disk.fail = lambda change: _full(change, ".state")
+        self.context.accept(envelope("good@x.example", "busy@x.example"))
+        self.assertEqual(len(self.context.events.of(Faulted)), 1)
+        self.context.disk.fail = lambda change: None
+        self.context.pass_time(6 * MINUTE)
+        self.assertEqual(self.context.transport.calls[1][1], ("busy@x.example",))
+        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
 
     def test_a_removal_that_fails_is_tried_again(self) -> None:
-        self.house.disk.fail = lambda change: (
+        self.context.disk.fail = lambda change: (
             OSError(errno.EROFS, "read only") if isinstance(change, RemovedFile) else None
         )
-        self.house.accept(envelope(BOB))
-        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
+        self.context.accept(envelope(BOB))
+        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
         again = self.start()
         again.pass_time(6 * MINUTE)
         self.assertEqual((again.transport.calls, again.files()), ([], []))
-        self.house.disk.fail = lambda change: None
-        self.house.pass_time(6 * MINUTE)
-        self.assertEqual(self.house.transport.tried, [BOB])
+        self.context.disk.fail = lambda change: None
+        self.context.pass_time(6 * MINUTE)
+        self.assertEqual(self.context.transport.tried, [BOB])
 
     def test_a_file_that_somebody_removed(self) -> None:
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.accept(envelope(BOB))
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope(BOB))
         os.unlink(os.path.join(self.folder, "m1.msg"))
-        self.house.pass_time(6 * MINUTE)
-        self.assertEqual(self.house.runner.views(), [])
-        self.assertIn("is gone", self.house.events.of(Faulted)[0].line)
+        self.context.pass_time(6 * MINUTE)
+        self.assertEqual(self.context.runner.views(), [])
+        self.assertIn("is gone", self.context.events.of(Faulted)[0].line)
+
+
+class Grouping(RunnerCase):
+    """Recipients are grouped into lanes before an entry waits for its turn."""
+
+    def test_once_for_an_attempt(self) -> None:
+        self.context.accept(envelope(BOB))
+        self.assertEqual((self.context.transport.grouped, self.context.files()), (1, []))
+
+    def test_again_where_it_does_not_stand_any_longer(self) -> None:
+        self.context.transport.moved = True
+        self.context.accept(envelope(BOB))
+        self.assertEqual((self.context.transport.grouped, self.context.files()), (2, []))
+
+    def test_of_many_recipients_takes_several_turns_of_the_reactor(self) -> None:
+        grouping: Deferred[Lanes] = Deferred()
+        found: list[Lanes] = []
+
+        def group(lanes: Lanes) -> Deferred[Lanes]:
+            found.append(lanes)
+            return grouping
+
+        self.context.transport.grouping = group
+        self.context.accept(envelope(BOB))
+        self.assertEqual(self.context.transport.calls, [])
+        grouping.callback(found[0])
+        self.assertEqual(self.context.files(), [])
+
+    def test_an_entry_removed_meanwhile_is_not_tried(self) -> None:
+        grouping: Deferred[Lanes] = Deferred()
+        self.context.transport.grouping = lambda lanes: grouping
+        self.context.accept(envelope(BOB))
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.remove("m1")))
+        grouping.callback(Lanes((), "x"))
+        self.assertEqual((self.context.transport.calls, self.context.files()), ([], []))
+
+    def test_a_bug_parks_the_entry(self) -> None:
+        def fail_now(lanes: Lanes) -> Lanes:
+            raise ZeroDivisionError("what a bug")
+
+        def fail_later(lanes: Lanes) -> Deferred[Lanes]:
+            return fail(ZeroDivisionError("what a bug"))
+
+        groupings: list[Callable[[Lanes], Answer[Lanes]]] = [fail_now, fail_later]
+        for number, grouping in enumerate(groupings):
+            self.context.transport.grouping = grouping
+            self.context.accept(envelope(BOB), f"m{number}")
+            view = self.context.runner.view(f"m{number}")
+            assert view is not None
+            self.assertEqual(view.word, "parked")
+        self.context.transport.grouping = None
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m0")))
+        self.assertEqual(self.context.transport.tried, [BOB])
+
+    def test_stopping_meanwhile_parks_nothing(self) -> None:
+        self.context.transport.grouping = lambda lanes: Deferred()
+        self.context.accept(envelope(BOB))
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
+        self.context.clock.advance(31.0)
+        self.successResultOf(stopped)
+        self.assertEqual(self.context.files(), ["m1.msg"])
+        self.assertEqual(self.context.events.of(Parked), [])
 
 
 class Sharing(RunnerCase):
     """Concurrency and fairness."""
 
     def test_bounded(self) -> None:
-        self.house = self.start(Queue(concurrency=8))
-        self.house.transport.answer = lambda recipient: None
+        self.context = self.start(Queue(concurrency=8))
+        self.context.transport.answer = lambda recipient: None
         for number in range(30):
-            self.house.accept(envelope(f"bob@d{number}.example"), f"m{number}")
-        self.assertEqual(self.house.transport.most, 8)
+            self.context.accept(envelope(f"bob@d{number}.example"), f"m{number}")
+        self.assertEqual(self.context.transport.most, 8)
         for _ in range(30):
-            self.house.transport.held.pop(0).callback(None)
-        self.assertEqual(len(self.house.transport.calls), 30)
-        self.assertLessEqual(self.house.transport.most, 8)
+            self.context.transport.held.pop(0).callback(None)
+        self.assertEqual(len(self.context.transport.calls), 30)
+        self.assertLessEqual(self.context.transport.most, 8)
 
     def test_a_dead_destination_starves_nobody(self) -> None:
         def answer(recipient: ForwardPath) -> Status | None:
             return None if recipient.address.domain == "dead.example" else GOOD
 
-        self.house.transport.answer = answer
+        self.context.transport.answer = answer
         for number in range(10_000):
-            self.house.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
-        self.assertLess(len(self.house.transport.calls), 20)
-        self.house.accept(envelope("eve@alive.example"), "alive")
-        self.assertIn("eve@alive.example", self.house.transport.tried)
+            self.context.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
+        self.assertLess(len(self.context.transport.calls), 20)
+        self.context.accept(envelope("eve@alive.example"), "alive")
+        self.assertIn("eve@alive.example", self.context.transport.tried)
         both = envelope("x@dead.example", "y@other.example")
-        self.house.accept(both, "both")  # not behind the ten thousand either
-        self.assertIn("x@dead.example", self.house.transport.tried)
+        self.context.accept(both, "both")  # not behind the ten thousand either
+        self.assertIn("x@dead.example", self.context.transport.tried)
 
     def test_retries_of_a_dead_destination_leave_room(self) -> None:
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.transport.by = ""
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.transport.by = ""
         for number in range(200):
-            self.house.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
-        self.house.transport.answer = lambda recipient: None
-        self.house.pass_time(6 * MINUTE)
-        self.house.transport.answer = lambda recipient: GOOD
-        self.house.accept(envelope("eve@alive.example"), "alive")
-        self.assertEqual(self.house.transport.tried[-1], "eve@alive.example")
-        self.assertLess(self.house.transport.most, 20)
+            self.context.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
+        self.context.transport.answer = lambda recipient: None
+        self.context.pass_time(6 * MINUTE)
+        self.context.transport.answer = lambda recipient: GOOD
+        self.context.accept(envelope("eve@alive.example"), "alive")
+        self.assertEqual(self.context.transport.tried[-1], "eve@alive.example")
+        self.assertLess(self.context.transport.most, 20)
 
 
 class Jumping(RunnerCase):
@@ -397,22 +454,22 @@ class Jumping(RunnerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.house.transport.answer = lambda recipient: BUSY
-        self.house.accept(envelope(BOB))
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope(BOB))
 
     def test_forwards_while_running(self) -> None:
-        self.house.pass_time(4 * MINUTE)
-        self.house.offset += 400 * DAY
-        self.house.pass_time(30.0)
-        self.assertEqual(len(self.house.transport.calls), 1)
-        self.house.pass_time(HOUR)
-        self.assertEqual(len(self.house.transport.calls), 4)
-        self.assertEqual(self.house.handover.taken, [])  # neither late nor expired
+        self.context.pass_time(4 * MINUTE)
+        self.context.offset += 400 * DAY
+        self.context.pass_time(30.0)
+        self.assertEqual(len(self.context.transport.calls), 1)
+        self.context.pass_time(HOUR)
+        self.assertEqual(len(self.context.transport.calls), 4)
+        self.assertEqual(self.context.handover.taken, [])  # neither late nor expired
 
     def test_backwards_while_running(self) -> None:
-        self.house.offset -= 400 * DAY
-        self.house.pass_time(HOUR)
-        self.assertEqual(len(self.house.transport.calls), 4)
+        self.context.offset -= 400 * DAY
+        self.context.pass_time(HOUR)
+        self.assertEqual(len(self.context.transport.calls), 4)
 
     def test_backwards_before_a_restart(self) -> None:
         again = self.start(wall=START - 400 * DAY)
@@ -431,8 +488,8 @@ class Jumping(RunnerCase):
 
     def test_forwards_before_a_restart_is_no_stampede(self) -> None:
         for number in range(50):
-            self.house.accept(envelope(f"u{number}@d{number}.example"), f"n{number}")
-        again = House(self.folder, wall=START + 400 * DAY)
+            self.context.accept(envelope(f"u{number}@d{number}.example"), f"n{number}")
+        again = ProxyContext(self.folder, wall=START + 400 * DAY)
         chances = iter(number / 51 for number in range(10_000))
         object.__setattr__(again.runner._backoff, "chance", lambda: next(chances) % 1.0)
         again.runner.start()
@@ -441,7 +498,9 @@ class Jumping(RunnerCase):
         self.assertEqual(len(again.transport.calls), 51)
 
     def test_timers_misled_by_a_jump_are_made_up_for(self) -> None:
-        timers = [call.getTime() - self.house.clock.seconds() for call in self.house.clock.calls]
+        timers = [
+            call.getTime() - self.context.clock.seconds() for call in self.context.clock.calls
+        ]
         self.assertLessEqual(max(timers), 60.0)
 
 
@@ -450,20 +509,20 @@ class Restarting(RunnerCase):
 
     def test_goes_on_where_it_was(self) -> None:
         self.answers(good=GOOD, busy=BUSY)
-        self.house.accept(envelope("good@x.example", "busy@x.example"))
-        self.house.pass_time(6 * MINUTE)
-        again = self.start(wall=self.house.wall())
+        self.context.accept(envelope("good@x.example", "busy@x.example"))
+        self.context.pass_time(6 * MINUTE)
+        again = self.start(wall=self.context.wall())
         again.pass_time(8 * MINUTE)
         self.assertEqual(again.transport.calls, [])
         again.pass_time(2 * MINUTE)
         self.assertEqual(again.transport.calls, [("m1", ("busy@x.example",), 2)])
 
     def test_mail_taken_before_start_is_tried_after(self) -> None:
-        house = House(os.path.join(self.mktemp(), "queue"))
-        self.assertTrue(house.accept(envelope(BOB)).ok)
-        self.assertEqual(house.transport.calls, [])
-        house.runner.start()
-        self.assertEqual(house.transport.tried, [BOB])
+        context = ProxyContext(os.path.join(self.mktemp(), "queue"))
+        self.assertTrue(context.accept(envelope(BOB)).ok)
+        self.assertEqual(context.transport.calls, [])
+        context.runner.start()
+        self.assertEqual(context.transport.tried, [BOB])
 
 
 class Stopping(RunnerCase):
@@ -471,24 +530,24 @@ class Stopping(RunnerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.house.transport.answer = lambda recipient: None
-        self.house.accept(envelope(BOB))
+        self.context.transport.answer = lambda recipient: None
+        self.context.accept(envelope(BOB))
 
     def test_waits_for_what_runs(self) -> None:
-        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
-        self.house.clock.advance(10.0)
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
+        self.context.clock.advance(10.0)
         self.assertNoResult(stopped)
-        self.house.transport.held[0].callback(None)
+        self.context.transport.held[0].callback(None)
         self.successResultOf(stopped)
-        self.assertEqual(self.house.files(), ["m1.msg", "m1.state"])
-        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
+        self.assertEqual(self.context.clock.getDelayedCalls(), [])
 
     def test_bounded(self) -> None:
-        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
-        self.house.clock.advance(31.0)
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
+        self.context.clock.advance(31.0)
         self.successResultOf(stopped)
-        self.assertEqual(self.house.files(), ["m1.msg"])
-        self.assertEqual(self.house.events.of(Parked), [])
+        self.assertEqual(self.context.files(), ["m1.msg"])
+        self.assertEqual(self.context.events.of(Parked), [])
         self.assertEqual(self.start().transport.tried, [BOB])
 
     def test_bounded_even_where_breaking_off_does_not_work(self) -> None:
@@ -497,27 +556,28 @@ class Stopping(RunnerCase):
                 with contextlib.suppress(CancelledError):
                     await Deferred()
 
-        self.house.transport._outcome = deaf  # type: ignore[method-assign]
-        self.house.accept(envelope("deaf@x.example"), "m2")
-        stopped = Deferred.fromCoroutine(self.house.runner.stop(30.0))
-        self.house.clock.advance(30.0)
-        self.house.clock.advance(3.0)
+        self.context.transport._outcome = deaf  # type: ignore[method-assign]
+        self.context.accept(envelope("deaf@x.example"), "m2")
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
+        self.context.clock.advance(30.0)
+        self.context.clock.advance(3.0)
         self.successResultOf(stopped)
 
     def test_begins_nothing_new(self) -> None:
         self.successResultOf(self._stopped())
-        calls = len(self.house.transport.calls)
-        self.assertTrue(self.house.accept(envelope("eve@x.example"), "m2").ok)
-        self.house.pass_time(HOUR)
-        self.assertEqual(len(self.house.transport.calls), calls)
-        self.assertIn("m2.msg", self.house.files())
+        calls = len(self.context.transport.calls)
+        self.assertTrue(self.context.accept(envelope("eve@x.example"), "m2").ok)
+        self.context.pass_time(HOUR)
+        self.assertEqual(len(self.context.transport.calls), calls)
+        self.assertIn("m2.msg", self.context.files())
 
     def _stopped(self) -> Deferred[None]:
-        stopped = Deferred.fromCoroutine(self.house.runner.stop(0.0))
-        self.house.clock.advance(0.0)
+        stopped = Deferred.fromCoroutine(self.context.runner.stop(0.0))
+        self.context.clock.advance(0.0)
         return stopped
 
 
 def _full(change: Change, kind: str) -> OSError | None:
+    assert isinstance(change, NewFile | RemovedFile)
     path = change.path if isinstance(change, RemovedFile) else change.final
     return OSError(errno.ENOSPC, "full") if path.endswith(kind) else None

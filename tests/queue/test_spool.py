@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.committer import Committer
-from mailhost.events import Faulted, Parked
-from mailhost.interfaces import ICommitter
-from mailhost.message.changes import Change, NewFile
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile
+from mailhost.interfaces.events import Faulted, Parked
+from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.queue.entry import PART, Entry, State, first_state, laid_out
 from mailhost.queue.spool import Broken, Finding, Found, Spool
-from tests.queue.fakes import BUSY, FakeCommitter, House, envelope, here, message
+from tests.queue.fakes import BUSY, FakeCommitter, ProxyContext, envelope, here, message
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Keeping(SpoolCase):
     def test_what_has_many_recipients_is_encoded_in_a_thread(self) -> None:
         working: list[int] = []
 
-        def in_thread(work: Callable[[], T]) -> Awaitable[T]:
+        def in_thread(work: Callable[[], T]) -> Deferred[T]:
             working.append(1)
             return here(work)
 
@@ -110,7 +110,7 @@ class Keeping(SpoolCase):
     def test_message_goes_before_its_state(self) -> None:
         self.write("a1")
         self.successResultOf(Deferred.fromCoroutine(self.spool.remove("a1", True)))
-        paths = [change.path for change in self.disk.done if not isinstance(change, NewFile)]
+        paths = [change.path for change in self.disk.done if isinstance(change, RemovedFile)]
         self.assertEqual([path.rpartition(".")[2] for path in paths], ["msg", "state"])
 
     def test_oldest_first(self) -> None:
@@ -205,25 +205,25 @@ class Damaged(SpoolCase):
         self.write("a3")
         self.put("a2.msg", b"junk\n")
         self.put("a3.state", b"junk")
-        house = House(self.folder)
-        house.runner.start()
-        self.assertEqual([call[0] for call in house.transport.calls], ["a1"])
-        self.assertEqual([event.identity for event in house.events.of(Parked)], ["a2", "a3"])
-        self.assertEqual(house.files(), ["a2.msg", "a3.msg", "a3.state"])
-        house.pass_time(86400.0)
-        self.assertEqual(len(house.transport.calls), 1)
+        context = ProxyContext(self.folder)
+        context.runner.start()
+        self.assertEqual([call[0] for call in context.transport.calls], ["a1"])
+        self.assertEqual([event.identity for event in context.events.of(Parked)], ["a2", "a3"])
+        self.assertEqual(context.files(), ["a2.msg", "a3.msg", "a3.state"])
+        context.pass_time(86400.0)
+        self.assertEqual(len(context.transport.calls), 1)
 
     def test_a_folder_that_cannot_be_read_is_tried_again(self) -> None:
         os.makedirs(os.path.dirname(self.folder))
         with open(self.folder, "w"):
             pass
-        house = House(self.folder)
-        house.runner.start()
-        self.assertEqual(len(house.events.of(Faulted)), 1)
+        context = ProxyContext(self.folder)
+        context.runner.start()
+        self.assertEqual(len(context.events.of(Faulted)), 1)
         os.unlink(self.folder)
         self.write("a1")
-        house.pass_time(61.0)
-        self.assertEqual(house.transport.tried, ["bob@there.example"])
+        context.pass_time(61.0)
+        self.assertEqual(context.transport.tried, ["bob@there.example"])
 
 
 class FullDisk(SpoolCase):
@@ -236,28 +236,28 @@ class FullDisk(SpoolCase):
             (errno.EIO, 451, "4.3.0"),
         )
         for number, code, enhanced in cases:
-            house = House(self.folder)
-            house.disk.fail = lambda change, number=number: OSError(number, "the disk says no")  # type: ignore[misc]
-            house.runner.start()
-            status = house.accept(envelope("bob@there.example"))
+            context = ProxyContext(self.folder)
+            context.disk.fail = lambda change, number=number: OSError(number, "the disk says no")  # type: ignore[misc]
+            context.runner.start()
+            status = context.accept(envelope("bob@there.example"))
             self.assertEqual((status.code, status.enhanced), (code, enhanced))
             self.assertIn("the disk says no", status.cause)
-            self.assertNotIn("the disk says no", status.words)
-            self.assertEqual(house.transport.calls, [])
-            self.assertEqual(house.runner.views(), [])
+            self.assertNotIn("the disk says no", status.text)
+            self.assertEqual(context.transport.calls, [])
+            self.assertEqual(context.runner.views(), [])
 
     def test_a_state_without_its_message_is_taken_back(self) -> None:
-        house = House(self.folder)
+        context = ProxyContext(self.folder)
 
         def fail(change: Change) -> OSError | None:
             full = isinstance(change, NewFile) and change.final.endswith(".msg")
             return OSError(errno.ENOSPC, "full") if full else None
 
-        house.disk.fail = fail
+        context.disk.fail = fail
         wanted = envelope("bob@there.example")
         deferred = Outcome(wanted.recipients[0], Fate.DEFERRED, BUSY)
-        self.assertEqual(house.accept(wanted, outcomes=[deferred]).code, 452)
-        self.assertEqual(house.files(), [])
+        self.assertEqual(context.accept(wanted, outcomes=[deferred]).code, 452)
+        self.assertEqual(context.files(), [])
 
 
 class RealCommitter(SynchronousTestCase):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from mailhost.interfaces.verdict import PASS, Mail, Verdict, edit, quarantine
 from mailhost.message.client import Client
+from mailhost.message.content import Content
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
-from mailhost.message.verdict import PASS, Verdict, quarantine
+from mailhost.outgoing import Outgoing
 from mailhost.reception.filters.monitor.journal import Journaled, to_address
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeHandover, FakeQueue, address
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 from tests.reception.filters.chain_fakes import ChainWorld, Saying
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
 
 ADDED = [b"Received", b"From", b"Date", b"Message-ID", b"Subject"]
 HELD = quarantine("looks odd")
@@ -71,3 +74,31 @@ class FilteredSubmission(ReceptionCase):
         [(_, copy, _)], [(_, taken, _)] = journal.taken, self.handover.taken
         self.assertTrue(copy.endswith(b"\r\n" + taken), copy)
         self.assertEqual(values(copy, "X-Envelope-To"), ["<bob@a.example>"])
+
+    def without_date(self, mail: Mail) -> Verdict:
+        """What a filter says that takes Date and Message-ID out."""
+        content = Content((b"From: ann@a.example\r\n\r\nbody",))
+        return edit(replace(mail, content=content), "short")
+
+    def test_fields_that_a_filter_removed_are_added_again(self) -> None:
+        content = b"From: ann@a.example\r\nMessage-ID: <1@x>\r\n\r\nbody"
+        for filters in ((), (Saying(HELD),)):
+            self.filtered(Saying(self.without_date), *filters)
+            self.assertTrue(self.send(content, **OWN)[0].ok)
+            sent = self.handover.taken if not filters else self.queue.kept
+            names = [b"Received", b"Date", b"Message-ID", b"From"]
+            self.assertEqual(self.names(sent[0][1]), names)
+        self.assertIn("Message-ID <", self.events.lines[0])
+        self.assertNotIn("<1@x>", self.events.lines[0])
+
+    def test_a_filter_may_remove_them_from_mail_of_others(self) -> None:
+        self.filtered(Saying(self.without_date), client=STRANGER)
+        self.send(MESSAGE, client=STRANGER, sender="sue@far.example")
+        self.assertEqual(self.names(self.handover.taken[0][1]), [b"Received", b"From"])
+
+    def test_a_message_that_must_not_leave_is_refused(self) -> None:
+        refusal = Status(451, "4.7.5", "No key")
+        for verdict in (PASS, HELD):
+            self.patch(Outgoing, "leave", lambda outgoing, message: refusal)
+            self.assertEqual(self.answer(verdict, b"Subject: x\r\n\r\n", **OWN), refusal)
+            self.assertEqual((self.queue.kept, self.handover.taken), ([], []))

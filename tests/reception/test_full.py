@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.interfaces import ITransaction
+from mailhost.interfaces.reception import ITransaction
+from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.status import Status
 from mailhost.reception.transaction import ON_TOP
-from mailhost.store.mailboxes import OVER_QUOTA
 from tests.fakes import domain, now, path, view_of
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
 VIEW = view_of(
     domain("a.example", "ann bob", {"both": "ann bob", "away": "ann x@far.example", "me": "ann"}),
@@ -21,7 +21,7 @@ class FullCase(ReceptionCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory.view = VIEW
-        self.store.left["kit@b.example"] = 2000
+        self.store.quotas["kit@b.example"] = 2000
 
     def answers(self, transaction: ITransaction, *to: str) -> list[int]:
         """The codes of RCPT for these."""
@@ -37,7 +37,7 @@ class RecipientTests(FullCase):
     def test_a_message_whose_announced_size_does_not_fit(self) -> None:
         for size, code in ((0, 250), (2000 - ON_TOP, 250), (2001 - ON_TOP, 452), (9999, 452)):
             self.assertEqual(self.code("kit@b.example", size), code, size)
-        self.store.left["kit@b.example"] = 0
+        self.store.quotas["kit@b.example"] = 0
         self.assertEqual(self.code("kit+x@b.example"), 452)
         status = now(self.begin().recipient(path("kit@b.example")))
         self.assertEqual(replace(status, cause=""), OVER_QUOTA)
@@ -52,12 +52,12 @@ class RecipientTests(FullCase):
         self.directory.view = view_of(
             domain("b.example", "kit lea", {"me": "kit", "two": "kit lea"}, quota=10_000)
         )
-        self.store.left |= {"kit@b.example": 0, "lea@b.example": 0}
+        self.store.quotas |= {"kit@b.example": 0, "lea@b.example": 0}
         self.assertEqual(self.code("me@b.example"), 452)
         self.assertEqual(self.code("two@b.example"), 250)  # the handover sees what can be done
 
     def test_one_of_several_is_refused_alone(self) -> None:
-        self.store.left["kit@b.example"] = 0
+        self.store.quotas["kit@b.example"] = 0
         transaction = self.begin()
         codes = self.answers(transaction, "ann@a.example", "kit@b.example", "lea@b.example")
         self.assertEqual(codes, [250, 452, 250])
@@ -66,7 +66,7 @@ class RecipientTests(FullCase):
         self.assertEqual(to, ["ann@a.example", "lea@b.example"])
 
     def test_clients_with_a_login_are_answered_the_same(self) -> None:
-        self.store.left["kit@b.example"] = 0
+        self.store.quotas["kit@b.example"] = 0
         status = self.rcpt("kit@b.example", ANN, "ann@a.example")
         self.assertEqual(status.code, 452)
 
@@ -77,7 +77,7 @@ class FilledUpTests(FullCase):
     def answer(self, *to: str, protocol: str = "smtp") -> list[int]:
         transaction = self.begin(replace(STRANGER, protocol=protocol))
         self.assertEqual(self.answers(transaction, *to), [250] * len(to))
-        self.store.left["kit@b.example"] = 0
+        self.store.quotas["kit@b.example"] = 0
         return [status.code for status in self.write(transaction, MESSAGE)]
 
     def test_the_client_keeps_a_message_that_would_only_be_bounced(self) -> None:

@@ -10,7 +10,7 @@ from mailhost.reception.rules import Rules
 from mailhost.reception.transaction import TOO_MANY_AT_ONCE
 from mailhost.routing import NO_DIRECTORY, Router
 from tests.fakes import domain, list_of, look_ups, now, path, view_of
-from tests.reception.house import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
 
 
 class RecipientTests(ReceptionCase):

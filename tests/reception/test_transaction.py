@@ -10,12 +10,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.events import Received
+from mailhost.interfaces.events import Received
 from mailhost.message.content import ContentWriter
 from mailhost.message.envelope import Body
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from tests.fakes import now, path
-from tests.reception.house import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
 HOP = b"Received: from x by y; z\r\n"
 
@@ -36,6 +36,14 @@ class HandOverTests(ReceptionCase):
                 "\tfor <bob@a.example>; Tue, 14 Nov 2023 22:13:20 +0000\r\n",
             )
             self.assertEqual(str(envelope.reverse_path), "sue@far.example")
+
+    def test_accounts_that_were_found_at_rcpt_are_handed_on(self) -> None:
+        self.send(MESSAGE)
+        known = self.handover.known
+        assert known is not None
+        self.assertIs(known.view, self.directory.view)
+        accounts = {str(path): str(found.address) for path, found in known.accounts.items()}
+        self.assertEqual(accounts, {"bob@a.example": "bob@a.example"})
 
     def test_the_envelope_is_handed_on(self) -> None:
         more: dict[str, Any] = {

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.concurrency.answers import there
+from mailhost.concurrency.pauses import pauses_of
 from mailhost.config.model import Listen, Relay
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
-from mailhost.config.wire import Wire
-from mailhost.interfaces import ResolveFailed
+from mailhost.delivery.dispatch import Dispatch
+from mailhost.interfaces.dns import ResolveFailed
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
+from mailhost.queue.lanes import carry_lanes
 from mailhost.relay.transport import RelayTransport
-from tests.fakes import RecordingEvents
+from mailhost.routing import Router
+from tests.fakes import FakeDelivery, FakeDirectory, RecordingEvents, view_of
 from tests.fakes import envelope as envelope_to
 from tests.relay.far_net import FarHost, FarNet
 from tests.relay.test_nexthop import FakeResolver
 
-OWN = Listen(protocol=Wire.SMTP, endpoint="tcp:25:interface=192.0.2.77")
+OWN = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25:interface=192.0.2.77")
 TEXT = "Subject: hi\r\n\r\nhello\r\n"
 MX: dict[str, list[tuple[int, str]] | Exception] = {
     "x.example": [(10, "mx1.x.example"), (20, "mx2.x.example")],
@@ -70,7 +75,22 @@ class RelayCase(SynchronousTestCase):
         relay = Relay.model_validate(settings)
         kept = Secrets(secrets or {})
         self.relay = RelayTransport(
-            self.net, resolver, relay, kept, "us.example", self.events, self.record_tls, [OWN]
+            cast(Any, self.net),
+            resolver,
+            relay,
+            kept,
+            "us.example",
+            self.events,
+            self.record_tls,
+            [OWN],
+        )
+        self.dispatch = Dispatch(
+            FakeDirectory(view_of()),
+            Router("us.example"),
+            FakeDelivery(),
+            self.relay,
+            self.events,
+            pauses_of(self.net),
         )
 
     def record_tls(self, name: str, verify: bool) -> Any:
@@ -86,10 +106,21 @@ class RelayCase(SynchronousTestCase):
         content = Content((TEXT.encode(),))
         to = envelope.recipients
 
-        async def deliver() -> Sequence[Outcome]:
-            return await self.relay.deliver(envelope, content, to, "one", attempts)
+        async def carry() -> Sequence[Outcome]:
+            pause = pauses_of(self.net)
+            lanes = await there(self.dispatch.lanes(envelope, to, attempts))
+            carried = await carry_lanes(
+                lanes.lanes,
+                lambda lane: self.dispatch.carry(lane, envelope, content, "one"),
+                pause,
+            )
+            known = {outcome.recipient: outcome for outcome in carried.outcomes}
+            self.carried = [known[path] for path in to if path in known]
+            if carried.bug is not None:
+                raise carried.bug
+            return self.carried
 
-        work = Deferred.fromCoroutine(deliver())
+        work = Deferred.fromCoroutine(carry())
         self.addCleanup(_break_off, work)
         return work
 

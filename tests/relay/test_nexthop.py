@@ -9,13 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.model import Route
-from mailhost.interfaces import (
-    IResolver,
-    MXRecord,
-    NoPossibleHost,
-    NoSuchDomain,
-    ResolveFailed,
-)
+from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.status import Status
 from mailhost.relay.nexthop import (
     NO_SUCH_DOMAIN,
@@ -26,7 +20,7 @@ from mailhost.relay.nexthop import (
     find_addresses,
     find_hosts,
 )
-from mailhost.relay.ourselves import Ourselves
+from mailhost.relay.own_addresses import OwnAddresses
 from tests.fakes import now
 
 
@@ -116,7 +110,7 @@ class Hosts(SynchronousTestCase):
         status = self.find(answer, own)
         assert isinstance(status, Status)
         self.assertEqual((554, "5.4.6"), (status.code, status.enhanced))
-        self.assertIn(own, status.words)
+        self.assertIn(own, status.text)
 
     def test_our_own_name_as_a_domain_without_mx(self) -> None:
         self.assert_loop([], own="d.example")
@@ -134,7 +128,7 @@ class Hosts(SynchronousTestCase):
         status = self.find(NoPossibleHost("'a b.example' is no host name"))
         assert isinstance(status, Status)
         self.assertEqual((550, "5.4.4"), (status.code, status.enhanced))
-        self.assertIn("'a b.example'", status.words)
+        self.assertIn("'a b.example'", status.text)
 
     def test_a_domain_that_is_not_there_fails_for_good(self) -> None:
         self.assertEqual(NO_SUCH_DOMAIN, self.find(NoSuchDomain("d.example")))
@@ -158,19 +152,19 @@ class Addresses(SynchronousTestCase):
         self,
         name: str,
         answer: list[str] | Exception | None = None,
-        ourselves: Ourselves = Ourselves("us.example", [("192.0.2.77", 25)]),  # noqa: B008 - a value
+        own_addresses: OwnAddresses = OwnAddresses("us.example", [("192.0.2.77", 25)]),  # noqa: B008 - a value
         via: Route | None = None,
     ) -> object:
         """The addresses of a host."""
         resolver = FakeResolver(addresses={} if answer is None else {name: answer})
         destination = Destination("d.example", 25, via)
-        return now(find_addresses(resolver, destination, Host(name), ourselves))
+        return now(find_addresses(resolver, destination, Host(name), own_addresses))
 
-    def assert_fails(self, enhanced: str, words: str, found: object) -> None:
+    def assert_fails(self, enhanced: str, text: str, found: object) -> None:
         """It is a failure that says why."""
         assert isinstance(found, Status), found
         self.assertEqual((True, enhanced), (found.permanent, found.enhanced))
-        self.assertIn(words, found.words)
+        self.assertIn(text, found.text)
 
     def test_those_of_the_dns(self) -> None:
         found = ["2001:db8::1", "192.0.2.1"]
@@ -200,7 +194,7 @@ class Addresses(SynchronousTestCase):
             self.assert_fails("5.4.4", f"{name} is no host name", self.find(name))
 
     def test_loopback_where_the_settings_allow_it(self) -> None:
-        allowing = Ourselves("us.example", [("127.0.0.2", 25)], allow_loopback=True)
+        allowing = OwnAddresses("us.example", [("127.0.0.2", 25)], allow_loopback=True)
         for ip in ("127.0.0.1", "::1"):
             self.assertEqual([ip], self.find("h.example", [ip], allowing))
         self.assert_fails("5.4.4", "0.0.0.0", self.find("h.example", ["0.0.0.0"], allowing))

@@ -11,8 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Relay
-from mailhost.events import Attempted
-from mailhost.interfaces import Unfinished
+from mailhost.interfaces.events import Attempted
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.pool import PART, Connection, Pool
@@ -139,7 +138,7 @@ class Bounds(RelayCase):
         self.mx1.greeting = None
         first, second, third = (self.begin("a@x.example") for _ in range(3))
         second.cancel()
-        self.failureResultOf(second, Unfinished)
+        self.failureResultOf(second, CancelledError)
         self.mx1.greeting = "220 there.example"
         self.turn(300)
         self.successResultOf(first)
@@ -151,7 +150,7 @@ class Bounds(RelayCase):
         work = self.begin("a@x.example")
         self.turn()
         work.cancel()
-        self.failureResultOf(work, Unfinished)
+        self.failureResultOf(work, CancelledError)
         self.turn()
         self.assertEqual(0, self.mx1.open)
         self.mx1.end = "250 OK"

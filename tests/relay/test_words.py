@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailhost.config.types import Secret
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
-from mailhost.queue.notices import Subject, compose_notice
+from mailhost.queue.reports import Subject, compose_notice
 from tests.fakes import envelope as envelope_to
 from tests.message.reports import status_fields
 from tests.queue.fakes import message
@@ -34,14 +34,14 @@ class WordsCase(RelayCase):
         _, (group,) = status_fields(self.octets)
         return group["Status"], group["Diagnostic-Code"], group.get("Remote-MTA", "")
 
-    def assert_said(self, words: str) -> None:
+    def assert_said(self, text: str) -> None:
         """A message for y.example is not taken, and the report says these words of the host."""
         status, diagnostic, remote = self.reported("a@y.example")
-        self.assertEqual((f"smtp; {words}", "dns; mx.y.example"), (diagnostic, remote))
+        self.assertEqual((f"smtp; {text}", "dns; mx.y.example"), (diagnostic, remote))
         self.assertEqual(status[0], "5" if "failed" in self.events.lines[-1] else "4")
-        self.assertIn(words.partition(" ")[2], self.events.lines[-1])
+        self.assertIn(text.partition(" ")[2], self.events.lines[-1])
         self.assertIn("by mx.y.example [192.0.2.3]: ", self.events.lines[-1])
-        self.assertIn(f"answered: {words}", " ".join(self.octets.decode().split()))
+        self.assertIn(f"answered: {text}", " ".join(self.octets.decode().split()))
 
 
 class Said(WordsCase):
@@ -188,11 +188,11 @@ class Several(WordsCase):
         self.assertEqual(("smtp; 554 5.7.1 B", BY_1), self.of(two, one))
 
     def test_a_kept_connection_that_ended_counts_less_than_a_new_one(self) -> None:
-        for greeting, words in (("421 4.7.0 new", "421 4.7.0 new"), ("lost", "421 4.4.2 idle")):
+        for greeting, text in (("421 4.7.0 new", "421 4.7.0 new"), ("lost", "421 4.4.2 idle")):
             self.setUp()
             self.send("a@y.example")
             self.mx.replies["MAIL"], self.mx.greeting = "421 4.4.2 idle", greeting
-            self.assertEqual(f"smtp; {words}", self.reported("a@y.example")[1])
+            self.assertEqual(f"smtp; {text}", self.reported("a@y.example")[1])
 
     def test_a_destination_that_is_left_alone(self) -> None:
         self.net.hosts["192.0.2.3"] = FarHost(greeting="554 5.7.1 no")

@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, providedBy
 
-from mailhost.smtp.client import SMTPClient
-from mailhost.smtp.dialogue import Dialogue
-from mailhost.smtp.timeouts import Timeouts
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
 
 T = TypeVar("T")
 

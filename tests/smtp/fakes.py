@@ -11,26 +11,20 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.events import Event
-from mailhost.interfaces import (
-    Answer,
-    IAuthenticator,
-    ICollector,
-    IEventSink,
-    IReception,
-    ITransaction,
-    ScramKeys,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.extensions import EVERYTHING, Extensions
+from mailhost.interfaces.logins import IAuthenticator, ScramKeys
+from mailhost.interfaces.reception import ICollector, IReception, ITransaction
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import EVERYTHING, Extensions
 from mailhost.message.status import OK, Status
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.sasl.scram_keys import derive_keys
-from mailhost.smtp.session import Session
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
+from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
 T = TypeVar("T")
@@ -41,7 +35,7 @@ BUSY = Status(421, "4.3.2", "Come back later")
 NOBODY = Status(550, "5.1.1", "Nobody of that name here")
 TAKEN = Status(250, "2.0.0", "Taken")
 WRONG = Status(535, "5.7.8", "Wrong user name or password")
-TERMS = Terms("mx.example.com", 1_000_000)
+TERMS = SessionOptions("mx.example.com", 1_000_000)
 
 _REPLY_LINE = re.compile(rb"[2345][0-9]{2}[ -][ -~]*")
 
@@ -53,7 +47,7 @@ class Events:
     def __init__(self) -> None:
         self.told: list[Event] = []
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.told.append(event)
 
     @property
@@ -216,7 +210,7 @@ class Talk:
 
     def __init__(
         self,
-        terms: Terms = TERMS,
+        options: SessionOptions = TERMS,
         *,
         authenticator: IAuthenticator | None = None,
         tls: TLSState | None = None,
@@ -227,7 +221,7 @@ class Talk:
         self.events = Events()
         client = Client("192.0.2.7", 4711, tls=tls)
         logins = Logins(authenticator) if authenticator else None
-        self.session = Session(self.wire, client, self.reception, logins, terms, self.events)
+        self.session = Session(self.wire, client, self.reception, logins, options, self.events)
 
     def begin(self) -> bytes:
         """Greet and return the greeting."""
@@ -262,14 +256,14 @@ class TalkCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.talk = self.new_talk()
 
-    def new_talk(self, terms: Terms = TERMS, *, hello: bool = True, **more: Any) -> Talk:
-        talk = checked_talk(terms, hello=hello, **more)
+    def new_talk(self, options: SessionOptions = TERMS, *, hello: bool = True, **more: Any) -> Talk:
+        talk = checked_talk(options, hello=hello, **more)
         self.addCleanup(check_end, talk)
         return talk
 
 
 def checked_talk(
-    terms: Terms = TERMS,
+    options: SessionOptions = TERMS,
     *,
     hello: bool = True,
     greet: bool = True,
@@ -279,9 +273,9 @@ def checked_talk(
     """Make a talk whose replies are looked at. `check_end` is to be called for it.
 
     `binary` has BINARYMIME offered too."""
-    talk = Talk(terms, **more)
+    talk = Talk(options, **more)
     if binary:
-        everything = Extensions(terms.message_size, terms.recipients, EVERYTHING)
+        everything = Extensions(options.message_size, options.recipients, EVERYTHING)
         talk.reception.answers["hello"] = everything
     written = talk.wire.write
 
@@ -293,7 +287,7 @@ def checked_talk(
     if greet:
         talk.begin()
     if hello:
-        talk.lines("LHLO client.example" if terms.lmtp else "EHLO client.example")
+        talk.lines("LHLO client.example" if options.lmtp else "EHLO client.example")
         talk.reception.seen.clear()
     return talk
 

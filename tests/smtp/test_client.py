@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.smtp.client import CLOSING, Broken
-from mailhost.smtp.reply_reader import Reply
+from mailhost.smtp.client.protocol import CLOSING, Broken
+from mailhost.smtp.client.reply_reader import Reply
 from tests.smtp.client_talk import ClientCase
 
 
@@ -15,8 +15,8 @@ class ConnectionCase(ClientCase):
     def reply(self, seconds: float = 10) -> Deferred[Reply]:
         return Deferred.fromCoroutine(self.client.reply(seconds))
 
-    def assert_broken(self, work: Deferred[Any], words: str) -> None:
-        self.assertIn(words, str(self.failureResultOf(work, Broken).value))
+    def assert_broken(self, work: Deferred[Any], text: str) -> None:
+        self.assertIn(text, str(self.failureResultOf(work, Broken).value))
 
 
 class Replies(ConnectionCase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mailhost.message.address import parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
-from mailhost.smtp.client import Broken
-from mailhost.smtp.sending import NEEDS_BINARY, NEEDS_SMTPUTF8, TOO_LARGE, Sending
+from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.sending import NEEDS_BINARY, NEEDS_SMTPUTF8, TOO_LARGE, Sending
 from tests.fakes import envelope as envelope_to
 from tests.smtp.client_talk import ClientCase
 
@@ -52,7 +52,7 @@ class OneByOne(SendCase):
             C| {ON_WIRE}
             S: 250 2.0.0 taken as 17"""
         self.assertEqual("250 250", self.send(script))
-        self.assertEqual("taken as 17", self.sending.statuses[self.envelope.recipients[0]].words)
+        self.assertEqual("taken as 17", self.sending.statuses[self.envelope.recipients[0]].text)
 
     def test_each_step_refused(self) -> None:
         mail = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\n"

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailhost.message.status import Status
 from mailhost.net.sasl.client import ClientExchange, LoginClient, PlainClient, ScramSha256Client
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
 from tests.smtp.fakes import ANN, TERMS, TLS, FakeAuthenticator, Talk, TalkCase, codes
 
 PLAIN = b64encode(b"\0ann@example.com\0secret").decode()
@@ -22,8 +22,8 @@ class AuthCase(TalkCase):
         self.authenticator = FakeAuthenticator()
         self.talk = self.secure_talk()
 
-    def secure_talk(self, terms: Terms = TERMS) -> Talk:
-        return self.new_talk(terms, authenticator=self.authenticator, tls=TLS)
+    def secure_talk(self, options: SessionOptions = TERMS) -> Talk:
+        return self.new_talk(options, authenticator=self.authenticator, tls=TLS)
 
     def logged_in(self, talk: Talk) -> bool:
         """True where the reception sees an account at MAIL."""
@@ -63,8 +63,8 @@ class LoginTests(AuthCase):
 
     def _log_in(self, talk: Talk, exchange: ClientExchange) -> str:
         initial = exchange.initial()
-        words = "" if initial is None else f" {b64encode(initial).decode()}"
-        reply = talk.say(f"AUTH {exchange.name}{words}\r\n".encode())
+        text = "" if initial is None else f" {b64encode(initial).decode()}"
+        reply = talk.say(f"AUTH {exchange.name}{text}\r\n".encode())
         while reply.startswith(b"334 "):
             response = exchange.respond(b64decode(reply[4:]))
             reply = talk.say(b64encode(response) + b"\r\n")
@@ -75,7 +75,7 @@ class LoginTests(AuthCase):
         self.assertEqual(said, ["535 5.7.8", "235 2.7.0"])
 
     def test_guessing_ends_the_session(self) -> None:
-        talk = self.secure_talk(Terms("mx", 1000, errors=3))
+        talk = self.secure_talk(SessionOptions("mx", 1000, errors=3))
         said = talk.lines(*[f"AUTH PLAIN {WRONG_PLAIN}"] * 5)
         self.assertEqual(said, ["535 5.7.8"] * 3 + ["421 4.7.0"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailhost.message.envelope import Body
 from mailhost.message.status import Status
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
 from tests.smtp.fakes import NOBODY, TalkCase, codes
 
 MAIL = "MAIL FROM:<a@example.net>"
@@ -75,13 +75,13 @@ class ChunkTests(TalkCase):
         self.assertEqual(self.talk.last.content, b"")
 
     def test_too_large(self) -> None:
-        talk = self.new_talk(Terms("mx.example.com", 10))
+        talk = self.new_talk(SessionOptions("mx.example.com", 10))
         said = codes(talk.say(START + b"BDAT 11\r\nQUIT\r\nQUIT\rBDAT 1 LAST\r\nxNOOP\r\n"))
         self.assertEqual(said[2:], ["552 5.3.4", "503 5.5.1", "250 2.0.0"])
         self.assertEqual(talk.last.fate, "abandoned")
 
     def test_many_chunks_behind_a_refused_one_do_not_end_the_session(self) -> None:
-        talk = self.new_talk(Terms("mx.example.com", 10, errors=5))
+        talk = self.new_talk(SessionOptions("mx.example.com", 10, errors=5))
         said = codes(talk.say(START + b"BDAT 11\r\n12345678901" + b"BDAT 1\r\nx" * 100))
         self.assertEqual(said[2:], ["552 5.3.4"] + ["503 5.5.1"] * 100)
         self.assertEqual(talk.lines("NOOP"), ["250 2.0.0"])
@@ -123,7 +123,7 @@ class ChunkTests(TalkCase):
         self.assertIs(self.talk.last.envelope.body, Body.BINARY)
 
     def test_the_wait_for_octets_is_that_for_content(self) -> None:
-        talk = self.new_talk(Terms("mx", 1000, command_timeout=300, data_timeout=600))
+        talk = self.new_talk(SessionOptions("mx", 1000, command_timeout=300, data_timeout=600))
         self.assertEqual(talk.session.timeout, 300)
         talk.say(START + b"BDAT 3\r\na")
         self.assertEqual(talk.session.timeout, 600)

@@ -6,7 +6,7 @@ That each transaction is ended or abandoned exactly once is checked after every 
 from __future__ import annotations
 
 from mailhost.message.status import Status
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
 from tests.smtp.fakes import BUSY, Talk, TalkCase, codes
 
 MAIL = b"MAIL FROM:<a@example.net>\r\n"
@@ -30,7 +30,7 @@ class LostTests(TalkCase):
     def test_while_a_question_waits(self) -> None:
         for question, dialogue in [*DIALOGUES.items(), *CHUNKS.items()]:
             for lmtp in (False, True):
-                talk = self.new_talk(Terms("mx", 1000, lmtp=lmtp))
+                talk = self.new_talk(SessionOptions("mx", 1000, lmtp=lmtp))
                 talk.reception.slow.add(question)
                 talk.say(dialogue.replace(b"EHLO", b"LHLO") if lmtp else dialogue)
                 self.assertEqual(len(talk.reception.waiting), 1, question)
@@ -116,7 +116,7 @@ class TimeTests(TalkCase):
         self.assertIn("refused message from [192.0.2.7]:4711: 421 4.4.2", self.talk.events.lines[0])
 
     def test_waits(self) -> None:
-        talk = self.new_talk(Terms("mx", 1000, command_timeout=5, data_timeout=10))
+        talk = self.new_talk(SessionOptions("mx", 1000, command_timeout=5, data_timeout=10))
         self.assertEqual(talk.session.timeout, 5)
         talk.say(MAIL + RCPT + b"DATA\r\n")
         self.assertEqual(talk.session.timeout, 10)

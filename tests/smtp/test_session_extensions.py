@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mailhost.interfaces.extensions import EVERYTHING, OWN, Extensions
 from mailhost.message.envelope import Notify
-from mailhost.message.extensions import EVERYTHING, OWN, Extensions
 from mailhost.message.status import NO_STORAGE
 from tests.smtp.fakes import TalkCase
 

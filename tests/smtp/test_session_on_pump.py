@@ -12,13 +12,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import IMachine, IWire
+from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.pump import Listener, Pump, PumpFactory
-from mailhost.smtp.reply import encode_reply
-from mailhost.smtp.session import Session
-from mailhost.smtp.terms import Terms
+from mailhost.smtp.server.options import SessionOptions
+from mailhost.smtp.server.reply import encode_reply
+from mailhost.smtp.server.session import Session
 from tests.net.pumping import PEER, NoTLS, SlowTransport
 from tests.smtp.fakes import TERMS, Events, FakeReception, codes
 
@@ -31,7 +31,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         self.clock = Clock()
         self.events = Events()
         self.reception = FakeReception()
-        self.terms = replace(TERMS, command_timeout=300.0, data_timeout=600.0)
+        self.options = replace(TERMS, command_timeout=300.0, data_timeout=600.0)
         self.factory = PumpFactory(
             Listener("smtp", False, encode_reply),
             self.make,
@@ -42,7 +42,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         )
 
     def make(self, wire: IWire, client: Client) -> IMachine:
-        return Session(wire, client, self.reception, None, self.terms, self.events)
+        return Session(wire, client, self.reception, None, self.options, self.events)
 
     def connect(self) -> tuple[Pump, SlowTransport]:
         protocol: Any = self.factory.buildProtocol(PEER)
@@ -50,8 +50,8 @@ class SessionOnPumpTests(SynchronousTestCase):
         protocol.makeConnection(transport)
         return protocol, transport
 
-    def begin(self, terms: Terms | None = None) -> None:
-        self.terms = terms or self.terms
+    def begin(self, options: SessionOptions | None = None) -> None:
+        self.options = options or self.options
         self.pump, self.transport = self.connect()
         self.transport.read()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.smtp.under_way import AHEAD
+from mailhost.smtp.server.transaction import AHEAD
 from tests.smtp.fakes import NOBODY, TERMS, TalkCase, codes
 
 MESSAGE = (
@@ -122,7 +122,7 @@ class AheadTests(TalkCase):
         self.assertEqual([each.fate for each in self.talk.reception.transactions], ["abandoned"])
 
     def test_no_more_than_may_be_accepted(self) -> None:
-        self.talk = self.new_talk(terms=replace(TERMS, recipients=2))
+        self.talk = self.new_talk(options=replace(TERMS, recipients=2))
         self.talk.say(b"EHLO me.example\r\n")
         rcpts = [f"RCPT TO:<{name}@example.com>" for name in "bcd"]
         self.assertEqual(self.announced(*rcpts), [["b@example.com", "c@example.com"]])

@@ -42,7 +42,7 @@ class RunnerTests(SynchronousTestCase):
 
     def test_a_mismatch_names_file_and_line(self) -> None:
         greeting = "S: 220 mx.example.com ESMTP ready\n"
-        for text, line, words in (
+        for text, line, explanation in (
             ("# words\nS: 221 ...\n", 2, "expected '221 ...', the server said '220 mx"),
             ("C: NOOP\n", 1, "before this line the server said '220"),
             (greeting + "C: NOOP\n", 3, "before this line the server said '250"),
@@ -53,7 +53,7 @@ class RunnerTests(SynchronousTestCase):
             path = self.write(text)
             mismatch = self.assertRaises(Mismatch, Runner(path).run)
             self.assertIn(f"{path}:{line}: ", str(mismatch))
-            self.assertIn(words, str(mismatch))
+            self.assertIn(explanation, str(mismatch))
 
     def test_a_line_that_is_no_step(self) -> None:
         for text in ("X: y\n", "S: 220 ...\n= dance\n", "% dance\n"):

@@ -125,12 +125,12 @@ class Runner:
         if self._lines:
             self._fail(step, f"before this line the server said {self._lines[0]!r}")
 
-    def _fail(self, step: Step, words: str) -> None:
-        raise Mismatch(f"{self._path}:{step.number}: {words}")
+    def _fail(self, step: Step, explanation: str) -> None:
+        raise Mismatch(f"{self._path}:{step.number}: {explanation}")
 
-    def _require(self, step: Step, holds: bool, words: str) -> None:
+    def _require(self, step: Step, holds: bool, explanation: str) -> None:
         if not holds:
-            self._fail(step, words)
+            self._fail(step, explanation)
 
     # --- lines that begin with `=` ---------------------------------------------------------------
 
@@ -171,12 +171,14 @@ class Runner:
         return [one for one in self._talk.reception.transactions if one.fate == "ended"]
 
 
-def _talk(options: list[str]) -> Talk:
-    given: dict[str, Any] = {name: value for name, _, value in (o.partition("=") for o in options)}
+def _talk(given_options: list[str]) -> Talk:
+    given: dict[str, Any] = {
+        name: value for name, _, value in (o.partition("=") for o in given_options)
+    }
     for name in given:
         if name not in _OPTIONS:
             raise ValueError(f"{name!r} is no option; choose from {', '.join(_OPTIONS)}")
-    terms = replace(
+    options = replace(
         TERMS,
         lmtp="lmtp" in given,
         recipients=int(given.get("recipients", TERMS.recipients)),
@@ -185,7 +187,7 @@ def _talk(options: list[str]) -> Talk:
     )
     authenticator = FakeAuthenticator(in_the_clear=given.get("login") == "clear")
     talk = checked_talk(
-        terms,
+        options,
         hello=False,
         greet=False,
         authenticator=authenticator if "login" in given else None,

@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost
-from tests.processes import children, is_writer
 from tests.soak.far_end import FarEnd
 from tests.soak.message import identity_of
 from tests.soak.rounds import run_dry
@@ -296,5 +296,5 @@ def _is_right(sent: Sent) -> bool:
 
 def _is_deferral(reply: str) -> bool:
     """True for a 4xx with words."""
-    code, _, words = reply.partition(" ")
-    return len(code) == 3 and code.startswith("4") and len(words) > 10
+    code, _, text = reply.partition(" ")
+    return len(code) == 3 and code.startswith("4") and len(text) > 10

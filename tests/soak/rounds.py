@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost
-from tests.processes import children, is_writer
 from tests.soak.far_end import Copy, FarEnd
 from tests.soak.load import FOREIGN, MAILBOXES, Ledger, Load
 from tests.soak.message import identity_of

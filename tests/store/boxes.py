@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import ICommitter, IMailbox, StoredMessage
-from mailhost.message.changes import Change
+from mailhost.interfaces.changes import Change
+from mailhost.interfaces.store import ICommitter, IMailbox, StoredMessage
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.store.mailboxes import MailStore
 from tests.fakes import address, now
+
+T = TypeVar("T")
 
 NOW = 1_700_000_000.25
 ANN = address("ann@a.example")
@@ -36,24 +38,9 @@ def failure_of(answer: Awaitable[Any], kind: type[BaseException]) -> BaseExcepti
     return failed.value
 
 
-class Threads:
-    """As much of a reactor as runs work in threads; here it is done at once."""
-
-    def getThreadPool(self) -> Threads:
-        return self
-
-    def callInThreadWithCallback(
-        self, done: Callable[[bool, Any], None], work: Callable[..., Any], *given: Any
-    ) -> None:
-        try:
-            result = work(*given)
-        except Exception as error:  # noqa: BLE001 - as a thread pool does
-            done(False, Failure(error))
-        else:
-            done(True, result)
-
-    def callFromThread(self, work: Callable[..., Any], *given: Any) -> None:
-        work(*given)
+def here(work: Callable[[], T], /) -> Deferred[T]:
+    """Run blocking work at once, in this thread."""
+    return maybeDeferred(work)
 
 
 @implementer(ICommitter)
@@ -90,6 +77,7 @@ class StoreCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.seconds = NOW
+        self.quotas: dict[Address, int | None] = {}
         self.mail = os.path.abspath(self.mktemp())
         self.commits = Commits(RealDisk())
         self.store = self.new_store()
@@ -99,13 +87,19 @@ class StoreCase(SynchronousTestCase):
     def new_store(self) -> MailStore:
         """Another store over the same folder, as after a new start."""
         return MailStore(
-            self.mail, "mx.a.example", self.commits, Threads(), now=lambda: self.seconds
+            self.mail,
+            "mx.a.example",
+            self.commits,
+            here,
+            self.quotas.get,
+            now=lambda: self.seconds,
         )
 
     def deliver(self, *pieces: bytes, quota: int | None = None, box: IMailbox | None = None) -> Any:
         """Deliver a message made of these pieces and return the Status."""
         contents = [Content((piece,)) for piece in pieces]
-        status: Status = now((box or self.box).deliver(contents, quota))
+        self.quotas[ANN] = quota
+        status: Status = now((box or self.box).deliver(contents))
         return status
 
     def put(self, name: str, data: bytes = b"A: b\n\nc\n", folder: str = "cur") -> str:

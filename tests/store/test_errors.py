@@ -7,14 +7,14 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import IMailbox
+from mailhost.interfaces.store import DELIVERED, IMailbox
 from mailhost.message.content import Content, content_of_file
 from mailhost.message.status import Status
 from mailhost.store import mailboxes
-from mailhost.store.mailboxes import DELIVERED, MailStore
+from mailhost.store.mailboxes import MailStore
 from tests.durable.fake_disk import Crash, FakeDisk
 from tests.fakes import now
-from tests.store.boxes import ANN, NOW, Commits, StoreCase, Threads, failure_of
+from tests.store.boxes import ANN, NOW, Commits, StoreCase, failure_of, here
 
 MAIL = "/data/mail"
 NEW = f"{MAIL}/a.example/ann/new/"
@@ -40,12 +40,12 @@ ANSWERS = {
 
 def inbox_on(disk: FakeDisk) -> IMailbox:
     """Ann's inbox on such a disk."""
-    return MailStore(MAIL, "mx", Commits(disk), Threads(), now=lambda: NOW).inbox(ANN)
+    return MailStore(MAIL, "mx", Commits(disk), here, now=lambda: NOW).inbox(ANN)
 
 
 def deliver(disk: FakeDisk) -> Status:
     """Deliver `whole`."""
-    return now(inbox_on(disk).deliver([CONTENT], None))
+    return now(inbox_on(disk).deliver([CONTENT]))
 
 
 def calls() -> int:
@@ -55,7 +55,7 @@ def calls() -> int:
     return len(disk.calls)
 
 
-def brief(status: Status) -> tuple[int, str]:
+def startup(status: Status) -> tuple[int, str]:
     """The codes of a Status."""
     return status.code, status.enhanced
 
@@ -81,7 +81,7 @@ class PromiseTests(SynchronousTestCase):
         for number in range(calls()):
             disk = FakeDisk("/data")
             disk.crash_at = number
-            failure_of(inbox_on(disk).deliver([CONTENT], None), Crash)
+            failure_of(inbox_on(disk).deliver([CONTENT]), Crash)
             for files in (disk.after_crash(), disk.after_lucky_crash()):
                 self.assertLessEqual(
                     {data for path, data in files.items() if path.startswith(NEW)}, {b"whole"}
@@ -105,14 +105,14 @@ class StatusTests(SynchronousTestCase):
             disk = FakeDisk("/data")
             disk.fail_at, disk.error = 0, OSError(number, os.strerror(number), NEW)
             status = deliver(disk)
-            self.assertEqual(brief(status), expected, errno.errorcode[number])
+            self.assertEqual(startup(status), expected, errno.errorcode[number])
             self.assertIn(os.strerror(number), status.cause)
-            self.assertNotIn("data", status.words)
+            self.assertNotIn("data", status.text)
 
     def test_an_error_without_a_number(self) -> None:
         disk = FakeDisk("/data")
         disk.fail_at, disk.error = 0, OSError("something")
-        self.assertEqual(brief(deliver(disk)), BROKEN)
+        self.assertEqual(startup(deliver(disk)), BROKEN)
 
     def test_a_message_file_that_is_too_short(self) -> None:
         path = self.mktemp()
@@ -121,7 +121,7 @@ class StatusTests(SynchronousTestCase):
         content = content_of_file(path)
         os.truncate(path, 2)
         disk = FakeDisk("/data")
-        self.assertEqual(brief(now(inbox_on(disk).deliver([content], None))), BROKEN)
+        self.assertEqual(startup(now(inbox_on(disk).deliver([content]))), BROKEN)
         self.assertEqual(disk.files(), {})
 
 
@@ -130,14 +130,14 @@ class RealFolderTests(StoreCase):
         os.makedirs(os.path.dirname(self.path))
         with open(self.path, "wb"):
             pass
-        self.assertEqual(brief(self.deliver(b"x")), UNREADABLE)
+        self.assertEqual(startup(self.deliver(b"x")), UNREADABLE)
         failure_of(self.box.messages(), NotADirectoryError)
 
     def test_an_account_that_cannot_be_counted(self) -> None:
         for number, expected in ANSWERS.items():
             self.patch(mailboxes, "usage", self.failing(number))
             status = self.deliver(b"x", quota=100)
-            self.assertEqual(brief(status), expected, errno.errorcode[number])
+            self.assertEqual(startup(status), expected, errno.errorcode[number])
         self.assertEqual(self.files("new", "tmp"), [])
 
     def failing(self, number: int) -> object:

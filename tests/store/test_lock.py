@@ -10,7 +10,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import ILock
+from mailhost.interfaces.store import ILock
 from mailhost.store.lock import try_lock
 from tests.fakes import now
 from tests.store.boxes import ANN, BOB, StoreCase, failure_of
@@ -97,18 +97,18 @@ class FileLockTests(SynchronousTestCase):
 class MailboxLockTests(StoreCase):
     def lock(self) -> ILock | None:
         """Lock Ann's inbox."""
-        return now(self.box.lock())
+        return now(self.store.exclusive(ANN).lock())
 
     def test_two_sessions(self) -> None:
         first = self.lock()
         assert first is not None
         self.assertIsNone(self.lock())
-        self.assertIsNone(now(self.new_store().inbox(ANN).lock()))
+        self.assertIsNone(now(self.new_store().exclusive(ANN).lock()))
         first.release()
         self.assertIsNotNone(self.lock())
 
     def test_each_mailbox_has_its_own(self) -> None:
-        locks = [self.lock(), now(self.store.inbox(BOB).lock())]
+        locks = [self.lock(), now(self.store.exclusive(BOB).lock())]
         self.assertNotIn(None, locks)
 
     def test_mail_comes_in_meanwhile(self) -> None:
@@ -136,4 +136,4 @@ class MailboxLockTests(StoreCase):
         os.makedirs(os.path.dirname(self.path))
         with open(self.path, "wb"):
             pass
-        failure_of(self.box.lock(), NotADirectoryError)
+        failure_of(self.store.exclusive(ANN).lock(), NotADirectoryError)

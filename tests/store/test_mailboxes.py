@@ -7,12 +7,11 @@ import os
 import shutil
 import stat
 
-from mailhost.interfaces import StoredMessage
+from mailhost.interfaces.store import DELIVERED, StoredMessage
 from mailhost.message.content import Content
 from mailhost.store import mailboxes
-from mailhost.store.mailboxes import DELIVERED
 from tests.fakes import address, now
-from tests.store.boxes import BOB, NOW, StoreCase, failure_of
+from tests.store.boxes import ANN, BOB, NOW, StoreCase, failure_of
 
 HOUR = 3600.0
 
@@ -59,7 +58,7 @@ class DeliverTests(StoreCase):
         self.assertEqual(message["Subject"], "hello")
 
     def test_a_mailbox_that_was_opened_before_any_mail_came_is_whole(self) -> None:
-        lock = now(self.box.lock())
+        lock = now(self.store.exclusive(ANN).lock())
         assert lock is not None
         lock.release()
         self.assertEqual(len(mailbox.Maildir(self.path, create=False)), 0)
@@ -152,7 +151,7 @@ class TidyTests(StoreCase):
         self.assertEqual(self.files("tmp"), [])
 
     def test_many(self) -> None:
-        self.patch(mailboxes, "TOGETHER", 3)
+        self.patch(mailboxes, "LARGEST_COMMIT", 3)
         for number in range(8):
             self.leave(str(number), 37)
         now(self.store.tidy())
@@ -201,9 +200,9 @@ class OpenTests(StoreCase):
     def test_a_message_is_found_where_it_went(self) -> None:
         self.deliver(b"one\r\n")
         message = self.the_one()
-        name = os.path.basename(message.path)
+        name = os.path.basename(message.hint)
         moved = os.path.join(self.path, "cur", name + ":2,")
-        os.rename(message.path, moved)
+        os.rename(message.hint, moved)
         self.assertEqual(self.read(message), b"one\r\n")
         os.rename(moved, moved + "FS")
         self.assertEqual(self.read(message), b"one\r\n")
@@ -211,7 +210,7 @@ class OpenTests(StoreCase):
     def test_a_message_that_is_gone(self) -> None:
         self.deliver(b"one\r\n")
         message = self.the_one()
-        os.unlink(message.path)
+        os.unlink(message.hint)
         failure_of(self.box.open(message), FileNotFoundError)
         shutil.rmtree(self.mail)
         failure_of(self.box.open(message), FileNotFoundError)
@@ -257,6 +256,6 @@ class OddFilesTests(StoreCase):
         self.assertEqual(self.remove(message), 0)
         self.assertEqual(self.files(), [])
 
-    def test_flags_are_told(self) -> None:
+    def test_flags_are_no_part_of_the_unique_name(self) -> None:
         self.put("msg.1:2,FRS")
-        self.assertEqual(self.the_one(), StoredMessage("msg.1", self.the_one().path, 11, "FRS"))
+        self.assertEqual(self.the_one(), StoredMessage("msg.1", 11))

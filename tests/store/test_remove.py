@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces import StoredMessage
-from mailhost.message.changes import RemovedFile
+from mailhost.interfaces.changes import RemovedFile
+from mailhost.interfaces.store import StoredMessage
 from mailhost.store.mailboxes import MailStore
 from tests.fakes import now
-from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, Threads
+from tests.store.boxes import ANN, Commits, RealDisk, StoreCase, here
 
 
 class RemoveTests(StoreCase):
@@ -27,9 +27,9 @@ class RemoveTests(StoreCase):
 
     def move(self, message: StoredMessage, flags: str = "S") -> str:
         """Move a message to cur/ or give it other flags, as a reader does; return its new path."""
-        name = os.path.basename(message.path).partition(":")[0]
+        name = os.path.basename(message.hint).partition(":")[0]
         path = os.path.join(self.path, "cur", f"{name}:2,{flags}")
-        os.rename(message.path, path)
+        os.rename(message.hint, path)
         return path
 
     def test_only_those_that_are_meant(self) -> None:
@@ -58,7 +58,7 @@ class RemoveTests(StoreCase):
 
     def test_gone_already_is_removed(self) -> None:
         one, two, _ = self.several()
-        os.unlink(one.path)
+        os.unlink(one.hint)
         self.assertEqual(self.remove(one, two), 0)
         self.assertEqual(len(self.files()), 1)
 
@@ -105,7 +105,7 @@ class RemoveTests(StoreCase):
         (message,) = self.several(1)
         self.commits.asked.clear()
         self.remove(message)
-        self.assertEqual(self.commits.asked, [RemovedFile(message.path)])
+        self.assertEqual(self.commits.asked, [RemovedFile(message.hint)])
 
 
 class Stubborn(RealDisk):
@@ -135,15 +135,15 @@ class FailureTests(SynchronousTestCase):
     def box_with(self, system: OperatingSystem) -> tuple[MailStore, Sequence[StoredMessage]]:
         """A store over `system`, with three messages of Ann's."""
         mail = os.path.abspath(self.mktemp())
-        store = MailStore(mail, "mx.a.example", Commits(system), Threads())
+        store = MailStore(mail, "mx.a.example", Commits(system), here)
         for _ in range(3):
-            now(store.inbox(ANN).deliver([], None))
+            now(store.inbox(ANN).deliver([]))
         return store, now(store.inbox(ANN).messages())
 
     def test_those_that_could_not_be_removed_are_counted_and_stay(self) -> None:
         system = Stubborn()
         store, messages = self.box_with(system)
-        system.kept = {message.path for message in messages[1:]}
+        system.kept = {message.hint for message in messages[1:]}
         self.assertEqual(now(store.inbox(ANN).remove(messages)), 2)
         self.assertEqual(now(store.inbox(ANN).messages()), messages[1:])
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import mailhost
-from mailhost.authentication.secret import hash_password
+from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import RunningHost, free_port
 from tests.end_to_end.shared import Raw
 

@@ -51,20 +51,24 @@ class UpgradeFrom010(TestCase):
         return [path.name.partition(":")[0] for path in self.host.inbox("ann@example.com")]
 
     def waiting_mail_leaves(self) -> None:
-        self.host.until(lambda: len(self.queued()) == 2, "the queue was not read")
-        self.host.command("queue", "retry", "--all")  # it may be younger than the first retry
+        # the message may be younger than the first retry, and the queue may not be read yet
+        self.host.until(
+            lambda: self.host.command("queue", "retry", "--all").stdout.startswith("1 "),
+            "the waiting message is not in the queue",
+        )
         self.host.until(lambda: len(self.far.taken) == 1, "the waiting message never left")
         self.assertIn(b"Subject: waits in the queue", self.far.taken[0])
         self.assertIn(b"RCPT TO:<dave@elsewhere.example>", self.far.said)
 
     def queued(self) -> list[dict[str, str]]:
-        """The entries that `queue list` has."""
-        found: list[dict[str, str]] = json.loads(
+        """The entries of the queue."""
+        entries: list[dict[str, str]] = json.loads(
             self.host.command("queue", "list", "--json").stdout
         )
-        return found
+        return entries
 
     def quarantined_mail_is_released(self) -> None:
+        self.host.until(lambda: len(self.queued()) == 1, "the message that was sent is still there")
         (entry,) = self.queued()
         self.assertEqual("quarantined", entry["state"])
         since = self.host.mark()
@@ -89,6 +93,8 @@ class UpgradeFrom010(TestCase):
         accounts = json.loads(self.host.command("account", "list", "--json").stdout)
         shown = {(row["account"], row["quota"], row["login"]) for row in accounts}
         self.assertIn(("carol@example.net", 10_000_000, True), shown)
+        self.assertEqual(len(accounts), len({row["id"] for row in accounts}))
+        self.assertEqual({len(row["id"]) for row in accounts}, {32})
         submit(self.host, "carol@example.net", "team@example.edu", "after the upgrade")
         for account, count in (("ann@example.com", 5), ("carol@example.net", 2)):
             self.assertEqual(count, len(self.host.inbox(account)), account)

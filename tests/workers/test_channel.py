@@ -1,4 +1,4 @@
-"""Two processes that talk, here both in one: calls, answers, faults, descriptors, the end."""
+"""Both ends of a channel in one process: calls, results, faults, descriptors, the end."""
 
 from __future__ import annotations
 
@@ -9,25 +9,51 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailhost.message.status import OK
+from mailhost.message.status import OK, Status
+from mailhost.workers import calls
+from mailhost.workers.calls import Call, DescriptorCall, Notification
 from mailhost.workers.channel import Channel, attach
 
+DOUBLE: Call[[int], int] = Call("double")
+LATER: Call[[], Status] = Call("later")
+FAIL: Call[[], Any] = Call("fail")
+NOTE: Notification[[object]] = Notification("note")
+BREAK: Notification[[]] = Notification("break")
+UNKNOWN: Notification[[]] = Notification("unknown")
+TAKE: DescriptorCall[[str]] = DescriptorCall("take")
 
-class Talking(TestCase):
+
+class Declarations(SynchronousTestCase):
+    def test_no_two_calls_have_one_name(self) -> None:
+        declared = [
+            call.name
+            for call in vars(calls).values()
+            if isinstance(call, Call | Notification | DescriptorCall)
+        ]
+        self.assertGreater(len(declared), 20)
+        self.assertEqual(len(declared), len(set(declared)))
+
+
+class ChannelTests(TestCase):
+    """`head` answers the calls of `worker`."""
+
     def setUp(self) -> None:
-        self.heard: Deferred[Any] = Deferred()
+        self.noted: Deferred[Any] = Deferred()
         self.gone: Deferred[None] = Deferred()
-        self.answers: dict[str, Any] = {
-            "double": lambda number: 2 * number,
-            "fail": self.fail_with,
-            "later": self.later,
-            "note": self.heard.callback,
-            "take": lambda fd, name: self.heard.callback((fd, name)),
-        }
-        self.head = Channel(self.answers, lambda: None)
-        self.worker = Channel({}, lambda: self.gone.callback(None))
+        self.later: Any = lambda: OK
+        self.take: Any = lambda fd, name: self.noted.callback((fd, name))
+        answers = [
+            DOUBLE.answered_by(lambda number: 2 * number),
+            FAIL.answered_by(self.fail_with),
+            BREAK.answered_by(self.fail_with),
+            LATER.answered_by(self.answer_later),
+            NOTE.answered_by(self.noted.callback),
+            TAKE.answered_by(lambda fd, name: self.take(fd, name)),
+        ]
+        self.head = Channel(answers, lambda: None)
+        self.worker = Channel([], lambda: self.gone.callback(None))
         for channel, end in zip((self.head, self.worker), socket.socketpair(), strict=True):
             attach(reactor, channel, end.detach())  # type: ignore[arg-type]
         self.addCleanup(self.close)
@@ -37,35 +63,35 @@ class Talking(TestCase):
             self.head.transport.loseConnection()
         await self.gone
 
-    async def later(self) -> object:
-        return OK
+    async def answer_later(self) -> Any:
+        result = self.later()
+        return await result if isinstance(result, Deferred) else result
 
     def fail_with(self) -> None:
         raise OSError(28, "full")
 
-    async def test_answers(self) -> None:
-        self.assertEqual(14, await self.worker.ask("double", 7))
-        self.assertEqual(OK, await self.worker.ask("later"))
+    async def test_results(self) -> None:
+        self.assertEqual(14, await self.worker.ask(DOUBLE, 7))
+        self.assertEqual(OK, await self.worker.ask(LATER))
 
-    async def test_what_is_raised_there_is_raised_here(self) -> None:
-        error = await self.assertFailure(Deferred.fromCoroutine(self.worker.ask("fail")), OSError)
+    async def test_an_exception_is_raised_at_the_caller(self) -> None:
+        error = await self.assertFailure(Deferred.fromCoroutine(self.worker.ask(FAIL)), OSError)
         self.assertEqual(28, error.errno)
 
-    async def test_an_answer_that_cannot_be_told(self) -> None:
-        self.answers["later"] = lambda: lambda: None
-        error = await self.assertFailure(
-            Deferred.fromCoroutine(self.worker.ask("later")), RuntimeError
-        )
-        self.assertIn("cannot be told", str(error))
+    async def test_a_result_that_cannot_be_pickled(self) -> None:
+        self.later = lambda: lambda: None
+        asked = Deferred.fromCoroutine(self.worker.ask(LATER))
+        error = await self.assertFailure(asked, RuntimeError)
+        self.assertIn("cannot be sent", str(error))
 
-    async def test_telling(self) -> None:
-        self.worker.tell("note", {"a": OK})
-        self.assertEqual({"a": OK}, await self.heard)
+    async def test_a_notification(self) -> None:
+        self.worker.notify(NOTE, {"a": OK})
+        self.assertEqual({"a": OK}, await self.noted)
 
     async def test_a_descriptor(self) -> None:
         read, write = os.pipe()
-        self.worker.hand(write, "take", "the pipe")
-        copy, name = await self.heard
+        self.worker.hand(write, TAKE, "the pipe")
+        copy, name = await self.noted
         os.write(copy, b"hello")
         for fd in (copy, write):
             os.close(fd)
@@ -82,38 +108,36 @@ class Talking(TestCase):
             if len(taken) == 2:
                 both.callback(None)
 
-        self.answers["take"] = take
+        self.take = take
         wanted = []
         for name in ("first", "second"):
             read, write = os.pipe()
             wanted.append((name, os.fstat(write).st_ino))
-            self.worker.hand(write, "take", name)
+            self.worker.hand(write, TAKE, name)
             os.close(read)
             self.addCleanup(os.close, write)
         await both
         self.assertEqual(wanted, taken)
 
-    async def test_a_bug_in_what_is_told_ends_nothing(self) -> None:
-        self.worker.tell("fail")
-        self.worker.tell("no such call")
-        self.assertEqual(14, await self.worker.ask("double", 7))
+    async def test_a_notification_that_fails_is_logged_and_the_channel_goes_on(self) -> None:
+        self.worker.notify(BREAK)
+        self.worker.notify(UNKNOWN)
+        self.assertEqual(14, await self.worker.ask(DOUBLE, 7))
         self.assertEqual(2, len(self.flushLoggedErrors(OSError, KeyError)))
 
-    async def test_who_waits_for_an_answer_hears_of_the_end(self) -> None:
-        self.answers["later"] = lambda: Deferred()
-        waiting = Deferred.fromCoroutine(self.worker.ask("later"))
-        await self.worker.ask("double", 7)
+    async def test_a_caller_that_waits_learns_of_the_end(self) -> None:
+        self.later = Deferred
+        waiting = Deferred.fromCoroutine(self.worker.ask(LATER))
+        await self.worker.ask(DOUBLE, 7)
         assert self.head.transport is not None
         self.head.transport.loseConnection()
         await self.assertFailure(waiting, ConnectionLost)
 
-    async def test_the_end(self) -> None:
+    async def test_calls_after_the_end(self) -> None:
         assert self.head.transport is not None
         self.head.transport.loseConnection()
         await self.gone
-        self.worker.tell("note", 1)
-        self.worker.hand(0, "take")
-        await self.assertFailure(
-            Deferred.fromCoroutine(self.worker.ask("double", 7)), ConnectionLost
-        )
-        self.assertFalse(self.heard.called)
+        self.worker.notify(NOTE, 1)
+        self.worker.hand(0, TAKE, "nothing")
+        await self.assertFailure(Deferred.fromCoroutine(self.worker.ask(DOUBLE, 7)), ConnectionLost)
+        self.assertFalse(self.noted.called)

@@ -12,23 +12,27 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from mailhost.concurrency.answers import there
 from mailhost.config.model import Queue
-from mailhost.events import Faulted, Queued, Told
-from mailhost.interfaces import IAuthenticator, ICounters, ILoginGuard, IQueue, IRates
+from mailhost.interfaces.events import Faulted, Notice, Queued
+from mailhost.interfaces.filters import IRates
+from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
+from mailhost.interfaces.queue import IQueue
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
-from mailhost.net.answer import there
+from mailhost.observe.counts import Counts
 from mailhost.queue.entry import decode_entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
 from mailhost.store.quota import RECENT
-from mailhost.workers.channel import LARGEST, Channel
+from mailhost.workers import calls
+from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 from mailhost.workers.remote import (
-    ENOUGH,
     LONGEST_LINE,
+    ROOM_BELIEVED,
+    CountsForHead,
     RemoteAuthenticator,
-    RemoteCounters,
     RemoteGuard,
     RemoteLog,
     RemoteQueue,
@@ -42,18 +46,18 @@ CLIENT = Client("192.0.2.1", 1)
 
 
 class FakeChannel:
-    """Keeps what is told, answers what `answer` says."""
+    """Keeps the calls; each is answered with `answer`."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.notified: list[tuple[Any, ...]] = []
         self.asked: list[tuple[Any, ...]] = []
         self.answer: Deferred[Any] = succeed(None)
 
-    def tell(self, what: str, *given: object) -> None:
-        self.told.append((what, *given))
+    def notify(self, call: calls.Notification[...], *args: object) -> None:
+        self.notified.append((call, *args))
 
-    def ask(self, what: str, *given: object) -> Deferred[Any]:
-        self.asked.append((what, *given))
+    def ask(self, call: calls.Call[..., Any], *args: object) -> Deferred[Any]:
+        self.asked.append((call, *args))
         return self.answer
 
 
@@ -76,10 +80,13 @@ class GuardTests(RemoteCase):
         guard.undecided(CLIENT, "ann")
         self.assertEqual(
             self.fake.asked,
-            [("login_begins", CLIENT, "ann"), ("login_failed", CLIENT, "ann", NO_STORAGE, True)],
+            [
+                (calls.LOGIN_BEGINS, CLIENT, "ann"),
+                (calls.LOGIN_FAILED, CLIENT, "ann", NO_STORAGE, True),
+            ],
         )
-        told = [("login_succeeded", CLIENT, "ann"), ("login_undecided", CLIENT, "ann")]
-        self.assertEqual(self.fake.told, told)
+        told = [(calls.LOGIN_SUCCEEDED, CLIENT, "ann"), (calls.LOGIN_UNDECIDED, CLIENT, "ann")]
+        self.assertEqual(self.fake.notified, told)
 
 
 class Rates(RemoteCase):
@@ -89,25 +96,48 @@ class Rates(RemoteCase):
         for granted in (True, False):
             self.fake.answer = succeed(granted)
             self.assertIs(now(rates.take("client 192.0.2.1", 5, 60.0)), granted)
-        self.assertEqual(self.fake.asked, [("rate", "client 192.0.2.1", 5, 60.0)] * 2)
+        self.assertEqual(self.fake.asked, [(calls.RATE, "client 192.0.2.1", 5, 60.0)] * 2)
 
 
-class Counting(RemoteCase):
-    def test_counts_are_told_once_a_second(self) -> None:
+class CountsTests(RemoteCase):
+    def test_counts_are_sent_once_a_second_while_there_are_any(self) -> None:
         clock = Clock()
-        counters = RemoteCounters(self.channel, clock)
-        verifyObject(ICounters, counters)
+        counts = CountsForHead(self.channel, clock).counts
         for _ in range(3):
-            counters.add("dnslist", "asked")
-        counters.add("dnslist", "reject")
-        self.assertEqual(self.fake.told, [])
+            counts.add("dnslist", "asked")
+            counts.emit(Notice("hello"))
+        self.assertEqual(self.fake.notified, [])
         clock.advance(1.0)
-        counts = {("dnslist", "asked"): 3, ("dnslist", "reject"): 1}
-        self.assertEqual(self.fake.told, [("counted", counts)])
+        self.assertEqual(
+            self.fake.notified,
+            [(calls.COUNTED, {("notice", "", ""): 3}, {("dnslist", "asked"): 3})],
+        )
         clock.advance(10.0)
-        counters.add("dnslist", "asked")
+        self.assertEqual([], clock.getDelayedCalls())
+        counts.emit(Notice("hello"))
         clock.advance(1.0)
-        self.assertEqual(self.fake.told[1:], [("counted", {("dnslist", "asked"): 1})])
+        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("notice", "", ""): 1}, {})])
+
+    def test_a_process_that_ends_sends_the_rest(self) -> None:
+        counting = CountsForHead(self.channel, Clock())
+        counting.flush()
+        self.assertEqual([], self.fake.notified)
+        counting.counts.emit(Notice("hello"))
+        counting.flush()
+        self.assertEqual([(calls.COUNTED, {("notice", "", ""): 1}, {})], self.fake.notified)
+
+    def test_counts_of_several_processes_are_added(self) -> None:
+        head = Counts()
+        head.emit(Notice("of the head"))
+        for _ in range(2):
+            worker = CountsForHead(self.channel, Clock())
+            worker.counts.emit(Notice("of a worker"))
+            worker.counts.add("dnslist", "asked")
+            worker.flush()
+        for _, events, filters in self.fake.notified:
+            head.add_all(events, filters)
+        self.assertEqual({("notice", "", ""): 3}, head.events)
+        self.assertEqual({("dnslist", "asked"): 2}, head.filters)
 
 
 class Passwords(RemoteCase):
@@ -120,7 +150,8 @@ class Passwords(RemoteCase):
         self.assertEqual(ANN, now(judge.scram_keys(CLIENT, "ann")))
         self.assertEqual(ANN, now(judge.scram_result(CLIENT, "ann", True)))
         self.assertEqual(
-            ["password", "scram_keys", "scram_result"], [asked[0] for asked in self.fake.asked]
+            [calls.PASSWORD, calls.SCRAM_KEYS, calls.SCRAM_RESULT],
+            [asked[0] for asked in self.fake.asked],
         )
 
 
@@ -130,7 +161,7 @@ class Quotas(RemoteCase):
         self.fake.answer = succeed(True)
         self.assertTrue(now(usages.reserve("/mail/ann", 10, 100)))
         usages.release("/mail/ann", 10)
-        self.assertEqual([("release", "/mail/ann", 10)], self.fake.told)
+        self.assertEqual([(calls.RELEASE, "/mail/ann", 10)], self.fake.notified)
 
     def test_a_head_that_is_gone_is_a_fault_of_ours(self) -> None:
         self.fake.answer = fail(ConnectionLost())
@@ -144,12 +175,12 @@ class Quotas(RemoteCase):
     def test_an_answer_about_room_is_used_again_for_some_time(self) -> None:
         clock = Clock()
         usages = RemoteUsages(self.channel, clock.seconds)
-        for answer, seconds in ((80, ENOUGH), (20, RECENT)):
+        for answer, seconds in ((80, ROOM_BELIEVED), (20, RECENT)):
             for _ in range(3):
                 self.fake.answer = succeed(answer)
                 self.assertEqual(now(usages.left("/mail/ann", 50, 100)), answer)
             clock.advance(seconds)
-        self.assertEqual(self.fake.asked, [("left", "/mail/ann", 50, 100)] * 2)
+        self.assertEqual(self.fake.asked, [(calls.LEFT, "/mail/ann", 50, 100)] * 2)
         self.fake.answer = succeed(90)
         self.assertEqual(now(usages.left("/mail/ann", 50, 110)), 90)  # another quota
 
@@ -163,6 +194,18 @@ class Quotas(RemoteCase):
         self.fake.answer = succeed(False)  # others were faster
         now(usages.reserve("/mail/ann", 20, 100))
         self.assertEqual(now(usages.left("/mail/ann", 20, 100)), 19)
+
+    def test_octets_that_this_process_removed_are_added(self) -> None:
+        usages = RemoteUsages(self.channel, Clock().seconds)
+        usages.removed("/mail/bob", 5)
+        self.fake.answer = succeed(40)
+        now(usages.left("/mail/ann", 1, 100))
+        usages.removed("/mail/ann", 30)
+        self.assertEqual(now(usages.left("/mail/ann", 1, 100)), 70)
+        usages.removed("/mail/ann", 31)  # some of it was never counted
+        self.assertEqual(now(usages.left("/mail/ann", 1, 100)), 100)
+        sent = [("/mail/bob", 5), ("/mail/ann", 30), ("/mail/ann", 31)]
+        self.assertEqual(self.fake.notified, [(calls.REMOVED, *each) for each in sent])
 
 
 class FakeSpool:
@@ -192,23 +235,23 @@ class Entries(RemoteCase):
     def accept(self, *recipients: str) -> object:
         return now(self.queue.accept(envelope(*recipients), Content((b"x",)), "one"))
 
-    def test_one_that_is_durable_is_told(self) -> None:
+    def test_the_head_is_notified_of_a_durable_entry(self) -> None:
         self.spool.status = OK
         self.accept("bob@far.example")
-        ((what, id, line, content),) = self.fake.told
-        self.assertEqual(("queued", "one", b"x"), (what, id, content))
+        ((what, id, line, content),) = self.fake.notified
+        self.assertEqual((calls.QUEUED, "one", b"x"), (what, id, content))
         entry = decode_entry(line, id, len(line) + 1)
         self.assertEqual(envelope("bob@far.example"), entry.envelope)
         self.assertEqual(1, len(self.events.of(Queued)))
 
-    def test_one_with_very_many_recipients_is_read_by_the_head(self) -> None:
+    def test_an_entry_with_very_many_recipients_is_read_by_the_head(self) -> None:
         self.spool.status = OK
         self.accept(*(f"somebody-{number}@far.example" for number in range(10_000)))
-        self.assertEqual([("look", "one")], self.fake.told)
+        self.assertEqual([(calls.QUEUED_LARGE, "one")], self.fake.notified)
 
-    def test_one_that_is_not_durable_is_not(self) -> None:
+    def test_the_head_is_not_notified_of_an_entry_that_is_not_durable(self) -> None:
         self.assertEqual(NO_STORAGE, self.accept("bob@far.example"))
-        self.assertEqual([], self.fake.told)
+        self.assertEqual([], self.fake.notified)
 
 
 class Lines(RemoteCase):
@@ -219,34 +262,34 @@ class Lines(RemoteCase):
 
     def lines(self) -> list[tuple[bool, str]]:
         self.clock.advance(0)
-        return [line for _, lines in self.fake.told for line in lines]
+        return [line for _, lines in self.fake.notified for line in lines]
 
     def test_all_of_a_turn_go_together(self) -> None:
-        self.log.tell(Told("one"))
-        self.log.tell(Faulted("queue", "two"))
+        self.log.emit(Notice("one"))
+        self.log.emit(Faulted("queue", "two"))
         self.assertEqual([(False, "one"), (True, "queue: two")], self.lines())
-        self.assertEqual(1, len(self.fake.told))
-        self.log.tell(Told("three"))
+        self.assertEqual(1, len(self.fake.notified))
+        self.log.emit(Notice("three"))
         self.lines()
-        self.assertEqual(2, len(self.fake.told))
+        self.assertEqual(2, len(self.fake.notified))
 
     def test_many_and_long_ones_go_in_pieces_that_fit(self) -> None:
         for number in range(1000):
-            self.log.tell(Told(f"{number} " + "\N{GRINNING FACE}" * number))
-        self.log.tell(Told("x" * 1_000_000))
+            self.log.emit(Notice(f"{number} " + "\N{GRINNING FACE}" * number))
+        self.log.emit(Notice("x" * 1_000_000))
         self.assertEqual(1001, len(self.lines()))
-        for _, lines in self.fake.told:
-            self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST)
+        for _, lines in self.fake.notified:
+            self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST_MESSAGE)
         self.assertEqual(LONGEST_LINE, len(self.lines()[-1][1]))
 
-    def test_bugs_come_with_their_traceback_and_chatter_stays_away(self) -> None:
+    def test_bugs_have_their_traceback_and_information_of_libraries_is_left_out(self) -> None:
         logger = Logger("somebody", observer=self.log)
         logger.info("hello")
         try:
             raise ZeroDivisionError("what a bug")
         except ZeroDivisionError:
             logger.failure("A session failed")
-        ((serious, words),) = self.lines()
+        ((serious, text),) = self.lines()
         self.assertTrue(serious)
-        self.assertIn("A session failed: Traceback", words)
-        self.assertIn("ZeroDivisionError: what a bug", words)
+        self.assertIn("A session failed: Traceback", text)
+        self.assertIn("ZeroDivisionError: what a bug", text)

@@ -88,7 +88,7 @@ class Size(Acting):
 
 class Attachment(Acting):
     """`kind = "attachment"`: file names (globs) and types, such as application/pdf or image/*; with
-    `look_inside` also the types that the first octets tell, the names in zip archives and
+    `look_inside` also the types by their first octets, the names in zip archives and
     winmail.dat, uuencoded files in texts, and what attached messages have attached."""
 
     kind: Literal["attachment"]

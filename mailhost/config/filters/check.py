@@ -1,4 +1,4 @@
-"""What filters must satisfy beyond their single values."""
+"""Checks of filters beyond their single values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip
 from mailhost.config.filters.monitor import Journal
 from mailhost.config.filters.outside import Python
 from mailhost.config.filters.tags import check_tags
+from mailhost.config.lists import BadEntry, Names, Networks, entries_of
 from mailhost.config.problems import Problem, key_of
 from mailhost.message.address import BadAddress, parse_address
-from mailhost.message.entries import BadEntry, Names, Networks, entries_of
 from mailhost.message.mime.kinds import Kind
 
 # for each kind the settings of which it needs one, and whether it may have several
@@ -56,8 +56,8 @@ def _needed(place: Place, each: Filter) -> Iterator[Problem]:
     names, several = NEEDED.get(type(each), ((), True))
     given = [name for name in names if getattr(each, name)]
     if names and not given:
-        words = f"is missing; write it, or {' or '.join(names[1:])}"
-        yield Problem(key_of((*place, names[0])), words)
+        text = f"is missing; write it, or {' or '.join(names[1:])}"
+        yield Problem(key_of((*place, names[0])), text)
     if len(given) > 1 and not several:
         yield Problem(key_of((*place, given[1])), f"is one too many; {given[0]} is there already")
 
@@ -65,8 +65,8 @@ def _needed(place: Place, each: Filter) -> Iterator[Problem]:
 def _wires(place: Place, each: Filter) -> Iterator[Problem]:
     for number, wire in enumerate(each.listeners):
         if not wire.takes_mail:
-            words = f"{wire.value!r} takes no mail; leave it out"
-            yield Problem(key_of((*place, "listeners", number)), words)
+            text = f"{wire.value!r} takes no mail; leave it out"
+            yield Problem(key_of((*place, "listeners", number)), text)
 
 
 def _files(place: Place, each: Filter) -> Iterator[Problem]:
@@ -87,8 +87,8 @@ def _action(place: Place, each: Acting) -> Iterator[Problem]:
     if each.action is Action.TAG and not each.tag:
         yield Problem(key_of((*place, "tag")), 'is missing; write the word, such as tag = "known"')
     if each.tag and each.action is not Action.TAG:
-        words = 'is of no use here; write action = "tag", or leave it out'
-        yield Problem(key_of((*place, "tag")), words)
+        text = 'is of no use here; write action = "tag", or leave it out'
+        yield Problem(key_of((*place, "tag")), text)
 
 
 def _entries(place: Place, each: List) -> Iterator[Problem]:
@@ -111,8 +111,8 @@ def _types(place: Place, each: Attachment | Strip) -> Iterator[Problem]:
     for number, name in enumerate(each.types):
         key = key_of((*place, "types", number))
         if "/" not in name and name not in kinds:
-            words = f"{name!r} is no media type such as image/*, and no kind of file; known: "
-            yield Problem(key, words + ", ".join(sorted(kinds)))
+            text = f"{name!r} is no media type such as image/*, and no kind of file; known: "
+            yield Problem(key, text + ", ".join(sorted(kinds)))
         elif "/" not in name and not each.look_inside:
             yield Problem(key, f"{name!r} is told by the content; write look_inside = true")
 
@@ -132,5 +132,5 @@ def _names(filters: Sequence[Filter]) -> Iterator[Problem]:
     for number, each in enumerate(filters):
         first = seen.setdefault(each.name, number) if each.name else number
         if first != number:
-            words = f"{each.name!r} is the name of filter[{first + 1}] too; write another"
-            yield Problem(key_of(("filter", number, "name")), words)
+            text = f"{each.name!r} is the name of filter[{first + 1}] too; write another"
+            yield Problem(key_of(("filter", number, "name")), text)

@@ -1,11 +1,11 @@
-"""What every `[[filter]]` has, and what those that refuse have besides."""
+"""The settings of every `[[filter]]`, and those of filters that refuse."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import MINUTE, Positive, Section
-from mailhost.config.wire import Wire
 
 
 class Mode(StrEnum):
@@ -16,14 +16,14 @@ class Mode(StrEnum):
 
 
 class OnError(StrEnum):
-    """What becomes of mail that a filter could not judge."""
+    """The fate of mail that a filter could not judge."""
 
     DEFER = "defer"
     PASS = "pass"
 
 
 class Action(StrEnum):
-    """What a filter that found something does about it. `tag` only tells the filters after it."""
+    """The action of a filter that found something. `tag` only informs the filters after it."""
 
     REJECT = "reject"
     DEFER = "defer"
@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 
 class LookAt(StrEnum):
-    """What of a mail is compared with a list."""
+    """The part of a mail that is compared with a list."""
 
     CLIENT = "client"
     HELLO = "hello"
@@ -53,7 +53,7 @@ class Filter(Section):
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.DEFER
     timeout: Positive = 5 * MINUTE
-    listeners: tuple[Wire, ...] = ()
+    listeners: tuple[ListenProtocol, ...] = ()
     when: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 

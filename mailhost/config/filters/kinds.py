@@ -1,4 +1,4 @@
-"""Every kind of `[[filter]]`, told apart by its `kind`."""
+"""Every kind of `[[filter]]`, distinguished by its `kind`."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Sub
 from mailhost.config.filters.monitor import Journal
 from mailhost.config.filters.outside import Python
 from mailhost.config.problems import Problem, key_of
-from mailhost.message.verdict import Stage
+from mailhost.interfaces.verdict import Stage
 
 ALL = tuple(Stage)
 BY_LOOK_AT = {
@@ -65,8 +65,8 @@ def check_tags(filters: Sequence[Filter]) -> Iterator[Problem]:
     own_code = any(isinstance(each, Python) for each in filters)
     for number, each in enumerate(filters):
         if each.when and set(each.when) <= set(each.unless):
-            words = "can never match: all of its tags are in unless too"
-            yield Problem(key_of(("filter", number, "when")), words)
+            text = "can never match: all of its tags are in unless too"
+            yield Problem(key_of(("filter", number, "when")), text)
         elif not own_code:
             yield from _check_each(filters, number)
 
@@ -84,9 +84,9 @@ def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
                 there = f"known: {', '.join(sorted(known))}" if known else "there are no tags"
                 yield Problem(key, f"no filter leaves the tag {tag!r}; {there}")
                 continue
-            words = _too_late(filters, number, tag)
-            if words:
-                late.append(Problem(key, words))
+            text = _too_late(filters, number, tag)
+            if text:
+                late.append(Problem(key, text))
         if name == "unless" or len(late) == len(each.when):  # of `when`, one tag is enough
             yield from late
 

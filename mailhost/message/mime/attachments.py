@@ -1,4 +1,4 @@
-"""What is attached to a message: listed, taken out, renamed. Other parts keep their octets.
+"""The attachments of a message: listed, taken out, renamed. Other parts keep their octets.
 
 A part is attached where it is no text to be read with the message: everything but text/plain and
 text/html without a file name; an attached message counts as one file, and what is in it counts too
@@ -22,6 +22,9 @@ from mailhost.message.mime.structure import MESSAGES, Part, parse
 TEXTS = ("text/plain", "text/html")
 _LONGEST_LINE = 900
 _LONGEST_NAME = 255
+_NAMES = frozenset(
+    ("filename", "name")
+)  # few programs read the first in a type, the other elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,21 @@ def rename(message: bytes, names: Sequence[tuple[Attachment, str]]) -> bytes:
 
 
 def _renamed(message: bytes, part: Part, name: str) -> Edit:
-    """Name the part in Content-Disposition, and in Content-Type where that has a name."""
+    """Name the part in Content-Disposition, and wherever else it has a name that programs read."""
     header = message[part.start : part.body]
     disposition = next(named(header, "Content-Disposition"), None)
     value = disposition.value.strip() if disposition else b"attachment"
-    header = replace(header, "Content-Disposition", with_parameter(value, "filename", name))
+    value = _with_names(with_parameter(value, "filename", name), name)
+    header = replace(header, "Content-Disposition", value)
     kind = next(named(header, "Content-Type"), None)
-    if kind is not None and parse_value(kind.value).texts("name"):
-        value = with_parameter(kind.value.strip(), "name", name)
-        header = replace(header, "Content-Type", value)
+    if kind is not None and parse_value(kind.value).parameters.keys() & _NAMES:
+        header = replace(header, "Content-Type", _with_names(kind.value.strip(), name))
     return Edit(part.start, part.body, header)
+
+
+def _with_names(value: bytes, name: str) -> bytes:
+    """The value with this name in each of its parameters that names a file."""
+    for parameter in sorted(_NAMES):
+        if parse_value(value).texts(parameter):
+            value = with_parameter(value, parameter, name)
+    return value

@@ -19,7 +19,7 @@ _PGP = b"-----BEGIN PGP"
 
 
 class LeftAlone(Exception):
-    """The message must stay as it is; the words say why."""
+    """The message must stay as it is; the text of the exception says why."""
 
 
 def text_bodies(part: Part) -> list[Part]:

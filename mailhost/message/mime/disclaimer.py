@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mailhost.message.header import named, values
 from mailhost.message.mime.bodies import HTML, PLAIN, LeftAlone, refuse_inline_pgp, text_bodies
 from mailhost.message.mime.edits import Edit, apply
+from mailhost.message.mime.encoded_words import codec_of
 from mailhost.message.mime.encodings import (
     RAW,
     BadEncoding,
@@ -28,7 +29,6 @@ from mailhost.message.mime.flowed import SIGNATURE, flow
 from mailhost.message.mime.markup import place_at_end, place_in_front
 from mailhost.message.mime.parameters import parse_value, with_parameter
 from mailhost.message.mime.structure import Part, parse
-from mailhost.message.mime.words import codec_of
 
 LARGEST_TEXT = 5_000_000  # octets; nobody reads more, and it would take long
 _LONGEST_LINE = 900  # octets that a line may have, far enough from 998
@@ -40,7 +40,7 @@ _SHIFTING = ("hz", "iso2022_")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What to add: lines of text, and the same as HTML. Without HTML the text is escaped."""
+    """The text to add: lines of text, and the same as HTML. Without HTML the text is escaped."""
 
     text: str
     html: str = ""
@@ -53,40 +53,40 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The message with the words, or None and the reason why it has to stay as it is."""
+    """The message with the text in it, or None and the reason why it has to stay as it is."""
 
     message: bytes | None
     reason: str = ""
 
 
-def append(message: bytes, words: Words, root: Part | None = None) -> Edited:
-    """Add words at the end of the text. `root` is the tree, where it was parsed already."""
-    return _edited(message, words, root, in_front=False)
+def append(message: bytes, explanation: Words, root: Part | None = None) -> Edited:
+    """Add a text at the end of the message. `root` is the tree, where it was parsed already."""
+    return _edited(message, explanation, root, in_front=False)
 
 
-def prepend(message: bytes, words: Words, root: Part | None = None) -> Edited:
-    """Add words in front of the text."""
-    return _edited(message, words, root, in_front=True)
+def prepend(message: bytes, explanation: Words, root: Part | None = None) -> Edited:
+    """Add a text in front of the message."""
+    return _edited(message, explanation, root, in_front=True)
 
 
-def _edited(message: bytes, words: Words, root: Part | None, *, in_front: bool) -> Edited:
+def _edited(message: bytes, explanation: Words, root: Part | None, *, in_front: bool) -> Edited:
     try:
         bodies = text_bodies(root or parse(message))
         if not bodies:
             raise LeftAlone("it has no text")
-        edits = [_edit(message, part, words, in_front) for part in bodies]
+        edits = [_edit(message, part, explanation, in_front) for part in bodies]
     except (LeftAlone, BadEncoding) as reason:
         return Edited(None, str(reason))
     return Edited(apply(message, edits))
 
 
-def _edit(message: bytes, part: Part, words: Words, in_front: bool) -> Edit:
+def _edit(message: bytes, part: Part, explanation: Words, in_front: bool) -> Edit:
     if part.end - part.body > LARGEST_TEXT:
         raise LeftAlone(f"its text has more than {LARGEST_TEXT} octets")
     raw = message[part.body : part.end]
     body = decode_exactly(raw, part.encoding)
     refuse_inline_pgp(body, part.type == HTML)
-    text = _Text(part, raw, body).with_words(words, in_front)
+    text = _Text(part, raw, body).with_words(explanation, in_front)
     header = text.header(message[part.start : part.body])
     # an empty body may lie at its delimiter's beginning; then a line break is wanted between
     bare = part.end < len(message) and message[part.end : part.end + 1] not in (b"\r", b"\n")
@@ -120,10 +120,10 @@ class _Text:
         """True where the same octets stand for ASCII or for other characters (RFC 1468)."""
         return (self.codec or "").startswith(_SHIFTING)
 
-    def with_words(self, words: Words, in_front: bool) -> _Text:
-        """The same with the words."""
+    def with_words(self, explanation: Words, in_front: bool) -> _Text:
+        """Return a copy with the text added."""
         html = self.part.type == HTML
-        said = words.as_html() if html else self._flowed(words.text)
+        said = explanation.as_html() if html else self._flowed(explanation.text)
         said = "\r\n".join(_lines(_CONTROLS.sub(" ", said).rstrip("\r\n"))) + "\r\n"
         octets = None if html and self._shifts else _said(said, self.codec, html)
         if octets is not None:
@@ -133,7 +133,8 @@ class _Text:
             return text._with_octets(said.encode("utf-8"), in_front)
         if not _extends_ascii(self.codec) or (html and self._shifts):
             raise LeftAlone("a text is not in the charset it should be")
-        # nobody knows the charset, or the text is not in it: the words give way, not the text
+        # the charset is unknown, or lacks some characters: the added text is changed, not the
+        # message
         return self._with_octets(said.encode(self.codec or "ascii", "replace"), in_front)
 
     def _flowed(self, text: str) -> str:
@@ -168,8 +169,8 @@ class _Text:
         return place_in_front(self.body) if in_front else place_at_end(self.body)
 
     def _line_breaks(self, at: int) -> bytes:
-        """What has words at `at` begin a line, and one that does not flow on from the last (RFC
-        3676 §4.1): an empty line ends a flowed paragraph."""
+        """The octets that make a text at `at` begin a line, and one that does not flow on from the
+        last (RFC 3676 §4.1): an empty line ends a flowed paragraph."""
         if not at:
             return b""
         before = self.body[:at]
@@ -189,7 +190,7 @@ class _Text:
         return was if fits and (untouched or eight_bit or body.isascii()) else _QUOTED
 
     def _raw(self, octets: bytes, at: int, body: bytes, encoding: str) -> bytes:
-        """The new body on the wire. Quoted-printable is kept where words come before or after."""
+        """The new body on the wire. Quoted-printable is kept where a text comes before or after."""
         if self.charset or encoding != _QUOTED or self.part.encoding != _QUOTED:
             return encode(body, encoding)
         if at == len(self.body):
@@ -234,13 +235,15 @@ def _said(text: str, codec: str | None, html: bool) -> bytes | None:
 
 
 def _hard_end(raw: bytes) -> bytes:
-    """What quoted-printable needs at its end so that the next octets begin a line of their own."""
+    """The octets that quoted-printable needs at its end so that the next octets begin a line of
+    their own."""
     last = raw[-1000:].rpartition(b"\n")[2].rstrip(b" \t\r")
     return b"\r\n" if last.endswith(b"=") else b""
 
 
 def _missing_line(header: bytes) -> bytes:
-    """What a header section lacks at its end to be one, where its body was missing too."""
+    """The line ends that a header section lacks at its end to be one, where its body was missing
+    too."""
     if header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n"):
         return b""
     return b"\r\n" if not header or header.endswith(b"\n") else b"\r\n\r\n"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from mailhost.message.header import named
 from mailhost.message.mime.edits import Edit, apply
-from mailhost.message.mime.words import decode_words, encode_words
+from mailhost.message.mime.encoded_words import decode_words, encode_words
 
 LINE = 78  # octets a line should have at most, RFC 5322 §2.1.1
 _LONGEST = 900  # octets of a word that still fits into the 998 a line may have
@@ -72,7 +72,7 @@ def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
     """Put a tag such as "[LIST]" and a blank in front of the first Subject's value.
 
     Where the subject, decoded, has it anywhere (as in "Re: [LIST] x", however it is written), the
-    very same message is returned. What was there keeps its octets; a message without a Subject
+    very same message is returned. The present value keeps its octets; a message without a Subject
     gets one.
     """
     found = next(named(header_of(message), "Subject"), None)
@@ -87,7 +87,7 @@ def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
 
 
 def _before(rest: bytes, used: int) -> bytes:
-    """What goes between `used` octets of a line and the rest of its value."""
+    """The octets that go between `used` octets of a line and the rest of its value."""
     if not rest.strip() or rest.startswith((b"\r", b"\n")):
         return b""
     return b" " if used + 1 + len(rest.split(b"\n")[0].rstrip()) <= LINE else b"\r\n "
@@ -132,10 +132,10 @@ def fold(start: bytes, value: bytes) -> bytes:
 def encode(text: str) -> str:
     """Return a value in ASCII: words that are not, and such as no line can hold, are encoded (RFC
     2047); addresses beside them stay as they are. Blanks in a row become one."""
-    return " ".join(_words(_one_line(text)))
+    return " ".join(_text(_one_line(text)))
 
 
-def _words(text: str) -> Iterator[str]:
+def _text(text: str) -> Iterator[str]:
     together = list[str]()  # blanks between encoded words are lost, so they become one text
     for word in text.split(" "):
         if word.isascii() and len(word) <= _LONGEST and "=?" not in word:
@@ -147,8 +147,8 @@ def _words(text: str) -> Iterator[str]:
     yield from _encoded(together)
 
 
-def _encoded(words: list[str]) -> list[str]:
-    return encode_words(" ".join(words)) if words else []
+def _encoded(text: list[str]) -> list[str]:
+    return encode_words(" ".join(text)) if text else []
 
 
 def _clean(text: str, utf8: bool) -> bytes:

@@ -1,7 +1,7 @@
-"""What a file is, told from its first octets, whatever its name and type say.
+"""The kind of a file by its first octets, independent of its name and declared type.
 
 A small table of signatures, and a look into the beginning of ZIP archives, which many kinds of
-files are. It tells programs from papers; it is no virus scanner.
+files are. It distinguishes programs from documents; it is no virus scanner.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ HEAD = 4096  # octets that are looked at
 
 
 class Kind(StrEnum):
-    """Kinds of files, by the words that settings use."""
+    """Kinds of files, by the names that settings use."""
 
     EXE = "exe"  # Windows and DOS programs and libraries
     ELF = "elf"

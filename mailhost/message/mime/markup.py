@@ -1,4 +1,4 @@
-"""Where words can be put into HTML so that they are shown: in front of all else, or at the end.
+"""Where a text can be put into HTML so that they are shown: in front of all else, or at the end.
 
 A small scanner that follows the tokenizer of the HTML standard (§13.2.5) as far as this needs it:
 tags with their attributes, comments, elements whose content is no markup (script, style, title
@@ -112,7 +112,7 @@ def _text(html: bytes, start: int) -> _Token | None:
 
 
 def _begins_markup(html: bytes, at: int) -> bool:
-    """True for a `<` that is no text; `</` at the very end is not text either, since with words
+    """True for a `<` that is no text; `</` at the very end is not text either, since with a text
     behind it that would become a comment."""
     following = html[at + 1 : at + 2]
     return following in (b"/", b"!", b"?") or (following.isalpha() and following.isascii())

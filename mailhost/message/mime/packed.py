@@ -1,4 +1,4 @@
-"""What files are in a file: in ZIP archives, also in archives within archives, and in TNEF.
+"""The files within a file: in ZIP archives, also in archives within archives, and in TNEF.
 
 How much is looked at is bounded: an archive may stand for a million times its size, or contain
 itself.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote, unquote_to_bytes
 
-from mailhost.message.mime.words import decode_text, decode_words
+from mailhost.message.mime.encoded_words import decode_text, decode_words
 
 # a value is cut at semicolons that are not in a quoted string
 _TOKEN = re.compile(rb'[^;"]+|"[^"\\]*(?:\\.[^"\\]*)*"?|;|\\', re.DOTALL)
@@ -51,7 +51,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What stands before the parameters, in lower case, and the parameters.
+    """The value before the parameters, in lower case, and the parameters.
 
     `given` has all of them, also those that are given twice; those of RFC 2231 come first. `loose`
     is `main` as a program reads it that takes out comments, blanks and quotes. `doubtful`: sections
@@ -195,7 +195,7 @@ def _is_named(segment: bytes, name: str) -> bool:
 
 
 def _readings(octets: bytes) -> Iterator[bytes]:
-    """What programs take for a written value, the usual reading first."""
+    """The readings that programs have of a written value, the usual reading first."""
     match = _QUOTED.match(octets)
     if match is None:
         yield _without_last_comment(octets)

@@ -1,7 +1,7 @@
 """The tree of a message's parts, by offsets (RFC 2046 §5.1). Nothing is copied, nothing decoded.
 
 One pass over the message, with `bytes.find`: the time grows with its size, not with the depth of
-its parts. Whatever the octets, there is a tree; what is broken is read as most mail programs do:
+its parts. Any octets give a tree; what is broken is read as most mail programs do:
 a part without its closing delimiter ends where the part around it ends, a delimiter inside of a
 header ends that header, a type that cannot be read is text/plain (RFC 2045 §5.2).
 """
@@ -199,7 +199,7 @@ class _Reader:
             self._cut()
 
     def _end_of_parts(self, part: _Open, at: int) -> None:
-        """What follows is the epilogue."""
+        """The octets that follow are the epilogue."""
         closed = part.delimiter
         self._forget(part)
         if closed not in self._delimiters:

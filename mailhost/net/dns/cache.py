@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from mailhost.interfaces import NoSuchDomain
+from mailhost.interfaces.dns import NoSuchDomain
 
 LONGEST = 3600.0  # seconds that any answer is believed
 NEGATIVE = 60.0  # seconds that "there is none" is believed

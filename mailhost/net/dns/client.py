@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.names import client, dns
 from twisted.names.error import ResolverError
 
+from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.question import ask_over_tcp, ask_over_udp
 from mailhost.net.dns.servers import Server
 
@@ -23,7 +24,7 @@ class DNSClient(client.Resolver):
     to the next. Fails with what twisted.names fails with, TimeoutError, OSError, ConnectError.
     """
 
-    def __init__(self, reactor: Any, servers: Callable[[], Sequence[Server]], seconds: float):
+    def __init__(self, reactor: IReactor, servers: Callable[[], Sequence[Server]], seconds: float):
         self._find_servers = servers
         self._seconds = seconds
         super().__init__(  # type: ignore[no-untyped-call] # Twisted leaves it untyped

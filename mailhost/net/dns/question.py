@@ -14,13 +14,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IAddress, IReadDescriptor
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import connectionDone
 from twisted.names import dns
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.interfaces.reactor import IReactor
+from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
 LARGEST = 65_535  # octets of an answer
@@ -50,7 +52,7 @@ class Question:
         return message
 
 
-async def ask_over_udp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
     asking = _Datagrams(reactor, server, Question(query))
     try:
@@ -59,11 +61,11 @@ async def ask_over_udp(reactor: Any, server: Server, query: dns.Query, seconds: 
         asking.close()
 
 
-async def ask_over_tcp(reactor: Any, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
     stream = _Stream(Question(query))
-    connecting: Deferred[Any] = endpoint.connect(_Once(stream))
+    connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:
         return await stream.answer.addTimeout(seconds, reactor)
@@ -77,7 +79,7 @@ async def ask_over_tcp(reactor: Any, server: Server, query: dns.Query, seconds: 
 class _Datagrams:
     """A UDP socket for one question. Raises OSError where there is none to be had."""
 
-    def __init__(self, reactor: Any, server: Server, question: Question) -> None:
+    def __init__(self, reactor: IReactor, server: Server, question: Question) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self._reactor = reactor
         self._question = question
@@ -138,15 +140,3 @@ class _Stream(Int16StringReceiver):
         if not self.answer.called:
             self.answer.errback(reason)
         self.lost.callback(None)
-
-
-class _Once(Factory):
-    """A factory of one connection, that the log does not hear of."""
-
-    noisy = False
-
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def buildProtocol(self, addr: IAddress | None) -> _Stream:
-        return self._stream

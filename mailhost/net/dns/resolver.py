@@ -18,13 +18,8 @@ from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.interfaces import (
-    IResolver,
-    MXRecord,
-    NoPossibleHost,
-    NoSuchDomain,
-    ResolveFailed,
-)
+from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import BadAddress, literal_address, parse_domain
 from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
 from mailhost.net.dns.client import DNSClient
@@ -39,13 +34,15 @@ _TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA}
 class Resolver:
     """Asks the servers of the settings, or the system's where they name none."""
 
-    def __init__(self, reactor: Any, settings: DNS, system: SystemServers | None = None) -> None:
+    def __init__(
+        self, reactor: IReactor, settings: DNS, system: SystemServers | None = None
+    ) -> None:
         self._reactor = reactor
         self._system = system or SystemServers()
         self._cache = AnswerCache(reactor, self._ask)
-        self.replace_settings(settings)
+        self.reconfigure(settings)
 
-    def replace_settings(self, settings: DNS) -> None:
+    def reconfigure(self, settings: DNS) -> None:
         """Take other servers; what was learnt from the old ones is forgotten."""
         self._timeout = settings.timeout
         named = servers_of_settings(settings.servers)
@@ -94,6 +91,9 @@ class Resolver:
             except NoSuchDomain:
                 return Answered((), NEGATIVE, exists=False)
             name, followed = _follow(name, answers)
+            if followed and not _possible(name):
+                words = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
+                raise ResolveFailed(f"{question[1]}: {words}")
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             wanted = _records(answers, name, _TYPES[kind])
             if kind == "MX" and not wanted:
@@ -111,8 +111,8 @@ class Resolver:
         except (TimeoutError, CancelledError):  # `_ask` says so
             raise
         except Exception as error:
-            words = f"{type(error).__name__} {error}"[:100].strip()
-            raise ResolveFailed(f"{name}: the DNS servers failed ({words})") from error
+            text = f"{type(error).__name__} {error}"[:100].strip()
+            raise ResolveFailed(f"{name}: the DNS servers failed ({text})") from error
         return [record for record in answers if record.payload is not None]
 
 

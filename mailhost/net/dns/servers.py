@@ -44,9 +44,9 @@ class SystemServers:
 def _parse(text: str) -> list[Server]:
     found: list[Server] = []
     for line in text.splitlines():
-        words = line.split()
-        if len(words) > 1 and words[0] == "nameserver":
+        explanation = line.split()
+        if len(explanation) > 1 and explanation[0] == "nameserver":
             with suppress(ValueError):
-                ip_address(words[1])
-                found.append((words[1], PORT))
+                ip_address(explanation[1])
+                found.append((explanation[1], PORT))
     return found[:MOST]

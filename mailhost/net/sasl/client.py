@@ -136,7 +136,8 @@ class ScramSha256Client:
         if not found[0].startswith(self._nonce) or found[0] == self._nonce:
             raise BadChallenge("SCRAM: the server's nonce does not continue ours")
         if not FEWEST_ITERATIONS <= found[2] <= MOST_ITERATIONS:
-            raise BadChallenge(f"SCRAM: {found[2]} iterations are too few or too many")
+            asked = str(found[2])[:20]
+            raise BadChallenge(f"SCRAM: {asked} iterations are too few or too many")
         return found
 
     def _check_server(self, challenge: bytes) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from zope.interface import implementer
 
-from mailhost.interfaces import IAuthenticator, ILogins, ISASLMechanism
+from mailhost.interfaces.logins import IAuthenticator, IPasswordLogins, ISASLMechanism
+from mailhost.message.address import Address
 from mailhost.message.client import Client
+from mailhost.message.status import Status
 from mailhost.net.sasl.login import Login
 from mailhost.net.sasl.plain import Plain
 from mailhost.net.sasl.scram import ScramSha256
@@ -32,7 +34,7 @@ def new_mechanism(
     return make(client, authenticator) if make else None
 
 
-@implementer(ILogins)
+@implementer(IPasswordLogins)
 class Logins:
     """Logins that an authenticator judges."""
 
@@ -44,3 +46,8 @@ class Logins:
 
     def begin(self, name: str, client: Client) -> ISASLMechanism | None:
         return new_mechanism(name, client, self._authenticator)
+
+    def password(
+        self, client: Client, username: str, password: str, command: str
+    ) -> Awaitable[Address | Status]:
+        return self._authenticator.password(client, username, password, command)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
-from mailhost.interfaces import Answer, Challenge, IAuthenticator, ISASLMechanism, SASLStep
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.logins import Challenge, IAuthenticator, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
 from mailhost.net.sasl.terms import (
     MALFORMED,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.logins import (
     Challenge,
     IAuthenticator,
     ISASLMechanism,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from mailhost.interfaces import ScramKeys
+from mailhost.interfaces.logins import ScramKeys
 from mailhost.net.sasl.saslprep import prepare_password
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.message.entries import Globs
+from mailhost.config.lists import Globs
 from mailhost.message.mime.attachments import Attachment, attachment_at, is_attached
 from mailhost.message.mime.encodings import RAW, decode, is_clear_base64
 from mailhost.message.mime.fields import replace
@@ -25,7 +25,7 @@ _ENCODING = "Content-Transfer-Encoding"
 
 class Chosen:
     """`names` are globs of file names. `types` are globs of media types as declared, or kinds of
-    files (`exe`, see `message/mime/kinds`), which `inside` tells from the content. With `inside`
+    files (`exe`, see `message/mime/kinds`), which `inside` recognises by the content. With `inside`
     names in ZIP archives and TNEF count too, uuencoded files in texts, and what attached messages
     have attached."""
 

@@ -1,7 +1,7 @@
 """The chain of filters: asked in order at each stage, until one refuses or drops.
 
-A filter that observes is asked like any other; what it would do is told, and mail passes. One that
-fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
+A filter that observes is asked like any other; what it would do is logged, and mail passes. One
+that fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.events import Faulted, Filtered
-from mailhost.interfaces import (
+from mailhost.interfaces.events import Faulted, Filtered, IEventSink
+from mailhost.interfaces.filters import (
     FilterFailed,
     ICounters,
-    IEventSink,
     IFilter,
     ISessionFilter,
     IVisit,
     IWitness,
 )
+from mailhost.interfaces.verdict import PASS, Decision, Finding, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.envelope import Body
 from mailhost.message.status import Status
-from mailhost.message.verdict import PASS, Decision, Finding, Mail, Stage, Verdict
-from mailhost.net.dots import BareLineEnd, checked
+from mailhost.net.dot_stuffing import BareLineEnd, checked
 
 FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
 LEFT = Status(421, "4.4.2", "The connection is gone", "the client went while filters were asked")
@@ -70,7 +69,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What filters said so far. `held` and `dropped` are the reasons of a quarantine or a
+    """The verdicts of the filters so far. `held` and `dropped` are the reasons of a quarantine or a
     discard, empty for none; they hold for the whole message."""
 
     tags: frozenset[str] = frozenset()
@@ -122,34 +121,36 @@ class Chain:
         """A message has its answer."""
         for link, witness in self._witnesses:
             if link.concerns(mail):
-                self.tell_one(link, witness.ended, mail, findings, statuses)
+                self.notify_one(link, witness.ended, mail, findings, statuses)
 
-    def tell_one(self, link: Link, tell: Callable[P, None], *what: P.args, **how: P.kwargs) -> None:
+    def notify_one(
+        self, link: Link, call: Callable[P, None], *given: P.args, **named: P.kwargs
+    ) -> None:
         """Tell a filter something. One that fails over it is in nobody's way."""
         try:
-            tell(*what, **how)
+            call(*given, **named)
         except WHATEVER as error:
             self.failed(link, error)
 
     def failed(self, link: Link, error: BaseException) -> str:
-        """A filter failed: it is counted and told. Return what the log has."""
-        words = f"{type(error).__name__}: {error}".removesuffix(": ")
+        """A filter failed: it is counted and logged. Return what the log has."""
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
         if isinstance(error, TimeoutError):
-            words = f"no answer in {link.seconds:g} seconds"
+            text = f"no answer in {link.seconds:g} seconds"
         elif isinstance(error, FilterFailed | OSError):
-            words = str(error)
+            text = str(error)
         else:
             self._log.failure(f"The filter {link.name} failed", Failure(error))
         self.counters.add(link.name, "failed")
-        self.events.tell(Faulted(f"filter {link.name}", words))
-        return words
+        self.events.emit(Faulted(f"filter {link.name}", text))
+        return text
 
     def note(self, mail: Mail, finding: Finding) -> None:
-        """A filter found something: it is counted, and told."""
+        """A filter found something: it is counted, and first."""
         would = "would " if finding.observed else ""
         self.counters.add(finding.filter, f"{would}{finding.decision}")
-        if finding.observed or finding.decision not in REFUSALS:  # those the client is told of
-            self.events.tell(Filtered(mail.client, mail.identity, finding))
+        if finding.observed or finding.decision not in REFUSALS:  # the client gets those as a reply
+            self.events.emit(Filtered(mail.client, mail.identity, finding))
 
 
 class Visit:
@@ -175,13 +176,13 @@ class Visit:
         """A transaction is over without a message, or before all were asked about it."""
         if not self._left:
             for link, visit in self._visits:
-                self.chain.tell_one(link, visit.abandon)
+                self.chain.notify_one(link, visit.abandon)
 
     def leave(self) -> None:
-        """The client is gone. Whoever is being asked is the last one."""
+        """The client is gone. A filter that is being asked is the last one."""
         self._left = True
         for link, visit in self._visits:
-            self.chain.tell_one(link, visit.leave)
+            self.chain.notify_one(link, visit.leave)
 
     async def look(self, mail: Mail, marks: Marks) -> Judged:
         """Ask those who want to be asked at this stage. Where the client leaves meanwhile that is
@@ -219,20 +220,20 @@ class Visit:
                 _check_line_ends(mail, verdict.mail)
             return verdict
         except WHATEVER as error:
-            words = self.chain.failed(link, error)
-            return PASS if link.pass_errors else Verdict(Decision.DEFER, words, FAILED)
+            text = self.chain.failed(link, error)
+            return PASS if link.pass_errors else Verdict(Decision.DEFER, text, FAILED)
 
     async def _in_time(self, answer: Awaitable[Verdict], seconds: float) -> Verdict:
-        """The answer, if it comes in time; a filter that is told to give up, and does not, is left
+        """The answer, if it comes in time; a filter that is cancelled, and goes on, is left
         to itself."""
 
         async def awaited() -> Verdict:
             return await answer
 
         waiting = Deferred.fromCoroutine(awaited())
-        told: Deferred[Verdict] = Deferred(lambda _: waiting.cancel())
-        waiting.addBoth(lambda result: None if told.called else told.callback(result))
-        return await told.addTimeout(seconds, self.chain.clock)
+        first: Deferred[Verdict] = Deferred(lambda _: waiting.cancel())
+        waiting.addBoth(lambda result: None if first.called else first.callback(result))
+        return await first.addTimeout(seconds, self.chain.clock)
 
 
 @implementer(IFilter)
@@ -283,10 +284,10 @@ def _known(finding: Finding, marks: Marks) -> bool:
 
 
 def _refusal(link: Link, verdict: Verdict) -> Status:
-    """Return what the client is told: the filter's words, and its name."""
+    """Return the text for the client: the filter's own, and its name."""
     status = verdict.status or FAILED
-    cause = verdict.reason if verdict.reason != status.words else ""
-    return replace(status, words=f"{status.words} [{link.name}]", cause=cause)
+    cause = verdict.reason if verdict.reason != status.text else ""
+    return replace(status, text=f"{status.text} [{link.name}]", cause=cause)
 
 
 def _applied(mail: Mail, marks: Marks, verdict: Verdict) -> tuple[Mail, Marks]:

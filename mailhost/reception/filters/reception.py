@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.interfaces import Answer, IQuarantine, IReception, ITransaction
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.reception import IQuarantine, IReception, ITransaction
+from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
-from mailhost.message.extensions import Extensions
 from mailhost.message.status import Status
-from mailhost.message.verdict import Mail, Stage
-from mailhost.net.answer import there
 from mailhost.reception.filters.chain import Chain, Marks
 from mailhost.reception.filters.transaction import FilteredTransaction
 

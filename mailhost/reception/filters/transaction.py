@@ -1,6 +1,6 @@
-"""One message that passes the chain of filters before whoever stands behind it gets it.
+"""One message that passes the chain of filters before the reception behind it gets it.
 
-What filters hold back goes to the quarantine: the queue, where it is held until an operator
+Messages that filters hold back go to the quarantine: the queue, where it is held until an operator
 releases or deletes it. Where they change the envelope of a message that came in whole, the
 transaction behind is begun anew with the new one.
 """
@@ -12,22 +12,22 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.events import Refused
-from mailhost.interfaces import (
-    Answer,
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import Refused
+from mailhost.interfaces.reception import (
     ICollector,
     IFilterable,
     IQuarantine,
     IReception,
     ITransaction,
 )
+from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import Mail, Stage
-from mailhost.net.answer import there
 from mailhost.reception.filters.chain import LEFT, Judged, Marks, Visit
 
 GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
@@ -129,12 +129,16 @@ class FilteredTransaction:
             if isinstance(taken, Status):
                 return [taken]
             paths = taken
+        leaving: Prepared | Status = await there(self._transaction.leave(message))
+        if isinstance(leaving, Status):
+            self._abandon()
+            return [leaving]
         if self._marks.held:
             self._abandon()
             envelope, reason = mail.envelope.to(paths), self._marks.held
             hold = self._quarantine.hold
-            return [await hold(envelope, message.held(), self.identity, reason)]
-        found = await there(self._transaction.hand_on(message))
+            return [await hold(envelope, leaving.held(), self.identity, reason)]
+        found = await there(self._transaction.hand_on(leaving))
         return _worst(found) if changed else self._with_dropped(found)
 
     async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
@@ -172,7 +176,7 @@ class FilteredTransaction:
             if not (more and last.permanent):
                 return last
             what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-            self._visit.chain.events.tell(Refused(self._mail.client, what, last))
+            self._visit.chain.events.emit(Refused(self._mail.client, what, last))
         return taken or last
 
     def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:

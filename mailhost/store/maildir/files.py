@@ -1,8 +1,8 @@
 """Which files of a Maildir are messages, and which were left behind. Everything blocks.
 
-Nothing is taken for granted: other tools move messages from new/ to cur/, change their flags and
-delete them at any time. A name that changes while a folder is read can escape readdir(3), the old
-one and the new; so a folder that changed meanwhile is read again.
+Other programs move messages from new/ to cur/, change their flags and delete them at any time. When
+a name changes while a folder is read, readdir(3) may return neither the old one nor the new; so a
+folder that changed meanwhile is read again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from mailhost.store.maildir.filename import MessageName, parse_name, unique_id
 
 PLACES = ("new", "cur")
-LOOKS = 5  # times that a folder is read while it changes all the time
+MOST_READINGS = 5  # times that a folder is read while it changes all the time
 STALE = 36 * 3600.0  # seconds that a file may stay in tmp/, by the Maildir specification
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFile:
+    """Where a message lies now. `size` is that of the file, in octets."""
+
+    unique: str
+    path: str
+    size: int
 
 
 def message_files(path: str) -> Iterator[tuple[os.DirEntry[str], MessageName]]:
@@ -42,7 +52,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     """Return all that is in a folder, and maybe what just was. No folder has nothing in it."""
     found: dict[str, os.DirEntry[str]] = {}
     with suppress(FileNotFoundError):
-        for _ in range(LOOKS):
+        for _ in range(MOST_READINGS):
             before = os.stat(folder).st_mtime_ns
             with os.scandir(folder) as entries:
                 again = {entry.name: entry for entry in entries}
@@ -52,13 +62,29 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     return list(found.values())
 
 
-def located(path: str, uniques: Container[str]) -> list[tuple[str, str]]:
-    """Return where messages lie now: unique-id and path. One may lie there twice, or not at all.
+def located(path: str, uniques: Container[str]) -> list[MessageFile]:
+    """Return the files of the messages with these unique-ids. One message may have two, or none.
 
     Raises OSError.
     """
-    ids = ((unique_id(name.unique), entry.path) for entry, name in message_files(path))
-    return [(unique, where) for unique, where in ids if unique in uniques]
+    files = []
+    for entry, name in message_files(path):
+        unique = unique_id(name.unique)
+        if unique in uniques:
+            files.append(MessageFile(unique, entry.path, _size_or_nothing(entry, name)))
+    return files
+
+
+def _size_or_nothing(entry: os.DirEntry[str], name: MessageName) -> int:
+    try:
+        return file_size(entry, name)
+    except OSError:  # it went away just now, or moved
+        return 0
+
+
+def file_size(entry: os.DirEntry[str], name: MessageName) -> int:
+    """Return a file's octets, from its name where that has them. Raises OSError."""
+    return entry.stat().st_size if name.size is None else name.size
 
 
 def stale_files(path: str, now: float) -> list[str]:

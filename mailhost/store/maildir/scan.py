@@ -9,10 +9,10 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import TypeAlias
 
-from mailhost.interfaces import StoredMessage
+from mailhost.interfaces.store import StoredMessage
 from mailhost.message.content import Content, content_of_file
 from mailhost.store.maildir.filename import MessageName, arrival, parse_name, unique_id
-from mailhost.store.maildir.files import LOOKS, located, message_files
+from mailhost.store.maildir.files import MOST_READINGS, located, message_files
 from mailhost.store.maildir.lines import bare_feeds, has_bare_feed, with_crlf
 
 Arrival: TypeAlias = tuple[int, int, str]
@@ -25,7 +25,7 @@ def list_messages(path: str, sizes: Sizes) -> list[StoredMessage]:
     `sizes` remembers wire sizes that had to be counted, by Maildir and unique name. Raises OSError.
     """
     found: dict[str, tuple[Arrival, StoredMessage]] = {}
-    for _ in range(LOOKS):
+    for _ in range(MOST_READINGS):
         if _all_listed(path, sizes, found):
             break
     return [message for _, message in sorted(found.values(), key=itemgetter(0))]
@@ -43,7 +43,7 @@ def _all_listed(path: str, sizes: Sizes, found: dict[str, tuple[Arrival, StoredM
         unique = unique_id(name.unique)
         found[unique] = (
             arrival(name.unique),
-            StoredMessage(unique, entry.path, size, name.flags),
+            StoredMessage(unique, size, entry.path),
         )
     return whole
 
@@ -58,7 +58,7 @@ def _wire_size(path: str, entry: os.DirEntry[str], name: MessageName, sizes: Siz
         size = sizes[path, name.unique] = wire_size(entry.path)
     except FileNotFoundError:
         raise
-    except OSError:  # one bad file keeps nobody from the others; who opens it is told
+    except OSError:  # all others can be listed; an error is raised when this one is opened
         return entry.stat().st_size
     return size
 
@@ -70,13 +70,14 @@ def wire_size(path: str) -> int:
 
 
 def open_message(path: str, message: StoredMessage) -> Content:
-    """Return a message as sent, wherever it is by now. Raises FileNotFoundError, OSError.
+    """Return a message as sent, also where it was moved since it was listed (`hint` is its path
+    then). Raises FileNotFoundError, OSError.
 
-    A file whose name tells that it goes over the wire as it is stays so: what we delivered as
-    BINARYMIME has any octets. In all others LF becomes CRLF.
+    Where its name says that the file is sent as it is (W= is its size), so it is: a message that
+    came as BINARYMIME has any octets. In all others LF becomes CRLF.
     """
     content = _open(path, message)
-    name = parse_name(os.path.basename(message.path))
+    name = parse_name(os.path.basename(message.hint))
     as_it_is = name is not None and name.wire_size == content.size
     if as_it_is or not has_bare_feed(content):
         return content
@@ -85,8 +86,8 @@ def open_message(path: str, message: StoredMessage) -> Content:
 
 def _open(path: str, message: StoredMessage) -> Content:
     with suppress(FileNotFoundError):
-        return content_of_file(message.path)
-    for _, where in located(path, {message.unique}):
+        return content_of_file(message.hint)
+    for file in located(path, {message.unique}):
         with suppress(FileNotFoundError):
-            return content_of_file(where)
-    raise FileNotFoundError(errno.ENOENT, "the message was removed", message.path)
+            return content_of_file(file.path)
+    raise FileNotFoundError(errno.ENOENT, "the message was removed", message.hint)

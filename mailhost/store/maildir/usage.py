@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from mailhost.store.maildir.filename import MessageName
-from mailhost.store.maildir.files import message_files
+from mailhost.store.maildir.files import file_size, message_files
 
 
 def usage(path: str) -> int:
@@ -22,12 +21,8 @@ def _folder_usage(path: str) -> int:
     sizes: dict[str, int] = {}  # by name: a message that moves meanwhile counts once
     for entry, name in message_files(path):
         with suppress(FileNotFoundError):
-            sizes[name.unique] = _size(entry, name)
+            sizes[name.unique] = file_size(entry, name)
     return sum(sizes.values())
-
-
-def _size(entry: os.DirEntry[str], name: MessageName) -> int:
-    return entry.stat().st_size if name.size is None else name.size
 
 
 def _folders(path: str) -> Iterator[str]:

@@ -42,11 +42,11 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(edit.reason, "")
         return edit.message
 
-    def appended(self, message: bytes, words: Words = ASCII) -> bytes:
-        return self.edited(append(message, words))
+    def appended(self, message: bytes, explanation: Words = ASCII) -> bytes:
+        return self.edited(append(message, explanation))
 
-    def prepended(self, message: bytes, words: Words = ASCII) -> bytes:
-        return self.edited(prepend(message, words))
+    def prepended(self, message: bytes, explanation: Words = ASCII) -> bytes:
+        return self.edited(prepend(message, explanation))
 
     # --- where the words go ----------------------------------------------------------------
 
@@ -246,7 +246,7 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_flowed(self) -> None:
         kind = "text/plain; charset=us-ascii; format=Flowed"
-        words = Words("-- \n> x \n y\n" + "word " * 20)
+        explanation = Words("-- \n> x \n y\n" + "word " * 20)
         first, last = "word " * 14, "word " * 6
         added = f"-- \r\n > x\r\n  y\r\n{first}\r\n{last.strip()}\r\n"
         for body, between in {
@@ -257,9 +257,9 @@ class DisclaimerTests(SynchronousTestCase):
             "-- \r\n": "",
             "": "",
         }.items():
-            message = self.appended(plain(body, kind=kind), words)
+            message = self.appended(plain(body, kind=kind), explanation)
             self.assertEqual(message, plain(body + between + added, kind=kind), body)
-        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), words)
+        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), explanation)
         added = added.replace(f"{first}\r\n", f"{first} \r\n")
         self.assertEqual(message, plain(added + "Hi \r\n", kind=kind + "; delsp=yes"))
 
@@ -313,11 +313,11 @@ class DisclaimerTests(SynchronousTestCase):
     @few
     @given(messages, st.booleans(), st.sampled_from([ASCII, GERMAN, Words("\U0001f600\n" * 30)]))
     def test_the_words_are_in_each_body_and_other_parts_keep_their_octets(
-        self, message: bytes, in_front: bool, words: Words
+        self, message: bytes, in_front: bool, explanation: Words
     ) -> None:
         root = parse(message)
         bodies = text_bodies(root)
-        edit = (prepend if in_front else append)(message, words)
+        edit = (prepend if in_front else append)(message, explanation)
         if not bodies:
             self.assertIsNone(edit.message)
             return
@@ -334,7 +334,7 @@ class DisclaimerTests(SynchronousTestCase):
         for (old, new), part in zip(leaves, found, strict=True):
             if old in bodies:
                 text = markup.unescape(part.get_content())
-                self.assertIn(words.text.split()[0], text)
+                self.assertIn(explanation.text.split()[0], text)
                 self.assertNotIn("\ufffd", text)
             else:
                 self.assertEqual(message[old.start : old.end], edited[new.start : new.end])

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.mime import encodings
 from mailhost.message.mime.edits import Edit, apply
+from mailhost.message.mime.encoded_words import codec_of, decode_words, encode_words
 from mailhost.message.mime.encodings import BadEncoding
-from mailhost.message.mime.words import codec_of, decode_words, encode_words
 
 few = settings(deadline=None)
 octets = st.binary(max_size=300) | st.lists(
@@ -89,10 +89,10 @@ class WordTests(SynchronousTestCase):
     @few
     @given(st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
     def test_there_and_back(self, text: str) -> None:
-        words = encode_words(text)
-        self.assertLessEqual(max(map(len, words)), 75)
-        self.assertEqual(decode_words("\t ".join(words)), text)
-        self.assertEqual(str(make_header(decode_header(" ".join(words)))), text)
+        explanation = encode_words(text)
+        self.assertLessEqual(max(map(len, explanation)), 75)
+        self.assertEqual(decode_words("\t ".join(explanation)), text)
+        self.assertEqual(str(make_header(decode_header(" ".join(explanation)))), text)
 
     def test_hostile(self) -> None:
         for text in ("=?a?q?" * 100_000, "=?" * 300_000, "=?a?q? " * 100_000, "=?a?b?=" * 100_000):

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.header import fields as fields_of
 from mailhost.message.header import named
 from mailhost.message.mime import fields
+from mailhost.message.mime.encoded_words import decode_words
 from mailhost.message.mime.fields import BadField
-from mailhost.message.mime.words import decode_words
 
 MESSAGE = b"Received: a\r\n\tb\r\nX-A: 1\nx-a : 2\r\nodd line\r\nSubject: Hi\r\n\r\nX-A: body\n"
 few = settings(deadline=None)

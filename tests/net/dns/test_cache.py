@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 from mailhost.net.dns import cache
 from mailhost.net.dns.cache import AnswerCache, Answered, Question
 from tests.fakes import now

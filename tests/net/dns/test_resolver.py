@@ -12,7 +12,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
 from mailhost.config.model import DNS
-from mailhost.interfaces import MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.servers import SystemServers
 from tests.dns_server import DNSServer, Records
@@ -105,8 +105,8 @@ class Records_(ResolverCase):
     @run
     async def test_cnames_without_end_fail(self) -> None:
         for name in ("loop1.example", "self.example", "c1.example"):
-            words = await self.fails(ResolveFailed, self.resolver.mx(name))
-            self.assertIn("CNAME", words)
+            text = await self.fails(ResolveFailed, self.resolver.mx(name))
+            self.assertIn("CNAME", text)
         self.assertLess(len(self.server.asked), 40)
 
     @run
@@ -128,8 +128,8 @@ class Records_(ResolverCase):
     @run
     async def test_names_that_no_host_has_are_passed_over(self) -> None:
         self.assertEqual([MXRecord(20, "mx.example")], await self.resolver.mx("odd.example"))
-        words = await self.fails(NoPossibleHost, self.resolver.mx("odder.example"))
-        self.assertEqual(r"'a\nb.example' is no host name", words)
+        text = await self.fails(NoPossibleHost, self.resolver.mx("odder.example"))
+        self.assertEqual(r"'a\nb.example' is no host name", text)
 
     @run
     async def test_an_answer_too_large_for_a_datagram_comes_over_tcp(self) -> None:
@@ -152,8 +152,8 @@ class Trouble(ResolverCase):
     async def test_silence_is_bounded(self) -> None:
         resolver = self.make(timeout=0.4)
         before = reactor.seconds()
-        words = await self.fails(ResolveFailed, resolver.mx("silent.example"))
-        self.assertIn("no answer", words)
+        text = await self.fails(ResolveFailed, resolver.mx("silent.example"))
+        self.assertIn("no answer", text)
         self.assertLess(reactor.seconds() - before, 2)
         self.assertEqual(3, len(self.server.asked), "a datagram may be lost")
 
@@ -258,7 +258,7 @@ class Cache(ResolverCase):
         other = DNSServer({"a.example": [["MX", 1, "other.example"]]})
         self.addCleanup(lambda: Deferred.fromCoroutine(other.stop()))
         port = other.start(reactor)
-        self.resolver.replace_settings(DNS(servers=(f"127.0.0.1:{port}",), timeout=5.0))
+        self.resolver.reconfigure(DNS(servers=(f"127.0.0.1:{port}",), timeout=5.0))
         self.assertEqual([MXRecord(1, "other.example")], await self.resolver.mx("a.example"))
 
 

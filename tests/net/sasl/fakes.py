@@ -9,7 +9,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailhost.interfaces import Challenge, IAuthenticator, ISASLMechanism, SASLStep, ScramKeys
+from mailhost.interfaces.logins import (
+    Challenge,
+    IAuthenticator,
+    ISASLMechanism,
+    SASLStep,
+    ScramKeys,
+)
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status

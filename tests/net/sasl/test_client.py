@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import Challenge
+from mailhost.interfaces.logins import Challenge
 from mailhost.net.sasl.client import (
     BadChallenge,
     LoginClient,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces import Challenge, ISASLMechanism, SASLStep, ScramKeys
+from mailhost.interfaces.logins import Challenge, ISASLMechanism, SASLStep, ScramKeys
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status

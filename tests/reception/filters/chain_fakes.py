@@ -8,26 +8,18 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from mailhost.interfaces import (
-    Answer,
-    ICollector,
-    IFilter,
-    IFilterable,
-    IReception,
-    ISessionFilter,
-    ITransaction,
-    IVisit,
-    IWitness,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.filters import IFilter, ISessionFilter, IVisit, IWitness
+from mailhost.interfaces.reception import ICollector, IFilterable, IReception, ITransaction
+from mailhost.interfaces.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
-from mailhost.message.extensions import Extensions
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
+from mailhost.observe.counts import Counts
 from mailhost.reception.filters.chain import Chain, Link
-from mailhost.reception.filters.monitor.counters import Counters
 from tests.fakes import RecordingEvents
 
 Says = Verdict | Exception | Awaitable[Verdict] | Callable[[Mail], Any]
@@ -139,7 +131,7 @@ class Behind:
         return Content((self.content,))
 
     def end(self, content: Content) -> Answer[Sequence[Status]]:
-        raise AssertionError("it ends in two steps")
+        raise AssertionError("it ends in three steps")
 
     def prepare(self, content: Content) -> Answer[Prepared | Status]:
         assert self.begun and not self.over
@@ -148,6 +140,9 @@ class Behind:
             return refusal
         top = self.home.received
         return Prepared(content.after(self.home.added), top, top, self.identity, "")
+
+    def leave(self, message: Prepared) -> Answer[Prepared | Status]:
+        return message
 
     def hand_on(self, message: Prepared) -> Answer[Sequence[Status]]:
         assert self.begun
@@ -201,7 +196,7 @@ class ChainWorld:
     def __init__(self) -> None:
         self.clock = Clock()
         self.events = RecordingEvents()
-        self.counters = Counters()
+        self.counters = Counts()
 
     def chain(self, *filters: Any, observing: bool = False) -> Chain:
         """A chain of filters, or of links."""

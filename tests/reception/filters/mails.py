@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from mailhost.message.verdict import Mail, Stage
 from tests.fakes import envelope
 
 CLIENT = Client("192.0.2.7", 4711, hello="far.example", extended=True, session="s")

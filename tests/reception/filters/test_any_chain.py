@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.content import Content
-from mailhost.message.status import Status
-from mailhost.message.verdict import (
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.verdict import (
     PASS,
     Decision,
     Mail,
@@ -28,7 +27,8 @@ from mailhost.message.verdict import (
     reject,
     tag,
 )
-from mailhost.net.answer import there
+from mailhost.message.content import Content
+from mailhost.message.status import Status
 from mailhost.reception.filters.chain import Chain, Link
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeQueue, envelope, now, path

@@ -14,15 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.filters.block import CountBy, DNSList, List, Rate, Size
-from mailhost.interfaces import (
-    FilterFailed,
-    IResolver,
-    MXRecord,
-    NoSuchDomain,
-    ResolveFailed,
-)
-from mailhost.message.entries import BadEntry
-from mailhost.message.verdict import PASS, Decision, Mail, Stage, Verdict
+from mailhost.config.lists import BadEntry
+from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage, Verdict
 from mailhost.reception.filters.block.dnslist import EVERY as HOUR
 from mailhost.reception.filters.block.dnslist import DNSListed
 from mailhost.reception.filters.block.listed import Listed
@@ -62,7 +57,7 @@ class ListTests(SynchronousTestCase):
             self.assertIs(other.look(RCPT), PASS)
 
     def test_actions(self) -> None:
-        for action, decision, words in (
+        for action, decision, text in (
             ("reject", Decision.REJECT, "550 5.7.1 No"),
             ("defer", Decision.DEFER, "451 4.7.1 No"),
             ("discard", Decision.DISCARD, "None"),
@@ -72,7 +67,7 @@ class ListTests(SynchronousTestCase):
             filter = self.make(entries=("192.0.2.7",), action=action, words="No", tag="t")
             verdict = filter.look(RCPT)
             self.assertIs(verdict.decision, decision)
-            self.assertEqual(str(verdict.status), words)
+            self.assertEqual(str(verdict.status), text)
             self.assertEqual(verdict.tag, "t" if action == "tag" else "")
 
     def test_the_empty_sender(self) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import FilterFailed
-from mailhost.message.content import Content
-from mailhost.message.envelope import Body
-from mailhost.message.verdict import (
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import (
     PASS,
     Decision,
     Mail,
@@ -25,6 +23,8 @@ from mailhost.message.verdict import (
     reject,
     tag,
 )
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body
 from mailhost.reception.filters.chain import FAILED, Chain, Judged, Link, Marks
 from tests.fakes import now
 from tests.reception.filters.chain_fakes import ChainWorld, Saying, Visited, Watching
@@ -154,7 +154,7 @@ class ObserveTests(ChainCase):
             self.assertEqual(len(last.asked), 1)
             [line] = self.world.events.lines
             self.assertEqual(line, f"m1 filter nose: would {verdict.decision}, smells")
-            self.assertEqual(self.world.counters.counts["nose", f"would {verdict.decision}"], 1)
+            self.assertEqual(self.world.counters.filters["nose", f"would {verdict.decision}"], 1)
 
     def test_a_chain_that_observes_has_its_tags_all_the_same(self) -> None:
         last = Saying(SPAM)
@@ -175,7 +175,7 @@ class ObserveTests(ChainCase):
 class FailureTests(ChainCase):
     """Filters that cannot judge."""
 
-    def failed(self, says: Any, words: str, logged: int = 0) -> None:
+    def failed(self, says: Any, text: str, logged: int = 0) -> None:
         """Mail is deferred, or passes where it is to; what went wrong is told."""
         for open in (False, True):
             self.world = ChainWorld()
@@ -183,9 +183,9 @@ class FailureTests(ChainCase):
             self.assertEqual(judged.refusal is None, open)
             if judged.refusal is not None:
                 self.assertEqual(str(judged.refusal), f"{FAILED} [nose]")
-                self.assertEqual(judged.refusal.cause, words)
-            self.assertIn(f"filter nose: {words}", self.world.events.lines)
-            self.assertEqual(self.world.counters.counts["nose", "failed"], 1)
+                self.assertEqual(judged.refusal.cause, text)
+            self.assertIn(f"filter nose: {text}", self.world.events.lines)
+            self.assertEqual(self.world.counters.filters["nose", "failed"], 1)
             self.assertEqual(len(self.flushLoggedErrors()), logged)
 
     def test_what_it_needs_is_not_there(self) -> None:
@@ -211,7 +211,7 @@ class FailureTests(ChainCase):
     def test_a_verdict_without_sense(self) -> None:
         """A refusal that the client would take for a yes loses mail."""
         nothing = message("Subject: x\n\n")
-        for verdict, words in (
+        for verdict, text in (
             (reject("Fine", code=250), "to refuse with 250 5.7.1 Fine"),
             (Verdict(Decision.EDIT, "better"), "an edit without a Mail"),
             (Verdict(Decision.EDIT, "better", mail=b"Subject: x"), "an edit without a Mail"),  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ class FailureTests(ChainCase):
                 judged = self.look(Link("nose", Saying(verdict), observe=observe), mail=nothing)
                 self.assertEqual(judged.mail, nothing)
                 self.assertEqual(judged.refusal is None, observe)
-                self.assertIn(words, self.world.events.lines[0])
+                self.assertIn(text, self.world.events.lines[0])
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
     def test_code_of_ones_own_whose_edit_has_line_ends_of_unix(self) -> None:

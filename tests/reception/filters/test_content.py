@@ -13,17 +13,17 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.filters.block import Attachment, Match
-from mailhost.interfaces import FilterFailed
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import PASS, Decision, Verdict
 from mailhost.message.mime.packed import MOST_NAMES
-from mailhost.message.verdict import PASS, Decision, Verdict
 from mailhost.reception.filters.block.attachment import Attached
 from mailhost.reception.filters.block.match import Matching
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import now
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 from tests.reception.filters.test_edit import attached, with_files
-from tests.reception.filters.test_workbench import Threads
+from tests.reception.filters.test_whole_messages import Threads
 
 TNEF = b"\x78\x9f\x3e\x22\1\0"
 
@@ -48,7 +48,7 @@ class AttachmentTests(SynchronousTestCase):
 
     def look(self, mail: bytes, **settings: Any) -> Verdict:
         chosen = Attachment(kind="attachment", **settings)
-        found: Verdict = now(Attached(chosen, Workbench("/", 0, here)).look(message(mail)))
+        found: Verdict = now(Attached(chosen, WholeMessages("/", 0, here)).look(message(mail)))
         return found
 
     def test_a_name_is_refused_with_words_that_help(self) -> None:
@@ -286,7 +286,7 @@ class MatchTests(SynchronousTestCase):
 
     def look(self, text: str, **settings: Any) -> Verdict:
         chosen = Match(kind="match", **settings)
-        found: Verdict = now(Matching(chosen, Workbench("/", 0, here)).look(message(text)))
+        found: Verdict = now(Matching(chosen, WholeMessages("/", 0, here)).look(message(text)))
         return found
 
     def test_a_field_is_matched_as_people_read_it(self) -> None:
@@ -310,7 +310,7 @@ class MatchTests(SynchronousTestCase):
     def test_time_runs_out(self) -> None:
         mail = "Subject: x\n\n" + "a" * 5000 + "b\n"
         slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.01)
-        looking = Matching(slow, Workbench("/", 0, here)).look(message(mail))
+        looking = Matching(slow, WholeMessages("/", 0, here)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn("longer than 0.01 seconds", str(failure.value))
 
@@ -318,7 +318,7 @@ class MatchTests(SynchronousTestCase):
         """A small message is looked at in the reactor's thread, but not for a second."""
         threads = Threads()
         slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.5)
-        filter = Matching(slow, Workbench("/", 0, threads))
+        filter = Matching(slow, WholeMessages("/", 0, threads))
         begun = monotonic()
         looking = Deferred.fromCoroutine(filter.look(message("\n" + "a" * 5000 + "b\n")))
         self.assertLess(monotonic() - begun, 0.4)
@@ -338,9 +338,9 @@ class MatchTests(SynchronousTestCase):
         self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body", time_limit=60)
         self.failed("X: x\n" * 200_000 + "Subject: z\n\n", "header", part="Subject")
 
-    def failed(self, text: str, words: str, **settings: Any) -> None:
+    def failed(self, text: str, explanation: str, **settings: Any) -> None:
         """The filter could not tell."""
         slow = Match(kind="match", pattern="(a|aa)+$", **{"time_limit": 0.2, **settings})
-        looking = Matching(slow, Workbench("/", 0, here)).look(message(text))
+        looking = Matching(slow, WholeMessages("/", 0, here)).look(message(text))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
-        self.assertIn(words, str(failure.value))
+        self.assertIn(explanation, str(failure.value))

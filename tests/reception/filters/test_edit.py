@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Subject
-from mailhost.interfaces import FilterFailed, IFilter
-from mailhost.message.verdict import PASS, Decision, Mail, Stage
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.edit.disclaimer import Disclaimed
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import envelope, now, path
 from tests.queue.fakes import here
 from tests.reception.filters.mails import CLIENT, message
@@ -48,7 +48,7 @@ def with_files(**files: bytes) -> bytes:
 
 class EditCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.bench = Workbench(self.mktemp(), 1 << 20, here)
+        self.bench = WholeMessages(self.mktemp(), 1 << 20, here)
 
     def edited(self, filter: IFilter, mail: Mail) -> bytes:
         """The content after an edit."""

@@ -13,14 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Greylist
-from mailhost.interfaces import (
-    FilterFailed,
-    IResolver,
-    MXRecord,
-    NoSuchDomain,
-    ResolveFailed,
-)
-from mailhost.message.verdict import PASS, Decision, Mail, Stage
+from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.block.greylist import Greylisted
 from mailhost.reception.filters.block.greylist_memory import (
     CLEAN_EVERY,
@@ -104,7 +99,7 @@ class GreylistTests(GreylistCase):
         self.now += MINUTE
         verdict = now(self.filter.look(MAIL))
         assert verdict.status is not None
-        self.assertIn("try again in 240 seconds", verdict.status.words)
+        self.assertIn("try again in 240 seconds", verdict.status.text)
 
     def test_who_came_back_is_known_with_all_its_mail(self) -> None:
         self.passes()

@@ -10,23 +10,23 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.filters.edit import Header, Rewrite, Strip, Subject
-from mailhost.interfaces import FilterFailed, IFilter
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS
 from mailhost.message.content import Content
 from mailhost.message.mime.structure import Limits, parse
-from mailhost.message.verdict import PASS
 from mailhost.milter.editing import edited
 from mailhost.milter.edits import AddField, ChangeField, Edits, InsertField, ReplaceBody
 from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.message.mime.messages import broken, messages
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
 few = settings(deadline=None)
 some = messages | broken | st.binary(max_size=100)
-BENCH = Workbench("/nowhere", 1 << 20, here)
+BENCH = WholeMessages("/nowhere", 1 << 20, here)
 IDLE: tuple[IFilter, ...] = (
     HeaderEdited(Header(kind="header", remove=("X-Not-There",)), BENCH),
     Stripped(Strip(kind="strip", names=("*.nothing",), types=("elf", "model/*")), BENCH),

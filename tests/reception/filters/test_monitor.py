@@ -1,4 +1,4 @@
-"""Filters that watch: journals, events, counters."""
+"""Filters that watch: journals, events."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces import FilterFailed
+from mailhost.interfaces.filters import FilterFailed
+from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.message.verdict import Decision, Finding, Stage
-from mailhost.reception.filters.monitor.counters import Counters
 from mailhost.reception.filters.monitor.events import JSONEvents
 from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
 from tests.fakes import (
     FakeHandover,
-    FakeMailbox,
-    FakeStore,
     RecordingEvents,
     address,
     now,
 )
+from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
@@ -57,8 +55,8 @@ class JournalTests(SynchronousTestCase):
         self.assertEqual((content, identity), (COPY, "m1-journal"))
 
     def test_into_a_maildir(self) -> None:
-        store = FakeStore()
-        now(Journaled(to_maildir(FakeMailbox(store, "/j")), "/j", False).look(MAIL))
+        store = MemoryStore()
+        now(Journaled(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
         self.assertEqual(store.boxes, {"/j": [COPY]})
 
     def test_no_copy_no_mail(self) -> None:
@@ -139,13 +137,3 @@ class EventsTests(SynchronousTestCase):
         self.events.ended(MAIL, [], [OK])
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
-
-
-class CountersTests(SynchronousTestCase):
-    """Counts of all processes."""
-
-    def test_own_and_others(self) -> None:
-        counters = Counters()
-        counters.add("dns", "reject")
-        counters.add_all({("dns", "reject"): 2, ("dns", "asked"): 5})
-        self.assertEqual(counters.counts, {("dns", "reject"): 3, ("dns", "asked"): 5})

@@ -9,9 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.content import Content
-from mailhost.message.status import OK, Status
-from mailhost.message.verdict import (
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.verdict import (
     PASS,
     Decision,
     Mail,
@@ -24,7 +23,8 @@ from mailhost.message.verdict import (
     reject,
     tag,
 )
-from mailhost.net.answer import there
+from mailhost.message.content import Content
+from mailhost.message.status import OK, Status
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.filters.transaction import NOBODY_LEFT, FilteredTransaction
 from tests.fakes import FakeQueue, envelope, now, path

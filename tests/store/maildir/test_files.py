@@ -8,7 +8,14 @@ from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.store.maildir.files import LOOKS, STALE, located, message_files, stale_files
+from mailhost.store.maildir.files import (
+    MOST_READINGS,
+    STALE,
+    MessageFile,
+    located,
+    message_files,
+    stale_files,
+)
 
 LONG_AGO = 1_500_000_000
 
@@ -123,7 +130,7 @@ class MessageFilesTests(FilesCase):
         renames = [partial(self.rename, f"msg.{n}", f"msg.{n + 1}") for n in range(100)]
         read = self.when_read(*renames)
         self.names()
-        self.assertEqual(len(read), LOOKS)
+        self.assertEqual(len(read), MOST_READINGS)
 
     def test_moved_from_new_to_cur_after_new_was_read(self) -> None:
         self.put("msg.1", "new")
@@ -140,17 +147,18 @@ class LocatedTests(FilesCase):
         one, two = self.put("msg.1:2,S"), self.put("msg.2,S=1,W=2", "new")
         self.put("msg.3")
         wanted = {"msg.1", "msg.2", "msg.4"}
-        self.assertEqual(sorted(located(self.path, wanted)), [("msg.1", one), ("msg.2", two)])
+        files = located(self.path, wanted)
+        self.assertEqual(files, [MessageFile("msg.2", two, 1), MessageFile("msg.1", one, 2)])
         self.assertEqual(located(self.path, set()), [])
 
     def test_by_the_id_that_was_told(self) -> None:
         path = self.put("a letter")
         unique = "dbbaf9d2a3ecd6cf6e2f2f2ad1a1bbb1"
         self.assertEqual(located(self.path, {unique}), [])
-        ((unique, where),) = located(self.path, _Everything())
-        self.assertRegex(unique, "^[0-9a-f]{40}$")
-        self.assertEqual(where, path)
-        self.assertEqual(located(self.path, {unique}), [(unique, path)])
+        (file,) = located(self.path, _Everything())
+        self.assertRegex(file.unique, "^[0-9a-f]{40}$")
+        self.assertEqual(file.path, path)
+        self.assertEqual(located(self.path, {file.unique}), [file])
 
     def test_one_that_lies_there_twice(self) -> None:
         path = self.put("msg.1:2,")

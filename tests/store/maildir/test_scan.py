@@ -39,7 +39,7 @@ class ListTests(ScanCase):
         messages = list_messages(self.path, self.sizes)
         self.assertEqual([each.size for each in messages], list(range(5000)))
         self.assertEqual(len({each.unique for each in messages}), 5000)
-        self.assertTrue(all(os.path.isfile(each.path) for each in messages))
+        self.assertTrue(all(os.path.isfile(each.hint) for each in messages))
         self.assertEqual(self.sizes, {})
 
     def test_a_big_folder_of_another_tool(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Attachment
-from mailhost.interfaces import IFilter
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.action import verdict_of
 from mailhost.reception.filters.attached import TOO_MANY, Chosen
-from mailhost.reception.filters.deed import deed
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 @implementer(IFilter)
@@ -19,16 +19,16 @@ class Attached:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Attachment, workbench: Workbench) -> None:
+    def __init__(self, settings: Attachment, whole_messages: WholeMessages) -> None:
         self._settings = settings
-        self._workbench = workbench
+        self._whole_messages = whole_messages
         self._chosen = Chosen(settings.names, settings.types, settings.look_inside)
 
     async def look(self, mail: Mail) -> Verdict:
-        found = await self._workbench.read(mail.content, self._find)
+        found = await self._whole_messages.read(mail.content, self._find)
         if not found:
             return PASS
-        return deed(self._settings, found, f"The message has {found}, which is not allowed")
+        return verdict_of(self._settings, found, f"The message has {found}, which is not allowed")
 
     def _find(self, message: bytes) -> str:
         root = self._chosen.tree(message)

@@ -1,7 +1,7 @@
 """DNS blocklists and allowlists (RFC 5782): who is listed is known by an address in 127.0.0.0/8.
 
 An answer in 127.255.255.0/24 says nothing about anybody: so lists tell that they do not answer us,
-as we ask too often or by way of a public resolver. It is told, and never a hit.
+as we ask too often or by way of a public resolver. Such an answer is logged, and never a hit.
 """
 
 from __future__ import annotations
@@ -15,22 +15,16 @@ from zope.interface import implementer
 
 from mailhost.config.filters.block import DNSList
 from mailhost.config.filters.common import LookAt
-from mailhost.events import Faulted
-from mailhost.interfaces import (
-    Answer,
-    FilterFailed,
-    IEventSink,
-    IFilter,
-    IResolver,
-    NoSuchDomain,
-    ResolveFailed,
-)
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import BadAddress, parse_domain
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.reception.filters.deed import deed
+from mailhost.reception.filters.action import verdict_of
 
 REFUSED = ip_network("127.255.255.0/24")
-EVERY = 3600.0  # seconds between two words about a list that refuses us
+EVERY = 3600.0  # seconds between two log lines about a list that refuses us
 
 
 @implementer(IFilter)
@@ -70,8 +64,8 @@ class DNSListed:
             if isinstance(found, ResolveFailed):
                 troubles.append(str(found))
             elif found:
-                words = f"{what} is listed by {zone} ({found})"
-                return deed(self._settings, words, f"{what} is listed by {zone}")
+                text = f"{what} is listed by {zone} ({found})"
+                return verdict_of(self._settings, text, f"{what} is listed by {zone}")
         if len(troubles) == len(asking):
             raise FilterFailed("; ".join(troubles))
         return PASS
@@ -89,24 +83,24 @@ class DNSListed:
     def _hit(self, zone: str, answers: Sequence[str]) -> str:
         for answer in map(ip_address, answers):
             if answer in REFUSED:
-                self._tell_refused(zone, str(answer))
+                self._log_refused(zone, str(answer))
             elif any(answer in network for network in self._settings.answers):
                 return str(answer)
         return ""
 
-    def _tell_refused(self, zone: str, answer: str) -> None:
+    def _log_refused(self, zone: str, answer: str) -> None:
         now = self._clock.seconds()
         if now >= self._told.get(zone, now):
             self._told[zone] = now + EVERY
-            words = (
+            text = (
                 f"could not tell: the list does not answer our questions ({answer}); "
                 "ask it by a resolver of your own, or less often"
             )
-            self._events.tell(Faulted(f"list {zone}", words))
+            self._events.emit(Faulted(f"list {zone}", text))
 
 
 def _label(look_at: LookAt, mail: Mail) -> str:
-    """What goes before the zone in a question; nothing where there is nothing to ask about."""
+    """The labels before the zone in a question; nothing where there is nothing to ask about."""
     if look_at is LookAt.CLIENT:
         return _reversed(mail.client.ip) if not mail.client.local_machine else ""
     try:

@@ -13,10 +13,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread
 from mailhost.config.filters.block import Greylist
-from mailhost.interfaces import Answer, FilterFailed, IFilter, IResolver
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict, defer
-from mailhost.net.threads import InThread
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, defer
 from mailhost.reception.filters.block.greylist_memory import GreylistMemory, MemoryLost
 from mailhost.reception.filters.block.listed import recipient, sender
 from mailhost.reception.filters.block.pool import pool_of
@@ -59,8 +61,8 @@ class Greylisted:
             raise FilterFailed(str(lost)) from lost
         if wait <= 0:
             return PASS
-        words = f"You are new here; please try again in {wait:.0f} seconds"
-        return defer(words, f"{network} is new here, {wait:.0f} seconds to wait")
+        text = f"You are new here; please try again in {wait:.0f} seconds"
+        return defer(text, f"{network} is new here, {wait:.0f} seconds to wait")
 
     async def _wait(self, mail: Mail, network: IPv4Network | IPv6Network) -> float:
         """Return the seconds to wait. The DNS is asked only where the network is not known."""

@@ -1,4 +1,4 @@
-"""What greylisting remembers, in SQLite, shared by all processes.
+"""The memory of greylisting, in SQLite, shared by all processes.
 
 Losing the last seconds of it in a crash costs somebody another retry and nothing else, so nothing
 is synced.

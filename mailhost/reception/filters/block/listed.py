@@ -1,4 +1,4 @@
-"""Mail from, or to, who is in a list of networks, addresses or names."""
+"""Refuses mail whose client, sender or recipient is in a list of networks, addresses or names."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailhost.concurrency.threads import InThread
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import LookAt
-from mailhost.interfaces import IEventSink, IFilter
-from mailhost.message.entries import Names, Networks
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.net.threads import InThread
+from mailhost.config.lists import Names, Networks
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.action import verdict_of
 from mailhost.reception.filters.block.watched import Watched
-from mailhost.reception.filters.deed import deed
 
 STAGES = {
     LookAt.CLIENT: Stage.CONNECTED,
@@ -44,7 +45,9 @@ class Listed:
         name = WHAT[what](mail)
         if not self._list.now.has(name):
             return PASS
-        return deed(self._settings, f"{what} {name or '<>'} is listed", f"Your {what} is refused")
+        return verdict_of(
+            self._settings, f"{what} {name or '<>'} is listed", f"Your {what} is refused"
+        )
 
 
 def sender(mail: Mail) -> str:

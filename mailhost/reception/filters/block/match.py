@@ -1,8 +1,8 @@
 """Regular expressions on header and body, with a limit on the time that matching may take.
 
-What is matched is what people read: encoded words and transfer encodings are decoded. All texts of
-a message share the time. Small messages are matched at once, for as long as nobody notices; what
-takes longer goes to a thread.
+The expressions see the text that people read: encoded words and transfer encodings are decoded. All
+texts of a message share the time. Small messages are matched at once, for as long as nobody
+notices; what takes longer goes to a thread.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import regex
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Match
-from mailhost.interfaces import FilterFailed, IFilter
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.header import fields, named
+from mailhost.message.mime.encoded_words import decode_text, decode_words
 from mailhost.message.mime.encodings import decode
 from mailhost.message.mime.fields import header_of
 from mailhost.message.mime.structure import parse
-from mailhost.message.mime.words import decode_text, decode_words
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.action import verdict_of
 from mailhost.reception.filters.attached import TOO_MANY
-from mailhost.reception.filters.deed import deed
-from mailhost.reception.filters.workbench import Workbench, is_small
+from mailhost.reception.filters.whole_messages import WholeMessages, is_small
 
 TEXTS = ("text/plain", "text/html")
 LONGEST = 1 << 20  # characters of a text that are looked at
@@ -40,9 +40,9 @@ class Matching:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Match, workbench: Workbench) -> None:
+    def __init__(self, settings: Match, whole_messages: WholeMessages) -> None:
         self._settings = settings
-        self._workbench = workbench
+        self._whole_messages = whole_messages
         self._pattern = regex.compile(settings.pattern, regex.MULTILINE)
 
     async def look(self, mail: Mail) -> Verdict:
@@ -52,19 +52,21 @@ class Matching:
         try:
             found = await self._found(content)
         except TimeoutError as error:
-            words = f"matching took longer than {self._settings.time_limit:g} seconds"
-            raise FilterFailed(words) from error
+            explanation = f"matching took longer than {self._settings.time_limit:g} seconds"
+            raise FilterFailed(explanation) from error
         if not found:
             return PASS
         part = self._settings.part
-        return deed(self._settings, f"{part} has {found[:SHOWN]!r}", "The content is not wanted")
+        return verdict_of(
+            self._settings, f"{part} has {found[:SHOWN]!r}", "The content is not wanted"
+        )
 
     async def _found(self, content: Content) -> str:
         limit = self._settings.time_limit
         if is_small(content):
             with suppress(TimeoutError):
                 return self._find(content.read(), min(limit, UNNOTICED))
-        return await self._workbench.read_apart(content, partial(self._find, seconds=limit))
+        return await self._whole_messages.read_apart(content, partial(self._find, seconds=limit))
 
     def _find(self, message: bytes, seconds: float) -> str:
         """Return what matched, nothing where nothing did. Raises TimeoutError, and FilterFailed

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from mailhost.interfaces import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
 from mailhost.message.address import BadAddress, parse_domain
 
 # labels in front of a country code below which domains are registered, such as `co` in `co.uk`

@@ -1,4 +1,4 @@
-"""How many messages who sends, or gets, within a time.
+"""Limits how many messages a client, sender, recipient or account may send or get in a given time.
 
 Counted as a leaky bucket (the generic cell rate algorithm): one number for each who is counted. It
 says when their bucket will be empty; a message that would make it overflow is one too many.
@@ -11,13 +11,14 @@ from collections import OrderedDict
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailhost.concurrency.answers import then
 from mailhost.config.filters.block import CountBy, Rate
-from mailhost.interfaces import Answer, IFilter, IRates
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.filters import IFilter, IRates
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import Address
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.net.answer import then
 from mailhost.net.limits import client_key
-from mailhost.reception.filters.deed import deed
+from mailhost.reception.filters.action import verdict_of
 
 MOST = 100_000  # who is counted at a time; the one who was quiet longest is forgotten
 
@@ -44,7 +45,7 @@ class Rates:
 
 @implementer(IFilter)
 class TooMany:
-    """`name` tells this filter's counts from those of another."""
+    """`name` keeps this filter's counts apart from those of another."""
 
     def __init__(self, settings: Rate, name: str, rates: IRates) -> None:
         by_recipient = settings.count_by is CountBy.RECIPIENT
@@ -67,12 +68,12 @@ class TooMany:
     def _too_many(self, counted: str) -> Verdict:
         settings = self._settings
         found = f"more than {settings.limit} in {settings.within:g} seconds: {counted}"
-        words = "Too many messages; please try again later"
-        return deed(settings, found, words, 550, "5.7.1")
+        text = "Too many messages; please try again later"
+        return verdict_of(settings, found, text, 550, "5.7.1")
 
 
 def _counted(by: CountBy, mail: Mail) -> str:
-    """Who is counted, nothing where there is nobody: a bounce has no sender."""
+    """The key that is counted, nothing if there is none: a bounce has no sender."""
     match by:
         case CountBy.CLIENT:
             return client_key(mail.client.ip)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Size
-from mailhost.interfaces import IFilter
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict
-from mailhost.reception.filters.deed import deed
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
+from mailhost.reception.filters.action import verdict_of
 
 
 @implementer(IFilter)
@@ -24,5 +24,5 @@ class TooLarge:
         limit = self._settings.limit
         if size <= limit:
             return PASS
-        words = f"The message is larger than the {limit} octets that are allowed"
-        return deed(self._settings, f"{size} octets, {limit} are allowed", words, 552, "5.3.4")
+        text = f"The message is larger than the {limit} octets that are allowed"
+        return verdict_of(self._settings, f"{size} octets, {limit} are allowed", text, 552, "5.3.4")

@@ -1,6 +1,6 @@
 """A list in a file: read at the start, and again when the file changes.
 
-A file that went away or has a fault leaves the list as it was, and is told once.
+A file that went away or has a fault leaves the list as it was, and is logged once.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.events import Faulted, Told
-from mailhost.interfaces import IEventSink
-from mailhost.message.entries import BadEntry, entries_of
-from mailhost.net.threads import InThread
+from mailhost.concurrency.threads import InThread
+from mailhost.config.lists import BadEntry, entries_of
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
 
 T = TypeVar("T")
 EVERY = 5.0  # seconds between looks at the file
 
 
 class Watched(Generic[T]):
-    """What `make` makes of `entries` and of those in the file at `path`, None for no file.
+    """The list that `make` makes of `entries` and of those in the file at `path`, None for no file.
 
     Reads the file at once. Raises OSError, BadEntry.
     """
@@ -61,14 +60,14 @@ class Watched(Generic[T]):
             changed = await self._in_thread(self._read_if_changed)
         except (OSError, BadEntry) as error:
             if str(error) != self._trouble:
-                words = f"{error}; the list stays as it was"
-                self._events.tell(Faulted(f"list {self._path}", words))
+                text = f"{error}; the list stays as it was"
+                self._events.emit(Faulted(f"list {self._path}", text))
             self._trouble = str(error)
             return
         self._trouble = ""
         if changed is not None:
             self._list = changed
-            self._events.tell(Told(f"list {self._path} read again"))
+            self._events.emit(Notice(f"list {self._path} read again"))
 
     def _read_if_changed(self) -> T | None:
         return self._read() if self._state() != self._seen else None

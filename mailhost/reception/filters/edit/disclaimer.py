@@ -5,14 +5,14 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from mailhost.config.filters.edit import Disclaimer, Place
-from mailhost.interfaces import IFilter
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import Decision, Mail, Stage, Verdict, edit
 from mailhost.message.mime.disclaimer import Words, append, prepend
-from mailhost.message.verdict import Decision, Mail, Stage, Verdict, edit
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class _LeftAlone(Exception):
-    """The message has to stay as it is; the words say why."""
+    """The message has to stay as it is; the text of the exception says why."""
 
 
 @implementer(IFilter)
@@ -21,23 +21,23 @@ class Disclaimed:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Disclaimer, workbench: Workbench) -> None:
+    def __init__(self, settings: Disclaimer, whole_messages: WholeMessages) -> None:
         """Reads the settings' files. Raises OSError."""
         text = _of_file(settings.text_file) if settings.text_file else settings.text
         html = _of_file(settings.html_file) if settings.html_file else settings.html
-        self._words = Words(text, html)
+        self._text = Words(text, html)
         self._add = prepend if settings.place is Place.TOP else append
-        self._workbench = workbench
+        self._whole_messages = whole_messages
 
     async def look(self, mail: Mail) -> Verdict:
         try:
-            content = await self._workbench.edit(mail.content, self._edited)
+            content = await self._whole_messages.edit(mail.content, self._edited)
         except _LeftAlone as reason:
             return Verdict(Decision.PASS, str(reason))
         return edit(mail.containing(content), "text added")
 
     def _edited(self, message: bytes) -> bytes:
-        edited = self._add(message, self._words)
+        edited = self._add(message, self._text)
         if edited.message is None:
             raise _LeftAlone(f"left as it is: {edited.reason}")
         return edited.message

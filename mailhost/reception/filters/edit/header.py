@@ -7,10 +7,10 @@ from functools import partial
 from zope.interface import implementer
 
 from mailhost.config.filters.edit import Header, Subject
-from mailhost.interfaces import IFilter
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.message.mime.fields import add, remove, replace, tag_subject
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 @implementer(IFilter)
@@ -19,13 +19,13 @@ class HeaderEdited:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Header, workbench: Workbench) -> None:
+    def __init__(self, settings: Header, whole_messages: WholeMessages) -> None:
         self._settings = settings
-        self._workbench = workbench
+        self._whole_messages = whole_messages
 
     async def look(self, mail: Mail) -> Verdict:
         change = partial(self._changed, utf8=mail.envelope.smtputf8)
-        content = await self._workbench.edit_header(mail.content, change)
+        content = await self._whole_messages.edit_header(mail.content, change)
         return PASS if content is mail.content else edit(mail.containing(content), "header fields")
 
     def _changed(self, header: bytes, utf8: bool) -> bytes:
@@ -44,11 +44,11 @@ class SubjectTagged:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Subject, workbench: Workbench) -> None:
+    def __init__(self, settings: Subject, whole_messages: WholeMessages) -> None:
         self._prefix = settings.prefix
-        self._workbench = workbench
+        self._whole_messages = whole_messages
 
     async def look(self, mail: Mail) -> Verdict:
         change = partial(tag_subject, tag=self._prefix, utf8=mail.envelope.smtputf8)
-        content = await self._workbench.edit_header(mail.content, change)
+        content = await self._whole_messages.edit_header(mail.content, change)
         return PASS if content is mail.content else edit(mail.containing(content), self._prefix)

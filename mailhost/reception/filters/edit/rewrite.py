@@ -8,10 +8,10 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from mailhost.config.filters.edit import Rewrite
-from mailhost.interfaces import IFilter
+from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.message.address import Address, parse_address
 from mailhost.message.envelope import ForwardPath
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
 
 ANY = "*"
 

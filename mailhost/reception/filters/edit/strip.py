@@ -5,11 +5,11 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from mailhost.config.filters.edit import Strip
-from mailhost.interfaces import FilterFailed, IFilter
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.message.mime.attachments import Attachment, rename, strip
-from mailhost.message.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.reception.filters.attached import TOO_MANY, Chosen
-from mailhost.reception.filters.workbench import Workbench
+from mailhost.reception.filters.whole_messages import WholeMessages
 
 NOBODY_OPENS = ".blocked"  # behind the name
 
@@ -20,14 +20,14 @@ class Stripped:
 
     stages = (Stage.MESSAGE,)
 
-    def __init__(self, settings: Strip, workbench: Workbench) -> None:
+    def __init__(self, settings: Strip, whole_messages: WholeMessages) -> None:
         self._settings = settings
-        self._workbench = workbench
+        self._whole_messages = whole_messages
         self._chosen = Chosen(settings.names, settings.types, settings.look_inside)
 
     async def look(self, mail: Mail) -> Verdict:
         reasons: list[str] = []
-        content = await self._workbench.edit(
+        content = await self._whole_messages.edit(
             mail.content, lambda message: self._edited(message, reasons)
         )
         if content is mail.content:

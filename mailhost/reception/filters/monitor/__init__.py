@@ -1,1 +1,1 @@
-"""Filters that watch: journals, events, counters."""
+"""Filters that watch: journals, events."""

@@ -13,13 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mailhost.events import Faulted
-from mailhost.interfaces import IEventSink, IFilter, IWitness
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.filters import IFilter, IWitness
+from mailhost.interfaces.verdict import PASS, Finding, Mail, Stage, Verdict
 from mailhost.message.content import Content
 from mailhost.message.header import values
 from mailhost.message.status import Status
-from mailhost.message.verdict import PASS, Finding, Mail, Stage, Verdict
-from mailhost.net.threads import InThread
 
 Line = tuple[dict[str, Any], Content]
 
@@ -28,8 +28,8 @@ Line = tuple[dict[str, Any], Content]
 class JSONEvents:
     """Adds to the file at `path`, which others may rename at any time: it is opened anew each time.
 
-    Lines are written in a thread, those that come meanwhile together afterwards. What cannot be
-    written is told, and lost.
+    Lines are written in a thread, those that come meanwhile together afterwards. Lines that cannot
+    be written are lost, and the fault is logged.
     """
 
     stages: Sequence[Stage] = ()
@@ -66,7 +66,7 @@ class JSONEvents:
                 self._trouble = ""
             except OSError as error:
                 if str(error) != self._trouble:
-                    self._events.tell(Faulted(f"events {self._path}", str(error)))
+                    self._events.emit(Faulted(f"events {self._path}", str(error)))
                 self._trouble = str(error)
             except Exception:  # noqa: BLE001 - a bug over these lines is not the end of all others
                 self._log.failure(f"Lines for {self._path} are lost")

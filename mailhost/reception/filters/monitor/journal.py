@@ -1,7 +1,7 @@
 """A copy of each message, with its envelope, kept before the client has its answer.
 
-What a filter or a server after this one refuses is in the journal all the same, and again when the
-client comes back: better that than a message without a copy.
+Messages that a filter or a server after this one refuses are in the journal all the same, and again
+when the client comes back: better that than a message without a copy.
 """
 
 from __future__ import annotations
@@ -10,19 +10,22 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from zope.interface import implementer
 
-from mailhost.interfaces import FilterFailed, IFilter, IHandover, IMailbox
+from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import IMailbox
+from mailhost.interfaces.verdict import Decision, Mail, Stage, Verdict
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.status import Status
-from mailhost.message.verdict import Decision, Mail, Stage, Verdict
 
 Keep = Callable[[Mail, Content], Awaitable[Status]]
 
 
 @implementer(IFilter)
 class Journaled:
-    """`keep` takes a mail and its copy; `where` is that in words. `observe`: nothing is kept."""
+    """`keep` takes a mail and its copy; `where` describes that in the log. `observe`: nothing is
+    kept."""
 
     stages = (Stage.MESSAGE,)
 
@@ -60,7 +63,7 @@ def to_maildir(mailbox: IMailbox) -> Keep:
     """Have copies go into a Maildir."""
 
     def keep(mail: Mail, copy: Content) -> Awaitable[Status]:
-        return mailbox.deliver((copy,), None)
+        return mailbox.deliver((copy,))
 
     return keep
 

@@ -1,0 +1,107 @@
+"""The parts of one process that outlive a reload: the disk, the directory, TLS, limits, the DNS.
+
+Making a Foundation touches no network, and no disk but for certificates; `start` and `stop` do, in
+order. `Services` are made anew for each generation of the settings, upon one Foundation.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from twisted.internet.defer import DeferredSemaphore
+
+from mailhost.application.descriptors import connections_that_fit
+from mailhost.concurrency.pauses import pauses_of
+from mailhost.concurrency.threads import threads_of
+from mailhost.config.load import Loaded
+from mailhost.config.model import Settings
+from mailhost.directory.from_settings import view_of_settings
+from mailhost.directory.live import LiveDirectory
+from mailhost.directory.place import database_path
+from mailhost.durable.by_size import BySize
+from mailhost.durable.committer import Committer
+from mailhost.durable.system import OperatingSystem
+from mailhost.durable.writer_client import WriterClient
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.store import IUsages
+from mailhost.net.dns.resolver import Resolver
+from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
+from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
+from mailhost.queue.spool import Spool
+from mailhost.reception.filters.whole_messages import AT_ONCE
+from mailhost.store.maildir.usage import usage
+from mailhost.store.quota import Usages
+
+
+class Foundation:
+    """`events` takes all events of the process. `others` counts the connections of the other
+    processes. `usages` counts for accounts with a quota; None for a count of our own.
+
+    Raises BadCertificate.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        loaded: Loaded,
+        certificates: Sequence[CertificateSource],
+        events: IEventSink,
+        others: OtherCounts | None = None,
+        usages: IUsages | None = None,
+    ) -> None:
+        settings = loaded.settings
+        self.reactor = reactor
+        self.events = events
+        self.data = settings.data
+        self.in_thread = threads_of(reactor)
+        self.pause = pauses_of(reactor)
+        self.tls = ServerTLS(certificates, _minimums(settings))
+        self.limits = ConnectionLimits(_bounds(settings), others)
+        self.writer_socket = os.path.join(self.data, "writer.sock")
+        own = Committer(reactor, OperatingSystem())
+        self.committer = BySize(
+            WriterClient(reactor, self.writer_socket, own, events),
+            own,
+            Committer(reactor, OperatingSystem()),
+        )
+        self.directory = LiveDirectory(
+            reactor, view_of_settings(settings, loaded.secrets), database_path(self.data), events
+        )
+        self.spool = Spool(os.path.join(self.data, "queue"), self.committer, self.in_thread)
+        own_count = Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
+        self.usages: IUsages = usages or own_count
+        self.message_sizes: dict[tuple[str, str], int] = {}
+        self.resolver = Resolver(reactor, settings.dns)
+        self.large_messages = DeferredSemaphore(AT_ONCE)
+
+    def start(self) -> None:
+        """Read what is there. Raises DirectoryUnavailable."""
+        self.directory.start()  # first: what can fail comes before the threads are there
+        self.committer.start()
+
+    async def stop(self) -> None:
+        """End when all that was begun is on the disk."""
+        self.directory.stop()
+        await self.committer.stop()
+
+    def reconfigure(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:
+        """Take the settings of a new generation. Raises BadCertificate, with nothing changed."""
+        settings = loaded.settings
+        self.tls.replace(certificates, _minimums(settings))
+        self.limits.bounds = _bounds(settings)
+        self.resolver.reconfigure(settings.dns)
+        self.directory.reconfigure(view_of_settings(settings, loaded.secrets))
+
+
+def _bounds(settings: Settings) -> Bounds:
+    limits = settings.limits
+    return Bounds(connections_that_fit(limits.connections), limits.connections_per_client)
+
+
+def _minimums(settings: Settings) -> Minimums:
+    """Return the oldest TLS versions that the settings allow."""
+    return Minimums(settings.tls.minimum.value, settings.tls.smtp_minimum.value)

@@ -1,0 +1,213 @@
+"""The table of protocols: which session serves which listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailhost.application.foundation import Foundation
+from mailhost.application.services import Services
+from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
+from mailhost.config.model import Listen, OfferDSN, Settings
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.extensions import Extensions
+from mailhost.interfaces.reception import IReception
+from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
+from mailhost.message.client import Client
+from mailhost.message.status import Status
+from mailhost.net.pump import Listener, MachineMaker, PumpFactory
+from mailhost.net.sasl.mechanisms import Logins
+from mailhost.net.tls.server import STRICT, Role
+from mailhost.pop3.session import Pop3Session
+from mailhost.proxy.connect import Server, Upstreams
+from mailhost.proxy.context import ProxyContext
+from mailhost.proxy.reception import ProxyReception
+from mailhost.reception.context import ListenerContext
+from mailhost.reception.filters.reception import FilteredReception
+from mailhost.reception.reception import Reception
+from mailhost.reception.rules import Rules
+from mailhost.smtp.server.options import SessionOptions
+from mailhost.smtp.server.reply import encode_reply
+from mailhost.smtp.server.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What serves a protocol: what makes its sessions, how it refuses a client while the host is
+    full, and its side of TLS handshakes."""
+
+    maker: Callable[[Services, Listen], MachineMaker]
+    busy: Callable[[Status], bytes]
+    role: Role
+
+
+def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
+    """Return the factory for one listener. Before the first connection it must be given what makes
+    the sessions (`serve`)."""
+    protocol, row = listen.protocol, PROTOCOLS[listen.protocol]
+    listener = Listener(protocol.value, protocol.implicit_tls, row.busy)
+    tls = foundation.tls.factory(row.role)
+    clock, limits, events = foundation.reactor, foundation.limits, foundation.events
+    return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
+
+
+def _nothing_yet(output: IWire, client: Client) -> IMachine:
+    raise AssertionError("a connection came before the services were made")
+
+
+def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
+    """Have new connections of a listener served by the services of a generation."""
+    if isinstance(factory, PumpFactory):
+        factory.serve(machine_maker(services, listen))
+
+
+def machine_maker(services: Services, listen: Listen) -> MachineMaker:
+    """Return what makes the sessions of a listener, with the services of one generation."""
+    return PROTOCOLS[listen.protocol].maker(services, listen)
+
+
+def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
+    wire = listen.protocol
+    context = _proxy_context(services, listen)
+    options = _options(services.settings, wire)
+
+    def make(output: IWire, client: Client) -> IMachine:
+        proxy = ProxyReception(context)
+        reception = _filtered(services, wire, client, proxy)
+        return Session(output, client, reception, proxy, options, services.foundation.events)
+
+    return make
+
+
+def _proxy_context(services: Services, listen: Listen) -> ProxyContext:
+    settings, foundation = services.settings, services.foundation
+    limits = settings.limits
+    upstreams = Upstreams(
+        foundation.reactor,
+        [_server(parse_client_endpoint(text), listen) for text in listen.upstream],
+        settings.hostname,
+        listen.upstream_tls,
+        listen.identity,
+    )
+    return ProxyContext(
+        settings.hostname,
+        upstreams,
+        services.incoming,
+        foundation.in_thread,
+        foundation.events,
+        services.guard,
+        limits.message_size,
+        limits.recipients,
+        memory=limits.message_memory,
+        hops=limits.hops,
+        trace=listen.trace,
+        plaintext_on_loopback=settings.login.plaintext_on_loopback,
+    )
+
+
+def _server(found: ClientEndpoint, listen: Listen) -> Server:
+    return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
+
+
+def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
+    wire = listen.protocol
+    settings = services.settings
+    options = _options(settings, wire)
+    rules = Rules(
+        settings.hostname,
+        login=wire.needs_login,
+        networks=settings.relay.networks,
+        hops=settings.limits.hops,
+        memory=settings.limits.message_memory,
+        strangers=_strangers(settings, wire, options),
+    )
+    context = ListenerContext(
+        rules,
+        services.foundation.directory,
+        services.router,
+        services.store,
+        services.handover,
+        services.outgoing,
+        services.incoming,
+        services.foundation.in_thread,
+        services.foundation.events,
+        services.foundation.pause,
+    )
+    reception = Reception(context)
+    logins = Logins(services.authenticator)
+
+    def make(output: IWire, client: Client) -> IMachine:
+        filtered = _filtered(services, wire, client, reception)
+        return Session(output, client, filtered, logins, options, services.foundation.events)
+
+    return make
+
+
+def _strangers(
+    settings: Settings, wire: ListenProtocol, options: SessionOptions
+) -> Extensions | None:
+    """The extensions for unknown clients, None for all that the listener offers. On submission
+    ports all clients log in, but after EHLO; an LMTP client passes on the wishes of its own."""
+    if settings.limits.dsn is OfferDSN.EVERYONE or wire is not ListenProtocol.SMTP:
+        return None
+    return options.extensions.ignoring("DSN")
+
+
+def _filtered(
+    services: Services, wire: ListenProtocol, client: Client, behind: IReception
+) -> IReception:
+    """What a session talks to: `behind`, or the filters before it."""
+    chain = services.chains.get(wire)
+    return FilteredReception(chain, client, behind, services.handover) if chain else behind
+
+
+def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
+    limits = settings.limits
+    return SessionOptions(
+        hostname=settings.hostname,
+        message_size=limits.message_size,
+        recipients=limits.recipients,
+        errors=limits.errors,
+        command_timeout=limits.command_timeout,
+        data_timeout=limits.data_timeout,
+        lmtp=wire is ListenProtocol.LMTP,
+    )
+
+
+def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
+    logins = Logins(services.authenticator)
+
+    def make(output: IWire, client: Client) -> IMachine:
+        return Pop3Session(
+            output,
+            client,
+            logins,
+            services.store,
+            services.foundation.events,
+            tls_available=True,
+            hostname=services.settings.hostname,
+        )
+
+    return make
+
+
+def _pop3_busy(status: Status) -> bytes:
+    return f"-ERR [SYS/TEMP] {status.text}\r\n".encode()
+
+
+# other mail servers send in the clear if no handshake succeeds, so port 25 is lenient
+_SMTP = Protocol(_smtp_maker, encode_reply, Role(opportunistic=True))
+_STRICT_SMTP = Protocol(_smtp_maker, encode_reply, STRICT)
+_POP3 = Protocol(_pop3_maker, _pop3_busy, Role(protocols=(b"pop3",)))
+_PROXY = Protocol(_proxy_maker, encode_reply, STRICT)
+
+PROTOCOLS = {
+    ListenProtocol.SMTP: _SMTP,
+    ListenProtocol.SUBMISSION: _STRICT_SMTP,
+    ListenProtocol.SUBMISSIONS: _STRICT_SMTP,
+    ListenProtocol.LMTP: _STRICT_SMTP,
+    ListenProtocol.POP3: _POP3,
+    ListenProtocol.POP3S: _POP3,
+    ListenProtocol.PROXY: _PROXY,
+    ListenProtocol.PROXYS: _PROXY,
+}

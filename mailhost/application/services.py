@@ -1,0 +1,94 @@
+"""The services of one process for one generation of the settings: made together, never changed.
+
+A reload makes new Services upon the same Foundation, in the head and in each worker; sessions keep
+those that they began with. What exists once for all processes, the head has (`head`); workers have
+the `remote` side of it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mailhost.alias_loops import AliasLoops
+from mailhost.application.filters import FilterContext, make_chains
+from mailhost.application.foundation import Foundation
+from mailhost.config.load import Loaded
+from mailhost.delivery.local import LocalDelivery
+from mailhost.handover import Handover
+from mailhost.interfaces.filters import ICounters, IRates
+from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
+from mailhost.interfaces.queue import IQueue
+from mailhost.outgoing import Completion, Outgoing
+from mailhost.queue.reports import Reports
+from mailhost.reception.filters.whole_messages import WholeMessages
+from mailhost.routing import Router
+from mailhost.store.mailboxes import MailStore
+from mailhost.store.quota import quotas_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What exists once for all processes: the parts themselves, or their remote side."""
+
+    authenticator: IAuthenticator
+    guard: ILoginGuard
+    queue: IQueue
+    rates: IRates
+    counters: ICounters
+
+
+class Services:
+    """Raises OSError and BadFilter, as filters read their files."""
+
+    def __init__(self, foundation: Foundation, loaded: Loaded, shared: Shared) -> None:
+        settings = loaded.settings
+        self.settings = settings
+        self.foundation = foundation
+        self.authenticator = shared.authenticator
+        self.guard = shared.guard
+        self.incoming = os.path.join(foundation.data, "incoming")
+        self.store = MailStore(
+            os.path.join(foundation.data, "mail"),
+            settings.hostname,
+            foundation.committer,
+            foundation.in_thread,
+            quotas_of(foundation.directory),
+            foundation.usages,
+            foundation.message_sizes,
+        )
+        self.router = Router(settings.hostname, settings.admin)
+        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
+        self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
+        self.reports = Reports(
+            settings.hostname, foundation.events, foundation.in_thread, self.outgoing
+        )
+        self.handover = Handover(
+            foundation.directory,
+            self.router,
+            self.delivery,
+            shared.queue,
+            self.reports,
+            foundation.events,
+            AliasLoops(shared.rates),
+            foundation.pause,
+        )
+        self.reports.handover = self.handover
+        self.chains = make_chains(settings, self._filter_context(shared))
+
+    def _filter_context(self, shared: Shared) -> FilterContext:
+        foundation = self.foundation
+        memory = self.settings.limits.message_memory
+        return FilterContext(
+            foundation.reactor,
+            foundation.in_thread,
+            foundation.events,
+            foundation.resolver,
+            self.handover,
+            self.store,
+            shared.rates,
+            shared.counters,
+            WholeMessages(self.incoming, memory, foundation.in_thread, foundation.large_messages),
+            self.settings.hostname,
+            foundation.data,
+        )

@@ -1,0 +1,67 @@
+"""The protocols of listeners, one row for each, with what the rest of the host asks about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ListenProtocol(StrEnum):
+    """`protocol` of a listener."""
+
+    SMTP = "smtp"
+    SUBMISSION = "submission"
+    SUBMISSIONS = "submissions"
+    LMTP = "lmtp"
+    POP3 = "pop3"
+    POP3S = "pop3s"
+    PROXY = "proxy"
+    PROXYS = "proxys"
+
+    @property
+    def implicit_tls(self) -> bool:
+        """True if the handshake comes before the first command (RFC 8314 §3)."""
+        return _TRAITS[self].implicit_tls
+
+    @property
+    def proxied(self) -> bool:
+        """True if another server answers."""
+        return _TRAITS[self].proxied
+
+    @property
+    def takes_mail(self) -> bool:
+        """True if messages come in, so that filters may stand there."""
+        return _TRAITS[self].takes_mail
+
+    @property
+    def needs_login(self) -> bool:
+        """True if clients must log in before they send (RFC 6409 §4.3)."""
+        return _TRAITS[self].needs_login
+
+    @property
+    def usual_port(self) -> int | None:
+        """The TCP port that IANA assigned, None if there is none."""
+        return _TRAITS[self].usual_port
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """The defaults are the least: a new protocol takes no mail and has no filters."""
+
+    usual_port: int | None = None
+    takes_mail: bool = False
+    implicit_tls: bool = False
+    needs_login: bool = False
+    proxied: bool = False
+
+
+_TRAITS = {
+    ListenProtocol.SMTP: _Traits(25, takes_mail=True),
+    ListenProtocol.SUBMISSION: _Traits(587, takes_mail=True, needs_login=True),
+    ListenProtocol.SUBMISSIONS: _Traits(465, takes_mail=True, needs_login=True, implicit_tls=True),
+    ListenProtocol.LMTP: _Traits(takes_mail=True),
+    ListenProtocol.POP3: _Traits(110),
+    ListenProtocol.POP3S: _Traits(995, implicit_tls=True),
+    ListenProtocol.PROXY: _Traits(takes_mail=True, proxied=True),
+    ListenProtocol.PROXYS: _Traits(takes_mail=True, proxied=True, implicit_tls=True),
+}

@@ -1,0 +1,105 @@
+"""The folders of one batch: made where they are missing, and each synced once.
+
+A folder's own name counts as well, and those of all above it: whichever process made them, they are
+synced before the first file in them is called safe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from mailhost.durable.system import NO_SHARING, OperatingSystem
+
+MANY = 4  # syncs that one sync of the file system replaces
+
+
+class Folders:
+    """`rooted` has the folders whose names are durable, and grows."""
+
+    def __init__(self, system: OperatingSystem, rooted: set[str]) -> None:
+        self.system = system
+        self._rooted = rooted
+        self._results: dict[str, OSError | None] = {}  # of the folders that were synced
+
+    def make(self, folder: str) -> None:
+        """Make a folder, and those above it that are missing. Raises OSError."""
+        if self.system.is_folder(folder):
+            return
+        self.make(os.path.dirname(folder))
+        with suppress(FileExistsError):
+            self.system.make_folder(folder)
+        self._rooted.discard(folder)
+
+    def forget(self, folder: str) -> None:
+        """The folder was made just now: its name is not durable."""
+        self._rooted.discard(folder)
+
+    def sync_many(self, folders: set[str]) -> None:
+        """Sync many folders at once; those that could not be opened are left to be synced alone."""
+        system = self.system
+        if len(folders) < MANY or not system.shares_syncs:
+            return
+        opened: dict[int, str] = {}
+        try:
+            for folder in folders:
+                with suppress(OSError):
+                    opened[system.open_folder(folder)] = folder
+            for fds in self.sharing(opened):
+                error = failure(system.sync_file_system, fds[0])
+                self._results.update({opened[fd]: error for fd in fds})
+        finally:
+            for fd in opened:
+                with suppress(OSError):  # nothing was written by it
+                    system.close(fd)
+
+    def sharing(self, folders: Mapping[int, str]) -> list[list[int]]:
+        """Return those descriptors that share a file system with many others, and may share syncs.
+
+        `folders` says where each is; a folder is asked but once.
+        """
+        systems: dict[str, int] = {}
+        groups: dict[int, list[int]] = {}
+        for fd, folder in folders.items():
+            if folder not in systems:
+                systems[folder] = self.system.file_system(fd)
+            groups.setdefault(systems[folder], []).append(fd)
+        groups.pop(NO_SHARING, None)
+        return [group for group in groups.values() if len(group) >= MANY]
+
+    def sync(self, folder: str) -> None:
+        """Make the names in a folder durable, once for the whole batch. Raises OSError."""
+        if folder not in self._results:
+            self._results[folder] = self._synced(folder)
+        error = self._results[folder]
+        if error is not None:
+            raise error
+
+    def _synced(self, folder: str) -> OSError | None:
+        try:
+            self.system.sync_folder(folder)
+        except OSError as error:
+            return error
+        return None
+
+    def root(self, folder: str) -> None:
+        """Make the folder's own name durable, and those of the folders above it. Raises OSError."""
+        on_the_way = []
+        while folder not in self._rooted and not self.system.is_mount(folder):
+            on_the_way.append(folder)
+            folder = os.path.dirname(folder)
+            try:
+                self.sync(folder)
+            except PermissionError:
+                break  # what we may not even read we have not made
+        self._rooted.update(on_the_way)
+
+
+def failure(sync: Callable[[int], None], fd: int) -> OSError | None:
+    """Call `sync` with a descriptor and return the error that it raises."""
+    try:
+        sync(fd)
+    except OSError as error:
+        return error
+    return None

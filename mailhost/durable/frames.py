@@ -1,0 +1,75 @@
+"""What goes over the writer's socket, as octets.
+
+A frame is its length in four octets, most significant first, and what `marshal` makes of plain
+values: a list of changes, each a tuple that begins with the name of its kind, or a list of results.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mailhost.interfaces.changes import (
+    Change,
+    LinkedFile,
+    MadeFolder,
+    NewFile,
+    RemovedFile,
+    RenamedFile,
+)
+from mailhost.message.content import Content
+
+LARGEST_FRAME = 1 << 28  # octets
+
+Result = tuple[int, str] | None
+"""What came of a change: an errno, or 0, and text; None for one that is safe."""
+
+
+def plain(change: Change) -> tuple[Any, ...]:
+    """Return a change as values that `marshal` knows. Its contents must lie in memory."""
+    if isinstance(change, NewFile):  # nearly always
+        pieces = [piece for content in change.contents for piece in content.pieces]
+        return (
+            "new",
+            change.temporary,
+            change.final,
+            pieces,
+            change.replaces,
+            change.again,
+            change.beside,
+        )
+    match change:
+        case RemovedFile(path):
+            return ("removed", path)
+        case RenamedFile(old, new, again):
+            return ("renamed", old, new, again)
+        case LinkedFile(source, final, again):
+            return ("linked", source, final, again)
+        case MadeFolder(path):
+            return ("folder", path)
+
+
+def _new_file(temporary: str, final: str, pieces: Sequence[bytes], *rest: Any) -> NewFile:
+    return NewFile(temporary, final, (Content(tuple(pieces)),), *rest)
+
+
+_KINDS: Mapping[str, Callable[..., Change]] = {
+    "new": _new_file,
+    "removed": RemovedFile,
+    "renamed": RenamedFile,
+    "linked": LinkedFile,
+    "folder": MadeFolder,
+}
+
+
+def change_of(given: tuple[Any, ...]) -> Change:
+    """Return the change that `plain` made these values of."""
+    kind, *fields = given
+    return _KINDS[kind](*fields)
+
+
+def frame(value: list[Any]) -> bytes:
+    """Return a value as it goes over the wire."""
+    octets = marshal.dumps(value)
+    return len(octets).to_bytes(4, "big") + octets

@@ -1,0 +1,73 @@
+"""Domains, accounts and aliases as values: what a directory knows at one moment.
+
+A view is made once for each change and then only read, so that routing a recipient is a few
+dictionary look-ups and no wait. Keys are normal forms: domains as `parse_domain` gives them,
+local parts as `Address.key`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mailhost.message.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's mailbox. `secret` is what `mailhost hash-password` prints, empty for no login.
+
+    `quota` is in octets, None for no limit. `id` is 32 hexadecimal digits, unique on this host;
+    it stays when the address changes.
+    """
+
+    address: Address
+    secret: str = field(default="", repr=False)
+    quota: int | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain served here. `catch_all` gets what no account or alias takes, None for nobody."""
+
+    name: str
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
+    catch_all: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryView:
+    """Every domain by its name, and other names for them (`also`: alias domain to domain)."""
+
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
+
+    def domain(self, name: str) -> Domain | None:
+        """The domain that `name` means, through an alias domain if need be."""
+        return self.domains.get(self.name_of(name))
+
+    def name_of(self, name: str) -> str:
+        """The domain that `name` is a domain alias of; `name` itself where it is none."""
+        return self.also.get(name, name)
+
+    def account(self, address: Address) -> Account | None:
+        """The account with this very address, through an alias domain if need be."""
+        domain = self.domain(address.domain)
+        return domain.accounts.get(address.key) if domain else None
+
+    def accounts(self) -> Iterable[Account]:
+        """Every account."""
+        return (account for domain in self.domains.values() for account in domain.accounts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccounts:
+    """The accounts that recipients of one message lead to without an alias, as found in `view`.
+
+    They hold as long as this very view is the newest one of the directory.
+    """
+
+    view: DirectoryView
+    accounts: dict[Address, Account] = field(default_factory=dict)

@@ -1,0 +1,49 @@
+"""Mail that leaves in the name of this host or of one of its users, and what is done to it last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zope.interface import Interface
+
+from mailhost.interfaces.answer import Answer
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
+from mailhost.message.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message in our name: submitted by a user who logged in, or written by this host.
+
+    `author` is responsible for the message, and becomes its From field where it has none.
+    `identity` names the message in the log. `completed` is a content to which the result of
+    `IOutgoing.missing` was added, None where that was not asked.
+    """
+
+    envelope: Envelope
+    content: Content
+    author: Address
+    identity: str
+    completed: Content | None = None
+
+
+class IOutgoing(Interface):
+    """Every message in our name passes here before it is handed over: submitted mail, bounces and
+    other reports. Incoming and forwarded mail does not pass: others answer for that."""
+
+    def missing(header: bytes, author: Address, identity: str) -> bytes:
+        """Return the fields that a message with this header section lacks, to be put on top of it
+        (RFC 6409 §8). Asked before filters, so that filters see a complete message."""
+
+    def leave(message: OutgoingMessage) -> Answer[Content | Status]:
+        """Return the content as it leaves, whatever filters did to it before. A Status refuses the
+        message: 4xx where that may succeed later. Called once, last before the handover."""
+
+
+class IOutgoingStep(Interface):
+    """One of the steps of `IOutgoing.leave`."""
+
+    def apply(message: OutgoingMessage) -> Answer[Content | Status]:
+        """Return the content for the next step, or a refusal of the message."""

@@ -1,0 +1,103 @@
+"""The blocking side of the control socket, for commands that talk to the running host.
+
+No Twisted here: commands are to start quickly. `server` describes the requests and answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+from mailhost.net.peer_credentials import peer_uid
+
+SOCKET_NAME = "control.sock"
+LONGEST_LINE = 16 * 1024 * 1024  # a list of a hundred thousand queue entries fits
+PATIENCE = 60.0  # seconds
+
+
+class NoHostRunning(Exception):
+    """Nobody listens on the control socket."""
+
+
+class CommandFailed(Exception):
+    """The host answered that it could not; the message is its words."""
+
+
+def control_path(data: str) -> str:
+    """Where the control socket of a data folder lies."""
+    return os.path.join(data, SOCKET_NAME)
+
+
+class ControlClient:
+    """Asks the host behind the control socket at `path`, a connection a question."""
+
+    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+        self._path = path
+        self._patience = patience
+
+    def call(self, command: str, **arguments: Any) -> Any:
+        """Return the command's result. Blocks, up to `patience` seconds between two reads.
+
+        Raises NoHostRunning, CommandFailed.
+        """
+        question = json.dumps({"command": command, "arguments": arguments})
+        with self._connect() as wire:
+            try:
+                wire.sendall(question.encode() + b"\n")
+                answer = _line(wire)
+            except OSError as error:
+                raise CommandFailed(f"the host did not answer: {error}") from error
+        return _result(answer)
+
+    def _connect(self) -> socket.socket:
+        wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        wire.settimeout(self._patience)
+        try:
+            wire.connect(self._path)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            wire.close()
+            text = f"no host is running on {self._path}"
+            raise NoHostRunning(f"{text}; start it with `mailhost run`") from error
+        except PermissionError as error:
+            wire.close()
+            text = f"you may not use {self._path}; ask as root or as the host's user"
+            raise CommandFailed(text) from error
+        except OSError as error:
+            wire.close()
+            raise CommandFailed(f"cannot reach {self._path}: {error}") from error
+        self._check_answerer(wire)
+        return wire
+
+    def _check_answerer(self, wire: socket.socket) -> None:
+        """Raise CommandFailed unless root, the folder's owner or our own user listens."""
+        uid = peer_uid(wire)
+        owner = os.stat(os.path.dirname(self._path)).st_uid
+        if uid not in (None, 0, os.geteuid(), owner):
+            wire.close()
+            text = f"another user (number {uid}), not the host, answers on {self._path}"
+            raise CommandFailed(f"{text}; stop that process, and start the host again")
+
+
+def _line(wire: socket.socket) -> bytes:
+    answer = bytearray()
+    while not answer.endswith(b"\n"):
+        chunk = wire.recv(65536)
+        if not chunk:
+            raise CommandFailed("the host closed the control socket before it answered")
+        answer += chunk
+        if len(answer) > LONGEST_LINE:
+            raise CommandFailed("the host's answer is too long")
+    return bytes(answer)
+
+
+def _result(line: bytes) -> Any:
+    try:
+        answer = json.loads(line)
+        if answer["ok"]:
+            return answer["result"]
+        text = str(answer["error"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CommandFailed("the host's answer cannot be understood") from error
+    raise CommandFailed(text)

@@ -1,0 +1,167 @@
+"""The control socket: how the `mailhost` command asks the running host to do something.
+
+JSON lines over a unix socket that only the host's user and root can use. A request is
+
+    {"command": "queue.list", "arguments": {"all": true}}
+
+and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "words"}`.
+Requests of one connection are answered one after the other. A line over LONGEST_REQUEST octets
+ends the connection. A command that fails for a reason the asker should know raises Refused; any
+other exception is a bug, told to the log with its traceback and answered as an internal fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from inspect import isawaitable
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from mailhost.net.control.client import (
+    CommandFailed,
+    ControlClient,
+    NoHostRunning,
+    control_path,
+)
+from mailhost.net.peer_credentials import is_ours, peer_uid
+
+__all__ = [
+    "CommandFailed",
+    "Commands",
+    "ControlClient",
+    "ControlFactory",
+    "ControlProtocol",
+    "NoHostRunning",
+    "Refused",
+    "control_path",
+    "listen_control",
+]
+
+LONGEST_REQUEST = 1 << 20
+MOST_WAITING = 100
+
+Commands: TypeAlias = Mapping[str, Callable[..., Any]]
+"""Command names to functions. They take the arguments by keyword, and return what JSON can say,
+or an awaitable of it."""
+
+
+class Refused(Exception):
+    """A command cannot be done; the message is for who asked."""
+
+
+class ControlProtocol(LineOnlyReceiver):
+    """One connection of the control socket."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = LONGEST_REQUEST
+    _log = Logger()
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._waiting: deque[bytes] = deque()
+        self._busy = False
+        self._gone = False
+
+    def connectionMade(self) -> None:
+        """A command connected. Users other than root and our own get no answer."""
+        wire: socket.socket | None = getattr(self.transport, "socket", None)
+        if self.transport is not None and wire is not None and not is_ours(wire):
+            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(wire))
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Nobody listens any more; what was asked for is done all the same."""
+        self._gone = True
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a request; answer it after those before it."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._answer({"ok": False, "error": "too many requests at once"})
+            self.lineLengthExceeded(line)
+            return
+        self._waiting.append(line)
+        if not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._work())
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """End the connection."""
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            self._answer(await self._reply(self._waiting.popleft()))
+        self._busy = False
+
+    async def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            command, arguments = _request(line)
+            if command not in self._commands:
+                raise Refused(f"this host knows no command {command!r}")
+            result = self._commands[command](**arguments)
+            if isawaitable(result):
+                result = await result
+            json.dumps(result)
+            return {"ok": True, "result": result}
+        except Refused as error:
+            return {"ok": False, "error": str(error)}
+        except Exception:  # noqa: BLE001 -- told to the log; the host goes on
+            self._log.failure("a control command failed")
+            return {"ok": False, "error": "internal fault; the host's log says more"}
+
+    def _answer(self, answer: dict[str, Any]) -> None:
+        if self.transport is not None and not self._gone:
+            self.transport.write(json.dumps(answer).encode() + self.delimiter)
+
+
+def _request(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Refused("the request is no JSON") from error
+    if not isinstance(request, dict):
+        raise Refused("the request is no object")
+    command, arguments = request.get("command"), request.get("arguments", {})
+    if not isinstance(command, str) or not isinstance(arguments, dict):
+        raise Refused('a request has a "command" and perhaps "arguments"')
+    return command, arguments
+
+
+class ControlFactory(Factory):
+    """Makes a ControlProtocol for each connection."""
+
+    noisy = False
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    def buildProtocol(self, address: IAddress | None) -> ControlProtocol:
+        """Return the protocol for a new connection."""
+        protocol = ControlProtocol(self._commands)
+        protocol.factory = self
+        return protocol
+
+
+def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> IListeningPort:
+    """Open the control socket of a data folder, for its owner alone.
+
+    The data folder is the caller's alone: a socket that is there was left behind by a killed host,
+    and is replaced. Raises CannotListenError: the path is too long for a socket.
+    """
+    path = control_path(data)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    # Twisted sets the mode between bind and listen: nobody can connect before.
+    return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600)

@@ -1,0 +1,106 @@
+"""A Twisted protocol factory behind the connection limits, for servers that are no sessions: HTTP.
+
+Its connections count like all others. It is an IServerFactory, so a listener can open and drain it.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.wire import IServerFactory
+from mailhost.message.client import Client
+from mailhost.message.ids import new_id
+from mailhost.net.limits import ConnectionLimits
+from mailhost.net.peer import peer_of
+
+
+class _Limited(ProtocolWrapper):
+    """One connection, counted until it is gone."""
+
+    factory: LimitedFactory
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is gone."""
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]  # not typed in Twisted
+        self.factory.forget(self)
+
+
+@implementer(IServerFactory)
+class LimitedFactory(WrappingFactory):
+    """`wrapped` serves the connections, which `protocol` names in the log."""
+
+    noisy = False
+    protocol = _Limited
+
+    def __init__(
+        self,
+        wrapped: IProtocolFactory,
+        protocol: str,
+        clock: IReactorTime,
+        limits: ConnectionLimits,
+        tls: IOpenSSLServerConnectionCreator,
+        events: IEventSink,
+    ) -> None:
+        super().__init__(wrapped)  # type: ignore[no-untyped-call]  # not typed in Twisted
+        self.tls = tls
+        self._name = protocol
+        self._clock = clock
+        self._limits = limits
+        self._events = events
+        self._counted: dict[ProtocolWrapper, str] = {}
+        self._empty: list[Deferred[None]] = []
+
+    def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
+        self, addr: IAddress | None
+    ) -> ProtocolWrapper | None:
+        """Serve a client; without room for it the connection is closed at once."""
+        ip, port = peer_of(addr)
+        refusal = self._limits.admit(ip)
+        if refusal is not None:
+            client = Client(ip, port, self._name, new_id())
+            self._events.emit(Refused(client, "connection", refusal))
+            return None
+        protocol: ProtocolWrapper | None = super().buildProtocol(addr)
+        if protocol is None:
+            self._limits.release(ip)
+        else:
+            self._counted[protocol] = ip
+        return protocol
+
+    def forget(self, protocol: _Limited) -> None:
+        """A connection is gone."""
+        self._limits.release(self._counted.pop(protocol))
+        if not self._counted:
+            waiting, self._empty = self._empty, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    async def drain(self, seconds: float) -> None:
+        """See IServerFactory. Requests have `seconds` to end: such servers take no farewell."""
+        deadline = self._clock.callLater(seconds, self._abort_all)
+        await self.ended()
+        if deadline.active():
+            deadline.cancel()
+
+    async def ended(self) -> None:
+        """See IServerFactory."""
+        if self._counted:
+            empty: Deferred[None] = Deferred()
+            self._empty.append(empty)
+            await empty
+
+    def _abort_all(self) -> None:
+        for protocol in list(self._counted):
+            ITCPTransport(protocol, protocol).abortConnection()

@@ -1,0 +1,144 @@
+"""Our side of handshakes with clients: certificates by server name, read anew at a reload.
+
+A `ServerTLS` is handed to `transport.startTLS` and to whatever wraps a listener with implicit TLS.
+It stays the same object over a reload: connections made afterwards get the new certificates, those
+that are there keep theirs. The other side is `client`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import (
+    IOpenSSLServerConnectionCreator,
+)
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from mailhost.message.client import TLSState
+from mailhost.net.tls.certificate import (
+    PEM,
+    BadCertificate,
+    CertificateFiles,
+    parse_certificate,
+    read_certificate,
+)
+from mailhost.net.tls.server_contexts import STRICT, Minimums, Role, RoleContexts
+
+__all__ = [
+    "STRICT",
+    "BadCertificate",
+    "Minimums",
+    "Role",
+    "ServerTLS",
+    "read_all",
+    "tls_state",
+]
+
+CertificatePaths = tuple[str, str]
+"""Files with a PEM chain, own certificate first, and its key."""
+
+CertificateSource = CertificatePaths | PEM | CertificateFiles
+
+TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
+
+
+def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
+    """Read certificates from their files, where they are not read already, here or in another
+    process. Blocks for the disk. Raises BadCertificate."""
+    if not certificates:
+        raise BadCertificate("there is no certificate; name one below [tls]")
+    return tuple(map(_read_one, certificates))
+
+
+def _read_one(source: CertificateSource) -> CertificateFiles:
+    if isinstance(source, CertificateFiles):
+        return source
+    return parse_certificate(source) if isinstance(source, PEM) else read_certificate(*source)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTLS:
+    """Our side of handshakes with clients.
+
+    `certificates` are pairs of paths, or what another process read there; the first is for clients
+    that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
+    `seconds` is a clock that is never set back.
+    """
+
+    def __init__(
+        self,
+        certificates: Sequence[CertificateSource],
+        minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self.replace(certificates, minimums)
+
+    def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
+        """Use other files, or others' contents. Blocks for the disk.
+
+        Raises BadCertificate and keeps all as it was.
+        """
+        self.use(read_all(certificates), minimums)
+
+    def use(self, certificates: Sequence[CertificateFiles], minimums: Minimums) -> None:
+        """Use certificates that were read already, for connections made from now on.
+
+        Raises BadCertificate and keeps all as it was.
+        """
+        strict = RoleContexts(certificates, minimums, STRICT)
+        self.certificates = tuple(certificates)
+        self.minimums = minimums
+        self._contexts = {STRICT: strict}
+        self._made = self._seconds()
+
+    @property
+    def pem(self) -> tuple[PEM, ...]:
+        """The certificates in use, for another process."""
+        return tuple(files.pem for files in self.certificates)
+
+    def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
+        """What a listener hands to `startTLS`: good for as long as this object."""
+        return self if role == STRICT else _InRole(self, role)
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a connection with the default certificate; the handshake may change it."""
+        return self.connection(STRICT, tlsProtocol)
+
+    def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return a connection for a listener of this role."""
+        if self._seconds() - self._made > TICKET_KEYS_LIVE:
+            self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
+        contexts = self._contexts.get(role)
+        if contexts is None:
+            contexts = RoleContexts(self.certificates, self.minimums, role)
+            self._contexts[role] = contexts
+        return contexts.default.serverConnectionForTLS(tlsProtocol)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _InRole:
+    """Our side of handshakes on listeners of one role, with the certificates of `server`."""
+
+    def __init__(self, server: ServerTLS, role: Role) -> None:
+        self._server = server
+        self._role = role
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        return self._server.connection(self._role, tlsProtocol)
+
+
+def tls_state(transport: object) -> TLSState | None:
+    """Return what the handshake on a transport agreed upon, None where there was none."""
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, SSL.Connection):
+        return None
+    name = handle.get_servername() or b""
+    return TLSState(
+        handle.get_protocol_version_name(),
+        handle.get_cipher_name() or "",
+        name.decode("ascii", "replace"),
+    )

@@ -1,0 +1,1 @@
+"""Child processes of the head: how they are started, watched and restarted."""

@@ -1,0 +1,116 @@
+"""AUTH through the proxy: each line goes on to the server, which alone judges (RFC 4954).
+
+The proxy counts, delays and logs the server's refusals like those of our own authenticator, so a
+client has no more guesses through the proxy than on other listeners. A client that failed too often
+is refused without asking the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from zope.interface import implementer
+
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.events import IEventSink, LoggedIn
+from mailhost.interfaces.logins import Challenge, ILoginGuard, ISASLMechanism, SASLStep
+from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.message.client import Client
+from mailhost.message.status import Status
+from mailhost.proxy.upstream import Upstream, told
+
+WRONG = (525, 535, 550, 553, 554)  # RFC 4954 §6, RFC 5248, and old servers
+_SCRAM_NAME = re.compile(r"(?:^|,)n=([^,]+)")
+
+
+@implementer(ISASLMechanism)
+class PassedOn:
+    """One exchange."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        upstream: Upstream,
+        guard: ILoginGuard,
+        events: IEventSink,
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._upstream = upstream
+        self._guard = guard
+        self._events = events
+        self._user: str | None = None
+        self._begun = False
+
+    def respond(self, response: bytes | None) -> Answer[SASLStep]:
+        return self._respond(response)
+
+    async def _respond(self, response: bytes | None) -> SASLStep:
+        if self._user is None and response is not None:
+            self._user = user_of(self._name, response)  # what comes later may be the password
+        user = self._user or ""
+        with self._upstream.kept():  # or another client, which gets it, were logged in by this one
+            refusal = await self._guard.begin(self._client, user)
+            if refusal is not None:
+                return refusal
+            try:
+                step = await self._ask(response)
+            except Exception:
+                self._guard.undecided(self._client, user)
+                raise
+        await self._tell(user, step)
+        return step
+
+    async def _ask(self, response: bytes | None) -> SASLStep:
+        """Have the server judge, or ask for more."""
+        if self._begun:
+            reply = await self._upstream.respond(response or b"")
+        else:
+            self._begun = True
+            reply = await self._upstream.auth(self._name, response)
+        if isinstance(reply, Status):
+            return reply
+        if reply.code == 334:
+            return _challenge(reply.lines[0])
+        return account_of(self._user or "") if reply.ok else told(reply)
+
+    async def _tell(self, user: str, step: SASLStep) -> None:
+        if isinstance(step, Address):
+            self._guard.succeeded(self._client, user)
+            self._events.emit(LoggedIn(self._client, step, self._name))
+        elif isinstance(step, Status):
+            await self._guard.failed(self._client, user, step, step.code in WRONG)
+        else:
+            self._guard.undecided(self._client, user)
+
+
+def _challenge(text: str) -> Challenge | Status:
+    try:
+        return Challenge(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        return Status(454, "4.7.0", "The mail server behind this one asked something without sense")
+
+
+def user_of(mechanism: str, response: bytes) -> str:
+    """Return the name in a response of the mechanisms whose names we can read, or nothing."""
+    text = response.decode("utf-8", "replace")
+    if mechanism == "PLAIN":
+        return text.split("\0")[1] if text.count("\0") == 2 else ""
+    if mechanism == "LOGIN":
+        return text
+    if mechanism.startswith("SCRAM-"):
+        found = _SCRAM_NAME.search(text)
+        return found[1] if found else ""
+    return ""
+
+
+def account_of(user: str) -> Address:
+    """Return who logged in, as an address: it may be none, and is in the log and in filters."""
+    name = "".join(filter(str.isprintable, user))[:200] or "unknown"
+    try:
+        return parse_address(name, lenient=True)
+    except BadAddress:
+        return Address(name.replace("@", "_"), "")

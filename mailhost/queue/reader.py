@@ -1,0 +1,140 @@
+"""Reads entries from the queue's folder: all of them at start, later those that other processes
+wrote, and those that could not be read before.
+
+A folder or a file that cannot be read now is read again every minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+
+from mailhost.interfaces.events import Faulted, IEventSink, Parked
+from mailhost.queue.spool import Broken, Finding, Found, Spool
+
+RETRY = 60.0  # seconds after which a folder or file that could not be read is read again
+
+
+class FolderReader:
+    """`knows` says whether an id is in use. `found` is called with entries that were read, some at
+    a time. `track` runs a coroutine that ends with the queue."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        spool: Spool,
+        events: IEventSink,
+        knows: Callable[[str], bool],
+        found: Callable[[Sequence[Found]], None],
+        track: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._clock = clock
+        self._spool = spool
+        self._events = events
+        self._knows = knows
+        self._found = found
+        self._track = track
+        self._reading: set[str] = set()  # ids, unless `announced` meanwhile
+        self._broken: dict[str, str] = {}
+        self._unread: set[str] = set()  # those of them that may be whole
+        self._timer: IDelayedCall | None = None
+        self._working = False
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """The ids of files that cannot be read, and why."""
+        return self._broken
+
+    async def load(self) -> None:
+        """Read all entries that lay in the folder at start."""
+        self._working = True
+        while self._working:
+            try:
+                return await self._spool.scan(self._take)
+            except OSError as error:
+                await self._folder_fails(error)
+
+    def stop(self) -> None:
+        """Read nothing again by itself."""
+        self._working = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def announced(self, id: str) -> None:
+        """Another process handed over the entry: it need not be read."""
+        self._reading.discard(id)
+
+    async def look(self, id: str) -> None:
+        """Read an entry that another process wrote."""
+        if self._knows(id) or id in self._reading:
+            return
+        self._reading.add(id)
+        try:
+            finding = await self._spool.look(id)
+            if finding is not None and id in self._reading:
+                self._take([finding])
+        finally:
+            self._reading.discard(id)
+
+    async def look_around(self) -> None:
+        """Read the entries of a process that died before it could announce them."""
+        for id in await self._ids():
+            await self.look(id)
+
+    async def read_again(self, id: str) -> None:
+        """Read an entry that could not be read."""
+        finding = await self._spool.look(id)
+        if not isinstance(finding, Broken):
+            self._broken.pop(id, None)
+        if finding is not None:
+            self._take([finding])
+
+    async def remove(self, id: str) -> OSError | None:
+        """Remove an entry that cannot be read. None where it is gone."""
+        error = await self._spool.remove(id, has_state=True)
+        if error is None:
+            self._broken.pop(id, None)
+        return error
+
+    async def _ids(self) -> Sequence[str]:
+        """Return the ids of all entries in the folder, once it can be read."""
+        while True:
+            try:
+                return await self._spool.ids()
+            except OSError as error:
+                await self._folder_fails(error)
+
+    async def _folder_fails(self, error: OSError) -> None:
+        self._events.emit(Faulted("queue", f"the folder cannot be read now: {error}"))
+        await deferLater(self._clock, RETRY)
+
+    def _take(self, findings: Sequence[Finding]) -> None:
+        whole = []
+        for finding in findings:
+            if isinstance(finding, Found):
+                whole.append(finding)
+            else:
+                self._cannot_read(finding)
+        self._found(whole)
+
+    def _cannot_read(self, broken: Broken) -> None:
+        if broken.id not in self._broken:
+            self._events.emit(Parked(broken.id, broken.reason))
+        self._broken[broken.id] = broken.reason
+        if broken.passing:
+            self._unread.add(broken.id)
+            if self._timer is None and self._working:
+                self._timer = self._clock.callLater(RETRY, self._retry)
+
+    def _retry(self) -> None:
+        self._timer = None
+        unread, self._unread = self._unread, set()
+        self._track(self._read_all_again(sorted(unread & self._broken.keys())))
+
+    async def _read_all_again(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            await self.read_again(id)

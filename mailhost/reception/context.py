@@ -1,0 +1,38 @@
+"""The services and settings that all transactions of one listener share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailhost.concurrency.pauses import Pause, no_pause
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.directory import IDirectory
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.outgoing import IOutgoing
+from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.store import IMailStore
+from mailhost.reception.rules import Rules
+from mailhost.routing import Router
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerContext:
+    """Made anew when settings change; sessions keep the one they began with.
+
+    `folder` takes the content of large messages while they arrive, by way of `in_thread`; `pause`
+    is awaited between the parts of long work; `now` is in seconds since the epoch.
+    """
+
+    rules: Rules
+    directory: IDirectory
+    router: Router
+    store: IMailStore
+    handover: IHandover
+    outgoing: IOutgoing
+    folder: str
+    in_thread: InThread
+    events: IEventSink
+    pause: Pause = no_pause
+    now: Callable[[], float] = time.time

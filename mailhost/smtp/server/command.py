@@ -1,0 +1,182 @@
+"""Reading HELO, MAIL, RCPT and BDAT: from the bytes after the verb to a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mailhost.message.address import Address, BadAddress, parse_address
+from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
+from mailhost.message.status import Status
+from mailhost.smtp.grammar import (
+    BDAT,
+    CONTROLS,
+    HELLO_NAME,
+    MAIL,
+    PARAMETER,
+    RCPT,
+    SIZE,
+    SOURCE_ROUTE,
+    decode_orcpt,
+    decode_xtext,
+)
+from mailhost.smtp.server.last_line import BAD_CHUNK
+
+V = TypeVar("V")
+
+BAD_SENDER = Status(501, "5.1.7", "Bad sender address: write MAIL FROM:<name@domain>")
+BAD_RECIPIENT = Status(501, "5.1.3", "Bad recipient address: write RCPT TO:<name@domain>")
+NEEDS_SMTPUTF8 = Status(553, "5.6.7", "An address outside ASCII needs SMTPUTF8 on the MAIL command")
+_NOTIFY = {b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Notify.DELAY}
+
+
+class BadCommand(ValueError):
+    """The command is refused with `status`."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What BDAT announces: `size` octets, and whether they are the last (RFC 3030 §2)."""
+
+    size: int
+    last: bool
+
+
+def parse_hello(verb: bytes, name: bytes, lmtp: bool) -> str:
+    """Return the client's name. Raises BadCommand. RFC 5321 §4.1.1.1, RFC 2033 §4.1."""
+    if lmtp is not (verb == b"LHLO"):
+        text = f"Say {'LHLO' if lmtp else 'EHLO or HELO'} here"
+        raise BadCommand(Status(500, "5.5.1", text))
+    if not HELLO_NAME.fullmatch(name):
+        raise BadCommand(Status(501, "5.5.4", f"Say {verb.decode()} with your name"))
+    return name.decode("utf-8", "replace")
+
+
+def parse_mail(arguments: bytes) -> Envelope:
+    """Return the envelope that MAIL opens. Raises BadCommand.
+
+    RFC 5321 §4.1.1.2, with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
+    AUTH (4954 §5, not trusted and not looked at).
+    """
+    match = MAIL.fullmatch(arguments.rstrip(b" "))
+    if not match:
+        raise BadCommand(BAD_SENDER)
+    sender = _address(match[1], BAD_SENDER) if match[1] else None
+    if not match[2] and match[1].isascii():
+        return Envelope(sender)
+    given = _parameters(match[2])
+    envelope = Envelope(
+        reverse_path=sender,
+        size=_take(given, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
+        body=_take(given, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
+        returns=_take(given, b"RET", lambda v: Return(v.upper().decode()), None),
+        envelope_id=_take(given, b"ENVID", _envelope_id, ""),
+        smtputf8=_flag(given, b"SMTPUTF8"),
+    )
+    given.pop(b"AUTH", None)
+    _nothing_left(given)
+    if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
+        raise BadCommand(NEEDS_SMTPUTF8)
+    return envelope
+
+
+def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
+    """Return the recipient that RCPT names. Raises BadCommand. RFC 5321 §4.1.1.3, RFC 3461 §4."""
+    match = RCPT.fullmatch(arguments.rstrip(b" "))
+    if not match or not match[1]:
+        raise BadCommand(BAD_RECIPIENT)
+    if match[1].lower() == b"postmaster":
+        address = Address("postmaster", "")
+    else:
+        address = _address(match[1], BAD_RECIPIENT)
+    if not (smtputf8 or arguments.isascii()):
+        raise BadCommand(NEEDS_SMTPUTF8)
+    if match[2] is None:
+        return ForwardPath(address)
+    given = _parameters(match[2])
+    path = ForwardPath(
+        address,
+        notify=_take(given, b"NOTIFY", _notify, None),
+        original=_take(given, b"ORCPT", decode_orcpt, ""),
+    )
+    _nothing_left(given)
+    return path
+
+
+def parse_chunk(arguments: bytes) -> Chunk:
+    """Return what BDAT announces. Raises BadCommand."""
+    match = BDAT.fullmatch(arguments)
+    if not match:
+        raise BadCommand(BAD_CHUNK)
+    return Chunk(int(match[1]), bool(match[2]))
+
+
+def _address(path: bytes, bad: Status) -> Address:
+    try:
+        route = SOURCE_ROUTE.match(path)
+        text = path[route.end() if route else 0 :].decode()
+        if CONTROLS.search(text):
+            raise BadAddress(f"{text!r} holds a control character")
+        return parse_address(text, lenient=True)
+    except (BadAddress, UnicodeDecodeError) as error:
+        raise BadCommand(bad.because(str(error))) from error
+
+
+def _parameters(text: bytes | None) -> dict[bytes, bytes | None]:
+    given: dict[bytes, bytes | None] = {}
+    for word in text.split() if text else ():
+        match = PARAMETER.fullmatch(word)
+        if not match or match[1].upper() in given:
+            raise BadCommand(Status(501, "5.5.4", "Bad or repeated parameter"))
+        given[match[1].upper()] = match[2]
+    return given
+
+
+def _take(
+    given: dict[bytes, bytes | None],
+    key: bytes,
+    read: Callable[[bytes], V | None],
+    default: V,
+) -> V:
+    if key not in given:
+        return default
+    text = given.pop(key)
+    try:
+        value = read(text) if text is not None else None
+    except ValueError:
+        value = None
+    if value is None:
+        raise BadCommand(Status(501, "5.5.4", f"Bad value of the {key.decode()} parameter"))
+    return value
+
+
+def _flag(given: dict[bytes, bytes | None], key: bytes) -> bool:
+    if given.get(key, b"") is not None and key in given:
+        raise BadCommand(Status(501, "5.5.4", f"{key.decode()} takes no value"))
+    return given.pop(key, b"") is None
+
+
+def _envelope_id(value: bytes) -> str | None:
+    """At most 100 characters that can be printed in a report (RFC 3461 §4.4)."""
+    return decode_xtext(value) if len(value) <= 100 else None
+
+
+def _notify(value: bytes) -> Notify | None:
+    if value.upper() == b"NEVER":
+        return Notify.NEVER
+    wishes = Notify.NEVER
+    for word in value.upper().split(b","):
+        if word not in _NOTIFY:
+            return None
+        wishes |= _NOTIFY[word]
+    return wishes
+
+
+def _nothing_left(given: Mapping[bytes, bytes | None]) -> None:
+    for key in given:
+        raise BadCommand(Status(555, "5.5.4", f"The parameter {key.decode()} is not known here"))

@@ -1,0 +1,77 @@
+"""What EHLO and LHLO offer (RFC 5321 §4.1.1.1): only what this session can really do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from mailhost.interfaces.extensions import Extensions
+from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
+from mailhost.message.status import Status
+from mailhost.smtp.server.incoming import TOO_LARGE
+from mailhost.smtp.server.reply import encode_lines
+
+# RFC 6152, RFC 3030 (CHUNKING is ours whatever lies behind us), RFC 6531, RFC 3461, RFC 2034
+_WORDS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
+
+
+@lru_cache(maxsize=64)
+def encode_hello(
+    hostname: str, extensions: Extensions, starttls: bool, mechanisms: tuple[str, ...]
+) -> bytes:
+    """Return the whole reply to EHLO."""
+    return encode_lines(250, [hostname, *_lines(extensions, starttls, mechanisms), "HELP"])
+
+
+def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) -> Iterator[str]:
+    yield "PIPELINING"  # RFC 2920
+    yield f"SIZE {extensions.message_size}"  # RFC 1870
+    for word in _WORDS:
+        if word == "CHUNKING" or word in extensions.offered:
+            yield word
+    yield f"LIMITS RCPTMAX={extensions.recipients}"  # RFC 9422
+    if starttls:
+        yield "STARTTLS"  # RFC 3207
+    if mechanisms:
+        yield f"AUTH {' '.join(mechanisms)}"  # RFC 4954
+
+
+def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
+    """Return the refusal of a MAIL that asks for what was not offered."""
+    if envelope.size > extensions.message_size:
+        return TOO_LARGE
+    offered = extensions.offered | extensions.ignored
+    return _not_offered(word for word in _asked(envelope) if word not in offered)
+
+
+def _asked(envelope: Envelope) -> Iterator[str]:
+    if envelope.body is not Body.SEVEN_BIT:
+        yield envelope.body
+    if envelope.smtputf8:
+        yield "SMTPUTF8"
+    if envelope.returns or envelope.envelope_id:
+        yield "DSN"
+
+
+def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
+    """Return the refusal of a RCPT that asks for what was not offered."""
+    if path.notify is None and not path.original:
+        return None
+    if "DSN" in extensions.offered or "DSN" in extensions.ignored:
+        return None
+    return _not_offered(["DSN"])
+
+
+def as_offered(path: ForwardPath, extensions: Extensions) -> ForwardPath:
+    """Return the recipient without NOTIFY=SUCCESS where DSN is ignored. The other values are kept:
+    they ask for fewer reports."""
+    if path.notify is None or "DSN" not in extensions.ignored:
+        return path
+    return replace(path, notify=path.notify & ~Notify.SUCCESS)
+
+
+def _not_offered(text: Iterable[str]) -> Status | None:
+    for word in text:
+        return Status(555, "5.5.4", f"{word} is not offered here")
+    return None

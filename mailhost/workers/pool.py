@@ -1,0 +1,349 @@
+"""The head's side of the workers: they are started, given new settings, and replaced if they die.
+
+All workers accept from the same listening sockets, so no connection is refused while one is
+replaced. A worker is handed the sockets when it asks for them. By then it notices the end of the
+head at once, so it cannot keep a port from the next head. A worker never reads the settings file,
+which may have changed since the start: its settings are pickled into a file without a name that it
+inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
+and another is started. Workers that die again and again are replaced ever more slowly.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ProcessDone
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from mailhost.config.load import Loaded
+from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.interfaces.reactor import IReactor
+from mailhost.net.tls.server import CertificateSource
+from mailhost.processes import start
+from mailhost.processes.child import Child, RestartDelays
+from mailhost.workers import calls
+from mailhost.workers.calls import Answers
+from mailhost.workers.channel import Channel, attach
+from mailhost.workers.connection_counts import ROWS, SharedCounts
+
+CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
+RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
+RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
+RENEWAL = 30.0  # seconds that a worker has to take new settings
+KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
+
+Socket = tuple[ListenProtocol, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StartupData:
+    """What a worker needs at its start: its row in the counts and the key of their hashes, the
+    settings and certificates.
+
+    `logs` says that LOG is where it writes its lines; otherwise it sends them to the head.
+    """
+
+    row: int
+    key: bytes
+    loaded: Loaded
+    certificates: Sequence[CertificateSource]
+    logs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What all workers serve. Each of `sockets` is a descriptor and the listener it belongs to."""
+
+    loaded: Loaded
+    certificates: Sequence[CertificateSource]
+    sockets: Sequence[tuple[int, Listen]]
+
+
+class WorkerPool:
+    """`module` is what a worker runs, `answers` the functions for the calls that it makes.
+
+    `log` is the descriptor that workers write their lines to, None if they send them to the head.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        module: str,
+        answers: Answers,
+        counts: SharedCounts,
+        key: bytes,
+        events: IEventSink,
+        died: Callable[[], None],
+        log: int | None = None,
+    ) -> None:
+        self._log = log
+        self._reactor = reactor
+        self._module = module
+        self._answers = answers
+        self._counts = counts
+        self._key = key
+        self._events = events
+        self._died = died
+        self._rows = set(range(1, ROWS))
+        self._members: set[WorkerProcess] = set()
+        self._pending: set[IDelayedCall] = set()
+        self._retirements: dict[WorkerProcess, IDelayedCall] = {}
+        self._pauses = RestartDelays(1.0)
+        self._assignment: Assignment | None = None
+        self._stopping = False
+        self._empty: Deferred[None] | None = None
+
+    def employ(self, assignment: Assignment, count: int) -> None:
+        """Have `count` workers serve by this assignment. Those that run take it over, and more
+        are started where needed. Surplus ones retire within RETIREMENT seconds, as a client that
+        never leaves would keep a process for good."""
+        if self._stopping:
+            return
+        self._assignment = assignment
+        self._call_off()
+        active = sorted((each for each in self._members if not each.retired), key=_row)
+        for member in active[count:]:
+            self._retire(member)
+        for member in active[:count]:
+            member.renew(assignment)
+        for _ in range(count - len(active)):
+            self._start()
+
+    def use_certificates(self, certificates: Sequence[CertificateSource]) -> None:
+        """Have all workers use renewed certificates."""
+        former = self._assignment
+        if former is None:
+            return
+        self._assignment = replace(former, certificates=certificates)
+        for member in self._members:
+            if member.assignment is former:  # otherwise it gets them when it asks for its sockets
+                member.assignment = self._assignment
+                member.channel.notify(calls.CERTIFICATES, certificates)
+
+    async def renewed(self) -> None:
+        """Wait until each worker has taken, or refused, the settings that it was sent."""
+        await gatherResults([member.renewing for member in self._members if member.renewing])
+
+    def not_renewed(self, member: WorkerProcess, why: str) -> None:
+        """Replace a worker that could not take new settings."""
+        if member not in self._members or member.retired or self._stopping:
+            return
+        self.emit(Faulted(f"worker {member.pid}", f"cannot take new settings, is replaced: {why}"))
+        self._retire(member)
+        self._start_later(lived=0.0)
+
+    def _retire(self, member: WorkerProcess) -> None:
+        member.retire(None)
+        later = self._reactor.callLater(RETIREMENT, member.retire, RETIREMENT_DRAIN)
+        self._retirements[member] = later
+
+    async def stop(self, seconds: float) -> None:
+        """Stop every worker: transactions under way have `seconds`."""
+        self._stopping = True
+        self._call_off()
+        if not self._members:
+            return
+        self._empty = Deferred()
+        for member in self._members:
+            member.retire(seconds)
+        deadline = self._reactor.callLater(seconds + KILL_AFTER, self._kill)
+        await self._empty
+        if deadline.active():
+            deadline.cancel()
+
+    def _call_off(self) -> None:
+        for call in self._pending:
+            if call.active():
+                call.cancel()
+        self._pending.clear()
+
+    def _kill(self) -> None:
+        for member in self._members:
+            member.kill()
+
+    def _start(self) -> None:
+        try:
+            if self._assignment is None or not self._rows:
+                raise OSError("too many old ones are still busy")
+            member = WorkerProcess(min(self._rows), self._assignment, self)
+            self._counts.open(member.row)
+            self._spawn(member)
+        except OSError as error:
+            text = f"{error}; this host's user must be able to run {sys.executable}"
+            self._events.emit(Faulted("another process cannot be started", text))
+            self._start_later(lived=0.0)
+            return
+        self._rows.remove(member.row)
+        self._members.add(member)
+
+    def _spawn(self, member: WorkerProcess) -> None:
+        """Start the process. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        work, logs = member.assignment, self._log is not None
+        data = StartupData(member.row, self._key, work.loaded, work.certificates, logs)
+        with tempfile.TemporaryFile() as startup, ours, theirs:
+            pickle.dump(data, startup)
+            startup.seek(0)
+            descriptors = {
+                CHANNEL: theirs.fileno(),
+                STARTUP: startup.fileno(),
+                COUNTS: self._counts.fd,
+            }
+            if self._log is not None:
+                descriptors[LOG] = self._log
+            self._reactor.spawnProcess(
+                member,
+                sys.executable,
+                [sys.executable, "-m", start.MODULE, self._module],
+                env=None,
+                childFDs={0: 0, 1: "r", 2: "r", **descriptors},
+            )
+            answers = [
+                *self._answers,
+                calls.READY.answered_by(member.ready),
+                calls.SERVING.answered_by(member.serves),
+            ]
+            member.channel = Channel(answers, lambda: None)
+            attach(self._reactor, member.channel, os.dup(ours.fileno()))
+        member.born = self._reactor.seconds()
+
+    def ended(self, member: WorkerProcess, how: str, clean: bool) -> None:
+        """A process ended. One that was not retired is replaced."""
+        self._members.discard(member)
+        self._counts.clear(member.row)
+        self._rows.add(member.row)
+        deadline = self._retirements.pop(member, None)
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+        if not (member.retired and clean):
+            self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
+            self._died()
+        if not (member.retired or self._stopping):
+            self._start_later(self._reactor.seconds() - member.born)
+        if not self._members and self._empty is not None:
+            self._empty.callback(None)
+
+    def _start_later(self, lived: float) -> None:
+        """Start another: at once if the last one `lived` for long, in seconds, else ever later."""
+        self._pending = {call for call in self._pending if call.active()}
+        self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Return process number and row of each worker, those that retire included."""
+        return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
+
+    def limit(self, renewing: Deferred[None]) -> None:
+        """Have a worker fail that does not answer in time."""
+        renewing.addTimeout(RENEWAL, self._reactor, _no_answer)
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The newest assignment; None before the first."""
+        return self._assignment
+
+    def emit(self, event: Event) -> None:
+        """Emit an event about a worker."""
+        self._events.emit(event)
+
+
+class WorkerProcess(Child):
+    """One worker process, seen from the head."""
+
+    channel: Channel
+    born = 0.0
+
+    def __init__(self, row: int, assignment: Assignment, workers: WorkerPool) -> None:
+        super().__init__(self._trouble)
+        self.row = row
+        self.assignment = assignment  # the newest that was sent to it
+        self.renewing: Deferred[None] | None = None
+        self._sockets: set[Socket] | None = None  # handed over; None before it is ready
+        self.retired = False
+        self.pid = 0
+        self._workers = workers
+
+    def connectionMade(self) -> None:
+        """The process was started."""
+        assert self.transport is not None
+        self.pid = self.transport.pid or 0
+
+    def ready(self) -> None:
+        """The worker asks for its sockets. One that was retired meanwhile gets none."""
+        current = self._workers.assignment
+        if self.retired or current is None:
+            return
+        self._sockets = set()
+        if self.assignment is current:
+            self._hand_sockets()
+        else:  # a reload came while it started
+            self.renew(current)
+        self.channel.notify(calls.SERVE_ALL_SENT)
+
+    def renew(self, assignment: Assignment) -> None:
+        """Send another assignment; one that is not ready yet gets it when it is."""
+        if self._sockets is None:
+            return
+        self.assignment = assignment
+        with tempfile.TemporaryFile() as file:  # settings may be larger than a message
+            pickle.dump((assignment.loaded, assignment.certificates), file)
+            file.flush()
+            self.channel.hand(file.fileno(), calls.SETTINGS)
+        self.renewing = renewing = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
+        self._workers.limit(renewing)
+        renewing.addErrback(self._not_renewed)
+        self._hand_sockets()
+
+    def _not_renewed(self, failure: Failure) -> None:
+        self._workers.not_renewed(self, failure.getErrorMessage())
+
+    def _hand_sockets(self) -> None:
+        """Hand over the sockets that the worker does not have."""
+        wanted = {listen.socket for _, listen in self.assignment.sockets}
+        assert self._sockets is not None
+        handed = self._sockets & wanted  # the worker closes the others
+        for fd, listen in self.assignment.sockets:
+            if listen.socket not in handed:
+                self.channel.hand(fd, calls.SERVE, listen)
+        self._sockets = wanted
+
+    def serves(self) -> None:
+        """The worker has taken all its sockets."""
+        self._workers.emit(Notice(f"process {self.pid} serves too"))
+
+    def _trouble(self, text: str) -> None:
+        self._workers.emit(Faulted(f"worker {self.pid}", text))
+
+    def processEnded(self, reason: Failure) -> None:
+        """The process ended."""
+        clean = reason.check(ProcessDone) is not None
+        how = "it ended by itself" if clean else reason.getErrorMessage()
+        self._workers.ended(self, how, clean)
+
+    def retire(self, seconds: float | None) -> None:
+        """Have the worker take nothing new, and end when its connections do. They have `seconds`;
+        None for no limit."""
+        self.retired = True
+        self.channel.notify(calls.RETIRE, seconds)
+
+    def kill(self) -> None:
+        """Kill the process."""
+        assert self.transport is not None
+        self.transport.signalProcess("KILL")
+
+
+def _no_answer(result: object, seconds: float) -> None:
+    raise TimeoutError(f"no answer within {seconds:g} s")
+
+
+def _row(member: WorkerProcess) -> int:
+    return member.row

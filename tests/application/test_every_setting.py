@@ -1,0 +1,368 @@
+"""A reload leaves each process as a start with the new settings would: for every single setting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from functools import partial
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any, cast
+
+from pydantic import BaseModel
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application import worker as worker_module
+from mailhost.application.head import Head
+from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.worker import Worker
+from mailhost.config.explain import kinds
+from mailhost.config.load import Loaded, load
+from mailhost.config.model import Settings
+from mailhost.config.protocol import ListenProtocol
+from mailhost.config.reload import AT_NEXT_START
+from mailhost.config.section import Section
+from mailhost.logins import verifier
+from mailhost.net.pump import PumpFactory
+from mailhost.workers.connection_counts import new_counts
+from mailhost.workers.pool import StartupData
+from tests.application.test_filters import LEAST
+from tests.fakes import RecordingEvents
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BASE = """
+version = 1
+hostname = "mx.example.org"
+data = "{data}"
+admin = "ann@example.org"
+
+[tls]
+[limits]
+[login]
+[dns]
+[queue]
+[relay]
+
+[[relay.route]]
+via = "127.0.0.1:2526"
+
+{listeners}
+[domain."example.org"]
+[domain."example.org".account.ann]
+[domain."example.org".alias]
+team = ["ann@example.org"]
+"""
+LISTENER = """
+[[listen]]
+protocol = "{}"
+endpoint = "tcp:0"
+"""
+# One line of TOML for each setting that has no obvious other value: text, lists and tables.
+OTHERS = {
+    "hostname": '"other.example.org"',
+    "admin": '"team@example.org"',
+    "tls.certificate": None,  # read from files, see CertificateTests
+    "login.gateways": '["192.0.2.0/24"]',
+    "dns.servers": '["192.0.2.53"]',
+    "relay.networks": '["192.0.2.0/24"]',
+    "relay.bind": '"127.0.0.9"',
+    "relay.route.from": '"example.org"',
+    "relay.route.to": '"far.example"',
+    "relay.route.via": '"127.0.0.1:2527"',
+    "relay.route.user": None,  # not without a password
+    "relay.route.password": None,
+    "domain.aliases": '["also.example.org"]',
+    "domain.catch_all": '"ann@example.org"',
+    "domain.account": "{ ann = {}, bob = {} }",
+    "domain.alias": '{ team = ["bob@far.example"] }',
+}
+"""Keys with None are shown by tests of their own below."""
+SAME = (int, float, str, bytes, bool, type(None), Enum)
+# attributes that no setting decides: random values, numbers of the process, times, the reactor
+OWN = {
+    "_key",
+    "fd",
+    "_table",
+    "_own",
+    "row",
+    "_log",
+    "log",
+    "born",
+    "_reactor",
+    "reactor",
+    "clock",
+    "_looked",
+    "_newest",
+    "_system",
+    "_nobody",
+    "_made",
+    "_token",
+    "port",
+}
+
+
+def observable(value: Any, seen: dict[int, str] | None = None) -> Any:
+    """Return what can be compared of a service: its values and those of all that it uses."""
+    seen = {} if seen is None else seen
+    if isinstance(value, (*SAME, type)):
+        return value
+    if isinstance(value, BaseModel):
+        return repr(value)
+    walk = partial(observable, seen=seen)
+    if is_dataclass(value) and getattr(value, "__dataclass_params__").frozen:  # noqa: B009 - untyped
+        return {"": type(value).__name__} | {name: walk(each) for name, each in fields(value)}
+    if type(value).__module__.startswith("mailhost") or isinstance(value, FunctionType):
+        if id(value) in seen:
+            return f"again {type(value).__name__}"
+        seen[id(value)] = ""
+    if isinstance(value, Mapping):
+        return {str(key): walk(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [walk(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if isinstance(value, MethodType):
+        return [value.__name__, walk(value.__self__)]
+    if isinstance(value, partial):
+        return [walk(value.func), walk(value.args), walk(value.keywords)]
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [value.__qualname__, walk(cells)]
+    if type(value).__module__.startswith("mailhost"):
+        return {"": type(value).__name__} | {name: walk(each) for name, each in fields(value)}
+    if type(value).__module__ == "ipaddress":
+        return str(value)
+    return type(value).__name__
+
+
+def differences(fresh: Any, reloaded: Any, place: str = "") -> Iterator[str]:
+    """Yield what differs, each with its place."""
+    if isinstance(fresh, dict) and isinstance(reloaded, dict):
+        for name in {**fresh, **reloaded}:
+            yield from differences(fresh.get(name), reloaded.get(name), f"{place}.{name}")
+    elif isinstance(fresh, list) and isinstance(reloaded, list) and len(fresh) == len(reloaded):
+        for number, pair in enumerate(zip(fresh, reloaded, strict=True)):
+            yield from differences(*pair, f"{place}[{number}]")
+    elif fresh != reloaded:
+        yield f"{place}: {fresh!r:.300} after a start, {reloaded!r:.300} after a reload"
+
+
+def fields(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of an object."""
+    names = set(getattr(value, "__dict__", ()))
+    for kind in type(value).__mro__:
+        names.update(getattr(kind, "__slots__", ()))
+    for name in sorted(names - OWN):
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+def keys(section: type[Section], place: str = "") -> Iterator[tuple[str, type[Section], str]]:
+    """Yield each setting below a table: its key, its table, the name of its field there."""
+    for name, field in section.model_fields.items():
+        key = f"{place}{field.alias or name}"
+        tables = [each for each in sections(field.annotation) if each is not section]
+        if key in ("listen", "filter") or not tables or key in OTHERS:
+            yield key, section, name
+        for table in tables if key not in ("listen", "filter", *AT_NEXT_START) else ():
+            if key not in OTHERS:
+                yield from keys(table, f"{key}.")
+
+
+def sections(annotation: Any) -> list[type[Section]]:
+    """Return the tables that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [found for part in getattr(annotation, "__args__", ()) for found in sections(part)]
+
+
+def other(value: Any) -> str:
+    """Return another value than a default, as TOML."""
+    if isinstance(value, bool):
+        return str(not value).lower()
+    if isinstance(value, int | float):
+        return str(value + 1)
+    if isinstance(value, Enum):
+        members: list[Any] = list(type(value))
+        return f'"{next(each for each in members if each is not value).value}"'
+    raise AssertionError(f"{value!r}: give this setting another value in OTHERS")
+
+
+class EverySettingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        os.makedirs(os.path.join(self.folder, "data"), mode=0o700)
+        self.counts = new_counts(b"k" * 16)
+        self.addCleanup(os.close, self.counts.fd)
+        self.patch(verifier, "hash_password", lambda password: "")  # slow on purpose
+        self.patch(worker_module, "SharedCounts", lambda fd, row, key: self.counts)
+        self.text = BASE.format(
+            data=os.path.join(self.folder, "data"),
+            listeners="".join(
+                LISTENER.format(each.value) for each in ListenProtocol if not each.proxied
+            ),
+        )
+        self.old = self.load(self.text)
+
+    def load(self, text: str) -> Loaded:
+        """Read settings."""
+        path = os.path.join(self.folder, "mailhost.toml")
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        return load(path)
+
+    def head(self, loaded: Loaded) -> Head:
+        """The head of a host, as far as settings matter."""
+        log = cast(Any, RecordingEvents())
+        log.write_all = lambda lines: None
+        head = Head(cast(Any, reactor), loaded, log, list)
+        head._use(head._new_services(loaded))
+        return head
+
+    def worker(self, loaded: Loaded, head: Head) -> Worker:
+        """A worker that serves all listeners."""
+        startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
+        worker = Worker(cast(Any, reactor), startup)
+        worker._services = worker._new_services(loaded)
+        for listen in loaded.settings.listen:
+            factory = make_factory(worker._foundation, listen)
+            factory.serve(machine_maker(worker._services, listen))
+            port = cast(Any, SimpleNamespace(stopListening=lambda: None))
+            worker._served[listen.socket] = worker_module._Served(port, factory, listen)
+        return worker
+
+    def state(self, head: Head, worker: Worker) -> dict[str, Any]:
+        """What both do."""
+        makers = {
+            f"{served.listen.protocol} {served.listen.endpoint}": cast(
+                PumpFactory, served.factory
+            ).machine_of
+            for served in worker._served.values()
+        }
+        parts: dict[str, Any] = {
+            "guard": head.guard,
+            "authenticator": head.authenticator,
+            "relay": head.relay,
+            "queue": head.queue,
+            "head": head.services,
+            "worker": worker._services,
+            "sessions": makers,
+            "certificates": head._hostname(),
+        }
+        return {name: observable(part) for name, part in parts.items()}
+
+    def check(self, new: Loaded) -> None:
+        """A reload, and a start with the same settings, must come to the same."""
+        self.assertNotEqual(
+            (repr(self.old.settings), self.old.secrets), (repr(new.settings), new.secrets)
+        )
+        head = self.head(self.old)
+        worker = self.worker(self.old, head)
+        before = self.state(head, worker)
+        head.replace(new)
+        worker._newest = (new, head.foundation.tls.pem)
+        worker._reload()
+        for listen in new.settings.listen:  # the head hands the sockets that are new
+            if listen.socket not in worker._served:
+                factory = make_factory(worker._foundation, listen)
+                factory.serve(machine_maker(worker._services, listen))
+                served = worker_module._Served(cast(Any, None), factory, listen)
+                worker._served[listen.socket] = served
+        fresh_head = self.head(new)
+        fresh = self.state(fresh_head, self.worker(new, fresh_head))
+        reloaded = self.state(head, worker)
+        self.assertNotEqual(before, reloaded, "nothing changed")
+        found = "\n".join(differences(fresh, reloaded))
+        self.assertEqual("", found, f"\n{found}")
+
+    def with_key(self, key: str, value: str) -> str:
+        """The settings file with another value."""
+        table, _, name = key.rpartition(".")
+        head = {
+            "": "version = 1\n",
+            "relay.route": "[[relay.route]]\n",
+            "domain": '[domain."example.org"]\n',
+        }.get(table, f"[{table}]\n")
+        lines = self.text.splitlines(keepends=True)
+        start = lines.index(head)
+        for at in range(start + 1, len(lines)):
+            if lines[at].startswith("["):
+                break
+            if lines[at].startswith(f"{name} ="):
+                del lines[at]
+                break
+        if name in ("account", "alias"):
+            cut = self.text.index(f'[domain."example.org".{name}')
+            rest = self.text[cut:].split("\n[", 1)
+            text = self.text[:cut] + ("[" + rest[1] if len(rest) > 1 else "")
+            return text.replace(head, f"{head}{name} = {value}\n")
+        lines.insert(start + 1, f"{name} = {value}\n")
+        return "".join(lines)
+
+    def test_each_setting(self) -> None:
+        for key, section, name in keys(Settings):
+            top = key.split(".")[0]
+            if top in AT_NEXT_START or key in ("version", "workers", "listen", "filter"):
+                continue
+            value = OTHERS[key] if key in OTHERS else other(section.model_fields[name].default)
+            if value is not None:
+                new = self.load(self.with_key(key, value))
+                try:
+                    self.check(new)
+                except self.failureException as failed:
+                    raise self.failureException(f"{key} = {value}: {failed}") from failed
+
+    def test_a_route_with_a_login(self) -> None:
+        secret = os.path.join(self.folder, "secret")
+        with open(secret, "w") as file:
+            file.write("hunter2")
+        os.chmod(secret, 0o600)
+        text = self.with_key("relay.route.user", f'"ann"\npassword = {{ file = "{secret}" }}')
+        self.check(self.load(text))
+
+    def test_listeners(self) -> None:
+        for lines in (
+            LISTENER.format("submission").replace("tcp:0", "tcp:1"),
+            LISTENER.format("proxy") + 'upstream = ["tcp:127.0.0.1:2527"]\n',
+            LISTENER.format("proxys") + 'upstream = ["tcp:127.0.0.1:2527"]\ntrace = false\n',
+        ):
+            self.check(self.load(self.text + lines))
+        self.check(self.load(self.text.replace(LISTENER.format("pop3"), "")))
+
+    def test_filters(self) -> None:
+        for kind in kinds():
+            table = {"kind": kind, **LEAST[kind]}
+            if kind == "python":
+                table["file"] = os.path.join(ROOT, table["file"])
+            lines = "".join(f"{name} = {written(value)}\n" for name, value in table.items())
+            self.check(self.load(f"{self.text}\n[[filter]]\n{lines}"))
+        lines = '\n[[filter]]\nkind = "size"\nlimit = 1\n'
+        self.old = self.load(f"{self.text}{lines}")
+        self.check(self.load(f"{self.text}{lines}".replace("version = 1", OBSERVE, 1)))
+
+    def test_the_number_of_workers(self) -> None:
+        """It is no matter of the services: the head starts more, or retires some."""
+        new = self.load(self.with_key("workers", "3"))
+        self.assertEqual(3, new.settings.workers)
+        head = self.head(self.old)
+        asked: list[int] = []
+        head._sockets = lambda: [(0, self.old.settings.listen[0])]
+        head.workers = cast(Any, SimpleNamespace(employ=lambda work, count: asked.append(count)))
+        head.replace(new)
+        head.employ()
+        self.assertEqual([2], asked)
+
+
+OBSERVE = 'version = 1\nfilter_mode = "observe"'
+
+
+def written(value: object) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{key}" = {written(each)}' for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,410 @@
+"""Who is let in, who is not, how late and how often, and what the operator reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from twisted.internet import reactor as installed_reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from mailhost.config.model import Login
+from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
+from mailhost.interfaces.events import Event, IEventSink, LoggedIn, LoginRefused
+from mailhost.interfaces.logins import IAuthenticator, ScramKeys
+from mailhost.logins import verifier
+from mailhost.logins.authenticator import Authenticator
+from mailhost.logins.guard import LoginGuard
+from mailhost.logins.stored_secret import hash_password
+from mailhost.message.address import Address
+from mailhost.message.client import Client, TLSState
+from mailhost.message.status import Status
+
+T = TypeVar("T")
+SECRET = hash_password("right")
+ARGON2, SCRAM = SECRET.split()
+OTHER = hash_password("other")
+ANN = Address("Ann", "example.com")
+TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+CLIENT = Client("192.0.2.1", 4711, "submission", tls=TLS)
+SETTINGS = Login(failures=3, failures_within=600.0, delay=1.0)
+
+
+def view_of(**secrets: str) -> DirectoryView:
+    accounts = {
+        name.lower(): Account(Address(name, "example.com"), secret)
+        for name, secret in secrets.items()
+    }
+    domain = Domain("example.com", accounts)
+    return DirectoryView({"example.com": domain}, {"example.org": "example.com"})
+
+
+@implementer(IDirectory)
+class Directory:
+    """`newest` is what a refresh finds; None is an outage."""
+
+    def __init__(self) -> None:
+        self.view = view_of(Ann=SECRET, bob=OTHER, mute="", broken="junk", plain=ARGON2)
+        self.newest: DirectoryView | None = self.view
+
+    async def refresh(self) -> DirectoryView:
+        if self.newest is None:
+            raise DirectoryUnavailable("held by another process")
+        self.view = self.newest
+        return self.view
+
+
+@implementer(IEventSink)
+class Events:
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.told.append(event)
+
+
+class Threads:
+    """Runs work at once, or later; counts it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.held: list[Callable[[], object]] | None = None
+
+    def __call__(self, work: Callable[[], T], /) -> Deferred[T]:
+        self.count += 1
+        if self.held is None:
+            return maybeDeferred(work)
+        result: Deferred[T] = Deferred()
+        self.held.append(lambda: maybeDeferred(work).chainDeferred(result))
+        return result
+
+
+class Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.directory = Directory()
+        self.events = Events()
+        self.threads = Threads()
+        self.guard = LoginGuard(self.clock, SETTINGS, self.events, lambda name: True)
+        self.authenticator = Authenticator(
+            cast("Any", self.clock),
+            self.directory,
+            SETTINGS,
+            self.events,
+            self.guard,
+            self.threads,
+        )
+
+    def begin(
+        self, password: str, username: str = "ann@example.com", client: Client = CLIENT
+    ) -> Deferred[Address | Status]:
+        return _start(self.authenticator.password(client, username, password, "PLAIN"))
+
+    def login(
+        self, password: str, username: str = "ann@example.com", client: Client = CLIENT
+    ) -> Address | Status:
+        return self.finish(self.begin(password, username, client))
+
+    def finish(self, waiting: Deferred[T]) -> T:
+        self.clock.advance(60)
+        self.clock.advance(-60)
+        return self.successResultOf(waiting)
+
+    def assertCode(self, code: int, answer: object) -> None:
+        assert isinstance(answer, Status), answer
+        self.assertEqual(answer.code, code)
+
+    @property
+    def causes(self) -> list[str]:
+        refused = [event for event in self.events.told if isinstance(event, LoginRefused)]
+        return [event.status.cause for event in refused]
+
+
+def _start(coroutine: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+    return Deferred.fromCoroutine(coroutine)
+
+
+class Mechanisms(Case):
+    def test_it_is_an_authenticator(self) -> None:
+        verifyObject(IAuthenticator, self.authenticator)
+
+    def test_no_password_in_the_clear(self) -> None:
+        plain = replace(CLIENT, tls=None)
+        self.assertEqual(self.authenticator.mechanisms(plain), ())
+        self.assertCode(538, self.login("right", client=plain))
+        self.assertEqual(self.threads.count, 0)
+
+    def test_all_with_tls(self) -> None:
+        everything = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
+        self.assertEqual(self.authenticator.mechanisms(CLIENT), everything)
+
+    def test_no_mechanism_is_offered_over_old_tls(self) -> None:
+        for old in (
+            TLSState("TLSv1", "ECDHE-RSA-AES128-SHA"),
+            TLSState("TLSv1.2", "AES128-GCM-SHA256"),
+            TLSState("TLSv1.2", "ECDHE-RSA-AES128-SHA"),
+        ):
+            self.assertEqual(self.authenticator.mechanisms(replace(CLIENT, tls=old)), (), old)
+        for good in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+            client = replace(CLIENT, tls=TLSState("TLSv1.2", good))
+            self.assertTrue(self.authenticator.mechanisms(client), good)
+
+    def test_loopback_only_where_the_settings_say_so(self) -> None:
+        local = Client("127.0.0.1")
+        self.assertEqual(self.authenticator.mechanisms(local), ())
+        self.authenticator.reconfigure(Login(plaintext_on_loopback=True))
+        for ip in ("127.0.0.1", "::1", ""):
+            self.assertTrue(self.authenticator.mechanisms(Client(ip)))
+        self.assertEqual(self.authenticator.mechanisms(Client("192.0.2.1")), ())
+
+
+class Passwords(Case):
+    def test_the_right_one(self) -> None:
+        self.assertEqual(self.login("right"), ANN)
+        self.assertEqual(self.events.told, [LoggedIn(CLIENT, ANN, "PLAIN")])
+
+    def test_the_name_however_written(self) -> None:
+        for name in ("ANN@Example.COM", "ann@example.org", "a\u00adnn@example.com"):
+            self.assertEqual(self.login("right", name), ANN)
+
+    def test_a_wrong_one(self) -> None:
+        self.assertCode(535, self.login("wrong"))
+        (event,) = self.events.told
+        assert isinstance(event, LoginRefused)
+        self.assertEqual((event.username, event.failures), ("ann@example.com", 1))
+        self.assertEqual(self.causes, ["wrong password"])
+
+    def test_everybody_else_is_refused_with_the_same_words(self) -> None:
+        wrong = self.login("wrong")
+        assert isinstance(wrong, Status)
+        self.guard.reconfigure(Login(failures=100))
+        for name in ("nobody@example.com", "ann@elsewhere.example", "mute@example.com", "ann"):
+            answer = self.login("right", name)
+            assert isinstance(answer, Status)
+            self.assertEqual(replace(answer, cause=""), replace(wrong, cause=""))
+        self.assertEqual(
+            [cause.partition(":")[0] for cause in self.causes[1:]],
+            [
+                "there is no such account",
+                "there is no such account",
+                "the account has no password",
+                "the user name is no address; log in with the whole one, such as ann@example.com",
+            ],
+        )
+
+    def test_who_is_unknown_takes_as_much_hashing(self) -> None:
+        self.login("wrong")
+        known = self.threads.count
+        self.login("wrong", "nobody@example.com")
+        self.assertEqual(self.threads.count, 2 * known)
+
+    def test_a_damaged_secret_is_told_to_the_operator(self) -> None:
+        self.assertCode(535, self.login("right", "broken@example.com"))
+        self.assertIn("the account's secret cannot be used", self.causes[0])
+
+    def test_an_account_made_a_moment_ago(self) -> None:
+        self.directory.newest = view_of(zoe=SECRET)
+        self.assertEqual(self.login("right", "zoe@example.com"), Address("zoe", "example.com"))
+
+    def test_a_password_changed_a_moment_ago(self) -> None:
+        self.directory.newest = view_of(Ann=OTHER)
+        self.assertEqual(self.login("other"), ANN)
+
+    def test_an_account_removed_a_moment_ago(self) -> None:
+        self.directory.view = self.directory.newest = view_of(bob=OTHER)
+        self.assertCode(535, self.login("right"))
+
+
+class Outages(Case):
+    def test_those_who_are_known_still_get_in(self) -> None:
+        self.directory.newest = None
+        self.assertEqual(self.login("right"), ANN)
+
+    def test_others_are_to_come_again_and_guesses_count(self) -> None:
+        self.directory.newest = None
+        for name in ("nobody@example.com", "ann@example.com", "ann@example.com"):
+            self.assertCode(454, self.login("wrong", name))
+        self.assertEqual(self.causes, ["held by another process"] * 3)
+        self.assertCode(421, self.login("wrong"))
+
+
+class Slowing(Case):
+    def test_failures_are_told_later_and_later(self) -> None:
+        for seconds in (1, 2, 3):
+            waiting = self.begin("wrong")
+            self.clock.advance(seconds - 0.1)
+            self.assertNoResult(waiting)
+            self.clock.advance(0.2)
+            self.assertCode(535, self.successResultOf(waiting))
+
+    def test_beyond_the_limit_at_once_and_without_hashing(self) -> None:
+        for _ in range(3):
+            self.login("wrong")
+        count = self.threads.count
+        self.assertCode(421, self.successResultOf(self.begin("right")))
+        self.assertEqual(self.threads.count, count)
+        other = replace(CLIENT, ip="192.0.2.2")
+        self.assertEqual(self.login("right", client=other), ANN)
+        self.clock.advance(601)
+        self.assertEqual(self.login("right"), ANN)
+
+    def test_success_makes_up_for_failures(self) -> None:
+        for _ in range(5):
+            self.login("wrong")
+            self.login("wrong", "ANN@example.org")
+            self.login("right", "ann@example.org")
+            self.login("right")
+
+    def test_but_not_for_those_in_others_names(self) -> None:
+        for _ in range(2):
+            self.login("guess", "bob@example.com")
+            self.login("right")
+        self.login("guess", "bob@example.com")
+        self.assertCode(421, self.login("right"))
+
+    def test_many_connections_get_no_more_guesses(self) -> None:
+        self.threads.held = []
+        waiting = [self.begin("wrong") for _ in range(20)]
+        while self.threads.held:
+            self.threads.held.pop()()
+        answers = [self.finish(one) for one in waiting]
+        codes = [answer.code for answer in answers if isinstance(answer, Status)]
+        self.assertEqual(sorted(codes), [421] * 17 + [535] * 3)
+
+    def test_many_right_ones_at_once_all_get_in(self) -> None:
+        self.threads.held = []
+        waiting = [self.begin("right") for _ in range(20)]
+        while self.threads.held:
+            self.threads.held.pop()()
+        self.assertEqual([self.finish(one) for one in waiting], [ANN] * 20)
+
+
+class Remembered(Case):
+    def test_the_second_time_costs_nothing(self) -> None:
+        for _ in range(10):
+            self.assertEqual(self.login("right"), ANN)
+        self.assertEqual(self.threads.count, 1)
+
+    def test_for_five_minutes(self) -> None:
+        self.login("right")
+        self.clock.advance(301)
+        self.login("right")
+        self.assertEqual(self.threads.count, 2)
+
+    def test_a_changed_password_is_forgotten_at_once(self) -> None:
+        self.login("right")
+        self.directory.view = self.directory.newest = view_of(Ann=OTHER)
+        self.assertCode(535, self.login("right"))
+
+    def test_a_wrong_password_is_never_remembered(self) -> None:
+        self.login("wrong")
+        count = self.threads.count
+        self.login("wrong")
+        self.assertEqual(self.threads.count, 2 * count)
+
+    def test_it_is_bounded(self) -> None:
+        self.patch(verifier, "MOST_REMEMBERED", 1)
+        self.login("right")
+        self.login("other", "bob@example.com")
+        self.login("right")
+        self.assertEqual(self.threads.count, 3)
+
+
+class Busy(Case):
+    def test_few_hash_at_once_and_few_wait(self) -> None:
+        self.patch(verifier, "MOST_WAITING", 3)
+        self.threads.held = []
+        clients = [replace(CLIENT, ip=f"192.0.2.{number}") for number in range(7)]
+        waiting = [self.begin("right", client=client) for client in clients]
+        self.assertEqual(len(self.threads.held), verifier.AT_ONCE)
+        for one in waiting[5:]:
+            self.assertCode(454, self.successResultOf(one))
+        while self.threads.held:
+            self.threads.held.pop()()
+        for one in waiting[:5]:
+            self.assertEqual(self.successResultOf(one), ANN)
+
+
+class ScramKeysOf(Case):
+    def keys(self, username: str, client: Client = CLIENT) -> ScramKeys | Status:
+        return self.finish(_start(self.authenticator.scram_keys(client, username)))
+
+    def result(self, proven: bool, username: str = "ann@example.com") -> Address | Status:
+        answer = self.authenticator.scram_result(CLIENT, username, proven)
+        return self.finish(_start(answer))
+
+    def test_those_of_the_secret(self) -> None:
+        keys = self.keys("ANN@example.org")
+        assert isinstance(keys, ScramKeys)
+        self.assertIn(f"${keys.iterations}:", SCRAM)
+        self.assertEqual(keys, self.keys("ann@example.com"))
+
+    def test_made_up_but_steady_ones_for_the_unknown(self) -> None:
+        for name in ("nobody@example.com", "nobody", "mute@example.com", "plain@example.com"):
+            keys = self.keys(name)
+            assert isinstance(keys, ScramKeys)
+            self.assertEqual(keys, self.keys(name.upper() if "@" in name else name))
+            self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
+        self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
+
+    def test_they_are_the_same_under_each_name_of_a_domain(self) -> None:
+        """As those of accounts are."""
+        self.assertEqual(self.keys("nobody@example.com"), self.keys("nobody@example.org"))
+
+    def test_made_up_salts_are_the_same_after_a_restart(self) -> None:
+        """Otherwise a client that asks before and after learns which accounts exist."""
+        found = []
+        for _ in range(2):
+            self.setUp()
+            self.authenticator.use_key(b"k" * 32)
+            found.append(self.keys("nobody@example.com"))
+        self.assertEqual(found[0], found[1])
+
+    def test_the_newest_ones(self) -> None:
+        self.directory.newest = view_of(Ann=OTHER)
+        before = self.directory.view
+        self.assertIsNot(before, self.directory.newest)
+        keys = self.keys("ann@example.com")
+        assert isinstance(keys, ScramKeys)
+        self.assertNotIn(f"${keys.iterations}:{keys.salt!r}", SCRAM)
+        self.assertIs(self.directory.view, self.directory.newest)
+
+    def test_an_outage(self) -> None:
+        self.directory.newest = None
+        self.assertIsInstance(self.keys("ann@example.com"), ScramKeys)
+        self.assertCode(454, self.keys("nobody@example.com"))
+
+    def test_no_keys_in_the_clear(self) -> None:
+        self.assertCode(538, self.keys("ann@example.com", replace(CLIENT, tls=None)))
+
+    def test_the_result(self) -> None:
+        self.assertEqual(self.result(True), ANN)
+        self.assertEqual(self.events.told, [LoggedIn(CLIENT, ANN, "SCRAM-SHA-256")])
+        self.assertCode(535, self.result(True, "nobody@example.com"))
+
+    def test_failures_count_as_any(self) -> None:
+        for _ in range(3):
+            self.assertCode(535, self.result(False))
+        self.assertCode(421, self.result(True))
+        self.assertCode(421, self.keys("ann@example.com"))
+        self.assertCode(421, self.login("right"))
+
+    def test_a_secret_without_keys_is_told_to_the_operator(self) -> None:
+        self.result(False, "plain@example.com")
+        self.assertIn("no keys for SCRAM", self.causes[0])
+
+
+class RealThreads(TestCase):
+    async def test_hashing_in_the_reactors_threads(self) -> None:
+        reactor = cast("Any", installed_reactor)
+        guard = LoginGuard(reactor, SETTINGS, Events(), lambda name: True)
+        authenticator = Authenticator(reactor, Directory(), SETTINGS, Events(), guard)
+        answer = await authenticator.password(CLIENT, "ann@example.com", "right", "PLAIN")
+        self.assertEqual(answer, ANN)

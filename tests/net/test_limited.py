@@ -1,0 +1,101 @@
+"""A server that is no session, behind the connection limits: Twisted's HTTP server."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from zope.interface.verify import verifyObject
+
+from mailhost.interfaces.wire import IServerFactory
+from mailhost.net.limited import LimitedFactory
+from mailhost.net.limits import Bounds, ConnectionLimits
+from tests.fakes import RecordingEvents
+
+CLOSED = Failure(ConnectionDone())
+
+
+class Hello(Resource):
+    """One page."""
+
+    isLeaf = True
+
+    def render_GET(self, request: object) -> bytes:
+        return b"hello"
+
+
+class Transport(StringTransport):
+    """Notes that it was cut."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+class LimitedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.limits = ConnectionLimits(Bounds(100, 2))
+        self.events = RecordingEvents()
+        tls = cast(IOpenSSLServerConnectionCreator, object())
+        site = Site(Hello(), reactor=self.clock)
+        self.factory = LimitedFactory(site, "http", self.clock, self.limits, tls, self.events)
+        self.factory.doStart()
+        self.addCleanup(self.factory.doStop)
+
+    def connect(self) -> tuple[Any, Transport]:
+        """A client connects."""
+        address = IPv4Address("TCP", "192.0.2.7", 4711)
+        protocol: Protocol | None = self.factory.buildProtocol(address)
+        transport = Transport(peerAddress=address)
+        if protocol is not None:
+            protocol.makeConnection(transport)
+        return protocol, transport
+
+    def test_it_is_a_server_of_a_listener(self) -> None:
+        verifyObject(IServerFactory, self.factory)
+
+    def test_requests_are_answered(self) -> None:
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertIn(b"200 OK", transport.value())
+        self.assertTrue(transport.value().endswith(b"hello"))
+
+    def test_connections_count(self) -> None:
+        first, _ = self.connect()
+        self.connect()
+        self.assertIsNone(self.connect()[0])
+        self.assertIn("refused connection from [192.0.2.7]", self.events.lines[0])
+        self.assertEqual(2, self.limits.total)
+        first.connectionLost(CLOSED)
+        self.assertEqual(1, self.limits.total)
+        self.assertIsNotNone(self.connect()[0])
+
+    def test_draining_waits_for_the_last_one(self) -> None:
+        protocol, transport = self.connect()
+        draining = Deferred.fromCoroutine(self.factory.drain(30))
+        self.clock.advance(29)
+        self.assertFalse(transport.aborted)
+        protocol.connectionLost(CLOSED)
+        self.successResultOf(draining)
+        self.clock.advance(2)
+        self.assertFalse(transport.aborted)
+
+    def test_draining_ends(self) -> None:
+        protocol, transport = self.connect()
+        draining = Deferred.fromCoroutine(self.factory.drain(30))
+        self.clock.advance(30)
+        self.assertTrue(transport.aborted)
+        protocol.connectionLost(CLOSED)
+        self.successResultOf(draining)
