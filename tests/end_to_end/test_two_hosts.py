@@ -166,12 +166,15 @@ class TwoHosts(TestCase):
         self.one.wait_for("delayed <ann@two.example>", since)
         self.one.kill()
         self.one.start()
-        listed = self.one.command("queue", "list")
-        self.assertIn("ann@two.example", listed.stdout)
+        self.one.until(lambda: self.waits("ann@two.example"), "it is not in the queue")
         self.two.start()
         self.one.reload()  # it forgets that two could not be reached
         self.one.command("queue", "retry", "--all")
         self.mail(self.two, "ann@two.example")
+
+    def waits(self, address: str) -> bool:
+        """True where `queue list` has it; a host that has just started may still read its queue."""
+        return address in self.one.command("queue", "list").stdout
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
         self.send("ann@two.example", options=("NOTIFY=SUCCESS",))
