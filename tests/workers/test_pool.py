@@ -88,7 +88,7 @@ class FakeChannel:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> None:
-        with open(os.dup(self.file), "rb") as file:  # Twisted sends a descriptor later
+        with open(os.dup(self.file), "rb") as file:  # noqa: ASYNC230 - sent later
             file.seek(0)
             self.calls.append((*call, *pickle.load(file)))
         self.asked.append(Deferred())
