@@ -1,23 +1,20 @@
-"""The queue at work on a Clock: retries, partial success, fairness, parking, jumps, stopping."""
+"""The queue at work on a Clock: retries, partial success, reports, parking, a full disk."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import os
-from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
-from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.interfaces.events import Attempted, Faulted, Parked, Queued, Reported
-from mailhost.interfaces.queue import IQueue, IReports, Lanes
+from mailhost.interfaces.queue import IQueue, IReports
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
@@ -344,237 +341,6 @@ class Disk(RunnerCase):
         self.context.pass_time(6 * MINUTE)
         self.assertEqual(self.context.runner.views(), [])
         self.assertIn("is gone", self.context.events.of(Faulted)[0].line)
-
-
-class Grouping(RunnerCase):
-    """Recipients are grouped into lanes before an entry waits for its turn."""
-
-    def test_once_for_an_attempt(self) -> None:
-        self.context.accept(envelope(BOB))
-        self.assertEqual((self.context.transport.grouped, self.context.files()), (1, []))
-
-    def test_again_where_it_does_not_stand_any_longer(self) -> None:
-        self.context.transport.moved = True
-        self.context.accept(envelope(BOB))
-        self.assertEqual((self.context.transport.grouped, self.context.files()), (2, []))
-
-    def test_of_many_recipients_takes_several_turns_of_the_reactor(self) -> None:
-        grouping: Deferred[Lanes] = Deferred()
-        found: list[Lanes] = []
-
-        def group(lanes: Lanes) -> Deferred[Lanes]:
-            found.append(lanes)
-            return grouping
-
-        self.context.transport.grouping = group
-        self.context.accept(envelope(BOB))
-        self.assertEqual(self.context.transport.calls, [])
-        grouping.callback(found[0])
-        self.assertEqual(self.context.files(), [])
-
-    def test_an_entry_removed_meanwhile_is_not_tried(self) -> None:
-        grouping: Deferred[Lanes] = Deferred()
-        self.context.transport.grouping = lambda lanes: grouping
-        self.context.accept(envelope(BOB))
-        self.successResultOf(Deferred.fromCoroutine(self.context.runner.remove("m1")))
-        grouping.callback(Lanes((), "x"))
-        self.assertEqual((self.context.transport.calls, self.context.files()), ([], []))
-
-    def test_a_bug_parks_the_entry(self) -> None:
-        def fail_now(lanes: Lanes) -> Lanes:
-            raise ZeroDivisionError("what a bug")
-
-        def fail_later(lanes: Lanes) -> Deferred[Lanes]:
-            return fail(ZeroDivisionError("what a bug"))
-
-        groupings: list[Callable[[Lanes], Answer[Lanes]]] = [fail_now, fail_later]
-        for number, grouping in enumerate(groupings):
-            self.context.transport.grouping = grouping
-            self.context.accept(envelope(BOB), f"m{number}")
-            view = self.context.runner.view(f"m{number}")
-            assert view is not None
-            self.assertEqual(view.word, "parked")
-        self.context.transport.grouping = None
-        self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m0")))
-        self.assertEqual(self.context.transport.tried, [BOB])
-
-    def test_stopping_meanwhile_parks_nothing(self) -> None:
-        self.context.transport.grouping = lambda lanes: Deferred()
-        self.context.accept(envelope(BOB))
-        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
-        self.context.clock.advance(31.0)
-        self.successResultOf(stopped)
-        self.assertEqual(self.context.files(), ["m1.msg"])
-        self.assertEqual(self.context.events.of(Parked), [])
-
-
-class Sharing(RunnerCase):
-    """Concurrency and fairness."""
-
-    def test_bounded(self) -> None:
-        self.context = self.start(Queue(concurrency=8))
-        self.context.transport.answer = lambda recipient: None
-        for number in range(30):
-            self.context.accept(envelope(f"bob@d{number}.example"), f"m{number}")
-        self.assertEqual(self.context.transport.most, 8)
-        for _ in range(30):
-            self.context.transport.held.pop(0).callback(None)
-        self.assertEqual(len(self.context.transport.calls), 30)
-        self.assertLessEqual(self.context.transport.most, 8)
-
-    def test_a_dead_destination_starves_nobody(self) -> None:
-        def answer(recipient: ForwardPath) -> Status | None:
-            return None if recipient.address.domain == "dead.example" else GOOD
-
-        self.context.transport.answer = answer
-        for number in range(10_000):
-            self.context.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
-        self.assertLess(len(self.context.transport.calls), 20)
-        self.context.accept(envelope("eve@alive.example"), "alive")
-        self.assertIn("eve@alive.example", self.context.transport.tried)
-        both = envelope("x@dead.example", "y@other.example")
-        self.context.accept(both, "both")  # not behind the ten thousand either
-        self.assertIn("x@dead.example", self.context.transport.tried)
-
-    def test_retries_of_a_dead_destination_leave_room(self) -> None:
-        self.context.transport.answer = lambda recipient: BUSY
-        self.context.transport.by = ""
-        for number in range(200):
-            self.context.accept(envelope(f"u{number}@dead.example"), f"d{number:05}")
-        self.context.transport.answer = lambda recipient: None
-        self.context.pass_time(6 * MINUTE)
-        self.context.transport.answer = lambda recipient: GOOD
-        self.context.accept(envelope("eve@alive.example"), "alive")
-        self.assertEqual(self.context.transport.tried[-1], "eve@alive.example")
-        self.assertLess(self.context.transport.most, 20)
-
-
-class Jumping(RunnerCase):
-    """The wall clock jumps."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.context.transport.answer = lambda recipient: BUSY
-        self.context.accept(envelope(BOB))
-
-    def test_forwards_while_running(self) -> None:
-        self.context.pass_time(4 * MINUTE)
-        self.context.offset += 400 * DAY
-        self.context.pass_time(30.0)
-        self.assertEqual(len(self.context.transport.calls), 1)
-        self.context.pass_time(HOUR)
-        self.assertEqual(len(self.context.transport.calls), 4)
-        self.assertEqual(self.context.handover.taken, [])  # neither late nor expired
-
-    def test_backwards_while_running(self) -> None:
-        self.context.offset -= 400 * DAY
-        self.context.pass_time(HOUR)
-        self.assertEqual(len(self.context.transport.calls), 4)
-
-    def test_backwards_before_a_restart(self) -> None:
-        again = self.start(wall=START - 400 * DAY)
-        again.pass_time(6 * MINUTE)
-        self.assertEqual(again.transport.tried, [BOB])
-
-    def test_forwards_before_a_restart(self) -> None:
-        again = self.start(wall=START + 400 * DAY)
-        again.transport.answer = lambda recipient: BUSY
-        again.pass_time(10 * MINUTE)
-        self.assertGreaterEqual(len(again.transport.calls), 1)
-        self.assertEqual(len(again.runner.views()), 1)  # not expired
-        again.transport.answer = lambda recipient: GOOD
-        again.pass_time(HOUR)
-        self.assertEqual(again.files(), [])
-
-    def test_forwards_before_a_restart_is_no_stampede(self) -> None:
-        for number in range(50):
-            self.context.accept(envelope(f"u{number}@d{number}.example"), f"n{number}")
-        again = ProxyContext(self.folder, wall=START + 400 * DAY)
-        chances = iter(number / 51 for number in range(10_000))
-        object.__setattr__(again.runner._backoff, "chance", lambda: next(chances) % 1.0)
-        again.runner.start()
-        self.assertLess(len(again.transport.calls), 5)
-        again.pass_time(6 * MINUTE)
-        self.assertEqual(len(again.transport.calls), 51)
-
-    def test_timers_misled_by_a_jump_are_made_up_for(self) -> None:
-        timers = [
-            call.getTime() - self.context.clock.seconds() for call in self.context.clock.calls
-        ]
-        self.assertLessEqual(max(timers), 60.0)
-
-
-class Restarting(RunnerCase):
-    """What waits goes on in the next process."""
-
-    def test_goes_on_where_it_was(self) -> None:
-        self.answers(good=GOOD, busy=BUSY)
-        self.context.accept(envelope("good@x.example", "busy@x.example"))
-        self.context.pass_time(6 * MINUTE)
-        again = self.start(wall=self.context.wall())
-        again.pass_time(8 * MINUTE)
-        self.assertEqual(again.transport.calls, [])
-        again.pass_time(2 * MINUTE)
-        self.assertEqual(again.transport.calls, [("m1", ("busy@x.example",), 2)])
-
-    def test_mail_taken_before_start_is_tried_after(self) -> None:
-        context = ProxyContext(os.path.join(self.mktemp(), "queue"))
-        self.assertTrue(context.accept(envelope(BOB)).ok)
-        self.assertEqual(context.transport.calls, [])
-        context.runner.start()
-        self.assertEqual(context.transport.tried, [BOB])
-
-
-class Stopping(RunnerCase):
-    """stop() waits for what runs, and no longer than it may."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.context.transport.answer = lambda recipient: None
-        self.context.accept(envelope(BOB))
-
-    def test_waits_for_what_runs(self) -> None:
-        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
-        self.context.clock.advance(10.0)
-        self.assertNoResult(stopped)
-        self.context.transport.held[0].callback(None)
-        self.successResultOf(stopped)
-        self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
-        self.assertEqual(self.context.clock.getDelayedCalls(), [])
-
-    def test_bounded(self) -> None:
-        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
-        self.context.clock.advance(31.0)
-        self.successResultOf(stopped)
-        self.assertEqual(self.context.files(), ["m1.msg"])
-        self.assertEqual(self.context.events.of(Parked), [])
-        self.assertEqual(self.start().transport.tried, [BOB])
-
-    def test_bounded_even_where_breaking_off_does_not_work(self) -> None:
-        async def deaf(recipient: ForwardPath) -> Outcome:
-            while True:
-                with contextlib.suppress(CancelledError):
-                    await Deferred()
-
-        self.context.transport._outcome = deaf  # type: ignore[method-assign]
-        self.context.accept(envelope("deaf@x.example"), "m2")
-        stopped = Deferred.fromCoroutine(self.context.runner.stop(30.0))
-        self.context.clock.advance(30.0)
-        self.context.clock.advance(3.0)
-        self.successResultOf(stopped)
-
-    def test_begins_nothing_new(self) -> None:
-        self.successResultOf(self._stopped())
-        calls = len(self.context.transport.calls)
-        self.assertTrue(self.context.accept(envelope("eve@x.example"), "m2").ok)
-        self.context.pass_time(HOUR)
-        self.assertEqual(len(self.context.transport.calls), calls)
-        self.assertIn("m2.msg", self.context.files())
-
-    def _stopped(self) -> Deferred[None]:
-        stopped = Deferred.fromCoroutine(self.context.runner.stop(0.0))
-        self.context.clock.advance(0.0)
-        return stopped
 
 
 def _full(change: Change, kind: str) -> OSError | None:
