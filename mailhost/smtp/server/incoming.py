@@ -19,6 +19,8 @@ BARE_LINE_END = Status(
     "The message has a bare CR or LF; end every line with CRLF (RFC 5321 section 2.3.8)",
 )
 NUL = Status(554, "5.6.0", "The message has a NUL; encode it (RFC 2045)")
+# What a reason takes the place of: of several, the same one is given however the octets are cut.
+_WEAKER = {BARE_LINE_END: (None, NUL, TOO_LARGE), NUL: (None, TOO_LARGE)}
 
 
 class Incoming:
@@ -64,8 +66,9 @@ class Incoming:
         return self._collector.finish() if self.refusal is None else self.refusal
 
     def _judge(self, ends: LineEnds) -> None:
-        if self.refusal is None and (ends.bare or ends.nul):
-            self.refusal = BARE_LINE_END if ends.bare else NUL
+        reason = BARE_LINE_END if ends.bare else NUL if ends.nul else None
+        if reason is not None and self.refusal in _WEAKER[reason]:
+            self.refusal = reason
 
     def _take(self, octets: bytes) -> Answer[None]:
         self.size += len(octets)
