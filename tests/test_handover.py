@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -14,7 +16,7 @@ from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.handover import Handover
 from mailhost.interfaces.accounts import Account, KnownAccounts
 from mailhost.interfaces.events import Attempted, Faulted
-from mailhost.message.content import Content
+from mailhost.message.content import Content, FileSlice, OpenFile
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
@@ -491,3 +493,28 @@ class NeverRaisesTests(HandoverCase):
     def test_what_delivery_answered_is_what_is_told(self) -> None:
         self.delivery.answers["ann@a.example"] = DELIVERED
         self.assertEqual(self.take("ann"), [250])
+
+
+class UnreadableTests(HandoverCase):
+    """The file that holds a large message cannot be read while it is handed over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        path = self.mktemp()
+        Path(path).touch()
+        file = OpenFile(os.open(path, os.O_RDONLY))
+        self.message = Content((FileSlice(file, 0, 100),))  # it has no octets at all
+
+    def test_the_client_keeps_it(self) -> None:
+        # an alias with a member elsewhere: the header tells where the message was before
+        wanted = envelope(*self.paths(["ann", "mixed"]))
+        statuses = now(self.handover.take(wanted, self.message, "m1"))
+        self.assertEqual([451, 451], [status.code for status in statuses])
+        self.assertIn("cannot be read", statuses[0].cause)
+        self.assertEqual(([], []), (self.delivered(), self.waiting()))
+
+    def test_none_is_held(self) -> None:
+        wanted = envelope(*self.paths(["mixed"]))
+        status = now(self.handover.hold(wanted, self.message, "m1", "a filter says so"))
+        self.assertEqual(451, status.code)
+        self.assertEqual([], self.waiting())

@@ -112,6 +112,29 @@ class WriterTests(TestCase):
         self.writer.turn()
         self.assertEqual({}, self.disk.after_lucky_crash())
 
+    def test_a_client_that_dies_with_an_answer_unread(self) -> None:
+        """Its socket fails then, instead of ending."""
+        dead, other = self.client(), self.client()
+        dead.sendall(asked(file("a")))
+        self.writer.turn()
+        dead.close()
+        other.sendall(asked(file("b")))
+        for _ in range(3):
+            self.assertTrue(self.writer.turn())
+            if {"/mail/new/a", "/mail/new/b"} <= self.disk.after_crash().keys():
+                break
+        self.assertEqual([None], self.answer(other))
+
+    def test_a_bug_is_printed_for_the_head(self) -> None:
+        client, said = self.client(), StringIO()
+        self.patch(sys, "stderr", said)
+        self.patch(self.disk, "create", lambda path: 1 // 0)
+        client.sendall(asked(file("a")))
+        self.writer.turn()
+        (result,) = self.answer(client)
+        self.assertIsNotNone(result)
+        self.assertIn("ZeroDivisionError", said.getvalue())
+
     def test_nonsense_ends_it(self) -> None:
         self.client().sendall((LARGEST_FRAME + 1).to_bytes(4, "big"))
         self.assertRaises(ValueError, self.writer.turn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -27,6 +29,16 @@ sys.stdin.read()
 class FileLockTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = os.path.abspath(self.mktemp())
+
+    def test_a_file_system_without_locks(self) -> None:
+        def flock(fd: int, operation: int) -> None:
+            self.fd = fd
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        self.patch(fcntl, "flock", flock)
+        error = self.assertRaises(OSError, try_lock, self.path)
+        self.assertEqual(errno.ENOLCK, error.errno)
+        self.assertRaises(OSError, os.fstat, self.fd)  # it was closed
 
     def test_one_holder_at_a_time(self) -> None:
         first = try_lock(self.path)
