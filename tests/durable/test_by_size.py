@@ -25,9 +25,10 @@ class SlowWriter:
         self.waiting: list[Deferred[Results]] = []
         self.connected = True
         self.stopped = False
+        self.started = 0
 
     def start(self) -> None:
-        """Nothing to do."""
+        self.started += 1
 
     async def stop(self) -> None:
         self.stopped = True
@@ -54,6 +55,12 @@ class TwoWriters(SynchronousTestCase):
             return await self.both.commit(changes)
 
         return Deferred.fromCoroutine(wait())
+
+    def test_all_are_started(self) -> None:
+        self.both.start()
+        self.assertEqual(
+            [1, 1, 1], [each.started for each in (self.shared, self.small, self.large)]
+        )
 
     def test_a_small_one_does_not_wait_for_a_large_one(self) -> None:
         large = self.commit(file("large", LARGE))
