@@ -125,6 +125,13 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(({}, ["a"]), (self.reader.broken, self.ids()))
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_nothing_is_read_again_once_the_queue_stops(self) -> None:
+        self.successResultOf(self.run_work(self.reader.load()))
+        self.spool.findings["a"] = Broken("a", "EIO", passing=True)
+        self.successResultOf(self.run_work(self.reader.look("a")))
+        self.reader.stop()
+        self.assertEqual([], self.clock.getDelayedCalls())
+
     def test_one_that_is_damaged_is_not_read_again(self) -> None:
         self.successResultOf(self.run_work(self.reader.load()))
         self.spool.findings["a"] = Broken("a", "no JSON")
