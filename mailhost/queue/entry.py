@@ -13,8 +13,8 @@
     {"version":1,"attempts":n,"due":seconds,"last_attempt":seconds or null,"saved":seconds,
      "waited":seconds,"warned":...,"held":...,"quarantine":reason,"parked":reason,
      "traceback":...,
-     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,words,cause],
-      "answer":[code,enhanced,words] where the host said something,"by":...}, ...]}
+     "recipients":[{"progress":...,"fate":...,"status":[code,enhanced,text,cause],
+      "answer":[code,enhanced,text] where the host said something,"by":...}, ...]}
 
 An address has a third element, true, where it was written without the quotes that its dots need.
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.

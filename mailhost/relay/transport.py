@@ -39,7 +39,7 @@ REST = 10.0  # seconds for which a destination is not tried after no host could 
 
 @implementer(IRelay)
 class RelayTransport:
-    """Sends mail to other hosts. `settings` are replaced by `replace_settings` alone."""
+    """Sends mail to other hosts. `settings` are replaced by `reconfigure` alone."""
 
     def __init__(
         self,
