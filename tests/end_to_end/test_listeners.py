@@ -18,6 +18,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, TestCase
 
 from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.store.maildir.filename import arrival
 from tests.end_to_end.running import RunningHost, free_port
 from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
 
@@ -54,7 +55,7 @@ class Delivering(TestCase):
 
     def last_mail(self, address: str = "ann@example.com") -> str:
         """What an inbox got last."""
-        newest = max(self.host.inbox(address), key=lambda path: path.stat().st_mtime_ns)
+        newest = max(self.host.inbox(address), key=lambda path: arrival(path.name))
         return newest.read_text()
 
 
