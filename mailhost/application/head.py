@@ -163,7 +163,7 @@ class Head:
             services.router,
             services.delivery,
             self.relay,
-            self._log,
+            self.events,
             self.foundation.pause,
             settings.needs_domains,
         )

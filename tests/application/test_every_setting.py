@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import worker as worker_module
 from mailhost.application.head import Head
-from mailhost.application.protocols import machine_maker, make_factory
+from mailhost.application.protocols import make_factory, serve
 from mailhost.application.worker import Worker
 from mailhost.config.explain import kinds
 from mailhost.config.load import Loaded, load
@@ -227,15 +227,20 @@ class EverySettingTests(SynchronousTestCase):
         startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
         worker = Worker(cast(Any, reactor), startup)
         worker._services = worker._new_services(loaded)
-        for listen in loaded.settings.listen:
-            factory = make_factory(worker._foundation, listen)
-            factory.serve(machine_maker(worker._services, listen))
-            port = cast(Any, SimpleNamespace(stopListening=lambda: None))
-            worker._served[listen.socket] = worker_module._Served(port, factory, listen)
+        self.hand_sockets(worker, loaded)
         return worker
 
+    def hand_sockets(self, worker: Worker, loaded: Loaded) -> None:
+        """Hand a worker the sockets that it does not have, as the head does."""
+        for listen in loaded.settings.listen:
+            if listen.socket not in worker._served:
+                factory = make_factory(worker._foundation, listen)
+                serve(factory, worker._services, listen)
+                port = cast(Any, SimpleNamespace(stopListening=lambda: None))
+                worker._served[listen.socket] = worker_module._Served(port, factory, listen)
+
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
-        """What both do."""
+        """The services of both, as values that can be compared."""
         makers = {
             f"{served.listen.protocol} {served.listen.endpoint}": cast(
                 PumpFactory, served.factory
@@ -265,12 +270,7 @@ class EverySettingTests(SynchronousTestCase):
         head.replace(new)
         worker._newest = (new, head.foundation.tls.pem)
         worker._reload()
-        for listen in new.settings.listen:  # the head hands the sockets that are new
-            if listen.socket not in worker._served:
-                factory = make_factory(worker._foundation, listen)
-                factory.serve(machine_maker(worker._services, listen))
-                served = worker_module._Served(cast(Any, None), factory, listen)
-                worker._served[listen.socket] = served
+        self.hand_sockets(worker, new)
         fresh_head = self.head(new)
         fresh = self.state(fresh_head, self.worker(new, fresh_head))
         reloaded = self.state(head, worker)
@@ -342,6 +342,13 @@ class EverySettingTests(SynchronousTestCase):
         lines = '\n[[filter]]\nkind = "size"\nlimit = 1\n'
         self.old = self.load(f"{self.text}{lines}")
         self.check(self.load(f"{self.text}{lines}".replace("version = 1", OBSERVE, 1)))
+
+    def test_what_the_queue_emits_is_counted(self) -> None:
+        """Its transport, too, emits to the counts and not past them to the log."""
+        head = self.head(self.old)
+        transport: Any = head.queue._attempts._transport
+        for part in (head.queue, head.relay, transport, head.services.delivery):
+            self.assertIs(head.events, part._events, part)
 
     def test_the_number_of_workers(self) -> None:
         """It is no matter of the services: the head starts more, or retires some."""
