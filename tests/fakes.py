@@ -124,7 +124,7 @@ def look_ups(of: Domain) -> int:
     return asked
 
 
-class RestartDelays:
+class Pauses:
     """A Pause that is over at once, and counted."""
 
     def __init__(self) -> None:

@@ -29,8 +29,8 @@ from tests.fakes import (
     FakeDirectory,
     FakeNotices,
     FakeQueue,
+    Pauses,
     RecordingEvents,
-    RestartDelays,
     address,
     domain,
     envelope,
@@ -199,7 +199,7 @@ class ListTests(HandoverCase):
         self.assertEqual(expanded, self.same[:3])
 
     def test_other_work_is_done_between_the_parts(self) -> None:
-        pauses = RestartDelays()
+        pauses = Pauses()
         self.handover = self.make(pauses)
         self.directory.view = view_of(list_of(5000))
         self.assertEqual(self.take_or_queue("list"), 250)
@@ -207,7 +207,7 @@ class ListTests(HandoverCase):
         self.assertGreaterEqual(pauses.count, 10)
 
     def test_others_have_turns_while_thousands_are_told_of(self) -> None:
-        pauses = RestartDelays()
+        pauses = Pauses()
         self.handover = self.make(pauses)
         gone = " ".join(f"gone{number}" for number in range(900))
         self.directory.view = view_of(domain("a.example", "ann", {"list": f"ann {gone}"}))

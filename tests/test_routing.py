@@ -23,7 +23,7 @@ from mailhost.routing import (
 )
 from tests.fakes import (
     CountingDict,
-    RestartDelays,
+    Pauses,
     address,
     domain,
     list_of,
@@ -312,7 +312,7 @@ class RoutesTests(SynchronousTestCase):
     """Many recipients that mean the same list cost no more than one."""
 
     def setUp(self) -> None:
-        self.pauses = RestartDelays()
+        self.pauses = Pauses()
 
     def routes(self, view: DirectoryView, router: Router = ROUTER) -> Routes:
         return Routes(router, view, self.pauses)

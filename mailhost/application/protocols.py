@@ -57,8 +57,7 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
 
 def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
     """Have new connections of a listener served by the services of a generation."""
-    if isinstance(factory, PumpFactory):
-        factory.serve(machine_maker(services, listen))
+    factory.serve(machine_maker(services, listen))
 
 
 def machine_maker(services: Services, listen: Listen) -> MachineMaker:

@@ -18,6 +18,11 @@ class IServerFactory(IProtocolFactory):
 
     tls: IOpenSSLServerConnectionCreator = Attribute("For listeners with implicit TLS.")
 
+    def serve(maker: Any) -> None:
+        """Serve new connections with what `maker` makes: sessions on a pump, or for a server of
+        another kind the protocols of its Twisted factory. Called before the first connection, and
+        again at each reload."""
+
     def drain(seconds: float) -> Coroutine[Any, Any, None]:
         """Let what is under way end within `seconds`, then close every connection."""
 

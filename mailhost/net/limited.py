@@ -5,7 +5,6 @@ Its connections count like all others. It is an IServerFactory, so a listener ca
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
@@ -23,6 +22,7 @@ from mailhost.interfaces.wire import IServerFactory
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.net.limits import ConnectionLimits
+from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
 
 
@@ -30,6 +30,7 @@ class _Limited(ProtocolWrapper):
     """One connection, counted until it is gone."""
 
     factory: LimitedFactory
+    ip = ""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone."""
@@ -38,7 +39,7 @@ class _Limited(ProtocolWrapper):
 
 
 @implementer(IServerFactory)
-class LimitedFactory(WrappingFactory):
+class LimitedFactory(WrappingFactory[_Limited]):
     """`wrapped` serves the connections, which `protocol` names in the log."""
 
     noisy = False
@@ -59,8 +60,7 @@ class LimitedFactory(WrappingFactory):
         self._clock = clock
         self._limits = limits
         self._events = events
-        self._counted: dict[ProtocolWrapper, str] = {}
-        self._empty: list[Deferred[None]] = []
+        self._connections: OpenConnections[ProtocolWrapper] = OpenConnections()
 
     def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
         self, addr: IAddress | None
@@ -72,35 +72,35 @@ class LimitedFactory(WrappingFactory):
             client = Client(ip, port, self._name, new_id())
             self._events.emit(Refused(client, "connection", refusal))
             return None
-        protocol: ProtocolWrapper | None = super().buildProtocol(addr)
-        if protocol is None:
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        if wrapped is None:
             self._limits.release(ip)
-        else:
-            self._counted[protocol] = ip
+            return None
+        protocol = _Limited(self, wrapped)
+        protocol.ip = ip
+        self._connections.add(protocol)
         return protocol
+
+    def serve(self, maker: IProtocolFactory) -> None:
+        """See IServerFactory. Connections that are open go on with the former factory."""
+        former, self.wrappedFactory = self.wrappedFactory, maker
+        if self.numPorts:
+            maker.doStart()
+            former.doStop()
 
     def forget(self, protocol: _Limited) -> None:
         """A connection is gone."""
-        self._limits.release(self._counted.pop(protocol))
-        if not self._counted:
-            waiting, self._empty = self._empty, []
-            for deferred in waiting:
-                deferred.callback(None)
+        self._limits.release(protocol.ip)
+        self._connections.forget(protocol)
 
     async def drain(self, seconds: float) -> None:
         """See IServerFactory. Requests have `seconds` to end: such servers take no farewell."""
-        deadline = self._clock.callLater(seconds, self._abort_all)
-        await self.ended()
-        if deadline.active():
-            deadline.cancel()
+        await self._connections.drain(self._clock, seconds, _abort)
 
     async def ended(self) -> None:
         """See IServerFactory."""
-        if self._counted:
-            empty: Deferred[None] = Deferred()
-            self._empty.append(empty)
-            await empty
+        await self._connections.ended()
 
-    def _abort_all(self) -> None:
-        for protocol in list(self._counted):
-            ITCPTransport(protocol, protocol).abortConnection()
+
+def _abort(protocol: ProtocolWrapper) -> None:
+    ITCPTransport(protocol, protocol).abortConnection()

@@ -47,6 +47,7 @@ from mailhost.message.ids import new_id
 from mailhost.message.status import Status
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
+from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
 from mailhost.net.tls.server import tls_state
 
@@ -386,9 +387,8 @@ class PumpFactory(Factory):
         self.tls = tls
         self.events = events
         self.log = Logger("mailhost.net")
-        self.connections: set[Pump] = set()
+        self.connections: OpenConnections[Pump] = OpenConnections()
         self._limits = limits
-        self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
         ip, port = peer_of(addr)
@@ -419,29 +419,15 @@ class PumpFactory(Factory):
 
     def forget(self, pump: Pump, client: Client) -> None:
         """A connection is gone."""
-        self.connections.discard(pump)
         self._limits.release(client.ip)
-        if not self.connections:
-            waiting, self._empty = self._empty, []
-            for deferred in waiting:
-                deferred.callback(None)
+        self.connections.forget(pump)
 
     async def drain(self, seconds: float) -> None:
         """Let what is under way end within `seconds`, then close every connection."""
         for pump in list(self.connections):
             pump.stopping()
-        deadline = self.clock.callLater(seconds, self._abort_all)
-        await self.ended()
-        if deadline.active():
-            deadline.cancel()
+        await self.connections.drain(self.clock, seconds, Pump.abort)
 
     async def ended(self) -> None:
         """Wait until there is no connection."""
-        if self.connections:
-            empty: Deferred[None] = Deferred()
-            self._empty.append(empty)
-            await empty
-
-    def _abort_all(self) -> None:
-        for pump in list(self.connections):
-            pump.abort()
+        await self.connections.ended()

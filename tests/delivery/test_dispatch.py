@@ -22,8 +22,8 @@ from mailhost.routing import NO_DIRECTORY, NO_POSTMASTER, NO_SUCH_USER, Router
 from tests.fakes import (
     FakeDelivery,
     FakeDirectory,
+    Pauses,
     RecordingEvents,
-    RestartDelays,
     address,
     domain,
     envelope,
@@ -61,7 +61,7 @@ class DispatchCase(SynchronousTestCase):
         self.directory = FakeDirectory(OURS)
         self.here, self.relay = FakeDelivery(), FakeRelay()
         self.events = RecordingEvents()
-        self.pauses = RestartDelays()
+        self.pauses = Pauses()
         self.dispatch = Dispatch(
             self.directory, Router("mx.a.example"), self.here, self.relay, self.events, self.pauses
         )

@@ -22,8 +22,8 @@ from mailhost.routing import Router
 from tests.fakes import (
     DELIVERED,
     FULL,
+    Pauses,
     RecordingEvents,
-    RestartDelays,
     domain,
     envelope,
     list_of,
@@ -86,7 +86,7 @@ class DeliveryTests(LocalCase):
         self.assertEqual(self.store.boxes, {})
 
     def test_others_have_turns_between_many_recipients(self) -> None:
-        pauses = RestartDelays()
+        pauses = Pauses()
         self.delivery = LocalDelivery(self.store, self.events, pauses)
         self.view = view_of(list_of(100))
         self.deliver(*(f"u{number}@a.example" for number in range(100)))

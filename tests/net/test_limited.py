@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -30,8 +30,12 @@ class Hello(Resource):
 
     isLeaf = True
 
+    def __init__(self, text: bytes = b"hello") -> None:
+        super().__init__()
+        self.text = text
+
     def render_GET(self, request: object) -> bytes:
-        return b"hello"
+        return self.text
 
 
 class Transport(StringTransport):
@@ -81,6 +85,22 @@ class LimitedTests(SynchronousTestCase):
         first.connectionLost(CLOSED)
         self.assertEqual(1, self.limits.total)
         self.assertIsNotNone(self.connect()[0])
+
+    def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:
+        refusing: Any = Factory()
+        refusing.buildProtocol = lambda addr: None
+        self.factory.serve(refusing)
+        self.assertIsNone(self.connect()[0])
+        self.assertEqual(0, self.limits.total)
+
+    def test_a_reload_is_for_new_connections(self) -> None:
+        old, old_transport = self.connect()
+        self.factory.serve(Site(Hello(b"new"), reactor=self.clock))
+        new, new_transport = self.connect()
+        for protocol in (old, new):
+            protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertTrue(old_transport.value().endswith(b"hello"))
+        self.assertTrue(new_transport.value().endswith(b"new"))
 
     def test_draining_waits_for_the_last_one(self) -> None:
         protocol, transport = self.connect()

@@ -222,7 +222,7 @@ class Events:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-class ProxyContext:
+class RunningQueue:
     """One running queue on a folder. Another on the same folder is the next process."""
 
     def __init__(

@@ -14,7 +14,7 @@ from mailhost.config.model import Queue
 from mailhost.config.section import HOUR
 from mailhost.interfaces.events import Faulted
 from mailhost.queue.attempt import _span
-from tests.queue.fakes import BUSY, START, UNKNOWN, ProxyContext, envelope
+from tests.queue.fakes import BUSY, START, UNKNOWN, RunningQueue, envelope
 
 BOB = "bob@there.example"
 
@@ -22,7 +22,7 @@ BOB = "bob@there.example"
 class AttemptCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
-        self.context = ProxyContext(self.folder, Queue(expire_after=HOUR), wall=START)
+        self.context = RunningQueue(self.folder, Queue(expire_after=HOUR), wall=START)
         self.context.runner.start()
         self.context.transport.answer = lambda recipient: BUSY
 

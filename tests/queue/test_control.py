@@ -13,7 +13,7 @@ from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.control.server import Refused
 from mailhost.queue.control import QueueControl
-from tests.queue.fakes import BUSY, GOOD, START, ProxyContext, envelope
+from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
 class ControlCase(SynchronousTestCase):
@@ -21,7 +21,7 @@ class ControlCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
-        self.context = ProxyContext(self.folder)
+        self.context = RunningQueue(self.folder)
         self.context.runner.start()
         self.context.transport.answer = lambda recipient: BUSY
         self.context.accept(envelope("bob@x.example"), "m1")
@@ -135,7 +135,7 @@ class Deciding(ControlCase):
 
     def test_held_across_a_restart(self) -> None:
         self.say("hold", all=True)
-        again = ProxyContext(self.folder)
+        again = RunningQueue(self.folder)
         again.runner.start()
         again.pass_time(3600.0)
         self.assertEqual(again.transport.calls, [])
@@ -241,7 +241,7 @@ class Broken(ControlCase):
             self.whole = file.read()
         with open(self.path, "wb") as file:
             file.write(b"junk")
-        self.context = ProxyContext(self.folder)
+        self.context = RunningQueue(self.folder)
         self.context.runner.start()
         self.control = QueueControl(self.context.runner)
 

@@ -13,7 +13,7 @@ from mailhost.interfaces.changes import NewFile
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
-from tests.queue.fakes import BUSY, GOOD, UNKNOWN, FakeCommitter, ProxyContext, envelope
+from tests.queue.fakes import BUSY, GOOD, UNKNOWN, FakeCommitter, RunningQueue, envelope
 
 NAMES = ("good@x.example", "gone@x.example", "busy@x.example")
 
@@ -77,14 +77,14 @@ class Killed(SynchronousTestCase):
             self._finish(folder, hop, [context])
         return len(context.disk.done)
 
-    def _process(self, folder: str, hop: NextHop, crash_at: int | None, torn: bool) -> ProxyContext:
-        context = ProxyContext(folder)
+    def _process(self, folder: str, hop: NextHop, crash_at: int | None, torn: bool) -> RunningQueue:
+        context = RunningQueue(folder)
         context.disk.crash_at, context.disk.torn = crash_at, torn
         context.transport.answer = hop
         context.runner.start()
         return context
 
-    def _finish(self, folder: str, hop: NextHop, houses: list[ProxyContext]) -> None:
+    def _finish(self, folder: str, hop: NextHop, houses: list[RunningQueue]) -> None:
         """The last process ends it all: everybody is served or told of, and nothing is left."""
         last = self._process(folder, hop, None, torn=False)
         last.pass_time(300 * MINUTE)

@@ -19,14 +19,14 @@ from mailhost.queue.entry import Entry
 from mailhost.queue.intake import Intake
 from mailhost.queue.spool import Finding, Found, Spool
 from tests.fakes import now
-from tests.queue.fakes import BUSY, ProxyContext, envelope, here, message
+from tests.queue.fakes import BUSY, RunningQueue, envelope, here, message
 
 
 class OtherProcess(SynchronousTestCase):
     """`other` writes into the folder that the house's runner works on."""
 
     def setUp(self) -> None:
-        self.context = ProxyContext(self.mktemp())
+        self.context = RunningQueue(self.mktemp())
         self.context.runner.start()
         spool = Spool(self.context.folder, self.context.committer, here)
         self.other = Intake(
@@ -156,11 +156,11 @@ class OtherProcess(SynchronousTestCase):
         self.assertEqual(["bob@x.example"], self.context.transport.tried)
 
 
-class ContentCache(SynchronousTestCase):
+class ContentCacheTests(SynchronousTestCase):
     """What just came in is not read from the disk for its first attempt."""
 
     def setUp(self) -> None:
-        self.context = ProxyContext(self.mktemp())
+        self.context = RunningQueue(self.mktemp())
         self.context.runner.start()
         self.opened: list[str] = []
         self.context.transport.answer = lambda recipient: BUSY

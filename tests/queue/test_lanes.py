@@ -13,7 +13,7 @@ from mailhost.interfaces.queue import Carried, Lane
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import OK
 from mailhost.queue.lanes import AT_ONCE, carry_lanes
-from tests.fakes import RestartDelays, now, path
+from tests.fakes import Pauses, now, path
 
 ANN, BOB = (Outcome(path(f"{name}@x.example"), Fate.RELAYED, OK) for name in ("ann", "bob"))
 BUG = ZeroDivisionError()
@@ -80,7 +80,7 @@ class Many(SynchronousTestCase):
         self.assertEqual([ANN] * 1000, self.successResultOf(work).outcomes)
 
     def test_the_reactor_serves_others_between_lanes(self) -> None:
-        pauses = RestartDelays()
+        pauses = Pauses()
         lanes = [Lane("x", ())] * 1000
 
         async def carry(lane: Lane) -> Carried:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.section import DAY
 from mailhost.interfaces.events import Reported
-from tests.queue.fakes import ProxyContext, envelope, message
+from tests.queue.fakes import RunningQueue, envelope, message
 
 BOB = "bob@there.example"
 WHY = "attachment setup.exe [no-programs]"
@@ -22,12 +22,12 @@ class Quarantine(SynchronousTestCase):
         accepting = self.context.runner.accept(envelope(BOB), message(), "m1", held=WHY)
         self.assertTrue(self.successResultOf(Deferred.fromCoroutine(accepting)).ok)
 
-    def start(self) -> ProxyContext:
-        context = ProxyContext(self.folder)
+    def start(self) -> RunningQueue:
+        context = RunningQueue(self.folder)
         context.runner.start()
         return context
 
-    def release(self, context: ProxyContext) -> None:
+    def release(self, context: RunningQueue) -> None:
         self.successResultOf(Deferred.fromCoroutine(context.runner.release("m1")))
 
     def test_it_is_kept_without_a_word_to_anybody(self) -> None:

@@ -22,7 +22,7 @@ from tests.queue.fakes import (
     SENDER,
     START,
     UNKNOWN,
-    ProxyContext,
+    RunningQueue,
     envelope,
     message,
     path,
@@ -88,7 +88,7 @@ class Wishes(SynchronousTestCase):
         self.assertEqual([g["Final-Recipient"] for g in groups], ["rfc822; a@x.example"])
 
 
-class Reports(SynchronousTestCase):
+class ReportsTests(SynchronousTestCase):
     """What a notice says."""
 
     def test_envelope(self) -> None:
@@ -228,7 +228,7 @@ class Handing(SynchronousTestCase):
     """Notices as others use them."""
 
     def test_report(self) -> None:
-        context = ProxyContext(self.mktemp())
+        context = RunningQueue(self.mktemp())
         about = envelope("b@x.example")
         self.successResultOf(
             Deferred.fromCoroutine(
@@ -238,7 +238,7 @@ class Handing(SynchronousTestCase):
         self.assertIn(b"Action: expanded", context.handover.taken[0][1])
 
     def test_a_report_that_is_not_safe_raises(self) -> None:
-        context = ProxyContext(self.mktemp())
+        context = RunningQueue(self.mktemp())
         context.handover.status = BUSY
         reporting = context.reports.report(
             envelope("b@x.example"), message(), "m1", [outcome(Fate.FAILED)]
@@ -246,7 +246,7 @@ class Handing(SynchronousTestCase):
         self.failureResultOf(Deferred.fromCoroutine(reporting), OSError)
 
     def test_through_the_queue(self) -> None:
-        context = ProxyContext(self.mktemp())
+        context = RunningQueue(self.mktemp())
         context.runner.start()
         wishes = (Notify.SUCCESS, None)
         recipients = [replace(path(f"b{n}@x.example"), notify=n) for n in wishes]
@@ -256,7 +256,7 @@ class Handing(SynchronousTestCase):
         self.assertEqual([group["Action"] for group in groups], ["relayed"])
 
     def test_reports_are_completed_last(self) -> None:
-        context = ProxyContext(self.mktemp())
+        context = RunningQueue(self.mktemp())
         context.runner.start()
         context.accept(Envelope(SENDER, (replace(path("b@x.example"), notify=Notify.SUCCESS),)))
         self.successResultOf(Deferred.fromCoroutine(context.reports.alarm("m1", "m1", "a bug")))
@@ -271,7 +271,7 @@ class Handing(SynchronousTestCase):
             self.assertEqual(sent.size, len(content))
 
     def test_a_report_that_must_not_leave_waits(self) -> None:
-        context = ProxyContext(self.mktemp())
+        context = RunningQueue(self.mktemp())
         self.patch(Outgoing, "leave", lambda outgoing, message: BUSY)
         about = Subject(Envelope(SENDER), message(), "m1", START)
         sent = context.reports.send(about, [outcome(Fate.FAILED)], START)

@@ -11,7 +11,7 @@ from mailhost.config.section import DAY, HOUR, MINUTE
 from mailhost.interfaces.events import Parked
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Outcome
-from tests.queue.fakes import BUSY, GOOD, START, ProxyContext, envelope
+from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 from tests.queue.test_runner import BOB, RunnerCase
 
 
@@ -55,7 +55,7 @@ class Jumping(RunnerCase):
     def test_forwards_before_a_restart_is_no_stampede(self) -> None:
         for number in range(50):
             self.context.accept(envelope(f"u{number}@d{number}.example"), f"n{number}")
-        again = ProxyContext(self.folder, wall=START + 400 * DAY)
+        again = RunningQueue(self.folder, wall=START + 400 * DAY)
         chances = iter(number / 51 for number in range(10_000))
         object.__setattr__(again.runner._backoff, "chance", lambda: next(chances) % 1.0)
         again.runner.start()
@@ -84,7 +84,7 @@ class Restarting(RunnerCase):
         self.assertEqual(again.transport.calls, [("m1", ("busy@x.example",), 2)])
 
     def test_mail_taken_before_start_is_tried_after(self) -> None:
-        context = ProxyContext(os.path.join(self.mktemp(), "queue"))
+        context = RunningQueue(os.path.join(self.mktemp(), "queue"))
         self.assertTrue(context.accept(envelope(BOB)).ok)
         self.assertEqual(context.transport.calls, [])
         context.runner.start()

@@ -20,7 +20,7 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.entry import Progress
 from tests.message.reports import status_fields
-from tests.queue.fakes import BUSY, GOOD, START, UNKNOWN, ProxyContext, envelope, message
+from tests.queue.fakes import BUSY, GOOD, START, UNKNOWN, RunningQueue, envelope, message
 
 BOB = "bob@there.example"
 
@@ -32,9 +32,9 @@ class RunnerCase(SynchronousTestCase):
         self.folder = os.path.join(self.mktemp(), "queue")
         self.context = self.start()
 
-    def start(self, settings: Queue | None = None, wall: float = START) -> ProxyContext:
+    def start(self, settings: Queue | None = None, wall: float = START) -> RunningQueue:
         """Another process on the same folder."""
-        context = ProxyContext(self.folder, settings, wall=wall)
+        context = RunningQueue(self.folder, settings, wall=wall)
         context.runner.start()
         return context
 

@@ -18,7 +18,7 @@ from mailhost.message.content import Content, ContentWriter
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.queue.entry import PART, Entry, State, first_state, laid_out
 from mailhost.queue.spool import Broken, Finding, Found, Spool
-from tests.queue.fakes import BUSY, FakeCommitter, ProxyContext, envelope, here, message
+from tests.queue.fakes import BUSY, FakeCommitter, RunningQueue, envelope, here, message
 
 T = TypeVar("T")
 
@@ -205,7 +205,7 @@ class Damaged(SpoolCase):
         self.write("a3")
         self.put("a2.msg", b"junk\n")
         self.put("a3.state", b"junk")
-        context = ProxyContext(self.folder)
+        context = RunningQueue(self.folder)
         context.runner.start()
         self.assertEqual([call[0] for call in context.transport.calls], ["a1"])
         self.assertEqual([event.identity for event in context.events.of(Parked)], ["a2", "a3"])
@@ -217,7 +217,7 @@ class Damaged(SpoolCase):
         os.makedirs(os.path.dirname(self.folder))
         with open(self.folder, "w"):
             pass
-        context = ProxyContext(self.folder)
+        context = RunningQueue(self.folder)
         context.runner.start()
         self.assertEqual(len(context.events.of(Faulted)), 1)
         os.unlink(self.folder)
@@ -236,7 +236,7 @@ class FullDisk(SpoolCase):
             (errno.EIO, 451, "4.3.0"),
         )
         for number, code, enhanced in cases:
-            context = ProxyContext(self.folder)
+            context = RunningQueue(self.folder)
             context.disk.fail = lambda change, number=number: OSError(number, "the disk says no")  # type: ignore[misc]
             context.runner.start()
             status = context.accept(envelope("bob@there.example"))
@@ -247,7 +247,7 @@ class FullDisk(SpoolCase):
             self.assertEqual(context.runner.views(), [])
 
     def test_a_state_without_its_message_is_taken_back(self) -> None:
-        context = ProxyContext(self.folder)
+        context = RunningQueue(self.folder)
 
         def fail(change: Change) -> OSError | None:
             full = isinstance(change, NewFile) and change.final.endswith(".msg")
