@@ -8,6 +8,7 @@ name, and the folder that loses one. `undo` follows a failure in any of these. A
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from mailhost.durable.folders import Folders
@@ -46,6 +47,15 @@ class Work:
 
     def undo(self, folders: Folders) -> None:
         """Leave nothing under the final name. Raises OSError, which is ignored."""
+
+    def _give(self, folders: Folders, call: Callable[[str, str], None], old: str, new: str) -> None:
+        """Rename or link a file, and make the folder of the new name where it is missing."""
+        try:
+            call(old, new)
+        except FileNotFoundError:
+            folders.make(self.gains)
+            call(old, new)
+        self.named = True
 
 
 class NewFileWork(Work):
@@ -102,13 +112,7 @@ class NewFileWork(Work):
         """Rename the file to its final name."""
         if self.named:
             return
-        change, system = self._change, folders.system
-        try:
-            system.rename(change.temporary, change.final)
-        except FileNotFoundError:
-            folders.make(self.gains)
-            system.rename(change.temporary, change.final)
-        self.named = True
+        self._give(folders, folders.system.rename, self._change.temporary, self._change.final)
 
     def undo(self, folders: Folders) -> None:
         """Remove the file."""
@@ -157,13 +161,7 @@ class RenamedFileWork(Work):
         """Rename the file."""
         if self.named:
             return
-        change, system = self._change, folders.system
-        try:
-            system.rename(change.old, change.new)
-        except FileNotFoundError:
-            folders.make(self.gains)
-            system.rename(change.old, change.new)
-        self.named = True
+        self._give(folders, folders.system.rename, self._change.old, self._change.new)
 
     def undo(self, folders: Folders) -> None:
         """Give the file its old name back."""
@@ -197,13 +195,7 @@ class LinkedFileWork(Work):
         """Link the file."""
         if self.named:
             return
-        change, system = self._change, folders.system
-        try:
-            system.link(change.source, change.final)
-        except FileNotFoundError:
-            folders.make(self.gains)
-            system.link(change.source, change.final)
-        self.named = True
+        self._give(folders, folders.system.link, self._change.source, self._change.final)
 
     def undo(self, folders: Folders) -> None:
         """Remove the link."""
