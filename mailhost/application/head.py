@@ -1,5 +1,5 @@
-"""What there is once, however many processes serve: the queue with its relay, the judge of
-passwords, the counts, and the workers.
+"""The parts that exist once, however many processes serve: the queue with its relay, logins,
+counts, and the pool of workers.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ class Head:
     ) -> None:
         settings = loaded.settings
         key = secrets.token_bytes(16)
-        self.connection_counts = connections = new_counts(key)
+        self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
         self.events = events = FanOut(log, self.counts)
         self._loaded = loaded
         self._sockets = sockets
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, connections
+            reactor, loaded, _certificates(settings), events, self.connection_counts
         )
         self.guard = LoginGuard(
             reactor,
@@ -93,15 +93,18 @@ class Head:
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
         self.writer = WriterProcess(reactor, base.writer_socket, events)
-        self.workers = WorkerPool(
+        self.workers = self._make_pool(reactor, key)
+
+    def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:
+        return WorkerPool(
             reactor,
             WORKER,
             self._answers(),
-            connections,
+            self.connection_counts,
             key,
-            events,
+            self.events,
             self._look_around,
-            log.fileno() if isinstance(log, LineLog) else None,
+            self._log.fileno() if isinstance(self._log, LineLog) else None,
         )
 
     def start(self) -> None:
@@ -138,7 +141,7 @@ class Head:
         await self.writer.stop()
 
     def replace(self, loaded: Loaded) -> None:
-        """Take new settings. Raises BadCertificate, BadFilter."""
+        """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self._loaded = loaded
@@ -177,7 +180,7 @@ class Head:
         self.workers.use_certificates(self.foundation.tls.pem)
 
     def _answers(self) -> calls.Answers:
-        """What answers the calls of workers."""
+        """The functions for the calls of workers."""
         usages, authenticator, guard = self.foundation.usages, self.authenticator, self.guard
         return [
             calls.PASSWORD.answered_by(authenticator.password),

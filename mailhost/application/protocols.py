@@ -33,8 +33,8 @@ from mailhost.smtp.server.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What serves a protocol: what makes its sessions, how it refuses a client while the host is
-    full, and its side of TLS handshakes."""
+    """The server of a protocol: `maker` makes its sessions, `busy` encodes a refusal while the host
+    is full, and `role` is its side of TLS handshakes."""
 
     maker: Callable[[Services, Listen], MachineMaker]
     busy: Callable[[Status], bytes]
@@ -155,7 +155,7 @@ def _strangers(
 def _filtered(
     services: Services, wire: ListenProtocol, client: Client, behind: IReception
 ) -> IReception:
-    """What a session talks to: `behind`, or the filters before it."""
+    """The reception of a session: `behind`, or the filters before it."""
     chain = services.chains.get(wire)
     return FilteredReception(chain, client, behind, services.handover) if chain else behind
 

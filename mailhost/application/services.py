@@ -1,8 +1,8 @@
 """The services of one process for one generation of the settings: made together, never changed.
 
 A reload makes new Services upon the same Foundation, in the head and in each worker; sessions keep
-those that they began with. What exists once for all processes, the head has (`head`); workers have
-the `remote` side of it.
+those that they began with. Parts that exist once for all processes are in the head (`head`);
+workers have the `remote` side of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mailhost.store.quota import quotas_of
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What exists once for all processes: the parts themselves, or their remote side."""
+    """The parts that exist once for all processes, or their remote side in a worker."""
 
     authenticator: IAuthenticator
     guard: ILoginGuard

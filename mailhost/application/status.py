@@ -1,4 +1,4 @@
-"""What `mailhost status` shows: the processes of the host, and what it did since its start."""
+"""The answer to `mailhost status`: the processes of the host, and its counts since the start."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Worker:
         self._channel.notify(calls.READY)
 
     def _answers(self) -> calls.Answers:
-        """What answers the calls of the head."""
+        """The functions for the calls of the head."""
         return [
             calls.SERVE.answered_by(self._serve),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),

@@ -1,4 +1,4 @@
-"""What goes over the writer's socket, as octets.
+"""The frames on the writer's socket, as octets.
 
 A frame is its length in four octets, most significant first, and what `marshal` makes of plain
 values: a list of changes, each a tuple that begins with the name of its kind, or a list of results.
@@ -23,7 +23,7 @@ from mailhost.message.content import Content
 LARGEST_FRAME = 1 << 28  # octets
 
 Result = tuple[int, str] | None
-"""What came of a change: an errno, or 0, and text; None for one that is safe."""
+"""The result of a change: an errno, or 0, and text; None for one that is safe."""
 
 
 def plain(change: Change) -> tuple[Any, ...]:

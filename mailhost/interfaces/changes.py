@@ -104,7 +104,7 @@ class MadeFolder:
 
 Change: TypeAlias = NewFile | RemovedFile | RenamedFile | LinkedFile | MadeFolder
 Results: TypeAlias = Sequence[OSError | None]
-"""What came of changes, one for each: None for one that is safe on disk."""
+"""The results of changes, one for each: None for one that is safe on disk."""
 
 
 def begun(change: Change) -> Change:

@@ -23,8 +23,8 @@ from mailhost.message.status import Status
 
 
 class CountKey(NamedTuple):
-    """What an event is counted under. `event` is its kind; `protocol` the listener's, empty where
-    no client takes part; `result` says how it ended, empty where that is plain."""
+    """The key that an event is counted under. `event` is its kind; `protocol` the listener's, empty
+    where no client takes part; `result` says how it ended, empty where that is plain."""
 
     event: str
     protocol: str = ""
@@ -47,7 +47,7 @@ class Event:
 
     @property
     def key(self) -> CountKey:
-        """What this event is counted under."""
+        """The key that this event is counted under."""
         raise NotImplementedError
 
     @property

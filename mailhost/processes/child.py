@@ -1,4 +1,4 @@
-"""What all child processes of the head share: their output is logged, and restarts slow down."""
+"""The base of all child processes of the head: their output is logged, and restarts slow down."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from mailhost.queue.entry import Entry, State
 
 
 class Phase(Enum):
-    """What the queue does with an entry now."""
+    """The work of the queue on an entry now."""
 
     WAITING = "waiting"  # until the next attempt is due; if it is stopped, until it is released
     READY = "ready"  # an attempt is due, and begins when the entry's destination has a place

@@ -110,7 +110,7 @@ class MailStore:
         return Mailbox(self, None, path, path)
 
     async def tidy(self) -> None:
-        """See IMaintenance. What cannot be removed stays. Mailboxes get the cur/ that older
+        """See IMaintenance. Files that cannot be removed stay. Mailboxes get the cur/ that older
         versions did not make."""
         stale = await self.in_thread(self._stale)
         for start in range(0, len(stale), LARGEST_COMMIT):

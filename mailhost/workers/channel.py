@@ -51,7 +51,7 @@ class Channel(Int32StringReceiver):
     # --- calls to the other side -----------------------------------------------------------------
 
     def notify(self, call: Notification[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Make a call without a result. Nothing happens where the other side is gone."""
+        """Make a call without a result. It is dropped if the other side is gone."""
         if self.transport is not None:
             self._send(_NOTIFY, 0, call.name, args)
 

@@ -47,8 +47,8 @@ Socket = tuple[ListenProtocol, str]
 
 @dataclass(frozen=True, slots=True)
 class StartupData:
-    """What a worker needs at its start: its row in the counts and the key of their hashes, the
-    settings and certificates.
+    """The data that a worker needs at its start: its row in the counts, the key of their hashes,
+    the settings and certificates.
 
     `logs` says that LOG is where it writes its lines; otherwise it sends them to the head.
     """
@@ -62,7 +62,7 @@ class StartupData:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all workers serve. Each of `sockets` is a descriptor and the listener it belongs to."""
+    """The work of all workers. Each of `sockets` is a descriptor and the listener it belongs to."""
 
     loaded: Loaded
     certificates: Sequence[CertificateSource]

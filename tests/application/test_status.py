@@ -1,4 +1,4 @@
-"""What the control socket answers to `mailhost status`."""
+"""The answer of the control socket to `mailhost status`."""
 
 from __future__ import annotations
 

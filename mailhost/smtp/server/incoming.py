@@ -19,7 +19,8 @@ BARE_LINE_END = Status(
     "The message has a bare CR or LF; end every line with CRLF (RFC 5321 section 2.3.8)",
 )
 NUL = Status(554, "5.6.0", "The message has a NUL; encode it (RFC 2045)")
-# What a reason takes the place of: of several, the same one is given however the octets are cut.
+# The refusals that each one replaces, so that a message with several faults gets the same refusal
+# however its octets are cut.
 _WEAKER = {BARE_LINE_END: (None, NUL, TOO_LARGE), NUL: (None, TOO_LARGE)}
 
 
