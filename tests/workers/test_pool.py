@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import tempfile
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -279,6 +281,22 @@ class ReloadTests(WorkerPoolCase):
         self.successResultOf(waiting)
         self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[-1])
         self.assertIn("no answer within 30 s", self.events.lines[-1])
+
+    def test_a_worker_is_replaced_when_the_disk_has_no_room_for_the_settings(self) -> None:
+        self.ready(0, 1)
+
+        def full() -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch = self.patch(tempfile, "TemporaryFile", full)
+        self.workers.employ(SECOND, 2)
+        self.reactor.advance(1)
+        patch.restore()
+        self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[0])
+        self.assertIn("No space left on device", self.events.lines[0])
+        self.reactor.advance(60)
+        self.assertEqual([100, 101, 102, 103], self.pids())
+        self.assertEqual([NEW, NEW], [each.loaded for each in self.reactor.startups[2:]])
 
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
