@@ -77,11 +77,17 @@ def open_message(path: str, message: StoredMessage) -> Content:
     came as BINARYMIME has any octets. In all others LF becomes CRLF.
     """
     content = _open(path, message)
-    name = parse_name(os.path.basename(message.hint))
-    as_it_is = name is not None and name.wire_size == content.size
+    return as_sent(content, os.path.basename(message.hint), os.path.join(path, "tmp"))
+
+
+def as_sent(content: Content, name: str, temporary: str) -> Content:
+    """Return the message in the file `name` with CRLF line ends; a large copy takes its room in
+    the folder `temporary`. Raises OSError."""
+    parts = parse_name(name)
+    as_it_is = parts is not None and parts.wire_size == content.size
     if as_it_is or not has_bare_feed(content):
         return content
-    return with_crlf(content, os.path.join(path, "tmp"))
+    return with_crlf(content, temporary)
 
 
 def _open(path: str, message: StoredMessage) -> Content:

@@ -1,0 +1,125 @@
+"""The tables of an account's cache, and how the file is opened.
+
+A file that is damaged, or of another version, is removed and made anew: it is a cache. Everything
+blocks; one connection is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+
+VERSION = 1
+BUSY = 20.0  # seconds to wait for another process that writes
+
+TABLES = """
+CREATE TABLE account (
+    modseq INTEGER NOT NULL      -- the highest that was given to a change
+);
+CREATE TABLE folder (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE,   -- of its Maildir, below the account's; empty for INBOX
+    mailbox_id TEXT NOT NULL,
+    uid_validity INTEGER NOT NULL,
+    uid_next INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,     -- HIGHESTMODSEQ
+    horizon INTEGER NOT NULL,    -- what vanished up to this MODSEQ is not known
+    keywords TEXT NOT NULL,      -- names, one a line, by letter
+    messages INTEGER NOT NULL,
+    unseen INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    new_mtime INTEGER NOT NULL,  -- nanoseconds: of new/, cur/ and the UID list when they were read
+    cur_mtime INTEGER NOT NULL,
+    list_mtime INTEGER NOT NULL,
+    dirty REAL NOT NULL,         -- seconds since 1970: read again after it; 0 for not
+    place TEXT NOT NULL          -- how far the UID list was read
+);
+CREATE TABLE page (
+    folder INTEGER NOT NULL,
+    first_uid INTEGER NOT NULL,
+    changed INTEGER NOT NULL,    -- MODSEQ of the last change in it, removals included
+    uids BLOB NOT NULL,
+    flags BLOB NOT NULL,
+    modseqs BLOB NOT NULL,
+    sizes BLOB NOT NULL,
+    dates BLOB NOT NULL,
+    PRIMARY KEY (folder, first_uid)
+) WITHOUT ROWID;
+CREATE TABLE message (
+    folder INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    base BLOB NOT NULL,          -- its file's name without the flags
+    guid TEXT NOT NULL,          -- empty where it is the name
+    saved INTEGER NOT NULL,      -- seconds since 1970
+    PRIMARY KEY (folder, uid)
+) WITHOUT ROWID;
+CREATE TABLE vanished (
+    folder INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first_uid INTEGER NOT NULL,
+    last_uid INTEGER NOT NULL
+);
+CREATE INDEX vanished_since ON vanished (folder, modseq);
+CREATE TABLE content (
+    folder INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    summary BLOB NOT NULL,
+    PRIMARY KEY (folder, uid)
+) WITHOUT ROWID;
+"""
+
+
+def open_cache(path: str) -> sqlite3.Connection:
+    """Open the cache at `path`, made where it is missing or damaged. Raises OSError where the
+    folder takes no file, sqlite3.OperationalError where it is locked for too long."""
+    with suppress(sqlite3.DatabaseError):
+        return _opened(path)
+    remove_cache(path)
+    return _opened(path)
+
+
+def remove_cache(path: str) -> None:
+    """Remove the cache with its files beside it. Raises OSError."""
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    if not os.path.isfile(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, BUSY, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a lost commit is healed by the scan
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA cache_size = -2000")
+        _complete(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _complete(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty file. Raises DatabaseError for one of another version."""
+    if _version(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        if version not in (0, VERSION):
+            raise sqlite3.DatabaseError(f"the cache has version {version}")
+        if version == 0:
+            for statement in TABLES.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    finally:
+        connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    with closing(connection.execute("PRAGMA user_version")) as cursor:
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,234 @@
+"""The folders of accounts for readers on the reactor.
+
+Each operation runs in a thread, those of one account one after another (`account_thread`). After an
+operation that changed something, all sessions that watch the account are notified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from zope.interface import implementer
+
+from mailhost.interfaces.folders import (
+    Added,
+    Copied,
+    Details,
+    FlagChange,
+    FlagsSet,
+    FolderInfo,
+    FolderStatus,
+    FolderView,
+    IAccountMail,
+    IFolder,
+    IWatch,
+    NewMessage,
+    Reason,
+    StoreRefusal,
+    Usage,
+    Vanished,
+)
+from mailhost.interfaces.store import IUsages
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.store.folders import adding, flag_changes, reading, removal, transfer, tree
+from mailhost.store.folders.account_thread import AccountThread
+from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.refresh import refreshed
+from mailhost.store.folders.watchers import Watchers
+from mailhost.store.quota import QuotaOf
+
+T = TypeVar("T")
+
+OVER_QUOTA = StoreRefusal(Reason.OVER_QUOTA, "The mailbox is full; delete some messages first")
+TRY_CREATE = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountContext:
+    """What the folders of one account share. `keep_expunged` says that expunged messages are kept
+    for an undelete."""
+
+    account: Address
+    root: str
+    thread: AccountThread
+    watchers: Watchers
+    quota_of: QuotaOf
+    usages: IUsages
+    keep_expunged: bool
+
+    def changed(self, folder: str) -> None:
+        """Notify all sessions."""
+        self.watchers.changed(self.account, folder)
+
+
+@implementer(IAccountMail)
+class AccountMail:
+    """The mail of one account in a Maildir++."""
+
+    def __init__(self, context: AccountContext) -> None:
+        self._context = context
+
+    def _run(
+        self, operation: Callable[[AccountWork], T | StoreRefusal]
+    ) -> Awaitable[T | StoreRefusal]:
+        return self._context.thread.run(operation)
+
+    def folders(self) -> Awaitable[Sequence[FolderInfo] | StoreRefusal]:
+        return self._run(tree.list_folders)
+
+    def statuses(
+        self, names: Sequence[str]
+    ) -> Awaitable[Mapping[str, FolderStatus] | StoreRefusal]:
+        return self._run(partial(tree.statuses, names=names))
+
+    async def open(self, name: str) -> IFolder | StoreRefusal:
+        found = await self._run(partial(tree.found, name=name))
+        if isinstance(found, StoreRefusal):
+            return found
+        return MailFolder(self._context, found.name, found.path)
+
+    async def create(self, name: str, special_use: str = "") -> str | StoreRefusal:
+        return self._notified(
+            await self._run(partial(tree.create, name=name, special_use=special_use))
+        )
+
+    async def rename(self, old: str, new: str) -> None | StoreRefusal:
+        return self._notified(await self._run(partial(tree.rename, old=old, new=new)))
+
+    async def remove(self, name: str) -> None | StoreRefusal:
+        return self._notified(await self._run(partial(tree.remove, name=name)))
+
+    async def subscribe(self, name: str, subscribed: bool) -> None | StoreRefusal:
+        operation = partial(tree.subscribe, name=name, subscribed=subscribed)
+        return self._notified(await self._run(operation))
+
+    def _notified(self, result: T | StoreRefusal) -> T | StoreRefusal:
+        if not isinstance(result, StoreRefusal):
+            self._context.changed("")
+        return result
+
+    async def usage(self) -> Usage | StoreRefusal:
+        context = self._context
+        messages = await self._run(tree.count_messages)
+        if isinstance(messages, StoreRefusal):
+            return messages
+        quota = context.quota_of(context.account)
+        octets = await self._run(tree.count_octets)
+        if isinstance(octets, StoreRefusal):
+            return octets
+        return Usage(octets, messages, quota)
+
+    def watch(self, changed: Callable[[str], None]) -> IWatch:
+        return self._context.watchers.watch(self._context.account, changed)
+
+
+@implementer(IFolder)
+class MailFolder:
+    """A folder of an account. `path` is that of its Maildir below the account's."""
+
+    def __init__(self, context: AccountContext, name: str, path: str) -> None:
+        self.name = name
+        self._context = context
+        self._path = path
+
+    def view(self) -> Awaitable[FolderView | StoreRefusal]:
+        return self._run(lambda work: refreshed(work, self._path).view)
+
+    def sized_view(self) -> Awaitable[FolderView | StoreRefusal]:
+        return self._run(lambda work: reading.sized(work, self._path).view)
+
+    async def add(self, messages: Sequence[NewMessage]) -> Added | StoreRefusal:
+        size = sum(message.content.size for message in messages)
+        return await self._with_room(
+            size, partial(adding.add, folder=self._path, messages=messages), self.name
+        )
+
+    async def set_flags(
+        self, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+    ) -> FlagsSet | StoreRefusal:
+        operation = partial(
+            flag_changes.set_flags,
+            folder=self._path,
+            uids=uids,
+            change=change,
+            unchanged_since=unchanged_since,
+        )
+        return self._notified(await self._run(operation), self.name)
+
+    async def copy(self, uids: Sequence[int], target: str) -> Copied | StoreRefusal:
+        into = await self._target(target)
+        if isinstance(into, StoreRefusal):
+            return into
+        size = await self._run(partial(reading.octets, folder=self._path, uids=uids))
+        if isinstance(size, StoreRefusal):
+            return size
+        operation = partial(transfer.copy, folder=self._path, uids=uids, target=into.path)
+        return await self._with_room(size, operation, into.name)
+
+    async def move(self, uids: Sequence[int], target: str) -> Copied | StoreRefusal:
+        into = await self._target(target)
+        if isinstance(into, StoreRefusal):
+            return into
+        operation = partial(transfer.move, folder=self._path, uids=uids, target=into.path)
+        result = self._notified(await self._run(operation), into.name)
+        return self._notified(result, self.name)
+
+    async def expunge(self, uids: Sequence[int]) -> FolderView | StoreRefusal:
+        operation = partial(
+            removal.expunge, folder=self._path, uids=uids, keep=self._context.keep_expunged
+        )
+        result = self._notified(await self._run(operation), self.name)
+        if isinstance(result, StoreRefusal):
+            return result
+        view, octets = result
+        context = self._context
+        if context.quota_of(context.account) is not None:
+            context.usages.removed(context.root, octets)
+        return view
+
+    def vanished(self, since: int) -> Awaitable[Vanished | StoreRefusal]:
+        return self._run(partial(reading.vanished, folder=self._path, since=since))
+
+    def details(self, uids: Sequence[int]) -> Awaitable[Mapping[int, Details] | StoreRefusal]:
+        return self._run(partial(reading.details, folder=self._path, uids=uids))
+
+    def contents(self, uids: Sequence[int]) -> Awaitable[Mapping[int, Content] | StoreRefusal]:
+        return self._run(partial(reading.contents, folder=self._path, uids=uids))
+
+    # --- common steps ----------------------------------------------------------------------------
+
+    def _run(self, operation: Callable[[AccountWork], T]) -> Awaitable[T | StoreRefusal]:
+        return self._context.thread.run(operation)
+
+    async def _target(self, name: str) -> tree.Place | StoreRefusal:
+        found = await self._context.thread.run(partial(tree.found, name=name))
+        if isinstance(found, StoreRefusal) and found.reason is Reason.NONEXISTENT:
+            return TRY_CREATE
+        return found
+
+    async def _with_room(
+        self, size: int, operation: Callable[[AccountWork], T], changed: str
+    ) -> T | StoreRefusal:
+        """Run an operation that adds `size` octets, if the account's quota has room for them."""
+        context = self._context
+        quota = context.quota_of(context.account)
+        if quota is None:
+            return self._notified(await self._run(operation), changed)
+        try:
+            if not await context.usages.reserve(context.root, size, quota):
+                return OVER_QUOTA
+        except OSError as error:
+            return context.thread.refusal(error)
+        try:
+            return self._notified(await self._run(operation), changed)
+        finally:
+            context.usages.release(context.root, size)
+
+    def _notified(self, result: T | StoreRefusal, folder: str) -> T | StoreRefusal:
+        if not isinstance(result, StoreRefusal):
+            self._context.changed(folder)
+        return result
