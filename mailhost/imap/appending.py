@@ -1,0 +1,84 @@
+"""The messages of an APPEND while they arrive (RFC 9051 §6.3.12, MULTIAPPEND of RFC 3502)."""
+
+from __future__ import annotations
+
+
+from mailhost.imap.completion import Completion, no, ok, refused, refused_target
+from mailhost.imap.context import Context
+from mailhost.imap.grammar.commands_mailbox import Append
+from mailhost.imap.grammar.reader import Octets
+from mailhost.imap.uid_sets import uid_set
+from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.folders import NewMessage, StoreRefusal
+from mailhost.message.content import Content, ContentWriter
+
+
+class Appending:
+    """Each message is collected in memory while it is small, else in a file."""
+
+    def __init__(self, context: Context, tag: bytes) -> None:
+        self.tag = tag
+        self._context = context
+        self._writer: ContentWriter | None = None
+        self._contents: list[Content] = []
+
+    def announced(self, command: Append) -> Completion | None:
+        """The next message is announced. Returns why it is refused, before it is sent."""
+        options = self._context.options
+        if command.messages[-1].size > options.append_limit:
+            return no(f"A message may have {options.append_limit} octets here", b"TOOBIG")
+        self._writer = ContentWriter(options.folder, options.message_memory)
+        return None
+
+    def octets(self, event: Octets) -> Answer[bool]:
+        """Some octets of the message."""
+        writer = self._writer
+        assert writer is not None
+        if writer.add(event.data):
+            return self._spill(writer, event.last)
+        if event.last:
+            return self._message_ended(writer)
+        return True
+
+    async def _spill(self, writer: ContentWriter, last: bool) -> bool:
+        await self._context.in_thread(writer.spill)
+        if last:
+            await self._finished(writer)
+        return True
+
+    def _message_ended(self, writer: ContentWriter) -> Answer[bool]:
+        if writer.on_disk:
+            return self._finished(writer)
+        self._contents.append(writer.finish())
+        self._writer = None
+        return True
+
+    async def _finished(self, writer: ContentWriter) -> bool:
+        self._contents.append(await self._context.in_thread(writer.finish))
+        self._writer = None
+        return True
+
+    def drop(self) -> None:
+        """Forget what was sent."""
+        self._writer = None
+        self._contents.clear()
+
+    async def finish(self, command: Append) -> Completion:
+        """All are there: add them to the mailbox."""
+        context = self._context
+        folder = await context.mail.open(command.mailbox)
+        if isinstance(folder, StoreRefusal):
+            return refused_target(folder)
+        messages = [
+            NewMessage(content, message.flags, message.date)
+            for content, message in zip(self._contents, command.messages, strict=True)
+        ]
+        added = await folder.add(messages)
+        if isinstance(added, StoreRefusal):
+            return refused(added)
+        if context.selected is not None and context.selected.folder.name == folder.name:
+            context.selected.changed = True
+        code = b"APPENDUID %d %b" % (added.uid_validity, uid_set(added.uids))
+        return ok("Message added", code)
+
+

@@ -1,0 +1,68 @@
+"""CAPABILITY, ENABLE and ID: what the server can, what the client wants, and who both are."""
+
+from __future__ import annotations
+
+import re
+
+from mailhost.imap.completion import Completion, ok
+from mailhost.imap.context import Context, State
+from mailhost.imap.grammar.commands_session import Capability, Enable, Id
+from mailhost.imap.grammar.cursor import Mode
+from mailhost.imap.grammar.strings import nstring
+
+ALWAYS = ("IMAP4rev2", "IMAP4rev1", "SASL-IR", "ID", "ENABLE")
+AFTER_LOGIN = (
+    "LITERAL+", "IDLE", "UNSELECT", "UIDPLUS", "MOVE", "MULTIAPPEND", "BINARY", "ESEARCH",
+    "SEARCHRES", "WITHIN", "SORT", "THREAD=REFERENCES", "THREAD=ORDEREDSUBJECT", "CONDSTORE",
+    "QRESYNC", "NAMESPACE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE",
+    "CREATE-SPECIAL-USE", "STATUS=SIZE", "OBJECTID", "SAVEDATE", "PREVIEW", "QUOTA",
+    "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "UTF8=ACCEPT",
+)  # fmt: skip
+_ENABLED = ("IMAP4REV2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT")
+_LOGGED = re.compile(r"[^ -~]+")
+
+
+def capabilities(context: Context) -> list[str]:
+    """Return what is offered to this client now."""
+    if context.state is not State.NOT_AUTHENTICATED:
+        limit = f"APPENDLIMIT={context.options.append_limit}"
+        return context.offers([*ALWAYS, *AFTER_LOGIN, limit])
+    mechanisms = context.logins.mechanisms(context.client)
+    names = [*ALWAYS, "LITERAL-", *(f"AUTH={name}" for name in mechanisms)]
+    if not mechanisms:
+        names.append("LOGINDISABLED")
+    if context.options.tls_available and context.client.tls is None:
+        names.append("STARTTLS")
+    return context.offers(names)
+
+
+def capability(context: Context, _: Capability) -> Completion:
+    """CAPABILITY."""
+    context.wire.write(b"* CAPABILITY %b\r\n" % " ".join(capabilities(context)).encode())
+    return ok("That is all")
+
+
+def enable(context: Context, command: Enable) -> Completion:
+    """ENABLE (RFC 5161)."""
+    wanted = [name for name in command.capabilities if name in context.offers(_names())]
+    if "IMAP4REV2" in wanted:
+        context.mode = Mode(True, context.mode.utf8)
+    if "UTF8=ACCEPT" in wanted:
+        context.mode = Mode(context.mode.rev2, True)
+    context.condstore |= "CONDSTORE" in wanted or "QRESYNC" in wanted
+    if "QRESYNC" in wanted:
+        context.qresync = context.uid_in_fetch = True
+    names = ["IMAP4rev2" if name == "IMAP4REV2" else name for name in wanted]
+    context.wire.write(f"* ENABLED{''.join(f' {name}' for name in names)}\r\n".encode())
+    return ok("Enabled")
+
+
+def _names() -> tuple[str, ...]:
+    return _ENABLED
+
+
+def identify(context: Context, command: Id) -> Completion:
+    """ID (RFC 2971). What the client says is for the log alone."""
+    name = nstring(b"mailhost")
+    context.wire.write(b'* ID ("name" %b)\r\n' % name)
+    return ok("Pleased to meet you")

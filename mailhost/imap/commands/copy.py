@@ -1,0 +1,56 @@
+"""COPY and MOVE with their UID forms (RFC 9051 §6.4.7 and §6.4.8)."""
+
+from __future__ import annotations
+
+from mailhost.imap.commands.expunge import READ_ONLY
+from mailhost.imap.completion import Completion, bad, ok, refused_target
+from mailhost.imap.context import Context
+from mailhost.imap.grammar.commands_message import Copy, Move
+from mailhost.imap.uid_sets import uid_set
+from mailhost.interfaces.folders import Copied, StoreRefusal
+
+
+async def copy(context: Context, command: Copy) -> Completion:
+    """COPY."""
+    selected = context.selected
+    assert selected is not None
+    if not command.uid and command.set.beyond(selected.count):
+        return bad("There is no message with such a number")
+    uids = selected.chosen(command.set, command.uid)
+    if not uids:
+        return ok("No message to copy")
+    result = await selected.folder.copy(uids, command.mailbox)
+    if isinstance(result, StoreRefusal):
+        return refused_target(result)
+    return ok("Copied", _copyuid(result))
+
+
+async def move(context: Context, command: Move) -> Completion:
+    """MOVE. COPYUID comes in an untagged reply, before the messages are told to be gone."""
+    selected = context.selected
+    assert selected is not None
+    if selected.read_only:
+        return READ_ONLY
+    if not command.uid and command.set.beyond(selected.count):
+        return bad("There is no message with such a number")
+    uids = selected.chosen(command.set, command.uid)
+    if not uids:
+        return ok("No message to move")
+    result = await selected.folder.move(uids, command.mailbox)
+    if isinstance(result, StoreRefusal):
+        return refused_target(result)
+    code = _copyuid(result)
+    if code:
+        context.wire.write(ok("Moved", code).line(b"*"))
+    selected.changed = True
+    return ok("Moved")
+
+
+def _copyuid(result: Copied) -> bytes:
+    if not result.uids:
+        return b""
+    return b"COPYUID %d %b %b" % (
+        result.uid_validity,
+        uid_set(result.uids),
+        uid_set(result.copies),
+    )

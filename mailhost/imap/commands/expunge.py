@@ -1,0 +1,41 @@
+"""EXPUNGE and UID EXPUNGE (RFC 9051 §6.4.3, §6.4.9)."""
+
+from __future__ import annotations
+
+from mailhost.imap.completion import Completion, no, ok, refused
+from mailhost.imap.context import Context
+from mailhost.imap.grammar.commands_message import Expunge
+from mailhost.interfaces.folders import FolderView, StoreRefusal
+from mailhost.message.flags import DELETED
+
+READ_ONLY = no("The mailbox is open for reading alone", b"READ-ONLY")
+
+
+def deleted_uids(view: FolderView) -> list[int]:
+    """Return the UIDs of messages that are flagged \\Deleted."""
+    pairs = zip(view.uids, view.flags, strict=True)
+    return [uid for uid, flags in pairs if flags & DELETED]
+
+
+async def expunge(context: Context, command: Expunge) -> Completion:
+    """What is gone is told with the updates that follow the command."""
+    selected = context.selected
+    assert selected is not None
+    if selected.read_only:
+        return READ_ONLY
+    view = await selected.folder.view()
+    if isinstance(view, StoreRefusal):
+        return refused(view)
+    uids = deleted_uids(view)
+    if command.uids is not None:
+        chosen = set(selected.chosen(command.uids, True))
+        uids = [uid for uid in uids if uid in chosen]
+    else:
+        uids = [uid for uid in uids if selected.number_of(uid)]
+    if uids:
+        result = await selected.folder.expunge(uids)
+        if isinstance(result, StoreRefusal):
+            return refused(result)
+    selected.changed = True
+    code = b"HIGHESTMODSEQ %d" % result.highest_modseq if uids and context.qresync else b""
+    return ok("Expunged", code)
