@@ -73,9 +73,9 @@ REV1 = Mode()
 
 class Cursor:
     """`text` is the text part under way, `at` the place in it. `announced` is True where the last
-    part is a literal that has not come yet."""
+    part is a literal that has not come yet. Faults quote no text of a `secret` command."""
 
-    __slots__ = ("_next", "_parts", "announced", "at", "depth", "mode", "text")
+    __slots__ = ("_next", "_parts", "announced", "at", "depth", "mode", "secret", "text")
 
     def __init__(self, parts: Sequence[Part], mode: Mode = REV1) -> None:
         first = parts[0]
@@ -85,6 +85,7 @@ class Cursor:
         self.text = first
         self.at = 0
         self.mode = mode
+        self.secret = False
         self.depth = 0
         self.announced = isinstance(parts[-1], Literal)
 
@@ -98,6 +99,8 @@ class Cursor:
         rest = self.text[self.at : self.at + _SHOWN]
         if not rest:
             return "a literal" if self.next_literal() else "the end of the command"
+        if self.secret:
+            return "something else"
         shown = "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in rest)
         before = sum(part.size if isinstance(part, Literal) else len(part)
                      for part in self._parts[: self._next - 1])  # fmt: skip

@@ -111,6 +111,8 @@ READERS: Mapping[bytes, Reader] = {
     b"UID THREAD": by_uid(thread),
 }
 
+_SECRET = (b"LOGIN", b"AUTHENTICATE")
+
 # command = tag SP (...) CRLF
 _HEAD = re.compile(rb"(%b) ((?:[Uu][Ii][Dd] )?[A-Za-z]+)(?= |\Z)" % TAG.pattern)
 _TAG = re.compile(rb"(%b)(?: |\Z)" % TAG.pattern)
@@ -125,6 +127,7 @@ def read_command(parts: Sequence[Part], mode: Mode = REV1) -> Tagged:
         raise _no_command(cursor.text)
     tag, name = head[1], head[2].upper()
     cursor.at = head.end()
+    cursor.secret = name in _SECRET
     try:
         read = READERS.get(name)
         if read is None:
