@@ -130,10 +130,8 @@ class Cursor:
         self.expect(b" ")
 
     def end(self) -> None:
-        """Raises BadSyntax where the command goes on. Spaces at its end are let through."""
-        if self.at_end():
-            return
-        if self.text[self.at :].strip(b" ") or self.next_literal():
+        """Raises BadSyntax where the command goes on."""
+        if not self.at_end():
             raise self.expected("the end of the command")
 
     def at_end(self) -> bool:

@@ -120,7 +120,13 @@ _APPEND = re.compile(rb"%b APPEND " % TAG.pattern, re.IGNORECASE)
 
 
 def read_command(parts: Sequence[Part], mode: Mode = REV1) -> Tagged:
-    """Return the command. Raises BadSyntax, and the kinds of it, with the tag."""
+    """Return the command. Raises BadSyntax, and the kinds of it, with the tag.
+
+    Spaces at its end are left out of account, as some clients write them.
+    """
+    last = parts[-1]
+    if isinstance(last, bytes) and last.endswith(b" "):
+        parts = (*parts[:-1], last.rstrip(b" "))
     cursor = Cursor(parts, mode)
     head = _HEAD.match(cursor.text)
     if not head:
@@ -133,8 +139,7 @@ def read_command(parts: Sequence[Part], mode: Mode = REV1) -> Tagged:
         if read is None:
             raise UnknownCommand(f"There is no command {name[:40].decode()}")
         command = read(cursor)
-        if not cursor.at_end():
-            cursor.end()
+        cursor.end()
     except BadSyntax as fault:
         fault.tag = tag
         raise
