@@ -54,7 +54,7 @@ def parse_addresses(value: bytes) -> list[ListedAddress]:
         if local is not None:
             found.append(ListedAddress(None, None, local, host))
         else:
-            found.append(ListedAddress(quoted or name, None, in_angles, its_host))
+            found.append(ListedAddress(_one_line(quoted or name), None, in_angles, its_host))
         at = match.end()
     return found
 
@@ -74,6 +74,7 @@ class _Tokens:
         self._words = list[bytes]()  # and blanks, which are empty
         self._in_angles: list[bytes] | None = None
         self._has_angles = False
+        self._has_at = False  # within the angle brackets
         self._comment = b""
         self._specials = list[int]()  # the places of each `@` among the words
 
@@ -91,27 +92,32 @@ class _Tokens:
     def _take(self, token: bytes) -> None:
         if token == b"(":
             self._comment = self._read_comment() or self._comment
-        elif token == b"," and not self._is_in_route():
+        elif token in (b",", b";") and not self._is_open():
             self._end()
-        elif token == b";":
-            self._end()
-            if self._in_group:
-                self._found.append(_GROUP_END)
-            self._in_group = False
+            self._end_group(token)
         elif token == b"<":
-            self._in_angles, self._has_angles = [], True
+            self._in_angles, self._has_angles, self._has_at = [], True, False
         elif token == b">":
             self._close_angles()
         elif token == b":" and not self._in_group and not self._has_angles:
             self._begin_group()
         elif self._in_angles is not None:
-            self._in_angles.append(_written(token))
+            self._has_at |= token == b"@"
+            _append(self._in_angles, _written(token))
         elif not self._has_angles:
             self._add_word(token)
 
-    def _is_in_route(self) -> bool:
-        """True for a comma that parts the hosts of a source route (RFC 5322 §4.4)."""
-        return self._in_angles is not None and b"".join(self._in_angles[:1]) == b"@"
+    def _is_open(self) -> bool:
+        """True within angle brackets that have no address yet, or a source route (RFC 5322
+        §4.4)."""
+        if self._in_angles is None:
+            return False
+        return not self._has_at or self._in_angles[0] == b"@"
+
+    def _end_group(self, token: bytes) -> None:
+        if token == b";" and self._in_group:
+            self._found.append(_GROUP_END)
+            self._in_group = False
 
     def _begin_group(self) -> None:
         """The words so far are the name of a group; without words the colon means nothing."""
@@ -129,16 +135,14 @@ class _Tokens:
     def _add_word(self, token: bytes) -> None:
         if token == b"@":
             self._specials.append(len(self._words))
-        word = _written(token)
-        if word or self._words[-1:] != [b""]:
-            self._words.append(word)
+        _append(self._words, _written(token))
 
     def _end(self) -> None:
         """End a mailbox: at a comma, a semicolon, or the end."""
         if self._in_angles is not None:
             self._close_angles()
         if self._has_angles:
-            self._found.append(self._in_angles_found(b"".join(self._angles)))
+            self._found.append(self._in_angles_found(_compact(self._angles)))
         elif any(self._words):
             self._found.append(self._bare())
         self._begin()
@@ -158,22 +162,18 @@ class _Tokens:
         begin = at
         while begin and not self._parts_words(begin):
             begin -= 1
-        local = b"".join(self._words[begin:at])
-        host = b"".join(self._words[at + 1 :])
+        local = _compact(self._words[begin:at])
+        host = _compact(self._words[at + 1 :])
         del self._words[begin:]
         return ListedAddress(self._phrase() or self._comment or None, None, local, host)
 
     def _parts_words(self, at: int) -> bool:
-        """True where the blank in front of `at` ends a name: no dot or `@` stands beside it."""
-        if self._words[at - 1] != b"":
-            return False
-        before = self._words[at - 2] if at >= 2 else b""
-        behind = self._words[at] if at < len(self._words) else b""
-        return not before.endswith((b".", b"@")) and not behind.startswith((b".", b"@"))
+        """True where the blank in front of `at` ends a name."""
+        return self._words[at - 1] == b"" and not _is_bound(self._words, at - 1)
 
     def _phrase(self) -> bytes:
         """The words with single blanks between those that had one."""
-        return b"".join(word or b" " for word in self._words).strip()
+        return b" ".join(b"".join(word or b" " for word in self._words).split())
 
     def _read_comment(self) -> bytes:
         """The text of the comment that begins here, nested ones and all."""
@@ -186,6 +186,34 @@ class _Tokens:
             self._at = match.end() + 1
         end = self._at - 1 if not depth else len(self._value)
         return _PAIR.sub(rb"\1", self._value[start:end]).strip()
+
+
+def _append(words: list[bytes], word: bytes) -> None:
+    """Add a word; of several blanks in a row one is enough."""
+    if word or words[-1:] != [b""]:
+        words.append(word)
+
+
+def _is_bound(words: list[bytes], at: int) -> bool:
+    """True where the blank at `at` stands beside a dot or an `@`: it parts nothing (RFC 5322
+    §4.4)."""
+    before = words[at - 1] if at else b"."
+    behind = words[at + 1] if at + 1 < len(words) else b"."
+    return before.endswith((b".", b"@")) or behind.startswith((b".", b"@"))
+
+
+def _compact(words: list[bytes]) -> bytes:
+    """The words of an address, with blanks only between those that a blank parts."""
+    if b"" not in words:
+        return b"".join(words)
+    return b"".join(
+        [word or (b"" if _is_bound(words, at) else b" ") for at, word in enumerate(words)]
+    )
+
+
+def _one_line(name: bytes | None) -> bytes | None:
+    """A name with single blanks, None for one that has nothing else."""
+    return b" ".join(name.split()) or None if name and b" " in name else name
 
 
 def _written(token: bytes) -> bytes:

@@ -12,7 +12,7 @@ import string
 from collections.abc import Iterable, Iterator
 
 from mailhost.message.imap.part_offsets import BodyPart
-from mailhost.message.imap.reader import Reader, blocks
+from mailhost.message.imap.reader import BLOCK, Reader, blocks
 from mailhost.message.mime.encoded_words import codec_of
 from mailhost.message.mime.encodings import RAW, decode_base64
 
@@ -22,13 +22,16 @@ _NO_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _LONGEST_LINE = 1 << 12  # octets of quoted-printable without a line break; RFC 2045 §6.7 allows 76
 
 
-def decoded(reader: Reader, part: BodyPart, limit: int | None = None) -> Iterator[bytes]:
+def decoded(
+    reader: Reader, part: BodyPart, limit: int | None = None, block: int = BLOCK
+) -> Iterator[bytes]:
     """Yield the octets that a part's body stands for; one in an unknown encoding as it is.
 
-    `limit` is how many octets of the encoded body are read. Raises OSError.
+    `limit` is how many octets of the encoded body are read, `block` how many at once. Raises
+    OSError.
     """
     end = part.end if limit is None else min(part.end, part.body + limit)
-    encoded = blocks(reader, part.body, end)
+    encoded = blocks(reader, part.body, end, block)
     if part.is_multipart or part.is_message:
         return encoded
     if part.encoding == "base64":
@@ -85,7 +88,12 @@ def _before_escape(text: bytes) -> int:
 def texts(octets: Iterable[bytes], charset: str) -> Iterator[str]:
     """Yield octets as text. What is no text in the charset becomes U+FFFD; an unknown charset, or
     none, is read as UTF-8."""
-    decoder = codecs.getincrementaldecoder(codec_of(charset) or "utf-8")("replace")
+    codec = codec_of(charset) or "utf-8"
+    decoder = codecs.getincrementaldecoder(codec)("replace")
     for block in octets:
-        yield decoder.decode(block)
+        try:
+            yield decoder.decode(block)
+        except UnicodeError:  # UTF-16 or UTF-32 without its mark is big-endian (RFC 2781 §4.3)
+            decoder = codecs.getincrementaldecoder(f"{codec}_be")("replace")
+            yield decoder.decode(block)
     yield decoder.decode(b"", final=True)

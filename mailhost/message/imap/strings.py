@@ -10,8 +10,8 @@ _PLAIN = re.compile(rb"[ !#-\[\]-~]*")
 _QUOTABLE = re.compile(rb"[\t -~]*")
 _QUOTABLE_UTF8 = re.compile(rb"[\t -~\x80-\xff]*")
 _SPECIAL = re.compile(rb'["\\]')
-_FOLD = re.compile(rb"\r?\n")
-_NO_CHARACTERS = bytes.maketrans(b"\0\r\n", b"   ")
+_BLANKS = b" \t\r"
+_NO_CONTROLS = bytes.maketrans(b"\0\r", b"  ")
 
 
 def string(octets: bytes, utf8: bool = False) -> bytes:
@@ -37,15 +37,13 @@ def literal(octets: bytes) -> bytes:
 
 
 def unfolded(value: bytes) -> bytes:
-    """Return a field's raw value as one line without the blanks around it. A NUL, which no string
-    can have, becomes a blank, and so does a CR or LF that folds nothing."""
+    """Return a field's raw value as one line without the blanks around it. A fold becomes one
+    blank; so does a NUL or bare CR, which no quoted string can have."""
     if b"\n" in value:
-        value = _FOLD.sub(b"", value)
-    return value.translate(_NO_CHARACTERS).strip(b" \t") if _has_controls(value) else value.strip()
-
-
-def _has_controls(value: bytes) -> bool:
-    return b"\0" in value or b"\r" in value or b"\n" in value
+        value = b" ".join(filter(None, [line.strip(_BLANKS) for line in value.split(b"\n")]))
+    if b"\0" in value or b"\r" in value:
+        value = value.translate(_NO_CONTROLS)
+    return value.strip(b" \t")
 
 
 def _utf8(octets: bytes) -> bool:
