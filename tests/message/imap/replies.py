@@ -20,13 +20,14 @@ class BadReply(Exception):
 
 def read(data: bytes, *, utf8: bool = False) -> Value:
     """Return the one value that `data` is: lists, strings as octets, numbers, None for NIL."""
-    value, at = _value(data, 0, _UTF8 if utf8 else _QUOTED)
+    value, at = value_at(data, 0, _UTF8 if utf8 else _QUOTED)
     if at != len(data):
         raise BadReply(f"{data[at : at + 40]!r} behind the value")
     return value
 
 
-def _value(data: bytes, start: int, quoted: re.Pattern[bytes]) -> tuple[Value, int]:
+def value_at(data: bytes, start: int, quoted: re.Pattern[bytes] = _QUOTED) -> tuple[Value, int]:
+    """Return the value that begins at `start`, and where it ends."""
     stack: list[list[Value]] = [[]]
     at = start
     while True:
