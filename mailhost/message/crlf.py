@@ -11,3 +11,12 @@ def has_bare(octets: bytes) -> bool:
     """
     rest = octets.replace(b"\r\n", b"")
     return b"\r" in rest or b"\n" in rest
+
+
+def with_crlf(chunk: bytes, before: bytes = b"") -> bytes:
+    """Return a chunk with CRLF for each LF; a CR alone stays. `before` is the octet in front of the
+    chunk: a chunk may begin with the second half of a CRLF."""
+    if b"\n" not in chunk:
+        return chunk
+    text = chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return text[1:] if before == b"\r" and chunk.startswith(b"\n") else text

@@ -41,6 +41,13 @@ def fields(header: bytes) -> Iterator[Field]:
         yield Field(match[1], match[2], match.start(), match.end())
 
 
+def raw_fields(header: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield for each field its name in lower case, its raw value, and the whole field: for those
+    who look at all of them."""
+    for match in _FIELD.finditer(header):
+        yield match[1].lower(), match[2], match[0]
+
+
 def named(header: bytes, name: str) -> Iterator[Field]:
     """Yield the fields called `name`, in order."""
     for match in _named(name).finditer(header):

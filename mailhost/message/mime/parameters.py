@@ -297,3 +297,30 @@ def _cut(text: str) -> Iterator[str]:
             section = ""
         section += encoded
     yield section
+
+
+def written_parameters(value: bytes) -> list[tuple[str, bytes]]:
+    """Return the parameters as they are written, for a reader who decodes them: each name once.
+
+    The sections of a long one are put together (RFC 2231 §3). One that is encoded (RFC 2231 §4)
+    keeps its percent signs and the asterisk at the end of its name. Never raises.
+    """
+    sections = _sections(_segments(re.sub(rb"\r?\n", b"", value))[1 : _MOST + 1])
+    found = dict[str, list[_Section]]()
+    for section in sections:
+        found.setdefault(section.name, []).append(section)
+    return [_joined(name, together) for name, together in found.items()]
+
+
+def _joined(name: str, sections: list[_Section]) -> tuple[str, bytes]:
+    """The first that is whole counts; where none is, the sections in the order of their numbers."""
+    whole = [section for section in sections if section.index is None]
+    chosen = whole[:1] or sorted(sections, key=lambda section: section.index or 0)
+    if not any(section.extended for section in chosen):
+        return name, b"".join(section.octets for section in chosen)
+    octets = [
+        section.octets if section.extended else quote(section.octets).encode("ascii")
+        for section in chosen
+    ]
+    start = b"" if chosen[0].extended else b"''"
+    return f"{name}*", start + b"".join(octets)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Protocol
 
 from mailhost.message.header import named
 from mailhost.message.mime.encodings import RAW, UU
@@ -82,20 +83,32 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How far to look: parts within parts, parts altogether, lines that could be a delimiter,
-    octets of content fields altogether. `messages`: also into those messages that are parts."""
+    octets of content fields altogether, octets of a header that are searched for them. `messages`:
+    also into those messages that are parts."""
 
     depth: int = 50
     parts: int = 10_000
     lines: int = 500_000
     fields: int = 1 << 21
+    header: int = 1 << 40
     messages: bool = False
 
 
 LIMITS = Limits()
 
 
-def parse(message: bytes, limits: Limits = LIMITS) -> Part:
-    """Return the tree of a message. Never raises."""
+class Octets(Protocol):
+    """A message that is searched and cut as `bytes` are, without being in memory as a whole."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, where: slice, /) -> bytes: ...
+
+    def find(self, pattern: bytes, start: int = ..., end: int = ..., /) -> int: ...
+
+
+def parse(message: Octets, limits: Limits = LIMITS) -> Part:
+    """Return the tree of a message. Raises nothing but what reading `message` raises."""
     return _Reader(message, limits).read()
 
 
@@ -147,7 +160,7 @@ class _Delimiter:
 class _Finder:
     """Where a pattern is found next. Asked for ever later places, it looks at each octet once."""
 
-    def __init__(self, message: bytes, pattern: bytes) -> None:
+    def __init__(self, message: Octets, pattern: bytes) -> None:
         self._message = message
         self._pattern = pattern
         self._found = -1
@@ -162,7 +175,7 @@ class _Finder:
 class _Reader:
     """One pass over a message. `_at` is where the next line begins that may be a delimiter."""
 
-    def __init__(self, message: bytes, limits: Limits) -> None:
+    def __init__(self, message: Octets, limits: Limits) -> None:
         self._message = message
         self._limits = limits
         self._dashes = _Finder(message, b"\n--")
@@ -239,7 +252,7 @@ class _Reader:
         return part
 
     def _part(self, start: int, body: int) -> _Open:
-        header = self._message[start:body]
+        header = self._message[start : min(body, start + self._limits.header)]
         doubts = self._doubts
         kind = self._value(header, "content-type")
         disposition = self._value(header, "content-disposition")
@@ -345,8 +358,8 @@ class _Reader:
 
     def _header_end(self, start: int) -> int:
         """Where the body begins: after the first empty line."""
-        if start == 0 and self._message.startswith((b"\r\n", b"\n")):
-            return self._message.index(b"\n") + 1
+        if start == 0 and self._message[:2].startswith((b"\r\n", b"\n")):
+            return self._message.find(b"\n") + 1
         crlf, lf = (finder.after(max(start - 1, 0)) for finder in self._blanks)
         return min(crlf + 3, lf + 2, len(self._message))
 

@@ -1,0 +1,106 @@
+"""All that a cache keeps of one message for IMAP, made in one pass over it.
+
+From a Summary a server answers ENVELOPE, BODY, BODYSTRUCTURE, PREVIEW, most of HEADER.FIELDS, SORT
+and THREAD, and finds the octets of each section, without reading the message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailhost.message.date import SentDate, parse_date
+from mailhost.message.imap.address_lists import ListedAddress
+from mailhost.message.imap.body_structure import body_structures
+from mailhost.message.imap.envelope import read_envelope, write_envelope
+from mailhost.message.imap.header_fields import LONGEST, HeaderFields
+from mailhost.message.imap.headers import KEPT, kept_fields
+from mailhost.message.imap.part_offsets import encode_parts, read_parts
+from mailhost.message.imap.preview import preview
+from mailhost.message.imap.reader import MemoryReader, Reader, octets_of
+from mailhost.message.imap.threads import base_subject, message_ids
+from mailhost.message.mime.encoded_words import decode_words
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What IMAP answers about a message without reading it.
+
+    `envelope`, `body` and `body_structure` are as they go over the wire, 8-bit octets in literals.
+    `parts` is read by `decode_parts`, `head` by `headers.answer_from`. `preview` is text. `size` is
+    in octets with CRLF line ends (RFC822.SIZE).
+
+    For THREAD: `message_id` is empty where there is none, `references` has the identifiers of
+    References, or else the first of In-Reply-To; `base_subject` and `is_reply` are those of RFC
+    5256 §2.1. For SORT and SEARCH: `sent` is None where the Date field cannot be read. `sort_from`,
+    `sort_to` and `sort_cc` are the mailbox of the first address, `display_from` and `display_to`
+    its name where it has one (RFC 5957); all in upper case.
+    """
+
+    size: int
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+    parts: bytes
+    head: bytes | None
+    preview: str
+    message_id: str
+    in_reply_to: str
+    references: tuple[str, ...]
+    base_subject: str
+    is_reply: bool
+    sent: SentDate | None
+    sort_from: str
+    sort_to: str
+    sort_cc: str
+    display_from: str
+    display_to: str
+
+
+def summary(reader: Reader) -> Summary:
+    """Return the summary of a message. Raises OSError where reading it does, nothing else."""
+    octets = octets_of(reader)
+    if isinstance(octets, bytes):
+        reader = MemoryReader(octets)
+    root = read_parts(octets)
+    header = octets[0 : min(root.body, LONGEST)]
+    fields = HeaderFields(header, KEPT)
+    envelope = read_envelope(fields)
+    body, structure = body_structures(octets, root, fields)
+    subject, is_reply = base_subject(envelope.subject)
+    answered = message_ids(envelope.in_reply_to)[:1]
+    return Summary(
+        size=reader.size,
+        envelope=write_envelope(envelope),
+        body=body,
+        body_structure=structure,
+        parts=encode_parts(root),
+        head=kept_fields(header, fields.kept),
+        preview=preview(reader, root),
+        message_id="".join(message_ids(envelope.message_id)[:1]),
+        in_reply_to="".join(answered),
+        references=message_ids(fields.joined(b"references")) or answered,
+        base_subject=subject,
+        is_reply=is_reply,
+        sent=parse_date((envelope.date or b"").decode("latin-1")),
+        sort_from=_mailbox(envelope.from_),
+        sort_to=_mailbox(envelope.to),
+        sort_cc=_mailbox(envelope.cc),
+        display_from=_display(envelope.from_),
+        display_to=_display(envelope.to),
+    )
+
+
+def _mailbox(addresses: list[ListedAddress]) -> str:
+    """The mailbox of the first address; of a group it is the name (RFC 5256 §3)."""
+    return (addresses[0].mailbox or b"").decode("utf-8", "replace").upper() if addresses else ""
+
+
+def _display(addresses: list[ListedAddress]) -> str:
+    """The name of the first address, decoded; else `mailbox@host` (RFC 5957 §3)."""
+    if not addresses:
+        return ""
+    name, _, mailbox, host = addresses[0]
+    if name:
+        return decode_words(name.decode("utf-8", "replace")).upper()
+    octets = (mailbox or b"") + (b"@" + host if host else b"")
+    return octets.decode("utf-8", "replace").upper()
