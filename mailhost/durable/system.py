@@ -37,6 +37,10 @@ class OperatingSystem:
         """Open a file that is there, to sync it, and return its descriptor."""
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
+    def open_to_append(self, path: str) -> int:
+        """Open a file that is there, to write at its end, and return its descriptor."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
 
@@ -47,6 +51,14 @@ class OperatingSystem:
             rest = memoryview(b"".join(chunks))[written:]
             while rest:
                 rest = rest[os.write(fd, rest) :]
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut a file that is open for writing to `size` octets."""
+        os.ftruncate(fd, size)
+
+    def set_time(self, path: str, seconds: float) -> None:
+        """Set when a file was changed last, in seconds since 1970."""
+        os.utime(path, (seconds, seconds), follow_symlinks=False)
 
     def sync(self, fd: int) -> None:
         """Return when the file's bytes are on the disk."""

@@ -1,0 +1,260 @@
+"""`dovecot-uidlist` of one folder, read and written beside Dovecot.
+
+Reading takes no lock: the file grows at its end or is replaced as a whole. Writing needs the file's
+dotlock. A UID is told to a client only after its line is on the disk: `append` syncs what it wrote,
+`read` what another program wrote just before.
+
+`Place` remembers how far the file was read, over restarts too. As long as the file only grew, the
+rest is read from there; a file that was replaced is read from its beginning. Everything blocks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+from zlib import crc32
+
+from mailhost.durable.system import OperatingSystem
+from mailhost.store.maildir.dotlock import PATIENCE, Dotlock, Dotlocks
+from mailhost.store.maildir.uid_list import (
+    Header,
+    UidList,
+    can_be_listed,
+    parse,
+    parse_header,
+    whole_lines,
+)
+from mailhost.store.maildir.whole_file import replace_file
+
+NAME = "dovecot-uidlist"
+DEAD_SHARE = 4  # the file is rewritten when one of so many lines is dead
+_TAIL = 64  # octets before a place that are compared
+
+
+class NoUidList(OSError):
+    """The file is missing, or is no list of UIDs: the folder needs a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a file was read: `size` octets, which hold whole lines.
+
+    `last_uid` and `lines` are those of the part that was read. `check` tells a file that got the
+    inode number of the one before from that one.
+    """
+
+    device: int
+    inode: int
+    size: int
+    last_uid: int
+    lines: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was read. `whole` says that `uid_list` is the whole file, and not only what follows the
+    place where the last reading ended. `ragged` says that half a line follows `place`."""
+
+    uid_list: UidList
+    place: Place
+    whole: bool
+    ragged: bool = False
+
+
+class UidListFile:
+    """The file of the folder at `folder`."""
+
+    def __init__(self, folder: str, system: OperatingSystem, dotlocks: Dotlocks) -> None:
+        self.path = os.path.join(folder, NAME)
+        self._folder = folder
+        self._system = system
+        self._dotlocks = dotlocks
+
+    def lock(self, patience: float = PATIENCE) -> Dotlock:
+        """Keep all others from writing. Raises LockTimeout, OSError."""
+        return self._dotlocks.take(self.path, patience)
+
+    def read(self, since: Place | None = None) -> Part | None:
+        """Return what is new after `since`, or all where the file was replaced.
+
+        None where there is no list of UIDs. What is returned is on the disk. Raises OSError.
+        """
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115 - the except clause is for this call
+        except FileNotFoundError:
+            return None
+        with file:
+            part = _read(file, since)
+            if part is not None and (since is None or part.place != since):
+                self._system.sync(file.fileno())
+        if part is not None and part.whole:
+            self._system.sync_folder(self._folder)
+        return part
+
+    def create(self, lock: Dotlock, header: Header, bases: Iterable[str] = ()) -> Part:
+        """Write a new file with these messages, in place of what is there. Raises OSError."""
+        uid_list = UidList(header)
+        for base in bases:
+            uid_list.add(base)
+        return self._write(lock, uid_list)
+
+    def append(
+        self,
+        lock: Dotlock,
+        new: Iterable[tuple[str, str]],
+        since: Place | None = None,
+        above: int = 0,
+    ) -> Part:
+        """Give UIDs to new messages, in order. Each is a base name with the fields of its line.
+
+        Messages that are listed keep their UIDs, unless those are below `above`: a file that came
+        back after its message had vanished is a new message. Only the lines after `since` are
+        looked at; the caller does not name messages that it knows from before. Names that no line
+        can hold get no UID.
+
+        Returns what is new after `since`: what others wrote, and these. The lines are on the disk
+        then. Raises NoUidList, LockTimeout, UidsExhausted, and OSError; nothing was written in that
+        case, as far as can be.
+        """
+        part = self._read_locked(since)
+        if _wanted(part, new := list(new), above) and _must_be_rewritten(part):
+            part = part if part.whole else self._read_locked(None)
+            _add_all(part, new, above)
+            return self._write(lock, part.uid_list)
+        first = part.uid_list.next_uid
+        if not _add_all(part, new, above):
+            return part
+        octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
+        lock.check()
+        self._append(octets, part.place.size)
+        return self._after(part, len(octets))
+
+    def _read_locked(self, since: Place | None) -> Part:
+        part = self.read(since)
+        if part is None:
+            raise NoUidList(f"{self.path} is missing or broken")
+        return part
+
+    def _append(self, octets: bytes, size: int) -> None:
+        fd = self._system.open_to_append(self.path)
+        try:
+            try:
+                self._system.write(fd, [octets])
+                self._system.sync(fd)
+            except OSError:
+                with suppress(OSError):  # readers leave out half a line
+                    self._system.truncate(fd, size)
+                raise
+        finally:
+            self._system.close(fd)
+
+    def _after(self, part: Part, written: int) -> Part:
+        """The same part, read to the end of what was written."""
+        uid_list, size = part.uid_list, part.place.size + written
+        with open(self.path, "rb") as file:
+            check = _check(file, size)
+        place = part.place
+        place = Place(place.device, place.inode, size, uid_list.last_uid, uid_list.lines, check)
+        return Part(uid_list, place, part.whole)
+
+    def rewrite(self, lock: Dotlock, dead: Container[str] = ()) -> Part:
+        """Write the file anew, without the lines of messages that are gone for good.
+
+        Also a file of version 1 or a damaged one. All others keep their UIDs, and the header tells
+        the next one. Raises NoUidList, LockTimeout, OSError.
+        """
+        part = self._read_locked(None)
+        gone = [base for base in part.uid_list.uids if base in dead]
+        for base in gone:
+            part.uid_list.extensions.pop(part.uid_list.uids.pop(base), None)
+        return self._write(lock, part.uid_list)
+
+    def _write(self, lock: Dotlock, uid_list: UidList) -> Part:
+        octets = uid_list.text().encode("utf-8", "surrogateescape")
+        lock.check()
+        replace_file(self._system, self.path, f"{self.path}.tmp", octets)
+        with open(self.path, "rb") as file:
+            part = _read(file, None)
+        if part is None:
+            raise NoUidList(f"{self.path} was not written")
+        return part
+
+
+def worth_rewriting(lines: int, dead: int) -> bool:
+    """True where so many of a file's lines are dead that it is to be rewritten."""
+    return dead > 0 and dead * DEAD_SHARE >= lines
+
+
+def _must_be_rewritten(part: Part) -> bool:
+    return part.ragged or part.uid_list.needs_rewriting
+
+
+def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> list[tuple[str, str]]:
+    """Those of the messages that need a UID, each once."""
+    uids = part.uid_list.uids
+    wanted = {
+        base: fields
+        for base, fields in new
+        if (base not in uids or uids[base] < above) and can_be_listed(base)
+    }
+    return list(wanted.items())
+
+
+def _add_all(part: Part, new: Iterable[tuple[str, str]], above: int) -> bool:
+    """Give them UIDs; False where there are none to give."""
+    wanted = _wanted(part, new, above)
+    for base, fields in wanted:
+        part.uid_list.add(base, fields)
+    return bool(wanted)
+
+
+def _read(file: BinaryIO, since: Place | None) -> Part | None:
+    found = os.fstat(file.fileno())
+    if (
+        since is not None
+        and (found.st_dev, found.st_ino) == (since.device, since.inode)
+        and found.st_size >= since.size
+        and _check(file, since.size) == since.check
+    ):
+        return _read_rest(file, since)
+    file.seek(0)
+    octets = file.read()
+    uid_list = parse(octets)
+    return None if uid_list is None else _part(file, uid_list, octets, 0, True)
+
+
+def _read_rest(file: BinaryIO, since: Place) -> Part | None:
+    file.seek(0)
+    header, damaged = parse_header(_text(file.readline()).removesuffix("\n"))
+    if header is None:
+        return None
+    file.seek(since.size)
+    octets = file.read()
+    uid_list = UidList(header, since.last_uid, since.lines)
+    uid_list.read_lines(_text(whole_lines(octets)))
+    uid_list.damaged |= damaged
+    return _part(file, uid_list, octets, since.size, False)
+
+
+def _part(file: BinaryIO, uid_list: UidList, octets: bytes, start: int, whole: bool) -> Part:
+    found = os.fstat(file.fileno())
+    size = start + len(whole_lines(octets))
+    check = _check(file, size)
+    place = Place(found.st_dev, found.st_ino, size, uid_list.last_uid, uid_list.lines, check)
+    return Part(uid_list, place, whole, ragged=start + len(octets) > size)
+
+
+def _check(file: BinaryIO, size: int) -> int:
+    """Return a number of the first line and of the octets before a place."""
+    file.seek(0)
+    first = file.readline(4096)
+    file.seek(max(0, size - _TAIL))
+    return crc32(file.read(min(_TAIL, size)), crc32(first))
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
