@@ -1,9 +1,9 @@
 """The message files of one folder while other programs change it.
 
 Nothing is listed as long as the mtimes of new/ and cur/ are those of the last listing. Two changes
-within a tick of the file system's clock leave the same mtime, so an mtime that was recent when a folder
-was listed proves nothing: the folder is listed once more later. That is Dovecot's rule, with its
-second for the clocks of several machines.
+within a tick of the file system's clock leave the same mtime, so an mtime that was recent when a
+folder was listed proves nothing: the folder is listed once more later. That is Dovecot's rule, with
+its second for the clocks of several machines.
 
 readdir(3) may return a file that is renamed meanwhile under both names, or under none. So a message
 that a listing misses counts as gone once a second listing misses it too, and of two names for one
@@ -24,7 +24,7 @@ _SLICE = 5000  # names; other threads run between slices at the latest
 
 @dataclass(frozen=True, slots=True)
 class Mtimes:
-    """When new/ and cur/ were changed last, in nanoseconds since 1970; 0 for one that is missing."""
+    """When new/ and cur/ were changed last: nanoseconds since 1970, 0 for one that is missing."""
 
     new: int
     cur: int
@@ -36,7 +36,7 @@ class Mtimes:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """A listing. `files` has the file of each message by its base name, as `cur/NAME` or `new/NAME`.
+    """A listing. `files` has the file of each message by its base name: `cur/NAME` or `new/NAME`.
 
     `gone` are those of the known messages that are gone for sure. `doubled` are further files that
     have the base name of another one: what copied them did not choose a new name. `mtimes` are
