@@ -1,6 +1,6 @@
 """The letters in a message's file name, `BASE:2,LETTERS`, and the flags that they stand for.
 
-`D`, `F`, `R`, `S` and `T` are IMAP's system flags, `a` to `z` the keywords of the folder (`keywords`).
+`D`, `F`, `R`, `S` and `T` are IMAP's system flags, `a` to `z` the folder's keywords (`keywords`).
 Letters are in the order of ASCII. All others, as `P` of the Maildir specification, and what follows
 a second comma, belong to other programs and stay as they are. So Dovecot has it.
 """

@@ -42,6 +42,14 @@ class Keywords:
         """Return the letter of a system flag or keyword, None where it has none here."""
         return letter_of(flag) or self.letters.get(flag.lower())
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The keywords by letter as clients see them, empty for a letter without a line."""
+        return tuple(
+            "" if name is None else name if can_be_keyword(name) else self._unknown(number)
+            for number, name in enumerate(self.names)
+        )
+
     def name(self, letter: str) -> str | None:
         """Return the flag or keyword of a letter, None for one that belongs to other programs."""
         if letter in FLAGS:
@@ -49,7 +57,7 @@ class Keywords:
         number = ascii_lowercase.find(letter)
         if number < 0:
             return None
-        return self.names[number] or self._unknown(number)
+        return self.shown[number] or self._unknown(number)
 
     def _unknown(self, number: int) -> str:
         name = f"unknown-{number}"
@@ -60,6 +68,16 @@ class Keywords:
     def flags(self, letters: str) -> list[str]:
         """Return the flags and keywords that these letters stand for."""
         return [name for letter in letters if (name := self.name(letter)) is not None]
+
+    def with_used(self, letters: Iterable[str]) -> Keywords:
+        """Name the letters that file names have without a line here, so that no other keyword gets
+        them."""
+        names = list(self.names)
+        for letter in letters:
+            number = ascii_lowercase.find(letter)
+            if number >= 0 and names[number] is None:
+                names[number] = self._unknown(number)
+        return Keywords(tuple(names))
 
     def with_new(self, names: Iterable[str]) -> tuple[Keywords, list[str]]:
         """Give letters to those keywords that have none. Returns those that found no room too."""
@@ -120,13 +138,16 @@ class KeywordsFile:
             self._seen = seen
         return self._keywords
 
-    def add(self, lock: Dotlock, names: Iterable[str]) -> tuple[Keywords, list[str]]:
+    def add(
+        self, lock: Dotlock, names: Iterable[str], used: str = ""
+    ) -> tuple[Keywords, list[str]]:
         """Give letters to keywords that have none, durably; `lock` is that of `dovecot-uidlist`.
 
-        Returns the keywords, and those that found no room. Raises LockTimeout, OSError.
+        `used` are letters that the folder's file names have. Returns the keywords, and those that
+        found no room. Raises LockTimeout, OSError.
         """
         old = self.read()
-        new, left = old.with_new(names)
+        new, left = old.with_used(used).with_new(names)
         if new != old:
             lock.check()
             before = os.stat(self.path).st_mtime if self._seen else 0.0

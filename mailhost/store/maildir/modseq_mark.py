@@ -1,12 +1,12 @@
-"""`mailhost-modseq`: a number that no MODSEQ of the folder has exceeded (RFC 7162).
+"""`mailhost-modseq`: a number that no MODSEQ of an account has exceeded (RFC 7162).
 
-MODSEQs lie in a cache that may be lost. A folder whose cache was lost starts above the mark, so that
-they never go back, even where the clock was set back. The mark is raised by a large step, before a
-MODSEQ above it is used, so that few changes need a sync for it.
+MODSEQs lie in a cache that may be lost. Where it was lost they start above the mark, so that they
+never go back, even if the clock was set back. The mark is raised by a large step, before a MODSEQ
+above it is used, so that few changes need a sync for it.
 
-It is a file of its own beside `dovecot-uidlist`. Dovecot would keep a field of that file's header, but
-each change of the header means writing the whole file, and Dovecot removes the file where it
-finds a line broken, while it knows the UIDVALIDITY from its index.
+It is a file of its own beside `dovecot-uidlist`. Dovecot would keep a field of that file's header,
+but each change of the header means writing the whole file. Dovecot also removes the file where it
+finds a line broken, and goes on with the same UIDVALIDITY from its index.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _LARGEST = (1 << 63) - 1  # RFC 7162 §3.1
 
 
 def read_mark(folder: str) -> int:
-    """Return the mark of the folder at that path, 0 where there is none. Raises OSError."""
+    """Return the mark in the folder at that path, 0 where there is none. Raises OSError."""
     octets = read_file(os.path.join(folder, NAME)) or b""
     text = octets.strip()
     return min(int(text), _LARGEST) if text.isdigit() and len(text) < 20 else 0
 
 
 def raise_mark(system: OperatingSystem, folder: str, modseq: int) -> int:
-    """Raise the mark above `modseq`, durably, and return it. The caller has a lock of the folder.
+    """Raise the mark above `modseq`, durably, and return it. The caller has a lock.
 
     Raises OSError; then no MODSEQ above the old mark may be used.
     """

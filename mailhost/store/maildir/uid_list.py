@@ -171,7 +171,7 @@ class UidList:
         uid = self.next_uid
         if uid > LARGEST:
             raise UidsExhausted("the folder has given all UIDs")
-        self.uids.pop(base, None)
+        self.extensions.pop(self.uids.pop(base, 0), None)
         self.uids[base] = self.last_uid = uid
         if fields:
             self.extensions[uid] = fields

@@ -1,8 +1,8 @@
 """`dovecot-uidlist` of one folder, read and written beside Dovecot.
 
-Reading takes no lock: the file grows at its end or is replaced as a whole. Writing needs the dotlock
-of the file. A UID is told to a client only after its line is on the disk: `append` syncs what
-it wrote, `read` what another program wrote just before.
+Reading takes no lock: the file grows at its end or is replaced as a whole. Writing needs the file's
+dotlock. A UID is told to a client only after its line is on the disk: `append` syncs what it wrote,
+`read` what another program wrote just before.
 
 `Place` remembers how far the file was read, over restarts too. As long as the file only grew, the
 rest is read from there; a file that was replaced is read from its beginning. Everything blocks.
@@ -103,26 +103,31 @@ class UidListFile:
         return self._write(lock, uid_list)
 
     def append(
-        self, lock: Dotlock, new: Iterable[tuple[str, str]], since: Place | None = None
+        self,
+        lock: Dotlock,
+        new: Iterable[tuple[str, str]],
+        since: Place | None = None,
+        above: int = 0,
     ) -> Part:
         """Give UIDs to new messages, in order. Each is a base name with the fields of its line.
 
-        Messages that are listed after `since` keep their UIDs; the caller knows those before it,
-        and does not name them. Names that no line can hold get no UID. Returns what is new after `since`: what others
-        wrote, and these. The lines are on the disk then. Raises NoUidList, LockTimeout,
-        UidsExhausted, and OSError; nothing was written in that case, as far as can be.
+        Messages that are listed keep their UIDs, unless those are below `above`: a file that came
+        back after its message had vanished is a new message. Only the lines after `since` are
+        looked at; the caller does not name messages that it knows from before. Names that no line
+        can hold get no UID.
+
+        Returns what is new after `since`: what others wrote, and these. The lines are on the disk
+        then. Raises NoUidList, LockTimeout, UidsExhausted, and OSError; nothing was written in that
+        case, as far as can be.
         """
         part = self._read_locked(since)
-        wanted = [item for item in new if item[0] not in part.uid_list.uids]
-        if not wanted:
-            return part
-        if part.ragged or part.uid_list.needs_rewriting:
+        if _wanted(part, new := list(new), above) and _must_be_rewritten(part):
             part = part if part.whole else self._read_locked(None)
-            wanted = [item for item in wanted if item[0] not in part.uid_list.uids]
-            _add_all(part.uid_list, wanted)
+            _add_all(part, new, above)
             return self._write(lock, part.uid_list)
         first = part.uid_list.next_uid
-        _add_all(part.uid_list, wanted)
+        if not _add_all(part, new, above):
+            return part
         octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
         lock.check()
         self._append(octets, part.place.size)
@@ -184,10 +189,27 @@ def worth_rewriting(lines: int, dead: int) -> bool:
     return dead > 0 and dead * DEAD_SHARE >= lines
 
 
-def _add_all(uid_list: UidList, new: Iterable[tuple[str, str]]) -> None:
-    for base, fields in new:
-        if base not in uid_list.uids and can_be_listed(base):
-            uid_list.add(base, fields)
+def _must_be_rewritten(part: Part) -> bool:
+    return part.ragged or part.uid_list.needs_rewriting
+
+
+def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> list[tuple[str, str]]:
+    """Those of the messages that need a UID, each once."""
+    uids = part.uid_list.uids
+    wanted = {
+        base: fields
+        for base, fields in new
+        if (base not in uids or uids[base] < above) and can_be_listed(base)
+    }
+    return list(wanted.items())
+
+
+def _add_all(part: Part, new: Iterable[tuple[str, str]], above: int) -> bool:
+    """Give them UIDs; False where there are none to give."""
+    wanted = _wanted(part, new, above)
+    for base, fields in wanted:
+        part.uid_list.add(base, fields)
+    return bool(wanted)
 
 
 def _read(file: BinaryIO, since: Place | None) -> Part | None:

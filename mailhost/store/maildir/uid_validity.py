@@ -1,10 +1,10 @@
 """The UIDVALIDITY and the GUID of a new folder.
 
-A folder that is removed and made again must get a higher UIDVALIDITY than before (RFC 9051 §2.3.1.1).
-Seconds since 1970 are high enough unless the clock is set back or two folders are made in one second,
-so an account has a mark. It is Dovecot's: `dovecot-uidvalidity` holds the last number given, as
-eight hexadecimal digits, and an empty file beside it has that number in its name. A number is taken
-by renaming that file to the next one, so that two programs never take the same.
+A folder that is removed and made again must get a higher UIDVALIDITY (RFC 9051 §2.3.1.1). Seconds
+since 1970 are high enough unless the clock is set back or two folders are made in one second, so an
+account has a mark. It is Dovecot's: `dovecot-uidvalidity` holds the last number given, as eight
+hexadecimal digits, and an empty file beside it has that number in its name. A number is taken by
+renaming that file to the next one, so that two programs never take the same.
 """
 
 from __future__ import annotations
