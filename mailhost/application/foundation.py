@@ -21,6 +21,7 @@ from mailhost.config.model import Settings
 from mailhost.directory.from_settings import view_of_settings
 from mailhost.directory.live import LiveDirectory
 from mailhost.directory.place import database_path
+from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
@@ -33,6 +34,10 @@ from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.whole_messages import AT_ONCE
+from mailhost.store.accounts import AccountParts
+from mailhost.store.folders.account_thread import AccountThreads
+from mailhost.store.folders.watchers import Watchers
+from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import Usages
 
@@ -74,6 +79,10 @@ class Foundation:
         self.spool = Spool(os.path.join(self.data, "queue"), self.committer, self.in_thread)
         own_count = Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
         self.usages: IUsages = usages or own_count
+        self.system = OperatingSystem()
+        self.dotlocks = Dotlocks(self.system)
+        self.commit_now = BlockingCommitter(self.system)
+        self.accounts = AccountParts(AccountThreads(reactor, self.in_thread), Watchers())
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
         self.large_messages = DeferredSemaphore(AT_ONCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from mailhost.application.services import Services
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
 from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.imap.context import Context, ImapOptions
+from mailhost.imap.session import ImapSession
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.reception import IReception
 from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
@@ -190,6 +193,38 @@ def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
     return make
 
 
+def _imap_maker(services: Services, listen: Listen) -> MachineMaker:
+    settings, foundation = services.settings, services.foundation
+    logins = Logins(services.authenticator)
+    options = ImapOptions(
+        hostname=settings.hostname,
+        append_limit=settings.limits.message_size,
+        message_memory=settings.limits.message_memory,
+        folder=services.incoming,
+    )
+
+    def make(output: IWire, client: Client) -> IMachine:
+        return ImapSession(
+            Context(
+                output,
+                client,
+                logins,
+                services.accounts,
+                foundation.events,
+                options,
+                foundation.pause,
+                foundation.in_thread,
+                time.time,
+            )
+        )
+
+    return make
+
+
+def _imap_busy(status: Status) -> bytes:
+    return f"* BYE [UNAVAILABLE] {status.text}\r\n".encode()
+
+
 def _pop3_busy(status: Status) -> bytes:
     return f"-ERR [SYS/TEMP] {status.text}\r\n".encode()
 
@@ -198,6 +233,7 @@ def _pop3_busy(status: Status) -> bytes:
 _SMTP = Protocol(_smtp_maker, encode_reply, Role(opportunistic=True))
 _STRICT_SMTP = Protocol(_smtp_maker, encode_reply, STRICT)
 _POP3 = Protocol(_pop3_maker, _pop3_busy, Role(protocols=(b"pop3",)))
+_IMAP = Protocol(_imap_maker, _imap_busy, Role(protocols=(b"imap",)))
 _PROXY = Protocol(_proxy_maker, encode_reply, STRICT)
 
 PROTOCOLS = {
@@ -207,6 +243,8 @@ PROTOCOLS = {
     ListenProtocol.LMTP: _STRICT_SMTP,
     ListenProtocol.POP3: _POP3,
     ListenProtocol.POP3S: _POP3,
+    ListenProtocol.IMAP: _IMAP,
+    ListenProtocol.IMAPS: _IMAP,
     ListenProtocol.PROXY: _PROXY,
     ListenProtocol.PROXYS: _PROXY,
 }

@@ -8,6 +8,7 @@ workers have the `remote` side of them.
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 from mailhost.alias_loops import AliasLoops
@@ -23,6 +24,8 @@ from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
+from mailhost.store.accounts import AccountStore
+from mailhost.store.folders.disk import Disk
 from mailhost.store.mailboxes import MailStore
 from mailhost.store.quota import quotas_of
 
@@ -56,6 +59,20 @@ class Services:
             quotas_of(foundation.directory),
             foundation.usages,
             foundation.message_sizes,
+            changed=foundation.accounts.watchers.changed,
+        )
+        self.accounts = AccountStore(
+            os.path.join(foundation.data, "mail"),
+            Disk(
+                foundation.system,
+                foundation.dotlocks,
+                foundation.commit_now.commit,
+                settings.hostname,
+                time.time,
+            ),
+            foundation.accounts,
+            quotas_of(foundation.directory),
+            foundation.usages,
         )
         self.router = Router(settings.hostname, settings.admin)
         self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)

@@ -15,6 +15,8 @@ class ListenProtocol(StrEnum):
     LMTP = "lmtp"
     POP3 = "pop3"
     POP3S = "pop3s"
+    IMAP = "imap"
+    IMAPS = "imaps"
     PROXY = "proxy"
     PROXYS = "proxys"
 
@@ -62,6 +64,8 @@ _TRAITS = {
     ListenProtocol.LMTP: _Traits(takes_mail=True),
     ListenProtocol.POP3: _Traits(110),
     ListenProtocol.POP3S: _Traits(995, implicit_tls=True),
+    ListenProtocol.IMAP: _Traits(143),
+    ListenProtocol.IMAPS: _Traits(993, implicit_tls=True),
     ListenProtocol.PROXY: _Traits(takes_mail=True, proxied=True),
     ListenProtocol.PROXYS: _Traits(takes_mail=True, proxied=True, implicit_tls=True),
 }

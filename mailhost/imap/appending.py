@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from mailhost.imap.completion import Completion, no, ok, refused, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import Append
@@ -80,5 +79,3 @@ class Appending:
             context.selected.changed = True
         code = b"APPENDUID %d %b" % (added.uid_validity, uid_set(added.uids))
         return ok("Message added", code)
-
-

@@ -8,7 +8,7 @@ from enum import Enum
 
 from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.threads import InThread
-from mailhost.imap.grammar.cursor import Mode
+from mailhost.imap.grammar.cursor import REV1, Mode
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.folders import IAccountMail, IAccountStore
@@ -59,7 +59,7 @@ class Context:
     pause: Pause
     in_thread: InThread
     now: Callable[[], float]
-    mode: Mode = Mode()
+    mode: Mode = REV1
     condstore: bool = False
     qresync: bool = False
     uid_in_fetch: bool = False

@@ -314,7 +314,7 @@ class ImapSession:
     def _exchanged(self, answer: Answer[Completion | None]) -> Answer[bool]:
         if hasattr(answer, "__await__"):
             return self._exchanged_later(cast("Awaitable[Completion | None]", answer))
-        return self._after_exchange(cast("Completion | None", answer))
+        return self._after_exchange(answer)
 
     async def _exchanged_later(self, answer: Awaitable[Completion | None]) -> bool:
         return self._after_exchange(await answer)
@@ -375,5 +375,3 @@ class ImapSession:
 def _tag_of(event: Announced) -> bytes:
     first = event.parts[0]
     return first.partition(b" ")[0] if isinstance(first, bytes) and b" " in first else b"*"
-
-

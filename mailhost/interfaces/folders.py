@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from zope.interface import Attribute, Interface
 
@@ -188,6 +189,32 @@ class Usage:
     limit: int | None
 
 
+class SummaryField(Enum):
+    """What a store keeps of a message's content, as in `message.imap.summary`. The value is the
+    name of the attribute there; REFERENCES are divided by blanks, SENT is seconds since 1970 and
+    SENT_DAY days, both None where the Date field cannot be read."""
+
+    SIZE = "size"
+    ENVELOPE = "envelope"
+    BODY = "body"
+    BODY_STRUCTURE = "body_structure"
+    PARTS = "parts"
+    HEAD = "head"
+    PREVIEW = "preview"
+    MESSAGE_ID = "message_id"
+    IN_REPLY_TO = "in_reply_to"
+    REFERENCES = "refs"
+    BASE_SUBJECT = "base_subject"
+    IS_REPLY = "is_reply"
+    SENT = "sent"
+    SENT_DAY = "sent_day"
+    SORT_FROM = "sort_from"
+    SORT_TO = "sort_to"
+    SORT_CC = "sort_cc"
+    DISPLAY_FROM = "display_from"
+    DISPLAY_TO = "display_to"
+
+
 class IWatch(Interface):
     """A watcher that is told of changes until it is stopped."""
 
@@ -233,6 +260,13 @@ class IFolder(Interface):
     def details(uids: Sequence[int]) -> Awaitable[Mapping[int, Details] | StoreRefusal]:
         """Return the details of messages by UID; those that are gone are left out."""
 
+    def summaries(
+        uids: Sequence[int], fields: Sequence[SummaryField]
+    ) -> Awaitable[Mapping[int, Sequence[Any]] | StoreRefusal]:
+        """Return these fields of the summaries of messages by UID, in their order; messages that
+        are gone are left out. Those without a summary are read for it: ask for some hundred at a
+        time."""
+
     def contents(uids: Sequence[int]) -> Awaitable[Mapping[int, Content] | StoreRefusal]:
         """Return messages with CRLF line ends by UID; those that are gone are left out. Small ones
         are in memory, each of the others keeps a file open: ask for a few at a time."""
@@ -253,14 +287,14 @@ class IAccountMail(Interface):
     def create(name: str, special_use: str = "") -> Awaitable[str | StoreRefusal]:
         """Make a folder, and return its MAILBOXID."""
 
-    def rename(old: str, new: str) -> Awaitable[None | StoreRefusal]:
+    def rename(old: str, new: str) -> Awaitable[StoreRefusal | None]:
         """Rename a folder with those below it. Renaming INBOX moves its messages (RFC 9051
         §6.3.6)."""
 
-    def remove(name: str) -> Awaitable[None | StoreRefusal]:
+    def remove(name: str) -> Awaitable[StoreRefusal | None]:
         """Remove a folder with its messages. One that has others below it stays as a level."""
 
-    def subscribe(name: str, subscribed: bool) -> Awaitable[None | StoreRefusal]:
+    def subscribe(name: str, subscribed: bool) -> Awaitable[StoreRefusal | None]:
         """Add a name to the subscriptions, or take it away. It need not exist."""
 
     def usage() -> Awaitable[Usage | StoreRefusal]:

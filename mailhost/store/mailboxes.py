@@ -54,10 +54,15 @@ LARGEST_COMMIT = 500  # files removed by one commit
 MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond it
 
 
+def _notify_no_one(account: Address, folder: str) -> None:
+    """Readers that there are none of."""
+
+
 @implementer(IMailStore, IMaintenance, IMaildirs)
 class MailStore:
     """`mail` is the folder of all Maildirs, `hostname` goes into file names.
 
+    `changed` is called with account and folder for each message that was delivered.
     `quota_of` knows the accounts' quotas. `usages` counts for all processes; without it the store
     counts by itself. `sizes` remembers the sizes of messages that were counted once.
     """
@@ -72,7 +77,9 @@ class MailStore:
         usages: IUsages | None = None,
         sizes: dict[tuple[str, str], int] | None = None,
         now: Callable[[], float] = time.time,
+        changed: Callable[[Address, str], None] = _notify_no_one,
     ) -> None:
+        self.changed = changed
         self.hostname = hostname
         self.committer = committer
         self.now = now
@@ -168,7 +175,11 @@ class Mailbox:
             beside=f"{self._path}/cur",
         )
         (fault,) = await self._store.committer.commit((change,))
-        return DELIVERED if fault is None else _status_of(fault)
+        if fault is not None:
+            return _status_of(fault)
+        if self._account is not None and self._path == self._key:
+            self._store.changed(self._account, "INBOX")
+        return DELIVERED
 
     async def messages(self) -> Sequence[StoredMessage]:
         sizes = self._store.sizes

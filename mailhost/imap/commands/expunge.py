@@ -32,10 +32,11 @@ async def expunge(context: Context, command: Expunge) -> Completion:
         uids = [uid for uid in uids if uid in chosen]
     else:
         uids = [uid for uid in uids if selected.number_of(uid)]
-    if uids:
-        result = await selected.folder.expunge(uids)
-        if isinstance(result, StoreRefusal):
-            return refused(result)
+    if not uids:
+        return ok("Nothing to expunge")
+    result = await selected.folder.expunge(uids)
+    if isinstance(result, StoreRefusal):
+        return refused(result)
     selected.changed = True
-    code = b"HIGHESTMODSEQ %d" % result.highest_modseq if uids and context.qresync else b""
+    code = b"HIGHESTMODSEQ %d" % result.highest_modseq if context.qresync else b""
     return ok("Expunged", code)

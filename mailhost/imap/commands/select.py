@@ -154,5 +154,3 @@ def unselect(context: Context, _: Unselect) -> Completion:
     """UNSELECT."""
     context.deselect()
     return ok("Unselected")
-
-

@@ -49,7 +49,9 @@ async def _tell(
         if index is None or (command.silent and not context.condstore) or uid in modified:
             continue
         if command.silent:
-            lines.append(_modseq_line(context, command, selected.number_of(uid), uid, view.modseqs[index]))
+            lines.append(
+                _modseq_line(context, command, selected.number_of(uid), uid, view.modseqs[index])
+            )
         else:
             lines.append(line(selected.number_of(uid), index))
         if len(lines) == AT_ONCE:
@@ -67,9 +69,7 @@ def _modseq_line(context: Context, command: Store, number: int, uid: int, modseq
 def _completion(selected: Selected, command: Store, result: FlagsSet) -> Completion:
     if result.modified:
         named = (
-            result.modified
-            if command.uid
-            else [selected.number_of(uid) for uid in result.modified]
+            result.modified if command.uid else [selected.number_of(uid) for uid in result.modified]
         )
         return ok("Some were changed by others", b"MODIFIED %b" % uid_set(named))
     if result.expunged and not command.uid:

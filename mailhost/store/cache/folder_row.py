@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 _COLUMNS = (
     "id, path, mailbox_id, uid_validity, uid_next, modseq, horizon, keywords, messages, unseen,"
@@ -35,11 +35,15 @@ class FolderRow:
     dirty: float = 0.0
     place: str = ""
 
+    def moved_to(self, path: str) -> FolderRow:
+        """Return the row of the same folder at another path."""
+        return replace(self, path=path)
+
 
 def folder_row(connection: sqlite3.Connection, path: str) -> FolderRow | None:
     """Return the row of the folder at `path`, None where it was never read."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM folder WHERE path = ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM folder WHERE path = ?",
         (os.fsencode(path),),
     ).fetchone()
     return _row(row) if row is not None else None
@@ -47,7 +51,7 @@ def folder_row(connection: sqlite3.Connection, path: str) -> FolderRow | None:
 
 def folder_rows(connection: sqlite3.Connection) -> list[FolderRow]:
     """Return the rows of all folders that were ever read."""
-    return [_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM folder").fetchall()]  # noqa: S608
+    return [_row(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM folder").fetchall()]
 
 
 def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
@@ -58,7 +62,7 @@ def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
     values["keywords"] = "\n".join(row.keywords)
     marks = ", ".join(f":{name.strip()}" for name in _COLUMNS.split(","))
     cursor = connection.execute(
-        f"INSERT OR REPLACE INTO folder ({_COLUMNS}) VALUES ({marks})",  # noqa: S608
+        f"INSERT OR REPLACE INTO folder ({_COLUMNS}) VALUES ({marks})",
         values,
     )
     if row.id:
@@ -66,7 +70,7 @@ def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
     assert cursor.lastrowid is not None
     return _row(
         connection.execute(
-            f"SELECT {_COLUMNS} FROM folder WHERE id = ?",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM folder WHERE id = ?",
             (cursor.lastrowid,),
         ).fetchone()
     )
@@ -75,7 +79,7 @@ def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
 def remove_folder(connection: sqlite3.Connection, folder: int) -> None:
     """Remove all that the cache has of a folder."""
     for table in ("page", "message", "vanished", "content"):
-        connection.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))  # noqa: S608
+        connection.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
     connection.execute("DELETE FROM folder WHERE id = ?", (folder,))
 
 

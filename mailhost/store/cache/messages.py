@@ -47,7 +47,7 @@ def rows_of(
         some = uids[start : start + AT_ONCE]
         marks = ",".join("?" * len(some))
         found = connection.execute(
-            f"SELECT uid, base, guid, saved FROM message WHERE folder = ? AND uid IN ({marks})",  # noqa: S608
+            f"SELECT uid, base, guid, saved FROM message WHERE folder = ? AND uid IN ({marks})",
             (folder, *some),
         )
         rows.update(

@@ -108,7 +108,7 @@ def read_pages(
 
 def _read(connection: sqlite3.Connection, folder: int, first: int) -> Page:
     row = connection.execute(
-        f"SELECT {COLUMNS} FROM page WHERE folder = ? AND first_uid = ?",  # noqa: S608
+        f"SELECT {COLUMNS} FROM page WHERE folder = ? AND first_uid = ?",
         (folder, first),
     ).fetchone()
     page = Page(row[0], row[1])

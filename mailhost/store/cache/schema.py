@@ -64,7 +64,25 @@ CREATE INDEX vanished_since ON vanished (folder, modseq);
 CREATE TABLE content (
     folder INTEGER NOT NULL,
     uid INTEGER NOT NULL,
-    summary BLOB NOT NULL,
+    size INTEGER NOT NULL,       -- octets on the wire; the rest as in message/imap/summary
+    envelope BLOB NOT NULL,
+    body BLOB NOT NULL,
+    body_structure BLOB NOT NULL,
+    parts BLOB NOT NULL,
+    head BLOB,
+    preview TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    in_reply_to TEXT NOT NULL,
+    refs TEXT NOT NULL,          -- divided by blanks
+    base_subject TEXT NOT NULL,
+    is_reply INTEGER NOT NULL,
+    sent INTEGER,                -- seconds since 1970
+    sent_day INTEGER,            -- days since 1970, as the Date field writes it
+    sort_from TEXT NOT NULL,
+    sort_to TEXT NOT NULL,
+    sort_cc TEXT NOT NULL,
+    display_from TEXT NOT NULL,
+    display_to TEXT NOT NULL,
     PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zope.interface import implementer
 
@@ -28,6 +28,7 @@ from mailhost.interfaces.folders import (
     NewMessage,
     Reason,
     StoreRefusal,
+    SummaryField,
     Usage,
     Vanished,
 )
@@ -35,8 +36,9 @@ from mailhost.interfaces.store import IUsages
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.store.folders import adding, flag_changes, reading, removal, transfer, tree
-from mailhost.store.folders.account_thread import AccountThread
+from mailhost.store.folders.account_thread import AccountThread, AccountThreads
 from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.quota import QuotaOf
@@ -54,11 +56,17 @@ class AccountContext:
 
     account: Address
     root: str
-    thread: AccountThread
+    threads: AccountThreads
+    disk: Disk
     watchers: Watchers
     quota_of: QuotaOf
     usages: IUsages
     keep_expunged: bool
+
+    @property
+    def thread(self) -> AccountThread:
+        """What runs the operations of the account."""
+        return self.threads.of(self.root, self.disk)
 
     def changed(self, folder: str) -> None:
         """Notify all sessions."""
@@ -96,13 +104,13 @@ class AccountMail:
             await self._run(partial(tree.create, name=name, special_use=special_use))
         )
 
-    async def rename(self, old: str, new: str) -> None | StoreRefusal:
+    async def rename(self, old: str, new: str) -> StoreRefusal | None:
         return self._notified(await self._run(partial(tree.rename, old=old, new=new)))
 
-    async def remove(self, name: str) -> None | StoreRefusal:
+    async def remove(self, name: str) -> StoreRefusal | None:
         return self._notified(await self._run(partial(tree.remove, name=name)))
 
-    async def subscribe(self, name: str, subscribed: bool) -> None | StoreRefusal:
+    async def subscribe(self, name: str, subscribed: bool) -> StoreRefusal | None:
         operation = partial(tree.subscribe, name=name, subscribed=subscribed)
         return self._notified(await self._run(operation))
 
@@ -195,6 +203,12 @@ class MailFolder:
 
     def details(self, uids: Sequence[int]) -> Awaitable[Mapping[int, Details] | StoreRefusal]:
         return self._run(partial(reading.details, folder=self._path, uids=uids))
+
+    def summaries(
+        self, uids: Sequence[int], fields: Sequence[SummaryField]
+    ) -> Awaitable[Mapping[int, Sequence[Any]] | StoreRefusal]:
+        operation = partial(reading.summaries, folder=self._path, uids=uids, fields=fields)
+        return self._run(operation)
 
     def contents(self, uids: Sequence[int]) -> Awaitable[Mapping[int, Content] | StoreRefusal]:
         return self._run(partial(reading.contents, folder=self._path, uids=uids))

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.folders import Reason, StoreRefusal
 from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.disk import Disk
 
 IDLE = 30.0  # seconds without an operation after which an account's cache is closed
 
@@ -31,7 +32,7 @@ NO_ROOM = StoreRefusal(Reason.OVER_QUOTA, "The disk of the server is full; pleas
 UNAVAILABLE = StoreRefusal(Reason.UNAVAILABLE, "The mailbox cannot be used now; try again later")
 
 
-class Accounts:
+class AccountThreads:
     """The accounts of one process that are in use."""
 
     def __init__(self, clock: IReactorTime, in_thread: InThread) -> None:
@@ -39,11 +40,11 @@ class Accounts:
         self.in_thread = in_thread
         self._serials: dict[str, AccountThread] = {}
 
-    def thread_of(self, root: str, make: Callable[[], AccountWork]) -> AccountThread:
+    def of(self, root: str, disk: Disk) -> AccountThread:
         """Return what runs the operations of the account at `root`, the same for all callers."""
         serial = self._serials.get(root)
         if serial is None:
-            serial = self._serials[root] = AccountThread(self, root, make())
+            serial = self._serials[root] = AccountThread(self, root, AccountWork(root, disk))
         return serial
 
     def forget(self, root: str) -> None:
@@ -56,7 +57,7 @@ class AccountThread:
 
     _log = Logger()
 
-    def __init__(self, accounts: Accounts, root: str, work: AccountWork) -> None:
+    def __init__(self, accounts: AccountThreads, root: str, work: AccountWork) -> None:
         self._accounts = accounts
         self._root = root
         self._work = work

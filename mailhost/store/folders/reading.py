@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
-from mailhost.interfaces.folders import Details, Vanished
+from mailhost.interfaces.folders import Details, SummaryField, Vanished
 from mailhost.message.content import Content, content_of_file
+from mailhost.message.imap.reader import reader_of
+from mailhost.message.imap.summary import Summary
+from mailhost.message.imap.summary import summary as summary_of
+from mailhost.store.cache.contents import fields_of, read_summaries, write_summaries
 from mailhost.store.cache.messages import rows_of, vanished_since
 from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.refresh import refreshed, refreshed_locked
+from mailhost.store.folders.refresh import refreshed, refreshed_locked, size_in_name
 from mailhost.store.folders.removal import message_paths
 from mailhost.store.maildir.scan import as_sent, wire_size
 
@@ -74,3 +80,40 @@ def vanished(work: AccountWork, folder: str, since: int) -> Vanished:
     known = work.read(folder) or refreshed(work, folder)
     ranges = vanished_since(work.cache, known.row.id, since)
     return Vanished(ranges, complete=since >= known.row.horizon)
+
+
+def octets(work: AccountWork, folder: str, uids: Sequence[int]) -> int:
+    """Return the octets of messages on the wire. Raises OSError, sqlite3.Error."""
+    view = sized(work, folder).view
+    return sum(view.sizes[index] for index in map(view.index_of, uids) if index is not None)
+
+
+def summaries(
+    work: AccountWork, folder: str, uids: Sequence[int], fields: Sequence[SummaryField]
+) -> dict[int, Sequence[Any]]:
+    """See IFolder.summaries. Raises OSError, sqlite3.Error."""
+    if not uids:
+        return {}
+    known = work.read(folder) or refreshed(work, folder)
+    found = read_summaries(work.cache, known.row.id, uids, fields)
+    missing = [uid for uid in uids if uid not in found]
+    if not missing:
+        return found
+    made = list(_made(work, known, missing))
+    with work.transaction() as cache:
+        write_summaries(cache, known.row.id, made)
+    found.update((uid, fields_of(summary, fields)) for uid, summary in made)
+    return found
+
+
+def _made(
+    work: AccountWork, known: KnownFolder, uids: Sequence[int]
+) -> Iterator[tuple[int, Summary]]:
+    """Yield the summaries of messages; those that are gone are left out."""
+    for uid, path in message_paths(work, known, uids).items():
+        with suppress(FileNotFoundError):
+            yield uid, summary_of(reader_of(content_of_file(path), _known_size(path)))
+
+
+def _known_size(path: str) -> int | None:
+    return size_in_name(os.path.basename(path)) or None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailhost.interfaces.changes import RemovedFile, RenamedFile
 from mailhost.interfaces.folders import FolderView
@@ -16,7 +17,6 @@ from mailhost.store.cache.messages import rows_of
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of, split_name
 from mailhost.store.folders.refresh import refreshed_locked, remove_from_pages, settled
-from dataclasses import replace
 
 EXPUNGED = "mailhost-expunged"
 

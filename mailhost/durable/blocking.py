@@ -1,0 +1,25 @@
+"""Changes made durable by the thread that asks for them, for work that runs in a thread anyway.
+
+It shares its syncs with nobody, so it is for changes that must happen in the middle of other work,
+while a lock is held, and not for deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailhost.durable.batch import Batch
+from mailhost.durable.system import OperatingSystem
+from mailhost.interfaces.changes import Change, Results
+
+
+class BlockingCommitter:
+    """May be used by several threads at once."""
+
+    def __init__(self, system: OperatingSystem) -> None:
+        self._system = system
+        self._rooted: set[str] = set()
+
+    def commit(self, changes: Sequence[Change]) -> Results:
+        """As ICommitter, when it returns."""
+        return Batch(self._system, changes, self._rooted).run()

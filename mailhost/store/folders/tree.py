@@ -1,0 +1,254 @@
+"""The folders of an account as a tree: listed, made, renamed, removed, subscribed to.
+
+INBOX and the folders of special use are there for every account: what is missing is made, and
+subscribed to, when a client first asks. In a Maildir of another host the folders with usual names
+(`Sent Messages`) have the special uses. Uses that clients gave to folders they made lie in
+`mailhost-special-use`, one `USE NAME` a line.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mailhost.interfaces.changes import MadeFolder
+from mailhost.interfaces.folders import FolderInfo, FolderStatus, Reason, StoreRefusal
+from mailhost.message.flags import DELETED
+from mailhost.store.cache.folder_row import folder_row, remove_folder, write_row
+from mailhost.store.folders.account_work import AccountWork, KnownFolder
+from mailhost.store.folders.reading import sized
+from mailhost.store.folders.refresh import refreshed
+from mailhost.store.folders.special_use import SpecialUses
+from mailhost.store.folders.transfer import move
+from mailhost.store.maildir.folder_names import (
+    INBOX,
+    UnfitName,
+    canonical,
+    directory_of,
+    find_folders,
+)
+from mailhost.store.maildir.subscriptions import SubscriptionsFile
+from mailhost.store.maildir.usage import usage
+
+NO_SUCH = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
+EXISTS = StoreRefusal(Reason.ALREADY_EXISTS, "There is a folder of that name")
+INBOX_STAYS = StoreRefusal(Reason.CANNOT, "INBOX cannot be removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder's name, and the path of its Maildir below the account's, empty for INBOX."""
+
+    name: str
+    path: str
+
+
+def directories(work: AccountWork) -> Mapping[str, str]:
+    """Return the directories of all folders by name, after what every account has was made.
+
+    Raises OSError.
+    """
+    if not os.path.isdir(os.path.join(work.root, "new")):
+        make_maildir(work, "")
+    found = find_folders(work.root).directories
+    missing = SpecialUses(work).missing(found)
+    if not missing:
+        return found
+    for name in missing:
+        path = directory_of(name)
+        assert isinstance(path, str)
+        make_maildir(work, path)
+    _subscriptions(work).change(add=missing)
+    return find_folders(work.root).directories
+
+
+def make_maildir(work: AccountWork, path: str) -> None:
+    """Make a folder's Maildir, durably. Raises OSError."""
+    folder = work.path_of(path)
+    errors = work.disk.commit(
+        [MadeFolder(os.path.join(folder, name)) for name in ("tmp", "cur", "new")]
+    )
+    for error in errors:
+        if error is not None:
+            raise error
+    if path:
+        marker = os.path.join(folder, "maildirfolder")
+        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def found(work: AccountWork, name: str) -> Place | StoreRefusal:
+    """Return where a folder is. Raises OSError."""
+    name = canonical(name)
+    path = directories(work).get(name)
+    return NO_SUCH if path is None else Place(name, path)
+
+
+def list_folders(work: AccountWork) -> list[FolderInfo]:
+    """See IAccountMail.folders. Raises OSError."""
+    names = directories(work)
+    subscribed = set(_subscriptions(work).read().names())
+    uses = SpecialUses(work).of(names)
+    levels = {
+        "/".join(name.split("/")[:depth])
+        for name in names
+        for depth in range(1, name.count("/") + 1)
+    }
+    return [
+        FolderInfo(name, name in names, name in subscribed, name in levels, uses.get(name, ""))
+        for name in sorted(names.keys() | levels | subscribed, key=_inbox_first)
+    ]
+
+
+def _inbox_first(name: str) -> tuple[bool, str]:
+    return name != INBOX, name
+
+
+def statuses(work: AccountWork, names: Sequence[str]) -> dict[str, FolderStatus]:
+    """See IAccountMail.statuses. Raises OSError, sqlite3.Error."""
+    paths = directories(work)
+    found_ones = {}
+    for name in names:
+        path = paths.get(canonical(name))
+        if path is not None:
+            with suppress(FileNotFoundError):
+                found_ones[name] = _status(sized(work, path))
+    return found_ones
+
+
+def _status(known: KnownFolder) -> FolderStatus:
+    row = known.row
+    size = sum(sum(page.sizes) for page in known.pages.values())
+    deleted = sum(
+        octets
+        for page in known.pages.values()
+        for octets, flags in zip(page.sizes, page.flags, strict=True)
+        if flags & DELETED
+    )
+    return FolderStatus(
+        row.mailbox_id,
+        row.uid_validity,
+        row.uid_next,
+        row.modseq,
+        row.messages,
+        row.unseen,
+        row.deleted,
+        size,
+        deleted,
+    )
+
+
+def create(work: AccountWork, name: str, special_use: str) -> str | StoreRefusal:
+    """See IAccountMail.create. Raises OSError, sqlite3.Error."""
+    name = canonical(name.removesuffix("/"))  # a trailing delimiter: RFC 9051 §6.3.4
+    path = directory_of(name)
+    if isinstance(path, UnfitName):
+        return StoreRefusal(Reason.CANNOT, path.text)
+    if name in directories(work):
+        return EXISTS
+    make_maildir(work, path)
+    if special_use:
+        SpecialUses(work).give(special_use, name)
+    return refreshed(work, path).row.mailbox_id
+
+
+def remove(work: AccountWork, name: str) -> StoreRefusal | None:
+    """See IAccountMail.remove. Raises OSError, sqlite3.Error."""
+    place = found(work, name)
+    if isinstance(place, StoreRefusal):
+        return place
+    if not place.path:
+        return INBOX_STAYS
+    gone = os.path.join(work.root, f"mailhost-removed-{os.getpid()}-{work.disk.now():.6f}")
+    with work.transaction() as cache:
+        os.rename(work.path_of(place.path), gone)
+        row = folder_row(cache, place.path)
+        if row is not None:
+            remove_folder(cache, row.id)
+        work.known.pop(place.path, None)
+    shutil.rmtree(gone, ignore_errors=True)
+    work.disk.system.sync_folder(work.root)
+    SpecialUses(work).take(place.name)
+    return None
+
+
+def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
+    """See IAccountMail.rename. Raises OSError, sqlite3.Error."""
+    old, new = canonical(old), canonical(new.removesuffix("/"))
+    names = directories(work)
+    below = [name for name in names if name.startswith(f"{old}/") and old != INBOX]
+    if old not in names and not below:
+        return NO_SUCH
+    targets = {}
+    for name in ([old] if old in names else []) + below:
+        target = new + name[len(old) :]
+        path = directory_of(target)
+        if isinstance(path, UnfitName):
+            return StoreRefusal(Reason.CANNOT, path.text)
+        if target in names:
+            return EXISTS
+        targets[name] = path
+    if old == INBOX:
+        return _rename_inbox(work, new)
+    with work.transaction() as cache:
+        for name, path in targets.items():
+            os.rename(work.path_of(names[name]), work.path_of(path))
+            row = folder_row(cache, names[name])
+            if row is not None:
+                write_row(cache, row.moved_to(path))
+            work.known.pop(names[name], None)
+    work.disk.system.sync_folder(work.root)
+    _rename_subscriptions(work, old, new)
+    SpecialUses(work).rename(old, new)
+    return None
+
+
+def _rename_inbox(work: AccountWork, new: str) -> StoreRefusal | None:
+    """The messages move to a new folder, and INBOX is empty (RFC 9051 §6.3.6)."""
+    made = create(work, new, "")
+    if isinstance(made, StoreRefusal):
+        return made
+    path = directory_of(new)
+    assert isinstance(path, str)
+    move(work, "", list(refreshed(work, "").view.uids), path)
+    return None
+
+
+def _rename_subscriptions(work: AccountWork, old: str, new: str) -> None:
+    names = [
+        name
+        for name in _subscriptions(work).read().names()
+        if name == old or name.startswith(f"{old}/")
+    ]
+    if names:
+        _subscriptions(work).change(add=[new + name[len(old) :] for name in names], remove=names)
+
+
+def subscribe(work: AccountWork, name: str, subscribed: bool) -> StoreRefusal | None:
+    """See IAccountMail.subscribe. Raises OSError."""
+    name = canonical(name)
+    path = directory_of(name)
+    if subscribed and isinstance(path, UnfitName):
+        return StoreRefusal(Reason.CANNOT, path.text)
+    directories(work)
+    if subscribed:
+        _subscriptions(work).change(add=[name])
+    else:
+        _subscriptions(work).change(remove=[name])
+    return None
+
+
+def _subscriptions(work: AccountWork) -> SubscriptionsFile:
+    return SubscriptionsFile(work.root, work.disk.system, work.disk.dotlocks)
+
+
+def count_messages(work: AccountWork) -> int:
+    """Return the number of messages in all folders. Raises OSError, sqlite3.Error."""
+    return sum(refreshed(work, path).row.messages for path in directories(work).values())
+
+
+def count_octets(work: AccountWork) -> int:
+    """Return the octets of all folders. Raises OSError."""
+    return usage(work.root)
