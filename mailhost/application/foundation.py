@@ -32,7 +32,7 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
-from mailhost.reception.filters.whole_messages import AT_ONCE
+from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import Usages
 
@@ -76,7 +76,7 @@ class Foundation:
         self.usages: IUsages = usages or own_count
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
-        self.large_messages = DeferredSemaphore(AT_ONCE)
+        self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:
         """Read what is there. Raises DirectoryUnavailable."""

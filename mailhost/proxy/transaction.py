@@ -23,7 +23,7 @@ from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.upstream import Upstream
-from mailhost.reception.collector import Collector, of_disk
+from mailhost.reception.collector import Collector, disk_refusal
 from mailhost.reception.transaction import TOO_MANY_HOPS
 
 
@@ -70,7 +70,7 @@ class ProxiedTransaction:
                 content.header() if in_memory else await self._context.in_thread(content.header)
             )
         except OSError as fault:
-            return of_disk(fault)
+            return disk_refusal(fault)
         found = begin(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found

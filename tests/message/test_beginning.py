@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.beginning import HEADER_LINE_ENDS, HEADER_TOO_LARGE, LARGEST, begin
+from mailhost.message.beginning import HEADER_LINE_ENDS, HEADER_TOO_LARGE, LARGEST_HEADER, begin
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.header import fields
 from mailhost.message.status import Status
@@ -103,7 +103,7 @@ class LargeTests(SynchronousTestCase):
         return begin(content, content.header())
 
     def test_more_than_is_read_is_refused(self) -> None:
-        for size in (LARGEST, HEADER_LIMIT, 2 * HEADER_LIMIT):
+        for size in (LARGEST_HEADER, HEADER_LIMIT, 2 * HEADER_LIMIT):
             for filler in (b"X-Y: " + b"x" * 60 + b"\r\n", b"Subject:" + b" x\r\n" * 20):
                 header = filler * (size // len(filler) + 1)
                 self.assertIs(self.answer(header + b"From: b@c\r\n\r\nbody"), HEADER_TOO_LARGE)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import (
     HEADER_LIMIT,
-    REMEMBERED,
+    LARGEST_KNOWN_HEADER,
     Content,
     ContentWriter,
     FileSlice,
@@ -104,7 +104,7 @@ class ReadTests(ContentCase):
             self.assertEqual(content.after(top).header(), remembered.header())
 
     def test_a_large_header_is_not_remembered(self) -> None:
-        content = Content((b"X: " + b"y" * REMEMBERED + b"\r\n\r\nbody",))
+        content = Content((b"X: " + b"y" * LARGEST_KNOWN_HEADER + b"\r\n\r\nbody",))
         self.assertIsNone(content.after(b"Top: 1\r\n", content.header()).known)
 
     def test_a_file_that_was_cut_is_an_error_and_not_a_short_message(self) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content, FileSlice
 from mailhost.message.dsn import (
-    RETURN_LIMIT,
+    LARGEST_RETURNED_MESSAGE,
     RecipientReport,
     Report,
     compose,
@@ -195,7 +195,7 @@ class Returned(SynchronousTestCase):
 
     def test_a_big_one_by_its_header(self) -> None:
         big = Content((ORIGINAL, b"x" * 70 + b"\r\n") + (b"y" * 498 + b"\r\n",) * 2000)
-        self.assertGreater(big.size, RETURN_LIMIT)
+        self.assertGreater(big.size, LARGEST_RETURNED_MESSAGE)
         self.assertEqual(self.kind_of(replace(REPORT, returned=big))[0], "text/rfc822-headers")
 
     def test_nothing_is_copied(self) -> None:

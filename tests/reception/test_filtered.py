@@ -11,7 +11,7 @@ from mailhost.message.content import Content
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
 from mailhost.outgoing import Outgoing
-from mailhost.reception.filters.monitor.journal import Journaled, to_address
+from mailhost.reception.filters.monitor.journal import JournalFilter, to_address
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeHandover, FakeQueue, address
 from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
@@ -69,7 +69,7 @@ class FilteredSubmission(ReceptionCase):
     def test_the_journal_has_the_message_that_leaves(self) -> None:
         journal = FakeHandover()
         keep = to_address(journal, address("j@a.example"))
-        self.filtered(Journaled(keep, "j@a.example", False))
+        self.filtered(JournalFilter(keep, "j@a.example", False))
         self.send(MESSAGE.replace(b"sue@far", b"ann@a"), **OWN)
         [(_, copy, _)], [(_, taken, _)] = journal.taken, self.handover.taken
         self.assertTrue(copy.endswith(b"\r\n" + taken), copy)

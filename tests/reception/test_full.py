@@ -7,7 +7,7 @@ from dataclasses import replace
 from mailhost.interfaces.reception import ITransaction
 from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.status import Status
-from mailhost.reception.transaction import ON_TOP
+from mailhost.reception.transaction import ADDED_FIELDS_SIZE
 from tests.fakes import domain, now, path, view_of
 from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
@@ -35,7 +35,12 @@ class RecipientTests(FullCase):
         return code
 
     def test_a_message_whose_announced_size_does_not_fit(self) -> None:
-        for size, code in ((0, 250), (2000 - ON_TOP, 250), (2001 - ON_TOP, 452), (9999, 452)):
+        for size, code in (
+            (0, 250),
+            (2000 - ADDED_FIELDS_SIZE, 250),
+            (2001 - ADDED_FIELDS_SIZE, 452),
+            (9999, 452),
+        ):
             self.assertEqual(self.code("kit@b.example", size), code, size)
         self.store.quotas["kit@b.example"] = 0
         self.assertEqual(self.code("kit+x@b.example"), 452)

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from mailhost.message.status import Status
 from mailhost.reception.rules import Rules
-from mailhost.reception.transaction import TOO_MANY_AT_ONCE
+from mailhost.reception.transaction import TOO_MANY_MEMBERS
 from mailhost.routing import NO_DIRECTORY, Router
 from tests.fakes import domain, list_of, look_ups, now, path, view_of
 from tests.reception.context import ANN, MESSAGE, STRANGER, VIEW, WITHOUT_ANN, ReceptionCase
@@ -96,7 +96,7 @@ class ListTests(ReceptionCase):
         transaction = self.begin()
         found = [now(transaction.recipient(path(f"{name}@a.example"))) for name in names]
         self.assertEqual([status.code for status in found], [250] * 11 + [452] * 9)
-        self.assertEqual(found[-1], TOO_MANY_AT_ONCE)
+        self.assertEqual(found[-1], TOO_MANY_MEMBERS)
         self.assertLess(look_ups(members), 40_000)
         self.assertEqual(self.directory.refreshed, 0)
         for known in ("list1+x@a.example", "u7@a.example"):

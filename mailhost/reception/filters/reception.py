@@ -1,6 +1,6 @@
-"""A reception whose mail passes the chain of filters first; what passes goes to the one behind it.
+"""A reception that asks the chain of filters, and hands on accepted mail to another reception.
 
-One is made for each connection.
+There is one for each connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from mailhost.reception.filters.transaction import FilteredTransaction
 
 @implementer(IReception)
 class FilteredReception:
-    """`behind` takes what the chain lets pass, `quarantine` what it wants to be looked at."""
+    """`behind` is the reception that takes the mail that passes the chain; `quarantine` holds the
+    mail that the chain wants an operator to examine."""
 
     def __init__(
         self, chain: Chain, client: Client, behind: IReception, quarantine: IQuarantine

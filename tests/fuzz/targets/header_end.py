@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailhost.message.beginning import LARGEST, begin
+from mailhost.message.beginning import LARGEST_HEADER, begin
 from mailhost.message.content import Content
 from mailhost.message.crlf import has_bare
 from mailhost.message.header import fields
@@ -27,7 +27,7 @@ def _begun(content: Content, binary: bool) -> tuple[bytes, bytes] | Status:
 
 def _check(data: bytes, message: bytes, header: bytes, binary: bool) -> None:
     """All of the header section are fields, and nothing is lost but a line of an mbox file."""
-    assert len(header) <= LARGEST
+    assert len(header) <= LARGEST_HEADER
     assert message.startswith(header)
     assert sum(each.end - each.start for each in fields(header)) == len(header), header
     assert message == data or len(message) <= len(data) + 2

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.mime.attachments import Attachment, attachments, rename, strip
+from mailhost.message.mime.attachments import AttachedPart, attachments, rename, strip
 from mailhost.message.mime.kinds import Kind, kind_of
 from mailhost.message.mime.structure import Limits, parse
 from tests.message.mime.messages import broken, messages, multipart
@@ -41,7 +41,7 @@ def zipped(*files: str) -> bytes:
     return octets.getvalue()
 
 
-def notice(attachment: Attachment) -> str:
+def notice(attachment: AttachedPart) -> str:
     return f"{attachment.name} was removed: {attachment.kind}"
 
 

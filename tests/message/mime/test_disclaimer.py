@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.mime.bodies import text_bodies
-from mailhost.message.mime.disclaimer import LARGEST_TEXT, Edited, Words, append, prepend
+from mailhost.message.mime.disclaimer import LARGEST_TEXT, AddedText, Edited, append, prepend
 from mailhost.message.mime.structure import parse
 from tests.message.mime.messages import broken, messages, multipart
 
 few = settings(deadline=None)
-ASCII = Words("Footer")
-GERMAN = Words("Grüße, 10 €", "<hr>Grüße, 10 €")
+ASCII = AddedText("Footer")
+GERMAN = AddedText("Grüße, 10 €", "<hr>Grüße, 10 €")
+EMOJI = AddedText("\U0001f600\n" * 30)
 
 
 def plain(body: str, fields: str = "", kind: str = "text/plain; charset=utf-8") -> bytes:
@@ -42,10 +43,10 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(edit.reason, "")
         return edit.message
 
-    def appended(self, message: bytes, explanation: Words = ASCII) -> bytes:
+    def appended(self, message: bytes, explanation: AddedText = ASCII) -> bytes:
         return self.edited(append(message, explanation))
 
-    def prepended(self, message: bytes, explanation: Words = ASCII) -> bytes:
+    def prepended(self, message: bytes, explanation: AddedText = ASCII) -> bytes:
         return self.edited(prepend(message, explanation))
 
     # --- where the words go ----------------------------------------------------------------
@@ -68,7 +69,7 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(self.appended(b"A: b"), b"A: b\r\n\r\nFooter\r\n")
         self.assertEqual(self.appended(b""), b"\r\nFooter\r\n")
         self.assertEqual(
-            self.appended(b"A: b\r\n\r\nHi", Words("ö")),
+            self.appended(b"A: b\r\n\r\nHi", AddedText("ö")),
             b"A: b\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n"
             b"\r\nHi\r\n=C3=B6\r\n",
@@ -97,11 +98,11 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_text_is_escaped_for_html_unless_html_is_given(self) -> None:
         message = plain("<p>Hi\r\n", kind="text/html")
-        text = Words("a < b\n& c\n")
+        text = AddedText("a < b\n& c\n")
         wanted = plain("<p>Hi\r\n<p>a &lt; b<br>\r\n&amp; c</p>\r\n", kind="text/html")
         self.assertEqual(self.appended(message, text), wanted)
         given = plain("<p>Hi\r\n<b>x</b>\r\n", kind="text/html")
-        self.assertEqual(self.appended(message, Words("x", "<b>x</b>")), given)
+        self.assertEqual(self.appended(message, AddedText("x", "<b>x</b>")), given)
 
     def test_each_alternative_and_the_first_of_a_mixture(self) -> None:
         text = b"Content-Type: text/plain\r\n\r\nHi"
@@ -171,13 +172,13 @@ class DisclaimerTests(SynchronousTestCase):
             "AA==", "Content-Transfer-Encoding: base64\r\n", "text/plain; charset=utf-16"
         )
         self.assertEqual(
-            append(broken, ASCII), Edited(None, "a text is not in the charset it should be")
+            append(broken, ASCII), Edited(None, "a text is not in the charset that its header says")
         )
 
     def test_stateful_charset(self) -> None:
         body = "日本".encode("iso-2022-jp").decode("ascii")
         message = plain(body, kind="text/plain; charset=iso-2022-jp")
-        self.assertEqual(shown(self.appended(message, Words("語")))[0].split(), ["日本", "語"])
+        self.assertEqual(shown(self.appended(message, AddedText("語")))[0].split(), ["日本", "語"])
 
     def test_html_in_a_stateful_charset(self) -> None:
         """Where octets of a character look like a tag (RFC 1468)."""
@@ -215,7 +216,7 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertTrue(self.appended(plain("o", fields), GERMAN).isascii())
 
     def test_long_lines_are_not_sent_raw(self) -> None:
-        message = self.appended(plain("Hi\r\n"), Words("word " * 400))
+        message = self.appended(plain("Hi\r\n"), AddedText("word " * 400))
         self.assertLess(max(map(len, message.split(b"\r\n"))), 80)
         self.assertEqual(shown(message)[0].split(), ["Hi", *["word"] * 400])
 
@@ -246,7 +247,7 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_flowed(self) -> None:
         kind = "text/plain; charset=us-ascii; format=Flowed"
-        explanation = Words("-- \n> x \n y\n" + "word " * 20)
+        explanation = AddedText("-- \n> x \n y\n" + "word " * 20)
         first, last = "word " * 14, "word " * 6
         added = f"-- \r\n > x\r\n  y\r\n{first}\r\n{last.strip()}\r\n"
         for body, between in {
@@ -311,13 +312,13 @@ class DisclaimerTests(SynchronousTestCase):
     # --- any message ------------------------------------------------------------------------
 
     @few
-    @given(messages, st.booleans(), st.sampled_from([ASCII, GERMAN, Words("\U0001f600\n" * 30)]))
-    def test_the_words_are_in_each_body_and_other_parts_keep_their_octets(
-        self, message: bytes, in_front: bool, explanation: Words
+    @given(messages, st.booleans(), st.sampled_from([ASCII, GERMAN, EMOJI]))
+    def test_the_text_is_in_each_body_and_other_parts_keep_their_octets(
+        self, message: bytes, in_front: bool, added: AddedText
     ) -> None:
         root = parse(message)
         bodies = text_bodies(root)
-        edit = (prepend if in_front else append)(message, explanation)
+        edit = (prepend if in_front else append)(message, added)
         if not bodies:
             self.assertIsNone(edit.message)
             return
@@ -334,7 +335,7 @@ class DisclaimerTests(SynchronousTestCase):
         for (old, new), part in zip(leaves, found, strict=True):
             if old in bodies:
                 text = markup.unescape(part.get_content())
-                self.assertIn(explanation.text.split()[0], text)
+                self.assertIn(added.text.split()[0], text)
                 self.assertNotIn("\ufffd", text)
             else:
                 self.assertEqual(message[old.start : old.end], edited[new.start : new.end])

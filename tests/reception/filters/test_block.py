@@ -18,12 +18,11 @@ from mailhost.config.lists import BadEntry
 from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, ResolveFailed
 from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage, Verdict
-from mailhost.reception.filters.block.dnslist import EVERY as HOUR
-from mailhost.reception.filters.block.dnslist import DNSListed
-from mailhost.reception.filters.block.listed import Listed
-from mailhost.reception.filters.block.rate import MOST, Rates, TooMany
-from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.block.watched import EVERY
+from mailhost.reception.filters.block.dnslist import LOG_INTERVAL, DNSListFilter
+from mailhost.reception.filters.block.listed import ListFilter
+from mailhost.reception.filters.block.rate import MOST_KEYS, RateFilter, Rates
+from mailhost.reception.filters.block.size import SizeFilter
+from mailhost.reception.filters.block.watched import CHECK_INTERVAL
 from tests.fakes import RecordingEvents, address, envelope, now, path
 from tests.queue.fakes import here
 from tests.reception.filters.mails import CLIENT, message
@@ -38,8 +37,8 @@ class ListTests(SynchronousTestCase):
         self.clock = Clock()
         self.events = RecordingEvents()
 
-    def make(self, **settings: Any) -> Listed:
-        return Listed(List(kind="list", **settings), self.clock, here, self.events)
+    def make(self, **settings: Any) -> ListFilter:
+        return ListFilter(List(kind="list", **settings), self.clock, here, self.events)
 
     def test_each_part_of_a_mail_at_its_stage(self) -> None:
         for look_at, entry, stage in (
@@ -82,7 +81,7 @@ class ListTests(SynchronousTestCase):
         self.assertIs(filter.look(RCPT), PASS)
         file.write_text("192.0.2.7  # now him too\n")
         self.assertIs(filter.look(RCPT), PASS)  # it is not looked at all the time
-        self.clock.advance(EVERY)
+        self.clock.advance(CHECK_INTERVAL)
         filter.look(RCPT)
         self.assertIs(filter.look(RCPT).decision, Decision.REJECT)
         self.assertEqual(len(self.events.lines), 1)
@@ -94,12 +93,12 @@ class ListTests(SynchronousTestCase):
         for fault in (lambda: file.write_text("nonsense\n"), file.unlink):
             fault()
             for _ in range(3):
-                self.clock.advance(EVERY)
+                self.clock.advance(CHECK_INTERVAL)
                 self.assertIs(filter.look(RCPT).decision, Decision.REJECT)
         self.assertEqual(len(self.events.lines), 2)
         self.assertIn("'nonsense' is no IP address", self.events.lines[0])
         file.write_text("198.51.100.1\n")
-        self.clock.advance(EVERY)
+        self.clock.advance(CHECK_INTERVAL)
         filter.look(RCPT)
         self.assertIs(filter.look(RCPT), PASS)
 
@@ -138,9 +137,9 @@ class DNSListTests(SynchronousTestCase):
         self.events = RecordingEvents()
         self.dns = DNS()
 
-    def make(self, *zones: str, **settings: Any) -> DNSListed:
+    def make(self, *zones: str, **settings: Any) -> DNSListFilter:
         settings = {"kind": "dnslist", "zones": zones or ("bl.example",), **settings}
-        return DNSListed(DNSList(**settings), self.dns, self.clock, self.events)
+        return DNSListFilter(DNSList(**settings), self.dns, self.clock, self.events)
 
     def look(self, *zones: str, mail: Mail = RCPT, **settings: Any) -> Verdict:
         found: Verdict = now(self.make(*zones, **settings).look(mail))
@@ -177,7 +176,7 @@ class DNSListTests(SynchronousTestCase):
         settings = DNSList(kind="dnslist", zones=("bl.example",))
         for network, asked in (("192.0.2.0/24", 0), ("2001:db8::/32", 1)):
             trusted = [ip_network(network)]
-            now(DNSListed(settings, self.dns, self.clock, self.events, trusted).look(RCPT))
+            now(DNSListFilter(settings, self.dns, self.clock, self.events, trusted).look(RCPT))
             self.assertEqual(len(self.dns.asked), asked)
 
     def test_who_is_not_asked_about(self) -> None:
@@ -199,7 +198,7 @@ class DNSListTests(SynchronousTestCase):
             self.assertIs(now(filter.look(RCPT)), PASS)
         [line] = self.events.lines
         self.assertIn("list bl.example: could not tell: ", line)
-        self.clock.advance(HOUR)
+        self.clock.advance(LOG_INTERVAL)
         now(filter.look(RCPT))
         self.assertEqual(len(self.events.lines), 2)
 
@@ -263,10 +262,10 @@ class RateTests(SynchronousTestCase):
     def test_keys_are_counted_apart_and_memory_is_bounded(self) -> None:
         self.assertTrue(self.rates.take("a", 1, 60.0))
         self.assertTrue(self.rates.take("b", 1, 60.0))
-        for number in range(MOST):
+        for number in range(MOST_KEYS):
             self.rates.take(str(number), 1, 60.0)
         self.assertTrue(self.rates.take("a", 1, 60.0))  # forgotten
-        self.assertFalse(self.rates.take(str(MOST - 1), 1, 60.0))
+        self.assertFalse(self.rates.take(str(MOST_KEYS - 1), 1, 60.0))
 
     def test_who_is_counted(self) -> None:
         account = replace(CLIENT, account=address("ann@a.example"))
@@ -277,7 +276,7 @@ class RateTests(SynchronousTestCase):
             ("account", replace(RCPT, client=account), RCPT),
         ):
             settings = Rate(kind="rate", count_by=CountBy(by), limit=1)
-            filter = TooMany(settings, by, self.rates)
+            filter = RateFilter(settings, by, self.rates)
             self.assertIs(filter.look(mail), PASS)
             verdict: Any = filter.look(mail)
             self.assertEqual(verdict.status.code, 451, by)
@@ -285,14 +284,14 @@ class RateTests(SynchronousTestCase):
 
     def test_nobody_is_nobody(self) -> None:
         settings = Rate(kind="rate", count_by=CountBy.SENDER, limit=1)
-        filter = TooMany(settings, "r", self.rates)
+        filter = RateFilter(settings, "r", self.rates)
         bounce = replace(RCPT, envelope=envelope(sender=""))
         for _ in range(3):
             self.assertIs(filter.look(bounce), PASS)
 
     def test_two_filters_count_apart(self) -> None:
         for name in ("one", "two"):
-            filter = TooMany(Rate(kind="rate", limit=1), name, self.rates)
+            filter = RateFilter(Rate(kind="rate", limit=1), name, self.rates)
             self.assertIs(filter.look(RCPT), PASS)
 
 
@@ -300,7 +299,7 @@ class SizeTests(SynchronousTestCase):
     """Too large."""
 
     def test_announced_and_sent(self) -> None:
-        filter = TooLarge(Size(kind="size", limit=20))
+        filter = SizeFilter(Size(kind="size", limit=20))
         mail = message("Subject: x\n\n12345678\n")
         self.assertEqual(str(filter.look(mail).status)[:9], "552 5.3.4")
         self.assertIs(filter.look(message("Subject: x\n\n\n")), PASS)

@@ -25,7 +25,7 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body
-from mailhost.reception.filters.chain import FAILED, Chain, Judged, Link, Marks
+from mailhost.reception.filters.chain import FILTER_FAILED, Chain, ChainResult, Link, Marks
 from tests.fakes import now
 from tests.reception.filters.chain_fakes import ChainWorld, Saying, Visited, Watching
 from tests.reception.filters.mails import CLIENT, message
@@ -39,11 +39,11 @@ class ChainCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = ChainWorld()
 
-    def look(self, *filters: Any, mail: Mail = MAIL, **more: bool) -> Judged:
+    def look(self, *filters: Any, mail: Mail = MAIL, **more: bool) -> ChainResult:
         """What the chain of these makes of a mail."""
         return now(self.world.chain(*filters, **more).visit(CLIENT).look(mail, Marks()))
 
-    def refusal(self, judged: Judged) -> str:
+    def refusal(self, judged: ChainResult) -> str:
         """What the client reads."""
         assert judged.refusal is not None
         return str(judged.refusal)
@@ -56,7 +56,7 @@ class OrderTests(ChainCase):
         filters = Saying(), Saying(), Saying()
         judged = self.look(*filters)
         self.assertEqual([len(each.asked) for each in filters], [1, 1, 1])
-        self.assertEqual(judged, Judged(MAIL, Marks()))
+        self.assertEqual(judged, ChainResult(MAIL, Marks()))
         self.assertEqual(self.world.events.lines, [])
 
     def test_nobody_is_asked_after_a_refusal(self) -> None:
@@ -182,7 +182,7 @@ class FailureTests(ChainCase):
             judged = self.look(Link("nose", Saying(says), pass_errors=open))
             self.assertEqual(judged.refusal is None, open)
             if judged.refusal is not None:
-                self.assertEqual(str(judged.refusal), f"{FAILED} [nose]")
+                self.assertEqual(str(judged.refusal), f"{FILTER_FAILED} [nose]")
                 self.assertEqual(judged.refusal.cause, text)
             self.assertIn(f"filter nose: {text}", self.world.events.lines)
             self.assertEqual(self.world.counters.filters["nose", "failed"], 1)
@@ -240,7 +240,7 @@ class FailureTests(ChainCase):
             judged = self.look(Link("nose", changed, own=True), mail=mail)
             self.assertEqual(judged.refusal is None, good)
             if not good:
-                self.assertIn("a CR or LF alone", self.world.events.lines[0])
+                self.assertIn("a bare CR or LF", self.world.events.lines[0])
                 self.assertEqual(judged.mail, MAIL)
         self.flushLoggedErrors()
 
@@ -254,7 +254,7 @@ class FailureTests(ChainCase):
         visit = self.world.chain(link).visit(CLIENT)
         looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
         self.world.clock.advance(5.1)
-        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FAILED} [nose]")
+        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FILTER_FAILED} [nose]")
 
     def test_no_answer_in_time(self) -> None:
         for open in (False, True):

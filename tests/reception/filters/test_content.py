@@ -16,8 +16,8 @@ from mailhost.config.filters.block import Attachment, Match
 from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import PASS, Decision, Verdict
 from mailhost.message.mime.packed import MOST_NAMES
-from mailhost.reception.filters.block.attachment import Attached
-from mailhost.reception.filters.block.match import Matching
+from mailhost.reception.filters.block.attachment import AttachmentFilter
+from mailhost.reception.filters.block.match import MatchFilter
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import now
 from tests.queue.fakes import here
@@ -48,7 +48,9 @@ class AttachmentTests(SynchronousTestCase):
 
     def look(self, mail: bytes, **settings: Any) -> Verdict:
         chosen = Attachment(kind="attachment", **settings)
-        found: Verdict = now(Attached(chosen, WholeMessages("/", 0, here)).look(message(mail)))
+        found: Verdict = now(
+            AttachmentFilter(chosen, WholeMessages("/", 0, here)).look(message(mail))
+        )
         return found
 
     def test_a_name_is_refused_with_words_that_help(self) -> None:
@@ -106,7 +108,7 @@ class AttachmentTests(SynchronousTestCase):
         ):
             mail = f"Content-Type: {kind}\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n".encode()
             self.assertIn(
-                "readers take differently", self.look(mail, names=("*.exe",)).reason, kind
+                "programs read differently", self.look(mail, names=("*.exe",)).reason, kind
             )
 
     def test_pieces_of_messages(self) -> None:
@@ -276,7 +278,7 @@ class AttachmentTests(SynchronousTestCase):
         """One that hides behind ten thousand others is not let in."""
         head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
         verdict = self.look(head + b"--b\r\n\r\nx\r\n" * 10_001, names=("*.exe",))
-        self.assertIn("more parts than can be looked at", verdict.reason)
+        self.assertIn("more parts than can be examined", verdict.reason)
         lines = head + b"--b\r\n\r\n" + b"--\n" * 500_001
         self.assertIn("more parts", self.look(lines, names=("*.exe",)).reason)
 
@@ -286,7 +288,7 @@ class MatchTests(SynchronousTestCase):
 
     def look(self, text: str, **settings: Any) -> Verdict:
         chosen = Match(kind="match", **settings)
-        found: Verdict = now(Matching(chosen, WholeMessages("/", 0, here)).look(message(text)))
+        found: Verdict = now(MatchFilter(chosen, WholeMessages("/", 0, here)).look(message(text)))
         return found
 
     def test_a_field_is_matched_as_people_read_it(self) -> None:
@@ -310,7 +312,7 @@ class MatchTests(SynchronousTestCase):
     def test_time_runs_out(self) -> None:
         mail = "Subject: x\n\n" + "a" * 5000 + "b\n"
         slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.01)
-        looking = Matching(slow, WholeMessages("/", 0, here)).look(message(mail))
+        looking = MatchFilter(slow, WholeMessages("/", 0, here)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn("longer than 0.01 seconds", str(failure.value))
 
@@ -318,7 +320,7 @@ class MatchTests(SynchronousTestCase):
         """A small message is looked at in the reactor's thread, but not for a second."""
         threads = Threads()
         slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.5)
-        filter = Matching(slow, WholeMessages("/", 0, threads))
+        filter = MatchFilter(slow, WholeMessages("/", 0, threads))
         begun = monotonic()
         looking = Deferred.fromCoroutine(filter.look(message("\n" + "a" * 5000 + "b\n")))
         self.assertLess(monotonic() - begun, 0.4)
@@ -341,6 +343,6 @@ class MatchTests(SynchronousTestCase):
     def failed(self, text: str, explanation: str, **settings: Any) -> None:
         """The filter could not tell."""
         slow = Match(kind="match", pattern="(a|aa)+$", **{"time_limit": 0.2, **settings})
-        looking = Matching(slow, WholeMessages("/", 0, here)).look(message(text))
+        looking = MatchFilter(slow, WholeMessages("/", 0, here)).look(message(text))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn(explanation, str(failure.value))

@@ -15,10 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Subject
 from mailhost.interfaces.filters import FilterFailed, IFilter
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage
-from mailhost.reception.filters.edit.disclaimer import Disclaimed
-from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
-from mailhost.reception.filters.edit.rewrite import Rewritten
-from mailhost.reception.filters.edit.strip import Stripped
+from mailhost.reception.filters.edit.disclaimer import DisclaimerFilter
+from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
+from mailhost.reception.filters.edit.rewrite import RewriteFilter
+from mailhost.reception.filters.edit.strip import StripFilter
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import envelope, now, path
 from tests.queue.fakes import here
@@ -48,7 +48,7 @@ def with_files(**files: bytes) -> bytes:
 
 class EditCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.bench = WholeMessages(self.mktemp(), 1 << 20, here)
+        self.whole_messages = WholeMessages(self.mktemp(), 1 << 20, here)
 
     def edited(self, filter: IFilter, mail: Mail) -> bytes:
         """The content after an edit."""
@@ -62,8 +62,8 @@ class EditCase(SynchronousTestCase):
 class HeaderTests(EditCase):
     """Fields and subjects."""
 
-    def header(self, **settings: Any) -> HeaderEdited:
-        return HeaderEdited(Header(kind="header", **settings), self.bench)
+    def header(self, **settings: Any) -> HeaderFilter:
+        return HeaderFilter(Header(kind="header", **settings), self.whole_messages)
 
     def test_fields_are_removed_replaced_added(self) -> None:
         filter = self.header(remove=("x-OLD",), replace={"Subject": "neu: ü"}, add={"X-New": "1"})
@@ -77,7 +77,7 @@ class HeaderTests(EditCase):
         self.assertIs(now(self.header(remove=("X-Not",)).look(message(SIMPLE))), PASS)
 
     def test_a_subject_is_tagged_once(self) -> None:
-        filter = SubjectTagged(Subject(kind="subject", prefix="[EXTERN]"), self.bench)
+        filter = SubjectFilter(Subject(kind="subject", prefix="[EXTERN]"), self.whole_messages)
         content = self.edited(filter, message(SIMPLE))
         self.assertIn(b"\r\nSubject: [EXTERN] hello\r\n", content)
         self.assertIs(now(filter.look(message(content))), PASS)
@@ -86,8 +86,8 @@ class HeaderTests(EditCase):
 class StripTests(EditCase):
     """Attachments."""
 
-    def strip(self, **settings: Any) -> Stripped:
-        return Stripped(Strip(kind="strip", **settings), self.bench)
+    def strip(self, **settings: Any) -> StripFilter:
+        return StripFilter(Strip(kind="strip", **settings), self.whole_messages)
 
     def test_a_name_is_taken_out_and_the_rest_stays(self) -> None:
         before = with_files(a_exe=b"MZ123", b_txt=b"keep me")
@@ -123,7 +123,7 @@ class StripTests(EditCase):
         mail = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 10_001
         looking = self.strip(names=("*.exe",)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
-        self.assertIn("more parts than can be looked at", str(failure.value))
+        self.assertIn("more parts than can be examined", str(failure.value))
 
     def test_inside_of_an_attached_message_and_the_message_itself(self) -> None:
         mail = attached(with_files(a_exe=b"MZ123", b_txt=b"keep me"), "7bit")
@@ -146,8 +146,8 @@ class StripTests(EditCase):
 class DisclaimerTests(EditCase):
     """Words in every text."""
 
-    def disclaimer(self, **settings: Any) -> Disclaimed:
-        return Disclaimed(Disclaimer(kind="disclaimer", **settings), self.bench)
+    def disclaimer(self, **settings: Any) -> DisclaimerFilter:
+        return DisclaimerFilter(Disclaimer(kind="disclaimer", **settings), self.whole_messages)
 
     def test_each_text_has_it_in_its_own_charset(self) -> None:
         mail = EmailMessage(policy.SMTP)
@@ -180,7 +180,7 @@ class RewriteTests(SynchronousTestCase):
     """Envelopes."""
 
     def setUp(self) -> None:
-        self.filter = Rewritten(
+        self.filter = RewriteFilter(
             Rewrite(
                 kind="rewrite",
                 senders={"*@in.example": "*@out.example", "boss@in.example": "b@x.example"},

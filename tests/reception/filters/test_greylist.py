@@ -16,11 +16,11 @@ from mailhost.config.filters.block import Greylist
 from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, ResolveFailed
 from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage
-from mailhost.reception.filters.block.greylist import Greylisted
+from mailhost.reception.filters.block.greylist import GreylistFilter
 from mailhost.reception.filters.block.greylist_memory import (
-    CLEAN_EVERY,
+    CLEANING_INTERVAL,
     GreylistMemory,
-    MemoryLost,
+    MemoryUnavailable,
 )
 from tests.fakes import address, envelope, now, path
 from tests.queue.fakes import here
@@ -68,10 +68,10 @@ class GreylistCase(SynchronousTestCase):
         self.addCleanup(memory.close)
         return memory
 
-    def make(self, **settings: Any) -> Greylisted:
-        return Greylisted(Greylist(kind="greylist", **settings), self.memory, self.dns, here)
+    def make(self, **settings: Any) -> GreylistFilter:
+        return GreylistFilter(Greylist(kind="greylist", **settings), self.memory, self.dns, here)
 
-    def passes(self, mail: Mail = MAIL, filter: Greylisted | None = None) -> bool:
+    def passes(self, mail: Mail = MAIL, filter: GreylistFilter | None = None) -> bool:
         """True where it is let in; a 451 otherwise."""
         verdict = now((filter or self.filter).look(mail))
         if verdict is not PASS:
@@ -83,8 +83,8 @@ class GreylistCase(SynchronousTestCase):
 class GreylistTests(GreylistCase):
     def test_a_link_is_not_followed_to_make_the_file(self) -> None:
         os.symlink(os.path.abspath(self.path + ".target"), self.path)
-        visit = ("n", "s", "r")
-        self.assertRaises(MemoryLost, self.memory.wait, visit, ["n"], 1.0, 2.0, 3.0)
+        triplet = ("n", "s", "r")
+        self.assertRaises(MemoryUnavailable, self.memory.wait, triplet, ["n"], 1.0, 2.0, 3.0)
         self.assertFalse(os.path.exists(self.path + ".target"))
 
     def test_first_refused_then_taken(self) -> None:
@@ -145,7 +145,7 @@ class GreylistTests(GreylistCase):
         self.assertTrue(self.passes(replace(MAIL, client=replace(CLIENT, ip="::1"))))
         networks = [ip_network("2001:db8::/32"), ip_network("192.0.2.0/24")]
         greylist = Greylist(kind="greylist")
-        trusting = Greylisted(greylist, self.memory, self.dns, here, networks)
+        trusting = GreylistFilter(greylist, self.memory, self.dns, here, networks)
         self.assertTrue(self.passes(filter=trusting))
         self.assertFalse(os.path.exists(self.path))
         self.assertFalse(
@@ -155,13 +155,13 @@ class GreylistTests(GreylistCase):
     def test_two_processes_know_the_same(self) -> None:
         self.passes()
         self.now += 5 * MINUTE
-        other = Greylisted(Greylist(kind="greylist"), self.open(), self.dns, here)
+        other = GreylistFilter(Greylist(kind="greylist"), self.open(), self.dns, here)
         self.assertTrue(self.passes(filter=other))
         self.assertTrue(self.passes())
 
     def test_what_is_over_is_forgotten(self) -> None:
         self.passes()
-        self.now += 2 * DAY + CLEAN_EVERY
+        self.now += 2 * DAY + CLEANING_INTERVAL
         self.passes(replace(MAIL, recipient=path("bob@a.example")))
         database = self.memory._database()
         [(count,)] = database.execute("SELECT count(*) FROM seen").fetchall()

@@ -16,9 +16,9 @@ from mailhost.message.content import Content
 from mailhost.message.mime.structure import Limits, parse
 from mailhost.milter.editing import edited
 from mailhost.milter.edits import AddField, ChangeField, Edits, InsertField, ReplaceBody
-from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
-from mailhost.reception.filters.edit.rewrite import Rewritten
-from mailhost.reception.filters.edit.strip import Stripped
+from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
+from mailhost.reception.filters.edit.rewrite import RewriteFilter
+from mailhost.reception.filters.edit.strip import StripFilter
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.message.mime.messages import broken, messages
 from tests.queue.fakes import here
@@ -28,9 +28,9 @@ few = settings(deadline=None)
 some = messages | broken | st.binary(max_size=100)
 BENCH = WholeMessages("/nowhere", 1 << 20, here)
 IDLE: tuple[IFilter, ...] = (
-    HeaderEdited(Header(kind="header", remove=("X-Not-There",)), BENCH),
-    Stripped(Strip(kind="strip", names=("*.nothing",), types=("elf", "model/*")), BENCH),
-    Rewritten(Rewrite(kind="rewrite", senders={"not@there.example": "a@b.example"})),
+    HeaderFilter(Header(kind="header", remove=("X-Not-There",)), BENCH),
+    StripFilter(Strip(kind="strip", names=("*.nothing",), types=("elf", "model/*")), BENCH),
+    RewriteFilter(Rewrite(kind="rewrite", senders={"not@there.example": "a@b.example"})),
 )
 
 
@@ -42,9 +42,9 @@ class FilterTests(SynchronousTestCase):
     def test_who_finds_nothing_passes_the_very_same(self, octets: bytes) -> None:
         for filter in IDLE:
             looking: Any = filter.look(message(octets))
-            if isinstance(filter, Rewritten):
+            if isinstance(filter, RewriteFilter):
                 self.assertIs(looking, PASS)
-            elif isinstance(filter, Stripped) and not parse(octets, Limits(messages=True)).whole:
+            elif isinstance(filter, StripFilter) and not parse(octets, Limits(messages=True)).whole:
                 self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
             else:
                 verdict = self.successResultOf(Deferred.fromCoroutine(looking))
@@ -54,7 +54,7 @@ class FilterTests(SynchronousTestCase):
     @few
     @given(some)
     def test_a_tagged_subject_is_not_tagged_again(self, octets: bytes) -> None:
-        filter = SubjectTagged(Subject(kind="subject", prefix="[EXTERN]"), BENCH)
+        filter = SubjectFilter(Subject(kind="subject", prefix="[EXTERN]"), BENCH)
         first: Any = self.successResultOf(Deferred.fromCoroutine(filter.look(message(octets))))
         again = filter.look(message(first.mail.content.read()))
         self.assertIs(self.successResultOf(Deferred.fromCoroutine(again)), PASS)

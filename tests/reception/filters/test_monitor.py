@@ -15,8 +15,8 @@ from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.monitor.events import JSONEvents
-from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.monitor.events import EventsFilter
+from mailhost.reception.filters.monitor.journal import JournalFilter, to_address, to_maildir
 from tests.fakes import (
     FakeHandover,
     RecordingEvents,
@@ -46,7 +46,7 @@ class JournalTests(SynchronousTestCase):
 
     def test_to_an_address_from_nobody(self) -> None:
         handover = FakeHandover()
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", False)
+        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
         verdict = now(filter.look(MAIL))
         self.assertIs(verdict.decision, Decision.COPY)
         ((envelope, content, identity),) = handover.taken
@@ -56,19 +56,19 @@ class JournalTests(SynchronousTestCase):
 
     def test_into_a_maildir(self) -> None:
         store = MemoryStore()
-        now(Journaled(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
+        now(JournalFilter(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
         self.assertEqual(store.boxes, {"/j": [COPY]})
 
     def test_no_copy_no_mail(self) -> None:
         handover = FakeHandover()
         handover.status = Status(452, "4.3.1", "Disk full", "ENOSPC")
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", False)
+        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
         failure = self.failureResultOf(Deferred.fromCoroutine(filter.look(MAIL)), FilterFailed)
         self.assertIn("452 4.3.1 Disk full ENOSPC", str(failure.value))
 
     def test_observing_copies_nothing(self) -> None:
         handover = FakeHandover()
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", True)
+        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", True)
         self.assertIs(now(filter.look(MAIL)).decision, Decision.COPY)
         self.assertEqual(handover.taken, [])
 
@@ -80,7 +80,7 @@ class EventsTests(SynchronousTestCase):
         self.path = self.mktemp()
         self.clock = Clock()
         self.told = RecordingEvents()
-        self.events = JSONEvents(self.path, self.clock, here, self.told)
+        self.events = EventsFilter(self.path, self.clock, here, self.told)
 
     def lines(self) -> list[dict[str, Any]]:
         """What was written."""

@@ -61,7 +61,7 @@ class FileTests(SynchronousTestCase):
         self.bad("raise SystemExit(3)\n", "own.py, line 1: SystemExit: 3")
         for stages in ("Stage.MESSAGE", "('message',)", "None"):
             code = GOOD.replace("(Stage.MESSAGE,)", stages)
-            self.bad(code, "own.py: stages must be a row of Stage, such as (Stage.MESSAGE,)")
+            self.bad(code, "own.py: stages must be a sequence of Stage, such as (Stage.MESSAGE,)")
         self.bad(GOOD, "unexpected keyword argument 'wrod'", wrod="x")
         self.bad(GOOD, "name has to end in .py", name="own.txt")
 

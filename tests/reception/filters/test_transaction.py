@@ -26,7 +26,7 @@ from mailhost.interfaces.verdict import (
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
 from mailhost.reception.filters.reception import FilteredReception
-from mailhost.reception.filters.transaction import NOBODY_LEFT, FilteredTransaction
+from mailhost.reception.filters.transaction import NO_RECIPIENT_LEFT, FilteredTransaction
 from tests.fakes import FakeQueue, envelope, now, path
 from tests.reception.filters.chain_fakes import ChainWorld, Home, Saying, Visited, Watching
 from tests.reception.filters.mails import CLIENT
@@ -343,7 +343,7 @@ class MessageTests(FilteredCase):
 
     def test_an_envelope_without_recipients(self) -> None:
         self.make(Saying(lambda mail: edit(mail.sent_to(), "nobody")))
-        self.assertEqual(self.send("ann@a.example")[-1], str(NOBODY_LEFT))
+        self.assertEqual(self.send("ann@a.example")[-1], str(NO_RECIPIENT_LEFT))
         self.assertEqual(self.ends, ["abandoned", "abandoned"])
 
     def test_another_sender_that_is_refused(self) -> None:

@@ -1,1 +1,1 @@
-"""Filters that keep mail out: lists, greylisting, rates, sizes, attachments, expressions."""
+"""Filters that refuse mail: lists, greylisting, rates, sizes, attachments, expressions."""
