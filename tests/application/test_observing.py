@@ -29,10 +29,10 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
 from tests.milter.fake_milter import FakeMilter
 from tests.queue.fakes import here
+from tests.reception.filters.attachments import with_files
 from tests.reception.filters.chain_fakes import Home
+from tests.reception.filters.fake_dns import DNS
 from tests.reception.filters.mails import CLIENT
-from tests.reception.filters.test_block import DNS
-from tests.reception.filters.test_edit import with_files
 
 OWN = """
 from mailhost.interfaces.filters import IFilter

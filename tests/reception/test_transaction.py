@@ -1,19 +1,16 @@
-"""Content on its way in: kept, looked at, given its Received field, handed over."""
+"""The content of a message: checked, completed with fields, handed over."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from mailhost.interfaces.events import Received
-from mailhost.message.content import ContentWriter
 from mailhost.message.envelope import Body
-from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.message.header import values
+from mailhost.message.status import LOCAL_ERROR, Status
 from tests.fakes import now, path
 from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
 
@@ -144,71 +141,26 @@ class BeginningTests(ReceptionCase):
         self.assertTrue(self.below(b"A: 1\r\n\r\n\n\r\0", **more).endswith(b"\r\n\r\n\n\r\0"))
 
 
-class FullDiskTests(ReceptionCase):
-    def answer(self, number: int) -> Status:
-        def broken(writer: ContentWriter) -> None:
-            raise OSError(number, os.strerror(number))
+class AddedFieldTests(ReceptionCase):
+    def test_only_for_who_logged_in(self) -> None:
+        for client, sender, count in ((STRANGER, "sue@far.example", 0), (ANN, "ann@a.example", 1)):
+            self.handover.taken.clear()
+            self.send(b"Subject: x\r\n\r\nbody", client=client, sender=sender)
+            _, content, identity = self.handover.taken[0]
+            for name in ("From", "Date", "Message-ID"):
+                self.assertEqual(len(values(content, name)), count)
+        self.assertIn(f"Message-ID: <{identity}@mx.a.example>".encode(), content)
 
-        self.patch(ContentWriter, "spill", broken)
-        (status,) = self.send(b"x" * 1000)
-        return status
+    def test_the_account_stands_for_the_null_reverse_path(self) -> None:
+        self.send(b"Subject: x\r\n\r\n", client=ANN, sender="")
+        self.assertEqual(values(self.handover.taken[0][1], "From"), ["<ann@a.example>"])
 
-    def test_a_full_disk_is_told_at_the_end(self) -> None:
-        for number in (errno.ENOSPC, errno.EDQUOT):
-            status = self.answer(number)
-            self.assertEqual(replace(status, cause=""), NO_STORAGE)
-            self.assertIn(os.strerror(number), status.cause)
-        self.assertEqual((self.handover.taken, self.events.told), ([], []))
+    def test_no_listed_network_gets_them(self) -> None:
+        self.send(b"\r\nbody", client=replace(STRANGER, ip="127.0.0.1"))
+        self.assertEqual(values(self.handover.taken[0][1], "Date"), [])
 
-    def test_a_slow_one_is_waited_for_in_a_thread(self) -> None:
-        threads: list[tuple[Callable[[], Any], Deferred[Any]]] = []
 
-        def in_thread(work: Callable[[], Any], /) -> Deferred[Any]:
-            threads.append((work, Deferred()))
-            return threads[-1][1]
-
-        self.in_thread = in_thread
-        self.reception = self.reception_with(self.rules)
-        transaction = self.begin()
-        now(transaction.recipient(path("bob@a.example")))
-        collector = self.collector(transaction)
-        self.assertIsNone(collector.write(b"x" * 100))
-        writing = Deferred.fromCoroutine(self.wait(collector.write(b"x")))
-        self.assertNoResult(writing)
-        self.let_go(threads)
-        self.successResultOf(writing)
-        finishing = Deferred.fromCoroutine(self.wait(collector.finish()))
-        self.assertNoResult(finishing)
-        self.let_go(threads)
-        content = self.successResultOf(finishing)
-        ending = Deferred.fromCoroutine(self.wait(transaction.end(content)))
-        self.assertNoResult(ending)
-        self.let_go(threads)
-        (status,) = self.successResultOf(ending)
-        self.assertTrue(status.ok)
-
-    async def wait(self, answer: Any) -> Any:
-        return await answer
-
-    def let_go(self, threads: list[tuple[Callable[[], Any], Deferred[Any]]]) -> None:
-        """The disk is done."""
-        work, done = threads.pop()
-        done.callback(work())
-
-    def test_so_is_a_broken_one(self) -> None:
-        self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)
-
-    def test_a_missing_folder_is_made_again(self) -> None:
-        os.rmdir(self.folder)
-        (status,) = self.send(b"x" * 1000)
-        self.assertTrue(status.ok)
-
-    def test_a_folder_that_cannot_be_made(self) -> None:
-        os.rmdir(self.folder)
-        with open(self.folder, "w"):
-            (status,) = self.send(b"x" * 1000)
-        self.assertEqual(replace(status, cause=""), LOCAL_ERROR)
-
+class DiskTests(ReceptionCase):
     def test_content_that_cannot_be_read_again(self) -> None:
         def broken(fd: int, length: int, offset: int) -> bytes:
             raise OSError(errno.EIO, "broken")
@@ -234,7 +186,3 @@ class AbandonTests(ReceptionCase):
 
     def test_before_anything_came(self) -> None:
         self.begin().abandon()
-
-    def test_everybody_is_let_in(self) -> None:
-        self.assertIsNone(now(self.reception.connected(STRANGER)))
-        self.assertIsNone(now(self.reception.hello(STRANGER)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.client import Client
 from mailhost.message.content import Content
-from tests.fakes import envelope
+from tests.fakes import envelope, path
 
 CLIENT = Client("192.0.2.7", 4711, hello="far.example", extended=True, session="s")
+RCPT = Mail(Stage.RECIPIENT, CLIENT, envelope(sender="sue@far.example"), path("ann@a.example"))
 
 
 def message(text: str | bytes, *to: str, sender: str = "sue@far.example") -> Mail:

@@ -1,147 +1,40 @@
-"""Messages that pass the chain: what the one behind gets, and what the client hears."""
+"""The transaction with filters: what the reception behind gets, and the replies of the client."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
 from mailhost.interfaces.verdict import (
     PASS,
     Decision,
     Mail,
     Stage,
     Verdict,
-    defer,
     discard,
     edit,
     quarantine,
     reject,
-    tag,
 )
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.reception import FilteredReception
-from mailhost.reception.filters.transaction import NO_RECIPIENT_LEFT, FilteredTransaction
-from tests.fakes import FakeQueue, envelope, now, path
-from tests.reception.filters.chain_fakes import ChainWorld, Home, Saying, Visited, Watching
+from mailhost.reception.filters.transaction import NO_RECIPIENT_LEFT
+from tests.fakes import envelope, now, path
+from tests.reception.filters.chain_fakes import Saying, Visited, Watching
+from tests.reception.filters.filtered import CONTENT, FilteredCase
 from tests.reception.filters.mails import CLIENT
 
 NO = Status(550, "5.1.1", "Nobody of that name here")
-CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
+
+
 GO_AWAY = "550 5.7.1 Go away [first]"
 
 
 def with_eve(mail: Mail) -> Verdict:
     """One recipient more."""
     return edit(mail.sent_to(*mail.envelope.recipients, path("eve@a.example")), "a copy for eve")
-
-
-class FilteredCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = ChainWorld()
-        self.home = Home()
-        self.queue = FakeQueue()
-
-    def make(self, *filters: Any) -> None:
-        """A reception behind these filters."""
-        chain = self.world.chain(*filters)
-        self.reception = FilteredReception(chain, CLIENT, self.home, self.queue)
-
-    def mail(self) -> Any:
-        """MAIL: a transaction or a refusal."""
-        return now(self.reception.transaction(CLIENT, envelope()))
-
-    def send(self, *to: str) -> list[str]:
-        """All replies to a message for these, from the first RCPT on."""
-        return now(self._send(to))
-
-    async def _send(self, to: Sequence[str]) -> list[str]:
-        transaction = await self.reception.transaction(CLIENT, envelope())
-        assert isinstance(transaction, FilteredTransaction), transaction
-        replies = [await there(transaction.recipient(path(each))) for each in to]
-        if not any(each.ok for each in replies):
-            transaction.abandon()
-            return list(map(str, replies))
-        begun = await there(transaction.begin())
-        if isinstance(begun, Status):
-            transaction.abandon()
-            return [*map(str, replies), str(begun)]
-        replies += await there(transaction.end(CONTENT))
-        return list(map(str, replies))
-
-    @property
-    def ends(self) -> list[str]:
-        """How the transactions behind ended; each must have."""
-        return [each.over for each in self.home.all]
-
-
-class StageTests(FilteredCase):
-    """Before a message."""
-
-    def test_a_greeting_has_its_own_codes(self) -> None:
-        for verdict, code in ((reject("Go away"), 554), (defer("Later"), 421)):
-            self.make(Saying(verdict, Stage.CONNECTED))
-            refusal: Any = now(self.reception.connected(CLIENT))
-            self.assertEqual(refusal.code, code)
-
-    def test_hello(self) -> None:
-        self.make(Saying(reject("Go away"), Stage.HELLO))
-        self.assertIsNone(now(self.reception.connected(CLIENT)))
-        self.assertEqual(str(now(self.reception.hello(CLIENT))), GO_AWAY)
-
-    def test_a_sender(self) -> None:
-        visited = Visited()
-        self.make(Saying(reject("Go away"), Stage.SENDER), visited)
-        self.assertEqual(str(self.mail()), GO_AWAY)
-        self.assertEqual(self.home.all, [])
-        self.assertEqual(visited.heard, ["visit", "abandon"])
-
-    def test_the_one_behind_refuses_the_sender(self) -> None:
-        visited = Visited()
-        self.make(visited)
-        self.home.answers["mail"] = NO
-        self.assertEqual(self.mail(), NO)
-        self.assertEqual(visited.heard, ["visit", "SENDER", "abandon"])
-
-    def test_the_answer_is_that_of_the_one_behind(self) -> None:
-        self.make(Saying(PASS, Stage.SENDER))
-        self.assertEqual(str(self.mail().opened), "250 2.1.0 Welcome")
-
-    def test_another_sender(self) -> None:
-        def changed(mail: Mail) -> Verdict:
-            return edit(mail.sent_by(None), "nobody")
-
-        self.make(Saying(changed, Stage.SENDER))
-        self.send("ann@a.example")
-        self.assertIsNone(self.home.all[0].envelope.reverse_path)
-
-    def test_tags_of_the_connection_stay(self) -> None:
-        last = Saying()
-        self.make(Saying(tag("friend", "known"), Stage.CONNECTED), last)
-        now(self.reception.connected(CLIENT))
-        for _ in range(2):
-            self.send("ann@a.example")
-        self.assertEqual([each.tags for each in last.asked], [{"friend"}] * 2)
-
-    def test_what_was_said_of_one_message_is_not_said_of_the_next(self) -> None:
-        verdicts = [quarantine("odd"), PASS]
-        self.make(Saying(lambda mail: verdicts.pop(0)))
-        self.send("ann@a.example")
-        self.send("ann@a.example")
-        self.assertEqual(len(self.queue.kept), 1)
-        self.assertEqual(self.ends, ["abandoned", "ended"])
-
-    def test_the_client_goes(self) -> None:
-        visited = Visited()
-        self.make(visited)
-        self.reception.disconnected()
-        self.assertEqual(visited.heard, ["visit", "leave"])
-        self.assertTrue(self.home.gone)
 
 
 class RecipientTests(FilteredCase):

@@ -1,9 +1,6 @@
-"""Reading and editing messages, small and large."""
+"""Reading and editing of whole messages, small and large."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,29 +10,13 @@ from mailhost.message.content import HEADER_LIMIT, Content, FileSlice
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE, SMALL_MESSAGE, WholeMessages
 from tests.fakes import now
 from tests.queue.fakes import here
+from tests.reception.filters.threads import WaitingThreads
 
 LARGE = Content((b"A: 1\r\n\r\n" + b"x" * SMALL_MESSAGE,))
 
 
-class Threads:
-    """Work that waits until the test lets it run."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
-
-    def __call__(self, work: Callable[[], Any], /) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
-        self.waiting.append((work, done))
-        return done
-
-    def run(self) -> None:
-        """Run what has waited longest."""
-        work, done = self.waiting.pop(0)
-        done.callback(work())
-
-
-class WorkbenchTests(SynchronousTestCase):
-    """Where the work is done, and what comes of it."""
+class WholeMessagesTests(SynchronousTestCase):
+    """The thread in which the work is done, and its result."""
 
     def test_small_messages_are_read_at_once(self) -> None:
         whole_messages = WholeMessages("/nowhere", 10, self.fail)
@@ -44,7 +25,7 @@ class WorkbenchTests(SynchronousTestCase):
         )
 
     def test_few_large_ones_at_a_time(self) -> None:
-        threads = Threads()
+        threads = WaitingThreads()
         whole_messages = WholeMessages("/nowhere", 10, threads)
         waiting = [
             Deferred.fromCoroutine(whole_messages.read(LARGE, len))

@@ -1,4 +1,4 @@
-"""Filters that block by what is in a message: attachments and expressions."""
+"""Attachments are found by name, type and content, wherever they are hidden."""
 
 from __future__ import annotations
 
@@ -6,72 +6,24 @@ import io
 import zipfile
 from base64 import encodebytes
 from binascii import b2a_uu
-from time import monotonic, process_time
-from typing import Any
+from time import process_time
 
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
-
-from mailhost.config.filters.block import Attachment, Match
-from mailhost.interfaces.filters import FilterFailed
-from mailhost.interfaces.verdict import PASS, Decision, Verdict
+from mailhost.interfaces.verdict import PASS
 from mailhost.message.mime.packed import MOST_NAMES
-from mailhost.reception.filters.block.attachment import AttachmentFilter
-from mailhost.reception.filters.block.match import MatchFilter
-from mailhost.reception.filters.whole_messages import WholeMessages
-from tests.fakes import now
-from tests.queue.fakes import here
-from tests.reception.filters.mails import message
-from tests.reception.filters.test_edit import attached, with_files
-from tests.reception.filters.test_whole_messages import Threads
+from tests.message.mime.archives import zipped
+from tests.reception.filters.attachment_case import AttachmentCase
+from tests.reception.filters.attachments import with_files, with_message, with_name
 
 TNEF = b"\x78\x9f\x3e\x22\1\0"
 
 
-def zipped(*files: tuple[str, bytes]) -> bytes:
-    """A compressed archive of such files."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, octets in files:
-            archive.writestr(name, octets)
-    return packed.getvalue()
-
-
-def named(name: str) -> bytes:
-    """A message with a file of this name."""
-    disposition = f'Content-Disposition: attachment; filename="{name}"'
-    return f"Content-Type: application/x\r\n{disposition}\r\n\r\nx\r\n".encode()
-
-
-class AttachmentTests(SynchronousTestCase):
-    """Attachments by name and type."""
-
-    def look(self, mail: bytes, **settings: Any) -> Verdict:
-        chosen = Attachment(kind="attachment", **settings)
-        found: Verdict = now(
-            AttachmentFilter(chosen, WholeMessages("/", 0, here)).look(message(mail))
-        )
-        return found
-
-    def test_a_name_is_refused_with_words_that_help(self) -> None:
-        verdict = self.look(with_files(a_Scr=b"x"), names=("*.exe", "*.scr"))
-        assert verdict.status is not None
-        self.assertEqual(
-            str(verdict.status),
-            "550 5.7.1 The message has the attachment 'a.Scr', which is not allowed",
-        )
-
-    def test_types_and_what_is_let_through(self) -> None:
-        mail = with_files(a_bin=b"\x7fELF...")
-        self.assertIs(self.look(mail, types=("image/*",)), PASS)
-        for kind in ("application/octet-*", "elf"):
-            self.assertIs(self.look(mail, types=(kind,)).decision, Decision.REJECT)
-        self.assertIs(self.look(b"Subject: x\r\n\r\nno.exe\r\n", names=("*",)), PASS)
+class SelectionTests(AttachmentCase):
+    """Attachments in messages, in texts and in TNEF."""
 
     def test_a_name_that_windows_opens_all_the_same(self) -> None:
         for name in ("a.exe.", "a.exe ", "a.exe . .", "A.EXE"):
-            self.assertTrue(self.look(named(name), names=("*.exe",)).reason, name)
-        self.assertIs(self.look(named("a.exe.txt"), names=("*.exe",)), PASS)
+            self.assertTrue(self.look(with_name(name), names=("*.exe",)).reason, name)
+        self.assertIs(self.look(with_name("a.exe.txt"), names=("*.exe",)), PASS)
 
     def test_a_name_that_programs_read_otherwise(self) -> None:
         for name in (
@@ -93,9 +45,9 @@ class AttachmentTests(SynchronousTestCase):
                 "a.ex%65",
             ),
         ):
-            self.assertTrue(self.look(named(name), names=("a.exe",)).reason, ascii(name))
+            self.assertTrue(self.look(with_name(name), names=("a.exe",)).reason, ascii(name))
         for name in ("a.exe_", "a.exe.txt", "b.a.exe", "a.exe b.txt"):
-            self.assertIs(self.look(named(name), names=("a.exe",)), PASS, name)
+            self.assertIs(self.look(with_name(name), names=("a.exe",)), PASS, name)
 
     def test_composites_that_hide_something(self) -> None:
         """What programs read differently is refused, whatever is in it."""
@@ -118,8 +70,8 @@ class AttachmentTests(SynchronousTestCase):
 
     def test_what_lies_elsewhere(self) -> None:
         kind = b"Content-Type: message/external-body; access-type=url; url=x\r\n\r\n"
-        self.assertTrue(self.look(kind + named("a.exe"), names=("*.exe",)).reason)
-        self.assertIs(self.look(kind + named("a.txt"), names=("*.exe",)), PASS)
+        self.assertTrue(self.look(kind + with_name("a.exe"), names=("*.exe",)).reason)
+        self.assertIs(self.look(kind + with_name("a.txt"), names=("*.exe",)), PASS)
 
     def test_messages_that_are_not_called_so(self) -> None:
         mail = with_files(mail_eml=with_files(a_exe=b"MZ"))
@@ -148,7 +100,7 @@ class AttachmentTests(SynchronousTestCase):
 
     def test_an_encoded_composite(self) -> None:
         """RFC 2045 §6.4 forbids it; some programs decode it."""
-        inner = b"--b\r\n" + named("a.exe") + b"--b--\r\n"
+        inner = b"--b\r\n" + with_name("a.exe") + b"--b--\r\n"
         head = b"Content-Type: multipart/mixed; boundary=b\r\n"
         head += b"Content-Transfer-Encoding: base64\r\n\r\n"
         self.assertTrue(self.look(head + encodebytes(inner), names=("*.exe",)).reason)
@@ -179,6 +131,31 @@ class AttachmentTests(SynchronousTestCase):
         mail = with_files(winmail_dat=TNEF + b"\x02\x0f\x80\x06\x00\x02\0\0\0MZ")
         self.assertIn("a file that is exe", self.look(mail, types=("exe",)).reason)
         self.assertIs(self.look(mail, types=("elf",)), PASS)
+
+    def test_inside_of_attached_messages(self) -> None:
+        inner = with_files(a_exe=b"MZ")
+        for encoding, body in (
+            ("7bit", inner),
+            ("base64", encodebytes(inner)),
+            ("base64", encodebytes(with_message(encodebytes(inner), "base64"))),
+        ):
+            mail = with_message(body, encoding)
+            for settings in ({"names": ("*.exe",)}, {"types": ("exe",)}):
+                verdict = self.look(mail, **settings)
+                self.assertIn("attach", verdict.reason, (encoding, settings))
+                self.assertIs(self.look(mail, **settings, look_inside=False), PASS)
+            self.assertIn("message/rfc822", self.look(mail, types=("message/*",)).reason)
+            self.assertIs(self.look(mail, names=("*.scr",)), PASS)
+
+    def test_messages_in_messages_without_end(self) -> None:
+        mail = with_files(a_txt=b"x")
+        for _ in range(8):
+            mail = with_message(encodebytes(mail), "base64")
+        self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
+
+
+class ArchiveTests(AttachmentCase):
+    """Attachments in archives."""
 
     def test_archives_behind_anything(self) -> None:
         """A reader looks for the directory, which is at the end."""
@@ -226,27 +203,6 @@ class AttachmentTests(SynchronousTestCase):
             self.assertLess(process_time() - begun, 5)
         self.assertIn("more parts", self.look(with_files(a_zip=bomb), names=("*.exe",)).reason)
 
-    def test_inside_of_attached_messages(self) -> None:
-        inner = with_files(a_exe=b"MZ")
-        for encoding, body in (
-            ("7bit", inner),
-            ("base64", encodebytes(inner)),
-            ("base64", encodebytes(attached(encodebytes(inner), "base64"))),
-        ):
-            mail = attached(body, encoding)
-            for settings in ({"names": ("*.exe",)}, {"types": ("exe",)}):
-                verdict = self.look(mail, **settings)
-                self.assertIn("attach", verdict.reason, (encoding, settings))
-                self.assertIs(self.look(mail, **settings, look_inside=False), PASS)
-            self.assertIn("message/rfc822", self.look(mail, types=("message/*",)).reason)
-            self.assertIs(self.look(mail, names=("*.scr",)), PASS)
-
-    def test_messages_in_messages_without_end(self) -> None:
-        mail = with_files(a_txt=b"x")
-        for _ in range(8):
-            mail = attached(encodebytes(mail), "base64")
-        self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
-
     def test_archives_that_others_open(self) -> None:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
@@ -273,76 +229,3 @@ class AttachmentTests(SynchronousTestCase):
             self.assertIs(self.look(mail, names=("*.exe",)), PASS)
         long = b"PK\x03\x04" + b"\0" * 22 + b"\x00\x10\0\0" + b"x" * 4092 + b".exe"
         self.assertIn("xx.exe", self.look(with_files(a_zip=long), names=("*.exe",)).reason)
-
-    def test_more_parts_than_can_be_looked_at(self) -> None:
-        """One that hides behind ten thousand others is not let in."""
-        head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
-        verdict = self.look(head + b"--b\r\n\r\nx\r\n" * 10_001, names=("*.exe",))
-        self.assertIn("more parts than can be examined", verdict.reason)
-        lines = head + b"--b\r\n\r\n" + b"--\n" * 500_001
-        self.assertIn("more parts", self.look(lines, names=("*.exe",)).reason)
-
-
-class MatchTests(SynchronousTestCase):
-    """Expressions."""
-
-    def look(self, text: str, **settings: Any) -> Verdict:
-        chosen = Match(kind="match", **settings)
-        found: Verdict = now(MatchFilter(chosen, WholeMessages("/", 0, here)).look(message(text)))
-        return found
-
-    def test_a_field_is_matched_as_people_read_it(self) -> None:
-        mail = "Subject: =?utf-8?q?L=C3=B6ttery?=\n\nhello\n"
-        verdict = self.look(mail, part="subject", pattern="(?i)^LÖTT")
-        self.assertIn("subject has 'Lött'", verdict.reason)
-        self.assertIs(self.look(mail, part="From", pattern="."), PASS)
-
-    def test_the_header_has_a_field_a_line(self) -> None:
-        mail = "From: a\nX-Mailer: The\n Bat\n\nX-Spam: yes\n"
-        self.assertIs(self.look(mail, pattern="^X-Mailer: The Bat$").decision, Decision.REJECT)
-        self.assertIs(self.look(mail, pattern="X-Spam"), PASS)
-
-    def test_bodies_are_decoded(self) -> None:
-        mail = (
-            "Content-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: "
-            "quoted-printable\n\nsch=F6n=\n es\n"
-        )
-        self.assertIs(self.look(mail, part="body", pattern="schön es").decision, Decision.REJECT)
-
-    def test_time_runs_out(self) -> None:
-        mail = "Subject: x\n\n" + "a" * 5000 + "b\n"
-        slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.01)
-        looking = MatchFilter(slow, WholeMessages("/", 0, here)).look(message(mail))
-        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
-        self.assertIn("longer than 0.01 seconds", str(failure.value))
-
-    def test_what_takes_long_keeps_nobody_else_waiting(self) -> None:
-        """A small message is looked at in the reactor's thread, but not for a second."""
-        threads = Threads()
-        slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.5)
-        filter = MatchFilter(slow, WholeMessages("/", 0, threads))
-        begun = monotonic()
-        looking = Deferred.fromCoroutine(filter.look(message("\n" + "a" * 5000 + "b\n")))
-        self.assertLess(monotonic() - begun, 0.4)
-        self.assertEqual(len(threads.waiting), 1)
-        self.assertNoResult(looking)
-
-    def test_all_texts_together_have_that_time(self) -> None:
-        """A message may have thousands, each of which takes almost as long as is allowed."""
-        part = "--b\n\n" + "a" * 22 + "b\n"
-        head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
-        self.failed(head + part * 40, "longer than 0.2 seconds", part="body")
-        field = "X: " + "a" * 22 + "b\n"
-        self.failed(field * 40 + "\n", "longer than 0.2 seconds", part="X")
-
-    def test_what_cannot_be_looked_at_is_not_let_through_unseen(self) -> None:
-        head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
-        self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body", time_limit=60)
-        self.failed("X: x\n" * 200_000 + "Subject: z\n\n", "header", part="Subject")
-
-    def failed(self, text: str, explanation: str, **settings: Any) -> None:
-        """The filter could not tell."""
-        slow = Match(kind="match", pattern="(a|aa)+$", **{"time_limit": 0.2, **settings})
-        looking = MatchFilter(slow, WholeMessages("/", 0, here)).look(message(text))
-        failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
-        self.assertIn(explanation, str(failure.value))

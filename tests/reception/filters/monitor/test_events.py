@@ -1,4 +1,4 @@
-"""Filters that watch: journals, events."""
+"""Lines of JSON for messages."""
 
 from __future__ import annotations
 
@@ -7,31 +7,20 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
 from mailhost.reception.filters.monitor.events import EventsFilter
-from mailhost.reception.filters.monitor.journal import JournalFilter, to_address, to_maildir
 from tests.fakes import (
-    FakeHandover,
     RecordingEvents,
-    address,
-    now,
 )
-from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
 MAIL = message("Subject: x\nMessage-ID: <1@b>\n\nhi\n", "ann@a.example", "bob@a.example")
-COPY = (
-    b"X-Envelope-From: <sue@far.example>\r\nX-Envelope-To: <ann@a.example>\r\n"
-    b"X-Envelope-To: <bob@a.example>\r\nSubject: x\r\nMessage-ID: <1@b>\r\n\r\nhi\r\n"
-)
 
 
 class BrokenContent(Content):
@@ -41,46 +30,14 @@ class BrokenContent(Content):
         raise ZeroDivisionError
 
 
-class JournalTests(SynchronousTestCase):
-    """Copies."""
-
-    def test_to_an_address_from_nobody(self) -> None:
-        handover = FakeHandover()
-        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
-        verdict = now(filter.look(MAIL))
-        self.assertIs(verdict.decision, Decision.COPY)
-        ((envelope, content, identity),) = handover.taken
-        self.assertIsNone(envelope.reverse_path)
-        self.assertEqual([str(path.address) for path in envelope.recipients], ["j@a.example"])
-        self.assertEqual((content, identity), (COPY, "m1-journal"))
-
-    def test_into_a_maildir(self) -> None:
-        store = MemoryStore()
-        now(JournalFilter(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
-        self.assertEqual(store.boxes, {"/j": [COPY]})
-
-    def test_no_copy_no_mail(self) -> None:
-        handover = FakeHandover()
-        handover.status = Status(452, "4.3.1", "Disk full", "ENOSPC")
-        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
-        failure = self.failureResultOf(Deferred.fromCoroutine(filter.look(MAIL)), FilterFailed)
-        self.assertIn("452 4.3.1 Disk full ENOSPC", str(failure.value))
-
-    def test_observing_copies_nothing(self) -> None:
-        handover = FakeHandover()
-        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", True)
-        self.assertIs(now(filter.look(MAIL)).decision, Decision.COPY)
-        self.assertEqual(handover.taken, [])
-
-
 class EventsTests(SynchronousTestCase):
     """Lines of JSON."""
 
     def setUp(self) -> None:
         self.path = self.mktemp()
         self.clock = Clock()
-        self.told = RecordingEvents()
-        self.events = EventsFilter(self.path, self.clock, here, self.told)
+        self.log = RecordingEvents()
+        self.events = EventsFilter(self.path, self.clock, here, self.log)
 
     def lines(self) -> list[dict[str, Any]]:
         """What was written."""
@@ -132,7 +89,7 @@ class EventsTests(SynchronousTestCase):
         for _ in range(3):
             self.events.ended(MAIL, [], [OK])
             self.clock.advance(0)
-        self.assertEqual(len(self.told.lines), 1)
+        self.assertEqual(len(self.log.lines), 1)
         os.rmdir(self.path)
         self.events.ended(MAIL, [], [OK])
         self.clock.advance(0)
