@@ -1,4 +1,4 @@
-"""Where a header section ends: all readers are to see the same fields."""
+"""The end of the header section, so that all programs read the same fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MBOX = b"From sue@far.example Tue Nov 14 22:13:20 2023\r\n"
 
 
 def begun(message: bytes, binary: bool = False) -> tuple[bytes, bytes]:
-    """The message after `begin`, and the header section that it returned."""
+    """Return the message and the header section that `begin` returns."""
     content = Content((message,))
     found = begin(content, content.header(), binary)
     assert not isinstance(found, Status), found
@@ -53,11 +53,11 @@ class MendedTests(SynchronousTestCase):
         self.assertEqual(begun(MBOX), (b"", b""))
         self.assertEqual(begun(MBOX + b"\r\nbody"), (b"\r\nbody", b""))
 
-    def test_text_that_begins_like_one_is_kept(self) -> None:
+    def test_text_that_begins_like_an_mbox_line_is_kept(self) -> None:
         for text in (b"From x", b"From here on we meet at ten\r\n\r\nAnn", b"From x\r\n fold\r\n"):
             self.assertEqual(begun(text), (b"\r\n" + text, b""))
 
-    def test_only_one_and_only_at_the_top(self) -> None:
+    def test_only_one_mbox_line_at_the_top_is_dropped(self) -> None:
         self.assertEqual(begun(MBOX * 2 + FIELDS), (b"\r\n" + MBOX + FIELDS, b""))
         self.assertEqual(begun(b"A: 1\r\n" + MBOX), (b"A: 1\r\n\r\n" + MBOX, b"A: 1\r\n"))
 
@@ -73,7 +73,7 @@ class MendedTests(SynchronousTestCase):
             self.assertEqual(begun(rest), (b"\r\n" + rest, b""))
             self.assertEqual(begun(FIELDS + rest), (FIELDS + b"\r\n" + rest, FIELDS))
 
-    def test_a_fold_of_nothing_is_no_field(self) -> None:
+    def test_a_folded_line_without_a_field_is_no_field(self) -> None:
         for rest in (b" From: ann@a.example\r\n", b"\tx\r\nA: 1\r\n\r\nbody", b" \r\n"):
             self.assertEqual(begun(rest), (b"\r\n" + rest, b""))
             self.assertEqual(begun(MBOX + rest), (b"\r\n" + rest, b""))
@@ -87,10 +87,10 @@ class MendedTests(SynchronousTestCase):
             max_size=30,
         ).map(b"".join)
     )
-    def test_mending_is_idempotent_and_other_parsers_agree(self, message: bytes) -> None:
+    def test_the_change_is_idempotent_and_other_parsers_agree(self, message: bytes) -> None:
         after, section = begun(message)
         self.assertEqual(begun(after), (after, section))
-        # the standard library knows no blanks in front of a colon (RFC 5322 §4.5)
+        # the standard library does not accept blanks in front of a colon (RFC 5322 §4.5)
         assume(not re.search(rb"^[!-9;-~]+[ \t]+:", section, re.MULTILINE))
         ours = [each.name for each in fields(b"Received: us\r\n" + section)]
         theirs = message_from_bytes(b"Received: us\r\n" + after).keys()
@@ -102,7 +102,7 @@ class LargeTests(SynchronousTestCase):
         content = Content((message,))
         return begin(content, content.header())
 
-    def test_more_than_is_read_is_refused(self) -> None:
+    def test_a_larger_header_than_is_read_is_refused(self) -> None:
         for size in (LARGEST_HEADER, HEADER_LIMIT, 2 * HEADER_LIMIT):
             for filler in (b"X-Y: " + b"x" * 60 + b"\r\n", b"Subject:" + b" x\r\n" * 20):
                 header = filler * (size // len(filler) + 1)
@@ -124,13 +124,13 @@ class LargeTests(SynchronousTestCase):
 
 
 class BinaryTests(SynchronousTestCase):
-    """BINARYMIME may hold any line ends in its body."""
+    """A BINARYMIME message may have any line ends in its body."""
 
     def test_the_body_is_left_alone(self) -> None:
         message = FIELDS + b"\r\n\n\r\0\n\n"
         self.assertEqual(begun(message, binary=True), (message, FIELDS))
 
-    def test_no_reader_may_find_another_field_in_the_header(self) -> None:
+    def test_other_line_ends_in_the_header_are_refused(self) -> None:
         for odd in (b"A: 1\nFrom: x\r\n", b"A: 1\rFrom: x\r\n", b"A: 1\n\r\n", b"A: \0\r\n"):
             content = Content((odd + b"\r\nbody",))
             self.assertIs(begin(content, content.header(), binary=True), HEADER_LINE_ENDS)

@@ -1,4 +1,4 @@
-"""What is known of a client: where it is, and whether it is trusted."""
+"""Clients: local ones, trusted ones, and the strength of TLS."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class DateTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(st.integers(0, 4_000_000_000))
-    def test_others_read_the_same(self, seconds: int) -> None:
+    def test_other_programs_read_the_same_date(self, seconds: int) -> None:
         read = parsedate_to_datetime(format_date(seconds))
         self.assertEqual(int(read.timestamp()), seconds)
         self.assertEqual(f"{read:%a}", format_date(seconds)[:3])

@@ -9,7 +9,7 @@ from tests.fakes import path
 
 
 class EnvelopeTests(SynchronousTestCase):
-    def test_who_wants_to_hear_of_what(self) -> None:
+    def test_wanted_reports(self) -> None:
         for notify, success, failure, delay in (
             (None, False, True, True),
             (Notify.NEVER, False, False, False),
@@ -20,6 +20,6 @@ class EnvelopeTests(SynchronousTestCase):
             wishes = [one.wants(each) for each in (Notify.SUCCESS, Notify.FAILURE, Notify.DELAY)]
             self.assertEqual(wishes, [success, failure, delay], notify)
 
-    def test_for_others(self) -> None:
+    def test_other_recipients(self) -> None:
         changed = Envelope(None, envelope_id="x").to([path("a@b")])
         self.assertEqual(changed, Envelope(None, (path("a@b"),), envelope_id="x"))

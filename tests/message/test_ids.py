@@ -10,7 +10,7 @@ from mailhost.message.ids import maildir_name, new_id
 
 
 class NameTests(SynchronousTestCase):
-    def test_ids_are_never_given_twice_and_sort_by_time(self) -> None:
+    def test_ids_are_unique_and_sort_by_time(self) -> None:
         names = [new_id() for _ in range(50_000)]
         self.assertEqual(len(set(names)), len(names))
         for name in names[:100]:

@@ -25,14 +25,14 @@ class DiskTests(ReceptionCase):
         (status,) = self.send(b"x" * 1000)
         return status
 
-    def test_a_full_disk_is_told_at_the_end(self) -> None:
+    def test_a_full_disk_defers_at_the_end(self) -> None:
         for number in (errno.ENOSPC, errno.EDQUOT):
             status = self.answer(number)
             self.assertEqual(replace(status, cause=""), NO_STORAGE)
             self.assertIn(os.strerror(number), status.cause)
         self.assertEqual((self.handover.taken, self.events.told), ([], []))
 
-    def test_a_slow_one_is_waited_for_in_a_thread(self) -> None:
+    def test_a_slow_disk_is_waited_for_in_a_thread(self) -> None:
         threads: list[tuple[Callable[[], Any], Deferred[Any]]] = []
 
         def in_thread(work: Callable[[], Any], /) -> Deferred[Any]:
@@ -63,11 +63,11 @@ class DiskTests(ReceptionCase):
         return await answer
 
     def let_go(self, threads: list[tuple[Callable[[], Any], Deferred[Any]]]) -> None:
-        """The disk is done."""
+        """Run the work of the thread."""
         work, done = threads.pop()
         done.callback(work())
 
-    def test_so_is_a_broken_one(self) -> None:
+    def test_a_broken_disk(self) -> None:
         self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)
 
     def test_a_missing_folder_is_made_again(self) -> None:

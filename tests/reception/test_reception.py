@@ -10,31 +10,31 @@ from mailhost.reception.reception import ENCRYPT_FIRST, LOG_IN_AGAIN, LOGIN_FIRS
 from mailhost.reception.rules import Rules
 from mailhost.routing import NO_DIRECTORY
 from tests.fakes import address, now, view_of
-from tests.reception.context import ANN, STRANGER, TLS, WITHOUT_ANN, ReceptionCase
+from tests.reception.context import ANN, TLS, UNKNOWN_CLIENT, WITHOUT_ANN, ReceptionCase
 
 
 class ConnectionTests(ReceptionCase):
-    def test_everybody_is_let_in(self) -> None:
-        self.assertIsNone(now(self.reception.connected(STRANGER)))
-        self.assertIsNone(now(self.reception.hello(STRANGER)))
+    def test_every_client_may_connect(self) -> None:
+        self.assertIsNone(now(self.reception.connected(UNKNOWN_CLIENT)))
+        self.assertIsNone(now(self.reception.hello(UNKNOWN_CLIENT)))
 
 
 class LoginTests(ReceptionCase):
     rules = Rules("mx.a.example", login=True)
 
-    def test_nobody_submits_without_login(self) -> None:
-        self.assertEqual(self.mail(STRANGER, "ann@a.example"), ENCRYPT_FIRST)
-        self.assertEqual(self.mail(STRANGER, ""), ENCRYPT_FIRST)
-        self.assertEqual(self.mail(replace(STRANGER, tls=TLS), "ann@a.example"), LOGIN_FIRST)
-        self.assertEqual(self.mail(replace(STRANGER, ip="::1"), "ann@a.example"), LOGIN_FIRST)
+    def test_without_a_login(self) -> None:
+        self.assertEqual(self.mail(UNKNOWN_CLIENT, "ann@a.example"), ENCRYPT_FIRST)
+        self.assertEqual(self.mail(UNKNOWN_CLIENT, ""), ENCRYPT_FIRST)
+        self.assertEqual(self.mail(replace(UNKNOWN_CLIENT, tls=TLS), "ann@a.example"), LOGIN_FIRST)
+        self.assertEqual(self.mail(replace(UNKNOWN_CLIENT, ip="::1"), "ann@a.example"), LOGIN_FIRST)
         self.assertEqual((ENCRYPT_FIRST.code, LOGIN_FIRST.code), (530, 530))
 
-    def test_who_logged_in_does(self) -> None:
+    def test_with_a_login(self) -> None:
         self.begin(ANN, "ann@a.example")
 
 
 class RemovedTests(ReceptionCase):
-    """An account that goes while its session is open."""
+    """Accounts that are removed while their client has a session."""
 
     def refused(self) -> None:
         for sender in ("", "ann@a.example", "any@b.example"):

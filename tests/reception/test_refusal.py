@@ -17,11 +17,11 @@ class FreshDirectoryTests(ReceptionCase):
         self.directory.view, self.directory.newer = WITHOUT_ANN, VIEW
         self.assertEqual(self.rcpt("kit@b.example").code, 250)
 
-    def test_who_is_known_is_not_looked_up_again(self) -> None:
+    def test_known_recipients_are_not_looked_up_again(self) -> None:
         self.rcpt("ann@a.example")
         self.assertEqual(self.directory.refreshed, 0)
 
-    def test_a_directory_that_cannot_be_read_refuses_nobody_for_good(self) -> None:
+    def test_a_directory_that_cannot_be_read_is_a_deferral(self) -> None:
         self.directory.outage = "locked"
         for to in ("nobody@a.example", "x@far.example"):
             status = self.rcpt(to)
@@ -33,7 +33,7 @@ class FreshDirectoryTests(ReceptionCase):
         self.begin(ANN, "team@a.example")
         self.assertEqual(self.directory.refreshed, 1)
 
-    def test_so_is_an_author(self) -> None:
+    def test_an_author_is_looked_up_again_too(self) -> None:
         message = b"From: team@a.example\r\n\r\n"
         transaction = self.begin(ANN, "ann@a.example")
         now(transaction.recipient(path("bob@a.example")))

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from mailhost.message.status import Status
 from mailhost.reception.rules import Rules
-from tests.reception.context import ANN, STRANGER, ReceptionCase
+from tests.reception.context import ANN, UNKNOWN_CLIENT, ReceptionCase
 
 
 class RelayTests(ReceptionCase):
@@ -16,14 +16,14 @@ class RelayTests(ReceptionCase):
 
     def test_foreign_recipients_are_refused(self) -> None:
         for ip in ("192.0.2.7", "127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", ""):
-            client = replace(STRANGER, ip=ip)
+            client = replace(UNKNOWN_CLIENT, ip=ip)
             for to in ("x@far.example", "x@[127.0.0.1]", "x@sub.a.example"):
                 self.check(self.rcpt(to, client), 550, "5.7.1")
 
-    def test_not_even_from_one_of_us_who_did_not_log_in(self) -> None:
-        self.check(self.rcpt("x@far.example", STRANGER, "ann@a.example"), 550, "5.7.1")
+    def test_a_sender_of_this_host_without_a_login_may_not_relay(self) -> None:
+        self.check(self.rcpt("x@far.example", UNKNOWN_CLIENT, "ann@a.example"), 550, "5.7.1")
 
-    def test_foreign_recipients_of_who_logged_in(self) -> None:
+    def test_clients_with_a_login_may_relay(self) -> None:
         self.check(self.rcpt("x@far.example", ANN, "ann@a.example"), 250, "2.1.5")
 
     def test_listed_networks_may_relay(self) -> None:
@@ -38,4 +38,6 @@ class RelayTests(ReceptionCase):
             "127.0.0.1": 550,
             "": 550,
         }.items():
-            self.assertEqual(self.rcpt("x@far.example", replace(STRANGER, ip=ip)).code, code, ip)
+            self.assertEqual(
+                self.rcpt("x@far.example", replace(UNKNOWN_CLIENT, ip=ip)).code, code, ip
+            )

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from mailhost.message.status import Status
 from mailhost.reception.submission import author_refusal
-from tests.reception.context import ANN, STRANGER, ReceptionCase
+from tests.reception.context import ANN, UNKNOWN_CLIENT, ReceptionCase
 
 
 class SenderTests(ReceptionCase):
-    def test_ones_own_names(self) -> None:
+    def test_addresses_that_lead_to_the_account(self) -> None:
         for sender in (
             "ann@a.example",
             "Ann+tag@also.example",
@@ -21,7 +21,7 @@ class SenderTests(ReceptionCase):
         ):
             self.begin(ANN, sender)
 
-    def test_the_names_of_others(self) -> None:
+    def test_addresses_of_others(self) -> None:
         for sender in (
             "bob@a.example",
             "sales@a.example",
@@ -34,8 +34,8 @@ class SenderTests(ReceptionCase):
             self.assertEqual((refusal.code, refusal.enhanced), (553, "5.7.1"))
             self.assertIn(f"<{sender}>", refusal.text)
 
-    def test_strangers_may_call_themselves_anything(self) -> None:
-        self.begin(STRANGER, "ann@a.example")
+    def test_clients_without_a_login_may_use_any_sender(self) -> None:
+        self.begin(UNKNOWN_CLIENT, "ann@a.example")
 
 
 class AuthorTests(ReceptionCase):
@@ -45,7 +45,7 @@ class AuthorTests(ReceptionCase):
         (status,) = self.send(content, client=ANN, sender="ann@a.example")
         return status.code, status.enhanced
 
-    def test_ones_own(self) -> None:
+    def test_authors_that_lead_to_the_account(self) -> None:
         for field in (
             "From: ann@a.example",
             "FROM: Ann <ANN@A.Example>",
@@ -59,7 +59,7 @@ class AuthorTests(ReceptionCase):
         ):
             self.assertEqual(self.answer(field), (250, "2.0.0"), field)
 
-    def test_of_others(self) -> None:
+    def test_other_authors(self) -> None:
         for field in (
             "From: bob@a.example",
             "from : Ann <bob@a.example>",
@@ -74,7 +74,7 @@ class AuthorTests(ReceptionCase):
         ):
             self.assertEqual(self.answer(field), (554, "5.7.1"), field)
 
-    def test_what_cannot_be_read(self) -> None:
+    def test_fields_that_cannot_be_read(self) -> None:
         for field in (
             "From:",
             "From: Ann",
@@ -90,7 +90,7 @@ class AuthorTests(ReceptionCase):
         self.assertEqual(self.answer(*twice), (554, "5.7.1"))
         self.assertEqual(self.answer(*reversed(twice)), (554, "5.7.1"))
 
-    def test_so_many_that_reading_them_would_keep_others_waiting(self) -> None:
+    def test_too_many_authors(self) -> None:
         several = [f"ann+{number}@a.example" for number in range(51)]
         self.assertEqual(self.answer(f"From: {', '.join(several[1:])}"), (250, "2.0.0"))
         for lines in (
@@ -101,7 +101,7 @@ class AuthorTests(ReceptionCase):
             self.assertEqual(self.answer(*lines), (554, "5.6.0"), lines[0][:60])
         self.assertEqual(self.answer(*["From: ann@a.example"] * 60), (250, "2.0.0"))
 
-    def test_nothing_is_handed_over_then(self) -> None:
+    def test_a_refused_message_is_not_handed_over(self) -> None:
         self.answer("From: bob@a.example")
         self.assertEqual((self.handover.taken, self.events.told), ([], []))
 

@@ -6,14 +6,14 @@ from mailhost.message.status import Status
 from mailhost.reception.transaction import TOO_MANY_MEMBERS
 from mailhost.routing import Router
 from tests.fakes import domain, list_of, look_ups, now, path, view_of
-from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, UNKNOWN_CLIENT, ReceptionCase
 
 
 class RecipientTests(ReceptionCase):
     def check(self, status: Status, code: int, enhanced: str) -> None:
         self.assertEqual((status.code, status.enhanced), (code, enhanced), status)
 
-    def test_ours(self) -> None:
+    def test_addresses_of_this_host(self) -> None:
         for to in (
             "ann@a.example",
             "ANN+tag@also.example",
@@ -30,15 +30,15 @@ class RecipientTests(ReceptionCase):
         self.reception = self.reception_with(self.rules, Router("mx.host.example"))
         for to in ("postmaster@a.example", "Abuse@also.example", "postmaster"):
             self.check(self.rcpt(to), 451, "4.3.0")
-        self.check(self.rcpt("postmaster@b.example"), 250, "2.1.5")  # its catch-all reads it
+        self.check(self.rcpt("postmaster@b.example"), 250, "2.1.5")  # it has a catch-all
 
     def test_an_unknown_user_is_refused_at_once(self) -> None:
-        for client in (STRANGER, ANN):
+        for client in (UNKNOWN_CLIENT, ANN):
             sender = "ann@a.example" if client is ANN else "sue@far.example"
             self.check(self.rcpt("nobody@a.example", client, sender), 550, "5.1.1")
             self.check(self.rcpt("nobody+ann@also.example", client, sender), 550, "5.1.1")
 
-    def test_a_refused_recipient_is_not_among_those_who_get_it(self) -> None:
+    def test_a_refused_recipient_does_not_get_the_message(self) -> None:
         transaction = self.begin()
         for to in ("nobody@a.example", "ann@a.example", "x@far.example", "team@a.example"):
             now(transaction.recipient(path(to)))
@@ -49,7 +49,7 @@ class RecipientTests(ReceptionCase):
 
 
 class ListTests(ReceptionCase):
-    """The cost of lists is bounded for a message, not for each recipient."""
+    """The members of aliases are counted for the whole message."""
 
     def test_a_list_is_followed_once_for_a_message(self) -> None:
         members = list_of(1000)

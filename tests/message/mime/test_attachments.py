@@ -21,7 +21,7 @@ few = settings(deadline=None)
 printable = st.text(min_size=1, max_size=80).filter(str.isprintable)
 
 
-# the standard library takes quotes and angle brackets away, wherever they come from
+# the standard library removes quotes and angle brackets in all cases
 names = printable.filter(lambda name: name == name.strip(' "<>'))
 
 
@@ -44,8 +44,8 @@ def notice(attachment: AttachedPart) -> str:
 
 
 class ListTests(SynchronousTestCase):
-    def test_names_in_the_other_field(self) -> None:
-        """Where the names should be, or where some programs look for them too."""
+    def test_names_in_either_field(self) -> None:
+        """The field that should have the name, or one in which some programs look for it too."""
         for header in (
             "Content-Type: x/y; filename=a.exe",
             "Content-Disposition: attachment; name=a.exe",
@@ -117,7 +117,7 @@ class StripTests(SynchronousTestCase):
         self.assertIs(strip(MESSAGE, [], notice), MESSAGE)
         self.assertIs(rename(MESSAGE, []), MESSAGE)
 
-    def test_a_text_in_its_place(self) -> None:
+    def test_a_text_replaces_an_attachment(self) -> None:
         note = (
             b"X-Other: y\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C3=B6.pdf was removed: pdf\r\n"

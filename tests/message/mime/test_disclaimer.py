@@ -1,4 +1,4 @@
-"""Words are put into the text of a message, and nowhere else."""
+"""A text is added to the bodies of a message; other parts keep their octets."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EMOJI = AddedText("\U0001f600\n" * 30)
 
 
 def plain(body: str, fields: str = "", kind: str = "text/plain; charset=utf-8") -> bytes:
-    """A message of one text, 8bit where nothing else is said."""
+    """Return a message of one text part, with this body and these further fields."""
     return f"From: a\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n{fields}\r\n{body}".encode()
 
 
 def shown(message: bytes) -> list[str]:
-    """The texts of a message, as a mail program reads them."""
+    """Return the texts of a message as the standard library reads them."""
     read = message_from_bytes(message, _class=EmailMessage, policy=policy.default)
     return [
         part.get_content()
@@ -49,7 +49,7 @@ class DisclaimerTests(SynchronousTestCase):
     def prepended(self, message: bytes, explanation: AddedText = ASCII) -> bytes:
         return self.edited(prepend(message, explanation))
 
-    # --- where the words go ----------------------------------------------------------------
+    # --- where the text goes ----------------------------------------------------------------
 
     def test_at_the_end_of_text(self) -> None:
         for body, wanted in {
@@ -140,7 +140,7 @@ class DisclaimerTests(SynchronousTestCase):
             plain("Hi=20\r\nGr=FC=DFe, 10 =80\r\n", quoted, kind),
         )
 
-    def test_utf_8_where_the_charset_cannot_say_it(self) -> None:
+    def test_utf_8_where_the_charset_lacks_a_character(self) -> None:
         old = 'text/plain; format=fixed;\r\n\tcharset="iso-8859-1"; x="y z'
         quoted = "Content-Transfer-Encoding: quoted-printable\r\n"
         self.assertEqual(
@@ -181,7 +181,7 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(shown(self.appended(message, AddedText("語")))[0].split(), ["日本", "語"])
 
     def test_html_in_a_stateful_charset(self) -> None:
-        """Where octets of a character look like a tag (RFC 1468)."""
+        """The octets of a character look like a tag (RFC 1468)."""
         text = "<p>実験</p>"
         self.assertIn(b"<B", text.encode("iso-2022-jp"))
         message = plain(
@@ -192,7 +192,7 @@ class DisclaimerTests(SynchronousTestCase):
         broken = message.replace(b"\x1b(B", b"\x1b(X")
         self.assertIn("charset", append(broken, ASCII).reason)
 
-    def test_what_the_charset_is_when_it_lies(self) -> None:
+    def test_a_charset_that_is_wrong_or_unknown(self) -> None:
         lies = plain("ö\r\n", "Content-Transfer-Encoding: 8bit\r\n", "text/plain")
         self.assertEqual(shown(self.appended(lies, GERMAN)), ["ö\r\nGrüße, 10 €\r\n"])
         latin = lies.replace("ö".encode(), b"\xf6")
@@ -208,14 +208,14 @@ class DisclaimerTests(SynchronousTestCase):
             self.assertEqual(message.count(b"Content-Transfer-Encoding: quoted-printable\r\n"), 1)
             self.assertTrue(message.isascii())
 
-    def test_8bit_stays_where_it_was_used(self) -> None:
+    def test_8bit_stays_where_the_body_has_8bit_octets(self) -> None:
         fields = "Content-Transfer-Encoding: 8bit\r\n"
         self.assertEqual(
             self.appended(plain("ö", fields), GERMAN), plain("ö\r\nGrüße, 10 €\r\n", fields)
         )
         self.assertTrue(self.appended(plain("o", fields), GERMAN).isascii())
 
-    def test_long_lines_are_not_sent_raw(self) -> None:
+    def test_long_lines_are_encoded(self) -> None:
         message = self.appended(plain("Hi\r\n"), AddedText("word " * 400))
         self.assertLess(max(map(len, message.split(b"\r\n"))), 80)
         self.assertEqual(shown(message)[0].split(), ["Hi", *["word"] * 400])
@@ -296,7 +296,7 @@ class DisclaimerTests(SynchronousTestCase):
     def test_a_quoted_pgp_message_is_no_obstacle(self) -> None:
         self.appended(plain("> -----BEGIN PGP MESSAGE-----\r\n"))
 
-    def test_a_text_that_nobody_reads_to_its_end(self) -> None:
+    def test_a_text_that_is_too_large(self) -> None:
         edit = append(plain("\r\n" * (LARGEST_TEXT // 2 + 1)), GERMAN)
         self.assertIsNone(edit.message)
         self.assertIn("more than 5000000 octets", edit.reason)

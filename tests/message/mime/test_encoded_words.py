@@ -37,7 +37,7 @@ class WordTests(SynchronousTestCase):
 
     @few
     @given(st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
-    def test_there_and_back(self, text: str) -> None:
+    def test_decoding_gives_the_same(self, text: str) -> None:
         explanation = encode_words(text)
         self.assertLessEqual(max(map(len, explanation)), 75)
         self.assertEqual(decode_words("\t ".join(explanation)), text)

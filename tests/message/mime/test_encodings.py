@@ -25,7 +25,7 @@ class EncodingTests(SynchronousTestCase):
     @example(b"x" * 73 + b"\t  \n")
     @example(b"x" * 75 + b" \n\0")
     @example(b"x" * 75 + b"= ")
-    def test_there_and_back(self, body: bytes) -> None:
+    def test_decoding_gives_the_same(self, body: bytes) -> None:
         for encoding in ("quoted-printable", "base64"):
             encoded = encodings.encode(body, encoding)
             self.assertLessEqual(max(map(len, encoded.split(b"\r\n"))), 76)
@@ -36,11 +36,11 @@ class EncodingTests(SynchronousTestCase):
 
     @few
     @given(octets)
-    def test_whatever_is_read(self, body: bytes) -> None:
+    def test_any_octets_are_decoded(self, body: bytes) -> None:
         for encoding in ("quoted-printable", "base64", "x-uuencode", "7bit", "x"):
             encodings.decode(body, encoding)
 
-    def test_patient_base64(self) -> None:
+    def test_lenient_base64(self) -> None:
         for text, wanted in {
             b"SGk=": b"Hi",
             b"SGk": b"Hi",

@@ -15,7 +15,7 @@ few = settings(deadline=None)
 
 
 def zip_of(*files: str) -> bytes:
-    """A ZIP archive of such files."""
+    """Return a ZIP archive of files with these names."""
     octets = io.BytesIO()
     with zipfile.ZipFile(octets, "w") as archive:
         for name in files:
@@ -61,7 +61,7 @@ class KindTests(SynchronousTestCase):
         }.items():
             self.assertEqual(kind_of(head), wanted, head)
 
-    def test_what_is_in_a_zip(self) -> None:
+    def test_zip_archives_of_documents(self) -> None:
         for files, wanted in {
             (): "zip",
             ("a.txt",): "zip",

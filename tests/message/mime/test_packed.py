@@ -36,17 +36,17 @@ class PackedTests(SynchronousTestCase):
 
     @given(st.lists(file_names, max_size=5), st.binary(max_size=30), st.integers(0, 3))
     def test_every_name_is_found(self, wanted: list[str], before: bytes, depth: int) -> None:
-        """In archives as another library makes them, behind anything, and within others."""
+        """In archives of the standard library, behind other octets, and in other archives."""
         octets = before + zipped(*((name, b"x" * 50) for name in wanted))
         for _ in range(depth):
             octets = zipped(("inner.zip", octets))
         found = set(names_in(octets, Budget()))
         self.assertTrue(set(wanted) <= found)
 
-    def test_what_may_be_looked_at(self) -> None:
+    def test_the_budget(self) -> None:
         octets = zipped(*((str(number), b"") for number in range(10)))
         found = list(names_in(octets, Budget(names=20)))
-        self.assertEqual(len(found), 20)  # each stands there twice
+        self.assertEqual(len(found), 20)  # each file has two headers
         self.assertRaises(TooMuch, list, names_in(octets, Budget(names=19)))
         inner = zipped(("a.zip", zipped(("b", b"x" * 5000))))
         self.assertRaises(TooMuch, list, names_in(inner, Budget(octets=10)))

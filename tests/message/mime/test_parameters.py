@@ -1,4 +1,4 @@
-"""Parameters are read as mail programs read them, and set without touching the others."""
+"""Parameters are read as mail programs read them, and set without a change of the others."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class ParameterTests(SynchronousTestCase):
         }.items():
             self.assertEqual(dict(parse_value(value).parameters), wanted, value)
 
-    def test_all_that_are_given(self) -> None:
+    def test_repeated_parameters(self) -> None:
         value = parse_value(b"x/y; name=a; NAME=b; name*0=c; name*=d")
         self.assertEqual(value.texts("name"), ["d", "c", "a", "b"])
 
-    def test_all_that_programs_read(self) -> None:
+    def test_all_readings_of_programs(self) -> None:
         for value, wanted in {
             b'name="a.txt".exe': ["a.txt", "a.txt.exe", '"a.txt".exe'],
             b"name=a.exe b": ["a.exe b", "a.exe"],
@@ -130,7 +130,7 @@ class ParameterTests(SynchronousTestCase):
             lambda text: text.isprintable()
         ),
     )
-    def test_what_was_set_is_read(self, value: bytes, text: str) -> None:
+    def test_a_parameter_that_was_set_is_read(self, value: bytes, text: str) -> None:
         before = parse_value(value)
         written = with_parameter(value, "name", text)
         after = parse_value(written)

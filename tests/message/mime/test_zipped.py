@@ -15,7 +15,7 @@ OCTETS = b"x" * 1000
 
 
 def deflated(octets: bytes) -> bytes:
-    """The octets as raw deflated ones."""
+    """Return the octets in the deflate format without a header."""
     deflating = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return deflating.compress(octets) + deflating.flush()
 

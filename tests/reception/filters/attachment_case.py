@@ -16,7 +16,7 @@ from tests.reception.filters.mails import message
 
 
 class AttachmentCase(SynchronousTestCase):
-    """A filter for attachments."""
+    """`look` returns the verdict of an attachment filter."""
 
     def look(self, mail: bytes, **settings: Any) -> Verdict:
         chosen = Attachment(kind="attachment", **settings)

@@ -7,14 +7,14 @@ from email.message import EmailMessage
 
 
 def with_message(body: bytes, encoding: str) -> bytes:
-    """A message that is attached to another."""
+    """Return a message with another message attached."""
     head = b'Content-Type: multipart/mixed; boundary="out"\r\n\r\n--out\r\n\r\nsee\r\n--out\r\n'
     kind = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: "
     return head + kind + encoding.encode() + b"\r\n\r\n" + body + b"\r\n--out--\r\n"
 
 
 def with_files(**files: bytes) -> bytes:
-    """A message with attachments, `_` for `.` in their names."""
+    """Return a message with attachments, whose names have `_` in place of `.`."""
     mail = EmailMessage(policy.SMTP)
     mail["Subject"] = "files"
     mail.set_content("see below\n")
@@ -26,6 +26,6 @@ def with_files(**files: bytes) -> bytes:
 
 
 def with_name(name: str) -> bytes:
-    """A message with a file of this name."""
+    """Return a message that is an attachment with this name."""
     disposition = f'Content-Disposition: attachment; filename="{name}"'
     return f"Content-Type: application/x\r\n{disposition}\r\n\r\nx\r\n".encode()

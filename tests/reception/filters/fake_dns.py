@@ -13,7 +13,7 @@ from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain
 
 @implementer(IResolver)
 class DNS:
-    """Answers by name; an answer may be an exception or a Deferred."""
+    """A resolver with answers by name; an answer may be an exception or a Deferred."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
@@ -27,7 +27,7 @@ class DNS:
         return fail(found) if isinstance(found, Exception) else succeed(found)
 
     def addresses(self, host: str) -> Awaitable[Sequence[str]]:
-        return fail(NoSuchDomain(host))  # no pool of hosts
+        return fail(NoSuchDomain(host))  # so there is no pool
 
     def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
         raise AssertionError("only A records are a list's")

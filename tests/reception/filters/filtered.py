@@ -13,7 +13,7 @@ from mailhost.message.status import Status
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.filters.transaction import FilteredTransaction
 from tests.fakes import FakeQueue, envelope, now, path
-from tests.reception.filters.chain_fakes import ChainWorld, Home
+from tests.reception.filters.chain_fakes import ChainServices, FakeReception
 from tests.reception.filters.mails import CLIENT
 
 CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
@@ -21,21 +21,21 @@ CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
 
 class FilteredCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = ChainWorld()
-        self.home = Home()
+        self.services = ChainServices()
+        self.behind = FakeReception()
         self.queue = FakeQueue()
 
     def make(self, *filters: Any) -> None:
-        """A reception behind these filters."""
-        chain = self.world.chain(*filters)
-        self.reception = FilteredReception(chain, CLIENT, self.home, self.queue)
+        """Make a reception with these filters in front."""
+        chain = self.services.chain(*filters)
+        self.reception = FilteredReception(chain, CLIENT, self.behind, self.queue)
 
     def mail(self) -> Any:
-        """MAIL: a transaction or a refusal."""
+        """Return the answer to MAIL: a transaction or a refusal."""
         return now(self.reception.transaction(CLIENT, envelope()))
 
     def send(self, *to: str) -> list[str]:
-        """All replies to a message for these, from the first RCPT on."""
+        """Return the replies to RCPT and to the end of a message to these recipients."""
         return now(self._send(to))
 
     async def _send(self, to: Sequence[str]) -> list[str]:
@@ -54,5 +54,5 @@ class FilteredCase(SynchronousTestCase):
 
     @property
     def ends(self) -> list[str]:
-        """How the transactions behind ended; each must have."""
-        return [each.over for each in self.home.all]
+        """How each of the transactions behind ended."""
+        return [each.state for each in self.behind.all]

@@ -1,4 +1,4 @@
-"""Mails for filters to look at."""
+"""Mail for filters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RCPT = Mail(Stage.RECIPIENT, CLIENT, envelope(sender="sue@far.example"), path("a
 
 
 def message(text: str | bytes, *to: str, sender: str = "sue@far.example") -> Mail:
-    """A whole message; line ends of a text become CRLF."""
+    """Return the mail of a whole message; line ends of a text become CRLF."""
     octets = text if isinstance(text, bytes) else text.replace("\n", "\r\n").encode()
     who = envelope(*(to or ("ann@a.example",)), sender=sender)
     return Mail(Stage.MESSAGE, CLIENT, who, content=Content((octets,)), identity="m1")

@@ -20,7 +20,7 @@ TNEF = b"\x78\x9f\x3e\x22\1\0"
 class SelectionTests(AttachmentCase):
     """Attachments in messages, in texts and in TNEF."""
 
-    def test_a_name_that_windows_opens_all_the_same(self) -> None:
+    def test_a_name_that_windows_shortens(self) -> None:
         for name in ("a.exe.", "a.exe ", "a.exe . .", "A.EXE"):
             self.assertTrue(self.look(with_name(name), names=("*.exe",)).reason, name)
         self.assertIs(self.look(with_name("a.exe.txt"), names=("*.exe",)), PASS)
@@ -50,7 +50,7 @@ class SelectionTests(AttachmentCase):
             self.assertIs(self.look(with_name(name), names=("a.exe",)), PASS, name)
 
     def test_composites_that_hide_something(self) -> None:
-        """What programs read differently is refused, whatever is in it."""
+        """Multiparts that programs read differently are refused, whatever their content."""
         for kind in (
             'multipart/(c)mixed; boundary="b"',
             'multipart / mixed; boundary="b"',
@@ -68,12 +68,12 @@ class SelectionTests(AttachmentCase):
         self.assertIn("a piece of a message", self.look(mail, names=("*.exe",)).reason)
         self.assertIs(self.look(mail, names=("*.exe",), look_inside=False), PASS)
 
-    def test_what_lies_elsewhere(self) -> None:
+    def test_external_bodies(self) -> None:
         kind = b"Content-Type: message/external-body; access-type=url; url=x\r\n\r\n"
         self.assertTrue(self.look(kind + with_name("a.exe"), names=("*.exe",)).reason)
         self.assertIs(self.look(kind + with_name("a.txt"), names=("*.exe",)), PASS)
 
-    def test_messages_that_are_not_called_so(self) -> None:
+    def test_messages_of_another_type(self) -> None:
         mail = with_files(mail_eml=with_files(a_exe=b"MZ"))
         for settings in ({"names": ("*.exe",)}, {"types": ("exe",)}):
             self.assertTrue(self.look(mail, **settings).reason, settings)
@@ -99,7 +99,7 @@ class SelectionTests(AttachmentCase):
         self.assertIs(self.look(b"\r\nbegin 2026 with joy.exe \r\n", names=("*.scr",)), PASS)
 
     def test_an_encoded_composite(self) -> None:
-        """RFC 2045 §6.4 forbids it; some programs decode it."""
+        """RFC 2045 §6.4 forbids an encoded multipart; some programs decode it."""
         inner = b"--b\r\n" + with_name("a.exe") + b"--b--\r\n"
         head = b"Content-Type: multipart/mixed; boundary=b\r\n"
         head += b"Content-Transfer-Encoding: base64\r\n\r\n"
@@ -115,7 +115,7 @@ class SelectionTests(AttachmentCase):
         for body in (b"SGk=\r\n", b"SG\r\n k", b"", b"SGkh\r\n", b"SGkhSA==  \r\n"):
             self.assertIs(self.look(head + body, names=("*.exe",)), PASS, body)
 
-    def test_winmail(self) -> None:
+    def test_tnef(self) -> None:
         for name in (
             b"\x02\x10\x80\x01\x00\x06\0\0\0a.exe\0",
             b"\x1e\0\x07\x37\x01\0\0\0\x06\0\0\0a.exe\0",
@@ -147,7 +147,7 @@ class SelectionTests(AttachmentCase):
             self.assertIn("message/rfc822", self.look(mail, types=("message/*",)).reason)
             self.assertIs(self.look(mail, names=("*.scr",)), PASS)
 
-    def test_messages_in_messages_without_end(self) -> None:
+    def test_many_levels_of_messages_in_messages(self) -> None:
         mail = with_files(a_txt=b"x")
         for _ in range(8):
             mail = with_message(encodebytes(mail), "base64")
@@ -157,8 +157,8 @@ class SelectionTests(AttachmentCase):
 class ArchiveTests(AttachmentCase):
     """Attachments in archives."""
 
-    def test_archives_behind_anything(self) -> None:
-        """A reader looks for the directory, which is at the end."""
+    def test_archives_behind_other_octets(self) -> None:
+        """Programs look for the directory, which is at the end of an archive."""
         for before in (
             b"x",
             b"MZ" + b"\0" * 9000,
@@ -183,8 +183,8 @@ class ArchiveTests(AttachmentCase):
             packed = zipped(("b.zip", packed))
         self.assertIn("more parts", self.look(with_files(a_zip=packed), names=("*.scr",)).reason)
 
-    def test_archives_that_cannot_be_looked_into(self) -> None:
-        """An encrypted one in an archive, one in a compression that is not known."""
+    def test_archives_that_cannot_be_examined(self) -> None:
+        """An encrypted archive in an archive, and one with an unknown compression."""
         packed = zipped(("b.zip", zipped(("a.exe", b"x"))))
         for at, octets in ((6, b"\1"), (8, b"\x63")):
             other = packed[:at] + octets + packed[at + 1 :]
@@ -203,7 +203,7 @@ class ArchiveTests(AttachmentCase):
             self.assertLess(process_time() - begun, 5)
         self.assertIn("more parts", self.look(with_files(a_zip=bomb), names=("*.exe",)).reason)
 
-    def test_archives_that_others_open(self) -> None:
+    def test_archives_that_lenient_programs_open(self) -> None:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("deep\\Virus.exe", b"x")
@@ -217,7 +217,7 @@ class ArchiveTests(AttachmentCase):
             self.assertIs(self.look(with_files(a_zip=one), names=("*.scr",)), PASS)
 
     def test_an_archive_of_very_many_files(self) -> None:
-        """What cannot be looked at in time, and in little memory, is not let in unseen."""
+        """An archive that cannot be examined in little time and memory is refused."""
         for length in (b"\1\0", b"\xff\xff"):
             header = b"PK\x01\x02" + b"\0" * 24 + length + b"\0" * 16 + b"a"
             packed = b"PK\x03\x04" + b"\0" * 26 + header * (MOST_NAMES // 2)

@@ -36,31 +36,31 @@ class WholeMessagesTests(SynchronousTestCase):
             threads.run()
         self.assertEqual([self.successResultOf(each) for each in waiting], [LARGE.size] * 4)
 
-    def test_a_fault_gives_its_place_back(self) -> None:
+    def test_a_fault_releases_the_semaphore(self) -> None:
         whole_messages = WholeMessages("/nowhere", 10, here)
         for _ in range(LARGE_AT_ONCE + 1):
             reading = Deferred.fromCoroutine(whole_messages.read(LARGE, lambda octets: 1 // 0))
             self.failureResultOf(reading, ZeroDivisionError)
 
-    def test_nothing_changed_is_the_very_same(self) -> None:
+    def test_without_a_change_the_same_object(self) -> None:
         whole_messages = WholeMessages("/nowhere", 10, here)
         for content in (Content((b"a",)), LARGE):
             self.assertIs(now(whole_messages.edit(content, lambda octets: octets)), content)
             self.assertIs(now(whole_messages.edit_header(content, lambda octets: octets)), content)
 
-    def test_what_was_edited_lies_in_a_file_where_it_is_large(self) -> None:
+    def test_a_large_edited_message_is_in_a_file(self) -> None:
         whole_messages = WholeMessages(self.mktemp(), 10, here)
         edited = now(whole_messages.edit(LARGE, lambda octets: octets + b"y"))
         self.assertIsInstance(edited.pieces[0], FileSlice)
         self.assertEqual(edited.read(), LARGE.read() + b"y")
 
-    def test_only_the_header_is_touched(self) -> None:
+    def test_the_body_is_not_read(self) -> None:
         whole_messages = WholeMessages("/nowhere", 10, here)
         edited = now(whole_messages.edit_header(LARGE, lambda header: header + b"B: 2\r\n"))
         self.assertEqual(edited.read(), b"A: 1\r\nB: 2\r\n\r\n" + b"x" * SMALL_MESSAGE)
 
-    def test_a_header_that_is_larger_than_can_be_looked_at_is_not_edited(self) -> None:
-        """It is cut somewhere: a field put there would end another."""
+    def test_a_header_that_is_too_large_is_not_edited(self) -> None:
+        """Such a header is cut, so that an added field could be inside of another."""
         large = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\n", b"x"))
         whole_messages = WholeMessages("/nowhere", 10, here)
         editing = Deferred.fromCoroutine(

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 
 class WaitingThreads:
-    """Work that waits until the test lets it run."""
+    """An InThread whose work waits until `run` is called."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
@@ -20,6 +20,6 @@ class WaitingThreads:
         return done
 
     def run(self) -> None:
-        """Run what has waited longest."""
+        """Run the work that has waited longest."""
         work, done = self.waiting.pop(0)
         done.callback(work())

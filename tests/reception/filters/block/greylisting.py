@@ -25,7 +25,7 @@ MINUTE, DAY = 60.0, 86400.0
 
 @implementer(IResolver)
 class Hosts:
-    """Knows the addresses of `hosts`; an exception is raised."""
+    """A resolver that knows the addresses of `hosts`; an exception there is raised."""
 
     def __init__(self) -> None:
         self.hosts: dict[str, list[str] | Exception] = {}
@@ -46,7 +46,7 @@ class Hosts:
 
 
 class GreylistCase(SynchronousTestCase):
-    """Time is what the test says."""
+    """Greylisting with the time `now`, in seconds."""
 
     def setUp(self) -> None:
         self.now = 1e9
@@ -56,7 +56,7 @@ class GreylistCase(SynchronousTestCase):
         self.filter = self.make()
 
     def open(self) -> GreylistMemory:
-        """Another process's hold of the same file."""
+        """Return another memory with the same file, as another process has."""
         memory = GreylistMemory(self.path, lambda: self.now)
         self.addCleanup(memory.close)
         return memory
@@ -65,7 +65,7 @@ class GreylistCase(SynchronousTestCase):
         return GreylistFilter(Greylist(kind="greylist", **settings), self.memory, self.dns, here)
 
     def passes(self, mail: Mail = MAIL, filter: GreylistFilter | None = None) -> bool:
-        """True where it is let in; a 451 otherwise."""
+        """True where the mail passes; otherwise it must be deferred."""
         verdict = now((filter or self.filter).look(mail))
         if verdict is not PASS:
             self.assertIs(verdict.decision, Decision.DEFER)

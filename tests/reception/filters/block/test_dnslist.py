@@ -22,8 +22,6 @@ from tests.reception.filters.mails import CLIENT, RCPT
 
 
 class DNSListTests(SynchronousTestCase):
-    """Blocklists and allowlists in the DNS."""
-
     def setUp(self) -> None:
         self.clock = Clock()
         self.events = RecordingEvents()
@@ -43,9 +41,11 @@ class DNSListTests(SynchronousTestCase):
         self.assertEqual(str(verdict.status), "550 5.7.1 192.0.2.7 is listed by bl.example")
         self.assertEqual(verdict.reason, "192.0.2.7 is listed by bl.example (127.0.0.2)")
 
-    def test_what_is_none(self) -> None:
+    def test_answers_that_do_not_count(self) -> None:
         self.assertIs(self.look(), PASS)
-        self.dns = DNS(**{"7.2.0.192.bl.example": ["203.0.113.9"]})  # a domain that is for sale
+        self.dns = DNS(
+            **{"7.2.0.192.bl.example": ["203.0.113.9"]}
+        )  # the answer of a domain that is for sale
         self.assertIs(self.look(), PASS)
         self.assertIs(self.look(answers=["127.0.0.4/32"]), PASS)
 
@@ -54,7 +54,7 @@ class DNSListTests(SynchronousTestCase):
         self.assertIs(self.look(answers=["127.0.0.4"]), PASS)
         self.assertIsNot(self.look(answers=["127.0.0.10"]), PASS)
 
-    def test_what_is_asked_about(self) -> None:
+    def test_queried_names(self) -> None:
         client = replace(CLIENT, ip="2001:db8::1")
         self.look(mail=replace(RCPT, client=client))
         digits = "1.0.0.0." + "0.0.0.0." * 5 + "8.b.d.0.1.0.0.2"
@@ -64,14 +64,14 @@ class DNSListTests(SynchronousTestCase):
         self.look(look_at="sender")
         self.assertEqual(self.dns.asked.pop(), "far.example.bl.example")
 
-    def test_trusted_networks_are_not_asked_about(self) -> None:
+    def test_no_query_for_trusted_networks(self) -> None:
         settings = DNSList(kind="dnslist", zones=("bl.example",))
         for network, asked in (("192.0.2.0/24", 0), ("2001:db8::/32", 1)):
             trusted = [ip_network(network)]
             now(DNSListFilter(settings, self.dns, self.clock, self.events, trusted).look(RCPT))
             self.assertEqual(len(self.dns.asked), asked)
 
-    def test_who_is_not_asked_about(self) -> None:
+    def test_no_query_for_local_clients_logins_and_invalid_names(self) -> None:
         account = replace(CLIENT, account=address("ann@a.example"))
         for mail, look_at in (
             (replace(RCPT, client=account), "client"),
@@ -83,7 +83,7 @@ class DNSListTests(SynchronousTestCase):
             self.assertIs(self.look(mail=mail, look_at=look_at), PASS)
         self.assertEqual(self.dns.asked, [])
 
-    def test_a_list_that_refuses_us_could_not_tell(self) -> None:
+    def test_a_list_that_refuses_queries(self) -> None:
         self.dns = DNS(**{"7.2.0.192.bl.example": ["127.255.255.254"]})
         filter = self.make()
         for _ in range(3):
@@ -94,7 +94,7 @@ class DNSListTests(SynchronousTestCase):
         now(filter.look(RCPT))
         self.assertEqual(len(self.events.lines), 2)
 
-    def test_one_of_two_lists_is_silent(self) -> None:
+    def test_one_of_two_lists_does_not_answer(self) -> None:
         self.dns = DNS(
             **{
                 "7.2.0.192.one.example": ResolveFailed("one is silent"),
@@ -104,14 +104,14 @@ class DNSListTests(SynchronousTestCase):
         self.assertIs(self.look("one.example", "two.example").decision, Decision.REJECT)
         self.assertIs(self.look("one.example", "three.example"), PASS)
 
-    def test_all_are_silent(self) -> None:
+    def test_no_list_answers(self) -> None:
         self.dns = DNS(**{"7.2.0.192.bl.example": ResolveFailed("no answer")})
         looking = self.make().look(RCPT)
         assert isinstance(looking, Awaitable)
         failure = self.failureResultOf(Deferred.fromCoroutine(_awaited(looking)), FilterFailed)
         self.assertEqual(str(failure.value), "no answer")
 
-    def test_all_are_asked_at_once(self) -> None:
+    def test_all_lists_are_queried_at_once(self) -> None:
         self.dns = DNS(**{f"7.2.0.192.{name}.example": Deferred() for name in ("one", "two")})
         looking = self.make("one.example", "two.example").look(RCPT)
         assert isinstance(looking, Awaitable)

@@ -15,21 +15,21 @@ from tests.reception.filters.mails import CLIENT
 
 
 class GreylistTests(GreylistCase):
-    def test_first_refused_then_taken(self) -> None:
+    def test_the_first_attempt_is_deferred(self) -> None:
         self.assertFalse(self.passes())
         self.now += 4 * MINUTE
         self.assertFalse(self.passes())
         self.now += MINUTE
         self.assertTrue(self.passes())
 
-    def test_the_words_tell_how_long(self) -> None:
+    def test_the_reply_has_the_seconds_to_wait(self) -> None:
         self.passes()
         self.now += MINUTE
         verdict = now(self.filter.look(MAIL))
         assert verdict.status is not None
         self.assertIn("try again in 240 seconds", verdict.status.text)
 
-    def test_who_came_back_is_known_with_all_its_mail(self) -> None:
+    def test_a_client_that_tried_again_is_known(self) -> None:
         self.passes()
         self.now += 5 * MINUTE
         self.passes()
@@ -44,14 +44,14 @@ class GreylistTests(GreylistCase):
         self.assertFalse(self.passes(replace(MAIL, recipient=path("bob@a.example"))))
         self.assertFalse(self.passes(replace(MAIL, envelope=envelope(sender="eve@far.example"))))
 
-    def test_too_late_is_new(self) -> None:
+    def test_an_attempt_that_is_too_late_is_new(self) -> None:
         self.passes()
         self.now += 2 * DAY + 1
         self.assertFalse(self.passes())
         self.now += 5 * MINUTE
         self.assertTrue(self.passes())
 
-    def test_known_until_it_stays_away(self) -> None:
+    def test_a_client_is_forgotten_after_a_time(self) -> None:
         self.passes()
         for _ in range(3):
             self.now += 34 * DAY if _ else 5 * MINUTE
@@ -65,7 +65,7 @@ class GreylistTests(GreylistCase):
         self.assertTrue(self.passes(replace(MAIL, client=replace(CLIENT, ip="2001:db8::2"))))
         self.assertFalse(self.passes(replace(MAIL, client=replace(CLIENT, ip="2001:db8:0:1::1"))))
 
-    def test_who_is_never_asked(self) -> None:
+    def test_trusted_clients_are_never_deferred(self) -> None:
         known = self.make(networks=["192.0.2.0/28"])
         self.assertTrue(self.passes(filter=known))
         account = replace(CLIENT, account=address("ann@a.example"))

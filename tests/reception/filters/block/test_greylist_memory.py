@@ -26,14 +26,14 @@ class MemoryTests(GreylistCase):
         self.assertRaises(MemoryUnavailable, self.memory.wait, triplet, ["n"], 1.0, 2.0, 3.0)
         self.assertFalse(os.path.exists(self.path + ".target"))
 
-    def test_two_processes_know_the_same(self) -> None:
+    def test_two_processes_share_the_memory(self) -> None:
         self.passes()
         self.now += 5 * MINUTE
         other = GreylistFilter(Greylist(kind="greylist"), self.open(), self.dns, here)
         self.assertTrue(self.passes(filter=other))
         self.assertTrue(self.passes())
 
-    def test_what_is_over_is_forgotten(self) -> None:
+    def test_expired_rows_are_deleted(self) -> None:
         self.passes()
         self.now += 2 * DAY + CLEANING_INTERVAL
         self.passes(replace(MAIL, recipient=path("bob@a.example")))

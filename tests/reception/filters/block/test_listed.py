@@ -18,8 +18,6 @@ from tests.reception.filters.mails import RCPT
 
 
 class ListTests(SynchronousTestCase):
-    """Networks and names."""
-
     def setUp(self) -> None:
         self.clock = Clock()
         self.events = RecordingEvents()

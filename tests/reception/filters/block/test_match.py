@@ -20,14 +20,12 @@ from tests.reception.filters.threads import WaitingThreads
 
 
 class MatchTests(SynchronousTestCase):
-    """Expressions."""
-
     def look(self, text: str, **settings: Any) -> Verdict:
         chosen = Match(kind="match", **settings)
         found: Verdict = now(MatchFilter(chosen, WholeMessages("/", 0, here)).look(message(text)))
         return found
 
-    def test_a_field_is_matched_as_people_read_it(self) -> None:
+    def test_a_field_is_decoded(self) -> None:
         mail = "Subject: =?utf-8?q?L=C3=B6ttery?=\n\nhello\n"
         verdict = self.look(mail, part="subject", pattern="(?i)^LÖTT")
         self.assertIn("subject has 'Lött'", verdict.reason)
@@ -52,8 +50,8 @@ class MatchTests(SynchronousTestCase):
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)
         self.assertIn("longer than 0.01 seconds", str(failure.value))
 
-    def test_what_takes_long_keeps_nobody_else_waiting(self) -> None:
-        """A small message is looked at in the reactor's thread, but not for a second."""
+    def test_long_matching_goes_to_a_thread(self) -> None:
+        """A small message is matched in the reactor's thread for a short time only."""
         threads = WaitingThreads()
         slow = Match(kind="match", part="body", pattern="(a|aa)+$", time_limit=0.5)
         filter = MatchFilter(slow, WholeMessages("/", 0, threads))
@@ -63,21 +61,21 @@ class MatchTests(SynchronousTestCase):
         self.assertEqual(len(threads.waiting), 1)
         self.assertNoResult(looking)
 
-    def test_all_texts_together_have_that_time(self) -> None:
-        """A message may have thousands, each of which takes almost as long as is allowed."""
+    def test_all_texts_share_the_time(self) -> None:
+        """A message may have thousands of texts that each take almost the whole time."""
         part = "--b\n\n" + "a" * 22 + "b\n"
         head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
         self.failed(head + part * 40, "longer than 0.2 seconds", part="body")
         field = "X: " + "a" * 22 + "b\n"
         self.failed(field * 40 + "\n", "longer than 0.2 seconds", part="X")
 
-    def test_what_cannot_be_looked_at_is_not_let_through_unseen(self) -> None:
+    def test_messages_that_cannot_be_examined(self) -> None:
         head = 'Content-Type: multipart/mixed; boundary="b"\n\n'
         self.failed(head + "--b\n\nx\n" * 10_001, "more parts", part="body", time_limit=60)
         self.failed("X: x\n" * 200_000 + "Subject: z\n\n", "header", part="Subject")
 
     def failed(self, text: str, explanation: str, **settings: Any) -> None:
-        """The filter could not tell."""
+        """The filter must fail with this explanation."""
         slow = Match(kind="match", pattern="(a|aa)+$", **{"time_limit": 0.2, **settings})
         looking = MatchFilter(slow, WholeMessages("/", 0, here)).look(message(text))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)

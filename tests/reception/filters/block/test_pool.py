@@ -13,33 +13,33 @@ from tests.reception.filters.mails import CLIENT
 
 
 class PoolTests(GreylistCase):
-    """Large senders come again from any of their networks."""
+    """A large sender repeats an attempt from any of its networks."""
 
     def setUp(self) -> None:
         super().setUp()
         self.dns.hosts = {f"out{n}.mail.pool.example": [f"198.51.{n}.9"] for n in range(5)}
 
     def mail(self, n: int, sender: str = "sue@far.example", **more: Any) -> Mail:
-        """By a host of the pool, in a network of its own."""
+        """Return mail from host `n` of the pool, which has its own network."""
         known = {"ip": f"198.51.{n}.7", "hello": f"out{n}.mail.pool.example"} | more
         return replace(MAIL, client=replace(CLIENT, **known), envelope=envelope(sender=sender))
 
     def learn(self) -> None:
-        """It comes from one network, and again from another."""
+        """Repeat an attempt of one network from another network."""
         self.assertFalse(self.passes(self.mail(0)))
         self.now += 5 * MINUTE
         self.assertTrue(self.passes(self.mail(1)))
 
-    def test_it_may_come_again_from_another_network(self) -> None:
+    def test_the_next_attempt_may_come_from_another_network(self) -> None:
         self.learn()
 
-    def test_then_all_its_networks_are_known_to_that_domain(self) -> None:
+    def test_all_networks_of_the_pool_are_known_for_that_domain(self) -> None:
         self.learn()
         self.assertTrue(self.passes(self.mail(2, "bob@far.example")))
         self.assertFalse(self.passes(self.mail(2, "bob@near.example")))
         self.assertTrue(self.passes(self.mail(1, "bob@near.example")))
 
-    def test_for_as_long_as_it_comes(self) -> None:
+    def test_a_pool_is_forgotten_after_a_time(self) -> None:
         self.learn()
         for n in (2, 3, 2):
             self.now += 34 * DAY
@@ -47,7 +47,7 @@ class PoolTests(GreylistCase):
         self.now += 36 * DAY
         self.assertFalse(self.passes(self.mail(4)))
 
-    def test_a_hello_name_alone_makes_no_member_of_a_pool(self) -> None:
+    def test_a_name_in_helo_needs_an_address_in_the_network(self) -> None:
         self.learn()
         self.assertFalse(self.passes(self.mail(2, ip="203.0.113.7")))
         for hello in ("out9.mail.pool.example", "[198.51.2.7]", "pool", "out2.mail.pool.exa_mple"):

@@ -16,8 +16,6 @@ from tests.reception.filters.mails import CLIENT, RCPT
 
 
 class RateTests(SynchronousTestCase):
-    """Leaky buckets."""
-
     def setUp(self) -> None:
         self.clock = Clock()
         self.rates = Rates(self.clock)
@@ -27,7 +25,7 @@ class RateTests(SynchronousTestCase):
             taken = [self.rates.take(str(limit), limit, 3600.0) for _ in range(limit + 5)]
             self.assertEqual(taken, [True] * limit + [False] * 5)
 
-    def test_it_leaks(self) -> None:
+    def test_the_bucket_leaks(self) -> None:
         for _ in range(3):
             self.rates.take("a", 3, 60.0)
         self.clock.advance(19.9)
@@ -43,10 +41,10 @@ class RateTests(SynchronousTestCase):
         self.assertTrue(self.rates.take("b", 1, 60.0))
         for number in range(MOST_KEYS):
             self.rates.take(str(number), 1, 60.0)
-        self.assertTrue(self.rates.take("a", 1, 60.0))  # forgotten
+        self.assertTrue(self.rates.take("a", 1, 60.0))  # `a` was forgotten
         self.assertFalse(self.rates.take(str(MOST_KEYS - 1), 1, 60.0))
 
-    def test_who_is_counted(self) -> None:
+    def test_the_keys_that_are_counted(self) -> None:
         account = replace(CLIENT, account=address("ann@a.example"))
         for by, mail, other in (
             ("client", RCPT, replace(RCPT, client=replace(CLIENT, ip="192.0.2.8"))),
@@ -61,7 +59,7 @@ class RateTests(SynchronousTestCase):
             self.assertEqual(verdict.status.code, 451, by)
             self.assertIs(filter.look(other), PASS, by)
 
-    def test_nobody_is_nobody(self) -> None:
+    def test_the_null_reverse_path_is_not_counted(self) -> None:
         settings = Rate(kind="rate", count_by=CountBy.SENDER, limit=1)
         filter = RateFilter(settings, "r", self.rates)
         bounce = replace(RCPT, envelope=envelope(sender=""))

@@ -14,8 +14,6 @@ from tests.reception.filters.mails import CLIENT, message
 
 
 class SizeTests(SynchronousTestCase):
-    """Too large."""
-
     def test_announced_and_sent(self) -> None:
         filter = SizeFilter(Size(kind="size", limit=20))
         mail = message("Subject: x\n\n12345678\n")

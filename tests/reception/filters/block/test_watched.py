@@ -33,7 +33,7 @@ class WatchedTests(SynchronousTestCase):
         filter = self.make(entries=("203.0.113.1",), file=str(file))
         self.assertIs(filter.look(RCPT), PASS)
         file.write_text("192.0.2.7  # now him too\n")
-        self.assertIs(filter.look(RCPT), PASS)  # it is not looked at all the time
+        self.assertIs(filter.look(RCPT), PASS)  # the next check of the file is due later
         self.clock.advance(CHECK_INTERVAL)
         filter.look(RCPT)
         self.assertIs(filter.look(RCPT).decision, Decision.REJECT)

@@ -18,7 +18,7 @@ class EditCase(SynchronousTestCase):
         self.whole_messages = WholeMessages(self.mktemp(), 1 << 20, here)
 
     def edited(self, filter: IFilter, mail: Mail) -> bytes:
-        """The content after an edit."""
+        """Return the edited content."""
         verdict: Any = now(filter.look(mail))
         self.assertIs(verdict.decision, Decision.EDIT)
         self.assertTrue(verdict.reason)

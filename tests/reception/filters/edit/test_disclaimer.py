@@ -15,7 +15,7 @@ from tests.reception.filters.mails import message
 
 
 class DisclaimerTests(EditCase):
-    """Words in every text."""
+    """A text in each body."""
 
     def disclaimer(self, **settings: Any) -> DisclaimerFilter:
         return DisclaimerFilter(Disclaimer(kind="disclaimer", **settings), self.whole_messages)
@@ -40,7 +40,7 @@ class DisclaimerTests(EditCase):
         content = self.edited(filter, message("Subject: x\n\nhello\n"))
         self.assertLess(content.index(b"Careful!"), content.index(b"hello"))
 
-    def test_signed_mail_is_left_alone_and_that_is_said(self) -> None:
+    def test_signed_mail_is_left_alone_and_the_reason_logged(self) -> None:
         mail = 'Content-Type: multipart/signed; boundary="b"\n\n--b\n\nx\n--b\n\ny\n--b--\n'
         verdict = now(self.disclaimer(text="x").look(message(mail)))
         self.assertIs(verdict.decision, Decision.PASS)

@@ -15,8 +15,6 @@ SIMPLE = "From: a@b.example\nSubject: hello\nX-Old: 1\nx-old:\n 2\n\n.body\n"
 
 
 class HeaderTests(EditCase):
-    """Fields and subjects."""
-
     def header(self, **settings: Any) -> HeaderFilter:
         return HeaderFilter(Header(kind="header", **settings), self.whole_messages)
 

@@ -12,8 +12,6 @@ from tests.reception.filters.mails import CLIENT
 
 
 class RewriteTests(SynchronousTestCase):
-    """Envelopes."""
-
     def setUp(self) -> None:
         self.filter = RewriteFilter(
             Rewrite(
@@ -24,7 +22,7 @@ class RewriteTests(SynchronousTestCase):
         )
 
     def sender(self, text: str) -> str:
-        """What a sender becomes."""
+        """Return the rewritten sender."""
         mail = Mail(Stage.SENDER, CLIENT, envelope(sender=text))
         verdict = self.filter.look(mail)
         return str((verdict.mail or mail).envelope.reverse_path or "<>")
@@ -35,7 +33,7 @@ class RewriteTests(SynchronousTestCase):
         self.assertEqual(self.sender("ann@else.example"), "ann@else.example")
         self.assertEqual(self.sender(""), "<>")
 
-    def test_a_recipient_keeps_what_the_sender_wrote(self) -> None:
+    def test_a_rewritten_recipient_keeps_its_original_address(self) -> None:
         mail = Mail(Stage.RECIPIENT, CLIENT, envelope(), path("info@a.example"))
         verdict = self.filter.look(mail)
         assert verdict.mail is not None and verdict.mail.recipient is not None

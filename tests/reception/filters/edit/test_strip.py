@@ -21,8 +21,6 @@ from tests.reception.filters.mails import message
 
 
 class StripTests(EditCase):
-    """Attachments."""
-
     def strip(self, **settings: Any) -> StripFilter:
         return StripFilter(Strip(kind="strip", **settings), self.whole_messages)
 
@@ -36,7 +34,7 @@ class StripTests(EditCase):
         self.assertEqual(kept.get_content(), b"keep me")
         self.assertNotIn(b"MZ123", content)
 
-    def test_what_it_is_counts_whatever_it_is_called(self) -> None:
+    def test_the_kind_counts_whatever_the_name(self) -> None:
         before = with_files(holiday_jpg=b"MZ123")
         self.assertIs(now(self.strip(types=("elf",)).look(message(before))), PASS)
         content = self.edited(self.strip(types=("exe",)), message(before))
@@ -56,7 +54,7 @@ class StripTests(EditCase):
         before = with_files(papers_zip=b"PK\x03\x04 broken")
         self.assertIs(now(self.strip(names=("*.exe",)).look(message(before))), PASS)
 
-    def test_more_parts_than_can_be_looked_at(self) -> None:
+    def test_more_parts_than_can_be_examined(self) -> None:
         mail = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 10_001
         looking = self.strip(names=("*.exe",)).look(message(mail))
         failure = self.failureResultOf(Deferred.fromCoroutine(looking), FilterFailed)

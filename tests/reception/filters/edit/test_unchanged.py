@@ -40,11 +40,11 @@ IDLE: tuple[IFilter, ...] = (
 
 
 class FilterTests(SynchronousTestCase):
-    """Filters of mailhost."""
+    """Filters that edit."""
 
     @few
     @given(some)
-    def test_who_finds_nothing_passes_the_very_same(self, octets: bytes) -> None:
+    def test_filters_that_find_nothing_pass_the_same_object(self, octets: bytes) -> None:
         for filter in IDLE:
             looking: Any = filter.look(message(octets))
             if isinstance(filter, RewriteFilter):

@@ -24,15 +24,13 @@ MAIL = message("Subject: x\nMessage-ID: <1@b>\n\nhi\n", "ann@a.example", "bob@a.
 
 
 class BrokenContent(Content):
-    """Whoever reads it finds a bug."""
+    """A content whose header raises, as a bug would."""
 
     def header(self) -> bytes:
         raise ZeroDivisionError
 
 
 class EventsTests(SynchronousTestCase):
-    """Lines of JSON."""
-
     def setUp(self) -> None:
         self.path = self.mktemp()
         self.clock = Clock()
@@ -40,7 +38,7 @@ class EventsTests(SynchronousTestCase):
         self.events = EventsFilter(self.path, self.clock, here, self.log)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was written."""
+        """Return the lines in the file."""
         with open(self.path, encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
@@ -58,7 +56,7 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual((first["accepted"], second["accepted"]), (True, False))
         self.assertEqual(second["answers"], ["550 5.7.1 No"])
 
-    def test_a_file_that_was_renamed_begins_anew(self) -> None:
+    def test_a_renamed_file_is_made_again(self) -> None:
         for _ in range(2):
             self.events.ended(MAIL, [], [OK])
             self.clock.advance(0)
@@ -67,15 +65,15 @@ class EventsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
 
-    def test_words_that_are_no_text(self) -> None:
-        """Filters say anything; one odd line is not the last one."""
+    def test_reasons_that_are_no_valid_text(self) -> None:
+        """The reason of a filter may have any characters; later lines are written too."""
         odd = Finding("own", Stage.MESSAGE, Decision.TAG, "odd \udcff\n\ud800", False)
         for _ in range(2):
             self.events.ended(MAIL, [odd], [OK])
             self.clock.advance(0)
         self.assertEqual([line["findings"][0]["filter"] for line in self.lines()], ["own", "own"])
 
-    def test_a_bug_is_not_the_end_of_all_lines(self) -> None:
+    def test_lines_after_a_bug(self) -> None:
         broken = replace(MAIL, content=BrokenContent(()))
         self.events.ended(broken, [], [OK])
         self.clock.advance(0)
@@ -84,7 +82,7 @@ class EventsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
 
-    def test_what_cannot_be_written_is_told_once(self) -> None:
+    def test_a_fault_is_logged_once(self) -> None:
         os.mkdir(self.path)
         for _ in range(3):
             self.events.ended(MAIL, [], [OK])

@@ -27,9 +27,7 @@ COPY = (
 
 
 class JournalTests(SynchronousTestCase):
-    """Copies."""
-
-    def test_to_an_address_from_nobody(self) -> None:
+    def test_to_an_address_with_the_null_reverse_path(self) -> None:
         handover = FakeHandover()
         filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
         verdict = now(filter.look(MAIL))
@@ -44,7 +42,7 @@ class JournalTests(SynchronousTestCase):
         now(JournalFilter(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
         self.assertEqual(store.boxes, {"/j": [COPY]})
 
-    def test_no_copy_no_mail(self) -> None:
+    def test_mail_without_a_copy_is_deferred(self) -> None:
         handover = FakeHandover()
         handover.status = Status(452, "4.3.1", "Disk full", "ENOSPC")
         filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
