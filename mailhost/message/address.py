@@ -21,7 +21,7 @@ import idna
 
 MAX_OWN_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 # RFC 5321 §4.5.3.1 asks hosts to have no limit where that is possible. With this limit a path fits
-# a line of a trace field (998 octets, RFC 5322 §2.1.1) and, with its parameters, our command line.
+# a line of a trace field (998 octets, RFC 5322 §2.1.1) and, with its parameters, the command line.
 MAX_LOCAL_PART = 640
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 

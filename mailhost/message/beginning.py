@@ -31,7 +31,9 @@ _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
 _DATED = re.compile(rb">*From \S+ [^\n]*\d\d:\d\d")
 
 
-def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Content, bytes] | Status:
+def with_clear_header(
+    content: Content, header: bytes, binary: bool = False
+) -> tuple[Content, bytes] | Status:
     """Return the message with an unambiguous header section, and that section; or a refusal.
 
     `header` is the result of `content.header()`. `binary` content (BINARYMIME) may have other line
@@ -39,7 +41,7 @@ def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Conten
     """
     end = _end_of_fields(header, 0)
     if end == len(header) <= LARGEST_HEADER and not binary:  # as for most messages
-        return content.knowing(header), header
+        return content.with_known_header(header), header
     start = 0
     if not end:
         start, end = _behind_mbox_line(header)
@@ -48,7 +50,7 @@ def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Conten
     fields = header[start:end]
     if binary and (b"\0" in fields or has_bare(fields)):
         return HEADER_LINE_ENDS
-    return _cut(content, start, end, whole=end == len(header)).knowing(fields), fields
+    return _cut(content, start, end, whole=end == len(header)).with_known_header(fields), fields
 
 
 def _end_of_fields(header: bytes, start: int) -> int:

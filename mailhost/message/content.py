@@ -127,7 +127,7 @@ class Content:
             return Content((fields, *self.pieces))
         return Content((fields, *self.pieces), fields + header)
 
-    def knowing(self, header: bytes) -> Content:
+    def with_known_header(self, header: bytes) -> Content:
         """Return the same message with its header section in `known`, unless that is large."""
         return Content(self.pieces, header) if len(header) <= LARGEST_KNOWN_HEADER else self
 

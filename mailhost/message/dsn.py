@@ -225,13 +225,13 @@ def _returned(report: Report) -> tuple[str, Content]:
 
 def _fits_lines(chunks: Iterator[bytes]) -> bool:
     """True where no line is longer than RFC 5321 §4.5.3.1.6 allows, and no octet is NUL."""
-    begun = 0
+    line_length = 0
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
-        lengths = [begun + len(first), *map(len, others)]
+        lengths = [line_length + len(first), *map(len, others)]
         if max(lengths) > LONGEST_LINE + 1 or b"\0" in chunk:
             return False
-        begun = lengths[-1]
+        line_length = lengths[-1]
     return True
 
 

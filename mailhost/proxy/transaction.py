@@ -12,7 +12,7 @@ from zope.interface import implementer
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.reception import ICollector, IFilterable
-from mailhost.message.beginning import begin
+from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
@@ -71,7 +71,7 @@ class ProxiedTransaction:
             )
         except OSError as fault:
             return disk_refusal(fault)
-        found = begin(content, header, self._envelope.body is Body.BINARY)
+        found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
         content, header = found

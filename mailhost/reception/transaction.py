@@ -15,7 +15,7 @@ from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
-from mailhost.message.beginning import begin
+from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
@@ -146,16 +146,16 @@ class ReceptionTransaction:
         return await there(self._judge(content, header))
 
     def _judge(self, content: Content, header: bytes) -> Answer[Prepared | Status]:
-        found = begin(content, header, self._envelope.body is Body.BINARY)
+        found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
-        begun, fields = found
+        content, fields = found
         if count_received(fields) > self._context.rules.hops:
             return TOO_MANY_HOPS
         if self._client.account is None:
-            return self._prepared(begun, fields)
+            return self._prepared(content, fields)
         refused = refusal(self._context.directory, lambda view: self._judge_authors(view, fields))
-        return then(refused, lambda status: status or self._prepared(begun, fields))
+        return then(refused, lambda status: status or self._prepared(content, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Refuse authors that do not lead to the account of the login (RFC 6409 §6.1)."""
@@ -189,8 +189,8 @@ class ReceptionTransaction:
         author = envelope.reverse_path or account
         content, identity = message.content, message.identity
         outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
-        left = self._context.outgoing.leave(outgoing)
-        return then(left, lambda found: _with_content(message, found))
+        leaving = self._context.outgoing.leave(outgoing)
+        return then(leaving, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
         """Do nothing: nothing was written."""

@@ -10,7 +10,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.beginning import HEADER_LINE_ENDS, HEADER_TOO_LARGE, LARGEST_HEADER, begin
+from mailhost.message.beginning import (
+    HEADER_LINE_ENDS,
+    HEADER_TOO_LARGE,
+    LARGEST_HEADER,
+    with_clear_header,
+)
 from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.header import fields
 from mailhost.message.status import Status
@@ -20,9 +25,9 @@ MBOX = b"From sue@far.example Tue Nov 14 22:13:20 2023\r\n"
 
 
 def begun(message: bytes, binary: bool = False) -> tuple[bytes, bytes]:
-    """Return the message and the header section that `begin` returns."""
+    """Return the message and the header section that `with_clear_header` returns."""
     content = Content((message,))
-    found = begin(content, content.header(), binary)
+    found = with_clear_header(content, content.header(), binary)
     assert not isinstance(found, Status), found
     return found[0].read(), found[1]
 
@@ -39,7 +44,7 @@ class SameOctets(SynchronousTestCase):
             b"A: 1\r\n\r\n" + b"no field\r\n" * 3,
         ):
             content = Content((message,))
-            found = begin(content, content.header())
+            found = with_clear_header(content, content.header())
             assert not isinstance(found, Status)
             self.assertIs(found[0].pieces, content.pieces)
             self.assertEqual(found[1], content.header())
@@ -100,7 +105,7 @@ class MendedTests(SynchronousTestCase):
 class LargeTests(SynchronousTestCase):
     def answer(self, message: bytes) -> object:
         content = Content((message,))
-        return begin(content, content.header())
+        return with_clear_header(content, content.header())
 
     def test_a_larger_header_than_is_read_is_refused(self) -> None:
         for size in (LARGEST_HEADER, HEADER_LIMIT, 2 * HEADER_LIMIT):
@@ -133,4 +138,6 @@ class BinaryTests(SynchronousTestCase):
     def test_other_line_ends_in_the_header_are_refused(self) -> None:
         for odd in (b"A: 1\nFrom: x\r\n", b"A: 1\rFrom: x\r\n", b"A: 1\n\r\n", b"A: \0\r\n"):
             content = Content((odd + b"\r\nbody",))
-            self.assertIs(begin(content, content.header(), binary=True), HEADER_LINE_ENDS)
+            self.assertIs(
+                with_clear_header(content, content.header(), binary=True), HEADER_LINE_ENDS
+            )

@@ -23,6 +23,6 @@ class PreparedTests(SynchronousTestCase):
         self.assertEqual(message.held().read(), RECEIVED + MESSAGE)
 
     def test_a_known_header_section_stays_known(self) -> None:
-        content = Content((MESSAGE,)).knowing(b"Subject: x\r\n")
+        content = Content((MESSAGE,)).with_known_header(b"Subject: x\r\n")
         message = Prepared(content, RECEIVED, RECEIVED, "id", "<1@x>")
         self.assertEqual(message.handed_on().known, RECEIVED + b"Subject: x\r\n")

@@ -89,8 +89,9 @@ def _edit(message: bytes, part: Part, added: AddedText, in_front: bool) -> Edit:
     text = _Text(part, raw, body).with_text(added, in_front)
     header = text.header(message[part.start : part.body])
     # an empty body may end where its delimiter begins; then a line break is needed between them
-    bare = part.end < len(message) and message[part.end : part.end + 1] not in (b"\r", b"\n")
-    end = b"\r\n" if bare and not text.raw.endswith(b"\n") else b""
+    following = message[part.end : part.end + 1]
+    touches_delimiter = following not in (b"", b"\r", b"\n")
+    end = b"\r\n" if touches_delimiter and not text.raw.endswith(b"\n") else b""
     return Edit(part.start, part.end, header + text.raw + end)
 
 
@@ -187,13 +188,13 @@ class _Text:
 
     def _encoding(self, octets: bytes, body: bytes) -> str:
         """Return the transfer encoding for the new body: the old one if it can represent it."""
-        was = self.part.encoding
-        if was not in RAW:
-            return was
+        old = self.part.encoding
+        if old not in RAW:
+            return old
         untouched = octets.isascii() and not self.charset
-        eight_bit = was != "7bit" and not self.raw.isascii()
+        eight_bit = old != "7bit" and not self.raw.isascii()
         fits = max(map(len, octets.split(b"\n"))) <= _LONGEST_LINE
-        return was if fits and (untouched or eight_bit or body.isascii()) else _QUOTED_PRINTABLE
+        return old if fits and (untouched or eight_bit or body.isascii()) else _QUOTED_PRINTABLE
 
     def _raw(self, octets: bytes, at: int, body: bytes, encoding: str) -> bytes:
         """Return the encoded new body. A quoted-printable body keeps its octets where the text is
@@ -208,8 +209,8 @@ class _Text:
         """Return the header of the part, with the empty line, for the new charset and encoding."""
         if self.charset:
             found = next(named(header, "Content-Type"), None)
-            good = found is not None and parse_value(found.value).main == self.part.type
-            value = found.value.strip() if found is not None and good else self.part.type.encode()
+            valid = found is not None and parse_value(found.value).main == self.part.type
+            value = found.value.strip() if found is not None and valid else self.part.type.encode()
             header = replace(header, "Content-Type", with_parameter(value, "charset", self.charset))
         if self.encoding != self.part.encoding:
             header = replace(header, "Content-Transfer-Encoding", self.encoding)

@@ -50,8 +50,8 @@ def add(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) ->
 def replace(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
     """Return the message with a field in the place of all fields of that name.
 
-    It is where the first of them was. Without such a field it is behind all other fields, so that
-    the trace fields remain on top. Raises BadField.
+    The field takes the place of the first of them. Without such a field it goes behind all other
+    fields, so that the trace fields remain on top. Raises BadField.
     """
     written = field(name, value, utf8=utf8)
     header = header_of(message)
@@ -121,14 +121,14 @@ def field(name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
 def fold(start: bytes, value: bytes) -> bytes:
     """Return `start` and the value, folded at blanks so that lines have at most RECOMMENDED_LINE
     octets, as far as the words allow that (RFC 5322 §2.2.3)."""
-    lines, begun = list[bytes](), start
+    lines, line = list[bytes](), start
     for token in _TOKEN.findall(b" " + value.strip(b" \t")):
-        if len(begun) + len(token) > RECOMMENDED_LINE and begun.strip() and begun is not start:
-            lines.append(begun)
-            begun = token
+        if len(line) + len(token) > RECOMMENDED_LINE and line.strip() and line is not start:
+            lines.append(line)
+            line = token
         else:
-            begun = begun + token
-    return b"\r\n".join([*lines, begun])
+            line = line + token
+    return b"\r\n".join([*lines, line])
 
 
 def encode(text: str) -> str:

@@ -47,10 +47,10 @@ P = ParamSpec("P")
 class Link:
     """One filter of the chain, and its general settings.
 
-    With `observe` its verdicts have no effect; with `pass_errors` mail passes when it fails. It is
-    asked about mail that has one of the tags in `when`, if there are any, and none of those in
-    `unless`. It must answer within `seconds`. The edits of a filter that is the operator's `own`
-    code are checked.
+    With `observe` its verdicts have no effect; with `pass_errors` mail passes when it fails. The
+    filter is asked about mail that has one of the tags in `when`, if there are any, and none of
+    those in `unless`. It must answer within `seconds`. The edits of a filter that is the
+    operator's `own` code are checked.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class ChainState:
     """The verdicts of the filters so far.
 
     `held` and `dropped` are the reasons of a quarantine and of a discard of the whole message,
@@ -92,7 +92,7 @@ class ChainResult:
     """The mail after the edits of the chain, the verdicts, and the refusal or None."""
 
     mail: Mail
-    marks: Marks
+    state: ChainState
     refusal: Status | None = None
 
 
@@ -123,9 +123,9 @@ class Chain:
             (link, IWitness(link.filter)) for link in links if IWitness.providedBy(link.filter)
         ]
 
-    def visit(self, client: Client) -> Visit:
+    def visit(self, client: Client) -> ChainVisit:
         """Return the chain for a client that has connected."""
-        return Visit(self, client)
+        return ChainVisit(self, client)
 
     def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
         """Notify the witnesses that a message was answered with `statuses`."""
@@ -163,7 +163,7 @@ class Chain:
             self.events.emit(Filtered(mail.client, mail.identity, finding))
 
 
-class Visit:
+class ChainVisit:
     """The chain for one client, with the visits of the filters that keep state for a client."""
 
     def __init__(self, chain: Chain, client: Client) -> None:
@@ -194,32 +194,32 @@ class Visit:
         for link, visit in self._visits:
             self.chain.notify_one(link, visit.leave)
 
-    async def look(self, mail: Mail, marks: Marks) -> ChainResult:
+    async def look(self, mail: Mail, state: ChainState) -> ChainResult:
         """Ask the filters of this stage in order. Return the mail with their edits and verdicts.
 
         A client that disconnects meanwhile is a refusal, so that the message is not handed on.
         """
         for link, filter in self._links:
-            mail = mail if mail.tags == marks.tags else replace(mail, tags=marks.tags)
+            mail = mail if mail.tags == state.tags else replace(mail, tags=state.tags)
             if not link.fits(mail):
                 continue
             verdict = await self._ask(link, filter, mail)
             if self._left:
-                return ChainResult(mail, marks, CLIENT_GONE)
-            if verdict == PASS or verdict.tag in marks.tags:
+                return ChainResult(mail, state, CLIENT_GONE)
+            if verdict == PASS or verdict.tag in state.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
-            if not _known(finding, marks):
-                marks = replace(marks, findings=(*marks.findings, finding))
+            if not _known(finding, state):
+                state = replace(state, findings=(*state.findings, finding))
                 self.chain.note(mail, finding)
             if link.observe and not (verdict.tag and self.chain.observing):
                 continue
             if verdict.decision in REFUSALS:
-                return ChainResult(mail, marks, _refusal(link, verdict))
-            mail, marks = _applied(mail, marks, verdict)
-            if marks.dropped:
+                return ChainResult(mail, state, _refusal(link, verdict))
+            mail, state = _applied(mail, state, verdict)
+            if state.dropped:
                 break
-        return ChainResult(mail, marks)
+        return ChainResult(mail, state)
 
     async def _ask(self, link: Link, filter: IFilter, mail: Mail) -> Verdict:
         self.chain.counters.add(link.name, ASKED_COUNT)
@@ -244,10 +244,10 @@ class Visit:
         async def awaited() -> Verdict:
             return await answer
 
-        waiting = Deferred.fromCoroutine(awaited())
-        first: Deferred[Verdict] = Deferred(lambda _: waiting.cancel())
-        waiting.addBoth(lambda result: None if first.called else first.callback(result))
-        return await first.addTimeout(seconds, self.chain.clock)
+        answering = Deferred.fromCoroutine(awaited())
+        in_time: Deferred[Verdict] = Deferred(lambda _: answering.cancel())
+        answering.addBoth(lambda result: None if in_time.called else in_time.callback(result))
+        return await in_time.addTimeout(seconds, self.chain.clock)
 
 
 @implementer(IFilter)
@@ -286,14 +286,14 @@ def _check_line_ends(before: Mail, after: Mail) -> None:
     try:
         for _ in checked(after.content.chunks()):
             pass
-    except BareLineEnd as bare:
-        raise FilterFailed("its edit has a bare CR or LF; lines must end with CRLF") from bare
+    except BareLineEnd as error:
+        raise FilterFailed("its edit has a bare CR or LF; lines must end with CRLF") from error
 
 
-def _known(finding: Finding, marks: Marks) -> bool:
+def _known(finding: Finding, state: ChainState) -> bool:
     """True where the same finding was observed at an earlier stage."""
     return finding.observed and any(
-        replace(finding, stage=known.stage) == known for known in marks.findings
+        replace(finding, stage=known.stage) == known for known in state.findings
     )
 
 
@@ -304,14 +304,14 @@ def _refusal(link: Link, verdict: Verdict) -> Status:
     return replace(status, text=f"{status.text} [{link.name}]", cause=cause)
 
 
-def _applied(mail: Mail, marks: Marks, verdict: Verdict) -> tuple[Mail, Marks]:
+def _applied(mail: Mail, state: ChainState, verdict: Verdict) -> tuple[Mail, ChainState]:
     match verdict.decision:
         case Decision.TAG:
-            return mail, replace(marks, tags=marks.tags | {verdict.tag})
+            return mail, replace(state, tags=state.tags | {verdict.tag})
         case Decision.EDIT if verdict.mail is not None:
-            return verdict.mail, marks
+            return verdict.mail, state
         case Decision.QUARANTINE:
-            return verdict.mail or mail, replace(marks, held=marks.held or verdict.reason)
+            return verdict.mail or mail, replace(state, held=state.held or verdict.reason)
         case Decision.DISCARD:
-            return mail, replace(marks, dropped=verdict.reason or "discarded")
-    return mail, marks
+            return mail, replace(state, dropped=verdict.reason or "discarded")
+    return mail, state

@@ -28,7 +28,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.chain import CLIENT_GONE, ChainResult, Marks, Visit
+from mailhost.reception.filters.chain import CLIENT_GONE, ChainResult, ChainState, ChainVisit
 
 RECIPIENT_OK = Status(250, "2.1.5", "Recipient OK")
 NO_RECIPIENT_LEFT = Status(550, "5.7.1", "The filters have removed all recipients")
@@ -38,18 +38,23 @@ NO_RECIPIENT_LEFT = Status(550, "5.7.1", "The filters have removed all recipient
 class FilteredTransaction:
     """The transaction of one message.
 
-    `mail` has the envelope as edited by the chain at MAIL, `marks` its verdicts. `open` must be
+    `mail` has the envelope as edited by the chain at MAIL, `state` its verdicts. `open` must be
     called first.
     """
 
     def __init__(
-        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQuarantine
+        self,
+        visit: ChainVisit,
+        mail: Mail,
+        state: ChainState,
+        behind: IReception,
+        quarantine: IQuarantine,
     ) -> None:
         self.identity = ""
         self.opened: Status | None = None
         self._visit = visit
         self._mail = mail
-        self._marks = marks
+        self._state = state
         self._behind = behind
         self._quarantine = quarantine
         self._transaction: IFilterable
@@ -78,19 +83,19 @@ class FilteredTransaction:
         return self._recipient(path)
 
     async def _recipient(self, path: ForwardPath) -> Status:
-        judged = await self._look(Stage.RECIPIENT, self._mail, path)
+        result = await self._look(Stage.RECIPIENT, self._mail, path)
         if self._abandoned:  # by a client that disconnected while filters were asked
             return CLIENT_GONE
-        if judged.refusal is not None:
-            self._marks = judged.marks
-            self._refused.append((path, judged.refusal))
-            return judged.refusal
-        before, self._marks = self._marks, judged.marks
-        if judged.marks.dropped and not before.dropped:  # discards this recipient alone
-            self._marks = _not_dropped(judged.marks)
+        if result.refusal is not None:
+            self._state = result.state
+            self._refused.append((path, result.refusal))
+            return result.refusal
+        before, self._state = self._state, result.state
+        if result.state.dropped and not before.dropped:  # discards this recipient alone
+            self._state = _not_dropped(result.state)
             self._accepted.append(None)
             return RECIPIENT_OK
-        path = judged.mail.recipient or path
+        path = result.mail.recipient or path
         status = await there(self._transaction.recipient(path))
         if status.ok:
             self._accepted.append(path)
@@ -102,7 +107,7 @@ class FilteredTransaction:
     async def end(self, content: Content) -> Sequence[Status]:
         paths = [path for path in self._accepted if path is not None]
         mail = self._mail.sent_to(*paths).containing(content)
-        if self._marks.dropped or not paths:
+        if self._state.dropped or not paths:
             self._visit.abandon()
             return self._ended(mail, [self._dropped()])
         prepared: Prepared | Status = await there(self._transaction.prepare(content))
@@ -111,41 +116,41 @@ class FilteredTransaction:
             self._abandon()
             return self._ended(mail, [prepared])
         mail = replace(mail, content=prepared.content, received=prepared.top)
-        judged = await self._look(Stage.MESSAGE, mail)
-        self._marks = judged.marks
-        if judged.refusal is not None or self._marks.dropped:
+        result = await self._look(Stage.MESSAGE, mail)
+        self._state = result.state
+        if result.refusal is not None or self._state.dropped:
             self._visit.abandon()  # some filters were not asked about the message
-        if judged.refusal is not None:
+        if result.refusal is not None:
             self._abandon()
-            return self._ended(mail, [judged.refusal])
-        prepared = replace(prepared, content=judged.mail.content)
-        return self._ended(judged.mail, await self._hand_on(mail, judged.mail, prepared))
+            return self._ended(mail, [result.refusal])
+        prepared = replace(prepared, content=result.mail.content)
+        return self._ended(result.mail, await self._hand_on(mail, result.mail, prepared))
 
     async def _hand_on(self, before: Mail, mail: Mail, message: Prepared) -> Sequence[Status]:
         """Hand the message on to the transaction behind, or hold it in the quarantine.
 
         A held message must pass the same rules, since no rule is checked when it is released.
         """
-        if self._marks.dropped:
+        if self._state.dropped:
             return [self._dropped()]
         changed = mail.envelope != before.envelope
         paths: Sequence[ForwardPath] = mail.envelope.recipients
         if changed:
-            taken = await self._restart(before.envelope, mail)
-            if isinstance(taken, Status):
-                return [taken]
-            paths = taken
+            accepted = await self._restart(before.envelope, mail)
+            if isinstance(accepted, Status):
+                return [accepted]
+            paths = accepted
         leaving: Prepared | Status = await there(self._transaction.leave(message))
         if isinstance(leaving, Status):
             self._abandon()
             return [leaving]
-        if self._marks.held:
+        if self._state.held:
             self._abandon()
-            envelope, reason = mail.envelope.to(paths), self._marks.held
+            envelope, reason = mail.envelope.to(paths), self._state.held
             hold = self._quarantine.hold
             return [await hold(envelope, leaving.held(), self.identity, reason)]
-        found = await there(self._transaction.hand_on(leaving))
-        return _worst(found) if changed else self._with_dropped(found)
+        statuses = await there(self._transaction.hand_on(leaving))
+        return _worst(statuses) if changed else self._with_dropped(statuses)
 
     async def _restart(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
         """Begin a transaction with the changed envelope at the reception behind.
@@ -173,34 +178,34 @@ class FilteredTransaction:
         would report its loss to the sender, so the refusal is returned. A recipient that a filter
         has added is left out when it is refused permanently.
         """
-        named, now = _addresses(before), _addresses(after)
-        last: Status = NO_RECIPIENT_LEFT
-        taken: list[ForwardPath] = []
+        old, new = _addresses(before), _addresses(after)
+        status: Status = NO_RECIPIENT_LEFT
+        accepted: list[ForwardPath] = []
         for path in after.recipients:
-            last = await there(self._transaction.recipient(path))
-            if last.ok:
-                taken.append(path)
+            status = await there(self._transaction.recipient(path))
+            if status.ok:
+                accepted.append(path)
                 continue
-            more = named <= now and path.address not in named
-            if not (more and last.permanent):
-                return last
-            what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-            self._visit.chain.events.emit(Refused(self._mail.client, what, last))
-        return taken or last
+            added = old <= new and path.address not in old
+            if not (added and status.permanent):
+                return status
+            command = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
+            self._visit.chain.events.emit(Refused(self._mail.client, command, status))
+        return accepted or status
 
-    def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:
+    def _with_dropped(self, statuses: Sequence[Status]) -> Sequence[Status]:
         """Return the replies with a reply for each discarded recipient in its place (LMTP)."""
-        if len(found) <= 1 or None not in self._accepted:
-            return found
-        rest = iter(found)
-        return [OK if path is None else next(rest, found[-1]) for path in self._accepted]
+        if len(statuses) <= 1 or None not in self._accepted:
+            return statuses
+        rest = iter(statuses)
+        return [OK if path is None else next(rest, statuses[-1]) for path in self._accepted]
 
     def _dropped(self) -> Status:
         self._abandon()
         return OK
 
     def _ended(self, mail: Mail, statuses: Sequence[Status]) -> Sequence[Status]:
-        self._visit.chain.ended(mail, self._marks.findings, statuses)
+        self._visit.chain.ended(mail, self._state.findings, statuses)
         return statuses
 
     async def _look(
@@ -208,8 +213,8 @@ class FilteredTransaction:
     ) -> ChainResult:
         mail = replace(mail, stage=stage, recipient=recipient)
         if stage not in self._visit.chain.stages:
-            return ChainResult(mail, self._marks)
-        return await self._visit.look(mail, self._marks)
+            return ChainResult(mail, self._state)
+        return await self._visit.look(mail, self._state)
 
     def abandon(self) -> None:
         if self._refused and not any(self._accepted):  # witnesses are not notified otherwise
@@ -227,13 +232,13 @@ def _addresses(envelope: Envelope) -> frozenset[Address]:
     return frozenset(path.address for path in envelope.recipients)
 
 
-def _worst(found: Sequence[Status]) -> Sequence[Status]:
+def _worst(statuses: Sequence[Status]) -> Sequence[Status]:
     """Return one reply for all recipients, since they differ from those that the client named.
 
     The first refusal counts: some recipients may then get the message twice, but none is lost.
     """
-    return [next((status for status in found if not status.ok), found[0])]
+    return [next((status for status in statuses if not status.ok), statuses[0])]
 
 
-def _not_dropped(marks: Marks) -> Marks:
-    return Marks(marks.tags, marks.held, "", marks.findings)
+def _not_dropped(state: ChainState) -> ChainState:
+    return ChainState(state.tags, state.held, "", state.findings)

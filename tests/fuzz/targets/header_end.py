@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailhost.message.beginning import LARGEST_HEADER, begin
+from mailhost.message.beginning import LARGEST_HEADER, with_clear_header
 from mailhost.message.content import Content
 from mailhost.message.crlf import has_bare
 from mailhost.message.header import fields
@@ -21,7 +21,7 @@ def target(data: bytes) -> None:
 
 
 def _begun(content: Content, binary: bool) -> tuple[bytes, bytes] | Status:
-    begun = begin(content, content.header(), binary)
+    begun = with_clear_header(content, content.header(), binary)
     return begun if isinstance(begun, Status) else (begun[0].read(), begun[1])
 
 

@@ -25,7 +25,7 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body
-from mailhost.reception.filters.chain import FILTER_FAILED, Chain, ChainResult, Link, Marks
+from mailhost.reception.filters.chain import FILTER_FAILED, Chain, ChainResult, ChainState, Link
 from tests.fakes import now
 from tests.reception.filters.chain_fakes import (
     ChainServices,
@@ -46,12 +46,12 @@ class ChainCase(SynchronousTestCase):
 
     def look(self, *filters: Any, mail: Mail = MAIL, **more: bool) -> ChainResult:
         """Return the result of a chain of these filters for a mail."""
-        return now(self.services.chain(*filters, **more).visit(CLIENT).look(mail, Marks()))
+        return now(self.services.chain(*filters, **more).visit(CLIENT).look(mail, ChainState()))
 
-    def refusal(self, judged: ChainResult) -> str:
+    def refusal(self, result: ChainResult) -> str:
         """Return the text of the reply."""
-        assert judged.refusal is not None
-        return str(judged.refusal)
+        assert result.refusal is not None
+        return str(result.refusal)
 
 
 class OrderTests(ChainCase):
@@ -59,55 +59,55 @@ class OrderTests(ChainCase):
 
     def test_all_are_asked(self) -> None:
         filters = FakeFilter(), FakeFilter(), FakeFilter()
-        judged = self.look(*filters)
+        result = self.look(*filters)
         self.assertEqual([len(each.asked) for each in filters], [1, 1, 1])
-        self.assertEqual(judged, ChainResult(MAIL, Marks()))
+        self.assertEqual(result, ChainResult(MAIL, ChainState()))
         self.assertEqual(self.services.events.lines, [])
 
     def test_no_filter_is_asked_after_a_refusal(self) -> None:
         last = FakeFilter()
-        judged = self.look(FakeFilter(), FakeFilter(SPAM), last)
-        self.assertEqual(self.refusal(judged), "550 5.7.1 Go away [second]")
-        assert judged.refusal is not None
-        self.assertEqual(judged.refusal.cause, "smells")
+        result = self.look(FakeFilter(), FakeFilter(SPAM), last)
+        self.assertEqual(self.refusal(result), "550 5.7.1 Go away [second]")
+        assert result.refusal is not None
+        self.assertEqual(result.refusal.cause, "smells")
         self.assertEqual(last.asked, [])
 
     def test_no_filter_is_asked_after_a_discard(self) -> None:
         last = FakeFilter(SPAM)
-        judged = self.look(FakeFilter(discard("not wanted")), last)
-        self.assertIsNone(judged.refusal)
-        self.assertEqual(judged.marks.dropped, "not wanted")
+        result = self.look(FakeFilter(discard("not wanted")), last)
+        self.assertIsNone(result.refusal)
+        self.assertEqual(result.state.dropped, "not wanted")
         self.assertEqual(last.asked, [])
 
     def test_quarantine_goes_on(self) -> None:
-        judged = self.look(
+        result = self.look(
             FakeFilter(quarantine("odd")), FakeFilter(quarantine("odder")), FakeFilter(SPAM)
         )
-        self.assertEqual(judged.marks.held, "odd")
-        self.assertIsNotNone(judged.refusal)
+        self.assertEqual(result.state.held, "odd")
+        self.assertIsNotNone(result.refusal)
 
     def test_each_stage_has_its_filters(self) -> None:
         hello, sender = FakeFilter(PASS, Stage.HELLO), FakeFilter(PASS, Stage.SENDER, Stage.MESSAGE)
         chain = self.services.chain(hello, sender)
         self.assertEqual(chain.stages, {Stage.HELLO, Stage.SENDER, Stage.MESSAGE})
-        now(chain.visit(CLIENT).look(Mail(Stage.HELLO, CLIENT), Marks()))
+        now(chain.visit(CLIENT).look(Mail(Stage.HELLO, CLIENT), ChainState()))
         self.assertEqual((len(hello.asked), len(sender.asked)), (1, 0))
 
     def test_the_next_filter_gets_the_edited_mail(self) -> None:
         changed = message("Subject: changed\n\n")
         last = FakeFilter()
-        judged = self.look(FakeFilter(edit(changed, "better")), last)
+        result = self.look(FakeFilter(edit(changed, "better")), last)
         self.assertEqual(last.asked, [changed])
-        self.assertEqual(judged.mail, changed)
+        self.assertEqual(result.mail, changed)
 
     def test_an_edit_may_come_with_a_quarantine(self) -> None:
         changed = message("Subject: changed\n\n")
-        judged = self.look(FakeFilter(Verdict(Decision.QUARANTINE, "odd", mail=changed)))
-        self.assertEqual((judged.mail, judged.marks.held), (changed, "odd"))
+        result = self.look(FakeFilter(Verdict(Decision.QUARANTINE, "odd", mail=changed)))
+        self.assertEqual((result.mail, result.state.held), (changed, "odd"))
 
     def test_temporary_refusals(self) -> None:
-        judged = self.look(FakeFilter(defer("Later")))
-        self.assertEqual(self.refusal(judged), "451 4.7.1 Later [first]")
+        result = self.look(FakeFilter(defer("Later")))
+        self.assertEqual(self.refusal(result), "451 4.7.1 Later [first]")
 
 
 class TagTests(ChainCase):
@@ -132,10 +132,10 @@ class TagTests(ChainCase):
     def test_a_tag_is_logged_once(self) -> None:
         chain = self.services.chain(FakeFilter(tag("a", "known")))
         visit = chain.visit(CLIENT)
-        judged = now(visit.look(MAIL, Marks()))
-        now(visit.look(MAIL, judged.marks))
+        result = now(visit.look(MAIL, ChainState()))
+        now(visit.look(MAIL, result.state))
         self.assertEqual(len(self.services.events.lines), 1)
-        self.assertEqual(judged.marks.tags, {"a"})
+        self.assertEqual(result.state.tags, {"a"})
 
 
 class ObserveTests(ChainCase):
@@ -153,11 +153,11 @@ class ObserveTests(ChainCase):
         ):
             self.setUp()
             last = FakeFilter()
-            judged = self.look(Link("nose", FakeFilter(verdict), observe=True), last)
-            self.assertIsNone(judged.refusal)
-            self.assertEqual(judged.mail, MAIL)
-            self.assertEqual((judged.marks.held, judged.marks.dropped), ("", ""))
-            self.assertEqual(judged.marks.tags, frozenset())
+            result = self.look(Link("nose", FakeFilter(verdict), observe=True), last)
+            self.assertIsNone(result.refusal)
+            self.assertEqual(result.mail, MAIL)
+            self.assertEqual((result.state.held, result.state.dropped), ("", ""))
+            self.assertEqual(result.state.tags, frozenset())
             self.assertEqual(len(last.asked), 1)
             [line] = self.services.events.lines
             self.assertEqual(line, f"m1 filter nose: would {verdict.decision}, smells")
@@ -167,16 +167,16 @@ class ObserveTests(ChainCase):
         last = FakeFilter(SPAM)
         known = Link("known", FakeFilter(tag("a", "friend")), observe=True)
         link = Link("last", last, observe=True, unless=frozenset("a"))
-        self.assertEqual(self.look(known, link, observing=True).marks.tags, {"a"})
+        self.assertEqual(self.look(known, link, observing=True).state.tags, {"a"})
         self.assertEqual(last.asked, [])
 
     def test_the_same_finding_is_logged_once_for_a_message(self) -> None:
         chain = self.services.chain(Link("nose", FakeFilter(SPAM, *Stage), observe=True))
         visit = chain.visit(CLIENT)
-        judged = now(visit.look(Mail(Stage.SENDER, CLIENT), Marks()))
-        judged = now(visit.look(MAIL, judged.marks))
+        result = now(visit.look(Mail(Stage.SENDER, CLIENT), ChainState()))
+        result = now(visit.look(MAIL, result.state))
         self.assertEqual(len(self.services.events.lines), 1)
-        self.assertEqual(len(judged.marks.findings), 1)
+        self.assertEqual(len(result.state.findings), 1)
 
 
 class FailureTests(ChainCase):
@@ -186,11 +186,11 @@ class FailureTests(ChainCase):
         """Mail is deferred, or passes with `pass_errors`; the fault is logged."""
         for open in (False, True):
             self.services = ChainServices()
-            judged = self.look(Link("nose", FakeFilter(answer), pass_errors=open))
-            self.assertEqual(judged.refusal is None, open)
-            if judged.refusal is not None:
-                self.assertEqual(str(judged.refusal), f"{FILTER_FAILED} [nose]")
-                self.assertEqual(judged.refusal.cause, text)
+            result = self.look(Link("nose", FakeFilter(answer), pass_errors=open))
+            self.assertEqual(result.refusal is None, open)
+            if result.refusal is not None:
+                self.assertEqual(str(result.refusal), f"{FILTER_FAILED} [nose]")
+                self.assertEqual(result.refusal.cause, text)
             self.assertIn(f"filter nose: {text}", self.services.events.lines)
             self.assertEqual(self.services.counters.filters["nose", "failed"], 1)
             self.assertEqual(len(self.flushLoggedErrors()), logged)
@@ -227,9 +227,9 @@ class FailureTests(ChainCase):
         ):
             for observe in (False, True):
                 self.setUp()
-                judged = self.look(Link("nose", FakeFilter(verdict), observe=observe), mail=nothing)
-                self.assertEqual(judged.mail, nothing)
-                self.assertEqual(judged.refusal is None, observe)
+                result = self.look(Link("nose", FakeFilter(verdict), observe=observe), mail=nothing)
+                self.assertEqual(result.mail, nothing)
+                self.assertEqual(result.refusal is None, observe)
                 self.assertIn(text, self.services.events.lines[0])
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
@@ -244,11 +244,11 @@ class FailureTests(ChainCase):
         ):
             self.setUp()
             changed = FakeFilter(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
-            judged = self.look(Link("nose", changed, own=True), mail=mail)
-            self.assertEqual(judged.refusal is None, good)
+            result = self.look(Link("nose", changed, own=True), mail=mail)
+            self.assertEqual(result.refusal is None, good)
             if not good:
                 self.assertIn("a bare CR or LF", self.services.events.lines[0])
-                self.assertEqual(judged.mail, MAIL)
+                self.assertEqual(result.mail, MAIL)
         self.flushLoggedErrors()
 
     def test_a_filter_that_goes_on_after_its_time(self) -> None:
@@ -259,7 +259,7 @@ class FailureTests(ChainCase):
 
         link = Link("nose", FakeFilter(lambda mail: stubborn()), seconds=5.0)
         visit = self.services.chain(link).visit(CLIENT)
-        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+        looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
         self.services.clock.advance(5.1)
         self.assertEqual(str(self.successResultOf(looking).refusal), f"{FILTER_FAILED} [nose]")
 
@@ -267,18 +267,18 @@ class FailureTests(ChainCase):
         for open in (False, True):
             link = Link("nose", FakeFilter(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
             visit = self.services.chain(link).visit(CLIENT)
-            looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+            looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
             self.services.clock.advance(4.9)
             self.assertNoResult(looking)
             self.services.clock.advance(0.2)
-            judged = self.successResultOf(looking)
-            self.assertEqual(judged.refusal is None, open)
+            result = self.successResultOf(looking)
+            self.assertEqual(result.refusal is None, open)
             self.assertIn("no answer in 5 seconds", self.services.events.lines[-1])
 
     def test_an_answer_within_the_time(self) -> None:
         answer: Deferred[Verdict] = Deferred()
         visit = self.services.chain(FakeFilter(answer)).visit(CLIENT)
-        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+        looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
         answer.callback(SPAM)
         self.assertIsNotNone(self.successResultOf(looking).refusal)
         self.assertEqual(self.services.clock.getDelayedCalls(), [])
@@ -291,7 +291,7 @@ class OthersTests(ChainCase):
         session_filter = FakeSessionFilter()
         chain = self.services.chain(session_filter)
         visit = chain.visit(CLIENT)
-        now(visit.look(MAIL, Marks()))
+        now(visit.look(MAIL, ChainState()))
         visit.abandon()
         visit.leave()
         self.assertEqual(session_filter.calls, ["visit", "MESSAGE", "abandon", "leave"])
@@ -304,8 +304,8 @@ class OthersTests(ChainCase):
             visit = self.services.chain(
                 Link("nose", broken, pass_errors=open), FakeSessionFilter()
             ).visit(CLIENT)
-            judged = now(visit.look(MAIL, Marks()))
-            self.assertEqual(judged.refusal is None, open)
+            result = now(visit.look(MAIL, ChainState()))
+            self.assertEqual(result.refusal is None, open)
             self.assertIn("filter nose: ZeroDivisionError: no", self.services.events.lines)
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
             visit.abandon()
@@ -341,6 +341,6 @@ class OthersTests(ChainCase):
         self.assertEqual((len(all.calls), len(some.calls)), (1, 0))
 
     def test_a_pass_with_a_reason_is_logged(self) -> None:
-        judged = self.look(FakeFilter(Verdict(Decision.PASS, "signed, left alone")))
-        self.assertIsNone(judged.refusal)
+        result = self.look(FakeFilter(Verdict(Decision.PASS, "signed, left alone")))
+        self.assertIsNone(result.refusal)
         self.assertEqual(self.services.events.lines, ["m1 filter first: pass, signed, left alone"])

@@ -62,15 +62,15 @@ class GreylistMemory:
         attempt. Raises MemoryUnavailable.
         """
 
-        def look(database: sqlite3.Connection, now: float) -> float:
+        def ask(database: sqlite3.Connection, now: float) -> float:
             if _known(database, now, names, remember):
                 return 0.0
-            left = _left(database, now, triplet, delay, retry)
+            left = _seconds_left(database, now, triplet, delay, retry)
             if left <= 0:
                 _learn(database, names, now + remember)
             return max(left, 0.0)
 
-        return self._locked(look)
+        return self._locked(ask)
 
     def _locked(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
         with self._lock:
@@ -119,7 +119,7 @@ def _learn(database: sqlite3.Connection, names: Sequence[str], until: float) -> 
     database.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", values)
 
 
-def _left(
+def _seconds_left(
     database: sqlite3.Connection, now: float, triplet: Triplet, delay: float, retry: float
 ) -> float:
     """Return the seconds that a triplet still has to wait. A new triplet is recorded."""
