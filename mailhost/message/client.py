@@ -1,4 +1,4 @@
-"""What a session knows about its client."""
+"""The client of a session: its IP address, TLS, name in HELO, and account."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from mailhost.message.status import Status
 
 
 class Fate(StrEnum):
-    """What has become of a recipient.
+    """The fate of a recipient after an attempt.
 
     The values are those of the Action field of a DSN (RFC 3464 §2.3.3), and `passed-on`: the next
     hop has accepted the recipient and sends the reports (RFC 3461 §5.2.2), so this host does not.

@@ -187,9 +187,8 @@ class _Reader:
         self._seen = 0  # number of parts
         self._lines = 0  # number of lines that began like a delimiter
         self._read = 0  # octets of fields
-        self._doubts = (
-            0  # fields that were not read to their end, or that programs read differently
-        )
+        # number of fields that were not read to their end, or that programs read differently
+        self._doubts = 0
 
     def read(self) -> Part:
         self._begin(0)

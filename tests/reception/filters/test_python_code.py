@@ -123,14 +123,3 @@ class RealPluginTests(SynchronousTestCase):
         self.addCleanup(sys.modules.pop, "somebodys_plugins")
         self.assertTrue(IFilter.providedBy(from_plugin("real", {}, somebodys_plugins)))
         self.flushWarnings()  # twisted.python.modules warns about a new path
-
-
-class FormerModuleTests(SynchronousTestCase):
-    """Filters that were written for version 0.1."""
-
-    def test_all_names_are_exported(self) -> None:
-        from mailhost.interfaces import verdict
-        from mailhost.message import verdict as former
-
-        for name in former.__all__:
-            self.assertIs(getattr(former, name), getattr(verdict, name))
