@@ -166,7 +166,7 @@ class ParseTests(SynchronousTestCase):
     @given(locals_, domains)
     @example("a b", "example.com")
     @example('"', "example.com")
-    def test_what_is_printed_is_read_as_the_same(self, local: str, domain: str) -> None:
+    def test_a_printed_address_is_read_as_the_same(self, local: str, domain: str) -> None:
         self.assertEqual(
             parse_address(str(Address(local, parse_domain(domain)))),
             Address(local, parse_domain(domain)),

@@ -71,15 +71,15 @@ class Whole(SynchronousTestCase):
         )
 
     def test_text(self) -> None:
-        _, (explanation, _, _) = parts(written(REPORT))
-        self.assertEqual(explanation.get_content().splitlines(), REPORT.text.split("\n"))
+        _, (text_part, _, _) = parts(written(REPORT))
+        self.assertEqual(text_part.get_content().splitlines(), REPORT.text.split("\n"))
 
     def test_text_outside_ascii(self) -> None:
         report = replace(REPORT, text="nicht zustellbar: größer\n" + "ü" * 500)
         octets = written(report)
         self.assertTrue(octets.isascii())
-        _, (explanation, _, _) = parts(octets)
-        self.assertEqual(explanation.get_content().splitlines(), report.text.split("\n"))
+        _, (text_part, _, _) = parts(octets)
+        self.assertEqual(text_part.get_content().splitlines(), report.text.split("\n"))
 
     def test_every_report_has_a_boundary_of_its_own(self) -> None:
         first, second = (parts(written(REPORT))[0].get_boundary() for _ in range(2))
@@ -254,7 +254,7 @@ class International(SynchronousTestCase):
         self.assertEqual(fields["Final-Recipient"], "utf-8; böb@there.example")
 
     def test_ascii_otherwise(self) -> None:
-        odd = replace(BOB, diagnostic="550 größer")
-        octets = written(replace(REPORT, recipients=(odd,)))
+        hostile = replace(BOB, diagnostic="550 größer")
+        octets = written(replace(REPORT, recipients=(hostile,)))
         self.assertIn(b"smtp; 550 gr??er", octets)
         self.assertTrue(octets.isascii())

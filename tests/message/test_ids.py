@@ -23,5 +23,5 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(len(names), 1000)
         for name in names:
             self.assertRegex(name, re.compile(r"1700000000\.M250000P\d+Q\d+\.mx\.a\.example"))
-        odd = maildir_name("a/b:c,d", 0.0)
-        self.assertTrue(odd.endswith(".a\\057b\\072c\\054d"))
+        escaped = maildir_name("a/b:c,d", 0.0)
+        self.assertTrue(escaped.endswith(".a\\057b\\072c\\054d"))

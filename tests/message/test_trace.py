@@ -90,7 +90,7 @@ class ReceivedTests(SynchronousTestCase):
     @given(
         st.text(max_size=255)
         | st.text('a.()<>;,:"\\[]\r\n\t \0\x85\u2028@=', max_size=60).map(
-            lambda odd: f"x{odd}\r\nInjected: yes"
+            lambda hostile: f"x{hostile}\r\nInjected: yes"
         ),
         st.booleans(),
     )
@@ -128,6 +128,6 @@ class DeliveryTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(st.text('a"\\<>() ,;:ö@', min_size=1, max_size=20))
     def test_an_unusual_address_does_not_end_its_field(self, local: str) -> None:
-        odd = replace(ANN, local=local)
-        found = list(fields(delivery_fields(odd, odd)))
+        hostile = replace(ANN, local=local)
+        found = list(fields(delivery_fields(hostile, hostile)))
         self.assertEqual([field.name for field in found], [b"Return-Path", b"Delivered-To"])

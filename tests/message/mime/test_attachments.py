@@ -55,7 +55,7 @@ class ListTests(SynchronousTestCase):
             (found,) = attachments(f"{header}\r\n\r\nHi".encode())
             self.assertEqual(found.names, ("a.exe",), header)
 
-    def test_what_is_attached(self) -> None:
+    def test_an_attachment(self) -> None:
         (found,) = attachments(MESSAGE)
         self.assertEqual(found.path, (2,))
         self.assertEqual(found.names, ("ö.pdf", "o.pdf"))

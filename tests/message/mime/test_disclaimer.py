@@ -43,11 +43,11 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(edit.reason, "")
         return edit.message
 
-    def appended(self, message: bytes, explanation: AddedText = ASCII) -> bytes:
-        return self.edited(append(message, explanation))
+    def appended(self, message: bytes, added: AddedText = ASCII) -> bytes:
+        return self.edited(append(message, added))
 
-    def prepended(self, message: bytes, explanation: AddedText = ASCII) -> bytes:
-        return self.edited(prepend(message, explanation))
+    def prepended(self, message: bytes, added: AddedText = ASCII) -> bytes:
+        return self.edited(prepend(message, added))
 
     # --- where the text goes ----------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_flowed(self) -> None:
         kind = "text/plain; charset=us-ascii; format=Flowed"
-        explanation = AddedText("-- \n> x \n y\n" + "word " * 20)
+        text = AddedText("-- \n> x \n y\n" + "word " * 20)
         first, last = "word " * 14, "word " * 6
         added = f"-- \r\n > x\r\n  y\r\n{first}\r\n{last.strip()}\r\n"
         for body, between in {
@@ -258,9 +258,9 @@ class DisclaimerTests(SynchronousTestCase):
             "-- \r\n": "",
             "": "",
         }.items():
-            message = self.appended(plain(body, kind=kind), explanation)
+            message = self.appended(plain(body, kind=kind), text)
             self.assertEqual(message, plain(body + between + added, kind=kind), body)
-        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), explanation)
+        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), text)
         added = added.replace(f"{first}\r\n", f"{first} \r\n")
         self.assertEqual(message, plain(added + "Hi \r\n", kind=kind + "; delsp=yes"))
 

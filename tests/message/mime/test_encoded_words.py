@@ -38,10 +38,10 @@ class WordTests(SynchronousTestCase):
     @few
     @given(st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
     def test_decoding_gives_the_same(self, text: str) -> None:
-        explanation = encode_words(text)
-        self.assertLessEqual(max(map(len, explanation)), 75)
-        self.assertEqual(decode_words("\t ".join(explanation)), text)
-        self.assertEqual(str(make_header(decode_header(" ".join(explanation)))), text)
+        encoded = encode_words(text)
+        self.assertLessEqual(max(map(len, encoded)), 75)
+        self.assertEqual(decode_words("\t ".join(encoded)), text)
+        self.assertEqual(str(make_header(decode_header(" ".join(encoded)))), text)
 
     def test_hostile(self) -> None:
         for text in ("=?a?q?" * 100_000, "=?" * 300_000, "=?a?q? " * 100_000, "=?a?b?=" * 100_000):

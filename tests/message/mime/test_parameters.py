@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.mime.parameters import parse_value, with_parameter
 
 few = settings(deadline=None)
-odd = st.lists(
+any_value = st.lists(
     st.sampled_from(
         b"a/b,;,name,=,\",\\,*,*0,*1*,',%41, ,x,\r\n\t,(,),\xff,=?utf-8?q?x?=".split(b",")
     ),
@@ -125,7 +125,7 @@ class ParameterTests(SynchronousTestCase):
 
     @few
     @given(
-        odd,
+        any_value,
         (st.text(max_size=100) | st.text("=?utf8q", max_size=30)).filter(
             lambda text: text.isprintable()
         ),

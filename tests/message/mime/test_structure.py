@@ -344,9 +344,9 @@ class TreeTests(SynchronousTestCase):
     def test_the_standard_library_reads_the_same_tree(self, message: bytes) -> None:
         read = message_from_bytes(message, policy=policy.default)
         parts = [part for _, part in self.check(message).walk()]
-        ours = [(part.type, part.name) for part in parts]
+        described = [(part.type, part.name) for part in parts]
         self.assertEqual(
-            ours, [(each.get_content_type(), each.get_filename("")) for each in read.walk()]
+            described, [(each.get_content_type(), each.get_filename("")) for each in read.walk()]
         )
         bodies = [message[part.body : part.end] for part in parts if not part.multipart]
         theirs = [
