@@ -33,7 +33,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import passed
+from mailhost.message.trace import delivered_before
 from mailhost.routing import (
     CAME_BACK,
     NO_DIRECTORY,
@@ -73,7 +73,7 @@ class _Passed:
 
     def __contains__(self, address: object) -> bool:
         if self._found is None:
-            self._found = passed(self._content.header())
+            self._found = delivered_before(self._content.header())
         return address in self._found
 
 

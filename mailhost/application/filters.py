@@ -27,21 +27,21 @@ from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.block.attachment import Attached
-from mailhost.reception.filters.block.dnslist import DNSListed
-from mailhost.reception.filters.block.greylist import Greylisted
+from mailhost.reception.filters.block.attachment import AttachmentFilter
+from mailhost.reception.filters.block.dnslist import DNSListFilter
+from mailhost.reception.filters.block.greylist import GreylistFilter
 from mailhost.reception.filters.block.greylist_memory import GreylistMemory
-from mailhost.reception.filters.block.listed import Listed
-from mailhost.reception.filters.block.match import Matching
-from mailhost.reception.filters.block.rate import TooMany
-from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.chain import ASKED, Chain, Link
-from mailhost.reception.filters.edit.disclaimer import Disclaimed
-from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
-from mailhost.reception.filters.edit.rewrite import Rewritten
-from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.events import JSONEvents
-from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.block.listed import ListFilter
+from mailhost.reception.filters.block.match import MatchFilter
+from mailhost.reception.filters.block.rate import RateFilter
+from mailhost.reception.filters.block.size import SizeFilter
+from mailhost.reception.filters.chain import ASKED_COUNT, Chain, Link
+from mailhost.reception.filters.edit.disclaimer import DisclaimerFilter
+from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
+from mailhost.reception.filters.edit.rewrite import RewriteFilter
+from mailhost.reception.filters.edit.strip import StripFilter
+from mailhost.reception.filters.monitor.events import EventsFilter
+from mailhost.reception.filters.monitor.journal import JournalFilter, to_address, to_maildir
 from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
 from mailhost.reception.filters.whole_messages import WholeMessages
 
@@ -100,7 +100,7 @@ def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
                 "name": name,
                 "kind": each.kind,
                 "mode": str(_mode(each, settings.filter_mode)),
-                "asked": did.pop(ASKED, 0),
+                "asked": did.pop(ASKED_COUNT, 0),
                 "did": did,
             }
         )
@@ -151,34 +151,34 @@ def _make(
     whole_messages = context.whole_messages
     match settings:
         case block.List():
-            return Listed(settings, reactor, in_thread, events)
+            return ListFilter(settings, reactor, in_thread, events)
         case block.DNSList():
-            return DNSListed(settings, context.resolver, reactor, events, relay.networks)
+            return DNSListFilter(settings, context.resolver, reactor, events, relay.networks)
         case block.Greylist():
             memory = GreylistMemory(os.path.join(context.data, "greylist.sqlite"), time.time)
-            return Greylisted(settings, memory, context.resolver, in_thread, relay.networks)
+            return GreylistFilter(settings, memory, context.resolver, in_thread, relay.networks)
         case block.Rate():
-            return TooMany(settings, name, context.rates)
+            return RateFilter(settings, name, context.rates)
         case block.Size():
-            return TooLarge(settings)
+            return SizeFilter(settings)
         case block.Attachment():
-            return Attached(settings, whole_messages)
+            return AttachmentFilter(settings, whole_messages)
         case block.Match():
-            return Matching(settings, whole_messages)
+            return MatchFilter(settings, whole_messages)
         case edit.Header():
-            return HeaderEdited(settings, whole_messages)
+            return HeaderFilter(settings, whole_messages)
         case edit.Subject():
-            return SubjectTagged(settings, whole_messages)
+            return SubjectFilter(settings, whole_messages)
         case edit.Disclaimer():
-            return Disclaimed(settings, whole_messages)
+            return DisclaimerFilter(settings, whole_messages)
         case edit.Strip():
-            return Stripped(settings, whole_messages)
+            return StripFilter(settings, whole_messages)
         case monitor.Journal():
             return _journal(settings, observe, context)
         case monitor.Events():
-            return JSONEvents(settings.file, reactor, in_thread, events)
+            return EventsFilter(settings.file, reactor, in_thread, events)
         case edit.Rewrite():
-            return Rewritten(settings)
+            return RewriteFilter(settings)
         case outside.Milter():
             return _milter(settings, context)
         case outside.Python():
@@ -212,4 +212,4 @@ def _journal(settings: monitor.Journal, observe: bool, context: FilterContext) -
     else:
         where = settings.maildir or ""
         keep = to_maildir(context.maildirs.maildir(where))
-    return Journaled(keep, where, observe)
+    return JournalFilter(keep, where, observe)

@@ -33,7 +33,7 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
-from mailhost.reception.filters.whole_messages import AT_ONCE
+from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
 from mailhost.store.accounts import AccountParts
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.watchers import Watchers
@@ -85,7 +85,7 @@ class Foundation:
         self.accounts = AccountParts(AccountThreads(reactor, self.in_thread), Watchers())
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
-        self.large_messages = DeferredSemaphore(AT_ONCE)
+        self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:
         """Read what is there. Raises DirectoryUnavailable."""

@@ -38,6 +38,7 @@ from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
+from mailhost.workers.folder_changes import FolderChange, FolderChanges
 from mailhost.workers.pool import Assignment, WorkerPool
 
 SUBFOLDERS = ("mail", "queue", "incoming")
@@ -94,6 +95,8 @@ class Head:
         )
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
+        self._watchers = base.accounts.watchers
+        self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
 
     def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:
         return WorkerPool(
@@ -172,6 +175,11 @@ class Head:
         )
         self.queue.reconfigure(settings.queue, transport, services.reports)
 
+    def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        """A worker has changed folders; it hears of them too, and finds nothing new."""
+        self._watchers.all_changed_elsewhere(changes)
+        self.workers.folders_changed(changes)
+
     def _hostname(self) -> str:
         return self.services.settings.hostname
 
@@ -196,6 +204,7 @@ class Head:
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
             calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
             calls.COUNTED.answered_by(self.counts.add_all),

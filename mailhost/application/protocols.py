@@ -121,7 +121,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
-        strangers=_strangers(settings, wire, options),
+        extensions_without_relay=_extensions_without_relay(settings, wire, options),
     )
     context = ListenerContext(
         rules,
@@ -145,7 +145,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
     return make
 
 
-def _strangers(
+def _extensions_without_relay(
     settings: Settings, wire: ListenProtocol, options: SessionOptions
 ) -> Extensions | None:
     """The extensions for unknown clients, None for all that the listener offers. On submission

@@ -42,6 +42,7 @@ from mailhost.queue.schedule import Backoff
 from mailhost.workers import calls
 from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
+from mailhost.workers.folder_changes import FolderChange, FolderChanges
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
     CountsForHead,
@@ -91,6 +92,8 @@ class Worker:
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
+        self._watchers = self._foundation.accounts.watchers
+        self._watchers.notify_others = FolderChanges(reactor, self._send_changes).add
         self._guard = RemoteGuard(self._channel)
         self._rates = RemoteRates(self._channel)
 
@@ -107,12 +110,19 @@ class Worker:
         """The functions for the calls of the head."""
         return [
             calls.SERVE.answered_by(self._serve),
+            calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
         ]
+
+    def _send_changes(self, changes: Sequence[FolderChange]) -> None:
+        self._channel.notify(calls.FOLDERS_CHANGED, changes)
+
+    def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        self._watchers.all_changed_elsewhere(changes)
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool

@@ -1,4 +1,4 @@
-"""Dates as mail writes them (RFC 5322 §3.3)."""
+"""Dates in the format of header fields (RFC 5322 §3.3)."""
 
 from __future__ import annotations
 

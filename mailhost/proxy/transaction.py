@@ -12,7 +12,7 @@ from zope.interface import implementer
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.reception import ICollector, IFilterable
-from mailhost.message.beginning import begin
+from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
@@ -23,7 +23,7 @@ from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.upstream import Upstream
-from mailhost.reception.collector import Collector, of_disk
+from mailhost.reception.collector import Collector, disk_refusal
 from mailhost.reception.transaction import TOO_MANY_HOPS
 
 
@@ -70,8 +70,8 @@ class ProxiedTransaction:
                 content.header() if in_memory else await self._context.in_thread(content.header)
             )
         except OSError as fault:
-            return of_disk(fault)
-        found = begin(content, header, self._envelope.body is Body.BINARY)
+            return disk_refusal(fault)
+        found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
         content, header = found

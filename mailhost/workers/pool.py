@@ -35,6 +35,7 @@ from mailhost.workers import calls
 from mailhost.workers.calls import Answers
 from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
+from mailhost.workers.folder_changes import FolderChange
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
@@ -129,6 +130,11 @@ class WorkerPool:
             if member.assignment is former:  # otherwise it gets them when it asks for its sockets
                 member.assignment = self._assignment
                 member.channel.notify(calls.CERTIFICATES, certificates)
+
+    def folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        """Notify all workers of changed folders."""
+        for member in self._members:
+            member.channel.notify(calls.FOLDERS_CHANGED, changes)
 
     async def renewed(self) -> None:
         """Wait until each worker has taken, or refused, the settings that it was sent."""

@@ -93,7 +93,7 @@ OWN = {
     "_reactor",
     "reactor",
     "clock",
-    "_looked",
+    "_checked_at",
     "_newest",
     "_system",
     "_nobody",

@@ -22,7 +22,7 @@ from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.chain import ASKED
+from mailhost.reception.filters.chain import ASKED_COUNT
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
@@ -172,7 +172,9 @@ class ToldTests(ChainsCase):
 
     def test_counts(self) -> None:
         counters = Counts()
-        counters.filters.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
+        counters.filters.update(
+            {("size", ASKED_COUNT): 5, ("size", "reject"): 2, ("gone", "reject"): 9}
+        )
         settings = self.settings(self.one("size"), self.one("rate", mode="observe"))
         size, rate = told(settings, counters)
         self.assertEqual(

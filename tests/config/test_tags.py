@@ -14,18 +14,18 @@ from mailhost.config.filters.block import CountBy, Rate
 from mailhost.config.filters.tags import stages_of
 from mailhost.config.load import load
 from mailhost.interfaces.filters import IFilter
-from mailhost.reception.filters.block.attachment import Attached
-from mailhost.reception.filters.block.dnslist import DNSListed
-from mailhost.reception.filters.block.greylist import Greylisted
-from mailhost.reception.filters.block.listed import STAGES, Listed
-from mailhost.reception.filters.block.match import Matching
-from mailhost.reception.filters.block.rate import Rates, TooMany
-from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.edit.disclaimer import Disclaimed
-from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
-from mailhost.reception.filters.edit.rewrite import Rewritten
-from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.journal import Journaled
+from mailhost.reception.filters.block.attachment import AttachmentFilter
+from mailhost.reception.filters.block.dnslist import DNSListFilter
+from mailhost.reception.filters.block.greylist import GreylistFilter
+from mailhost.reception.filters.block.listed import STAGES, ListFilter
+from mailhost.reception.filters.block.match import MatchFilter
+from mailhost.reception.filters.block.rate import RateFilter, Rates
+from mailhost.reception.filters.block.size import SizeFilter
+from mailhost.reception.filters.edit.disclaimer import DisclaimerFilter
+from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
+from mailhost.reception.filters.edit.rewrite import RewriteFilter
+from mailhost.reception.filters.edit.strip import StripFilter
+from mailhost.reception.filters.monitor.journal import JournalFilter
 from tests.config.test_filters import FilterCase
 
 SIZE = 'kind = "size"\nlimit = 1\n'
@@ -112,27 +112,27 @@ class StageTests(FilterCase):
 
     def test_each_kind(self) -> None:
         cases: dict[str, type[Any]] = {
-            'kind = "attachment"\nnames = ["*.exe"]': Attached,
-            'kind = "disclaimer"\ntext = "x"': Disclaimed,
-            'kind = "dnslist"\nzones = ["bl.example"]': DNSListed,
-            'kind = "greylist"': Greylisted,
-            HEADER: HeaderEdited,
-            'kind = "journal"\nto = "a@b.example"': Journaled,
-            MATCH: Matching,
-            'kind = "rewrite"\nsenders = { "a@b.example" = "c@d.example" }': Rewritten,
-            SIZE: TooLarge,
-            'kind = "strip"\nnames = ["*.exe"]': Stripped,
-            'kind = "subject"\nprefix = "x"': SubjectTagged,
+            'kind = "attachment"\nnames = ["*.exe"]': AttachmentFilter,
+            'kind = "disclaimer"\ntext = "x"': DisclaimerFilter,
+            'kind = "dnslist"\nzones = ["bl.example"]': DNSListFilter,
+            'kind = "greylist"': GreylistFilter,
+            HEADER: HeaderFilter,
+            'kind = "journal"\nto = "a@b.example"': JournalFilter,
+            MATCH: MatchFilter,
+            'kind = "rewrite"\nsenders = { "a@b.example" = "c@d.example" }': RewriteFilter,
+            SIZE: SizeFilter,
+            'kind = "strip"\nnames = ["*.exe"]': StripFilter,
+            'kind = "subject"\nprefix = "x"': SubjectFilter,
         }
         for text, made in cases.items():
             self.assertTrue(IFilter.implementedBy(made), made)
             self.assertEqual(self.stages(text), tuple(made.stages), text)
 
     def test_those_that_depend_on_their_settings(self) -> None:
-        self.assertTrue(IFilter.implementedBy(Listed))
+        self.assertTrue(IFilter.implementedBy(ListFilter))
         for count_by in CountBy:
             settings = Rate(kind="rate", limit=1, count_by=count_by)
-            made = TooMany(settings, "rate", Rates(Clock()))
+            made = RateFilter(settings, "rate", Rates(Clock()))
             self.assertEqual(stages_of(settings), made.stages)
         for look_at, stage in STAGES.items():
             entries = '["10.0.0.1"]' if look_at == "client" else '["a@b.example"]'

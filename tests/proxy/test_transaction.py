@@ -11,7 +11,7 @@ from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.verdict import quarantine
 from tests.proxy.talking import ENVELOPE, LARGE, MESSAGE, Caller, ProxyCase
 from tests.proxy.upstream import LOST
-from tests.reception.filters.chain_fakes import ChainWorld, Saying
+from tests.reception.filters.chain_fakes import ChainServices, FakeFilter
 
 MAIL, RCPT = ENVELOPE
 GONE = "421 4.4.2 The mail server behind this one went away; please try again later"
@@ -163,7 +163,7 @@ class HeldTests(ProxyCase):
     """What filters hold back is sent on by our own queue when it is released."""
 
     def test_it_has_our_trace_field_whatever_the_proxy_adds(self) -> None:
-        self.chain = ChainWorld().chain(Saying(quarantine("looks odd")))
+        self.chain = ChainServices().chain(FakeFilter(quarantine("looks odd")))
         for trace in (True, False):
             self.make(trace=trace)
             self.assertEqual(self.caller().send()[-1][:3], "250")
@@ -174,7 +174,7 @@ class HeldTests(ProxyCase):
         self.assertEqual(self.queue.held, ["looks odd"] * 2)
 
     def test_it_has_passed_the_rules(self) -> None:
-        self.chain = ChainWorld().chain(Saying(quarantine("looks odd")))
+        self.chain = ChainServices().chain(FakeFilter(quarantine("looks odd")))
         self.make(hops=0)
         reply = self.caller().send(message=("Received: x", "", "."))[-1]
         self.assertEqual((reply[:9], self.queue.kept), ("554 5.4.6", []))

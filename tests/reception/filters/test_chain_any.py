@@ -1,4 +1,4 @@
-"""Whatever filters say, whoever refuses behind them: who was promised mail does not go without.
+"""Each recipient that was accepted gets the message, whatever the verdicts of filters are.
 
 Chains of random filters, with faults, in front of a reception that refuses at random.
 """
@@ -32,7 +32,13 @@ from mailhost.message.status import Status
 from mailhost.reception.filters.chain import Chain, Link
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeQueue, envelope, now, path
-from tests.reception.filters.chain_fakes import ChainWorld, Home, Saying, Visited, Watching
+from tests.reception.filters.chain_fakes import (
+    ChainServices,
+    FakeFilter,
+    FakeReception,
+    FakeSessionFilter,
+    FakeWitness,
+)
 from tests.reception.filters.mails import CLIENT
 
 NAMES = ("ann@a.example", "bob@a.example", "eve@a.example")
@@ -43,12 +49,12 @@ Say = Callable[[Mail], Any]
 
 
 def with_copy(mail: Mail) -> Verdict:
-    """One recipient more."""
+    """Add a recipient."""
     return edit(mail.sent_to(*mail.envelope.recipients, path(EXTRA)), "a copy")
 
 
 def with_other_content(mail: Mail) -> Verdict:
-    """Other content, where there is some."""
+    """Replace the content if there is any."""
     return edit(mail.containing(Content((b"Subject: y\r\n\r\n",))), "other")
 
 
@@ -74,43 +80,43 @@ LOSING: list[Say] = [
 
 @dataclass(frozen=True)
 class World:
-    """One run: the filters with their stages, and what is answered behind."""
+    """The filters of a run with their stages, and the answers of the reception behind."""
 
     links: Sequence[tuple[Say, frozenset[Stage], bool, bool]]
     answers: dict[str, Status]
-    changed: dict[str, Status]  # the answers once the content is there
+    changed: dict[str, Status]  # the answers at the end of the message
     lmtp: bool
 
 
-def worlds(says: list[Say]) -> st.SearchStrategy[World]:
-    """Any run with filters that say these."""
+def worlds(answer: list[Say]) -> st.SearchStrategy[World]:
+    """A strategy for runs with filters that give these answers."""
     stages = st.frozensets(st.sampled_from(list(Stage)), min_size=1)
-    link = st.tuples(st.sampled_from(says), stages, st.booleans(), st.booleans())
+    link = st.tuples(st.sampled_from(answer), stages, st.booleans(), st.booleans())
     keys = (*NAMES, EXTRA, *(f"end of {name}" for name in (*NAMES, EXTRA)), "mail")
     answers = st.dictionaries(st.sampled_from(keys), st.sampled_from([NO, LATER]), max_size=3)
     return st.builds(World, st.lists(link, max_size=3), answers, answers, st.booleans())
 
 
 class AnyChainTests(SynchronousTestCase):
-    """One message for three, through any chain."""
+    """A message to three recipients, with any chain."""
 
-    def run_through(self, world: World) -> None:
-        self.home, self.queue = Home(), FakeQueue()
-        self.home.lmtp, self.home.answers = world.lmtp, dict(world.answers)
-        self.watching = Watching()
+    def run_through(self, services: World) -> None:
+        self.behind, self.queue = FakeReception(), FakeQueue()
+        self.behind.lmtp, self.behind.answers = services.lmtp, dict(services.answers)
+        self.witness = FakeWitness()
         links = [
-            Link(f"f{number}", Saying(says, *stages), observe, pass_errors)
-            for number, (says, stages, observe, pass_errors) in enumerate(world.links)
+            Link(f"f{number}", FakeFilter(answer, *stages), observe, pass_errors)
+            for number, (answer, stages, observe, pass_errors) in enumerate(services.links)
         ]
-        links += [Link("visited", Visited()), Link("watching", self.watching)]
-        around = ChainWorld()
+        links += [Link("visited", FakeSessionFilter()), Link("watching", self.witness)]
+        around = ChainServices()
         chain = Chain(links, around.counters, around.clock, around.events)
         self.promised: list[str] = []
         self.replies: list[Status] = []
-        now(self.send(FilteredReception(chain, CLIENT, self.home, self.queue), world))
+        now(self.send(FilteredReception(chain, CLIENT, self.behind, self.queue), services))
         self.flushLoggedErrors()
 
-    async def send(self, reception: FilteredReception, world: World) -> None:
+    async def send(self, reception: FilteredReception, services: World) -> None:
         if await there(reception.connected(CLIENT)) is not None:
             return
         if isinstance(await there(reception.hello(CLIENT)), Status):
@@ -125,23 +131,24 @@ class AnyChainTests(SynchronousTestCase):
             transaction.abandon()
             return
         await there(transaction.begin())
-        self.home.answers = dict(world.changed)
+        self.behind.answers = dict(services.changed)
         self.replies = list(await there(transaction.end(CONTENT)))
 
     @property
     def safe(self) -> set[str]:
-        """Who has it, or will have it from the quarantine. SMTP has one answer for all."""
+        """Return the recipients that got the message, or may get it from the quarantine. SMTP has
+        one reply for all."""
         has = {name for entry in self.queue.waiting for name in entry}
-        for behind in self.home.all:
-            if behind.over == "ended":
-                refused = self.home.answers if self.home.lmtp else {}
+        for behind in self.behind.all:
+            if behind.state == "ended":
+                refused = self.behind.answers if self.behind.lmtp else {}
                 has |= {name for name in behind.paths if f"end of {name}" not in refused}
         return has
 
     @settings(deadline=None)
     @given(worlds(KEEPING))
-    def test_who_was_promised_has_it(self, world: World) -> None:
-        self.run_through(world)
+    def test_each_accepted_recipient_gets_the_message(self, services: World) -> None:
+        self.run_through(services)
         if len(self.replies) == len(self.promised):
             answers = zip(self.promised, self.replies, strict=True)
             told = {name for name, reply in answers if reply.ok}
@@ -151,13 +158,13 @@ class AnyChainTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(worlds([*KEEPING, *LOSING]))
-    def test_it_always_comes_to_an_end(self, world: World) -> None:
-        self.run_through(world)
-        for behind in self.home.all:
-            self.assertIn(behind.over, ("ended", "abandoned"))
+    def test_each_transaction_ends(self, services: World) -> None:
+        self.run_through(services)
+        for behind in self.behind.all:
+            self.assertIn(behind.state, ("ended", "abandoned"))
         if self.replies:
-            self.assertEqual(len(self.watching.heard), 1)
+            self.assertEqual(len(self.witness.calls), 1)
             self.assertIn(len(self.replies), (1, len(self.promised)))
-        self.assertLessEqual(sum(each.over == "ended" for each in self.home.all), 1)
-        ended = [each for each in self.home.all if each.over == "ended"]
+        self.assertLessEqual(sum(each.state == "ended" for each in self.behind.all), 1)
+        ended = [each for each in self.behind.all if each.state == "ended"]
         self.assertFalse(ended and self.queue.kept, "both handed on and kept")

@@ -1,4 +1,4 @@
-"""Mailboxes that are full are told at RCPT TO, while the client still has the mail."""
+"""Recipients with a full mailbox are deferred at RCPT TO."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from mailhost.interfaces.reception import ITransaction
 from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.status import Status
-from mailhost.reception.transaction import ON_TOP
+from mailhost.reception.transaction import ADDED_FIELDS_SIZE
 from tests.fakes import domain, now, path, view_of
-from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, UNKNOWN_CLIENT, ReceptionCase
 
 VIEW = view_of(
     domain("a.example", "ann bob", {"both": "ann bob", "away": "ann x@far.example", "me": "ann"}),
@@ -24,7 +24,7 @@ class FullCase(ReceptionCase):
         self.store.quotas["kit@b.example"] = 2000
 
     def answers(self, transaction: ITransaction, *to: str) -> list[int]:
-        """The codes of RCPT for these."""
+        """Return the reply codes of RCPT for these recipients."""
         found: list[Status] = [now(transaction.recipient(path(each))) for each in to]
         return [status.code for status in found]
 
@@ -35,7 +35,12 @@ class RecipientTests(FullCase):
         return code
 
     def test_a_message_whose_announced_size_does_not_fit(self) -> None:
-        for size, code in ((0, 250), (2000 - ON_TOP, 250), (2001 - ON_TOP, 452), (9999, 452)):
+        for size, code in (
+            (0, 250),
+            (2000 - ADDED_FIELDS_SIZE, 250),
+            (2001 - ADDED_FIELDS_SIZE, 452),
+            (9999, 452),
+        ):
             self.assertEqual(self.code("kit@b.example", size), code, size)
         self.store.quotas["kit@b.example"] = 0
         self.assertEqual(self.code("kit+x@b.example"), 452)
@@ -54,7 +59,9 @@ class RecipientTests(FullCase):
         )
         self.store.quotas |= {"kit@b.example": 0, "lea@b.example": 0}
         self.assertEqual(self.code("me@b.example"), 452)
-        self.assertEqual(self.code("two@b.example"), 250)  # the handover sees what can be done
+        self.assertEqual(
+            self.code("two@b.example"), 250
+        )  # the handover decides for several mailboxes
 
     def test_one_of_several_is_refused_alone(self) -> None:
         self.store.quotas["kit@b.example"] = 0
@@ -75,12 +82,12 @@ class FilledUpTests(FullCase):
     """A mailbox fills up between RCPT TO and the end of the message."""
 
     def answer(self, *to: str, protocol: str = "smtp") -> list[int]:
-        transaction = self.begin(replace(STRANGER, protocol=protocol))
+        transaction = self.begin(replace(UNKNOWN_CLIENT, protocol=protocol))
         self.assertEqual(self.answers(transaction, *to), [250] * len(to))
         self.store.quotas["kit@b.example"] = 0
         return [status.code for status in self.write(transaction, MESSAGE)]
 
-    def test_the_client_keeps_a_message_that_would_only_be_bounced(self) -> None:
+    def test_a_message_that_would_be_bounced_is_deferred(self) -> None:
         self.assertEqual(self.answer("ann@a.example", "kit@b.example"), [452])
         self.assertEqual(self.handover.taken, [])
 
@@ -88,6 +95,6 @@ class FilledUpTests(FullCase):
         self.assertEqual(self.answer("kit@b.example"), [250])
         self.assertEqual(len(self.handover.taken), 1)
 
-    def test_lmtp_has_an_answer_for_each(self) -> None:
+    def test_lmtp_has_a_reply_for_each_recipient(self) -> None:
         self.assertEqual(self.answer("ann@a.example", "kit@b.example", protocol="lmtp"), [250] * 2)
         self.assertEqual(len(self.handover.taken), 1)

@@ -1,4 +1,4 @@
-"""Filters that watch: journals, events."""
+"""Lines of JSON for messages."""
 
 from __future__ import annotations
 
@@ -7,83 +7,38 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.monitor.events import JSONEvents
-from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.monitor.events import EventsFilter
 from tests.fakes import (
-    FakeHandover,
     RecordingEvents,
-    address,
-    now,
 )
-from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 from tests.reception.filters.mails import message
 
 MAIL = message("Subject: x\nMessage-ID: <1@b>\n\nhi\n", "ann@a.example", "bob@a.example")
-COPY = (
-    b"X-Envelope-From: <sue@far.example>\r\nX-Envelope-To: <ann@a.example>\r\n"
-    b"X-Envelope-To: <bob@a.example>\r\nSubject: x\r\nMessage-ID: <1@b>\r\n\r\nhi\r\n"
-)
 
 
 class BrokenContent(Content):
-    """Whoever reads it finds a bug."""
+    """A content whose header raises, as a bug would."""
 
     def header(self) -> bytes:
         raise ZeroDivisionError
 
 
-class JournalTests(SynchronousTestCase):
-    """Copies."""
-
-    def test_to_an_address_from_nobody(self) -> None:
-        handover = FakeHandover()
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", False)
-        verdict = now(filter.look(MAIL))
-        self.assertIs(verdict.decision, Decision.COPY)
-        ((envelope, content, identity),) = handover.taken
-        self.assertIsNone(envelope.reverse_path)
-        self.assertEqual([str(path.address) for path in envelope.recipients], ["j@a.example"])
-        self.assertEqual((content, identity), (COPY, "m1-journal"))
-
-    def test_into_a_maildir(self) -> None:
-        store = MemoryStore()
-        now(Journaled(to_maildir(store.maildir("/j")), "/j", False).look(MAIL))
-        self.assertEqual(store.boxes, {"/j": [COPY]})
-
-    def test_no_copy_no_mail(self) -> None:
-        handover = FakeHandover()
-        handover.status = Status(452, "4.3.1", "Disk full", "ENOSPC")
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", False)
-        failure = self.failureResultOf(Deferred.fromCoroutine(filter.look(MAIL)), FilterFailed)
-        self.assertIn("452 4.3.1 Disk full ENOSPC", str(failure.value))
-
-    def test_observing_copies_nothing(self) -> None:
-        handover = FakeHandover()
-        filter = Journaled(to_address(handover, address("j@a.example")), "j@a.example", True)
-        self.assertIs(now(filter.look(MAIL)).decision, Decision.COPY)
-        self.assertEqual(handover.taken, [])
-
-
 class EventsTests(SynchronousTestCase):
-    """Lines of JSON."""
-
     def setUp(self) -> None:
         self.path = self.mktemp()
         self.clock = Clock()
-        self.told = RecordingEvents()
-        self.events = JSONEvents(self.path, self.clock, here, self.told)
+        self.log = RecordingEvents()
+        self.events = EventsFilter(self.path, self.clock, here, self.log)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was written."""
+        """Return the lines in the file."""
         with open(self.path, encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
@@ -101,7 +56,7 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual((first["accepted"], second["accepted"]), (True, False))
         self.assertEqual(second["answers"], ["550 5.7.1 No"])
 
-    def test_a_file_that_was_renamed_begins_anew(self) -> None:
+    def test_a_renamed_file_is_made_again(self) -> None:
         for _ in range(2):
             self.events.ended(MAIL, [], [OK])
             self.clock.advance(0)
@@ -110,15 +65,15 @@ class EventsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
 
-    def test_words_that_are_no_text(self) -> None:
-        """Filters say anything; one odd line is not the last one."""
+    def test_reasons_that_are_no_valid_text(self) -> None:
+        """The reason of a filter may have any characters; later lines are written too."""
         odd = Finding("own", Stage.MESSAGE, Decision.TAG, "odd \udcff\n\ud800", False)
         for _ in range(2):
             self.events.ended(MAIL, [odd], [OK])
             self.clock.advance(0)
         self.assertEqual([line["findings"][0]["filter"] for line in self.lines()], ["own", "own"])
 
-    def test_a_bug_is_not_the_end_of_all_lines(self) -> None:
+    def test_lines_after_a_bug(self) -> None:
         broken = replace(MAIL, content=BrokenContent(()))
         self.events.ended(broken, [], [OK])
         self.clock.advance(0)
@@ -127,12 +82,12 @@ class EventsTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(len(self.lines()), 1)
 
-    def test_what_cannot_be_written_is_told_once(self) -> None:
+    def test_a_fault_is_logged_once(self) -> None:
         os.mkdir(self.path)
         for _ in range(3):
             self.events.ended(MAIL, [], [OK])
             self.clock.advance(0)
-        self.assertEqual(len(self.told.lines), 1)
+        self.assertEqual(len(self.log.lines), 1)
         os.rmdir(self.path)
         self.events.ended(MAIL, [], [OK])
         self.clock.advance(0)

@@ -1,4 +1,4 @@
-"""Filters before the host's own reception: what they see is what leaves, held or not."""
+"""Filters in front of the reception of the host get the message that leaves, also a held one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mailhost.message.content import Content
 from mailhost.message.header import fields, values
 from mailhost.message.status import Status
 from mailhost.outgoing import Outgoing
-from mailhost.reception.filters.monitor.journal import Journaled, to_address
+from mailhost.reception.filters.monitor.journal import JournalFilter, to_address
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeHandover, FakeQueue, address
-from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
-from tests.reception.filters.chain_fakes import ChainWorld, Saying
+from tests.reception.context import ANN, MESSAGE, UNKNOWN_CLIENT, ReceptionCase
+from tests.reception.filters.chain_fakes import ChainServices, FakeFilter
 
 ADDED = [b"Received", b"From", b"Date", b"Message-ID", b"Subject"]
 HELD = quarantine("looks odd")
@@ -24,19 +24,19 @@ OWN: dict[str, Any] = {"client": ANN, "sender": "ann@a.example"}
 
 class FilteredSubmission(ReceptionCase):
     def filtered(self, *filters: Any, client: Client = ANN) -> None:
-        """Put these before the reception."""
+        """Put these filters in front of the reception."""
         self.queue = FakeQueue()
-        chain = ChainWorld().chain(*filters)
+        chain = ChainServices().chain(*filters)
         self.reception: Any = FilteredReception(
             chain, client, self.reception_with(self.rules), self.queue
         )
 
     def names(self, content: bytes) -> list[bytes]:
-        """The fields of a message, in order."""
+        """Return the names of the fields of a message, in order."""
         return [field.name for field in fields(content.partition(b"\r\n\r\n")[0])]
 
     def answer(self, verdict: Verdict, content: bytes, **more: Any) -> Status:
-        self.filtered(Saying(verdict), client=more["client"])
+        self.filtered(FakeFilter(verdict), client=more["client"])
         (status,) = self.send(content, **more)
         return status
 
@@ -58,32 +58,32 @@ class FilteredSubmission(ReceptionCase):
     def test_held_and_other_messages_are_no_mail_loop(self) -> None:
         for verdict in (PASS, HELD):
             hops = b"Received: x\r\n" * 4
-            status = self.answer(verdict, hops, client=STRANGER, sender="sue@far.example")
+            status = self.answer(verdict, hops, client=UNKNOWN_CLIENT, sender="sue@far.example")
             self.assertEqual(status.enhanced, "5.4.6")
 
     def test_filters_see_the_completed_message(self) -> None:
-        self.filtered(saying := Saying())
+        self.filtered(fake_filter := FakeFilter())
         self.send(b"Subject: x\r\n\r\nbody", **OWN)
-        self.assertEqual(self.names(saying.asked[0].content.read()), ADDED[1:])
+        self.assertEqual(self.names(fake_filter.asked[0].content.read()), ADDED[1:])
 
     def test_the_journal_has_the_message_that_leaves(self) -> None:
         journal = FakeHandover()
         keep = to_address(journal, address("j@a.example"))
-        self.filtered(Journaled(keep, "j@a.example", False))
+        self.filtered(JournalFilter(keep, "j@a.example", False))
         self.send(MESSAGE.replace(b"sue@far", b"ann@a"), **OWN)
         [(_, copy, _)], [(_, taken, _)] = journal.taken, self.handover.taken
         self.assertTrue(copy.endswith(b"\r\n" + taken), copy)
         self.assertEqual(values(copy, "X-Envelope-To"), ["<bob@a.example>"])
 
     def without_date(self, mail: Mail) -> Verdict:
-        """What a filter says that takes Date and Message-ID out."""
+        """The verdict of a filter that removes Date and Message-ID."""
         content = Content((b"From: ann@a.example\r\n\r\nbody",))
         return edit(replace(mail, content=content), "short")
 
     def test_fields_that_a_filter_removed_are_added_again(self) -> None:
         content = b"From: ann@a.example\r\nMessage-ID: <1@x>\r\n\r\nbody"
-        for filters in ((), (Saying(HELD),)):
-            self.filtered(Saying(self.without_date), *filters)
+        for filters in ((), (FakeFilter(HELD),)):
+            self.filtered(FakeFilter(self.without_date), *filters)
             self.assertTrue(self.send(content, **OWN)[0].ok)
             sent = self.handover.taken if not filters else self.queue.kept
             names = [b"Received", b"Date", b"Message-ID", b"From"]
@@ -91,9 +91,9 @@ class FilteredSubmission(ReceptionCase):
         self.assertIn("Message-ID <", self.events.lines[0])
         self.assertNotIn("<1@x>", self.events.lines[0])
 
-    def test_a_filter_may_remove_them_from_mail_of_others(self) -> None:
-        self.filtered(Saying(self.without_date), client=STRANGER)
-        self.send(MESSAGE, client=STRANGER, sender="sue@far.example")
+    def test_a_filter_may_remove_fields_of_mail_that_is_not_submitted(self) -> None:
+        self.filtered(FakeFilter(self.without_date), client=UNKNOWN_CLIENT)
+        self.send(MESSAGE, client=UNKNOWN_CLIENT, sender="sue@far.example")
         self.assertEqual(self.names(self.handover.taken[0][1]), [b"Received", b"From"])
 
     def test_a_message_that_must_not_leave_is_refused(self) -> None:
