@@ -283,16 +283,19 @@ class Cursor:
     # --- lists -----------------------------------------------------------------------------------
 
     def listed(self, item: Callable[[Cursor], T]) -> tuple[T, ...]:
-        """Return the items of a parenthesized list with one at least. Raises BadSyntax.
+        """Return the items of a parenthesized list with one at least. Raises BadSyntax. A space
+        before the end is let through, as some clients write it.
 
         "(" item *(SP item) ")"
         """
         self.expect(b"(")
         self.deeper()
-        found = self.spaced(item)
+        found = [item(self)]
+        while self.take(b" ") and not self.next_is(b")"):
+            found.append(item(self))
         self.depth -= 1
         self.expect(b")")
-        return found
+        return tuple(found)
 
     def listed_or_empty(self, item: Callable[[Cursor], T]) -> tuple[T, ...]:
         """As `listed`, or `()`."""

@@ -89,9 +89,10 @@ class NumberTests(SynchronousTestCase):
 
 class ListTests(SynchronousTestCase):
     def test_lists(self) -> None:
-        self.assertEqual((b"a", b"b"), cursor(b"(a b)").listed(Cursor.atom))
+        for text in (b"(a b)", b"(a b )"):
+            self.assertEqual((b"a", b"b"), cursor(text).listed(Cursor.atom))
         self.assertEqual((), cursor(b"()").listed_or_empty(Cursor.atom))
-        for text in (b"(a", b"a)", b"()", b"( a)", b"(a )", b"(a  b)", b""):
+        for text in (b"(a", b"a)", b"()", b"( a)", b"(a  b)", b""):
             self.assertRaises(BadSyntax, cursor(text).listed, Cursor.atom)
 
     def test_depth(self) -> None:
