@@ -55,6 +55,9 @@ class StringTests(SynchronousTestCase):
         for literal in (Literal(1, True, b"a"), Literal(1, False, b"\0")):
             self.assertRaises(BadSyntax, Cursor((b"", literal, b"")).string)
 
+    def test_a_literal_that_was_streamed_is_no_argument(self) -> None:
+        self.assertRaises(BadSyntax, Cursor((b"", Literal(1), b"")).string)
+
     def test_astrings_and_atoms(self) -> None:
         self.assertEqual(b"a]b", cursor(b"a]b c").astring())
         self.assertEqual(b"a", cursor(b"a]b").atom())
