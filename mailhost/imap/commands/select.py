@@ -101,10 +101,7 @@ def vanished_uids(
 ) -> list[tuple[int, int]]:
     """Return the ranges of UIDs that are gone, of those that the client knows; None for all."""
     largest = view.uid_next - 1
-    if gone.complete:
-        ranges = list(gone.ranges)
-    else:
-        ranges = list(_absent(view, largest))
+    ranges = list(gone.ranges) if gone.complete else list(_absent(view, largest))
     if known is None:
         return ranges
     wanted = known.merged(max(largest, 1))

@@ -318,7 +318,7 @@ def written_parameters(value: bytes) -> list[tuple[str, bytes]]:
     The sections of a long one are put together (RFC 2231 §3). One that is encoded (RFC 2231 §4)
     keeps its percent signs and the asterisk at the end of its name. Never raises.
     """
-    sections = _sections(_segments(re.sub(rb"\r?\n", b"", value))[1 : _MOST + 1])
+    sections = _sections(_segments(re.sub(rb"\r?\n", b"", value))[1 : _MOST_PARAMETERS + 1])
     found = dict[str, list[_Section]]()
     for section in sections:
         found.setdefault(section.name, []).append(section)

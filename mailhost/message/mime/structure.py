@@ -90,7 +90,8 @@ class Limits:
 
     `depth` is the number of levels of parts in parts, `parts` the number of parts, `lines` that of
     lines that begin like a delimiter, `fields` that of the octets of Content-* fields that are
-    read, `header` that of the octets of a header that are searched for them. With `messages` the parts of attached messages are searched too.
+    read, `header` that of the octets of a header that are searched for them. With `messages` the
+    parts of attached messages are searched too.
     """
 
     depth: int = 50
@@ -375,8 +376,8 @@ class _Reader:
 
     def _header_end(self, start: int) -> int:
         """Return where the body begins: behind the first empty line."""
-        if start == 0 and self._message.startswith((b"\r\n", b"\n")):
-            return self._message.index(b"\n") + 1
+        if start == 0 and self._message[0:2].startswith((b"\r\n", b"\n")):
+            return self._message[0:2].index(b"\n") + 1
         crlf, lf = (finder.after(max(start - 1, 0)) for finder in self._blanks)
         return min(crlf + 3, lf + 2, len(self._message))
 
