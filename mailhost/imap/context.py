@@ -9,6 +9,7 @@ from enum import Enum
 from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.threads import InThread
 from mailhost.imap.grammar.cursor import REV1, Mode
+from mailhost.imap.grammar.response import OK, UNTAGGED, number_code, status
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.folders import IAccountMail, IAccountStore
@@ -87,6 +88,14 @@ class Context:
         """Enter the authenticated state."""
         self.account = account
         self._mail = self.store.account(account)
+
+    def enable_condstore(self) -> None:
+        """The client shows that it knows of MODSEQs. With a mailbox selected it is told up to which
+        it knows all (RFC 7162 §3.1)."""
+        if not self.condstore and self.selected is not None:
+            code = number_code(b"HIGHESTMODSEQ", self.selected.modseq)
+            self.wire.write(status(UNTAGGED, OK, "All changes up to this one are known", code))
+        self.condstore = True
 
     def deselect(self) -> None:
         """Leave the selected state."""

@@ -6,9 +6,9 @@ import re
 
 from mailhost.imap.completion import Completion, ok
 from mailhost.imap.context import Context, State
+from mailhost.imap.grammar import response
 from mailhost.imap.grammar.commands_session import Capability, Enable, Id
 from mailhost.imap.grammar.cursor import Mode
-from mailhost.imap.grammar.strings import nstring
 
 ALWAYS = ("IMAP4rev2", "IMAP4rev1", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
@@ -38,7 +38,7 @@ def capabilities(context: Context) -> list[str]:
 
 def capability(context: Context, _: Capability) -> Completion:
     """CAPABILITY."""
-    context.wire.write(b"* CAPABILITY %b\r\n" % " ".join(capabilities(context)).encode())
+    context.wire.write(response.untagged(response.capability(capabilities(context))))
     return ok("That is all")
 
 
@@ -49,11 +49,12 @@ def enable(context: Context, command: Enable) -> Completion:
         context.mode = Mode(True, context.mode.utf8)
     if "UTF8=ACCEPT" in wanted:
         context.mode = Mode(context.mode.rev2, True)
-    context.condstore |= "CONDSTORE" in wanted or "QRESYNC" in wanted
+    if "CONDSTORE" in wanted or "QRESYNC" in wanted:
+        context.enable_condstore()
     if "QRESYNC" in wanted:
         context.qresync = context.uid_in_fetch = True
     names = ["IMAP4rev2" if name == "IMAP4REV2" else name for name in wanted]
-    context.wire.write(f"* ENABLED{''.join(f' {name}' for name in names)}\r\n".encode())
+    context.wire.write(response.enabled(names))
     return ok("Enabled")
 
 
@@ -63,6 +64,5 @@ def _names() -> tuple[str, ...]:
 
 def identify(context: Context, command: Id) -> Completion:
     """ID (RFC 2971). What the client says is for the log alone."""
-    name = nstring(b"mailhost")
-    context.wire.write(b'* ID ("name" %b)\r\n' % name)
+    context.wire.write(response.identification({"name": "mailhost"}))
     return ok("Pleased to meet you")
