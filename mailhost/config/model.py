@@ -20,6 +20,7 @@ from mailhost.config.types import (
     AccountId,
     AccountName,
     Bytes,
+    Capability,
     CertificateName,
     ClientEndpoint,
     Count,
@@ -58,6 +59,7 @@ class Identity(StrEnum):
 
 class Listen(Section):
     """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description.
+    `disable` are IMAP capabilities that are neither offered nor accepted there.
 
     The others are the proxy's: `upstream` are Twisted client endpoints, `upstream_name` is whose
     certificate to expect there, empty for the host of the endpoint.
@@ -70,6 +72,7 @@ class Listen(Section):
     upstream_name: CertificateName = ""
     identity: Identity = Identity.NONE
     trace: Switch = True
+    disable: tuple[Capability, ...] = ()
 
     @property
     def socket(self) -> tuple[ListenProtocol, str]:
@@ -124,6 +127,7 @@ class Limits(Section):
     recipients: Annotated[Count, Field(ge=1)] = 1000
     connections: Annotated[Count, Field(ge=1)] = 10_000
     connections_per_client: Annotated[Count, Field(ge=1)] = 100
+    connections_per_account: Annotated[Count, Field(ge=1)] = 50
     errors: Annotated[Count, Field(ge=1)] = 20
     hops: Annotated[Count, Field(ge=1)] = 50
     dsn: OfferDSN = OfferDSN.EVERYONE
@@ -141,6 +145,12 @@ class Login(Section):
     delay: Seconds = 1.0
     gateways: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
     account_failures: Annotated[Count, Field(ge=1)] = 100
+
+
+class IMAP(Section):
+    """`[imap]`. `disable` are capabilities that are neither offered to an account nor accepted."""
+
+    disable: dict[MailAddress, tuple[Capability, ...]] = {}
 
 
 class DNS(Section):
@@ -234,6 +244,7 @@ class Settings(Section):
     tls: TLS = TLS()
     limits: Limits = Limits()
     login: Login = Login()
+    imap: IMAP = IMAP()
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from twisted.internet.interfaces import IReactorTime
 
 from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.threads import InThread
@@ -18,6 +20,7 @@ from mailhost.interfaces.wire import IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
+from mailhost.net.account_limit import AccountLimit
 
 
 class State(Enum):
@@ -32,14 +35,15 @@ class State(Enum):
 @dataclass(frozen=True, slots=True)
 class ImapOptions:
     """What all sessions of a listener share. `append_limit` is the largest message in octets,
-    `disabled` are capabilities that are switched off, `folder` is where large messages are kept
-    while they arrive."""
+    `disabled` are capabilities that are switched off, in capitals, `disabled_for` those of single
+    accounts; `folder` is where large messages are kept while they arrive."""
 
     hostname: str
     append_limit: int
     message_memory: int
     folder: str
     disabled: frozenset[str] = frozenset()
+    disabled_for: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     tls_available: bool = True
 
 
@@ -60,6 +64,8 @@ class Context:
     pause: Pause
     in_thread: InThread
     now: Callable[[], float]
+    clock: IReactorTime
+    account_limit: AccountLimit
     mode: Mode = REV1
     condstore: bool = False
     qresync: bool = False
@@ -68,6 +74,17 @@ class Context:
     _mail: IAccountMail | None = field(default=None, repr=False)
     selected: Selected | None = None
     over: bool = False
+    identified: bool = False  # the client has said which program it is
+    disabled: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._switch_off(self.options.disabled)
+
+    def _switch_off(self, names: frozenset[str]) -> None:
+        """Without CONDSTORE there is no QRESYNC (RFC 7162 §3.2.3)."""
+        self.disabled |= names
+        if "CONDSTORE" in names:
+            self.disabled |= {"QRESYNC"}
 
     @property
     def state(self) -> State:
@@ -84,10 +101,22 @@ class Context:
         assert self._mail is not None
         return self._mail
 
-    def log_in(self, account: Address) -> None:
-        """Enter the authenticated state."""
+    def log_in(self, account: Address) -> Status | None:
+        """Enter the authenticated state. Returns why not."""
+        refusal = self.account_limit.admit(account)
+        if refusal is not None:
+            return refusal
         self.account = account
+        self._switch_off(self.options.disabled_for.get(account, frozenset()))
         self._mail = self.store.account(account)
+        return None
+
+    def ended(self) -> None:
+        """The connection is gone: give back what the session has."""
+        self.over = True
+        self.deselect()
+        if self.account is not None:
+            self.account_limit.release(self.account)
 
     def enable_condstore(self) -> None:
         """The client shows that it knows of MODSEQs. With a mailbox selected it is told up to which
@@ -108,5 +137,10 @@ class Context:
         self.events.emit(Refused(self.client, what, status))
 
     def offers(self, names: Collection[str]) -> list[str]:
-        """Return those of `names` that are not switched off for this listener."""
-        return [name for name in names if name not in self.options.disabled]
+        """Return those of `names` that are not switched off. One that is switched off takes along
+        all that begin with its name and `=`."""
+        return [
+            name
+            for name in names
+            if not {name.upper(), name.upper().partition("=")[0]} & self.disabled
+        ]

@@ -53,7 +53,10 @@ class LoginExchange:
 def logged_in(context: Context, result: Address | Status) -> Completion:
     """Enter the authenticated state, or say why not."""
     if isinstance(result, Address):
-        context.log_in(result)
+        refusal = context.log_in(result)
+        if refusal is not None:
+            context.refused(f"a login as {result}", refusal)
+            return no(refusal.text, b"LIMIT")
         return ok("Logged in", capability(capabilities(context)))
     if result.code == 501:
         return bad(result.text)

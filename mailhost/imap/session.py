@@ -18,6 +18,7 @@ from zope.interface import implementer
 from mailhost.concurrency.answers import there
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
+from mailhost.imap.commands.needed import needed
 from mailhost.imap.commands.table import ALLOWED, command_of
 from mailhost.imap.commands.table import BEFORE_LOGIN as BEFORE_LOGIN_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok
@@ -131,8 +132,7 @@ class ImapSession:
             self._farewell("Going down for a while; please come back")
 
     def lost(self, reason: str) -> None:
-        self._context.over = True
-        self._context.deselect()
+        self._context.ended()
         if self._appending is not None:
             self._appending.drop()
 
@@ -169,9 +169,17 @@ class ImapSession:
 
     def _not_allowed(self, tagged: Tagged) -> Completion | None:
         state, allowed = self._context.state, ALLOWED[type(tagged.command)]
-        if state in allowed:
+        if state not in allowed:
+            return bad(LOGGED_IN if allowed == BEFORE_LOGIN_ONLY else _WHY_NOT[state])
+        return self._not_offered(tagged)
+
+    def _not_offered(self, tagged: Tagged) -> Completion | None:
+        if not self._context.disabled:
             return None
-        return bad(LOGGED_IN if allowed == BEFORE_LOGIN_ONLY else _WHY_NOT[state])
+        for name in needed(tagged.command):
+            if not self._context.offers([name]):
+                return bad(f"{name} is not offered")
+        return None
 
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
@@ -283,7 +291,10 @@ class ImapSession:
             return self._error(fault.tag, bad(str(fault)))
         assert found is not None
         assert isinstance(found.command, Append)
-        refusal = appending.announced(found.command)
+        if tagged is None and not self._context.offers(["MULTIAPPEND"]):
+            refusal: Completion | None = bad("MULTIAPPEND is not offered")
+        else:
+            refusal = self._not_offered(found) or appending.announced(found.command)
         if refusal is not None:
             self._reader.refuse()
             self._end_append()

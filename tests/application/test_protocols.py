@@ -15,13 +15,21 @@ from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
 from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
+from mailhost.net.account_limit import AccountLimit
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
+READERS = {
+    ListenProtocol.POP3: Pop3Session,
+    ListenProtocol.POP3S: Pop3Session,
+    ListenProtocol.IMAP: ImapSession,
+    ListenProtocol.IMAPS: ImapSession,
+}
 SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
 
 
@@ -36,6 +44,7 @@ def foundation() -> Foundation:
             in_thread=None,
             pause=no_pause,
             limits=ConnectionLimits(Bounds(0, 0)),
+            account_limit=AccountLimit(1),
             tls=SimpleNamespace(factory=lambda role: role),
         ),
     )
@@ -57,6 +66,7 @@ def services(settings: Settings = SETTINGS) -> Services:
             guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
+            accounts=SimpleNamespace(),
         ),
     )
 
@@ -75,10 +85,7 @@ class Machines(SynchronousTestCase):
     def test_each_protocol_has_its_session(self) -> None:
         for wire in ListenProtocol:
             machine, _ = self.make(wire)
-            expected = (
-                Pop3Session if wire in (ListenProtocol.POP3, ListenProtocol.POP3S) else Session
-            )
-            self.assertIsInstance(machine, expected, wire)
+            self.assertIsInstance(machine, READERS.get(wire, Session), wire)
 
     def test_submission_demands_a_login(self) -> None:
         for wire in (ListenProtocol.SUBMISSION, ListenProtocol.SUBMISSIONS):
@@ -149,5 +156,5 @@ class Machines(SynchronousTestCase):
             listen = Listen(protocol=wire, endpoint="tcp:0")
             role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
-            pop3 = wire in (ListenProtocol.POP3, ListenProtocol.POP3S)
-            self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)
+            name = wire.value.removesuffix("s").encode()
+            self.assertEqual(role.protocols, (name,) if wire in READERS else (), wire)

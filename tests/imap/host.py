@@ -20,6 +20,7 @@ from mailhost.imap.session import ImapSession
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.ids import maildir_name
+from mailhost.net.account_limit import AccountLimit
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
@@ -84,6 +85,7 @@ class Host:
             Usages(lambda path: at_once(lambda: usage(path)), self.clock.seconds),
         )
         self.options = options or ImapOptions(HOSTNAME, 100_000, 1000, incoming)
+        self.account_limit = AccountLimit(9)
         self.sessions: list[Talk] = []
         now(self.store.account(ANN).folders())  # makes what every account has
 
@@ -159,6 +161,8 @@ class Talk:
             no_pause,
             at_once,
             host.clock.seconds,
+            host.clock,
+            host.account_limit,
         )
         self.session = ImapSession(self.context)
 

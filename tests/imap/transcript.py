@@ -3,7 +3,7 @@
 A transcript has a line for each step:
 
     # a comment
-    % clear new append_limit=100 quota=2048 disable=IDLE,QRESYNC
+    % clear new append_limit=100 quota=2048 connections=2 disable=IDLE,QRESYNC
                                what all sessions are made with: `clear` without TLS, `new` before
                                the login (else each has logged in), see `_begin`
     C: a NOOP                  the client sends this line, CRLF is added
@@ -99,6 +99,8 @@ class Runner:
             options = replace(options, append_limit=int(self._options["append_limit"]))
         if "disable" in self._options:
             options = replace(options, disabled=frozenset(self._options["disable"].split(",")))
+        if "connections" in self._options:
+            self._host.account_limit.most = int(self._options["connections"])
         if "quota" in self._options:
             self._host.quota = int(self._options["quota"])
         talk = self._host.talk(tls="clear" not in self._options, options=options)
