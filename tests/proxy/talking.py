@@ -23,7 +23,7 @@ from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import FakeQueue, RecordingEvents
-from tests.proxy.upstream import Net, Server
+from tests.proxy.fake_upstream import Net, Server
 from tests.queue.fakes import here
 
 LOGIN = Login(delay=0.0)

@@ -8,8 +8,8 @@ from mailhost.config.model import Login
 from mailhost.interfaces.events import LoggedIn, LoginRefused
 from mailhost.message.address import Address
 from mailhost.proxy.auth import account_of, user_of
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, TLS, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 REFUSED = "535 5.7.8 go away"
 

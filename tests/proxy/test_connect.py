@@ -10,8 +10,8 @@ from mailhost.config.model import RouteTLS
 from mailhost.proxy import connect
 from mailhost.proxy.connect import IDLE, LEAST_REST, LONGEST_REST, MOST_IDLE, MOST_MESSAGES
 from mailhost.proxy.connect import Server as Way
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 UNREACHABLE = "421 4.4.1 The mail server behind this one cannot be reached; please try again later"
 GREETED = "250-proxy.example"

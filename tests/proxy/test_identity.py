@@ -10,8 +10,8 @@ from mailhost.config.model import Identity
 from mailhost.message.client import Client
 from mailhost.proxy.identity import LONGEST, proxy_header, xclient_commands, xforward_commands
 from tests.fakes import address
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, TLS, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 ALL = "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME"
 KNOWN = Client("192.0.2.77", 4711, session="s1", hello="client.example", extended=True)

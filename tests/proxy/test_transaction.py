@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 
 from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.verdict import quarantine
+from tests.proxy.fake_upstream import LOST
 from tests.proxy.talking import ENVELOPE, LARGE, MESSAGE, Caller, ProxyCase
-from tests.proxy.upstream import LOST
 from tests.reception.filters.chain_fakes import ChainWorld, Saying
 
 MAIL, RCPT = ENVELOPE
