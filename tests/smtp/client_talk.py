@@ -14,11 +14,17 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, providedBy
 
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import SMTPClient
+from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.sending import Sending
 from mailhost.smtp.client.timeouts import Timeouts
+from tests.fakes import envelope as envelope_to
 
 T = TypeVar("T")
+TEXT = b"Subject: hi\r\n\r\n.dot\r\n"
+ON_WIRE = r"Subject: hi\r\n\r\n..dot\r\n.\r\n"
 
 
 class Transport(StringTransport):
@@ -93,6 +99,26 @@ class ClientCase(SynchronousTestCase):
         )
         script = f"S: 220 there.example\nC: EHLO us.example\n{reply}"
         self.assertIsNone(self.successResultOf(self.run_script(self.dialogue.greet(), script)))
+
+
+class SendCase(ClientCase):
+    """Sends `text` to the recipients of `envelope`."""
+
+    envelope: Envelope = envelope_to("a@x.example", "b@x.example")
+    text = TEXT
+
+    def send(self, script: str, broken: str | None = None) -> str:
+        """Play the script; return the code for each recipient, `-` for none."""
+        self.sending = Sending(self.envelope, Content((self.text,)), self.envelope.recipients)
+        work = self.run_script(self.dialogue.send(self.sending), script)
+        if broken is None:
+            self.successResultOf(work)
+        else:
+            self.assertIn(broken, str(self.failureResultOf(work, Broken).value))
+        known = self.sending.statuses
+        return " ".join(
+            str(known[path].code) if path in known else "-" for path in self.sending.recipients
+        )
 
 
 def octets(text: str) -> bytes:

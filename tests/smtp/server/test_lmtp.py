@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.message.status import Status
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.status import LOCAL_ERROR, OK, Status
+from mailhost.smtp.server.lmtp import final_replies
 from tests.smtp.fakes import NOBODY, TAKEN, TERMS, Talk, TalkCase, codes
+
+BAD = Status(550, "5.1.1", "Nobody")
 
 MAIL = "MAIL FROM:<a@example.net>"
 RCPTS = ["RCPT TO:<b@example.com>", "RCPT TO:<c@example.com>", "RCPT TO:<d@example.com>"]
@@ -74,3 +79,21 @@ class LmtpTests(TalkCase):
         self.talk.reception.answers["recipient"] = NOBODY
         said = self.talk.lines(MAIL, *RCPTS, "DATA", "BDAT 2 LAST\r\n")
         self.assertEqual(said[4:], ["503 5.5.1"] * 2)
+
+
+class FinalReplyTests(SynchronousTestCase):
+    def test_smtp_has_one(self) -> None:
+        for found in ([], [OK], [BAD, OK]):
+            self.assertEqual(
+                list(final_replies(found, 3, lmtp=False)), [found[0] if found else LOCAL_ERROR]
+            )
+
+    def test_lmtp_has_one_for_each(self) -> None:
+        for found, replies in (
+            ([OK, BAD, OK], [OK, BAD, OK]),
+            ([BAD], [BAD] * 3),
+            ([OK, BAD], [OK, BAD, LOCAL_ERROR]),
+            ([OK] * 5, [OK] * 3),
+            ([], [LOCAL_ERROR] * 3),
+        ):
+            self.assertEqual(list(final_replies(found, 3, lmtp=True)), replies)
