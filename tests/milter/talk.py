@@ -22,8 +22,10 @@ from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.milter.client import MilterClient, MilterTimeouts
 from mailhost.milter.codec import MilterFailed
+from mailhost.milter.edits import Edits
 from mailhost.milter.negotiation import OFFER, Options
 from mailhost.milter.session import MilterSession
+from mailhost.milter.verdict import GO_ON
 
 T = TypeVar("T")
 FAR = Client("192.0.2.1", 4025)
@@ -128,6 +130,17 @@ class MilterCase(SynchronousTestCase):
             (self.client.data({}), "C: D|T\nC: T", reply),
         ):
             self.successResultOf(self.play(work, f"{sent}\n{answered}"))
+
+    def shown(self, content: bytes, answer: str = SILENT) -> list[str]:
+        """What a filter that does not answer is shown, without macros."""
+        self.setUp()
+        self.envelope(answer)
+        done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
+        shown = [text for text in self.sent() if not text.startswith("D|")]
+        self.wire.clear()
+        self.lines("F: c")
+        self.assertEqual((GO_ON, Edits()), self.successResultOf(done))
+        return shown
 
     def assert_failed(self, work: Deferred[Any], fault: str) -> None:
         """The question must have failed with these words, and the connection must be closed."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.proxy.talking import ENVELOPE, FIRST, MESSAGE, SECOND, Caller, ProxyCase
+from tests.proxy.fake_upstream import LOST
+from tests.proxy.talking import ENVELOPE, FIRST, LARGE, MESSAGE, SECOND, Caller, ProxyCase
+
+MAIL, RCPT = ENVELOPE
+GONE = "421 4.4.2 The mail server behind this one went away; please try again later"
 
 OWN = {"PIPELINING", "SIZE", "CHUNKING", "LIMITS", "STARTTLS", "HELP"}
 
@@ -201,3 +205,148 @@ class ChunkTests(ProxyCase):
         self.assertEqual(reply[:3], "554")
         self.assertEqual(self.first.mail, [])
         self.assertEqual(caller.say(*ENVELOPE, "DATA", *MESSAGE)[-1][:3], "250")
+
+
+class GoneTests(ProxyCase):
+    """The server goes away: the client keeps its mail, and may try again."""
+
+    def assert_sent_away(self, caller: Caller, replies: list[str], text: str = GONE) -> None:
+        """The last reply is a 421, and the connection ends with it."""
+        self.assertEqual(replies[-1], text)
+        self.assertTrue(caller.wire.hung_up)
+        self.assertEqual(self.first.mail, [])
+
+    def test_at_mail(self) -> None:
+        self.first.replies["MAIL"] = LOST
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.say(MAIL))
+
+    def test_before_mail_and_back_no_more(self) -> None:
+        caller = self.caller()
+        self.first.last.lose()
+        del self.net.servers["192.0.2.1:25"]
+        [reply] = caller.say(MAIL)
+        self.assertEqual(reply[:9], "421 4.4.1")
+        self.assertTrue(caller.wire.hung_up)
+
+    def test_between_recipients(self) -> None:
+        self.first.replies["RCPT TO:<bob@here.example>"] = LOST
+        caller = self.caller()
+        replies = caller.say(*ENVELOPE, "RCPT TO:<bob@here.example>", "RCPT TO:<c@here.example>")
+        self.assert_sent_away(caller, replies)
+        self.assertEqual(len(replies), 3)
+
+    def test_while_the_client_sends_content(self) -> None:
+        caller = self.caller()
+        caller.say(*ENVELOPE, "DATA")
+        self.first.last.lose()
+        [reply] = caller.say(*MESSAGE)
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("before it took the message", reply)
+        self.assertEqual(caller.send()[-1][:3], "250")
+
+    def test_at_data(self) -> None:
+        self.first.replies["DATA"] = LOST
+        [*_, reply] = self.caller().send()
+        self.assertEqual(reply[:9], "451 4.4.2")
+
+    def test_in_the_middle_of_the_content(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        self.assertEqual(caller.send(message=LARGE)[-1][:3], "354")
+        self.first.last.lose()
+        [reply] = caller.wait()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("before it took the message", reply)
+
+    def test_after_the_final_dot(self) -> None:
+        self.first.end = LOST
+        [*_, reply] = self.caller().send()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("did not say whether it took the message", reply)
+
+    def test_it_says_421(self) -> None:
+        for verb in ("MAIL", "RCPT"):
+            self.first.replies = {verb: "421 4.3.2 going down"}
+            caller = self.caller()
+            self.assert_sent_away(caller, caller.say(*ENVELOPE), "421 4.3.2 going down")
+
+    def test_it_says_421_to_the_message(self) -> None:
+        self.first.end = "421 4.3.2 going down"
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.send(), "421 4.3.2 going down")
+
+    def test_it_says_421_to_data(self) -> None:
+        self.first.replies = {"DATA": "421 4.3.2 going down"}
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.send(), "421 4.3.2 going down")
+
+    def test_it_says_421_unasked(self) -> None:
+        caller = self.caller()
+        caller.say(MAIL)
+        self.first.last.say("421 4.3.2 going down")
+        self.assert_sent_away(caller, caller.say(RCPT), "421 4.3.2 going down")
+
+    def test_a_message_taken_before_its_end_was_not_taken(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        caller.send(message=LARGE)
+        self.first.last.say("250 2.0.0 thank you")
+        [reply] = caller.wait()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertEqual(self.first.open, 0)
+
+    def test_nonsense_is_the_end_of_the_connection(self) -> None:
+        self.first.replies["RCPT"] = "hello?"
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.say(*ENVELOPE))
+        self.assertEqual(self.first.open, 0)
+
+
+class SlowTests(ProxyCase):
+    """The server takes its time, and at last too much of it."""
+
+    def assert_patience(self, caller: Caller, seconds: float) -> str:
+        """Nothing is answered before that time; return what is then."""
+        self.assertEqual(caller.wait(seconds - 1), [])
+        [reply] = caller.wait(2)
+        self.assertEqual(self.first.open, 0)
+        return reply
+
+    def test_a_slow_answer_is_waited_for(self) -> None:
+        self.first.replies["RCPT"] = None
+        caller = self.caller()
+        caller.say(*ENVELOPE)
+        self.assertEqual(caller.wait(100), [])
+        self.first.last.say("250 2.1.5 at last")
+        self.assertEqual(caller.wait(), ["250 2.1.5 at last"])
+
+    def test_no_answer_to_mail(self) -> None:
+        self.first.replies["MAIL"] = None
+        caller = self.caller()
+        self.assertEqual(caller.say(MAIL), [])
+        self.assertEqual(self.assert_patience(caller, 120), GONE)
+
+    def test_no_answer_to_data(self) -> None:
+        self.first.replies["DATA"] = None
+        caller = self.caller()
+        caller.send()
+        self.assertEqual(self.assert_patience(caller, 120)[:9], "451 4.4.2")
+
+    def test_content_that_is_not_read(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        caller.send(message=LARGE)
+        self.assertIn("before it took", self.assert_patience(caller, 180))
+
+    def test_no_answer_to_the_message(self) -> None:
+        self.first.end = None
+        caller = self.caller()
+        caller.send()
+        self.assertIn("did not say whether", self.assert_patience(caller, 600))
+
+    def test_no_greeting(self) -> None:
+        self.first.greeting = None
+        caller = self.connect()
+        self.assertEqual(caller.say("EHLO client.example"), [])
+        self.assertEqual(self.assert_patience(caller, 60)[:9], "421 4.4.1")
