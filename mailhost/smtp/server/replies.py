@@ -35,6 +35,11 @@ class Replies:
         self._wire.write(encode_reply(status))
         return True
 
+    def write_encoded(self, reply: bytes) -> bool:
+        """Write a reply that is encoded already."""
+        self._wire.write(reply)
+        return True
+
     def log(self, what: str, status: Status) -> None:
         """Tell the operator, but not the same thing in a row: ten thousand RCPTs are one line."""
         if self._told != (what, status):
