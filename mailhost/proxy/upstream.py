@@ -24,7 +24,7 @@ from mailhost.proxy.identity import name_of, xclient_commands, xforward_commands
 from mailhost.smtp.client.dialogue import BARE_LINE_END, Dialogue
 from mailhost.smtp.client.protocol import Broken, FateUnknown
 from mailhost.smtp.client.reply_reader import Reply
-from mailhost.smtp.client.sending import limit, mail_command, rcpt_command
+from mailhost.smtp.client.sending import limit, mail_command, rcpt_command, size_limit
 
 GONE = Status(421, "4.4.2", "The mail server behind this one went away; please try again later")
 NO_RSET = GONE.because("it refused RSET")
@@ -74,9 +74,7 @@ class Upstream:
         offered = EVERYTHING.intersection(offers)
         if "CHUNKING" not in offers:
             offered -= {"BINARYMIME"}
-        size = offers.get("SIZE", "").split(" ")[0]
-        if size.isdecimal() and len(size) < 20 and int(size):
-            message_size = min(message_size, int(size))
+        message_size = min(message_size, size_limit(offers) or message_size)
         recipients = min(recipients, limit(offers, "RCPTMAX") or recipients)
         return Extensions(message_size, recipients, offered)
 

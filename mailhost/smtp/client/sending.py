@@ -59,8 +59,8 @@ class Sending:
 
 def refusal(sending: Sending, offers: Offers) -> Status | None:
     """Return why a host cannot take the message at all."""
-    size = offers.get("SIZE", "").split(" ")[0]
-    if size.isdecimal() and len(size) < 20 and 0 < int(size) < sending.content.size:
+    limit = size_limit(offers)
+    if limit is not None and sending.content.size > limit:
         return TOO_LARGE
     if needs_utf8(sending) and "SMTPUTF8" not in offers:
         return NEEDS_SMTPUTF8
@@ -82,6 +82,13 @@ def needs_utf8(sending: Sending) -> bool:
     if not all(address.ascii for address in addresses):
         return True
     return sending.envelope.smtputf8 and not sending.content.header().isascii()
+
+
+def size_limit(offers: Offers) -> int | None:
+    """Return the size of the largest message that the host accepts, in octets (RFC 1870), None
+    where the host announces no limit."""
+    size = offers.get("SIZE", "").split(" ")[0]
+    return int(size) or None if size.isdecimal() and len(size) < 20 else None
 
 
 def limit(offers: Offers, name: str) -> int | None:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from mailhost.interfaces.extensions import Extensions
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
 from mailhost.message.status import Status
-from mailhost.smtp.server.incoming import TOO_LARGE
 from mailhost.smtp.server.reply import encode_lines
+from mailhost.smtp.server.size_limit import refusal_of_size, size_keyword
 
 # RFC 6152, RFC 3030 (CHUNKING is ours whatever lies behind us), RFC 6531, RFC 3461, RFC 2034
 _WORDS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
@@ -26,7 +26,7 @@ def encode_hello(
 
 def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) -> Iterator[str]:
     yield "PIPELINING"  # RFC 2920
-    yield f"SIZE {extensions.message_size}"  # RFC 1870
+    yield size_keyword(extensions)
     for word in _WORDS:
         if word == "CHUNKING" or word in extensions.offered:
             yield word
@@ -39,8 +39,9 @@ def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) ->
 
 def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
     """Return the refusal of a MAIL that asks for what was not offered."""
-    if envelope.size > extensions.message_size:
-        return TOO_LARGE
+    too_large = refusal_of_size(envelope.size, extensions.message_size)
+    if too_large is not None:
+        return too_large
     offered = extensions.offered | extensions.ignored
     return _not_offered(word for word in _asked(envelope) if word not in offered)
 

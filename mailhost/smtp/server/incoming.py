@@ -11,8 +11,8 @@ from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.smtp.server.dot_unstuffing import DotReader
 from mailhost.smtp.server.line_ends import LineEnds
+from mailhost.smtp.server.size_limit import TOO_LARGE, refusal_of_size
 
-TOO_LARGE = Status(552, "5.3.4", "The message is larger than the SIZE that EHLO told")
 BARE_LINE_END = Status(
     554,
     "5.6.0",
@@ -73,8 +73,8 @@ class Incoming:
 
     def _take(self, octets: bytes) -> Answer[None]:
         self.size += len(octets)
-        if self.size > self._limit and self.refusal is None:
-            self.refusal = TOO_LARGE
+        if self.refusal is None:
+            self.refusal = refusal_of_size(self.size, self._limit)
         if self.refusal is not None or not octets:
             return None
         return self._collector.write(octets)
