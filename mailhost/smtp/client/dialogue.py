@@ -143,7 +143,7 @@ class Dialogue:
         """Return the kind of the content: it may be text that was declared as binary."""
         reader = BodyReader()
         for chunk in content.chunks():
-            reader.look(chunk)
+            reader.feed(chunk)
             if reader.binary:
                 break
             await self._client.next_turn()

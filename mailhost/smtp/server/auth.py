@@ -13,14 +13,17 @@ from mailhost.net.sasl.exchange import RESPONSE_LINE, SASLExchange, new_exchange
 from mailhost.smtp.server import statuses
 from mailhost.smtp.server.session_context import SessionContext
 
-NO_LOGIN = Status(502, "5.5.1", "Nobody can log in here")
+NO_LOGIN = Status(502, "5.5.1", "Logins are not offered here")
 LOGGED_IN_ALREADY = Status(503, "5.5.1", "You are logged in already")
 ENCRYPT_FIRST = Status(538, "5.7.11", "No password in the clear here; use STARTTLS first")
-NO_MECHANISM = Status(501, "5.5.4", "Say AUTH with a mechanism")
+NO_MECHANISM = Status(501, "5.5.4", "AUTH needs the name of a mechanism")
 
 
 class AuthCommand:
-    """AUTH in one session. `logins` is None where the listener offers no logins."""
+    """The AUTH command of one session. `logins` is None if the listener offers no logins.
+
+    Methods that return an Answer[bool] return what `IMachine.step` returns.
+    """
 
     __slots__ = ("_context", "_exchange", "_logins")
 
@@ -31,17 +34,17 @@ class AuthCommand:
 
     @property
     def exchanging(self) -> bool:
-        """True where the next line is a response to a challenge."""
+        """True while the next line is a response to a challenge."""
         return self._exchange is not None
 
     def mechanisms(self) -> tuple[str, ...]:
-        """Return the mechanisms that EHLO offers to the client as it is now."""
+        """Return the names of the mechanisms that the client may use now, for the reply to EHLO."""
         if self._logins is None:
             return ()
         return tuple(self._logins.mechanisms(self._context.client))
 
     def run(self, arguments: bytes) -> Answer[bool]:
-        """Begin an exchange, or refuse."""
+        """Begin an exchange with the mechanism in `arguments`, or write the refusal."""
         name, _, initial = arguments.partition(b" ")
         exchange = new_login(name, self._context.client, self._logins)
         if isinstance(exchange, Status):
@@ -69,19 +72,20 @@ class AuthCommand:
         return context.done(b"AUTH", statuses.LOGGED_IN)
 
     def _refused(self, status: Status) -> bool:
-        """Broken syntax is told here; the authenticator has told what it refused itself."""
+        """Write the refusal. Only syntax errors are logged here: the authenticator has logged
+        the logins that it refused."""
         replies = self._context.replies
         if status.code in (500, 501):
             return replies.error("AUTH", status)
         if replies.count_error():
             return replies.refuse("AUTH", statuses.TOO_MANY_ERRORS)
         if status.code == 421:
-            return replies.farewell(status)
+            return replies.close(status)
         return replies.write(status)
 
 
 def new_login(name: bytes, client: Client, logins: ILogins | None) -> SASLExchange | Status:
-    """Return a new exchange of the mechanism that AUTH names, or the refusal (RFC 4954 §4)."""
+    """Return a new exchange of the mechanism `name`, or the refusal (RFC 4954 §4)."""
     if logins is None:
         return NO_LOGIN
     if client.account is not None:
@@ -92,5 +96,5 @@ def new_login(name: bytes, client: Client, logins: ILogins | None) -> SASLExchan
 
 
 def encode_challenge(challenge: Challenge) -> bytes:
-    """Return the 334 reply."""
+    """Return the 334 reply that carries the challenge, with CRLF."""
     return b"334 " + base64.b64encode(challenge.data) + b"\r\n"

@@ -1,9 +1,9 @@
-"""An SMTP or LMTP server session as a machine without I/O (RFC 5321, RFC 2033).
+"""An SMTP or LMTP server session as a state machine without I/O (RFC 5321, RFC 2033).
 
-It reads commands strictly in order, keeps the state table, asks its IReception what may be, and
-writes replies. It knows no domain and no mailbox. An answer that comes when the connection is gone
-is dropped. AUTH is in `auth`, the commands of a transaction are in `transaction`; all others are
-here.
+A session reads commands strictly in order, follows the state table, asks its IReception for
+decisions, and writes replies. A session knows no domain and no mailbox. An answer that comes after
+the connection was lost is dropped. AUTH is in `auth`, the commands of a transaction are in
+`transaction`; all other commands are here.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from mailhost.smtp.server import statuses
 from mailhost.smtp.server.auth import AuthCommand
 from mailhost.smtp.server.command import BadCommand, parse_hello
 from mailhost.smtp.server.ehlo import encode_hello
-from mailhost.smtp.server.options import COMMAND_LINE, SessionOptions
-from mailhost.smtp.server.replies import Replies, shown
+from mailhost.smtp.server.options import LONGEST_COMMAND_LINE, SessionOptions
+from mailhost.smtp.server.replies import SMTPReplies, printable
 from mailhost.smtp.server.session_context import SessionContext
-from mailhost.smtp.server.state import IDLE, NEXT, State
+from mailhost.smtp.server.state import IDLE_COMMANDS, NEXT_STATE, SMTPState
 from mailhost.smtp.server.transaction import TransactionCommands
 
 
 @implementer(IMachine)
 class Session:
-    """One connection's life."""
+    """One connection, from the greeting to its end. `logins` is None if there are no logins."""
 
     may_be_silent = False
 
@@ -52,7 +52,7 @@ class Session:
         self._wire = wire
         self._reception = reception
         self._options = options
-        self._replies = Replies(wire, client, options, events)
+        self._replies = SMTPReplies(wire, client, options, events)
         self._context = SessionContext(options, self._replies, self._read_command)
         self._transaction = TransactionCommands(self._context, reception)
         self._auth = AuthCommand(self._context, logins)
@@ -63,7 +63,7 @@ class Session:
 
     @property
     def timeout(self) -> float:
-        """Seconds of silence that are borne now (RFC 5321 §4.5.3.2)."""
+        """Seconds of silence after which the session ends (RFC 5321 §4.5.3.2)."""
         waiting_for_content = not (self._context.between_commands or self._auth.exchanging)
         return self._options.data_timeout if waiting_for_content else self._options.command_timeout
 
@@ -77,11 +77,11 @@ class Session:
         if self._replies.over:
             return False
         if self._stopping and self._at_rest:
-            return self._replies.farewell(statuses.STOPPING)
+            return self._replies.close(statuses.STOPPING)
         return self._context.read()
 
     def secured(self, tls: TLSState) -> None:
-        """What the client said in the clear is forgotten, its login too (RFC 3207 §4.2)."""
+        """Forget everything that the client sent before TLS, its login too (RFC 3207 §4.2)."""
         self._context.update_client(tls=tls, hello="", extended=False, account=None)
         self._context.buffer.clear()
         self._context.read = self._context.read_command
@@ -93,13 +93,13 @@ class Session:
         self._end_session()
 
     def failed(self) -> None:
-        self._replies.write(statuses.BUG)
+        self._replies.write(statuses.INTERNAL_ERROR)
         self._end_session()
 
     def stopping(self) -> None:
         self._stopping = True
         if self._at_rest and not self._replies.over:
-            self._replies.farewell(statuses.STOPPING)
+            self._replies.close(statuses.STOPPING)
 
     def lost(self, reason: str) -> None:
         if self._transaction.is_open and not self._replies.over:
@@ -120,7 +120,7 @@ class Session:
 
     def _read_command(self) -> Answer[bool]:
         try:
-            line = self._context.buffer.take_line(COMMAND_LINE)
+            line = self._context.buffer.take_line(LONGEST_COMMAND_LINE)
         except BadLine as bad:
             return self._replies.no_command("line", bad.beginning, bad.status)
         return False if line is None else self._command(line)
@@ -130,15 +130,15 @@ class Session:
         verb = word.upper()
         run = self._commands.get(verb)
         if run is None:
-            # clients that do not look at replies send passwords after a refused AUTH
-            what = "line" if self._secret_seen else shown(line)
+            # a client that ignores replies sends a password after a refused AUTH: do not log it
+            what = "line" if self._secret_seen else printable(line)
             return self._replies.no_command(what, line, statuses.UNKNOWN)
         self._secret_seen |= verb == b"AUTH"
-        if verb not in NEXT[self._context.state]:
+        if verb not in NEXT_STATE[self._context.state]:
             if verb == b"BDAT":
-                return self._transaction.swallow(arguments)
-            return self._replies.error(shown(word), self._context.why_not_now(verb))
-        if verb in IDLE and self._replies.useless(shown(word)):
+                return self._transaction.skip_chunk(arguments)
+            return self._replies.error(printable(word), self._context.why_not_now(verb))
+        if verb in IDLE_COMMANDS and self._replies.count_idle(printable(word)):
             return False
         return run(self, arguments.rstrip(b" "))
 
@@ -149,7 +149,7 @@ class Session:
             return
         if refusal is not None:
             self._replies.log("connection", refusal)
-            self._replies.farewell(refusal)
+            self._replies.close(refusal)
             return
         kind = "LMTP" if self._options.lmtp else "ESMTP"
         self._replies.write(Status(220, "", f"{self._options.hostname} {kind} ready"))
@@ -158,23 +158,23 @@ class Session:
         try:
             text = parse_hello(verb, name, self._options.lmtp)
         except BadCommand as bad:
-            return self._replies.error(shown(verb), bad.status)
+            return self._replies.error(printable(verb), bad.status)
         context = self._context
         self._transaction.abandon()
-        context.state = State.GREETED  # until the reception agrees
+        context.state = SMTPState.GREETED  # until the reception accepts the hello
         context.update_client(hello=text, extended=verb != b"HELO")
         answer = self._reception.hello(context.client)
-        return context.then(answer, lambda found: self._greeted(verb, found))
+        return context.then(answer, lambda extensions: self._greeted(verb, extensions))
 
     def _greeted(self, verb: bytes, answer: Extensions | Status | None) -> bool:
         context, hostname = self._context, self._options.hostname
         if isinstance(answer, Status):
-            what = f"{verb.decode()} {shown(context.client.hello.encode())}"
-            return self._replies.turn_down(what, answer)
+            what = f"{verb.decode()} {printable(context.client.hello.encode())}"
+            return self._replies.refused_by_reception(what, answer)
         context.extensions = answer or self._options.extensions
         if verb == b"HELO":
             return context.done(verb, Status(250, "", hostname))
-        context.state = NEXT[context.state][verb]
+        context.state = NEXT_STATE[context.state][verb]
         starttls = self._options.starttls and context.client.tls is None
         mechanisms = self._auth.mechanisms()
         reply = encode_hello(hostname, context.extensions, starttls, mechanisms)
@@ -193,7 +193,7 @@ class Session:
         return True
 
     def _read_nothing(self) -> bool:
-        """Until the handshake is done: what is pipelined behind STARTTLS is never run."""
+        """Take no command until the handshake is done: those behind STARTTLS are never executed."""
         return False
 
     # --- small commands --------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Session:
 
     def _quit(self, _: bytes) -> bool:
         self._transaction.abandon()
-        return self._replies.farewell(statuses.GOODBYE)
+        return self._replies.close(statuses.GOODBYE)
 
     _commands: ClassVar[Mapping[bytes, Callable[[Session, bytes], Answer[bool]]]] = {
         b"HELO": lambda session, name: session._hello(b"HELO", name),

@@ -12,8 +12,8 @@ from mailhost.message.client import Client
 from mailhost.message.status import OK, Status
 from mailhost.net.read_buffer import ReadBuffer
 from mailhost.smtp.server.options import SessionOptions
-from mailhost.smtp.server.replies import Replies
-from mailhost.smtp.server.state import NEXT, State, why_not_now
+from mailhost.smtp.server.replies import SMTPReplies
+from mailhost.smtp.server.state import NEXT_STATE, SMTPState, why_not_now
 
 
 class SessionContext:
@@ -26,14 +26,17 @@ class SessionContext:
     __slots__ = ("buffer", "extensions", "options", "read", "read_command", "replies", "state")
 
     def __init__(
-        self, options: SessionOptions, replies: Replies, read_command: Callable[[], Answer[bool]]
+        self,
+        options: SessionOptions,
+        replies: SMTPReplies,
+        read_command: Callable[[], Answer[bool]],
     ) -> None:
         self.options = options
         self.replies = replies
         self.read_command = read_command
         self.read = read_command
         self.buffer = ReadBuffer()
-        self.state = State.GREETED
+        self.state = SMTPState.GREETED
         self.extensions = options.extensions
 
     @property
@@ -56,7 +59,7 @@ class SessionContext:
 
     def done(self, verb: bytes, status: Status = OK) -> bool:
         """The command succeeded: take the state that the table says, and reply."""
-        self.state = NEXT[self.state][verb]
+        self.state = NEXT_STATE[self.state][verb]
         return self.replies.write(status)
 
     def why_not_now(self, verb: bytes) -> Status:

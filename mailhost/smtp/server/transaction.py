@@ -1,7 +1,7 @@
-"""The commands of a mail transaction: MAIL, RCPT, DATA and BDAT, up to the end of the content.
+"""The commands of a mail transaction: MAIL, RCPT, DATA and BDAT (RFC 5321 §3.3, RFC 3030).
 
-They ask an IReception about the sender, and then its ITransaction about all else (RFC 5321 §3.3,
-RFC 3030).
+MAIL asks an IReception for an ITransaction. The other commands hand recipients and content to that
+ITransaction, which returns the replies.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import Status
 from mailhost.smtp.server import statuses
 from mailhost.smtp.server.command import BadCommand, Chunk, parse_chunk, parse_mail, parse_rcpt
-from mailhost.smtp.server.ehlo import as_offered, unfit_recipient, unfit_sender
+from mailhost.smtp.server.ehlo import as_offered, refusal_of_recipient, refusal_of_sender
 from mailhost.smtp.server.incoming import Incoming
 from mailhost.smtp.server.lmtp import final_replies
 from mailhost.smtp.server.pipelined import recipients_ahead
-from mailhost.smtp.server.replies import shown
+from mailhost.smtp.server.replies import printable
 from mailhost.smtp.server.session_context import SessionContext
-from mailhost.smtp.server.state import NEXT, State
+from mailhost.smtp.server.state import NEXT_STATE, SMTPState
 
-AHEAD = 100  # pipelined recipients that are announced at once
+MOST_ANNOUNCED_TOGETHER = 100  # pipelined recipients that are announced at once
 _NO_ENVELOPE = Envelope(None)
 _NO_CHUNK = Chunk(0, last=False)
 
 
 class TransactionCommands:
-    """The transaction of one session, and the commands that make it.
+    """The transaction of one session, and its commands.
 
-    `_transaction` is None before MAIL and once its `end` was asked for; `_incoming` is the content
-    while it arrives.
+    `_transaction` is None before MAIL and after `end` was called; `_incoming` is the content while
+    the content arrives.
     """
 
     __slots__ = (
@@ -52,7 +52,7 @@ class TransactionCommands:
         self._context = context
         self._reception = reception
         self._chunk = _NO_CHUNK
-        self._left = 0  # octets of the chunk that have not come yet
+        self._left = 0  # octets of the chunk that have not arrived yet
         self._forget()
 
     def _forget(self) -> None:
@@ -60,10 +60,10 @@ class TransactionCommands:
         self._envelope = _NO_ENVELOPE
         self._accepted: list[ForwardPath] = []
         self._incoming: Incoming | None = None
-        self._ahead = 0  # recipients that the transaction already knows from `coming`
+        self._ahead = 0  # recipients that `coming` has already announced to the transaction
 
     def abandon(self) -> None:
-        """Forget the transaction, and have it forget the message."""
+        """End the transaction, if there is one, without a message."""
         transaction = self._transaction
         self._forget()
         if transaction is not None:
@@ -71,75 +71,75 @@ class TransactionCommands:
 
     @property
     def under_way(self) -> bool:
-        """True from MAIL until the content has its reply."""
+        """True from MAIL until the reply to the content."""
         return self._transaction is not None or self._incoming is not None
 
     @property
     def has_recipients(self) -> bool:
-        """True where a RCPT was accepted."""
+        """True if a RCPT was accepted in this transaction."""
         return bool(self._accepted)
 
     @property
     def is_open(self) -> bool:
-        """True where a message with recipients is not whole yet."""
+        """True if the transaction has recipients, and its content is not complete yet."""
         return self._transaction is not None and bool(self._accepted)
 
     # --- MAIL and RCPT ---------------------------------------------------------------------------
 
     def mail(self, arguments: bytes) -> Answer[bool]:
-        """MAIL."""
+        """Execute MAIL: open a transaction, unless the reception refuses the sender."""
         context = self._context
         try:
             envelope = parse_mail(arguments)
         except BadCommand as bad:
-            return context.replies.error("MAIL " + shown(arguments), bad.status)
-        unfit = unfit_sender(envelope, context.extensions)
+            return context.replies.error("MAIL " + printable(arguments), bad.status)
+        unfit = refusal_of_sender(envelope, context.extensions)
         if unfit is not None:
-            return context.replies.turn_down("MAIL " + shown(arguments), unfit)
+            return context.replies.refused_by_reception("MAIL " + printable(arguments), unfit)
         self._envelope = envelope
         return then(self._reception.transaction(context.client, envelope), self._opened)
 
     def _opened(self, transaction: ITransaction | Status) -> bool:
         context = self._context
-        if context.replies.over:  # the connection went away meanwhile
+        if context.replies.over:  # the connection was lost meanwhile
             if not isinstance(transaction, Status):
                 transaction.abandon()
             return False
         if isinstance(transaction, Status):
             path = self._envelope.reverse_path or ""
-            return context.replies.turn_down(f"MAIL FROM:<{path}>", transaction)
+            return context.replies.refused_by_reception(f"MAIL FROM:<{path}>", transaction)
         self._transaction = transaction
         context.replies.opened()
         return context.done(b"MAIL", transaction.opened or statuses.SENDER_OK)
 
     def rcpt(self, arguments: bytes) -> Answer[bool]:
-        """RCPT."""
+        """Execute RCPT: add a recipient, unless the transaction refuses it."""
         context = self._context
         try:
             path = parse_rcpt(arguments, self._envelope.smtputf8)
         except BadCommand as bad:
-            return context.replies.error("RCPT " + shown(arguments), bad.status)
+            return context.replies.error("RCPT " + printable(arguments), bad.status)
         if len(self._accepted) >= context.extensions.recipients:
-            return context.replies.refuse("RCPT", statuses.TOO_MANY)
-        unfit = unfit_recipient(path, context.extensions)
+            return context.replies.refuse("RCPT", statuses.TOO_MANY_RECIPIENTS)
+        unfit = refusal_of_recipient(path, context.extensions)
         if unfit is not None:
-            return context.replies.error("RCPT " + shown(arguments), unfit)
+            return context.replies.error("RCPT " + printable(arguments), unfit)
         path = as_offered(path, context.extensions)
         assert self._transaction is not None
-        self._look_ahead(self._transaction, path)
+        self._announce(self._transaction, path)
         answer = self._transaction.recipient(path)
         if isinstance(answer, Status):
             return self._answered(path, answer)
         return context.then(answer, lambda status: self._answered(path, status))
 
-    def _look_ahead(self, transaction: ITransaction, path: ForwardPath) -> None:
-        """Announce this recipient together with those that the client has pipelined behind it."""
+    def _announce(self, transaction: ITransaction, path: ForwardPath) -> None:
+        """Announce `path` together with the recipients that the client has pipelined behind it."""
         context = self._context
         if self._ahead:
             self._ahead -= 1
         elif context.buffer:
             extensions = context.extensions
-            most = min(extensions.recipients - len(self._accepted) - 1, AHEAD)
+            most = min(extensions.recipients - len(self._accepted) - 1, MOST_ANNOUNCED_TOGETHER)
             ahead = recipients_ahead(context.buffer, self._envelope.smtputf8, extensions, most)
             self._ahead = len(ahead)
             if ahead:
@@ -147,14 +147,14 @@ class TransactionCommands:
 
     def _answered(self, path: ForwardPath, status: Status) -> bool:
         if not status.ok:
-            return self._context.replies.turn_down(f"RCPT TO:<{path.address}>", status)
+            return self._context.replies.refused_by_reception(f"RCPT TO:<{path.address}>", status)
         self._accepted.append(path)
         return self._context.done(b"RCPT", status)
 
     # --- DATA ------------------------------------------------------------------------------------
 
     def data(self, arguments: bytes) -> Answer[bool]:
-        """DATA."""
+        """Execute DATA: have the content read from here on."""
         context = self._context
         if arguments:
             return context.replies.error("DATA", statuses.NO_ARGUMENT)
@@ -167,7 +167,7 @@ class TransactionCommands:
         context = self._context
         if isinstance(collector, Status):
             self.abandon()
-            context.state = State.READY
+            context.state = SMTPState.READY
             return context.replies.refuse("DATA", collector)
         self._expect_content(collector)
         context.read = self._read_data
@@ -193,43 +193,44 @@ class TransactionCommands:
     # --- BDAT ------------------------------------------------------------------------------------
 
     def bdat(self, arguments: bytes) -> Answer[bool]:
-        """BDAT."""
+        """Execute BDAT: have a chunk of the content read from here on."""
         context = self._context
-        if not self._announced(arguments):
+        if not self._parse_chunk(arguments):
             return False
-        context.state = NEXT[context.state][b"BDAT"]
+        context.state = NEXT_STATE[context.state][b"BDAT"]
         context.read = self._read_chunk
         if self._incoming is not None:
             return True
         assert self._transaction is not None
         return context.then(self._transaction.begin(), self._expect_content)
 
-    def _announced(self, arguments: bytes) -> bool:
-        """Take the size of a chunk; False where there is none, which ends the session."""
+    def _parse_chunk(self, arguments: bytes) -> bool:
+        """Parse the size of a chunk. Return False if there is none, which ends the session."""
         try:
             self._chunk = parse_chunk(arguments)
         except BadCommand as bad:
-            return self._context.replies.dismiss("BDAT", bad.status)
+            return self._context.replies.refuse_and_close("BDAT", bad.status)
         self._left = self._chunk.size
         return True
 
-    def swallow(self, arguments: bytes) -> bool:
-        """BDAT out of order: its octets come all the same, and are no commands.
+    def skip_chunk(self, arguments: bytes) -> bool:
+        """Execute BDAT out of order: read the octets of the chunk, then refuse the command.
 
-        Those that were pipelined behind a refusal are no error (RFC 3030 §2).
+        That does not count as an error: the client may have pipelined the chunk before it read a
+        refusal (RFC 3030 §2).
         """
-        if not self._announced(arguments):
+        if not self._parse_chunk(arguments):
             return False
-        self._context.read = self._read_swallowed
+        self._context.read = self._read_skipped
         return True
 
-    def _read_swallowed(self) -> bool:
+    def _read_skipped(self) -> bool:
         context = self._context
         self._left -= len(context.buffer.take(self._left))
         if self._left:
             return False
         context.read = context.read_command
-        if context.replies.useless("BDAT"):
+        if context.replies.count_idle("BDAT"):
             return False
         return context.replies.refuse("BDAT", context.why_not_now(b"BDAT"))
 
@@ -258,7 +259,7 @@ class TransactionCommands:
     # --- the end of the content ------------------------------------------------------------------
 
     def _end(self) -> Answer[bool]:
-        """The content is whole: refuse it, or ask for the 250."""
+        """The content is complete: refuse it, or hand it to the transaction."""
         assert self._incoming is not None
         return self._context.then(self._incoming.finish(), self._collected)
 
@@ -269,15 +270,15 @@ class TransactionCommands:
         assert transaction is not None
         return self._context.then(transaction.end(content), self._finish_whole)
 
-    def _finish_whole(self, found: Sequence[Status]) -> bool:
+    def _finish_whole(self, statuses: Sequence[Status]) -> bool:
         lmtp = self._context.options.lmtp
-        return self._finish(final_replies(found, len(self._accepted), lmtp))
+        return self._finish(final_replies(statuses, len(self._accepted), lmtp))
 
     def _finish(self, replies: Sequence[Status]) -> bool:
-        """The transaction is over."""
+        """End the transaction, and write the replies to the content."""
         context = self._context
         self.abandon()
-        context.state = State.READY
+        context.state = SMTPState.READY
         context.replies.finished()
         for status in replies:
             if status.ok:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailhost.message.status import Status
 from mailhost.smtp.client.reply_reader import LARGEST, MOST_LINES, Reply, ReplyReader
-from mailhost.smtp.server.reply import LONGEST, encode_lines
+from mailhost.smtp.server.reply import LONGEST_REPLY_TEXT, encode_lines
 from tests.fuzz.cutting import result_of_any_cut
 
 
@@ -37,5 +37,5 @@ def _check_status(reply: Reply, status: Status) -> None:
 
 def _check_printed(reply: Reply) -> None:
     """A reply that we could have written is read as it was."""
-    if all(line.isascii() and len(line) <= LONGEST for line in reply.lines):
+    if all(line.isascii() and len(line) <= LONGEST_REPLY_TEXT for line in reply.lines):
         assert _read([encode_lines(reply.code, reply.lines)]) == ([reply], "")

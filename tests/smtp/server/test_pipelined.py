@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.smtp.server.transaction import AHEAD
+from mailhost.smtp.server.transaction import MOST_ANNOUNCED_TOGETHER
 from tests.smtp.fakes import NOBODY, TERMS, TalkCase
 
 
@@ -51,9 +51,9 @@ class AheadTests(TalkCase):
         self.assertEqual(self.announced(*rcpts), [["b@example.com", "c@example.com"]])
 
     def test_many_pipelined_recipients_are_announced_in_parts(self) -> None:
-        recipients = [f"b{number}@example.com" for number in range(AHEAD + 50)]
+        recipients = [f"b{number}@example.com" for number in range(MOST_ANNOUNCED_TOGETHER + 50)]
         commands = "".join(f"RCPT TO:<{each}>\r\n" for each in recipients)
         self.talk.say(b"MAIL FROM:<a@example.net>\r\n" + commands.encode())
         first, rest = self.talk.reception.announced
         self.assertEqual(recipients, first + rest)
-        self.assertEqual(AHEAD + 1, len(first))
+        self.assertEqual(MOST_ANNOUNCED_TOGETHER + 1, len(first))
