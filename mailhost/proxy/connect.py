@@ -25,7 +25,7 @@ from mailhost.proxy.identity import proxy_header
 from mailhost.proxy.upstream import Upstream
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.timeouts import Timeouts
 
 LEAST_REST = 1.0  # seconds
@@ -102,7 +102,7 @@ class Upstreams:
     async def _introduced(self, upstream: Upstream, client: Client) -> bool:
         try:
             refusal = await upstream.introduce(client)
-        except Broken:
+        except ConnectionBroken:
             return False
         if refusal is not None:
             upstream.leave()
@@ -169,7 +169,7 @@ class Upstreams:
             if refusal is None:
                 of_client = True
                 refusal = await upstream.introduce(client)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             if broken.status is None:
                 raise _unreachable(server, str(broken)) from broken
             refusal = broken.status

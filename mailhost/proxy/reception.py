@@ -22,7 +22,7 @@ from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.transaction import ProxiedTransaction
 from mailhost.proxy.upstream import GONE, Upstream
 from mailhost.smtp.client.connect import Unreachable
-from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.protocol import ConnectionBroken
 
 PLAIN_TEXT = ("PLAIN", "LOGIN")
 
@@ -55,7 +55,7 @@ class ProxyReception:
             return None
         try:
             unfit = upstream.logged_in or await upstream.introduce(client) is not None
-        except Broken:
+        except ConnectionBroken:
             return None
         if unfit or self._gone:
             upstream.leave()

@@ -22,9 +22,9 @@ from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.net.dot_stuffing import BareLineEnd
 from mailhost.proxy.identity import name_of, xclient_commands, xforward_commands
 from mailhost.smtp.client.dialogue import BARE_LINE_END, Dialogue
-from mailhost.smtp.client.protocol import Broken, FateUnknown
+from mailhost.smtp.client.protocol import ConnectionBroken, FateUnknown
 from mailhost.smtp.client.reply_reader import Reply
-from mailhost.smtp.client.sending import limit, mail_command, rcpt_command, size_limit
+from mailhost.smtp.client.sending import announced_limit, mail_command, rcpt_command, size_limit
 
 GONE = Status(421, "4.4.2", "The mail server behind this one went away; please try again later")
 NO_RSET = GONE.because("it refused RSET")
@@ -75,7 +75,7 @@ class Upstream:
         if "CHUNKING" not in offers:
             offered -= {"BINARYMIME"}
         message_size = min(message_size, size_limit(offers) or message_size)
-        recipients = min(recipients, limit(offers, "RCPTMAX") or recipients)
+        recipients = min(recipients, announced_limit(offers, "RCPTMAX") or recipients)
         return Extensions(message_size, recipients, offered)
 
     async def introduce(self, client: Client) -> Status | None:
@@ -146,7 +146,7 @@ class Upstream:
         self._asking += 1
         try:
             status = told(await reply)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             return gone(broken)
         finally:
             self._asking -= 1
@@ -161,7 +161,7 @@ class Upstream:
             status = told(await send(content))
         except FateUnknown as unknown:
             return FATE_UNKNOWN.because(str(unknown))
-        except Broken as broken:
+        except ConnectionBroken as broken:
             return broken.status or NOT_TAKEN.because(str(broken))
         except BareLineEnd:
             return BARE_LINE_END
@@ -224,7 +224,7 @@ class Upstream:
         self._asking += 1
         try:
             reply = await self._dialogue.ask(line)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             return gone(broken)
         finally:
             self._asking -= 1
@@ -242,12 +242,12 @@ class Upstream:
 
 def told(reply: Reply) -> Status:
     """Return a reply as it is passed on: its code, its enhanced code if it has one, its words."""
-    status = reply.as_said()
+    status = reply.as_received()
     if reply.ok or reply.code >= 400:
         return status
     return Status(451, "4.5.0", f"The mail server behind this one answered nonsense: {status}")
 
 
-def gone(broken: Broken) -> Status:
+def gone(broken: ConnectionBroken) -> Status:
     """Return what a client is told when the connection broke: its last words, or ours."""
     return broken.status or GONE.because(str(broken))

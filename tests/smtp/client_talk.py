@@ -17,7 +17,7 @@ from zope.interface import directlyProvides, providedBy
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.sending import Sending
 from mailhost.smtp.client.timeouts import Timeouts
 from tests.fakes import envelope as envelope_to
@@ -114,7 +114,7 @@ class SendCase(ClientCase):
         if broken is None:
             self.successResultOf(work)
         else:
-            self.assertIn(broken, str(self.failureResultOf(work, Broken).value))
+            self.assertIn(broken, str(self.failureResultOf(work, ConnectionBroken).value))
         known = self.sending.statuses
         return " ".join(
             str(known[path].code) if path in known else "-" for path in self.sending.recipients

@@ -148,7 +148,7 @@ class Pipelined(SendCase):
 
     def test_a_reply_too_many_before_the_content_is_not_its_answer(self) -> None:
         script = rf"{PIPELINED}" + "\n" + r"S| 250 OK\r\n250 OK\r\n250 OK\r\n354 go\r\n250 OK\r\n"
-        self.assertEqual("- -", self.send(script, broken="nobody asked for"))
+        self.assertEqual("- -", self.send(script, broken="reply to no command"))
 
     def test_taken_before_its_end_is_not_taken(self) -> None:
         self.client.pauseProducing()
