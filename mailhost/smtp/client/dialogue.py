@@ -172,8 +172,11 @@ class Dialogue:
         return await self._reply(self._timeouts.command)
 
     async def data(self, content: Content) -> Reply:
-        """Send DATA and the content; return the last reply. Raises ConnectionBroken, FateUnknown
-        if the host may have accepted the message, and BareLineEnd; the connection is closed then."""
+        """Send DATA and the content; return the last reply.
+
+        Raises ConnectionBroken, FateUnknown if the host may have accepted the message, and
+        BareLineEnd; the connection is closed then.
+        """
         self._client.send(b"DATA\r\n")
         reply = await self._reply(self._timeouts.data)
         if reply.code == 354:
