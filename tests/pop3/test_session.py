@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from mailhost.pop3.state import COMMANDS, State
+from mailhost.pop3.state import COMMANDS, Pop3State
 from tests.fake_wire import drive
 from tests.pop3.session_case import ANN, TLS, SessionCase, store_with_messages
 
@@ -58,11 +58,11 @@ class BothStates(SessionCase):
 class Nonsense(SessionCase):
     def test_each_command_belongs_to_its_state(self) -> None:
         everything = frozenset().union(*COMMANDS.values())
-        for verb in sorted(everything - COMMANDS[State.AUTHORIZATION]):
+        for verb in sorted(everything - COMMANDS[Pop3State.AUTHORIZATION]):
             self.assertIn("-ERR Not now: log in first", self.say(verb.decode()))
         self.talk()
         self.log_in()
-        for verb in sorted(everything - COMMANDS[State.TRANSACTION]):
+        for verb in sorted(everything - COMMANDS[Pop3State.TRANSACTION]):
             self.assertIn("-ERR Not now: you are logged in", self.say(verb.decode()))
 
     def test_http_ends_it(self) -> None:

@@ -25,7 +25,7 @@ class Transaction(SessionCase):
 
     def test_top(self) -> None:
         for count, body in ((0, ""), (1, "a\r\n"), (3, "a\r\nb\r\nc\r\n"), (99, "a\r\nb\r\nc\r\n")):
-            expected = f"+OK Here it begins\r\nSubject: two\r\n\r\n{body}.\r\n"
+            expected = f"+OK Top of the message follows\r\nSubject: two\r\n\r\n{body}.\r\n"
             self.assertEqual(expected, self.say(f"TOP 2 {count}"))
         for line in ("TOP 2", "TOP 2 x", "TOP 9 1", "TOP"):
             self.assertTrue(self.say(line).startswith("-ERR"), line)
@@ -45,7 +45,7 @@ class Transaction(SessionCase):
         self.assertTrue(self.say("RETR " + "9" * 200).startswith("-ERR"))
 
     def test_deletions_happen_at_quit(self) -> None:
-        self.assertEqual("+OK Marked\r\n", self.say("DELE 1"))
+        self.assertEqual("+OK Marked for deletion\r\n", self.say("DELE 1"))
         self.assertTrue(self.say("RETR 1").startswith("-ERR"))
         self.assertTrue(self.say("DELE 1").startswith("-ERR"))
         self.assertEqual("+OK 2 31\r\n", self.say("STAT"))
