@@ -13,8 +13,7 @@ from mailhost.config.model import Identity, Login, RouteTLS
 from mailhost.interfaces.reception import IQuarantine
 from mailhost.logins.guard import LoginGuard
 from mailhost.message.client import Client, TLSState
-from mailhost.proxy.connect import Server as Way
-from mailhost.proxy.connect import Upstreams
+from mailhost.proxy.connect import Upstreams, UpstreamServer
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.filters.chain import Chain
@@ -107,14 +106,14 @@ class ProxyCase(SynchronousTestCase):
 
     def make(
         self,
-        *endpoints: str | Way,
+        *endpoints: str | UpstreamServer,
         tls: RouteTLS = RouteTLS.OPPORTUNISTIC,
         identity: Identity = Identity.NONE,
         **more: Any,
     ) -> None:
         """A proxy with these settings; `more` are the House's."""
         ways = [
-            each if isinstance(each, Way) else Way(each, "there.example")
+            each if isinstance(each, UpstreamServer) else UpstreamServer(each, "there.example")
             for each in endpoints or (FIRST,)
         ]
         self.upstreams = Upstreams(cast(Any, self.net), ways, "proxy.example", tls, identity)

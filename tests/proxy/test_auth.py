@@ -7,7 +7,7 @@ import base64
 from mailhost.config.model import Login
 from mailhost.interfaces.events import LoggedIn, LoginRefused
 from mailhost.message.address import Address
-from mailhost.proxy.auth import account_of, user_of
+from mailhost.proxy.auth import account_address, user_in_response
 from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, TLS, Caller, ProxyCase
 
@@ -318,20 +318,20 @@ class NameTests(LoginCase):
     """Who it was, as far as the proxy can tell."""
 
     def test_names_in_first_responses(self) -> None:
-        self.assertEqual(user_of("PLAIN", b"other\0ann\0secret"), "ann")
-        self.assertEqual(user_of("PLAIN", b"ann secret"), "")
-        self.assertEqual(user_of("LOGIN", b"ann"), "ann")
-        self.assertEqual(user_of("SCRAM-SHA-256", b"n,,n=ann,r=abc"), "ann")
-        self.assertEqual(user_of("SCRAM-SHA-256", b"c=biws,r=abc"), "")
-        self.assertEqual(user_of("XOAUTH2", b"user=ann"), "")
+        self.assertEqual(user_in_response("PLAIN", b"other\0ann\0secret"), "ann")
+        self.assertEqual(user_in_response("PLAIN", b"ann secret"), "")
+        self.assertEqual(user_in_response("LOGIN", b"ann"), "ann")
+        self.assertEqual(user_in_response("SCRAM-SHA-256", b"n,,n=ann,r=abc"), "ann")
+        self.assertEqual(user_in_response("SCRAM-SHA-256", b"c=biws,r=abc"), "")
+        self.assertEqual(user_in_response("XOAUTH2", b"user=ann"), "")
 
     def test_any_name_becomes_an_address(self) -> None:
-        self.assertEqual(account_of("ann@Here.example").domain, "here.example")
-        self.assertEqual(account_of("ann"), Address("ann", ""))
-        self.assertEqual(account_of("a@b@c"), Address("a_b_c", ""))
-        self.assertEqual(account_of("a\r\nb"), Address("ab", ""))
-        self.assertEqual(account_of(""), Address("unknown", ""))
-        self.assertEqual(len(str(account_of("x" * 1000))), 200)
+        self.assertEqual(account_address("ann@Here.example").domain, "here.example")
+        self.assertEqual(account_address("ann"), Address("ann", ""))
+        self.assertEqual(account_address("a@b@c"), Address("a_b_c", ""))
+        self.assertEqual(account_address("a\r\nb"), Address("ab", ""))
+        self.assertEqual(account_address(""), Address("unknown", ""))
+        self.assertEqual(len(str(account_address("x" * 1000))), 200)
 
     def test_a_password_is_never_taken_for_a_name(self) -> None:
         self.first.logins = (b"\0secret",)

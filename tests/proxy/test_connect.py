@@ -8,8 +8,14 @@ from typing import Any
 
 from mailhost.config.model import RouteTLS
 from mailhost.proxy import connect
-from mailhost.proxy.connect import IDLE, LEAST_REST, LONGEST_REST, MOST_IDLE, MOST_MESSAGES
-from mailhost.proxy.connect import Server as Way
+from mailhost.proxy.connect import (
+    IDLE_TIMEOUT,
+    LONGEST_PAUSE,
+    MESSAGES_PER_CONNECTION,
+    MOST_IDLE_CONNECTIONS,
+    SHORTEST_PAUSE,
+    UpstreamServer,
+)
 from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, Caller, ProxyCase
 
@@ -86,7 +92,7 @@ class OrderTests(ProxyCase):
         self.tried()
         self.caller()
         self.assertEqual(self.tried(), [AT_SECOND])
-        self.net.turn(LEAST_REST + 0.1)
+        self.net.turn(SHORTEST_PAUSE + 0.1)
         self.caller()
         self.assertEqual(self.tried(), [AT_FIRST, AT_SECOND])
 
@@ -96,7 +102,7 @@ class OrderTests(ProxyCase):
         self.net.servers[AT_FIRST] = self.first
         self.caller()
         self.assertEqual(len(self.first.links), 0)
-        self.net.turn(LEAST_REST + 0.1)
+        self.net.turn(SHORTEST_PAUSE + 0.1)
         self.caller()
         self.caller()
         self.assertEqual(len(self.first.links), 2)
@@ -136,7 +142,7 @@ class OrderTests(ProxyCase):
         caller.say("EHLO client.example")
         self.assertEqual(caller.wait(61)[0], GREETED)
         self.first.greeting = "220 there.example"
-        self.net.turn(LONGEST_REST + 1)
+        self.net.turn(LONGEST_PAUSE + 1)
         self.tried()
         self.caller()
         self.assertEqual(self.tried(), [AT_FIRST])
@@ -275,7 +281,7 @@ class TLSFirstTests(ProxyCase):
     """TLS from the first octet, with the real library on our side."""
 
     def test_the_handshake_comes_first(self) -> None:
-        self.make(Way(FIRST, "there.example", tls_first=True))
+        self.make(UpstreamServer(FIRST, "there.example", tls_first=True))
         self.first.greeting = None
         caller = self.connect()
         caller.say("EHLO client.example")
@@ -289,7 +295,7 @@ class TLSFirstTests(ProxyCase):
         self.patch(connect, "wrapClientTLS", lambda options, endpoint: endpoint)
         self.first.offers = (*OFFERS, "STARTTLS")
         for tls in (RouteTLS.OPPORTUNISTIC, RouteTLS.REQUIRE):
-            self.make(Way(FIRST, "there.example", tls_first=True), tls=tls)
+            self.make(UpstreamServer(FIRST, "there.example", tls_first=True), tls=tls)
             self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assertNotIn("STARTTLS", self.first.said)
 
@@ -330,7 +336,7 @@ class KeptTests(ProxyCase):
 
     def test_after_some_seconds_it_is_closed(self) -> None:
         self.leave(self.caller())
-        self.net.turn(IDLE - 0.5)
+        self.net.turn(IDLE_TIMEOUT - 0.5)
         self.assert_links(1, 1)
         self.net.turn(1)
         self.assert_links(1, 0)
@@ -339,7 +345,7 @@ class KeptTests(ProxyCase):
     def test_who_has_it_keeps_it(self) -> None:
         self.leave(self.caller())
         caller = self.caller()
-        self.net.turn(IDLE * 3)
+        self.net.turn(IDLE_TIMEOUT * 3)
         self.assert_links(1, 1)
         self.assertEqual(caller.send()[-1][:3], "250")
 
@@ -360,7 +366,7 @@ class KeptTests(ProxyCase):
         self.first.last.say("421 4.4.2 idle too long")
         self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assert_links(2, 1)
-        self.net.turn(IDLE + 1)
+        self.net.turn(IDLE_TIMEOUT + 1)
 
     def test_one_that_ends_as_it_is_used_again_is_made_anew(self) -> None:
         for end in ("421 4.4.2 idle too long", LOST):
@@ -373,7 +379,7 @@ class KeptTests(ProxyCase):
             self.assertEqual(caller.send()[-1][:3], "250")
             connecting.restore()
             self.leave(caller)
-            self.net.turn(IDLE + 1)
+            self.net.turn(IDLE_TIMEOUT + 1)
 
     def well(self, connect: Callable[..., None], *arguments: Any, **named: Any) -> None:
         """From the next connection on all is well."""
@@ -392,7 +398,7 @@ class KeptTests(ProxyCase):
         self.net.servers["192.0.2.1:25"] = first
         self.leave(self.caller())
         self.assertEqual((len(self.first.links), len(self.second.links)), (0, 1))
-        self.net.turn(LEAST_REST)
+        self.net.turn(SHORTEST_PAUSE)
         self.leave(self.caller())
         self.assertEqual((len(self.first.links), len(self.second.links)), (1, 1))
 
@@ -426,17 +432,17 @@ class KeptTests(ProxyCase):
         self.assertNotIn("QUIT", self.first.said)
 
     def test_one_has_an_end_all_the_same(self) -> None:
-        for _ in range(MOST_MESSAGES):
+        for _ in range(MESSAGES_PER_CONNECTION):
             caller = self.caller()
             caller.send()
             self.leave(caller)
         self.assert_links(1, 0)
 
     def test_not_too_many_wait(self) -> None:
-        callers = [self.caller() for _ in range(MOST_IDLE + 2)]
+        callers = [self.caller() for _ in range(MOST_IDLE_CONNECTIONS + 2)]
         for caller in callers:
             self.leave(caller)
-        self.assert_links(MOST_IDLE + 2, MOST_IDLE)
+        self.assert_links(MOST_IDLE_CONNECTIONS + 2, MOST_IDLE_CONNECTIONS)
 
     def test_another_server_has_its_own(self) -> None:
         self.leave(self.caller())
@@ -447,6 +453,6 @@ class KeptTests(ProxyCase):
     def test_a_server_that_does_not_answer_quit_is_left_all_the_same(self) -> None:
         self.first.replies["QUIT"] = None
         self.leave(self.caller())
-        self.net.turn(IDLE + 1)
+        self.net.turn(IDLE_TIMEOUT + 1)
         self.net.turn(11)
         self.assert_links(1, 0)

@@ -8,7 +8,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Identity
 from mailhost.message.client import Client
-from mailhost.proxy.identity import LONGEST, proxy_header, xclient_commands, xforward_commands
+from mailhost.proxy.identity import (
+    LONGEST_COMMAND,
+    proxy_header,
+    xclient_commands,
+    xforward_commands,
+)
 from tests.fakes import address
 from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, TLS, Caller, ProxyCase
@@ -79,7 +84,7 @@ class AttributeTests(SynchronousTestCase):
         client = Client("192.0.2.7", 4711, hello=hello)
         for command in xclient_commands(client, " ".join(offered)):
             self.assertTrue(command.decode("ascii").isprintable())
-            self.assertLessEqual(len(command), LONGEST + 500 * ("HELO" in offered))
+            self.assertLessEqual(len(command), LONGEST_COMMAND + 500 * ("HELO" in offered))
             self.assertTrue(all(b"=" in word for word in command.split(b" ")[1:]))
 
 
