@@ -21,14 +21,15 @@ SILENT = frozenset("DAQKLNB")  # commands that get no answer here
 @implementer(IStreamClientEndpoint)
 class FakeMilter:
     """`answers` are lines of a script by the command's letter; without one it says to go on.
-    `wishes` are what it negotiates for, in hex. `heard` is all that it heard but macros; those are
-    in `macros`, by the letter of their stage. `refused` is a recipient whom it does not want."""
+    `protocol_flags` are what it negotiates for, in hex. `heard` is all that it heard but macros;
+    those are in `macros`, by the letter of their stage. `refused` is a recipient whom it does not
+    want."""
 
     def __init__(
-        self, answers: Mapping[str, Sequence[str]] | None = None, wishes: str = "1c0480"
+        self, answers: Mapping[str, Sequence[str]] | None = None, protocol_flags: str = "1c0480"
     ) -> None:
         self.answers = dict(answers or {})
-        self.wishes = wishes
+        self.protocol_flags = protocol_flags
         self.heard: list[str] = []
         self.macros: dict[str, list[str]] = {}
         self.connections = 0
@@ -69,7 +70,7 @@ class _Wire(StringTransport):
             return
         self._milter.heard.append(explanation(packet) if letter != "O" else "O")
         if letter == "O":
-            answers: Sequence[str] = [f"O|6|1ff|{self._milter.wishes}"]
+            answers: Sequence[str] = [f"O|6|1ff|{self._milter.protocol_flags}"]
         elif letter in SILENT:
             answers = self._milter.answers.get(letter, ())
         else:

@@ -23,7 +23,7 @@ from mailhost.message.content import Content
 from mailhost.milter.client import MilterClient, MilterTimeouts
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.edits import Edits
-from mailhost.milter.negotiation import OFFER, Options
+from mailhost.milter.negotiation import OFFER, MilterOptions
 from mailhost.milter.session import MilterSession
 from mailhost.milter.verdict import GO_ON
 
@@ -52,7 +52,7 @@ class MilterCase(SynchronousTestCase):
     with `|` between them, escapes as in Python. `= lost`, `= wait SECONDS`, `= full`, `= room`.
     """
 
-    offer: Options = replace(OFFER)
+    offer: MilterOptions = replace(OFFER)
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -111,7 +111,7 @@ class MilterCase(SynchronousTestCase):
     def open(self, answer: str = ALL_ANSWERED) -> None:
         """Negotiate."""
         offer = self.offer
-        script = f"C: O|{offer.version}|{offer.actions:x}|{offer.wishes:x}\n{answer}"
+        script = f"C: O|{offer.version}|{offer.actions:x}|{offer.protocol_flags:x}\n{answer}"
         self.successResultOf(self.play(self.client.negotiate(), script))
 
     def greet(self, answer: str = ALL_ANSWERED) -> None:

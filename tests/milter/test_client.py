@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import Content
-from mailhost.milter.client import CLOSING, MilterClient, connect
+from mailhost.milter.client import CLOSE_TIMEOUT, MilterClient, connect
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.verdict import GO_ON
 from tests.milter.talk import CONTENT, FAR, SILENT, MilterCase, Transport
@@ -81,27 +81,29 @@ class Ends(MilterCase):
     def test_it_hangs_up(self) -> None:
         self.greet()
         work = self.ask("= lost")
-        self.assertIn("hung up after HELO", str(self.failureResultOf(work, MilterFailed).value))
+        text = str(self.failureResultOf(work, MilterFailed).value)
+        self.assertIn("closed the connection after HELO", text)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_it_hangs_up_between_two_questions(self) -> None:
         self.greet()
         self.lines("= lost")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
-        self.assertIn("hung up after CONNECT", str(self.failureResultOf(work).value))
+        self.assertIn("closed the connection after CONNECT", str(self.failureResultOf(work).value))
 
     def test_what_nobody_asked_for(self) -> None:
         self.greet()
         self.lines("F: c")
-        self.assert_failed(Deferred.fromCoroutine(self.client.hello("x", {})), "nobody asked for")
-        self.lines("F: c")  # is not looked at
+        work = Deferred.fromCoroutine(self.client.hello("x", {}))
+        self.assert_failed(work, "answers no question")
+        self.lines("F: c")  # is ignored
 
     def test_two_answers(self) -> None:
         self.greet()
         self.lines("")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
         self.client.dataReceived(b"\0\0\0\1c\0\0\0\1r")
-        self.assert_failed(work, "nobody asked for")
+        self.assert_failed(work, "answers no question")
 
     def test_nonsense(self) -> None:
         self.greet()
@@ -123,7 +125,7 @@ class Ends(MilterCase):
         self.lines("C: Q")
         self.assertTrue(self.wire.disconnecting)
         self.assertFalse(self.wire.aborted)
-        self.clock.advance(CLOSING)
+        self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.wire.aborted)
         self.client.quit()
         self.client.abort()
@@ -140,7 +142,7 @@ class Ends(MilterCase):
         self.greet()
         work = self.ask()
         self.client.abort()
-        self.assert_failed(work, "given up")
+        self.assert_failed(work, "aborted by the mail server")
 
     def test_what_is_too_large_to_say(self) -> None:
         self.greet()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.milter.codec import (
-    LARGEST_READ,
-    LARGEST_SENT,
+    LARGEST_READ_PACKET,
+    LARGEST_SENT_PACKET,
     MilterFailed,
     Packet,
     PacketReader,
@@ -69,12 +69,14 @@ class AnyCut(SynchronousTestCase):
 class Limits(SynchronousTestCase):
     def test_the_largest_that_is_read(self) -> None:
         reader = PacketReader()
-        largest = (LARGEST_READ + 1).to_bytes(4, "big") + b"b" + b"x" * LARGEST_READ
-        self.assertEqual([Packet(b"b", b"x" * LARGEST_READ)], reader.feed(largest))
-        self.assertEqual([], reader.feed((LARGEST_READ + 2).to_bytes(4, "big")))
+        largest = (LARGEST_READ_PACKET + 1).to_bytes(4, "big") + b"b" + b"x" * LARGEST_READ_PACKET
+        self.assertEqual([Packet(b"b", b"x" * LARGEST_READ_PACKET)], reader.feed(largest))
+        self.assertEqual([], reader.feed((LARGEST_READ_PACKET + 2).to_bytes(4, "big")))
         self.assertIn("a packet of 1048578 octets", reader.fault)
         self.assertEqual([], reader.feed(pack(Packet(b"c"))))
 
     def test_the_largest_that_is_sent(self) -> None:
-        self.assertEqual(LARGEST_SENT + 5, len(pack(Packet(b"B", b"x" * LARGEST_SENT))))
-        self.assertRaises(MilterFailed, pack, Packet(b"B", b"x" * (LARGEST_SENT + 1)))
+        self.assertEqual(
+            LARGEST_SENT_PACKET + 5, len(pack(Packet(b"B", b"x" * LARGEST_SENT_PACKET)))
+        )
+        self.assertRaises(MilterFailed, pack, Packet(b"B", b"x" * (LARGEST_SENT_PACKET + 1)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailhost.message.address import Address
 from mailhost.milter.edits import (
-    MOST_OCTETS,
+    MOST_CHANGED_OCTETS,
     AddField,
     AddRecipient,
     ChangeField,
@@ -133,29 +133,29 @@ class Each(EditsCase):
 
 class Refused(EditsCase):
     def test_what_makes_no_sense(self) -> None:
-        self.assert_refused("h|X A|b", "names a field")
-        self.assert_refused("h||b", "names a field")
-        self.assert_refused("i|0|X:A|b", "names a field")
-        self.assert_refused("m|1|X\\nA|b", "names a field")
-        self.assert_refused("+|nobody", "names an address")
-        self.assert_refused("+|<>", "names an address")
-        self.assert_refused("-|<a b@c>", "names an address")
-        self.assert_refused("e|<a@b@c>", "names an address")
+        self.assert_refused("h|X A|b", "invalid field name")
+        self.assert_refused("h||b", "invalid field name")
+        self.assert_refused("i|0|X:A|b", "invalid field name")
+        self.assert_refused("m|1|X\\nA|b", "invalid field name")
+        self.assert_refused("+|nobody", "invalid address")
+        self.assert_refused("+|<>", "invalid address")
+        self.assert_refused("-|<a b@c>", "invalid address")
+        self.assert_refused("e|<a@b@c>", "invalid address")
         self.assert_refused("h|X-A", "broken")
-        self.assert_refused("?|x", "means nothing here")
-        self.assert_refused("O|6|0|0", "means nothing here")
+        self.assert_refused("?|x", "which is unknown")
+        self.assert_refused("O|6|0|0", "which is unknown")
         for reply in ("y|250 2.0.0 fine", "y|nonsense", "y|", "y|550-a\\r\\n551 b", "y|5501 x"):
-            self.assert_refused(reply, "sent no reply")
+            self.assert_refused(reply, "sent an invalid reply")
 
     def test_too_much(self) -> None:
-        self.session = MilterSession(OFFER, most=1000)
+        self.session = MilterSession(OFFER, most_octets=1000)
         self.client._session = self.session
         self.envelope(SILENT)
         done = self.play(self.client.message(CONTENT, {}), TOLD + "F: h|A|b\n" * 9)
         self.assertNoResult(done)
         self.lines("F: h|A|b")
         self.assert_failed(done, "changes too much")
-        self.assertEqual(32 << 20, MOST_OCTETS)
+        self.assertEqual(32 << 20, MOST_CHANGED_OCTETS)
 
     def test_before_the_end(self) -> None:
         for packet in ("h|A|b", "q|why", "b|x"):

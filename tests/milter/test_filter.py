@@ -183,7 +183,7 @@ class AnswerTests(FilterCase):
         self.assertEqual(self.all(FakeMilter({"E": ["p", "p", "c"]})), PASS)
 
     def test_enough_of_a_kind(self) -> None:
-        milter = FakeMilter({"L": ["s"], "B": ["s"]}, wishes="100400")
+        milter = FakeMilter({"L": ["s"], "B": ["s"]}, protocol_flags="100400")
         milter.answers["N"] = ["c"]
         self.assertEqual(self.all(milter), PASS)
         self.assertNotIn("L|To| ann", milter.heard)

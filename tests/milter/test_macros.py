@@ -12,10 +12,10 @@ from mailhost.milter import macros, stages
 from mailhost.milter.commands import MacrosCommand
 from mailhost.milter.macros import macros_for
 from mailhost.milter.negotiation import Actions, NegotiatedTerms
-from mailhost.milter.stages import Wishes
+from mailhost.milter.stages import ProtocolFlags
 from tests.milter.talk import ANN, BOB, MilterCase
 
-TERMS = NegotiatedTerms(6, Actions(0), Wishes(0))
+TERMS = NegotiatedTerms(6, Actions(0), ProtocolFlags(0))
 VALUES = {
     "j": "mx.example.org",
     "i": "4711",

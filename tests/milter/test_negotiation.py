@@ -12,27 +12,27 @@ from mailhost.milter.codec import MilterFailed, Packet
 from mailhost.milter.negotiation import (
     OFFER,
     Actions,
+    MilterOptions,
     NegotiatedTerms,
-    Options,
     agree,
     parse_options,
 )
-from mailhost.milter.stages import Wishes
+from mailhost.milter.stages import ProtocolFlags
 from tests.milter.strategies import NUMBER, TEXT
 from tests.milter.talk import MilterCase
 
 OPTIONS = st.builds(
-    Options,
+    MilterOptions,
     NUMBER,
     NUMBER.map(Actions),
-    NUMBER.map(Wishes),
+    NUMBER.map(ProtocolFlags),
     st.lists(st.tuples(NUMBER, TEXT), max_size=4).map(tuple),
 )
 
 
 class Packets(SynchronousTestCase):
     @given(OPTIONS)
-    def test_options(self, options: Options) -> None:
+    def test_options(self, options: MilterOptions) -> None:
         self.assertEqual(options, parse_options(options.packet()))
 
     def test_what_is_no_offer(self) -> None:
@@ -43,28 +43,30 @@ class Packets(SynchronousTestCase):
 class Agreeing(SynchronousTestCase):
     def test_less_is_fine(self) -> None:
         for version in (2, 3, 4, 6):
-            terms = agree(OFFER, Options(version, Actions.ADD_FIELDS, Wishes.NO_BODY))
-            self.assertEqual(NegotiatedTerms(version, Actions.ADD_FIELDS, Wishes.NO_BODY), terms)
+            terms = agree(OFFER, MilterOptions(version, Actions.ADD_FIELDS, ProtocolFlags.NO_BODY))
+            self.assertEqual(
+                NegotiatedTerms(version, Actions.ADD_FIELDS, ProtocolFlags.NO_BODY), terms
+            )
 
     def test_more_is_not(self) -> None:
-        offer = replace(OFFER, actions=Actions.ADD_FIELDS, wishes=Wishes.SKIP)
+        offer = replace(OFFER, actions=Actions.ADD_FIELDS, protocol_flags=ProtocolFlags.SKIP)
         for answer, text in (
-            (Options(1), "version 1"),
-            (Options(7), "version 7"),
-            (Options(6, Actions.QUARANTINE, Wishes(0)), "QUARANTINE"),
-            (Options(6, Actions(1 << 20), Wishes(0)), "may not"),
-            (Options(6, Actions(0), Wishes.NO_BODY), "NO_BODY"),
+            (MilterOptions(1), "version 1"),
+            (MilterOptions(7), "version 7"),
+            (MilterOptions(6, Actions.QUARANTINE, ProtocolFlags(0)), "QUARANTINE"),
+            (MilterOptions(6, Actions(1 << 20), ProtocolFlags(0)), "may not"),
+            (MilterOptions(6, Actions(0), ProtocolFlags.NO_BODY), "NO_BODY"),
         ):
             with self.subTest(text):
                 self.assertIn(text, str(self.assertRaises(MilterFailed, agree, offer, answer)))
 
     def test_wishes_that_nobody_knows_are_none(self) -> None:
-        terms = agree(OFFER, Options(6, Actions(0), Wishes(1 << 28 | 1)))
-        self.assertEqual(Wishes.NO_CONNECT, terms.wishes)
+        terms = agree(OFFER, MilterOptions(6, Actions(0), ProtocolFlags(1 << 28 | 1)))
+        self.assertEqual(ProtocolFlags.NO_CONNECT, terms.protocol_flags)
 
     def test_its_own_macros(self) -> None:
         chosen = ((2, "i, {mail_addr} auth_type"), (5, ""), (99, "x"))
-        terms = agree(OFFER, Options(6, Actions(0), Wishes(0), chosen))
+        terms = agree(OFFER, MilterOptions(6, Actions(0), ProtocolFlags(0), chosen))
         self.assertEqual(("i", "{mail_addr}", "{auth_type}"), terms.macros[2])
         self.assertEqual((), terms.macros[5])
 

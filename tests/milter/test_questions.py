@@ -45,13 +45,13 @@ class Shown(MilterCase):
             self.assertIn("|" + "x" * min(len(value), 60_000), shown)
 
     def test_what_is_not_wanted(self) -> None:
-        for wishes, wanted in (
+        for protocol_flags, wanted in (
             ("f60a0", ["N", "B|x", "E"]),
             ("f60c0", ["L|A|1", "B|x", "E"]),
             ("f6090", ["L|A|1", "N", "E"]),
         ):
-            with self.subTest(wishes):
-                shown = self.shown(b"A: 1\r\n\r\nx", f"F: O|6|1ff|{wishes}")
+            with self.subTest(protocol_flags):
+                shown = self.shown(b"A: 1\r\n\r\nx", f"F: O|6|1ff|{protocol_flags}")
                 self.assertEqual(wanted, shown)
 
 

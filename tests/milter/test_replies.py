@@ -11,11 +11,11 @@ from mailhost.milter.codec import (
     MilterFailed,
     Packet,
 )
-from mailhost.milter.replies import Reply, Word, parse_reply
+from mailhost.milter.replies import BareReply, MilterReply, parse_reply
 from tests.milter.strategies import NUMBER, OCTETS, STRING, TEXT
 
-REPLIES: st.SearchStrategy[Reply] = st.one_of(
-    st.sampled_from(Word),
+REPLIES: st.SearchStrategy[MilterReply] = st.one_of(
+    st.sampled_from(BareReply),
     st.builds(replies.ReplyCode, TEXT),
     st.builds(replies.AddHeader, STRING, STRING),
     st.builds(replies.InsHeader, NUMBER, STRING, STRING),
@@ -30,7 +30,7 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
 
 class ReplyTests(SynchronousTestCase):
     @given(REPLIES)
-    def test_replies(self, reply: Reply) -> None:
+    def test_replies(self, reply: MilterReply) -> None:
         self.assertEqual(reply, parse_reply(reply.packet()))
 
     def test_the_octets_of_some(self) -> None:
