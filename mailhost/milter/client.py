@@ -6,9 +6,9 @@ unusable then: every later question raises the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -38,6 +38,7 @@ from mailhost.milter.commands import (
     RcptCommand,
 )
 from mailhost.milter.edits import Edits
+from mailhost.milter.macros import MacroValues
 from mailhost.milter.negotiation import OFFER, MilterOptions, NegotiatedTerms
 from mailhost.milter.questions import body_of, connect_of, header_of
 from mailhost.milter.session import MilterSession
@@ -45,7 +46,6 @@ from mailhost.milter.verdict import GO_ON, MilterDecision, MilterVerdict
 from mailhost.net.connect import ConnectFailed
 from mailhost.net.connect import connect as connect_protocol
 
-MacroValues: TypeAlias = Mapping[str, str]
 _CONTENT_STAGES = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
 CLOSE_TIMEOUT = 10.0  # seconds that the filter has to read the last packets
 

@@ -93,7 +93,7 @@ class MilterCase(SynchronousTestCase):
             self.clock.advance(float(text.removeprefix("wait ")))
 
     def sent(self) -> Iterator[str]:
-        """What was sent and not expected yet, packet by packet."""
+        """Yield the packets that were sent and not expected yet."""
         data = self.wire.value()
         while data:
             (length,) = struct.unpack_from("!I", data)
@@ -115,13 +115,13 @@ class MilterCase(SynchronousTestCase):
         self.successResultOf(self.play(self.client.negotiate(), script))
 
     def greet(self, answer: str = ALL_ANSWERED) -> None:
-        """Negotiate, and have a client that the filter likes."""
+        """Negotiate, and report a client that the filter accepts."""
         self.open(answer)
         script = "C: D|C\nC: C|[192.0.2.1]|4|4025|192.0.2.1\nF: c"
         self.successResultOf(self.play(self.client.begin(FAR, {}), script))
 
     def envelope(self, answer: str = ALL_ANSWERED) -> None:
-        """All up to DATA, for one recipient."""
+        """Report everything up to DATA, for one recipient."""
         self.greet(answer)
         reply = "F: c" if answer == ALL_ANSWERED else ""
         for work, sent, answered in (
@@ -132,7 +132,7 @@ class MilterCase(SynchronousTestCase):
             self.successResultOf(self.play(work, f"{sent}\n{answered}"))
 
     def shown(self, content: bytes, answer: str = SILENT) -> list[str]:
-        """What a filter that does not answer is shown, without macros."""
+        """Return the packets of content that a filter gets, without macros."""
         self.setUp()
         self.envelope(answer)
         done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
@@ -143,13 +143,13 @@ class MilterCase(SynchronousTestCase):
         return shown
 
     def assert_failed(self, work: Deferred[Any], fault: str) -> None:
-        """The question must have failed with these words, and the connection must be closed."""
+        """The question must have failed with this text, and the connection must be closed."""
         self.assertIn(fault, str(self.failureResultOf(work, MilterFailed).value))
         self.assertTrue(self.wire.aborted)
 
 
 def octets(text: str) -> bytes:
-    """The packet that a script's line spells."""
+    """Return the packet that a line of a script describes."""
     letter, *parts = text.split("|")
     if letter == "O":
         numbers = struct.pack("!3I", *(int(part, 16) for part in parts[:3]))
@@ -168,7 +168,7 @@ def octets(text: str) -> bytes:
 
 
 def explanation(packet: bytes) -> str:
-    """The line of a script that spells a packet."""
+    """Return the line of a script that describes a packet."""
     letter, data = packet[:1].decode(), packet[1:]
     if letter == "O":
         return "O|" + "|".join(f"{number:x}" for number in struct.unpack("!3I", data))

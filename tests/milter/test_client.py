@@ -1,4 +1,4 @@
-"""The connection to a filter: limits of time, ends of every kind, another client over the same."""
+"""The connection to a filter: timeouts, all ways to end, errors of the filter."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class _Unreadable(Content):
 
 
 class _Endpoint:
-    """Gives the connection when the test says so."""
+    """Connects when the test says so."""
 
     def __init__(self) -> None:
         self.waiting: Deferred[MilterClient] = Deferred()

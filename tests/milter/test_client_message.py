@@ -1,4 +1,4 @@
-"""The content: what a filter is shown of it, and what it answers on the way."""
+"""The content of a message: the packets that a filter gets, and its answers to them."""
 
 from __future__ import annotations
 

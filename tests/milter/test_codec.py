@@ -1,4 +1,4 @@
-"""Packets and what is in them: both ways, however they are cut, and what is none."""
+"""Packets and their strings: encoding, parsing from blocks of any size, invalid packets."""
 
 from __future__ import annotations
 

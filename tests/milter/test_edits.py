@@ -1,4 +1,4 @@
-"""What a filter changes: every modification, in order, within limits; and what it may not."""
+"""The edits of a filter: every modification, their order and limits, and invalid ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOLD = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n\nC: D|E\nC:
 
 class EditsCase(MilterCase):
     def edits(self, *packets: str, terms: str = SILENT, last: str = "c") -> Edits:
-        """What comes of these packets."""
+        """Return the edits that follow from these packets."""
         self.setUp()
         self.envelope(terms)
         told = TOLD.replace("|hi", "| hi").replace("|bob", "| bob") if terms == SPACES else TOLD

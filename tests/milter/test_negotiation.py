@@ -1,4 +1,4 @@
-"""Negotiation and macros: what is agreed on, and what follows from it."""
+"""Negotiation: the offer, the answers of filters, and the terms that follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts that the host knows, as the questions that a filter is sent."""
+"""Questions for a filter, made from a client and from the content of a message."""
 
 from __future__ import annotations
 

@@ -98,10 +98,10 @@ class Answers(StageCase):
 
 
 class Finality(StageCase):
-    """What an answer means for the questions after it."""
+    """The effect of an answer on later questions."""
 
     def rest(self, verdict: MilterVerdict) -> None:
-        """All that is left of a transaction gets this verdict, and nothing is sent."""
+        """The rest of a transaction gets this verdict, and nothing is sent."""
         self.assert_verdict(verdict, self.client.recipient(BOB, [], {}), "")
         self.assert_verdict(verdict, self.client.data({}), "")
         message = self.successResultOf(self.play(self.client.message(CONTENT, {}), ""))

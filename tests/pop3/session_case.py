@@ -54,7 +54,7 @@ class SessionCase(SynchronousTestCase):
         self.assertEqual(b"+OK mail.example.com POP3 ready\r\n", self.wire.take())
 
     def say(self, *lines: str) -> str:
-        """Say these lines at once; return what comes back."""
+        """Send these lines in one block; return the replies."""
         drive(self.session, "".join(line + "\r\n" for line in lines).encode())
         return self.wire.take().decode()
 

@@ -1,4 +1,4 @@
-"""AUTH through the proxy: the server judges, line by line, and the proxy learns who it was."""
+"""AUTH through the proxy: the server decides, and the proxy learns the name of the user."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class LoginCase(ProxyCase):
         self.first.offers = (*OFFERS, "AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS EXTERNAL")
 
     def secure(self) -> Caller:
-        """A client over TLS that has said hello."""
+        """Return a client that has sent EHLO over TLS."""
         caller = self.caller(tls=TLS)
         self.first.take()
         return caller
 
 
 class OfferedTests(LoginCase):
-    """Which mechanisms clients are offered."""
+    """The mechanisms that are offered to clients."""
 
     def test_what_the_server_offers_but_for_what_is_bound_to_its_connection(self) -> None:
         offered = self.connect(tls=TLS).hello()
@@ -67,7 +67,7 @@ class OfferedTests(LoginCase):
 
 
 class ExchangeTests(LoginCase):
-    """What goes to and fro."""
+    """The lines of an exchange in both directions."""
 
     def test_plain(self) -> None:
         caller = self.secure()
@@ -108,7 +108,7 @@ class ExchangeTests(LoginCase):
         self.assertEqual(caller.say(RIGHT)[0][:3], "235")
 
     def test_a_transaction_that_the_client_left_is_no_obstacle(self) -> None:
-        """The server forgets it too, or would say 503."""
+        """The server must get RSET, or it would reply 503."""
         caller = self.secure()
         caller.say(*ENVELOPE)
         self.assertEqual(caller.say("RSET")[0][:3], "250")
@@ -186,7 +186,8 @@ class ExchangeTests(LoginCase):
 
 
 class GuardedTests(LoginCase):
-    """Failed logins count as at our own listeners: guesses are slowed, then refused unseen."""
+    """Failed logins count as on other listeners: they are delayed, then refused without a
+    question."""
 
     def guesses(self, count: int, caller: Caller) -> list[str]:
         return [caller.say(WRONG)[0][:9] for _ in range(count)]
@@ -265,7 +266,7 @@ class GuardedTests(LoginCase):
 
 
 class LoggedInTests(LoginCase):
-    """A connection over which somebody logged in is that client's alone."""
+    """A connection over which a user logged in serves no other client."""
 
     def test_it_is_not_made_anew(self) -> None:
         caller = self.secure()
@@ -315,7 +316,7 @@ class LoggedInTests(LoginCase):
 
 
 class NameTests(LoginCase):
-    """Who it was, as far as the proxy can tell."""
+    """The name of the user, as far as the proxy can read it."""
 
     def test_names_in_first_responses(self) -> None:
         self.assertEqual(user_in_response("PLAIN", b"other\0ann\0secret"), "ann")

@@ -1,4 +1,4 @@
-"""The way to the servers: their order, TLS, rests after failures, connections kept for others."""
+"""Connections to the servers: their order, TLS, pauses after failures, idle connections."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ AT_FIRST, AT_SECOND = "192.0.2.1:25", "192.0.2.2:25"
 
 
 class OrderTests(ProxyCase):
-    """Several endpoints, tried one after the other."""
+    """Several servers, which are tried one after another."""
 
     def setUp(self) -> None:
         super().setUp()
         self.make(FIRST, SECOND)
 
     def tried(self) -> list[str]:
-        """Where somebody was looked for since the last time."""
+        """Return the servers to which a connection was tried since the last call."""
         tried, self.net.tried[:] = list(self.net.tried), []
         return tried
 
     def assert_nobody(self, reply: list[str]) -> None:
-        """The client was sent away."""
+        """The client must have got a 421, and the connection must be closed."""
         self.assertEqual(reply, [UNREACHABLE])
 
     def test_nobody_is_asked_before_hello(self) -> None:
@@ -185,16 +185,16 @@ class TLSTests(ProxyCase):
         return name
 
     def with_tls(self, tls: RouteTLS, *offers: str) -> None:
-        """A proxy with this setting, and what the server offers."""
+        """Make a proxy with this setting, and a server with these offers."""
         self.make(tls=tls)
         self.first.offers = (*OFFERS, *offers)
 
     def verbs(self) -> list[str]:
-        """What the server heard."""
+        """Return the verbs that the server got."""
         return [line.split(" ")[0] for line in self.first.take()]
 
     def assert_refused(self, cause: str) -> None:
-        """The client is to come back later, and the cause is in the log."""
+        """The client must get a temporary refusal, and the log must have the cause."""
         self.assertEqual(self.connect().say("EHLO client.example"), [UNREACHABLE])
         self.assertIn(cause, " ".join(self.events.lines))
         self.assertEqual((self.first.open, self.first.mail), (0, []))
@@ -304,12 +304,12 @@ class KeptTests(ProxyCase):
     """A connection waits for the next client for a while."""
 
     def leave(self, caller: Caller) -> None:
-        """The client says goodbye."""
+        """Let the client send QUIT."""
         caller.say("QUIT")
         caller.go()
 
     def assert_links(self, opened: int, still: int) -> None:
-        """So many connections were made, and so many are there."""
+        """So many connections must have been opened, and so many must be open."""
         self.net.turn()
         self.assertEqual((len(self.first.links), self.first.open), (opened, still))
 
@@ -382,7 +382,7 @@ class KeptTests(ProxyCase):
             self.net.turn(IDLE_TIMEOUT + 1)
 
     def well(self, connect: Callable[..., None], *arguments: Any, **named: Any) -> None:
-        """From the next connection on all is well."""
+        """Let the server work from the next connection on."""
         self.first.replies.clear()
         connect(*arguments, **named)
 
@@ -403,7 +403,8 @@ class KeptTests(ProxyCase):
         self.assertEqual((len(self.first.links), len(self.second.links)), (1, 1))
 
     def test_one_left_inside_a_transaction_is_closed(self) -> None:
-        """Somebody may be looking into that message still, who must not find another client's."""
+        """A filter may still examine that message, and must not send it over another client's
+        connection."""
         caller = self.caller()
         caller.say(*ENVELOPE)
         caller.go()

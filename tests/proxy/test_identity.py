@@ -1,4 +1,4 @@
-"""How the server learns who the client is: XCLIENT, XFORWARD, the PROXY line."""
+"""The client's identity for the server: XCLIENT, XFORWARD, the PROXY line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ XFORWARD = "XFORWARD NAME=[UNAVAILABLE] ADDR=192.0.2.77 PORT=4711 IDENT=s1 SOURC
 
 
 class AttributeTests(SynchronousTestCase):
-    """What is said of a client."""
+    """The attributes of a client."""
 
     def said(self, attributes: str, client: Client = KNOWN) -> str:
         """The one command, without its verb."""
@@ -150,7 +150,7 @@ class XClientTests(ProxyCase):
         self.first.offers = (*OFFERS, f"XCLIENT {ALL}")
 
     def leave(self, caller: Caller) -> None:
-        """The client says goodbye."""
+        """Let the client send QUIT."""
         caller.say("QUIT")
         caller.go()
 
@@ -162,7 +162,7 @@ class XClientTests(ProxyCase):
         self.assertEqual(self.first.said.count(XCLIENT), 1)
 
     def test_the_hello_after_it_has_the_name_of_the_client(self) -> None:
-        """It is the one that the server judges and writes down, whatever XCLIENT said."""
+        """The server checks and logs the name in EHLO, not the one in XCLIENT."""
         for said, passed_on in (
             ("other.example", "other.example"),
             ("[192.0.2.77]", "[192.0.2.77]"),
@@ -276,7 +276,7 @@ class XClientTests(ProxyCase):
         self.assertIn("ADDR=IPV6:2001:db8::1 PORT=5", said[1])
 
     def test_nobody_goes_by_the_name_of_the_client_before(self) -> None:
-        """A server that takes XCLIENT once keeps what it heard."""
+        """A server that accepts XCLIENT only once keeps the attributes."""
         self.first.offers_after["XCLIENT"] = OFFERS
         caller = self.caller()
         caller.send()

@@ -1,4 +1,4 @@
-"""A client's way through the proxy: one connection for several messages, and clients that leave."""
+"""The reception of the proxy: several messages over one connection, and clients that leave."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GONE = "421 4.4.2 The mail server behind this one went away; please try again la
 
 
 class ThinkingTests(ProxyCase):
-    """The client goes while the proxy looks into its message, which lies in a file."""
+    """The client leaves while the proxy reads its message from a file."""
 
     def test_the_message_goes_nowhere_and_the_next_client_has_its_own_connection(self) -> None:
         waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
@@ -100,7 +100,7 @@ class SeveralTests(ProxyCase):
 
 
 class ClientGoneTests(ProxyCase):
-    """The client goes away: nothing that is not whole may be taken."""
+    """The client leaves: no incomplete message may be accepted."""
 
     def test_in_the_middle_of_an_answer(self) -> None:
         self.first.replies["RCPT"] = None

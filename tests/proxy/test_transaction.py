@@ -1,4 +1,4 @@
-"""A message through the proxy: every answer is the server's, and so is every failure."""
+"""A message through the proxy: every reply is the server's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAIL, RCPT = ENVELOPE
 
 
 class PassedOnTests(ProxyCase):
-    """What the server says comes back as it said it."""
+    """The server's replies come back unchanged."""
 
     def test_a_message_arrives_with_our_trace_field(self) -> None:
         replies = self.caller().send()
@@ -114,7 +114,7 @@ class PassedOnTests(ProxyCase):
         self.assertEqual(reply[:9], "451 4.5.0")
 
     def test_no_yes_before_the_content_is_one(self) -> None:
-        """A server that answers DATA with 250 has no message, and the client is to keep it."""
+        """A server that answers DATA with 250 has no message, so the client must keep it."""
         for answer in ("250 2.0.0 taken", "220 hello", "354 x\r\n250 2.0.0 taken"):
             self.setUp()
             self.first.replies = {"DATA": answer}
@@ -154,7 +154,7 @@ class PassedOnTests(ProxyCase):
 
 
 class HeldTests(ProxyCase):
-    """What filters hold back is sent on by our own queue when it is released."""
+    """Messages that filters hold are sent by our own queue when they are released."""
 
     def test_it_has_our_trace_field_whatever_the_proxy_adds(self) -> None:
         self.chain = ChainWorld().chain(Saying(quarantine("looks odd")))
@@ -175,12 +175,12 @@ class HeldTests(ProxyCase):
 
 
 class PipelinedTests(ProxyCase):
-    """Recipients that come in a row."""
+    """Recipients that are pipelined."""
 
     NAMES = ("ann", "nobody", "bob", "eve")
 
     def rcpts(self) -> list[str]:
-        """Four of them, one unknown."""
+        """Return four RCPT commands, one of them for an unknown recipient."""
         self.first.replies["RCPT TO:<nobody@here.example>"] = "550 5.1.1 nobody"
         return [f"RCPT TO:<{name}@here.example>" for name in self.NAMES]
 

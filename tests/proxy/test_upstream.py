@@ -1,4 +1,4 @@
-"""What the proxy offers its clients is what both sides can do, and nobody else is asked for it."""
+"""One connection to the server: extensions that both sides support, commands, lost connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWN = {"PIPELINING", "SIZE", "CHUNKING", "LIMITS", "STARTTLS", "HELP"}
 
 
 def keywords(lines: list[str]) -> set[str]:
-    """The first word of each line."""
+    """Return the first word of each line."""
     return {line.split(" ")[0] for line in lines}
 
 
@@ -20,7 +20,7 @@ class OfferedTests(ProxyCase):
     """The reply to EHLO."""
 
     def offered(self, *offers: str) -> list[str]:
-        """What a client is offered where the server offers this."""
+        """Return the reply to EHLO, given the offers of the server."""
         self.first.offers = offers
         return self.connect().hello()
 
@@ -84,17 +84,17 @@ class OfferedTests(ProxyCase):
 
 
 class ParameterTests(ProxyCase):
-    """MAIL and RCPT go on with what the server offers."""
+    """MAIL and RCPT are passed on with the parameters that the server offers."""
 
     def caller_of(self, *offers: str) -> Caller:
-        """A client whose server offers this."""
+        """Return a client whose server has these offers."""
         self.first.offers = offers
         caller = self.caller()
         self.first.take()
         return caller
 
     def assert_passed_on(self, offer: str, command: str, wanted: str = "") -> None:
-        """The server hears the command where it offers that."""
+        """The server must get the command unchanged if it has that offer."""
         caller = self.caller_of(offer)
         [reply] = caller.say(command)
         self.assertEqual(reply[:3], "250", reply)
@@ -166,7 +166,7 @@ class ParameterTests(ProxyCase):
 
 
 class ChunkTests(ProxyCase):
-    """BDAT is ours to offer: a message goes on by DATA, unless it is binary."""
+    """The proxy itself offers BDAT: a message is passed on by DATA, unless it is binary."""
 
     def test_chunks_go_on_as_data(self) -> None:
         self.make(trace=False)
@@ -208,7 +208,7 @@ class ChunkTests(ProxyCase):
 
 
 class GoneTests(ProxyCase):
-    """The server goes away: the client keeps its mail, and may try again."""
+    """The server closes the connection: the client keeps its mail, and may try again."""
 
     def assert_sent_away(self, caller: Caller, replies: list[str], text: str = GONE) -> None:
         """The last reply is a 421, and the connection ends with it."""
@@ -304,10 +304,10 @@ class GoneTests(ProxyCase):
 
 
 class SlowTests(ProxyCase):
-    """The server takes its time, and at last too much of it."""
+    """The server is slow, or does not answer before the timeout."""
 
     def assert_patience(self, caller: Caller, seconds: float) -> str:
-        """Nothing is answered before that time; return what is then."""
+        """There must be no reply before that time; return the reply after it."""
         self.assertEqual(caller.wait(seconds - 1), [])
         [reply] = caller.wait(2)
         self.assertEqual(self.first.open, 0)

@@ -1,4 +1,4 @@
-"""The client side on a string transport: scripts of what the server says and what is sent to it."""
+"""The client on a string transport: scripts of the replies and the commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Transport(StringTransport):
 
 
 class ClientCase(SynchronousTestCase):
-    """A client whose server is the test."""
+    """Makes a client; the test is its server."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -91,7 +91,7 @@ class ClientCase(SynchronousTestCase):
             self.clock.advance(float(text.removeprefix("wait ")))
 
     def open_up(self, *offers: str) -> None:
-        """Greet, with these extensions."""
+        """Play the greeting of a server with these extensions."""
         lines = ["there.example", *offers]
         reply = "".join(
             f"S: 250{'-' if number < len(lines) else ' '}{line}\n"
@@ -122,5 +122,5 @@ class SendCase(ClientCase):
 
 
 def octets(text: str) -> bytes:
-    """What a Python literal without quotes says."""
+    """Return the octets of a Python literal without quotes."""
     return text.encode().decode("unicode_escape").encode("latin-1")

@@ -1,4 +1,4 @@
-"""A reception that a test tells what to answer, and a session on a fake wire."""
+"""A reception whose answers the test sets, and a session on a fake wire."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _REPLY_LINE = re.compile(rb"[2345][0-9]{2}[ -][ -~]*")
 
 @implementer(IEventSink)
 class Events:
-    """Keeps what is told."""
+    """Keeps the events."""
 
     def __init__(self) -> None:
         self.told: list[Event] = []
@@ -118,10 +118,11 @@ class FakeTransaction:
 
 @implementer(IReception)
 class FakeReception:
-    """`answers` by the name of the question: a value, or what makes it. Otherwise all is well.
+    """`answers` by the name of the question:
 
-    A question in `slow` is answered by a Deferred when `release` is called, one in `quick` by a
-    Deferred that has fired. `seen` is every question in order.
+    a value, or a function that returns it. By default everything is accepted. A question in `slow`
+    is answered by a Deferred when `release` is called, one in `quick` by a Deferred that has fired.
+    `seen` has every question in order.
     """
 
     def __init__(self) -> None:
@@ -167,7 +168,7 @@ class FakeReception:
         return slow
 
     def release(self) -> None:
-        """Answer what waits longest."""
+        """Answer the question that waits longest."""
         deferred, value = self.waiting.pop(0)
         deferred.callback(value)
 
@@ -251,7 +252,7 @@ def codes(replies: bytes) -> list[str]:
 
 
 class TalkCase(SynchronousTestCase):
-    """Makes talks, and in the end holds each to the promises that all of them keep."""
+    """Makes sessions, and checks at the end that each transaction had exactly one end."""
 
     def setUp(self) -> None:
         self.talk = self.new_talk()
@@ -270,9 +271,10 @@ def checked_talk(
     binary: bool = False,
     **more: Any,
 ) -> Talk:
-    """Make a talk whose replies are looked at. `check_end` is to be called for it.
+    """Return a session whose replies are checked.
 
-    `binary` has BINARYMIME offered too."""
+    `check_end` must be called for it. With `binary`, BINARYMIME is offered too.
+    """
     talk = Talk(options, **more)
     if binary:
         everything = Extensions(options.message_size, options.recipients, EVERYTHING)

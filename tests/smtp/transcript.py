@@ -47,7 +47,7 @@ _OPTIONS = ("lmtp", "tls", "login", "binary", "recipients", "size", "errors", "g
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line: where it stands, its first word, the rest."""
+    """One line: its number, its first word, the rest."""
 
     number: int
     kind: str
@@ -55,7 +55,7 @@ class Step:
 
 
 class Mismatch(AssertionError):
-    """The session did otherwise; the message has the file and the line."""
+    """The session behaved differently; the message has the file and the line."""
 
 
 def read_transcript(path: Path) -> list[Step]:

@@ -1,4 +1,4 @@
-"""What the commands of one SMTP session share: its state, its unread octets, its replies."""
+"""The state that the commands of one SMTP session share, with its buffer and its replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client side says, as scripts: hello, TLS, login, goodbye."""
+"""The commands of the client as scripts: EHLO, TLS, login, QUIT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message over a connection, as scripts: who gets which status, and what is left undecided."""
+"""One message over a connection, as scripts: the statuses of recipients, and those without one."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Pipelined(SendCase):
 
 
 class AsWritten(SendCase):
-    """Addresses that other hosts made go on octet for octet."""
+    """Addresses of other hosts are sent unchanged."""
 
     def test_addresses(self) -> None:
         for local in ("try..this.", '"try..this."', "user+caf_=" + "x" * 600):

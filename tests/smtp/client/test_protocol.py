@@ -1,4 +1,4 @@
-"""The client's connection: waiting with limits, content at the peer's pace, ends of every kind."""
+"""The client's connection: timeouts, content at the pace of the server, all ways to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies put together from what a server sends."""
+"""Parsing of the replies of a server."""
 
 from __future__ import annotations
 

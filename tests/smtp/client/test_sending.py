@@ -1,4 +1,4 @@
-"""MAIL and RCPT as they are sent: parameters that another host may refuse are left out."""
+"""MAIL and RCPT as they are sent, and messages that another host cannot accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AUTH (RFC 4954): base64 lines, one login a session, no password in the clear."""
+"""AUTH (RFC 4954): base64 lines, one login a session, no password without TLS."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class RefusedLoginTests(AuthCase):
         self.assertFalse(self.logged_in(self.talk))
 
     def test_passwords_are_not_logged(self) -> None:
-        """Clients that do not look at replies send them after a refused AUTH."""
+        """Clients that ignore replies send passwords after a refused AUTH."""
         talk = self.new_talk(authenticator=self.authenticator)
         talk.lines("AUTH LOGIN", NAME, PASSWORD, PLAIN)
         self.secure_talk().lines(f"AUTH CRAM-MD5 {PLAIN}", PLAIN)

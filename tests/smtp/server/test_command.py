@@ -1,4 +1,4 @@
-"""What HELO, MAIL, RCPT and BDAT say, as values; and what is refused, with which reply."""
+"""The parsing of HELO, MAIL, RCPT and BDAT, and the refusals of wrong syntax."""
 
 from __future__ import annotations
 

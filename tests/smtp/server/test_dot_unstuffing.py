@@ -10,7 +10,7 @@ from mailhost.smtp.server.dot_unstuffing import DotReader
 
 
 def read(blocks: list[bytes]) -> tuple[bytes, bytes, DotReader]:
-    """Return the content, what came behind it, and the reader."""
+    """Return the content, the octets behind it, and the reader."""
     reader = DotReader()
     content, rest = b"", b""
     for block in blocks:

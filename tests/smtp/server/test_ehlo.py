@@ -1,4 +1,4 @@
-"""What is not offered, because the one who takes the mail cannot do it, is refused."""
+"""The reply to EHLO, and the refusal of extensions that the reception does not support."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FewerExtensionsTests(TalkCase):
 
 
 class IgnoredTests(TalkCase):
-    """DSN that is not offered, and that clients ask for all the same."""
+    """DSN is ignored: it is not offered, and clients use it nevertheless."""
 
     def setUp(self) -> None:
         self.talk = self.new_talk(hello=False)

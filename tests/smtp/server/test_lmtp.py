@@ -75,7 +75,7 @@ class LmtpTests(TalkCase):
             self.assertEqual(len(said), 1 + 3 + 1 + 3, statuses)
 
     def test_no_recipients(self) -> None:
-        """RFC 2033 §4.2 wants 503."""
+        """RFC 2033 §4.2 requires 503."""
         self.talk.reception.answers["recipient"] = NOBODY
         said = self.talk.lines(MAIL, *RCPTS, "DATA", "BDAT 2 LAST\r\n")
         self.assertEqual(said[4:], ["503 5.5.1"] * 2)

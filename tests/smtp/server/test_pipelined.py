@@ -9,10 +9,10 @@ from tests.smtp.fakes import NOBODY, TERMS, TalkCase
 
 
 class AheadTests(TalkCase):
-    """What the transaction hears of recipients that are still in the buffer."""
+    """Recipients in the buffer are announced to the transaction."""
 
     def announced(self, *lines: str) -> list[list[str]]:
-        """Who is announced where these lines come at once behind MAIL."""
+        """Return the announced recipients, if these lines come in one block behind MAIL."""
         lines = ("MAIL FROM:<a@example.net>", *lines)
         self.talk.say("".join(f"{line}\r\n" for line in lines).encode())
         return self.talk.reception.announced

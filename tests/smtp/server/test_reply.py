@@ -1,4 +1,4 @@
-"""Replies on the wire, and what EHLO offers."""
+"""The encoding of replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual(encode_reply(Status(354, "", "Go")), b"354 Go\r\n")
 
     def test_lines(self) -> None:
-        """RFC 2034 §4: the enhanced code stands in each."""
+        """RFC 2034 §4: each line has the enhanced code."""
         reply = encode_reply(Status(550, "5.7.1", "one\ntwo\r\nthree"))
         self.assertEqual(reply, b"550-5.7.1 one\r\n550-5.7.1 two\r\n550 5.7.1 three\r\n")
 

@@ -1,4 +1,4 @@
-"""Greeting, hello, envelope, content: what a session does for a client that means well."""
+"""The greeting, the hello commands, and small commands."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ class LostTests(TalkCase):
         self.assertEqual(self.talk.last.fate, "abandoned")
 
     def test_after_the_content(self) -> None:
-        """The message is taken: the client did not hear it, and sends it again (RFC 1047)."""
+        """The message is accepted, and the client, which got no reply, sends it again (RFC
+        1047)."""
         self.talk.reception.slow.add("end")
         self.talk.say(MAIL + RCPT + b"DATA\r\n.\r\n")
         self.talk.session.lost("gone")

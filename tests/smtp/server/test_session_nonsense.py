@@ -1,4 +1,4 @@
-"""Clients that err, babble or attack: a clear reply each, an end to it, bounded memory."""
+"""Clients with errors, random input or attacks: clear replies, an end, bounded memory."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ class OrderTests(TalkCase):
         self.assertEqual(said, WANTED * 3)
 
     def test_content_is_not_read_as_commands_when_the_message_is_refused(self) -> None:
-        """A client that does not wait for 354 has its text refused line by line, not obeyed."""
+        """The text of a client that does not wait for 354 is refused line by line, and not
+        executed."""
         self.talk.reception.answers["recipient"] = NOBODY
         said = codes(self.talk.say(MESSAGE))
         self.assertEqual(said[:4], ["250 2.1.0", "550 5.1.1", "550 5.1.1", "554 5.5.1"])

@@ -1,4 +1,4 @@
-"""The SIZE limit: what MAIL declares, and the octets that arrive."""
+"""The SIZE limit: the size that MAIL declares, and the octets that arrive."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class TableTests(TalkCase):
         return talk
 
     def _state_after(self, state: str, command: str) -> str:
-        """Find the state by what the session says to commands that tell one from another."""
+        """Find the state by the replies to commands that differ in each state."""
         first, second = self._talk_in(state), self._talk_in(state)
         for talk in (first, second):
             talk.say(f"{command}\r\n".encode())

@@ -1,4 +1,4 @@
-"""BDAT (RFC 3030): octets that are counted, wherever they come."""
+"""BDAT (RFC 3030): chunks in and out of order."""
 
 from __future__ import annotations
 
