@@ -118,11 +118,11 @@ class FakeTransaction:
 
 @implementer(IReception)
 class FakeReception:
-    """`answers` by the name of the question:
+    """Accepts everything, unless `answers` has an answer by the name of the question: a value, or a
+    function that returns it.
 
-    a value, or a function that returns it. By default everything is accepted. A question in `slow`
-    is answered by a Deferred when `release` is called, one in `quick` by a Deferred that has fired.
-    `seen` has every question in order.
+    A question in `slow` is answered by a Deferred when `release` is called, one in `quick` by a
+    Deferred that has fired. `seen` has every question in order.
     """
 
     def __init__(self) -> None:
