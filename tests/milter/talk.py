@@ -49,7 +49,7 @@ class MilterCase(SynchronousTestCase):
     """Plays scripts, line by line; at each line nothing else may have been sent.
 
     C: this packet must have been sent; F: the filter sends it; both as the letter and the strings
-    with `|` between them, escapes as in Python. `= lost`, `= wait SECONDS`, `= full`, `= room`.
+    with `|` between them, escapes as in Python. `= lost`, `= wait SECONDS`, `= full`, `= writable`.
     """
 
     offer: MilterOptions = replace(OFFER)
@@ -87,7 +87,7 @@ class MilterCase(SynchronousTestCase):
             self.client.connectionLost(Failure(ConnectionLost()))
         elif text == "full":
             self.client.pauseProducing()
-        elif text == "room":
+        elif text == "writable":
             self.client.resumeProducing()
         else:
             self.clock.advance(float(text.removeprefix("wait ")))

@@ -47,7 +47,7 @@ class Patience(MilterCase):
         work = self.play(self.client.message(CONTENT, {}), "C: L|Subject|hi")
         self.assert_patient(work, 300, "silent for 300 s after a header field")
 
-    def test_no_room_for_the_content(self) -> None:
+    def test_a_transport_that_takes_no_content(self) -> None:
         self.envelope(SILENT)
         self.client.pauseProducing()
         work = self.play(self.client.message(CONTENT, {}), "C: L|Subject|hi")
@@ -78,20 +78,20 @@ class Ends(MilterCase):
     def ask(self, script: str = "") -> Deferred[Any]:
         return self.play(self.client.hello("x", {}), f"C: D|H\nC: H|x\n{script}")
 
-    def test_it_hangs_up(self) -> None:
+    def test_the_filter_closes_the_connection(self) -> None:
         self.greet()
         work = self.ask("= lost")
         text = str(self.failureResultOf(work, MilterFailed).value)
         self.assertIn("closed the connection after HELO", text)
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_it_hangs_up_between_two_questions(self) -> None:
+    def test_the_filter_closes_the_connection_between_two_questions(self) -> None:
         self.greet()
         self.lines("= lost")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
         self.assertIn("closed the connection after CONNECT", str(self.failureResultOf(work).value))
 
-    def test_what_nobody_asked_for(self) -> None:
+    def test_a_packet_that_answers_no_question(self) -> None:
         self.greet()
         self.lines("F: c")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
@@ -119,7 +119,7 @@ class Ends(MilterCase):
             self.client.dataReceived(bytes([octet]))
         self.assertEqual("550 5.7.1 No.", str(self.successResultOf(work).status))
 
-    def test_a_polite_end(self) -> None:
+    def test_quit(self) -> None:
         self.greet()
         self.client.quit()
         self.lines("C: Q")
@@ -132,7 +132,7 @@ class Ends(MilterCase):
         self.lines("")
         self.assert_failed(Deferred.fromCoroutine(self.client.hello("x", {})), "closed")
 
-    def test_a_polite_end_that_is_heard(self) -> None:
+    def test_quit_that_is_read(self) -> None:
         self.greet()
         self.client.quit()
         self.lines("C: Q\n= lost")
@@ -192,20 +192,20 @@ class Connecting(SynchronousTestCase):
         self.assertTrue(client.terms.leading_space)
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_nobody_there(self) -> None:
+    def test_no_milter_there(self) -> None:
         self.endpoint.waiting.errback(ConnectError("refused"))
         failure = self.failureResultOf(self.work, MilterFailed)
         self.assertIn("no connection to the filter", str(failure.value))
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_nobody_answers(self) -> None:
+    def test_no_answer(self) -> None:
         self.clock.advance(29)
         self.assertNoResult(self.work)
         self.clock.advance(1)
         failure = self.failureResultOf(self.work, MilterFailed)
         self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))
 
-    def test_nobody_answers_over_tcp(self) -> None:
+    def test_no_answer_over_tcp(self) -> None:
         reactor = MemoryReactorClock()
         endpoint = TCP4ClientEndpoint(reactor, "192.0.2.1", 8891, timeout=100)
         work = Deferred.fromCoroutine(connect(endpoint, reactor))

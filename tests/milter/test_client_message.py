@@ -120,12 +120,12 @@ class Pace(MessageCase):
     def test_the_body_goes_at_the_filters_pace(self) -> None:
         self.envelope(SILENT)
         self.client.pauseProducing()
-        script = "C: L|Subject|hi\n= room\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n"
+        script = "C: L|Subject|hi\n= writable\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n"
         done = self.message(script + END)
         self.assertNoResult(done)
         self.lines("= full\nF: c")
         self.assertNoResult(done)
-        self.lines("= room")
+        self.lines("= writable")
         self.assert_verdict(GO_ON, done)
 
     def test_every_field_waits_for_its_answer(self) -> None:

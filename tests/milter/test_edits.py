@@ -23,7 +23,7 @@ from mailhost.milter.verdict import ACCEPT, GO_ON, REJECT
 from tests.milter.talk import ALL_ANSWERED, ANN, BOB, CONTENT, SILENT, MilterCase
 
 SPACES = "F: O|6|1ff|1f6080"
-TOLD = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n\nC: D|E\nC: E\n"
+SENT = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n\nC: D|E\nC: E\n"
 
 
 class EditsCase(MilterCase):
@@ -31,8 +31,10 @@ class EditsCase(MilterCase):
         """Return the edits that follow from these packets."""
         self.setUp()
         self.envelope(terms)
-        told = TOLD.replace("|hi", "| hi").replace("|bob", "| bob") if terms == SPACES else TOLD
-        script = told + "".join(f"F: {packet}\n" for packet in (*packets, last))
+        script_of_message = (
+            SENT.replace("|hi", "| hi").replace("|bob", "| bob") if terms == SPACES else SENT
+        )
+        script = script_of_message + "".join(f"F: {packet}\n" for packet in (*packets, last))
         verdict, edits = self.successResultOf(self.play(self.client.message(CONTENT, {}), script))
         self.assertEqual({"c": GO_ON, "a": ACCEPT, "r": REJECT}[last], verdict)
         return edits
@@ -45,7 +47,7 @@ class EditsCase(MilterCase):
         with self.subTest(packet):
             self.setUp()
             self.envelope(SILENT)
-            done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
+            done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: {packet}")
             self.assert_failed(done, text)
 
 
@@ -127,7 +129,7 @@ class Each(EditsCase):
             (self.client.data({}), "C: D|T\nC: T"),
         ):
             self.successResultOf(self.play(work, sent))
-        done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: c")
+        done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: c")
         self.assertEqual((GO_ON, Edits()), self.successResultOf(done))
 
 
@@ -151,7 +153,7 @@ class Refused(EditsCase):
         self.session = MilterSession(OFFER, most_octets=1000)
         self.client._session = self.session
         self.envelope(SILENT)
-        done = self.play(self.client.message(CONTENT, {}), TOLD + "F: h|A|b\n" * 9)
+        done = self.play(self.client.message(CONTENT, {}), SENT + "F: h|A|b\n" * 9)
         self.assertNoResult(done)
         self.lines("F: h|A|b")
         self.assert_failed(done, "changes too much")
@@ -179,5 +181,5 @@ class NotOffered(EditsCase):
             with self.subTest(packet):
                 self.setUp()
                 self.envelope(terms)
-                done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
+                done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: {packet}")
                 self.assert_failed(done, "may not do this")

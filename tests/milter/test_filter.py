@@ -103,7 +103,7 @@ class HeardTests(FilterCase):
         now(visit.look(at(Stage.SENDER)))
         self.assertEqual(milter.heard[-2:], ["A", "M|<sue@far.example>"])
 
-    def test_nobody_asked_nobody_connected(self) -> None:
+    def test_no_question_no_connection(self) -> None:
         milter = FakeMilter()
         visit = self.make(milter)
         visit.abandon()
@@ -140,20 +140,20 @@ class AnswerTests(FilterCase):
         other = replace(at(Stage.RECIPIENT), recipient=path("bob@a.example"))
         self.assertEqual(now(visit.look(other)), PASS)
 
-    def test_who_was_refused_is_refused_again(self) -> None:
+    def test_a_refused_recipient_is_refused_again(self) -> None:
         visit = self.make(FakeMilter({"R": ["y|550 5.1.1 Not him"]}))
         for _ in range(2):
             verdict = now(visit.look(at(Stage.RECIPIENT)))
             self.assertEqual(str(verdict.status), "550 5.1.1 Not him")
 
-    def test_who_was_refused_for_now_may_come_later(self) -> None:
+    def test_a_deferred_recipient_may_come_later(self) -> None:
         milter = FakeMilter({"R": ["t"]})
         visit = self.make(milter)
         self.assertIs(now(visit.look(at(Stage.RECIPIENT))).decision, Decision.DEFER)
         del milter.answers["R"]
         self.assertEqual(now(visit.look(at(Stage.RECIPIENT))), PASS)
 
-    def test_one_refused_recipient_that_it_hears_of_at_the_end_refuses_for_all(self) -> None:
+    def test_a_recipient_refused_at_the_end_refuses_the_message(self) -> None:
         for number in range(2):
             milter = FakeMilter()
             visit = self.make(milter)

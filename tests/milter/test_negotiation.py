@@ -60,7 +60,7 @@ class Agreeing(SynchronousTestCase):
             with self.subTest(text):
                 self.assertIn(text, str(self.assertRaises(MilterFailed, agree, offer, answer)))
 
-    def test_wishes_that_nobody_knows_are_none(self) -> None:
+    def test_unknown_flags_are_ignored(self) -> None:
         terms = agree(OFFER, MilterOptions(6, Actions(0), ProtocolFlags(1 << 28 | 1)))
         self.assertEqual(ProtocolFlags.NO_CONNECT, terms.protocol_flags)
 

@@ -11,7 +11,7 @@ class LoginTests(SessionCase):
     def test_user_and_pass(self) -> None:
         self.log_in()
 
-    def test_wrong_passwords_say_so_and_may_be_tried_again(self) -> None:
+    def test_wrong_passwords_are_refused_and_may_be_repeated(self) -> None:
         self.assertIn("-ERR [AUTH] ", self.say("USER ann@example.com", "PASS wrong"))
         self.log_in()
 

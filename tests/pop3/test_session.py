@@ -27,7 +27,7 @@ class BothStates(SessionCase):
         self.assertIn("-ERR TLS is not offered", self.say("STLS"))
         self.log_in()
 
-    def test_a_second_session_is_told_so_and_the_first_lets_go(self) -> None:
+    def test_a_second_session_is_refused_until_the_first_ends(self) -> None:
         self.log_in()
         first = self.session
         self.talk()

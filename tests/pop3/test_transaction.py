@@ -75,12 +75,12 @@ class Transaction(SessionCase):
             self.talk()
             self.log_in()
 
-    def test_what_could_not_be_removed_is_told(self) -> None:
+    def test_messages_that_could_not_be_removed_are_reported(self) -> None:
         self.mailbox.stuck = {"u1"}
         self.assertIn("-ERR [SYS/TEMP] Some deleted", self.say("DELE 1", "DELE 2", "QUIT"))
         self.assertEqual(["u1", "u3"], list(self.mailbox.contents))
 
-    def test_a_message_that_somebody_else_removed(self) -> None:
+    def test_a_message_that_another_program_removed(self) -> None:
         del self.mailbox.contents["u2"]
         self.assertIn("-ERR The message was removed", self.say("RETR 2"))
         self.assertIn("+OK", self.say("NOOP"))

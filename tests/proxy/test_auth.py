@@ -62,7 +62,7 @@ class OfferedTests(LoginCase):
         self.assertEqual([each for each in caller.hello() if each.startswith("AUTH")], [])
         self.assertEqual(caller.say(RIGHT)[0][:3], "538")
 
-    def test_nobody_logs_in_before_hello(self) -> None:
+    def test_no_login_before_hello(self) -> None:
         self.assertEqual(self.connect(tls=TLS).say(RIGHT)[0][:3], "503")
 
 
@@ -73,8 +73,8 @@ class ExchangeTests(LoginCase):
         caller = self.secure()
         self.assertEqual(caller.say(RIGHT)[0][:9], "235 2.7.0")
         self.assertEqual(self.first.take(), [RIGHT])
-        [told] = self.events.of(LoggedIn)
-        self.assertEqual((str(told.account), told.mechanism), ("ann", "PLAIN"))
+        [logged] = self.events.of(LoggedIn)
+        self.assertEqual((str(logged.account), logged.mechanism), ("ann", "PLAIN"))
         self.assertEqual(caller.send()[-1][:3], "250")
 
     def test_plain_in_two_steps(self) -> None:
@@ -100,7 +100,7 @@ class ExchangeTests(LoginCase):
         self.assertEqual(self.secure().say("AUTH PLAIN ="), ["535 5.7.8 who are you?"])
         self.assertEqual(self.first.take(), ["AUTH PLAIN ="])
 
-    def test_a_refusal_has_the_servers_words(self) -> None:
+    def test_a_refusal_has_the_servers_text(self) -> None:
         caller = self.secure()
         self.assertEqual(caller.say(WRONG), [REFUSED])
         self.assertEqual(caller.say("AUTH LOGIN", coded("ann"), coded("wrong"))[-1], REFUSED)
@@ -134,11 +134,11 @@ class ExchangeTests(LoginCase):
             self.first.replies["AUTH"] = reply
             self.assertEqual(self.secure().say(RIGHT), [reply])
 
-    def test_an_answer_without_sense_lets_nobody_in(self) -> None:
+    def test_an_invalid_reply_is_no_login(self) -> None:
         self.first.replies["AUTH"] = "354 go on"
         self.assertEqual(self.secure().say(RIGHT)[0][:9], "451 4.5.0")
 
-    def test_a_question_without_sense(self) -> None:
+    def test_an_invalid_challenge(self) -> None:
         self.first.replies["AUTH PLAIN"] = "334 what is your name?"
         caller = self.secure()
         self.assertEqual(caller.say("AUTH PLAIN")[0][:9], "454 4.7.0")
@@ -249,7 +249,7 @@ class GuardedTests(LoginCase):
             caller.go()
         self.assertEqual(self.guard._failures._undecided, {})
 
-    def test_a_client_that_goes_before_its_turn_logs_nobody_else_in(self) -> None:
+    def test_a_client_that_leaves_before_its_turn_logs_no_other_client_in(self) -> None:
         self.guard.reconfigure(Login(failures=1, delay=0.0))
         self.first.replies["AUTH"] = None
         others = self.secure()
@@ -275,7 +275,7 @@ class LoggedInTests(LoginCase):
         self.assertEqual(caller.say(ENVELOPE[0])[0][:9], "421 4.4.2")
         self.assertEqual(len(self.first.links), 1)
 
-    def test_it_serves_nobody_else(self) -> None:
+    def test_it_serves_no_other_client(self) -> None:
         caller = self.secure()
         caller.say(RIGHT)
         caller.send()
@@ -307,7 +307,7 @@ class LoggedInTests(LoginCase):
         self.assertTrue(link.over)
         self.assertEqual((len(self.first.links), self.first.open), (2, 1))
 
-    def test_a_refused_login_leaves_the_connection_to_nobody_else(self) -> None:
+    def test_after_a_refused_login_no_other_client_gets_the_connection(self) -> None:
         caller = self.secure()
         caller.say(WRONG)
         caller.go()

@@ -40,7 +40,7 @@ class OrderTests(ProxyCase):
         """The client must have got a 421, and the connection must be closed."""
         self.assertEqual(reply, [UNREACHABLE])
 
-    def test_nobody_is_asked_before_hello(self) -> None:
+    def test_no_server_is_asked_before_hello(self) -> None:
         caller = self.connect()
         self.assertEqual(caller.greeting[:3], b"220")
         self.assertEqual(self.tried(), [])
@@ -71,14 +71,14 @@ class OrderTests(ProxyCase):
         self.assertEqual(self.tried(), [AT_FIRST, AT_SECOND])
         self.assertEqual(self.first.said, ["EHLO proxy.example", "QUIT"])
 
-    def test_nobody_is_there(self) -> None:
+    def test_no_server_is_reachable(self) -> None:
         self.net.servers.clear()
         caller = self.connect()
         self.assert_nobody(caller.say("EHLO client.example"))
         self.assertTrue(caller.wire.hung_up)
-        [told] = self.events.lines
-        self.assertIn(SECOND, told)
-        self.assertIn("refused", told)
+        [logged] = self.events.lines
+        self.assertIn(SECOND, logged)
+        self.assertIn("refused", logged)
 
     def test_the_servers_refusal_is_for_the_log(self) -> None:
         self.make(FIRST)
@@ -330,7 +330,7 @@ class KeptTests(ProxyCase):
         self.caller(), self.caller(), self.caller()
         self.assert_links(3, 3)
 
-    def test_a_client_that_said_nothing_leaves_nothing(self) -> None:
+    def test_a_client_without_hello_has_no_connection(self) -> None:
         self.leave(self.connect())
         self.assert_links(0, 0)
 
@@ -342,7 +342,7 @@ class KeptTests(ProxyCase):
         self.assert_links(1, 0)
         self.assertEqual(self.first.said[-1], "QUIT")
 
-    def test_who_has_it_keeps_it(self) -> None:
+    def test_the_next_client_keeps_it(self) -> None:
         self.leave(self.caller())
         caller = self.caller()
         self.net.turn(IDLE_TIMEOUT * 3)
@@ -412,7 +412,7 @@ class KeptTests(ProxyCase):
         self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assert_links(2, 1)
 
-    def test_one_over_which_somebody_was_refused_is_closed(self) -> None:
+    def test_one_over_which_a_command_was_refused_is_closed(self) -> None:
         for command in ("MAIL", "RCPT"):
             self.first.replies = {command: "550 5.7.1 no"}
             caller = self.caller()

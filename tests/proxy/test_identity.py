@@ -123,7 +123,7 @@ class HaproxyTests(ProxyCase):
         hello = "EHLO proxy.example"
         self.assertEqual(self.first.said, [proxy, hello, "STARTTLS", proxy, hello])
 
-    def test_one_client_that_the_server_refuses_stands_in_nobodys_way(self) -> None:
+    def test_a_client_that_the_server_refuses_does_not_block_others(self) -> None:
         for greeting in ("554 5.7.1 you are on a list", "421 4.7.0 too many of you"):
             self.first.greeting = greeting
             [reply] = self.connect(ip="192.0.2.66").say("EHLO client.example")
@@ -154,7 +154,7 @@ class XClientTests(ProxyCase):
         caller.say("QUIT")
         caller.go()
 
-    def test_it_is_said_once_and_hello_after_it(self) -> None:
+    def test_it_is_sent_once_and_hello_after_it(self) -> None:
         caller = self.caller()
         self.assertEqual([caller.send()[-1][:3] for _ in range(2)], ["250", "250"])
         first, again = "EHLO proxy.example", "EHLO client.example"
@@ -201,7 +201,7 @@ class XClientTests(ProxyCase):
         self.assertEqual(self.first.open, 0)
         self.assertIn("insufficient authorization", " ".join(self.events.lines))
 
-    def test_one_client_that_the_server_refuses_stands_in_nobodys_way(self) -> None:
+    def test_a_client_that_the_server_refuses_does_not_block_others(self) -> None:
         other = XCLIENT.replace(".77", ".66")
         for answer in ("554 5.7.1 192.0.2.66 is on a list", "421 4.7.0 too many of 192.0.2.66"):
             self.first.replies[other] = answer
@@ -275,7 +275,7 @@ class XClientTests(ProxyCase):
         self.assertEqual(len(said), 2)
         self.assertIn("ADDR=IPV6:2001:db8::1 PORT=5", said[1])
 
-    def test_nobody_goes_by_the_name_of_the_client_before(self) -> None:
+    def test_attributes_of_the_client_before_do_not_remain(self) -> None:
         """A server that accepts XCLIENT only once keeps the attributes."""
         self.first.offers_after["XCLIENT"] = OFFERS
         caller = self.caller()
@@ -300,14 +300,14 @@ class XForwardTests(ProxyCase):
         self.make(identity=Identity.XFORWARD)
         self.first.offers = (*OFFERS, "XFORWARD NAME ADDR PORT IDENT SOURCE")
 
-    def test_it_is_said_before_each_mail(self) -> None:
+    def test_it_is_sent_before_each_mail(self) -> None:
         caller = self.caller()
         self.first.take()
         for _ in range(2):
             self.assertEqual(caller.send()[-1][:3], "250")
             self.assertEqual(self.first.take(), [XFORWARD, *ENVELOPE, "DATA"])
 
-    def test_it_is_said_after_the_server_forgot_the_last_one(self) -> None:
+    def test_it_is_sent_after_rset(self) -> None:
         caller = self.caller()
         caller.say(*ENVELOPE, "RSET")
         self.first.take()
@@ -327,7 +327,7 @@ class XForwardTests(ProxyCase):
         self.first.replies["XFORWARD"] = LOST
         self.assertEqual(self.caller().say(ENVELOPE[0])[0][:9], "421 4.4.2")
 
-    def test_the_next_client_is_told_over_the_same_connection(self) -> None:
+    def test_the_next_client_is_introduced_over_the_same_connection(self) -> None:
         caller = self.caller()
         caller.send()
         caller.go()

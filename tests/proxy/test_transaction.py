@@ -25,7 +25,7 @@ class PassedOnTests(ProxyCase):
         [passed_on] = self.events.of(PassedOn)
         self.assertIn("tcp:192.0.2.1:25: 250 2.0.0 taken as 4711", passed_on.line)
 
-    def test_the_words_for_the_sender_are_the_servers_too(self) -> None:
+    def test_the_reply_to_mail_is_the_servers_too(self) -> None:
         self.first.replies["MAIL"] = "250 2.1.0 Sue is always welcome"
         self.assertEqual(self.caller().say(MAIL), ["250 2.1.0 Sue is always welcome"])
 
@@ -63,7 +63,7 @@ class PassedOnTests(ProxyCase):
         caller.say("Subject: half a message")
         self.assertEqual(self.first.take(), [])
 
-    def test_each_recipient_has_the_servers_words_and_code(self) -> None:
+    def test_each_recipient_has_the_servers_reply(self) -> None:
         self.first.replies = {
             "RCPT TO:<a@here.example>": "250 2.1.5 a is fine",
             "RCPT TO:<b@here.example>": "550 5.7.1 b wants no mail",
@@ -108,7 +108,7 @@ class PassedOnTests(ProxyCase):
         self.first.replies["DATA"] = "451 4.3.0 not now"
         self.assertEqual(self.caller().send()[-1], "451 4.3.0 not now")
 
-    def test_an_answer_without_sense_is_temporary(self) -> None:
+    def test_an_invalid_reply_is_temporary(self) -> None:
         self.first.replies = {"RCPT": "354 go on"}
         [_, reply] = self.caller().say(*ENVELOPE)
         self.assertEqual(reply[:9], "451 4.5.0")

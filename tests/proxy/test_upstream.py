@@ -27,14 +27,14 @@ class OfferedTests(ProxyCase):
     def test_a_server_that_can_do_nothing(self) -> None:
         self.assertEqual(keywords(self.offered("HELP")), OWN)
 
-    def test_each_word_needs_the_server(self) -> None:
+    def test_each_keyword_needs_the_server(self) -> None:
         for word in ("8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"):
             self.assertEqual(keywords(self.offered(word)), OWN | {word})
 
-    def test_words_in_lower_case_count(self) -> None:
+    def test_keywords_in_lower_case_count(self) -> None:
         self.assertIn("8BITMIME", self.offered("8bitmime"))
 
-    def test_words_that_we_do_not_know_are_not_passed_on(self) -> None:
+    def test_unknown_keywords_are_not_passed_on(self) -> None:
         text = ("VRFY", "ETRN", "XCLIENT ADDR", "REQUIRETLS", "DELIVERBY 240", "BURL", "STARTTLS")
         self.assertEqual(keywords(self.offered(*text)), OWN)
 
@@ -73,7 +73,7 @@ class OfferedTests(ProxyCase):
     def test_helo_offers_nothing(self) -> None:
         self.assertEqual(self.connect().say("HELO client.example"), ["250 proxy.example"])
 
-    def test_each_hello_hears_what_the_server_of_the_moment_offers(self) -> None:
+    def test_each_hello_gets_the_offers_of_the_present_server(self) -> None:
         self.make(FIRST, SECOND)
         self.first.offers, self.second.offers = ("DSN",), ("8BITMIME",)
         caller = self.connect()

@@ -45,14 +45,14 @@ class Events:
     """Keeps the events."""
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.emitted: list[Event] = []
 
     def emit(self, event: Event) -> None:
-        self.told.append(event)
+        self.emitted.append(event)
 
     @property
     def lines(self) -> list[str]:
-        return [event.line for event in self.told]
+        return [event.line for event in self.emitted]
 
 
 @implementer(ITransaction, ICollector)
@@ -93,7 +93,7 @@ class FakeTransaction:
         assert not self.fate
         assert chunk
         self.content += chunk
-        return self._home.answer("write", None, None, told=False)
+        return self._home.answer("write", None, None, record=False)
 
     def finish(self) -> Answer[Content | Status]:
         assert not self.fate
@@ -154,8 +154,8 @@ class FakeReception:
     def disconnected(self) -> None:
         self.gone = True
 
-    def answer(self, question: str, about: Any, value: T, told: bool = True) -> Answer[T]:
-        if told:
+    def answer(self, question: str, about: Any, value: T, record: bool = True) -> Answer[T]:
+        if record:
             self.seen.append((question, about))
         if question in self.quick:
             quick: Deferred[T] = Deferred()

@@ -224,7 +224,7 @@ class Binary(SendCase):
             self.text = text
             self.assertEqual("554", self.send("= wait 0"))
 
-    def test_nobody_taken(self) -> None:
+    def test_all_recipients_refused(self) -> None:
         self.open_up("CHUNKING", "BINARYMIME", "PIPELINING")
         mail, rcpt = "MAIL FROM:<sue@far.example> BODY=BINARYMIME", "RCPT TO:<a@x.example>"
         script = rf"C| {mail}\r\n{rcpt}\r\n" + "\nS: 250 OK\nS: 550 no"

@@ -80,7 +80,7 @@ class Replies(ConnectionCase):
         self.assert_broken(waiting, "no SMTP reply")
         self.assertTrue(self.wire.aborted)
 
-    def test_a_reply_that_nobody_asked_for(self) -> None:
+    def test_a_reply_to_no_command(self) -> None:
         self.client.dataReceived(b"220 hi\r\n250 more\r\n")
         self.assertEqual(220, self.successResultOf(self.reply()).code)
         self.assert_broken(self.reply(), "a reply to no command: 250 2.0.0 more")
@@ -188,14 +188,14 @@ class TLS(ConnectionCase):
 
 
 class Ends(ConnectionCase):
-    def test_a_polite_end(self) -> None:
+    def test_quit(self) -> None:
         self.client.close()
         self.assertTrue(self.wire.disconnecting)
         self.assertFalse(self.wire.aborted)
         self.run_script(_nothing(), "= lost")
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_a_peer_that_never_reads_our_last_words(self) -> None:
+    def test_a_server_that_does_not_read_quit(self) -> None:
         self.client.close()
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.wire.aborted)

@@ -23,8 +23,8 @@ class LengthTests(SynchronousTestCase):
     def test_values_that_a_strict_host_would_refuse_are_left_out(self) -> None:
         for pluses in (33, 34):
             envelope = parse_mail(f"FROM:<a@b.example> ENVID={'+' * pluses}x".encode())
-            told = mail_command(envelope, {"DSN": ""}, 0, False)
-            self.assertEqual(b" ENVID=" in told, pluses == 33)
+            command = mail_command(envelope, {"DSN": ""}, 0, False)
+            self.assertEqual(b" ENVID=" in command, pluses == 33)
         for kind, written, fits in (
             ("rfc822", "+" * 164 + "x", True),
             ("rfc822", "+" * 165, False),
@@ -33,12 +33,12 @@ class LengthTests(SynchronousTestCase):
             path = parse_rcpt(
                 f"TO:<a@b.example> NOTIFY=NEVER ORCPT={kind};{written}".encode(), True
             )
-            told = rcpt_command(path, {"DSN": ""})
-            self.assertEqual((b" ORCPT=" in told, b"NOTIFY=NEVER" in told), (fits, True))
+            command = rcpt_command(path, {"DSN": ""})
+            self.assertEqual((b" ORCPT=" in command, b"NOTIFY=NEVER" in command), (fits, True))
 
 
 class Limits(SendCase):
-    def test_told_limits_are_kept(self) -> None:
+    def test_announced_limits_are_kept(self) -> None:
         self.open_up("PIPELINING", "LIMITS RCPTMAX=1 MAILMAX=7 ODD=x")
         self.assertEqual(7, self.dialogue.most_transactions)
         script = "".join(
@@ -58,9 +58,9 @@ class Limits(SendCase):
         self.assertEqual({TOO_LARGE}, set(self.sending.statuses.values()))
 
     def test_no_size_and_sizes_without_sense(self) -> None:
-        for told in ("SIZE", "SIZE 0", "SIZE x", "SIZE 9999", "SIZE " + "9" * 30):
+        for offer in ("SIZE", "SIZE 0", "SIZE x", "SIZE 9999", "SIZE " + "9" * 30):
             self.setUp()
-            self.open_up(told)
+            self.open_up(offer)
             script = f"C: MAIL FROM:<sue@far.example> SIZE={len(TEXT)}\nS: 550 no"
             self.assertEqual("550 550", self.send(script))
 

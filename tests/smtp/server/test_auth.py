@@ -167,6 +167,6 @@ class RefusedLoginTests(AuthCase):
             for secret in (PASSWORD, PLAIN, "secret"):
                 self.assertNotIn(secret, line)
 
-    def test_the_operator_hears_of_broken_logins(self) -> None:
+    def test_invalid_logins_are_logged(self) -> None:
         self.talk.lines("AUTH PLAIN !")
         self.assertIn("refused AUTH from [192.0.2.7]:4711: 501 5.5.2", self.talk.events.lines[-1])

@@ -76,8 +76,8 @@ class PathTests(CommandCase):
         self.assertLess(len(command), LONGEST_COMMAND_LINE)
         taken = parse_rcpt(command.removeprefix("RCPT ").encode(), False)
         self.assertEqual(taken.original, f"rfc822;{path}")
-        told = rcpt_command(taken, {"DSN": ""}).decode()
-        self.assertEqual(told, command[: command.index(" ORCPT")])
+        sent = rcpt_command(taken, {"DSN": ""}).decode()
+        self.assertEqual(sent, command[: command.index(" ORCPT")])
 
     def test_source_routes_are_passed_over(self) -> None:
         for route in ("@a.example:", "@a.example,@b.example:", "@[192.0.2.1]:", "@[IPv6:::1]:"):

@@ -92,7 +92,7 @@ class SmugglingTests(TalkCase):
         self.assertEqual(said, ["250 2.0.0"])
         self.assertEqual(self.talk.last.content, b"\r\0\n\n.\r")
 
-    def test_the_operator_hears_of_it(self) -> None:
+    def test_the_refusal_is_logged(self) -> None:
         self.talk.lines(*START)
         self.talk.say(b"a\n.\nb\r\n.\r\n")
         self.assertIn("bare CR or LF", self.talk.events.lines[-1])

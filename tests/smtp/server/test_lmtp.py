@@ -58,7 +58,7 @@ class LmtpTests(TalkCase):
         said = codes(talk.say(b"BDAT 11\r\n12345678901NOOP\r\n"))
         self.assertEqual(said, ["552 5.3.4", "250 2.0.0"])
 
-    def test_a_refusal_of_the_whole_is_told_for_each(self) -> None:
+    def test_a_refusal_of_the_message_is_the_reply_for_each(self) -> None:
         for text, code in ((b"a\nb", "554 5.6.0"), (b"x", "554 5.7.1")):
             talk = self.new_talk(LMTP)
             talk.reception.answers["end"] = [Status(554, "5.7.1", "No")]

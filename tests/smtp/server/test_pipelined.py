@@ -25,7 +25,7 @@ class AheadTests(TalkCase):
     def test_one_at_a_time_is_not_announced(self) -> None:
         self.assertEqual(self.announced("RCPT TO:<b@example.com>", "DATA"), [])
 
-    def test_up_to_what_nobody_will_be_asked_about(self) -> None:
+    def test_up_to_a_line_that_the_session_refuses(self) -> None:
         for line in (
             "NOOP",
             "RCPT TO:<>",

@@ -28,11 +28,11 @@ class ReplyTests(SynchronousTestCase):
         reply = encode_reply(Status(550, "5.7.1", "\u00fc\0\x1b[1m\x7f\u2028\x85"))
         self.assertEqual(reply, b"550 5.7.1 ???[1m???\r\n")
 
-    def test_long_words_are_cut(self) -> None:
+    def test_long_text_is_cut(self) -> None:
         self.assertEqual(len(encode_reply(Status(550, "5.7.1", "x" * 10_000))), 512)
         self.assertEqual(len(encode_lines(250, ["x" * 10_000])), 512)
 
     @settings(deadline=None)
     @given(st.text())
-    def test_any_words(self, explanation: str) -> None:
+    def test_any_text(self, explanation: str) -> None:
         check_reply(encode_reply(Status(550, "5.7.1", explanation)))

@@ -71,7 +71,7 @@ class TermsTests(TalkCase):
             ["503 5.5.1"],
         )
 
-    def test_help_lists_what_can_be_said_here(self) -> None:
+    def test_help_lists_the_commands(self) -> None:
         reply = self.talk.say(b"HELP\r\n")
         self.assertIn(b"BDAT", reply)
         self.assertIn(b"EHLO", reply)

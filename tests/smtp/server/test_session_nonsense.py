@@ -36,17 +36,17 @@ class LineTests(TalkCase):
     def test_empty_line(self) -> None:
         self.assertEqual(self.talk.lines("", " ", "NOOP"), ["500 5.5.1"] * 2 + ["250 2.0.0"])
 
-    def test_words_of_the_client_are_not_echoed_raw(self) -> None:
+    def test_input_of_the_client_is_not_echoed_raw(self) -> None:
         said = self.talk.say(b"MAIL FROM:<a@example.net> X\xc3\xbc=1\r\n")
         said += self.talk.say(b"MAIL FROM:<a@example.net> " + b"X" * 2000 + b"=1\r\n")
         self.assertEqual(codes(said), ["501 5.5.4", "555 5.5.4"])
 
-    def test_words_of_the_reception_are_made_fit(self) -> None:
+    def test_text_of_the_reception_is_made_printable(self) -> None:
         for text in ("\u00fc\x1b[0m\x85\u2028\0\x7f", "a\r\nb\rc\nd", "x" * 5000, "", "\r\n"):
             self.talk.reception.answers["transaction"] = Status(550, "5.7.1", text)
-            reply = self.talk.say(b"MAIL FROM:<>\r\n")  # looked at by the case itself
+            reply = self.talk.say(b"MAIL FROM:<>\r\n")  # the case checks it
             self.assertTrue(reply.startswith(b"550"))
-        self.talk.events.told.clear()  # whoever writes logs makes them fit
+        self.talk.events.emitted.clear()  # the log makes them printable
 
 
 class JunkTests(TalkCase):

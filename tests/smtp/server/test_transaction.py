@@ -135,11 +135,11 @@ class ContentTests(TalkCase):
             talk.reception.answers["end"] = statuses
             self.assertEqual(len(talk.lines(MAIL, RCPT, RCPT, "DATA", ".")), 5)
 
-    def test_each_refused_message_is_told(self) -> None:
+    def test_each_refused_message_is_logged(self) -> None:
         self.talk.reception.answers["end"] = [Status(554, "5.7.1", "No")]
         for count in (1, 2, 3):
             self.talk.lines(MAIL, RCPT, "DATA", ".")
-            self.assertEqual(len(self.talk.events.told), count)
+            self.assertEqual(len(self.talk.events.emitted), count)
 
     def test_a_line_over_16384_octets_stays_in_the_content(self) -> None:
         """twisted.mail falls back to reading commands there."""

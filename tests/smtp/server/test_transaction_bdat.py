@@ -29,7 +29,7 @@ class ChunkTests(TalkCase):
         self.assertEqual(self.talk.last.fate, "ended")
         self.assertEqual(self.talk.reception.questions.count("begin"), 1)
 
-    def test_the_octets_so_far_are_told(self) -> None:
+    def test_the_reply_has_the_octets_so_far(self) -> None:
         self.talk.say(START)
         self.assertEqual(self.talk.say(b"BDAT 3\r\nabc"), b"250 2.0.0 3 octets so far\r\n")
         self.assertEqual(self.talk.say(b"BDAT 2\r\nde"), b"250 2.0.0 5 octets so far\r\n")
