@@ -114,8 +114,8 @@ class Upstreams:
     def give_back(self, upstream: Upstream) -> None:
         """Take back the connection of a client that has left, for the next client. It is closed
         after IDLE_TIMEOUT, or at once if it cannot serve another client."""
-        few = len(self._idle) < MOST_IDLE_CONNECTIONS
-        if few and upstream.messages < MESSAGES_PER_CONNECTION and upstream.reusable:
+        below_limit = len(self._idle) < MOST_IDLE_CONNECTIONS
+        if below_limit and upstream.messages < MESSAGES_PER_CONNECTION and upstream.reusable:
             timer = self._reactor.callLater(IDLE_TIMEOUT, self._discard, upstream)
             self._idle.append((upstream, timer))
         else:
