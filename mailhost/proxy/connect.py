@@ -141,9 +141,9 @@ class Upstreams:
                 last_refusal, state.paused_until = refused.status, 0.0
             except Unreachable as unreachable:
                 last_refusal = state.last_refusal = unreachable.status
-                took = self._reactor.seconds() - now
+                duration = self._reactor.seconds() - now
                 state.paused_until = self._reactor.seconds() + max(
-                    SHORTEST_PAUSE, min(took, LONGEST_PAUSE)
+                    SHORTEST_PAUSE, min(duration, LONGEST_PAUSE)
                 )
             else:
                 state.paused_until = 0.0

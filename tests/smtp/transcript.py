@@ -1,19 +1,19 @@
-"""Whole dialogues as text: reading them, and holding a session to them.
+"""Whole dialogues as text files: reading them, and checking a session against them.
 
 A transcript has a line for each step:
 
-    # words for the reader
-    % lmtp recipients=2        what the session is made with, see `_OPTIONS`
+    # a comment
+    % lmtp recipients=2        options of the session, see `_OPTIONS`
     C: NOOP                    the client sends this line, CRLF is added
     C| a\\n.\\n                  the client sends these octets, as in a Python literal
-    S: 250 2.0.0 OK            the server's next line of reply; `...` at the end stands for anything
+    S: 250 2.0.0 OK            the server's next line of reply; `...` at the end matches anything
     = tls                      the handshake after STARTTLS ends
     = closed | lost | silent | stop
     = taken <a@b> <c@d> ...    the last message was taken: reverse-path, recipients
     = content text\\r\\n         and this is its content
     = nothing taken            no message was taken at all
 
-At each step all that the server said before must have been expected. Recipients called `nobody` are
+At each step, all earlier replies of the server must have been expected. Recipients called `nobody` are
 refused for good, `later` for now, `leave` with 421; with LMTP `full` is over quota in the end.
 """
 

@@ -127,9 +127,9 @@ class Dialogue:
         if sending.binary and not takes_binary(self.offers):
             body = await self._body(sending.content)
             sending.envelope = replace(sending.envelope, body=body)
-        unfit = refusal_of_message(sending, self.offers)
-        if unfit is not None:
-            sending.decide(unfit)
+        refusal = refusal_of_message(sending, self.offers)
+        if refusal is not None:
+            sending.decide(refusal)
         most = min(MOST_RECIPIENTS, announced_limit(self.offers, "RCPTMAX") or MOST_RECIPIENTS)
         while batch := sending.undecided[:most]:
             if self._open:

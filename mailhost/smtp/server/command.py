@@ -71,17 +71,17 @@ def parse_mail(arguments: bytes) -> Envelope:
     sender = _address(match[1], BAD_SENDER) if match[1] else None
     if not match[2] and match[1].isascii():
         return Envelope(sender)
-    given = _parameters(match[2])
+    parameters = _parameters(match[2])
     envelope = Envelope(
         reverse_path=sender,
-        size=_take(given, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
-        body=_take(given, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
-        returns=_take(given, b"RET", lambda v: Return(v.upper().decode()), None),
-        envelope_id=_take(given, b"ENVID", _envelope_id, ""),
-        smtputf8=_flag(given, b"SMTPUTF8"),
+        size=_take(parameters, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
+        body=_take(parameters, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
+        returns=_take(parameters, b"RET", lambda v: Return(v.upper().decode()), None),
+        envelope_id=_take(parameters, b"ENVID", _envelope_id, ""),
+        smtputf8=_flag(parameters, b"SMTPUTF8"),
     )
-    given.pop(b"AUTH", None)
-    _refuse_unknown(given)
+    parameters.pop(b"AUTH", None)
+    _refuse_unknown(parameters)
     if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
     return envelope
@@ -101,13 +101,13 @@ def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
         raise BadCommand(NEEDS_SMTPUTF8)
     if match[2] is None:
         return ForwardPath(address)
-    given = _parameters(match[2])
+    parameters = _parameters(match[2])
     path = ForwardPath(
         address,
-        notify=_take(given, b"NOTIFY", _notify, None),
-        original=_take(given, b"ORCPT", decode_orcpt, ""),
+        notify=_take(parameters, b"NOTIFY", _notify, None),
+        original=_take(parameters, b"ORCPT", decode_orcpt, ""),
     )
-    _refuse_unknown(given)
+    _refuse_unknown(parameters)
     return path
 
 
@@ -131,24 +131,24 @@ def _address(path: bytes, bad: Status) -> Address:
 
 
 def _parameters(text: bytes | None) -> dict[bytes, bytes | None]:
-    given: dict[bytes, bytes | None] = {}
+    parameters: dict[bytes, bytes | None] = {}
     for word in text.split() if text else ():
         match = PARAMETER.fullmatch(word)
-        if not match or match[1].upper() in given:
+        if not match or match[1].upper() in parameters:
             raise BadCommand(Status(501, "5.5.4", "Bad or repeated parameter"))
-        given[match[1].upper()] = match[2]
-    return given
+        parameters[match[1].upper()] = match[2]
+    return parameters
 
 
 def _take(
-    given: dict[bytes, bytes | None],
+    parameters: dict[bytes, bytes | None],
     key: bytes,
     read: Callable[[bytes], V | None],
     default: V,
 ) -> V:
-    if key not in given:
+    if key not in parameters:
         return default
-    text = given.pop(key)
+    text = parameters.pop(key)
     try:
         value = read(text) if text is not None else None
     except ValueError:
@@ -158,10 +158,10 @@ def _take(
     return value
 
 
-def _flag(given: dict[bytes, bytes | None], key: bytes) -> bool:
-    if given.get(key, b"") is not None and key in given:
+def _flag(parameters: dict[bytes, bytes | None], key: bytes) -> bool:
+    if parameters.get(key, b"") is not None and key in parameters:
         raise BadCommand(Status(501, "5.5.4", f"{key.decode()} takes no value"))
-    return given.pop(key, b"") is None
+    return parameters.pop(key, b"") is None
 
 
 def _envelope_id(value: bytes) -> str | None:
@@ -181,6 +181,6 @@ def _notify(value: bytes) -> Notify | None:
     return flags
 
 
-def _refuse_unknown(given: Mapping[bytes, bytes | None]) -> None:
-    for key in given:
+def _refuse_unknown(parameters: Mapping[bytes, bytes | None]) -> None:
+    for key in parameters:
         raise BadCommand(Status(555, "5.5.4", f"The parameter {key.decode()} is not known here"))

@@ -13,14 +13,14 @@ from mailhost.smtp.server.options import LONGEST_COMMAND_LINE
 
 
 def recipients_ahead(
-    buffer: ReadBuffer, smtputf8: bool, extensions: Extensions, most: int
+    buffer: ReadBuffer, smtputf8: bool, extensions: Extensions, limit: int
 ) -> list[ForwardPath]:
-    """Return at most `most` recipients from the RCPT commands in the buffer, which stay there.
+    """Return at most `limit` recipients from the RCPT commands in the buffer, which stay there.
 
     The first line that is no RCPT, or a RCPT that the session itself refuses, ends the list.
     """
     paths: list[ForwardPath] = []
-    for line in islice(buffer.lines_ahead(LONGEST_COMMAND_LINE), max(most, 0)):
+    for line in islice(buffer.lines_ahead(LONGEST_COMMAND_LINE), max(limit, 0)):
         word, _, arguments = line.partition(b" ")
         if word.upper() != b"RCPT":
             break

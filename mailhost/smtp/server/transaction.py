@@ -93,9 +93,9 @@ class TransactionCommands:
             envelope = parse_mail(arguments)
         except BadCommand as bad:
             return context.replies.error("MAIL " + printable(arguments), bad.status)
-        unfit = refusal_of_sender(envelope, context.extensions)
-        if unfit is not None:
-            return context.replies.refused_by_reception("MAIL " + printable(arguments), unfit)
+        refusal = refusal_of_sender(envelope, context.extensions)
+        if refusal is not None:
+            return context.replies.refused_by_reception("MAIL " + printable(arguments), refusal)
         self._envelope = envelope
         return then(self._reception.transaction(context.client, envelope), self._opened)
 
@@ -121,9 +121,9 @@ class TransactionCommands:
             return context.replies.error("RCPT " + printable(arguments), bad.status)
         if len(self._accepted) >= context.extensions.recipients:
             return context.replies.refuse("RCPT", statuses.TOO_MANY_RECIPIENTS)
-        unfit = refusal_of_recipient(path, context.extensions)
-        if unfit is not None:
-            return context.replies.error("RCPT " + printable(arguments), unfit)
+        refusal = refusal_of_recipient(path, context.extensions)
+        if refusal is not None:
+            return context.replies.error("RCPT " + printable(arguments), refusal)
         path = as_offered(path, context.extensions)
         assert self._transaction is not None
         self._announce(self._transaction, path)
@@ -139,8 +139,8 @@ class TransactionCommands:
             self._ahead -= 1
         elif context.buffer:
             extensions = context.extensions
-            most = min(extensions.recipients - len(self._accepted) - 1, MOST_ANNOUNCED_TOGETHER)
-            ahead = recipients_ahead(context.buffer, self._envelope.smtputf8, extensions, most)
+            limit = min(extensions.recipients - len(self._accepted) - 1, MOST_ANNOUNCED_TOGETHER)
+            ahead = recipients_ahead(context.buffer, self._envelope.smtputf8, extensions, limit)
             self._ahead = len(ahead)
             if ahead:
                 transaction.coming([path, *ahead])
@@ -183,12 +183,12 @@ class TransactionCommands:
         assert incoming is not None
         if not context.buffer:
             return False
-        more, rest = incoming.data(context.buffer.take(len(context.buffer)))
+        written, rest = incoming.data(context.buffer.take(len(context.buffer)))
         if rest is None:
-            return True if more is None else then(more, lambda _: True)
+            return True if written is None else then(written, lambda _: True)
         context.buffer.append(rest)
         context.read = context.read_command
-        return context.then(more, lambda _: self._end())
+        return context.then(written, lambda _: self._end())
 
     # --- BDAT ------------------------------------------------------------------------------------
 
@@ -241,11 +241,11 @@ class TransactionCommands:
             return False
         octets = context.buffer.take(self._left)
         self._left -= len(octets)
-        more = incoming.chunk(octets, self._chunk.last and not self._left)
+        written = incoming.chunk(octets, self._chunk.last and not self._left)
         if self._left:
-            return True if more is None else then(more, lambda _: True)
+            return True if written is None else then(written, lambda _: True)
         context.read = context.read_command
-        return context.then(more, lambda _: self._chunk_end())
+        return context.then(written, lambda _: self._chunk_end())
 
     def _chunk_end(self) -> Answer[bool]:
         incoming = self._incoming
