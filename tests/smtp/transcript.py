@@ -13,8 +13,8 @@ A transcript has a line for each step:
     = content text\\r\\n         and this is its content
     = nothing taken            no message was taken at all
 
-At each step, all earlier replies of the server must have been expected. Recipients called `nobody` are
-refused for good, `later` for now, `leave` with 421; with LMTP `full` is over quota in the end.
+At each step, all earlier replies of the server must have been expected. Recipients called `nobody`
+are refused for good, `later` for now, `leave` with 421; with LMTP `full` is over quota in the end.
 """
 
 from __future__ import annotations
