@@ -22,7 +22,7 @@ from mailhost.net.pump import Listener, MachineMaker, PumpFactory
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.tls.server import STRICT, Role
 from mailhost.pop3.session import Pop3Session
-from mailhost.proxy.connect import Server, Upstreams
+from mailhost.proxy.connect import Upstreams, UpstreamServer
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.context import ListenerContext
@@ -107,8 +107,8 @@ def _proxy_context(services: Services, listen: Listen) -> ProxyContext:
     )
 
 
-def _server(found: ClientEndpoint, listen: Listen) -> Server:
-    return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
+def _server(found: ClientEndpoint, listen: Listen) -> UpstreamServer:
+    return UpstreamServer(found.endpoint, listen.upstream_name or found.host, found.tls_first)
 
 
 def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:

@@ -38,8 +38,8 @@ from mailhost.relay.nexthop import (
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client.connect import Unreachable
-from mailhost.smtp.client.dialogue import Dialogue, explained
-from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.dialogue import Dialogue, with_reason
+from mailhost.smtp.client.protocol import ConnectionBroken
 from mailhost.smtp.client.sending import Sending
 
 TROUBLES_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
@@ -117,8 +117,8 @@ class Attempt:
         trouble = LOST
         try:
             await dialogue.send(self._sending)
-        except Broken as broken:
-            trouble = deferral(broken.status) if broken.status else explained(LOST, broken)
+        except ConnectionBroken as broken:
+            trouble = deferral(broken.status) if broken.status else with_reason(LOST, broken)
         except Exception:
             dialogue.abort()
             raise

@@ -21,7 +21,7 @@ from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.timeouts import Timeouts
 
 OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
@@ -87,7 +87,7 @@ class Connector:
                 )
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             if broken.status is not None:
                 raise Unreachable(deferral(broken.status), str(target)) from broken
             raise _unreachable(target, str(broken), dialogue.greeted) from broken

@@ -1,11 +1,17 @@
-"""What is not offered, because the one who takes the mail cannot do it, is refused."""
+"""The reply to EHLO, and the refusal of extensions that the reception does not support."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.extensions import EVERYTHING, OWN, Extensions
 from mailhost.message.envelope import Notify
 from mailhost.message.status import NO_STORAGE
-from tests.smtp.fakes import TalkCase
+from mailhost.smtp.server.ehlo import encode_hello
+from mailhost.smtp.server.options import SessionOptions
+from tests.smtp.fakes import TalkCase, check_reply
 
 PLAIN = Extensions(1000, 2, frozenset())
 
@@ -51,7 +57,7 @@ class FewerExtensionsTests(TalkCase):
 
 
 class IgnoredTests(TalkCase):
-    """DSN that is not offered, and that clients ask for all the same."""
+    """DSN is ignored: it is not offered, and clients use it nevertheless."""
 
     def setUp(self) -> None:
         self.talk = self.new_talk(hello=False)
@@ -72,3 +78,36 @@ class IgnoredTests(TalkCase):
         wanted = [Notify.NEVER, Notify.FAILURE, Notify.NEVER, Notify.DELAY, None]
         self.assertEqual(found, wanted)
         self.assertEqual(self.talk.last.envelope.envelope_id, "x")
+
+
+class HelloTests(SynchronousTestCase):
+    options = SessionOptions("mx.example.com", 10_000_000, recipients=50)
+
+    def offered(
+        self, options: SessionOptions, starttls: bool, mechanisms: tuple[str, ...]
+    ) -> list[str]:
+        reply = encode_hello(options.hostname, options.extensions, starttls, mechanisms)
+        check_reply(reply)
+        return [line[4:] for line in reply.decode().split("\r\n")[1:-1]]
+
+    def test_always(self) -> None:
+        offered = self.offered(self.options, False, ())
+        for extension in (
+            "PIPELINING",
+            "SIZE 10000000",
+            "8BITMIME",
+            "CHUNKING",
+            "SMTPUTF8",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            "LIMITS RCPTMAX=50",
+        ):
+            self.assertIn(extension, offered)
+        self.assertNotIn("BINARYMIME", offered)
+        self.assertNotIn("STARTTLS", offered)
+        self.assertFalse(any(line.startswith("AUTH") for line in offered))
+
+    def test_only_what_there_is(self) -> None:
+        self.assertIn("STARTTLS", self.offered(self.options, True, ()))
+        self.assertIn("AUTH PLAIN LOGIN", self.offered(self.options, False, ("PLAIN", "LOGIN")))
+        self.assertIn("SIZE 5", self.offered(replace(self.options, message_size=5), False, ()))

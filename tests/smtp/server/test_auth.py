@@ -1,4 +1,4 @@
-"""AUTH (RFC 4954): base64 lines, one login a session, no password in the clear."""
+"""AUTH (RFC 4954): base64 lines, one login a session, no password without TLS."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class RefusedLoginTests(AuthCase):
         self.assertFalse(self.logged_in(self.talk))
 
     def test_passwords_are_not_logged(self) -> None:
-        """Clients that do not look at replies send them after a refused AUTH."""
+        """Clients that ignore replies send passwords after a refused AUTH."""
         talk = self.new_talk(authenticator=self.authenticator)
         talk.lines("AUTH LOGIN", NAME, PASSWORD, PLAIN)
         self.secure_talk().lines(f"AUTH CRAM-MD5 {PLAIN}", PLAIN)
@@ -167,6 +167,6 @@ class RefusedLoginTests(AuthCase):
             for secret in (PASSWORD, PLAIN, "secret"):
                 self.assertNotIn(secret, line)
 
-    def test_the_operator_hears_of_broken_logins(self) -> None:
+    def test_invalid_logins_are_logged(self) -> None:
         self.talk.lines("AUTH PLAIN !")
         self.assertIn("refused AUTH from [192.0.2.7]:4711: 501 5.5.2", self.talk.events.lines[-1])

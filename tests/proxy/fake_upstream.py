@@ -1,7 +1,7 @@
-"""Servers in memory that stand behind the proxy, and the reactor whose TCP leads to them.
+"""Servers in memory for the proxy, and a reactor whose TCP connections lead to them.
 
-A server speaks SMTP in its proper order: MAIL inside a transaction gets a 503, and so does XCLIENT.
-What it answers, and when it goes silent or away, is up to the test.
+A server accepts SMTP commands in their order only: MAIL inside a transaction gets a 503, and so
+does XCLIENT. The test decides about its replies, and when it is silent or closes the connection.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Server:
 
     @property
     def open(self) -> int:
-        """How many connections there are now."""
+        """The number of open connections."""
         return sum(not link.over for link in self.links)
 
     @property
@@ -62,7 +62,7 @@ class Server:
         return self.links[-1]
 
     def take(self) -> list[str]:
-        """Return what was said since the last time."""
+        """Return the commands since the last call."""
         said, self.said[:] = list(self.said), []
         return said
 
@@ -91,14 +91,14 @@ class Net(Clock):
             server.links.append(Link(self, server, factory.buildProtocol(None)))
 
     def settle(self) -> None:
-        """Carry what is under way until nobody has more to say."""
+        """Deliver octets until neither side sends any more."""
         busy = True
         while busy:
             links = [link for server in self.servers.values() if server for link in server.links]
             busy = bool([link for link in links if link.step()])
 
     def turn(self, seconds: float = 0) -> None:
-        """Let time pass, and everybody speak before and after."""
+        """Let time pass, and deliver octets before and after that."""
         for step in (0.0, 0.0, seconds, 0.0, 0.0):
             self.settle()
             self.advance(step)
@@ -107,20 +107,20 @@ class Net(Clock):
 
 @dataclass
 class _Connector:
-    """What an endpoint is given up by."""
+    """The IConnector by which an endpoint cancels its attempt."""
 
     host: str
     port: int
 
     def stopConnecting(self) -> None:
-        """Nothing was begun."""
+        """Do nothing: no attempt was begun."""
 
     def getDestination(self) -> IPv4Address:
         return IPv4Address("TCP", self.host, self.port)
 
 
 class Link(StringTransport):
-    """One connection, the server at its other end. `octets` are what it cannot read yet."""
+    """One connection to a server. `octets` are those that the server has not read yet."""
 
     def __init__(self, net: Net, server: Server, client: Any) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Link(StringTransport):
     # --- what a test has it do -------------------------------------------------------------------
 
     def say(self, reply: str) -> None:
-        """Speak, asked or not."""
+        """Send a reply, also one to no command."""
         self._client.dataReceived(f"{reply}\r\n".encode())
 
     def lose(self, reason: Exception | None = None) -> None:
@@ -160,7 +160,7 @@ class Link(StringTransport):
             self.producer.pauseProducing()
 
     def startTLS(self, options: object) -> None:
-        """The handshake goes as the server has it."""
+        """Let the handshake succeed or fail, as the server is set."""
         bad = ConnectionLost("no shared cipher")
         if self._server.tls == "good":
             self._net.callLater(0, self._client.handshakeCompleted)
@@ -274,7 +274,7 @@ class Link(StringTransport):
         return verb == "RCPT" and self._sender is None
 
     def _done(self, verb: str, line: str) -> None:
-        """What a command changed."""
+        """Apply the effects of a command."""
         if verb in ("EHLO", "HELO", "RSET", "MAIL"):
             self._sender, self._paths = None, []
         if verb == "MAIL":

@@ -1,14 +1,18 @@
-"""What the proxy offers its clients is what both sides can do, and nobody else is asked for it."""
+"""One connection to the server: extensions that both sides support, commands, lost connections."""
 
 from __future__ import annotations
 
-from tests.proxy.talking import ENVELOPE, FIRST, MESSAGE, SECOND, Caller, ProxyCase
+from tests.proxy.fake_upstream import LOST
+from tests.proxy.talking import ENVELOPE, FIRST, LARGE, MESSAGE, SECOND, Caller, ProxyCase
+
+MAIL, RCPT = ENVELOPE
+GONE = "421 4.4.2 The mail server behind this one went away; please try again later"
 
 OWN = {"PIPELINING", "SIZE", "CHUNKING", "LIMITS", "STARTTLS", "HELP"}
 
 
 def keywords(lines: list[str]) -> set[str]:
-    """The first word of each line."""
+    """Return the first word of each line."""
     return {line.split(" ")[0] for line in lines}
 
 
@@ -16,21 +20,21 @@ class OfferedTests(ProxyCase):
     """The reply to EHLO."""
 
     def offered(self, *offers: str) -> list[str]:
-        """What a client is offered where the server offers this."""
+        """Return the reply to EHLO, given the offers of the server."""
         self.first.offers = offers
         return self.connect().hello()
 
     def test_a_server_that_can_do_nothing(self) -> None:
         self.assertEqual(keywords(self.offered("HELP")), OWN)
 
-    def test_each_word_needs_the_server(self) -> None:
+    def test_each_keyword_needs_the_server(self) -> None:
         for word in ("8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"):
             self.assertEqual(keywords(self.offered(word)), OWN | {word})
 
-    def test_words_in_lower_case_count(self) -> None:
+    def test_keywords_in_lower_case_count(self) -> None:
         self.assertIn("8BITMIME", self.offered("8bitmime"))
 
-    def test_words_that_we_do_not_know_are_not_passed_on(self) -> None:
+    def test_unknown_keywords_are_not_passed_on(self) -> None:
         text = ("VRFY", "ETRN", "XCLIENT ADDR", "REQUIRETLS", "DELIVERBY 240", "BURL", "STARTTLS")
         self.assertEqual(keywords(self.offered(*text)), OWN)
 
@@ -69,7 +73,7 @@ class OfferedTests(ProxyCase):
     def test_helo_offers_nothing(self) -> None:
         self.assertEqual(self.connect().say("HELO client.example"), ["250 proxy.example"])
 
-    def test_each_hello_hears_what_the_server_of_the_moment_offers(self) -> None:
+    def test_each_hello_gets_the_offers_of_the_present_server(self) -> None:
         self.make(FIRST, SECOND)
         self.first.offers, self.second.offers = ("DSN",), ("8BITMIME",)
         caller = self.connect()
@@ -80,17 +84,17 @@ class OfferedTests(ProxyCase):
 
 
 class ParameterTests(ProxyCase):
-    """MAIL and RCPT go on with what the server offers."""
+    """MAIL and RCPT are passed on with the parameters that the server offers."""
 
     def caller_of(self, *offers: str) -> Caller:
-        """A client whose server offers this."""
+        """Return a client whose server has these offers."""
         self.first.offers = offers
         caller = self.caller()
         self.first.take()
         return caller
 
     def assert_passed_on(self, offer: str, command: str, wanted: str = "") -> None:
-        """The server hears the command where it offers that."""
+        """The server must get the command unchanged if it has that offer."""
         caller = self.caller_of(offer)
         [reply] = caller.say(command)
         self.assertEqual(reply[:3], "250", reply)
@@ -162,7 +166,7 @@ class ParameterTests(ProxyCase):
 
 
 class ChunkTests(ProxyCase):
-    """BDAT is ours to offer: a message goes on by DATA, unless it is binary."""
+    """The proxy itself offers BDAT: a message is passed on by DATA, unless it is binary."""
 
     def test_chunks_go_on_as_data(self) -> None:
         self.make(trace=False)
@@ -201,3 +205,148 @@ class ChunkTests(ProxyCase):
         self.assertEqual(reply[:3], "554")
         self.assertEqual(self.first.mail, [])
         self.assertEqual(caller.say(*ENVELOPE, "DATA", *MESSAGE)[-1][:3], "250")
+
+
+class GoneTests(ProxyCase):
+    """The server closes the connection: the client keeps its mail, and may try again."""
+
+    def assert_sent_away(self, caller: Caller, replies: list[str], text: str = GONE) -> None:
+        """The last reply is a 421, and the connection ends with it."""
+        self.assertEqual(replies[-1], text)
+        self.assertTrue(caller.wire.hung_up)
+        self.assertEqual(self.first.mail, [])
+
+    def test_at_mail(self) -> None:
+        self.first.replies["MAIL"] = LOST
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.say(MAIL))
+
+    def test_before_mail_and_back_no_more(self) -> None:
+        caller = self.caller()
+        self.first.last.lose()
+        del self.net.servers["192.0.2.1:25"]
+        [reply] = caller.say(MAIL)
+        self.assertEqual(reply[:9], "421 4.4.1")
+        self.assertTrue(caller.wire.hung_up)
+
+    def test_between_recipients(self) -> None:
+        self.first.replies["RCPT TO:<bob@here.example>"] = LOST
+        caller = self.caller()
+        replies = caller.say(*ENVELOPE, "RCPT TO:<bob@here.example>", "RCPT TO:<c@here.example>")
+        self.assert_sent_away(caller, replies)
+        self.assertEqual(len(replies), 3)
+
+    def test_while_the_client_sends_content(self) -> None:
+        caller = self.caller()
+        caller.say(*ENVELOPE, "DATA")
+        self.first.last.lose()
+        [reply] = caller.say(*MESSAGE)
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("before it took the message", reply)
+        self.assertEqual(caller.send()[-1][:3], "250")
+
+    def test_at_data(self) -> None:
+        self.first.replies["DATA"] = LOST
+        [*_, reply] = self.caller().send()
+        self.assertEqual(reply[:9], "451 4.4.2")
+
+    def test_in_the_middle_of_the_content(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        self.assertEqual(caller.send(message=LARGE)[-1][:3], "354")
+        self.first.last.lose()
+        [reply] = caller.wait()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("before it took the message", reply)
+
+    def test_after_the_final_dot(self) -> None:
+        self.first.end = LOST
+        [*_, reply] = self.caller().send()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertIn("did not say whether it took the message", reply)
+
+    def test_it_says_421(self) -> None:
+        for verb in ("MAIL", "RCPT"):
+            self.first.replies = {verb: "421 4.3.2 going down"}
+            caller = self.caller()
+            self.assert_sent_away(caller, caller.say(*ENVELOPE), "421 4.3.2 going down")
+
+    def test_it_says_421_to_the_message(self) -> None:
+        self.first.end = "421 4.3.2 going down"
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.send(), "421 4.3.2 going down")
+
+    def test_it_says_421_to_data(self) -> None:
+        self.first.replies = {"DATA": "421 4.3.2 going down"}
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.send(), "421 4.3.2 going down")
+
+    def test_it_says_421_unasked(self) -> None:
+        caller = self.caller()
+        caller.say(MAIL)
+        self.first.last.say("421 4.3.2 going down")
+        self.assert_sent_away(caller, caller.say(RCPT), "421 4.3.2 going down")
+
+    def test_a_message_taken_before_its_end_was_not_taken(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        caller.send(message=LARGE)
+        self.first.last.say("250 2.0.0 thank you")
+        [reply] = caller.wait()
+        self.assertEqual(reply[:9], "451 4.4.2")
+        self.assertEqual(self.first.open, 0)
+
+    def test_nonsense_is_the_end_of_the_connection(self) -> None:
+        self.first.replies["RCPT"] = "hello?"
+        caller = self.caller()
+        self.assert_sent_away(caller, caller.say(*ENVELOPE))
+        self.assertEqual(self.first.open, 0)
+
+
+class SlowTests(ProxyCase):
+    """The server is slow, or does not answer before the timeout."""
+
+    def assert_patience(self, caller: Caller, seconds: float) -> str:
+        """There must be no reply before that time; return the reply after it."""
+        self.assertEqual(caller.wait(seconds - 1), [])
+        [reply] = caller.wait(2)
+        self.assertEqual(self.first.open, 0)
+        return reply
+
+    def test_a_slow_answer_is_waited_for(self) -> None:
+        self.first.replies["RCPT"] = None
+        caller = self.caller()
+        caller.say(*ENVELOPE)
+        self.assertEqual(caller.wait(100), [])
+        self.first.last.say("250 2.1.5 at last")
+        self.assertEqual(caller.wait(), ["250 2.1.5 at last"])
+
+    def test_no_answer_to_mail(self) -> None:
+        self.first.replies["MAIL"] = None
+        caller = self.caller()
+        self.assertEqual(caller.say(MAIL), [])
+        self.assertEqual(self.assert_patience(caller, 120), GONE)
+
+    def test_no_answer_to_data(self) -> None:
+        self.first.replies["DATA"] = None
+        caller = self.caller()
+        caller.send()
+        self.assertEqual(self.assert_patience(caller, 120)[:9], "451 4.4.2")
+
+    def test_content_that_is_not_read(self) -> None:
+        self.first.stalls = True
+        caller = self.caller()
+        caller.send(message=LARGE)
+        self.assertIn("before it took", self.assert_patience(caller, 180))
+
+    def test_no_answer_to_the_message(self) -> None:
+        self.first.end = None
+        caller = self.caller()
+        caller.send()
+        self.assertIn("did not say whether", self.assert_patience(caller, 600))
+
+    def test_no_greeting(self) -> None:
+        self.first.greeting = None
+        caller = self.connect()
+        self.assertEqual(caller.say("EHLO client.example"), [])
+        self.assertEqual(self.assert_patience(caller, 60)[:9], "421 4.4.1")

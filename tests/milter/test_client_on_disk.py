@@ -1,4 +1,4 @@
-"""A message that is read in threads, as it lies on disk: the filter is shown the same."""
+"""A message on disk, which is read in threads: the filter gets the same packets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OnDisk(MilterCase):
         return turn.addCallback(lambda _: work())
 
     def read(self) -> None:
-        """Let the thread end that is at work."""
+        """Let the thread that works now end."""
         self.waiting.pop(0).callback(None)
 
     def begin(self) -> Deferred[object]:

@@ -80,7 +80,7 @@ def judge(path: Any) -> Status:
 
 class AnyCutTests(SynchronousTestCase):
     def hold(self, blocks: list[bytes], lmtp: bool, setting: Callable[[Talk], None]) -> Any:
-        """Give a new session these blocks; return all that can be seen of it."""
+        """Send these blocks to a new session; return everything that can be observed."""
         authenticator = FakeAuthenticator(in_the_clear=True)
         talk = checked_talk(replace(SMALL, lmtp=lmtp), authenticator=authenticator, binary=True)
         talk.reception.answers["recipient"] = judge
@@ -126,7 +126,7 @@ class AnyCutTests(SynchronousTestCase):
     @settings(deadline=None)
     @given(PIECES, st.booleans())
     def test_a_slow_reception_changes_nothing(self, pieces: list[bytes], lmtp: bool) -> None:
-        """Blocks are cut where it waits: all else comes while it does."""
+        """The other blocks arrive while the session waits for an answer."""
 
         def slow(talk: Talk) -> None:
             talk.reception.slow = {"hello", "transaction", "recipient", "begin", "write", "end"}

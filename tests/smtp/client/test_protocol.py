@@ -1,4 +1,4 @@
-"""The client's connection: waiting with limits, content at the peer's pace, ends of every kind."""
+"""The client's connection: timeouts, content at the pace of the server, all ways to end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.smtp.client.protocol import CLOSING, Broken
+from mailhost.smtp.client.protocol import CLOSE_TIMEOUT, ConnectionBroken
 from mailhost.smtp.client.reply_reader import Reply
 from tests.smtp.client_talk import ClientCase
 
@@ -16,7 +16,7 @@ class ConnectionCase(ClientCase):
         return Deferred.fromCoroutine(self.client.reply(seconds))
 
     def assert_broken(self, work: Deferred[Any], text: str) -> None:
-        self.assertIn(text, str(self.failureResultOf(work, Broken).value))
+        self.assertIn(text, str(self.failureResultOf(work, ConnectionBroken).value))
 
 
 class Replies(ConnectionCase):
@@ -80,16 +80,16 @@ class Replies(ConnectionCase):
         self.assert_broken(waiting, "no SMTP reply")
         self.assertTrue(self.wire.aborted)
 
-    def test_a_reply_that_nobody_asked_for(self) -> None:
+    def test_a_reply_to_no_command(self) -> None:
         self.client.dataReceived(b"220 hi\r\n250 more\r\n")
         self.assertEqual(220, self.successResultOf(self.reply()).code)
-        self.assert_broken(self.reply(), "a reply that nobody asked for: 250 2.0.0 more")
+        self.assert_broken(self.reply(), "a reply to no command: 250 2.0.0 more")
 
     def test_421_may_come_at_any_time(self) -> None:
         self.client.dataReceived(b"220 hi\r\n")
         self.successResultOf(self.reply())
         self.client.dataReceived(b"421 4.3.2 going down\r\n")
-        broken = self.failureResultOf(self.reply(), Broken).value
+        broken = self.failureResultOf(self.reply(), ConnectionBroken).value
         self.assertEqual("421 4.3.2 going down", str(broken))
         self.assertEqual(421, broken.status.code)
 
@@ -98,7 +98,7 @@ class Replies(ConnectionCase):
         self.client.send(b"NOOP\r\n")
         self.client.dataReceived(b"220 hi\r\n")
         self.assertEqual(b"", self.wire.value())
-        self.assert_broken(self.reply(), "given up")
+        self.assert_broken(self.reply(), "aborted by the client")
 
 
 class Content(ConnectionCase):
@@ -128,7 +128,7 @@ class Content(ConnectionCase):
         self.client.pauseProducing()
         sending = self.stream(b"a")
         self.clock.advance(10)
-        self.assert_broken(sending, "the peer reads no more")
+        self.assert_broken(sending, "the server read nothing in")
 
     def test_an_early_reply_stops_it(self) -> None:
         self.client.pauseProducing()
@@ -172,7 +172,7 @@ class TLS(ConnectionCase):
 
     def test_a_whole_reply_before_it_breaks_the_connection(self) -> None:
         self.client.dataReceived(b"250 injected\r\n")
-        self.assert_broken(self.start(), "nobody asked for")
+        self.assert_broken(self.start(), "reply to no command")
         self.assertEqual(0, self.wire.handshakes)
 
     def test_one_that_fails(self) -> None:
@@ -183,21 +183,21 @@ class TLS(ConnectionCase):
     def test_one_that_never_ends(self) -> None:
         starting = self.start()
         self.clock.advance(10)
-        self.assert_broken(starting, "no TLS handshake in time")
+        self.assert_broken(starting, "no TLS handshake in 10 s")
         self.assertTrue(self.wire.aborted)
 
 
 class Ends(ConnectionCase):
-    def test_a_polite_end(self) -> None:
+    def test_quit(self) -> None:
         self.client.close()
         self.assertTrue(self.wire.disconnecting)
         self.assertFalse(self.wire.aborted)
         self.run_script(_nothing(), "= lost")
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_a_peer_that_never_reads_our_last_words(self) -> None:
+    def test_a_server_that_does_not_read_quit(self) -> None:
         self.client.close()
-        self.clock.advance(CLOSING)
+        self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.wire.aborted)
 
     def test_a_client_is_its_transports_producer(self) -> None:

@@ -35,11 +35,11 @@ class LostTests(TalkCase):
                 talk.say(dialogue.replace(b"EHLO", b"LHLO") if lmtp else dialogue)
                 self.assertEqual(len(talk.reception.waiting), 1, question)
                 talk.session.lost("gone")
-                told = len(talk.events.told)
+                emitted = len(talk.events.emitted)
                 while talk.reception.waiting:
                     talk.reception.release()
                 self.assertEqual(talk.wire.take(), b"", question)
-                self.assertEqual(len(talk.events.told), told, question)
+                self.assertEqual(len(talk.events.emitted), emitted, question)
 
     def test_in_the_middle_of_content(self) -> None:
         self.talk.say(MAIL + RCPT + b"DATA\r\nhalf of")
@@ -54,22 +54,23 @@ class LostTests(TalkCase):
         self.assertEqual(self.talk.last.fate, "abandoned")
 
     def test_after_the_content(self) -> None:
-        """The message is taken: the client did not hear it, and sends it again (RFC 1047)."""
+        """The message is accepted, and the client, which got no reply, sends it again (RFC
+        1047)."""
         self.talk.reception.slow.add("end")
         self.talk.say(MAIL + RCPT + b"DATA\r\n.\r\n")
         self.talk.session.lost("gone")
         self.talk.reception.release()
         self.assertEqual(self.talk.last.fate, "ended")
 
-    def test_at_rest_nothing_is_told(self) -> None:
+    def test_at_rest_nothing_is_logged(self) -> None:
         self.talk.session.lost("closed by the client")
-        self.assertEqual(self.talk.events.told, [])
+        self.assertEqual(self.talk.events.emitted, [])
 
-    def test_after_quit_nothing_is_told(self) -> None:
+    def test_after_quit_nothing_is_logged(self) -> None:
         self.talk.say(MAIL + RCPT + b"QUIT\r\n")
         self.assertEqual(self.talk.last.fate, "abandoned")
         self.talk.session.lost("closed by the client")
-        self.assertEqual(self.talk.events.told, [])
+        self.assertEqual(self.talk.events.emitted, [])
 
 
 class SentAwayTests(TalkCase):
@@ -90,7 +91,7 @@ class SentAwayTests(TalkCase):
                 self.assertIn("421 4.3.2 Come back later", talk.events.lines[-1])
                 self.assertEqual(talk.say(b"NOOP\r\n"), b"")
 
-    def test_at_the_door(self) -> None:
+    def test_before_the_greeting(self) -> None:
         for status in (BUSY, Status(554, "5.7.1", "Not you")):
             talk = Talk()
             talk.reception.answers["connected"] = status
@@ -112,7 +113,7 @@ class TimeTests(TalkCase):
         self.talk.session.timed_out()
         self.talk.session.lost("closed by the client")
         self.assertEqual(codes(self.talk.wire.take()), ["421 4.4.2"])
-        self.assertEqual(len(self.talk.events.told), 1)
+        self.assertEqual(len(self.talk.events.emitted), 1)
         self.assertIn("refused message from [192.0.2.7]:4711: 421 4.4.2", self.talk.events.lines[0])
 
     def test_waits(self) -> None:
@@ -157,7 +158,7 @@ class StopTests(TalkCase):
 
 
 class BugTests(TalkCase):
-    def test_the_client_is_told(self) -> None:
+    def test_the_client_gets_a_reply(self) -> None:
         self.talk.say(MAIL + RCPT)
         self.talk.session.failed()
         self.assertEqual(codes(self.talk.wire.take()), ["421 4.3.0"])

@@ -1,4 +1,4 @@
-"""What must not end the content, nor be part of a message: SMTP smuggling, NULs."""
+"""The content as it arrives: SMTP smuggling, bare line ends and NULs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SmugglingTests(TalkCase):
                 self.assertEqual(talk.last.fate, "abandoned")
 
     def test_every_short_sequence_at_every_cut(self) -> None:
-        """All strings of four of CR, LF and dot: the message is taken only if all ends pair."""
+        """All strings of four of CR, LF and dot: a message with a bare CR or LF is refused."""
         for letters in product(b"\r\n.", repeat=4):
             text = b"a" + bytes(letters) + b"b"
             whole = text + b"\r\n.\r\n"
@@ -69,7 +69,7 @@ class SmugglingTests(TalkCase):
             self.assertEqual(talk.last.content, kept)
 
     def test_chunks_of_text_are_held_to_the_same(self) -> None:
-        """What comes by BDAT may go on by DATA."""
+        """Content that came by BDAT may be sent by DATA to the next host."""
         for chunks in ([b"a\nb"], [b"a\rb"], [b"a\r", b"b\n"], [b"a\0b"], [b"a\r"], [b"\n"]):
             talk = self.new_talk()
             talk.lines(*START[:2])
@@ -92,7 +92,7 @@ class SmugglingTests(TalkCase):
         self.assertEqual(said, ["250 2.0.0"])
         self.assertEqual(self.talk.last.content, b"\r\0\n\n.\r")
 
-    def test_the_operator_hears_of_it(self) -> None:
+    def test_the_refusal_is_logged(self) -> None:
         self.talk.lines(*START)
         self.talk.say(b"a\n.\nb\r\n.\r\n")
         self.assertIn("bare CR or LF", self.talk.events.lines[-1])

@@ -62,7 +62,7 @@ class TableTests(TalkCase):
         return talk
 
     def _state_after(self, state: str, command: str) -> str:
-        """Find the state by what the session says to commands that tell one from another."""
+        """Find the state by the replies to commands that differ in each state."""
         first, second = self._talk_in(state), self._talk_in(state)
         for talk in (first, second):
             talk.say(f"{command}\r\n".encode())
@@ -91,7 +91,7 @@ class TableTests(TalkCase):
             self.assertEqual(talk.lines("QUIT", "NOOP"), ["221 2.0.0"], state)
             self.assertTrue(talk.wire.hung_up)
 
-    def test_words_say_what_to_do(self) -> None:
+    def test_the_reply_has_the_remedy(self) -> None:
         self.assertIn(b"Say EHLO first", self._talk_in("greeted").say(b"MAIL FROM:<>\r\n"))
         self.assertIn(b"Say MAIL FROM first", self._talk_in("ready").say(b"DATA\r\n"))
         self.assertIn(b"No valid recipients", self._talk_in("sender").say(b"DATA\r\n"))

@@ -5,10 +5,7 @@ twisted.mail runs the next command while the reception's Deferred is not answere
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from mailhost.smtp.server.transaction import AHEAD
-from tests.smtp.fakes import NOBODY, TERMS, TalkCase, codes
+from tests.smtp.fakes import NOBODY, TalkCase, codes
 
 MESSAGE = (
     b"MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\n"
@@ -30,14 +27,6 @@ class OrderTests(TalkCase):
         self.talk.reception.release()
         self.assertEqual(codes(self.talk.wire.take()), ["250 2.0.0", "354", "250 2.0.0"])
 
-    def test_many_pipelined_recipients_are_announced_in_parts(self) -> None:
-        recipients = [f"b{number}@example.com" for number in range(AHEAD + 50)]
-        commands = "".join(f"RCPT TO:<{each}>\r\n" for each in recipients)
-        self.talk.say(b"MAIL FROM:<a@example.net>\r\n" + commands.encode())
-        first, rest = self.talk.reception.announced
-        self.assertEqual(recipients, first + rest)
-        self.assertEqual(AHEAD + 1, len(first))
-
     def test_everything_slow(self) -> None:
         self.talk.reception.slow = EVERYTHING
         self.talk.say(MESSAGE + MESSAGE + b"RSET\r\nNOOP\r\n")
@@ -54,7 +43,8 @@ class OrderTests(TalkCase):
         self.assertEqual(said, WANTED * 3)
 
     def test_content_is_not_read_as_commands_when_the_message_is_refused(self) -> None:
-        """A client that does not wait for 354 has its text refused line by line, not obeyed."""
+        """The text of a client that does not wait for 354 is refused line by line, and not
+        executed."""
         self.talk.reception.answers["recipient"] = NOBODY
         said = codes(self.talk.say(MESSAGE))
         self.assertEqual(said[:4], ["250 2.1.0", "550 5.1.1", "550 5.1.1", "554 5.5.1"])
@@ -83,46 +73,3 @@ class OrderTests(TalkCase):
             self.talk.say(b"MAIL FROM:<a@example.net>\r\nRSET\r\nRCPT TO:<b@example.com>\r\n")
         )
         self.assertEqual(said, ["250 2.1.0", "250 2.0.0", "503 5.5.1"])
-
-
-class AheadTests(TalkCase):
-    """What the transaction hears of recipients that are still in the buffer."""
-
-    def announced(self, *lines: str) -> list[list[str]]:
-        """Who is announced where these lines come at once behind MAIL."""
-        lines = ("MAIL FROM:<a@example.net>", *lines)
-        self.talk.say("".join(f"{line}\r\n" for line in lines).encode())
-        return self.talk.reception.announced
-
-    def test_those_that_are_there_with_the_first(self) -> None:
-        rcpts = [f"RCPT TO:<{name}@example.com>" for name in "bcd"]
-        expected = [["b@example.com", "c@example.com", "d@example.com"]]
-        self.assertEqual(self.announced(*rcpts, "DATA"), expected)
-
-    def test_one_at_a_time_is_not_announced(self) -> None:
-        self.assertEqual(self.announced("RCPT TO:<b@example.com>", "DATA"), [])
-
-    def test_up_to_what_nobody_will_be_asked_about(self) -> None:
-        for line in (
-            "NOOP",
-            "RCPT TO:<>",
-            "RCPT TO:<\0@example.com>",
-            "RCPT TO:<j\u00f6rg@example.com>",
-            "RCPT TO:<c@example.com> X=Y",
-        ):
-            self.setUp()
-            rcpts = [f"RCPT TO:<{name}@example.com>" for name in "bc"]
-            found = self.announced(*rcpts, line, *rcpts)
-            self.assertEqual(found, [["b@example.com", "c@example.com"]] * 2, line)
-
-    def test_refused_ones_count_too(self) -> None:
-        self.talk.reception.answers["recipient"] = NOBODY
-        rcpts = [f"RCPT TO:<{name}@example.com>" for name in "bcd"]
-        self.announced(*rcpts, "RSET")
-        self.assertEqual([each.fate for each in self.talk.reception.transactions], ["abandoned"])
-
-    def test_no_more_than_may_be_accepted(self) -> None:
-        self.talk = self.new_talk(options=replace(TERMS, recipients=2))
-        self.talk.say(b"EHLO me.example\r\n")
-        rcpts = [f"RCPT TO:<{name}@example.com>" for name in "bcd"]
-        self.assertEqual(self.announced(*rcpts), [["b@example.com", "c@example.com"]])

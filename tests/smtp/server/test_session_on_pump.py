@@ -1,4 +1,4 @@
-"""A session driven by the pump, as in the host: order, patience, bugs, ends."""
+"""A session that is driven by the pump, as in the host: order, timeouts, bugs, ends."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         self.assertIn("refused connection", self.events.lines[-1])
 
     def test_far_more_than_fits(self) -> None:
-        """It is read to its end in bounded memory, and refused."""
+        """The message is read to its end in bounded memory, and refused."""
         self.begin(replace(TERMS, message_size=100_000))
         self.assertEqual(self.say(START + b"DATA\r\n")[-1], "354")
         block = b"x" * 65534 + b"\r\n"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.message.status import Status
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.status import LOCAL_ERROR, OK, Status
+from mailhost.smtp.server.lmtp import final_replies
 from tests.smtp.fakes import NOBODY, TAKEN, TERMS, Talk, TalkCase, codes
+
+BAD = Status(550, "5.1.1", "Nobody")
 
 MAIL = "MAIL FROM:<a@example.net>"
 RCPTS = ["RCPT TO:<b@example.com>", "RCPT TO:<c@example.com>", "RCPT TO:<d@example.com>"]
@@ -53,7 +58,7 @@ class LmtpTests(TalkCase):
         said = codes(talk.say(b"BDAT 11\r\n12345678901NOOP\r\n"))
         self.assertEqual(said, ["552 5.3.4", "250 2.0.0"])
 
-    def test_a_refusal_of_the_whole_is_told_for_each(self) -> None:
+    def test_a_refusal_of_the_message_is_the_reply_for_each(self) -> None:
         for text, code in ((b"a\nb", "554 5.6.0"), (b"x", "554 5.7.1")):
             talk = self.new_talk(LMTP)
             talk.reception.answers["end"] = [Status(554, "5.7.1", "No")]
@@ -70,7 +75,25 @@ class LmtpTests(TalkCase):
             self.assertEqual(len(said), 1 + 3 + 1 + 3, statuses)
 
     def test_no_recipients(self) -> None:
-        """RFC 2033 §4.2 wants 503."""
+        """RFC 2033 §4.2 requires 503."""
         self.talk.reception.answers["recipient"] = NOBODY
         said = self.talk.lines(MAIL, *RCPTS, "DATA", "BDAT 2 LAST\r\n")
         self.assertEqual(said[4:], ["503 5.5.1"] * 2)
+
+
+class FinalReplyTests(SynchronousTestCase):
+    def test_smtp_has_one(self) -> None:
+        for found in ([], [OK], [BAD, OK]):
+            self.assertEqual(
+                list(final_replies(found, 3, lmtp=False)), [found[0] if found else LOCAL_ERROR]
+            )
+
+    def test_lmtp_has_one_for_each(self) -> None:
+        for found, replies in (
+            ([OK, BAD, OK], [OK, BAD, OK]),
+            ([BAD], [BAD] * 3),
+            ([OK, BAD], [OK, BAD, LOCAL_ERROR]),
+            ([OK] * 5, [OK] * 3),
+            ([], [LOCAL_ERROR] * 3),
+        ):
+            self.assertEqual(list(final_replies(found, 3, lmtp=True)), replies)

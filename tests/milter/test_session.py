@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.milter.verdict import (
     ACCEPT,
@@ -99,10 +98,10 @@ class Answers(StageCase):
 
 
 class Finality(StageCase):
-    """What an answer means for the questions after it."""
+    """The effect of an answer on later questions."""
 
     def rest(self, verdict: MilterVerdict) -> None:
-        """All that is left of a transaction gets this verdict, and nothing is sent."""
+        """The rest of a transaction gets this verdict, and nothing is sent."""
         self.assert_verdict(verdict, self.client.recipient(BOB, [], {}), "")
         self.assert_verdict(verdict, self.client.data({}), "")
         message = self.successResultOf(self.play(self.client.message(CONTENT, {}), ""))
@@ -130,19 +129,3 @@ class Finality(StageCase):
                 self.assert_verdict(verdict, self.client.mail(ANN, [], {}), mail)
                 self.rest(verdict)
                 self.assert_verdict(verdict, self.client.mail(ANN, [], {}), mail)
-
-
-class Clients(StageCase):
-    def test_addresses(self) -> None:
-        for client, name, sent in (
-            (Client("192.0.2.1", 25), "far.example", "far.example|4|25|192.0.2.1"),
-            (Client("::ffff:192.0.2.1", 25), "", "[192.0.2.1]|4|25|192.0.2.1"),
-            (Client("2001:db8::1", 65535), "", "[2001:db8::1]|6|65535|2001:db8::1"),
-            (Client("fe80::1%eth0", 9), "", "[fe80::1]|6|9|fe80::1"),
-            (Client(""), "", "localhost|U"),
-        ):
-            with self.subTest(sent):
-                self.setUp()
-                self.open()
-                begin = self.client.begin(client, {}, name)
-                self.assert_verdict(GO_ON, begin, f"C: D|C\nC: C|{sent}\nF: c")
