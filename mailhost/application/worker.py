@@ -108,7 +108,7 @@ class Worker:
         return [
             calls.SERVE.answered_by(self._serve),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
-            calls.RETIRE.answered_by(self._retire),
+            calls.RETIRE.answered_by(self._retire_for_head),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
@@ -171,6 +171,10 @@ class Worker:
 
     def _stop(self) -> None:
         self._retire(self._services.settings.limits.stop_timeout)
+
+    def _retire_for_head(self, seconds: float | None) -> None:
+        self._channel.notify(calls.RETIRING)
+        self._retire(seconds)
 
     def _retire(self, seconds: float | None) -> None:
         """Take nothing new. `seconds` None: let every connection end by itself."""

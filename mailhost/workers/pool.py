@@ -5,7 +5,8 @@ replaced. A worker is handed the sockets when it asks for them. By then it notic
 head at once, so it cannot keep a port from the next head. A worker never reads the settings file,
 which may have changed since the start: its settings are pickled into a file without a name that it
 inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
-and another is started. Workers that die again and again are replaced ever more slowly.
+and another is started. A retired worker that does not acknowledge its retirement hangs, and is
+killed. Workers that die again and again are replaced ever more slowly.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -39,6 +41,7 @@ from mailhost.workers.connection_counts import ROWS, SharedCounts
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
 RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
+ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
 RENEWAL = 30.0  # seconds that a worker has to take new settings
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
@@ -97,7 +100,7 @@ class WorkerPool:
         self._rows = set(range(1, ROWS))
         self._members: set[WorkerProcess] = set()
         self._pending: set[IDelayedCall] = set()
-        self._retirements: dict[WorkerProcess, IDelayedCall] = {}
+        self._retirements: dict[WorkerProcess, list[IDelayedCall]] = {}
         self._pauses = RestartDelays(1.0)
         self._assignment: Assignment | None = None
         self._stopping = False
@@ -143,9 +146,22 @@ class WorkerPool:
         self._start_later(lived=0.0)
 
     def _retire(self, member: WorkerProcess) -> None:
+        """Have a worker end when its connections do. A worker that hangs is killed."""
         member.retire(None)
-        later = self._reactor.callLater(RETIREMENT, member.retire, RETIREMENT_DRAIN)
-        self._retirements[member] = later
+        later, end = self._reactor.callLater, RETIREMENT + RETIREMENT_DRAIN
+        self._retirements[member] = [
+            later(ACKNOWLEDGEMENT, self._kill_hanging, member),
+            later(RETIREMENT, member.retire, RETIREMENT_DRAIN),
+            later(end + KILL_AFTER, self._kill_retired, member, "does not end"),
+        ]
+
+    def _kill_hanging(self, member: WorkerProcess) -> None:
+        if not member.acknowledged:
+            self._kill_retired(member, "does not respond")
+
+    def _kill_retired(self, member: WorkerProcess, why: str) -> None:
+        self.emit(Faulted(f"worker {member.pid}", f"{why}, is killed"))
+        member.kill()
 
     async def stop(self, seconds: float) -> None:
         """Stop every worker: transactions under way have `seconds`."""
@@ -212,6 +228,7 @@ class WorkerPool:
                 *self._answers,
                 calls.READY.answered_by(member.ready),
                 calls.SERVING.answered_by(member.serves),
+                calls.RETIRING.answered_by(member.acknowledge),
             ]
             member.channel = Channel(answers, lambda: None)
             attach(self._reactor, member.channel, os.dup(ours.fileno()))
@@ -222,9 +239,9 @@ class WorkerPool:
         self._members.discard(member)
         self._counts.clear(member.row)
         self._rows.add(member.row)
-        deadline = self._retirements.pop(member, None)
-        if deadline is not None and deadline.active():
-            deadline.cancel()
+        for call in self._retirements.pop(member, ()):
+            if call.active():
+                call.cancel()
         if not (member.retired and clean):
             self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
             self._died()
@@ -269,6 +286,7 @@ class WorkerProcess(Child):
         self.renewing: Deferred[None] | None = None
         self._sockets: set[Socket] | None = None  # handed over; None before it is ready
         self.retired = False
+        self.acknowledged = False  # its retirement
         self.pid = 0
         self._workers = workers
 
@@ -340,10 +358,15 @@ class WorkerProcess(Child):
         self.retired = True
         self.channel.notify(calls.RETIRE, seconds)
 
+    def acknowledge(self) -> None:
+        """The worker has received the call to retire, so it does not hang."""
+        self.acknowledged = True
+
     def kill(self) -> None:
-        """Kill the process."""
+        """Kill the process, unless it has ended already."""
         assert self.transport is not None
-        self.transport.signalProcess("KILL")
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
 
 
 def _no_answer(result: object, seconds: float) -> None:

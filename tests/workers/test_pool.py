@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,8 +24,10 @@ from mailhost.processes.child import LONGEST_PAUSE
 from mailhost.workers import calls, pool
 from mailhost.workers.connection_counts import SharedCounts, new_counts
 from mailhost.workers.pool import (
+    ACKNOWLEDGEMENT,
     CHANNEL,
     COUNTS,
+    KILL_AFTER,
     RENEWAL,
     RETIREMENT,
     RETIREMENT_DRAIN,
@@ -336,11 +338,47 @@ class EndingTests(WorkerPoolCase):
     def test_clients_cannot_keep_a_retired_one_for_ever(self) -> None:
         self.workers.employ(SECOND, 0)
         self.end(1, ProcessDone(0))
+        self.reactor.processes[0].acknowledge()
         self.reactor.advance(RETIREMENT - 1)
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(0))
         self.reactor.advance(1)
         self.assertEqual([(calls.RETIRE, None), (calls.RETIRE, RETIREMENT_DRAIN)], self.calls_to(0))
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(1))
+
+    def test_one_that_does_not_end_after_its_retirement_is_killed(self) -> None:
+        self.workers.employ(SECOND, 0)
+        for number in (0, 1):
+            self.reactor.processes[number].acknowledge()
+        self.reactor.advance(RETIREMENT + RETIREMENT_DRAIN)
+        self.end(1, ProcessDone(0))
+        self.assertEqual([], self.reactor.killed)
+        self.reactor.advance(KILL_AFTER)
+        self.assertEqual([100], self.reactor.killed)
+        self.assertEqual(["worker 100: does not end, is killed"], self.events.lines)
+
+    def test_one_that_hangs_is_killed_some_time_after_it_was_replaced(self) -> None:
+        self.ready(0, 1)
+        self.workers.employ(SECOND, 2)
+        self.asked(1)[0].callback(None)
+        self.reactor.advance(RENEWAL)
+        self.reactor.advance(ACKNOWLEDGEMENT - 1)
+        self.assertEqual((3, []), (len(self.reactor.processes), self.reactor.killed))
+        self.reactor.advance(1)
+        self.assertEqual([100], self.reactor.killed)
+        self.assertEqual("worker 100: does not respond, is killed", self.events.lines[-1])
+        self.end(0)
+        self.assertEqual([101, 102], self.pids())
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_one_that_ended_meanwhile_cannot_be_killed(self) -> None:
+        def gone(signal: str) -> None:
+            raise ProcessExitedAlready
+
+        self.patch(self.reactor.processes[0].transport, "signalProcess", gone)
+        self.workers.employ(SECOND, 1)
+        self.workers.employ(SECOND, 0)
+        self.reactor.advance(ACKNOWLEDGEMENT)
+        self.assertEqual([101], self.reactor.killed)
 
     def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
         self.workers.employ(SECOND, 0)
