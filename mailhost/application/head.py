@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.foundation import Foundation
@@ -30,6 +31,7 @@ from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import Counts
+from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
@@ -69,6 +71,7 @@ class Head:
         self._log = log
         self.counts = Counts()
         self.events = events = FanOut(log, self.counts)
+        self._critical_events = CriticalEvents(reactor, self.counts)
         self._loaded = loaded
         self._sockets = sockets
         self.foundation = base = Foundation(
@@ -112,6 +115,7 @@ class Head:
 
         Raises OSError, DirectoryUnavailable, BadFilter.
         """
+        globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
@@ -139,6 +143,7 @@ class Head:
         await self.relay.stop()
         await self.foundation.stop()
         await self.writer.stop()
+        globalLogPublisher.removeObserver(self._critical_events)
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""

@@ -35,6 +35,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
@@ -96,7 +97,8 @@ class Worker:
 
     def start(self) -> None:
         """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
-        globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
+        observers = [self._log, CriticalEvents(self._reactor, self._counts.counts)]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
         self._services = self._new_services(self._loaded)
         self._foundation.start()
