@@ -72,8 +72,9 @@ class Head:
         self.counts = Counts()
         self.events = events = FanOut(log, self.counts)
         self._critical_events = CriticalEvents(reactor, self.counts)
-        self._loaded = loaded
+        self.loaded = loaded  # the settings in use
         self._sockets = sockets
+        self._queue_is_read = False
         self.foundation = base = Foundation(
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
@@ -110,10 +111,11 @@ class Head:
             self._log.fileno() if isinstance(self._log, LineLog) else None,
         )
 
-    def start(self) -> None:
+    def start(self) -> Deferred[None]:
         """Make what is missing on disk, read what is there, then have workers serve too.
 
-        Raises OSError, DirectoryUnavailable, BadFilter.
+        Return a Deferred that fires when the queue has been read. Raises OSError,
+        DirectoryUnavailable, BadFilter.
         """
         globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
@@ -121,19 +123,27 @@ class Head:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
         self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
         self.writer.start()
-        self._use(self._new_services(self._loaded))  # code of others: no longer as root
+        self._use(self._new_services(self.loaded))  # code of others: no longer as root
         self.foundation.start()
-        # the queue first removes what dead processes left half written: nobody may write yet
-        self.queue.start().addCallback(lambda _: self.employ())
+        queue_read = self.queue.start().addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.certificates.start()
         self._log_warnings()
+        return queue_read
+
+    def _queue_was_read(self, _: object) -> None:
+        self._queue_is_read = True
+        self.employ()
 
     def employ(self) -> None:
-        """Have workers serve by the settings as they are now."""
+        """Have workers serve by the settings as they are now. No worker starts before the queue was
+        read, since reading it begins with the removal of files that dead processes left half
+        written: files that a worker is writing would be taken for such."""
+        if not self._queue_is_read:
+            return
         sockets = self._sockets()
         count = processes(self.services.settings) - 1 if sockets else 0
-        self.workers.employ(Assignment(self._loaded, self.foundation.tls.pem, sockets), count)
+        self.workers.employ(Assignment(self.loaded, self.foundation.tls.pem, sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -149,7 +159,7 @@ class Head:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
-        self._loaded = loaded
+        self.loaded = loaded
         self._use(services)
         self.certificates.log_findings()
         self._log_warnings()
@@ -164,7 +174,7 @@ class Head:
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
         self.relay.reconfigure(
-            settings.relay, self._loaded.secrets, settings.hostname, settings.listen
+            settings.relay, self.loaded.secrets, settings.hostname, settings.listen
         )
         transport = Dispatch(
             self.foundation.directory,
@@ -225,7 +235,7 @@ class Head:
         )
 
     def _log_warnings(self) -> None:
-        for problem in self._loaded.warnings:
+        for problem in self.loaded.warnings:
             self.events.emit(Faulted("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
             self.events.emit(Faulted("directory", NO_DOMAIN))

@@ -1,4 +1,4 @@
-"""A listening socket: opened before privileges are dropped, silent until the host is ready."""
+"""A listening socket: opened before privileges are dropped, served when the reactor runs."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class Listener:
     def open(self, user: str = "") -> None:
         """Open the socket. Raises CannotListenError.
 
-        Clients are answered once the reactor runs, and by then the host is ready. As root, a unix
-        socket is made with the rights of `user`; by root itself only where these do not suffice and
-        nobody else can change its folder.
+        Clients are served once the reactor runs; by then the services are made. As root, a unix
+        socket is made with the rights of `user`. It is made with those of root only if these do not
+        suffice and no other user can change its folder.
         """
         path = _path(self.listen)
         folder = os.path.dirname(path)

@@ -360,6 +360,8 @@ class EverySettingTests(SynchronousTestCase):
         head.workers = cast(Any, SimpleNamespace(employ=lambda work, count: asked.append(count)))
         head.replace(new)
         head.employ()
+        self.assertEqual([], asked, "the queue has not been read")
+        head._queue_was_read(None)
         self.assertEqual([2], asked)
 
 
