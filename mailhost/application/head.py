@@ -107,7 +107,7 @@ class Head:
             self.connection_counts,
             key,
             self.events,
-            self._look_around,
+            self._recover_entries,
             self._log.fileno() if isinstance(self._log, LineLog) else None,
         )
 
@@ -133,17 +133,17 @@ class Head:
 
     def _queue_was_read(self, _: object) -> None:
         self._queue_is_read = True
-        self.employ()
+        self.assign_workers()
 
-    def employ(self) -> None:
+    def assign_workers(self) -> None:
         """Have workers serve by the settings as they are now. No worker starts before the queue was
         read, since reading it begins with the removal of files that dead processes left half
         written: files that a worker is writing would be taken for such."""
         if not self._queue_is_read:
             return
         sockets = self._sockets()
-        count = processes(self.services.settings) - 1 if sockets else 0
-        self.workers.employ(Assignment(self.loaded, self.foundation.tls.pem, sockets), count)
+        count = process_count(self.services.settings) - 1 if sockets else 0
+        self.workers.assign(Assignment(self.loaded, self.foundation.tls.pem, sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -216,15 +216,15 @@ class Head:
             calls.COUNTED.answered_by(self.counts.add_all),
         ]
 
-    def _look_around(self) -> None:
+    def _recover_entries(self) -> None:
         """A worker died: there may be entries of its that we were not told of."""
         self.guard.end_all()
-        looking = Deferred.fromCoroutine(self._look())
+        looking = Deferred.fromCoroutine(self._read_new_entries())
         looking.addErrback(
             lambda failure: self.events.emit(Faulted("queue", failure.getErrorMessage()))
         )
 
-    async def _look(self) -> None:
+    async def _read_new_entries(self) -> None:
         await self.foundation.committer.commit([])  # what the writer had begun for it is done then
         await self.queue.look_around()
 
@@ -245,7 +245,7 @@ class Head:
             self.events.emit(Faulted("limits", text))
 
 
-def processes(settings: Settings) -> int:
+def process_count(settings: Settings) -> int:
     """How many processes serve."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)

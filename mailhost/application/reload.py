@@ -25,7 +25,7 @@ from mailhost.application.notify import Notifier
 from mailhost.config.load import BadSettings, Loaded, load
 from mailhost.config.reload import changed_secrets, changes, for_running
 from mailhost.interfaces.events import Faulted, Notice
-from mailhost.net.control.server import Refused
+from mailhost.net.control.server import CommandRefused
 from mailhost.net.tls.server import BadCertificate
 
 
@@ -42,7 +42,7 @@ class Reload:
         """Reload for the `mailhost` command. Raises Refused with the problems."""
         problems = await self.run()
         if problems:
-            raise Refused("\n".join(problems))
+            raise CommandRefused("\n".join(problems))
         return []
 
     def run(self) -> Deferred[list[str]]:
@@ -57,7 +57,7 @@ class Reload:
     async def _try(self) -> list[str]:
         try:
             changed = self._replace(load(self._head.loaded.path))
-            await self._head.workers.renewed()
+            await self._head.workers.reloaded()
             text = "; ".join(changed) or "nothing changed but certificates, perhaps"
             self._events.emit(Notice(f"reloaded: {text}"))
             return []
@@ -84,5 +84,5 @@ class Reload:
             raise
         self._listeners.use(opened, loaded.settings)
         self._listeners.serve(head.services)
-        head.employ()
+        head.assign_workers()
         return list(map(str, changed))

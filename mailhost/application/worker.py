@@ -54,9 +54,9 @@ from mailhost.workers.remote import (
     RemoteUsages,
 )
 
-HEAD_GONE = 3  # exit code
+EXIT_HEAD_GONE = 3  # exit code
 
-Socket = tuple[ListenProtocol, str]
+SocketKey = tuple[ListenProtocol, str]
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Worker:
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
         self._events = FanOut(self._log, self._counts.counts)
-        self._served: dict[Socket, _Served] = {}
+        self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
         self._foundation = Foundation(
@@ -202,7 +202,7 @@ class Worker:
         self._channel.transport.loseConnection()
 
     def _channel_closed(self) -> None:
-        os._exit(0 if self._ending else HEAD_GONE)
+        os._exit(0 if self._ending else EXIT_HEAD_GONE)
 
 
 def _log(reactor: IReactor, channel: Channel, ours: bool) -> LineLog | RemoteLog:

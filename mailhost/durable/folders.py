@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from mailhost.durable.system import NO_SHARING, OperatingSystem
 
-MANY = 4  # syncs that one sync of the file system replaces
+FEWEST_FOR_SHARING = 4  # syncs that one sync of the file system replaces
 
 
 class Folders:
@@ -39,7 +39,7 @@ class Folders:
     def sync_many(self, folders: set[str]) -> None:
         """Sync many folders at once; those that could not be opened are left to be synced alone."""
         system = self.system
-        if len(folders) < MANY or not system.shares_syncs:
+        if len(folders) < FEWEST_FOR_SHARING or not system.shares_syncs:
             return
         opened: dict[int, str] = {}
         try:
@@ -66,7 +66,7 @@ class Folders:
                 systems[folder] = self.system.file_system(fd)
             groups.setdefault(systems[folder], []).append(fd)
         groups.pop(NO_SHARING, None)
-        return [group for group in groups.values() if len(group) >= MANY]
+        return [group for group in groups.values() if len(group) >= FEWEST_FOR_SHARING]
 
     def sync(self, folder: str) -> None:
         """Make the names in a folder durable, once for the whole batch. Raises OSError."""

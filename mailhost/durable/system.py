@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 # those whose syncfs tells the errors of all files and waits for the disk: ext, XFS, Btrfs, tmpfs;
 # overlayfs does not hear of its upper layer's errors, FUSE and 9p do not pass a sync on
-TELLING = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
+REPORTING_FILE_SYSTEMS = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
 NO_SHARING = -1
 
 
@@ -27,7 +27,7 @@ class OperatingSystem:
     def __init__(self) -> None:
         self.shares_syncs = _linux_release() >= (5, 8)
         self._libc = ctypes.CDLL(None, use_errno=True) if self.shares_syncs else None
-        self._telling: dict[int, bool] = {}  # by the number of the file system
+        self._reports: dict[int, bool] = {}  # by the number of the file system
 
     def create(self, path: str) -> int:
         """Make a new file for writing, readable by its owner alone, and return its descriptor."""
@@ -66,9 +66,9 @@ class OperatingSystem:
         """Return the number of the file system that `fd` is on, NO_SHARING where a sync of all
         of it is not as good as one of each file."""
         number = os.fstat(fd).st_dev
-        if number not in self._telling:
-            self._telling[number] = self._kind(fd) in TELLING
-        return number if self._telling[number] else NO_SHARING
+        if number not in self._reports:
+            self._reports[number] = self._kind(fd) in REPORTING_FILE_SYSTEMS
+        return number if self._reports[number] else NO_SHARING
 
     def _kind(self, fd: int) -> int:
         """Return the kind of a file system, as statfs(2) lists them."""

@@ -105,7 +105,7 @@ class Writer:
         asking = [client for fd, client in self._clients.items() if fd in ready]
         jobs = [(client, changes) for client in asking for changes in client.read()]
         if jobs:
-            self._make(jobs)
+            self._make_batch(jobs)
         for client in asking:
             if client.gone:
                 self._forget(client)
@@ -132,7 +132,7 @@ class Writer:
         del self._clients[client.wire.fileno()]
         client.wire.close()
 
-    def _make(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
+    def _make_batch(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
         """Make one batch, and send the results to the clients."""
         changes = [change for _, some in jobs for change in some]
         results = [_result(error) for error in Batch(self._system, changes, self._rooted).run()]

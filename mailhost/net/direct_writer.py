@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from socket import socket as Socket
 from typing import Any
 
-PIECE = 65_536  # octets
+PIECE_SIZE = 65_536  # octets
 
 
 class DirectWriter:
@@ -48,7 +48,7 @@ def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
     some: list[bytes] = []
     size = 0
     for chunk in chunks:
-        if some and size + len(chunk) > PIECE + 4096:
+        if some and size + len(chunk) > PIECE_SIZE + 4096:
             yield b"".join(some)
             some, size = [], 0
         some.append(chunk)

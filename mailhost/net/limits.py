@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mailhost.message.status import Status
 
-CROWDED = 0.8  # of all places
+CROWDED_SHARE = 0.8  # of all places
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ConnectionLimits:
     def crowded(self) -> bool:
         """True where few places are left."""
         total = self.total + (self._others.total() if self._others else 0)
-        return total >= CROWDED * self.bounds.total
+        return total >= CROWDED_SHARE * self.bounds.total
 
     def admit(self, ip: str) -> Status | None:
         """Count a new connection; None lets it in, and `release` must follow one day."""

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from mailhost.message.status import Status
 
-TOO_LONG = Status(500, "5.5.2", "The line is too long")
-BEGINNING = 80  # octets of a bad line that are kept
-BARE = Status(500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it")
+LINE_TOO_LONG = Status(500, "5.5.2", "The line is too long")
+BAD_LINE_BEGINNING = 80  # octets of a bad line that are kept
+BARE_LINE_END = Status(
+    500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it"
+)
 
 
 class BadLine(ValueError):
@@ -80,15 +82,15 @@ class ReadBuffer:
         line = self.take(end + 1 - self._at)[:-1]
         if self._skipped or len(line) > limit:
             beginning, self._skipped = self._skipped + line, b""
-            raise BadLine(TOO_LONG, beginning[:BEGINNING])
+            raise BadLine(LINE_TOO_LONG, beginning[:BAD_LINE_BEGINNING])
         if not _is_line(line):
             if self._bare_lf:
                 return line.removesuffix(b"\r")
-            raise BadLine(BARE, line[:BEGINNING])
+            raise BadLine(BARE_LINE_END, line[:BAD_LINE_BEGINNING])
         return line[:-1]
 
     def _skip(self) -> None:
-        self._skipped = (self._skipped + self.take(BEGINNING))[:BEGINNING]
+        self._skipped = (self._skipped + self.take(BAD_LINE_BEGINNING))[:BAD_LINE_BEGINNING]
         self._data, self._at = b"", 0
 
 

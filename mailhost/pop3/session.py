@@ -21,7 +21,7 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.read_buffer import BadLine, ReadBuffer
-from mailhost.net.sasl.exchange import RESPONSE_LINE
+from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE
 from mailhost.pop3.authorization import AUTHORIZATION, Authorization
 from mailhost.pop3.maildrop import Maildrop
 from mailhost.pop3.replies import Replies
@@ -74,7 +74,7 @@ class Pop3Session:
             return False
         exchanging = self._authorization.exchanging
         try:
-            line = self._buffer.take_line(RESPONSE_LINE if exchanging else COMMAND_LINE)
+            line = self._buffer.take_line(LONGEST_RESPONSE_LINE if exchanging else COMMAND_LINE)
         except BadLine as bad_line:
             self._authorization.forget()
             return self._no_command(bad_line.beginning, "The line is too long")

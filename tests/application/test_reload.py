@@ -16,7 +16,7 @@ from mailhost.config.load import BadSettings, Loaded
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem
 from mailhost.config.secrets import Secrets
-from mailhost.net.control.server import Refused
+from mailhost.net.control.server import CommandRefused
 from mailhost.net.tls.server import BadCertificate
 from tests.fakes import RecordingEvents, now
 
@@ -28,14 +28,24 @@ def loaded(hostname: str) -> Loaded:
 
 OLD, NEW = loaded("old.example"), loaded("new.example")
 REFUSED = "reload refused, the old settings go on"
-STEPS = ["RELOADING=1", "load", "open", "replace", "use", "serve", "employ", "renewed", "READY=1"]
+STEPS = [
+    "RELOADING=1",
+    "load",
+    "open",
+    "replace",
+    "use",
+    "serve",
+    "assign_workers",
+    "reloaded",
+    "READY=1",
+]
 
 
 class ReloadTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.events, self.steps = RecordingEvents(), list[str]()
         self.failing: dict[str, Exception] = {}
-        self.renewed: Deferred[None] = Deferred()
+        self.reloaded: Deferred[None] = Deferred()
         self.patch(reload_module, "load", lambda path: self.step("load", NEW))
         head: Any = SimpleNamespace(
             loaded=OLD,
@@ -43,8 +53,8 @@ class ReloadTests(SynchronousTestCase):
             foundation=None,
             services=None,
             replace=lambda new: self.step("replace"),
-            employ=lambda: self.step("employ"),
-            workers=SimpleNamespace(renewed=lambda: self.step("renewed", self.renewed)),
+            assign_workers=lambda: self.step("assign_workers"),
+            workers=SimpleNamespace(reloaded=lambda: self.step("reloaded", self.reloaded)),
         )
         listeners: Any = SimpleNamespace(
             open=lambda foundation, settings: self.step("open", [self]),
@@ -71,7 +81,7 @@ class ReloadTests(SynchronousTestCase):
         running = self.reload.run()
         self.assertEqual(STEPS[:-1], self.steps)
         self.assertNoResult(running)
-        self.renewed.callback(None)
+        self.reloaded.callback(None)
         self.assertEqual([], self.successResultOf(running))
         self.assertEqual(STEPS, self.steps)
         self.assertIn("reloaded: hostname", self.events.lines[-1])
@@ -95,8 +105,10 @@ class ReloadTests(SynchronousTestCase):
 
     def test_the_command_fails_with_the_problems(self) -> None:
         self.failing = {"replace": BadFilter("filter[1]: no file")}
-        failure = self.failureResultOf(Deferred.fromCoroutine(self.reload.command()), Refused)
+        failure = self.failureResultOf(
+            Deferred.fromCoroutine(self.reload.command()), CommandRefused
+        )
         self.assertEqual("filter[1]: no file", failure.getErrorMessage())
         self.failing = {}
-        self.renewed.callback(None)
+        self.reloaded.callback(None)
         self.assertEqual([], now(self.reload.command()))

@@ -38,25 +38,25 @@ from mailhost.net.peer_credentials import is_ours, peer_uid
 
 __all__ = [
     "CommandFailed",
+    "CommandRefused",
     "Commands",
     "ControlClient",
     "ControlFactory",
     "ControlProtocol",
     "NoHostRunning",
-    "Refused",
     "control_path",
     "listen_control",
 ]
 
-LONGEST_REQUEST = 1 << 20
-MOST_WAITING = 100
+LARGEST_REQUEST = 1 << 20
+MOST_WAITING_REQUESTS = 100
 
 Commands: TypeAlias = Mapping[str, Callable[..., Any]]
 """Command names to functions. They take the arguments by keyword, and return what JSON can say,
 or an awaitable of it."""
 
 
-class Refused(Exception):
+class CommandRefused(Exception):
     """A command cannot be done; the message is for who asked."""
 
 
@@ -64,7 +64,7 @@ class ControlProtocol(LineOnlyReceiver):
     """One connection of the control socket."""
 
     delimiter = b"\n"
-    MAX_LENGTH = LONGEST_REQUEST
+    MAX_LENGTH = LARGEST_REQUEST
     _log = Logger()
 
     def __init__(self, commands: Commands) -> None:
@@ -75,9 +75,9 @@ class ControlProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         """A command connected. Users other than root and our own get no answer."""
-        wire: socket.socket | None = getattr(self.transport, "socket", None)
-        if self.transport is not None and wire is not None and not is_ours(wire):
-            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(wire))
+        sock: socket.socket | None = getattr(self.transport, "socket", None)
+        if self.transport is not None and sock is not None and not is_ours(sock):
+            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(sock))
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -86,21 +86,21 @@ class ControlProtocol(LineOnlyReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Take a request; answer it after those before it."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING_REQUESTS:
             self._answer({"ok": False, "error": "too many requests at once"})
             self.lineLengthExceeded(line)
             return
         self._waiting.append(line)
         if not self._busy:
             self._busy = True
-            Deferred.fromCoroutine(self._work())
+            Deferred.fromCoroutine(self._answer_all())
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """End the connection."""
         if self.transport is not None:
             self.transport.loseConnection()
 
-    async def _work(self) -> None:
+    async def _answer_all(self) -> None:
         while self._waiting:
             self._answer(await self._reply(self._waiting.popleft()))
         self._busy = False
@@ -109,13 +109,13 @@ class ControlProtocol(LineOnlyReceiver):
         try:
             command, arguments = _request(line)
             if command not in self._commands:
-                raise Refused(f"this host knows no command {command!r}")
+                raise CommandRefused(f"this host knows no command {command!r}")
             result = self._commands[command](**arguments)
             if isawaitable(result):
                 result = await result
             json.dumps(result)
             return {"ok": True, "result": result}
-        except Refused as error:
+        except CommandRefused as error:
             return {"ok": False, "error": str(error)}
         except Exception:  # noqa: BLE001 -- told to the log; the host goes on
             self._log.failure("a control command failed")
@@ -130,12 +130,12 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise Refused("the request is no JSON") from error
+        raise CommandRefused("the request is no JSON") from error
     if not isinstance(request, dict):
-        raise Refused("the request is no object")
+        raise CommandRefused("the request is no object")
     command, arguments = request.get("command"), request.get("arguments", {})
     if not isinstance(command, str) or not isinstance(arguments, dict):
-        raise Refused('a request has a "command" and perhaps "arguments"')
+        raise CommandRefused('a request has a "command" and perhaps "arguments"')
     return command, arguments
 
 

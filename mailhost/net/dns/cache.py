@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 
 from mailhost.interfaces.dns import NoSuchDomain
 
-LONGEST = 3600.0  # seconds that any answer is believed
-NEGATIVE = 60.0  # seconds that "there is none" is believed
-MOST = 10_000
+LONGEST_VALIDITY = 3600.0  # seconds that any answer is believed
+NEGATIVE_VALIDITY = 60.0  # seconds that "there is none" is believed
+MOST_ANSWERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class AnswerCache:
         """Return the records. Raises NoSuchDomain, ResolveFailed."""
         until, answer = self._known.get(question, (0.0, None))
         if answer is None or until <= self._clock.seconds():
-            answer = await self._fresh(question)
+            answer = await self._ask_once(question)
         if not answer.exists:
             raise NoSuchDomain(question[1])
         return answer.records
@@ -51,7 +51,7 @@ class AnswerCache:
         """Forget everything."""
         self._known.clear()
 
-    async def _fresh(self, question: Question) -> Answered:
+    async def _ask_once(self, question: Question) -> Answered:
         if question in self._asked:
             waiting: Deferred[Answered] = Deferred()
             self._asked[question].append(waiting)
@@ -70,8 +70,8 @@ class AnswerCache:
         return answer
 
     def _remember(self, question: Question, answer: Answered) -> None:
-        until = self._clock.seconds() + min(answer.seconds, LONGEST)
+        until = self._clock.seconds() + min(answer.seconds, LONGEST_VALIDITY)
         self._known[question] = (until, answer)
         self._known.move_to_end(question)
-        if len(self._known) > MOST:
+        if len(self._known) > MOST_ANSWERS:
             self._known.popitem(last=False)

@@ -25,10 +25,10 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
-LARGEST = 65_535  # octets of an answer
+LARGEST_ANSWER = 65_535  # octets of an answer
 
 
-class Question:
+class QuestionMessage:
     """A question as a message, and what is an answer to it."""
 
     def __init__(self, query: dns.Query) -> None:
@@ -54,7 +54,7 @@ class Question:
 
 async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
-    asking = _Datagrams(reactor, server, Question(query))
+    asking = _Datagrams(reactor, server, QuestionMessage(query))
     try:
         return await asking.answer.addTimeout(seconds, reactor)
     finally:
@@ -64,7 +64,7 @@ async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seco
 async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
-    stream = _Stream(Question(query))
+    stream = _Stream(QuestionMessage(query))
     connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:
@@ -79,7 +79,7 @@ async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seco
 class _Datagrams:
     """A UDP socket for one question. Raises OSError where there is none to be had."""
 
-    def __init__(self, reactor: IReactor, server: Server, question: Question) -> None:
+    def __init__(self, reactor: IReactor, server: Server, question: QuestionMessage) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self._reactor = reactor
         self._question = question
@@ -102,7 +102,7 @@ class _Datagrams:
 
     def doRead(self) -> None:
         try:
-            message = self._question.read(self._socket.recv(LARGEST))
+            message = self._question.read(self._socket.recv(LARGEST_ANSWER))
         except BlockingIOError:
             return
         except OSError as error:  # the server's machine says that nobody listens there
@@ -123,7 +123,7 @@ class _Datagrams:
 class _Stream(Int16StringReceiver):
     """A TCP connection for one question."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: QuestionMessage) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self.lost: Deferred[None] = Deferred()
         self._question = question

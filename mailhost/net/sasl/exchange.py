@@ -11,7 +11,7 @@ from mailhost.interfaces.logins import ILogins, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 
-RESPONSE_LINE = 12288  # octets of one line, RFC 4954 §4, RFC 5034 §4
+LONGEST_RESPONSE_LINE = 12288  # octets of one line, RFC 4954 §4, RFC 5034 §4
 CANCELLED = Status(501, "5.7.0", "Login cancelled")
 NOT_BASE64 = Status(501, "5.5.2", "That is not base64")
 

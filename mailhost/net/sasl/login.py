@@ -17,7 +17,7 @@ ASK_PASSWORD = Challenge(b"Password:")
 
 
 @implementer(ISASLMechanism)
-class Login:
+class LoginMechanism:
     """One exchange."""
 
     name = "LOGIN"

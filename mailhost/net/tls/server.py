@@ -42,7 +42,7 @@ CertificatePaths = tuple[str, str]
 
 CertificateSource = CertificatePaths | PEM | CertificateFiles
 
-TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
+TICKET_KEY_LIFETIME = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
 def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
@@ -110,7 +110,7 @@ class ServerTLS:
 
     def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection for a listener of this role."""
-        if self._seconds() - self._made > TICKET_KEYS_LIVE:
+        if self._seconds() - self._made > TICKET_KEY_LIFETIME:
             self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
         contexts = self._contexts.get(role)
         if contexts is None:

@@ -25,7 +25,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Body, ForwardPath
 from mailhost.message.status import OK, Status
 from mailhost.net.read_buffer import BadLine, ReadBuffer
-from mailhost.net.sasl.exchange import RESPONSE_LINE, SASLExchange
+from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE, SASLExchange
 from mailhost.smtp.server import statuses
 from mailhost.smtp.server.auth import encode_challenge, new_login
 from mailhost.smtp.server.command import (
@@ -271,7 +271,7 @@ class Session:
     def _read_login(self) -> Answer[bool]:
         assert self._login is not None
         try:
-            line = self._buffer.take_line(RESPONSE_LINE)
+            line = self._buffer.take_line(LONGEST_RESPONSE_LINE)
         except BadLine as bad:
             return self._sasl_step(bad.status)
         return False if line is None else self._then(self._login.line(line), self._sasl_step)
