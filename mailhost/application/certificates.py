@@ -1,10 +1,10 @@
 """Notices renewed certificate files, and uses them without a reload.
 
-The files are looked at each minute. New ones are used for connections made from then on, in all
+The files are examined each minute. New ones are used for connections made from then on, in all
 processes; no connection is closed. A pair that cannot be used is logged once, and the former one
-stays in use; other pairs are renewed nevertheless. It is logged only when the second look finds it
-unchanged, since ACME clients replace one file after the other. The findings of `certificate_checks`
-are logged at the start and once a day.
+stays in use; other pairs are renewed nevertheless. Such a pair is logged only when the next check
+finds it unchanged, since ACME clients replace one file after the other. The findings of
+`certificate_checks` are logged at the start and once a day.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class CertificateWatch:
         self._loop.start(CHECK_INTERVAL)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Examine the files no more."""
         if self._loop.running:
             self._loop.stop()
 

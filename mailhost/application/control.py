@@ -1,4 +1,4 @@
-"""What the `mailhost` command may ask of the running host."""
+"""The commands that the running host takes from the `mailhost` command."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
 
 
 def _as_text(command: Callable[..., object]) -> Callable[..., object]:
-    """What the queue says of wrong arguments is for the asker."""
+    """Return a command whose faults about wrong arguments are answered to its client."""
 
     def asked(**arguments: object) -> object:
         try:

@@ -1,7 +1,7 @@
-"""How many connections fit into what the system lets a process open.
+"""The number of connections that fit into the limit of open files of a process.
 
-Most systems begin with 1,024 descriptors and allow far more to who asks. Where they do not, fewer
-connections are let in than the settings say: a client is better told 421 than not accepted at all.
+Most systems begin with 1,024 descriptors and allow a process to raise that far. Where they do not,
+fewer connections are accepted than the settings allow: a reply 421 is better than none.
 """
 
 from __future__ import annotations

@@ -47,12 +47,12 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class BadFilter(Exception):
-    """A filter that cannot be made; the words name its key, and the remedy."""
+    """A filter that cannot be made; the message names its key, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What filters are made of. `data` is a folder."""
+    """The services that filters use. `data` is the path of the data folder."""
 
     reactor: IReactor
     in_thread: InThread
@@ -112,7 +112,7 @@ def _mode(settings: Filter, mode: Mode) -> Mode:
 
 
 def filter_names(filters: Sequence[Filter]) -> list[str]:
-    """Return what the filters are called: their names, or their kinds, counted from the second."""
+    """Return the names of the filters: that of the settings or the kind, numbered if it repeats."""
     seen: Counter[str] = Counter()
     found = []
     for each in filters:

@@ -217,7 +217,7 @@ class Head:
         ]
 
     def _recover_entries(self) -> None:
-        """A worker died: there may be entries of its that we were not told of."""
+        """A worker died: look for entries of its in the queue's folder, and end its logins."""
         self.guard.end_all()
         looking = Deferred.fromCoroutine(self._read_new_entries())
         looking.addErrback(
@@ -246,7 +246,7 @@ class Head:
 
 
 def process_count(settings: Settings) -> int:
-    """How many processes serve."""
+    """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 

@@ -123,7 +123,7 @@ class Host(Service):
             DirectoryDatabase(directory, create=first).close()
 
     def startService(self) -> None:
-        """Drop privileges, make what is missing on disk, and let everybody in."""
+        """Drop privileges, make what is missing on disk, and serve clients."""
         Service.startService(self)
         if self._head is None:
             self.privilegedStartService()

@@ -93,7 +93,7 @@ def _files_of_twistd(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _own_log(options: Options, reactor: object) -> LineLog | None:
-    """The log where twistd would write to standard output; whoever asks for another gets that."""
+    """The log where twistd would write to standard output; None if another log was asked for."""
     wanted: Mapping[str, Any] = options.parent or {}
     to_output = wanted.get("nodaemon") and wanted.get("logfile") in (None, "-")
     if not to_output or wanted.get("logger") or wanted.get("syslog"):

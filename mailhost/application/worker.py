@@ -1,7 +1,7 @@
 """A worker process: it asks for sockets, serves until it is told to retire, and ends.
 
-`python -m mailhost.application.worker` makes no sense but from the head. Without the head there is
-no queue, no log and no password: a worker whose head is gone ends at once, and answers nobody.
+`python -m mailhost.application.worker` is run by the head alone. Without the head there is no
+queue, no log and no password: a worker whose head is gone ends at once, and answers no client.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Served:
 
 
 class Worker:
-    """`startup` is what the head wrote for us."""
+    """`startup` is the data that the head wrote for this worker."""
 
     _services: Services
     _newest: tuple[Loaded, Sequence[CertificateSource]]

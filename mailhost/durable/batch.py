@@ -5,8 +5,8 @@ once: those that gain a name first, so that a renamed file has one of its two na
 a name appears only when its data is on the disk, and the cost of syncing is shared.
 
 Where a batch is large, its files are synced by one sync of their file system, and so are its
-folders: measured on ext4, 20 small files take half the time or less. A file system that others
-write to as well makes us wait for them.
+folders: measured on ext4, 20 small files take half the time or less. If other programs write to the
+file system too, such a sync waits for their data.
 
 A change that fails is undone and does not stop the others. A failed sync fails its change: the
 kernel may have dropped the pages, so trying again would prove nothing. A bug while one change is

@@ -33,13 +33,13 @@ class BySize:
         self._large_lock = DeferredLock()
 
     def start(self) -> None:
-        """Start all."""
+        """Connect to the writer, and start both threads."""
         self._shared.start()
         self._small.start()
         self._large.start()
 
     async def stop(self) -> None:
-        """Finish what waits. Nothing large is taken after that."""
+        """Finish what waits. No large commit is made after that."""
         await self._large_lock.acquire()
         await self._large.stop()
         await self._shared.stop()

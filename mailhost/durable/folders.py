@@ -1,7 +1,7 @@
 """The folders of one batch: made where they are missing, and each synced once.
 
-A folder's own name counts as well, and those of all above it: whichever process made them, they are
-synced before the first file in them is called safe.
+A folder's own name counts as well, and those of all above it: they are synced before a file in them
+is reported as safe, even if another process made them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Folders:
     def sharing(self, folders: Mapping[int, str]) -> list[list[int]]:
         """Return those descriptors that share a file system with many others, and may share syncs.
 
-        `folders` says where each is; a folder is asked but once.
+        `folders` says where each is; each folder is looked up once.
         """
         systems: dict[str, int] = {}
         groups: dict[int, list[int]] = {}
@@ -92,7 +92,7 @@ class Folders:
             try:
                 self.sync(folder)
             except PermissionError:
-                break  # what we may not even read we have not made
+                break  # we have not made a folder that we may not read
         self._rooted.update(on_the_way)
 
 

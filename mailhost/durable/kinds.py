@@ -61,7 +61,7 @@ class Work:
 
 
 class NewFileWork(Work):
-    """See NewFile. What replaced an older file stays: the older one cannot be brought back."""
+    """See NewFile. A file that replaced an older one stays, as that cannot be restored."""
 
     __slots__ = ("_change", "_made")
 
@@ -231,7 +231,7 @@ class MadeFolderWork(Work):
 
 
 def work_of(change: Change) -> Work:
-    """Return what makes a change."""
+    """Return the work for a change."""
     if isinstance(change, NewFile):  # nearly always
         return NewFileWork(change)
     if isinstance(change, RemovedFile):

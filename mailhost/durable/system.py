@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-# those whose syncfs tells the errors of all files and waits for the disk: ext, XFS, Btrfs, tmpfs;
-# overlayfs does not hear of its upper layer's errors, FUSE and 9p do not pass a sync on
+# file systems whose syncfs(2) waits for the disk and reports the errors of all files: ext, XFS,
+# Btrfs, tmpfs. overlayfs does not report errors of its upper layer; FUSE and 9p do not pass a sync
+# on
 REPORTING_FILE_SYSTEMS = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
 NO_SHARING = -1
 
@@ -21,7 +22,7 @@ class OperatingSystem:
     """The real one. Everything blocks and raises OSError.
 
     `shares_syncs` says that one `sync_file_system` is as good as a sync of each file in it: Linux
-    tells the errors of writing back since 5.8.
+    reports write-back errors there since 5.8.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class OperatingSystem:
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
 
-        Each call costs the thread a wait for the interpreter: as few as can be.
+        After each call the thread waits for the interpreter lock, so there are few calls.
         """
         written = os.writev(fd, chunks)
         if written < sum(map(len, chunks)):

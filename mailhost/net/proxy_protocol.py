@@ -1,9 +1,10 @@
 """Connections that a proxy hands on, with the PROXY protocol's header in front (versions 1 and 2).
 
-Nothing is said and nobody is counted before the header has told who the client is: greetings,
-limits, trust in networks and the trace all go by the client's address, never by the proxy's. A
-header that is wrong, or slow, ends the connection. One that names no client (LOCAL, UNKNOWN: the
-proxy's own health checks) leaves the proxy's address.
+The header has the address of the client. Before it has come, nothing is sent and the connection is
+not counted: the greeting, limits, trusted networks and the Received field go by the address of the
+client, not by that of the proxy. A connection with a malformed header, or with none in time, is
+closed. A header without a client (LOCAL, UNKNOWN: health checks of the proxy itself) leaves the
+address of the proxy.
 
 The specification is haproxy.org's `proxy-protocol.txt`.
 """
@@ -31,7 +32,7 @@ from twisted.python.failure import Failure
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LONGEST_TEXT_HEADER = 107  # octets of a version 1 header, CRLF included
 LARGEST_BINARY_HEADER = 4096  # octets of a version 2 header: addresses and some more values
-HEADER_TIMEOUT = 10.0  # seconds until the header is there
+HEADER_TIMEOUT = 10.0  # seconds within which the header must come
 
 _FAMILIES: Mapping[str, Callable[[str], IPv4Address | IPv6Address]] = {
     "TCP4": IPv4Address,
@@ -40,12 +41,12 @@ _FAMILIES: Mapping[str, Callable[[str], IPv4Address | IPv6Address]] = {
 
 
 class BadProxyHeader(ValueError):
-    """What came is no PROXY header; the message says why."""
+    """The octets are no PROXY header; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """`client` is None where the header names nobody; `length` octets are the header's."""
+    """`client` is None if the header names no client. The header has `length` octets."""
 
     client: TCP4 | TCP6 | None
     length: int

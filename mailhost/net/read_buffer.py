@@ -1,6 +1,6 @@
-"""The octets that came from a client and are not read yet.
+"""The octets of a client that are not read yet.
 
-Lines are held up to a limit; what is longer is thrown away as it comes, up to its end.
+A line is held up to a limit. A longer line is dropped as it arrives, up to its end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ReadBuffer:
         return len(self._data) - self._at
 
     def append(self, data: bytes) -> None:
-        """Add what came."""
+        """Add octets that arrived."""
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
@@ -49,7 +49,7 @@ class ReadBuffer:
         self._data, self._at, self._skipped = b"", 0, b""
 
     def take(self, octets: int) -> bytes:
-        """Return the next octets, fewer where fewer are there."""
+        """Return the next octets, or all of them if there are fewer."""
         chunk = self._data[self._at : self._at + octets]
         self._at += len(chunk)
         if self._at == len(self._data):
@@ -57,8 +57,8 @@ class ReadBuffer:
         return chunk
 
     def lines_ahead(self, limit: int) -> Iterator[bytes]:
-        """Yield the lines that are there, without their CRLF, up to one that is no line. They stay
-        where they are."""
+        """Yield the complete lines, without their CRLF, up to the first malformed one. They stay
+        in the buffer."""
         at = self._at
         while not self._skipped and (end := self._data.find(b"\n", at)) >= 0:
             line = self._data[at:end]

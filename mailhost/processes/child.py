@@ -11,7 +11,7 @@ LONGEST_RESTART_DELAY = 30.0  # seconds
 
 
 class Child(ProcessProtocol):
-    """One process. `log_line` gets each line that the process writes, to whichever descriptor."""
+    """One process. `log_line` gets each line that the process writes, to any descriptor."""
 
     def __init__(self, log_line: Callable[[str], None]) -> None:
         self._log_line = log_line

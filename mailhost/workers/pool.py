@@ -39,7 +39,7 @@ from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
-RETIREMENT_LIMIT = 3600.0  # seconds that connections may keep a retired worker
+RETIREMENT_LIMIT = 3600.0  # seconds that open connections may keep a retired worker
 RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
 ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
 RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
@@ -107,9 +107,9 @@ class WorkerPool:
         self._empty: Deferred[None] | None = None
 
     def assign(self, assignment: Assignment, count: int) -> None:
-        """Have `count` workers serve by this assignment. Those that run take it over, and more
-        are started where needed. Surplus ones retire within RETIREMENT seconds, as a client that
-        never leaves would keep a process for good."""
+        """Have `count` workers serve by this assignment. Running workers are sent it, and more are
+        started where needed. Surplus workers retire; they have RETIREMENT_LIMIT seconds, as a
+        client that never disconnects would keep a process for good."""
         if self._stopping:
             return
         self._assignment = assignment
@@ -251,7 +251,8 @@ class WorkerPool:
             self._empty.callback(None)
 
     def _start_later(self, lived: float) -> None:
-        """Start another: at once if the last one `lived` for long, in seconds, else ever later."""
+        """Start another worker: at once if the last one `lived` for long (in seconds), else later
+        each time."""
         self._starts = {call for call in self._starts if call.active()}
         self._starts.add(self._reactor.callLater(self._delays.after(lived), self._start))
 

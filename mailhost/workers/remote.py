@@ -39,7 +39,7 @@ LONGEST_LOG_LINE = 10_000  # characters; the rest of a line is cut off
 QUOTA_ANSWER_VALIDITY = 60.0  # seconds that an account is believed to have room
 SECONDS_BETWEEN_COUNTS = 1.0
 MOST_ACCOUNTS = 10_000  # accounts
-Line = tuple[bool, str]  # serious or not, and the words
+Line = tuple[bool, str]  # whether it is serious, and its text
 
 
 @implementer(IAuthenticator)

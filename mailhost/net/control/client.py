@@ -18,20 +18,20 @@ ANSWER_TIMEOUT = 60.0  # seconds
 
 
 class NoHostRunning(Exception):
-    """Nobody listens on the control socket."""
+    """No host listens on the control socket."""
 
 
 class CommandFailed(Exception):
-    """The host answered that it could not; the message is its words."""
+    """The host could not carry out the command, or did not answer; the message has the reason."""
 
 
 def control_path(data: str) -> str:
-    """Where the control socket of a data folder lies."""
+    """Return the path of the control socket of a data folder."""
     return os.path.join(data, SOCKET_NAME)
 
 
 class ControlClient:
-    """Asks the host behind the control socket at `path`, a connection a question."""
+    """Sends commands to the host over the control socket at `path`, each on its own connection."""
 
     def __init__(self, path: str, timeout: float = ANSWER_TIMEOUT) -> None:
         self._path = path

@@ -4,10 +4,10 @@ JSON lines over a unix socket that only the host's user and root can use. A requ
 
     {"command": "queue.list", "arguments": {"all": true}}
 
-and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "words"}`.
-Requests of one connection are answered one after the other. A line over LONGEST_REQUEST octets
-ends the connection. A command that fails for a reason the asker should know raises Refused; any
-other exception is a bug, told to the log with its traceback and answered as an internal fault.
+and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "text"}`. Requests
+of one connection are answered one after the other. A line over LARGEST_REQUEST octets ends the
+connection. A command raises CommandRefused for a reason that its client should read. Any other
+exception is a bug: it is logged with its traceback, and answered as an internal fault.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ or an awaitable of it."""
 
 
 class CommandRefused(Exception):
-    """A command cannot be done; the message is for who asked."""
+    """A command cannot be done; the message is for its client."""
 
 
 class ControlProtocol(LineOnlyReceiver):
@@ -81,7 +81,7 @@ class ControlProtocol(LineOnlyReceiver):
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nobody listens any more; what was asked for is done all the same."""
+        """The client is gone. Its requests are carried out all the same."""
         self._gone = True
 
     def lineReceived(self, line: bytes) -> None:
@@ -117,7 +117,7 @@ class ControlProtocol(LineOnlyReceiver):
             return {"ok": True, "result": result}
         except CommandRefused as error:
             return {"ok": False, "error": str(error)}
-        except Exception:  # noqa: BLE001 -- told to the log; the host goes on
+        except Exception:  # noqa: BLE001 - logged; the host goes on
             self._log.failure("a control command failed")
             return {"ok": False, "error": "internal fault; the host's log says more"}
 
@@ -163,5 +163,5 @@ def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> ILis
     path = control_path(data)
     with suppress(FileNotFoundError):
         os.unlink(path)
-    # Twisted sets the mode between bind and listen: nobody can connect before.
+    # Twisted sets the mode between bind and listen, and no client can connect before
     return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600)

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 
 from mailhost.interfaces.dns import NoSuchDomain
 
-LONGEST_VALIDITY = 3600.0  # seconds that any answer is believed
-NEGATIVE_VALIDITY = 60.0  # seconds that "there is none" is believed
+LONGEST_VALIDITY = 3600.0  # seconds at most that an answer is used
+NEGATIVE_VALIDITY = 60.0  # seconds that an answer without records is used
 MOST_ANSWERS = 10_000
 
 
@@ -30,7 +30,7 @@ Question = tuple[str, str]
 
 
 class AnswerCache:
-    """Asks through `ask`, which raises ResolveFailed where nothing can be known now."""
+    """Asks through `ask`, which raises ResolveFailed if the servers cannot answer now."""
 
     def __init__(self, clock: IReactorTime, ask: Callable[[Question], Awaitable[Answered]]) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class AnswerCache:
         return answer.records
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all answers."""
         self._known.clear()
 
     async def _ask_once(self, question: Question) -> Answered:

@@ -2,8 +2,7 @@
 
 Each question has a socket of its own, connected to its server: the port is as hard to guess as the
 id, what others send never arrives, and a server that is not there is known at once. (A port of
-twisted.names tells the log of every question, twice.) Whatever comes that is no answer to this
-question is passed over.
+twisted.names logs each question twice.) Octets that do not answer this question are ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class QuestionMessage:
         message = dns.Message()
         try:
             message.fromStr(data)
-        except Exception:  # noqa: BLE001 - twisted.names raises much for bytes without sense
+        except Exception:  # noqa: BLE001 - twisted.names raises many kinds for malformed octets
             return None
         if message.id != self._id or not message.answer or message.queries != [self._query]:
             return None
@@ -77,7 +76,7 @@ async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seco
 
 @implementer(IReadDescriptor)
 class _Datagrams:
-    """A UDP socket for one question. Raises OSError where there is none to be had."""
+    """A UDP socket for one question. Raises OSError."""
 
     def __init__(self, reactor: IReactor, server: Server, question: QuestionMessage) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
@@ -105,7 +104,7 @@ class _Datagrams:
             message = self._question.read(self._socket.recv(LARGEST_ANSWER))
         except BlockingIOError:
             return
-        except OSError as error:  # the server's machine says that nobody listens there
+        except OSError as error:  # no process listens there, by ICMP
             if not self.answer.called:
                 self.answer.errback(error)
             return
@@ -113,7 +112,7 @@ class _Datagrams:
             self.answer.callback(message)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor gives up on the socket: the time runs out."""
+        """The reactor dropped the socket; the question ends by its timeout."""
 
     def close(self) -> None:
         self._reactor.removeReader(self)

@@ -1,8 +1,8 @@
 """IResolver over twisted.names: bounded in time, CNAMEs followed, answers cached.
 
 twisted.names has no typed answers and spreads its errors over many classes; here there are three
-outcomes: records, NoSuchDomain, ResolveFailed. A name in an answer that no host can have is passed
-over: it would only come up again in replies, reports and logs. Where all MX records have such
+outcomes: records, NoSuchDomain, ResolveFailed. A record with a name that no host can have is
+ignored, as that name would appear in replies, reports and logs. Where all MX records have such
 names, NoPossibleHost quotes one of them.
 """
 
@@ -43,7 +43,7 @@ class Resolver:
         self.reconfigure(settings)
 
     def reconfigure(self, settings: DNS) -> None:
-        """Take other servers; what was learnt from the old ones is forgotten."""
+        """Ask other servers from now on, and forget the answers of the former ones."""
         self._timeout = settings.timeout
         named = servers_of_settings(settings.servers)
         find = (lambda: named) if named else self._system.get
@@ -92,8 +92,8 @@ class Resolver:
                 return Answered((), NEGATIVE_VALIDITY, exists=False)
             name, followed = _follow(name, answers)
             if followed and not _is_possible_host(name):
-                words = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
-                raise ResolveFailed(f"{question[1]}: {words}")
+                text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
+                raise ResolveFailed(f"{question[1]}: {text}")
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             wanted = _records(answers, name, _TYPES[kind])
             if kind == "MX" and not wanted:

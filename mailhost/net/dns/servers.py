@@ -11,7 +11,7 @@ from mailhost.config.types import split_host_port
 
 PORT = 53
 MOST_SERVERS = 3  # as the C library has it
-LARGEST_FILE = 65_536  # octets of a file that are looked at
+LARGEST_FILE = 65_536  # octets of a file that are read
 
 Server = tuple[str, int]
 
@@ -30,7 +30,7 @@ class SystemServers:
         self._servers: list[Server] = [("127.0.0.1", PORT)]
 
     def get(self) -> list[Server]:
-        """Return the servers. A file that cannot be read now means those known so far."""
+        """Return the servers. If the file cannot be read, the last ones known are returned."""
         with suppress(OSError):
             changed = os.stat(self._path).st_mtime
             if changed != self._changed:

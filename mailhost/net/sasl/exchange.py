@@ -1,5 +1,5 @@
 """A SASL exchange over lines of base64: AUTH of SMTP (RFC 4954) and POP3 (RFC 5034), and IMAP's
-AUTHENTICATE (RFC 9051 §6.2.2). How a challenge is written is the protocol's own."""
+AUTHENTICATE (RFC 9051 §6.2.2). Each protocol writes challenges in its own way."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def new_mechanism(
 
 @implementer(IPasswordLogins)
 class Logins:
-    """Logins that an authenticator judges."""
+    """Logins that `authenticator` checks."""
 
     def __init__(self, authenticator: IAuthenticator) -> None:
         self._authenticator = authenticator

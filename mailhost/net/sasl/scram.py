@@ -119,7 +119,7 @@ class ScramSha256Mechanism:
     ) -> SASLStep:
         signed = f"{first.bare},{self._server_first},{final.without_proof}".encode()
         proven = proves(keys, signed, final.proof)
-        # asked before the signature is sent: it would tell that the password is right
+        # checked before the signature is sent, which shows that the password is right
         result = await self._authenticator.scram_result(self._client, first.username, proven)
         if isinstance(result, Status):
             return result

@@ -1,4 +1,4 @@
-"""What the mechanisms share: their refusals, and reading text from the wire."""
+"""The refusals of all mechanisms, and the decoding of text in responses."""
 
 from __future__ import annotations
 

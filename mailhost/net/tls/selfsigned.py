@@ -1,7 +1,7 @@
-"""A self-signed certificate, made once, so that TLS works before anybody has a real one.
+"""A self-signed certificate, made once, so that TLS works before there is one of an authority.
 
-It holds for ten years: nobody renews it by hand, and who checks certificates trusts none that is
-signed by itself. It says `localhost` too, for trying things out on one machine.
+It is valid for ten years, since it is not renewed, and clients that verify certificates do not
+trust it anyway. It is for `localhost` too, for tests on one machine.
 """
 
 from __future__ import annotations

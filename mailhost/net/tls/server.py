@@ -64,7 +64,7 @@ class ServerTLS:
     """Our side of handshakes with clients.
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
-    that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
+    that name no server, or one without a certificate. Blocks for the disk. Raises BadCertificate.
     `seconds` is a clock that is never set back.
     """
 
