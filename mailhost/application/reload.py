@@ -4,8 +4,8 @@ Connections that are open go on with their services; new ones get the new settin
 refused as a whole if its settings have a fault, if a listener cannot be opened, or if a certificate
 or filter cannot be used: all then stays as it was. The steps are:
 
-1. The settings are read and checked (`config/load`). What is read at the start only is kept as it
-   was (`config/reload`).
+1. The settings are read and checked (`config/load`). Settings that are read at the start only
+   keep their values (`config/reload`).
 2. Listeners that are new are opened (`listener_set`).
 3. The head makes new services, and reconfigures what outlives them (`head`, `foundation`).
 4. The listeners use the new services, and the others are closed.

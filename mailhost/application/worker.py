@@ -1,4 +1,4 @@
-"""A worker process: it asks for sockets, serves until it is told to retire, and ends.
+"""A worker process: it asks for sockets, serves until the head retires it, and ends.
 
 `python -m mailhost.application.worker` is run by the head alone. Without the head there is no
 queue, no log and no password: a worker whose head is gone ends at once, and answers no client.

@@ -13,7 +13,8 @@ STALL_LIMIT = 10.0  # seconds without an answer
 
 
 class Stall:
-    """Watches the answers of the writer, with one timer in LIMIT seconds, and not one an answer."""
+    """Watches the answers of the writer, with one timer for STALL_LIMIT seconds, not one for
+    each."""
 
     def __init__(self, clock: IReactorTime, events: IEventSink) -> None:
         self._clock = clock

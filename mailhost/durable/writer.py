@@ -5,8 +5,8 @@ changes that clients have asked for when it begins: one sync serves all processe
 needs a thread of its own for that.
 
 A client sends frames (`durable/frames`) with a list of changes each, and gets back frames with a
-list of results. Frames of one client are answered in order. What a client that went away had asked
-for is not begun: there is no process that waits for the results.
+list of results. Frames of one client are answered in order. If a client has closed
+its connection, its changes are not begun, as no process waits for the results.
 
 The writer ends with the head: its standard input is a pipe of the head, and on Linux the kernel
 kills it with its parent, since no file may change any more when the next head reads them. A bug

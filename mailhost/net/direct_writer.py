@@ -43,8 +43,8 @@ class DirectWriter:
 
 
 def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same octets in pieces of about PIECE: the kernel would hold a
-    short piece back until the other side has confirmed the one before (Nagle's algorithm)."""
+    """Yield the same octets in pieces of about PIECE_SIZE: the kernel would hold a short piece back
+    until the other side has confirmed the one before (Nagle's algorithm)."""
     some: list[bytes] = []
     size = 0
     for chunk in chunks:

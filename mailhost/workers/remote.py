@@ -36,7 +36,7 @@ from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 
 HEAD_GONE = "the head of the host is gone"
 LONGEST_LOG_LINE = 10_000  # characters; the rest of a line is cut off
-QUOTA_ANSWER_VALIDITY = 60.0  # seconds that an account is believed to have room
+QUOTA_ANSWER_VALIDITY = 60.0  # seconds that an answer about free octets is used
 SECONDS_BETWEEN_COUNTS = 1.0
 MOST_ACCOUNTS = 10_000  # accounts
 Line = tuple[bool, str]  # whether it is serious, and its text
@@ -108,8 +108,8 @@ class _Left:
 @implementer(IUsages)
 class RemoteUsages:
     """Has the head count the octets of accounts. An answer of the head is used again for
-    ROOM_BELIEVED seconds, less the octets that this process added meanwhile, so that few RCPT
-    commands wait for the head."""
+    QUOTA_ANSWER_VALIDITY seconds, less the octets that this process added meanwhile, so that few
+    RCPT commands wait for the head."""
 
     def __init__(self, channel: Channel, seconds: Callable[[], float]) -> None:
         self._channel = channel

@@ -101,7 +101,7 @@ class ServerTLS:
         return tuple(files.pem for files in self.certificates)
 
     def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
-        """What a listener hands to `startTLS`: good for as long as this object."""
+        """Return the value for `startTLS` of a listener; it is valid as long as this object."""
         return self if role == STRICT else _InRole(self, role)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
