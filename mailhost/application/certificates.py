@@ -60,7 +60,7 @@ class CertificateWatch:
         self._renewed = renewed
         self._now = now
         self._checks = 0
-        self._broken: Marks | None = None  # files that could not be used at the last look
+        self._broken: Marks | None = None  # files that could not be used at the last check
         self._logged: Marks | None = None  # files that were logged as broken
         self._loop = LoopingCall(self._check)
         self._loop.clock = clock
@@ -97,8 +97,8 @@ class CertificateWatch:
             self._events.emit(Faulted(WHERE, finding.text))
 
     async def _compare(self, first: bool) -> None:
-        """The first look reads the files even where they are the same: root may have opened them,
-        and the user that the host became since may not."""
+        """The first check reads the files even if they are unchanged: root may have opened them,
+        and the user that the host has become since may not be able to."""
         used = self._tls.certificates
         marks = await self._in_thread(partial(marks_now, used))
         if marks == _marks(used) and not first:
