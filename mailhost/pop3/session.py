@@ -21,7 +21,7 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.read_buffer import BadLine, ReadBuffer
-from mailhost.net.sasl.exchange import RESPONSE_LINE
+from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE
 from mailhost.pop3.authorization import AUTHORIZATION, Pop3Authorization
 from mailhost.pop3.maildrop import Maildrop
 from mailhost.pop3.replies import Pop3Replies
@@ -74,7 +74,9 @@ class Pop3Session:
             return False
         exchanging = self._authorization.exchanging
         try:
-            line = self._buffer.take_line(RESPONSE_LINE if exchanging else LONGEST_COMMAND_LINE)
+            line = self._buffer.take_line(
+                LONGEST_RESPONSE_LINE if exchanging else LONGEST_COMMAND_LINE
+            )
         except BadLine as bad:
             self._authorization.forget()
             return self._no_command(bad.beginning, "The line is too long")

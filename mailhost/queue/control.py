@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mailhost.message.outcome import Outcome
-from mailhost.net.control.server import Refused
+from mailhost.net.control.server import CommandRefused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
 Fields: TypeAlias = dict[str, Any]
 
 
-class UnknownEntry(Refused):
+class UnknownEntry(CommandRefused):
     """The operator named an entry that is not there, or that the command does not fit."""
 
 
@@ -84,7 +84,7 @@ class QueueControl:
         for id in chosen:
             error = await self._runner.remove(id, bounce)
             if error is not None:
-                raise Refused(f"{id} could not be removed: {error}")
+                raise CommandRefused(f"{id} could not be removed: {error}")
         return chosen
 
     # --- which ---------------------------------------------------------------------------------

@@ -357,9 +357,11 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(Any, SimpleNamespace(employ=lambda work, count: asked.append(count)))
+        head.workers = cast(Any, SimpleNamespace(assign=lambda work, count: asked.append(count)))
         head.replace(new)
-        head.employ()
+        head.assign_workers()
+        self.assertEqual([], asked, "the queue has not been read")
+        head._queue_was_read(None)
         self.assertEqual([2], asked)
 
 

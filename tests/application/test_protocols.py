@@ -141,7 +141,7 @@ class Machines(SynchronousTestCase):
             factory = make_factory(foundation(), listen)
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
-            self.assertTrue(factory.listener.busy(refusal).startswith(text))
+            self.assertTrue(factory.served.busy(refusal).startswith(text))
 
     def test_the_tls_role_of_each_listener(self) -> None:
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""

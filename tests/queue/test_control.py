@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
-from mailhost.net.control.server import Refused
+from mailhost.net.control.server import CommandRefused
 from mailhost.queue.control import QueueControl
 from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
@@ -40,7 +40,7 @@ class ControlCase(SynchronousTestCase):
         asked = self.control.commands()[f"queue.{command}"](**arguments)
         failure = self.failureResultOf(
             Deferred.fromCoroutine(asked),  # type: ignore[arg-type]
-            Refused,
+            CommandRefused,
         )
         return str(failure.value)
 

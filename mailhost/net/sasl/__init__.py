@@ -1,1 +1,1 @@
-"""SASL (RFC 4422): a mechanism a file, both sides, for every wire that logs in."""
+"""SASL (RFC 4422), both sides, for all protocols: each mechanism has a file of its own."""

@@ -1,7 +1,7 @@
 """SASL, client side: how we log in to a smarthost.
 
 An exchange gives its initial response, None where it has none, then a response to each challenge.
-All bytes are before base64. `choose` takes the best mechanism that both sides know.
+No value is in base64. `choose` takes the best mechanism that both sides know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_ITERATIONS = 500_000  # a tenth of a second; a server must not stop us for 
 
 
 class BadChallenge(Exception):
-    """The server's challenge makes no sense, or the server does not know the password itself."""
+    """The server's challenge is malformed, or the server does not know the password itself."""
 
 
 class ClientExchange(Protocol):
@@ -73,7 +73,7 @@ class PlainClient:
 
 
 class LoginClient:
-    """Name, then password, whatever the words of the questions."""
+    """Sends the user name, then the password, whatever text the challenges have."""
 
     name = "LOGIN"
 

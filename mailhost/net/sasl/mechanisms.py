@@ -11,12 +11,15 @@ from mailhost.interfaces.logins import IAuthenticator, IPasswordLogins, ISASLMec
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.login import Login
-from mailhost.net.sasl.plain import Plain
-from mailhost.net.sasl.scram import ScramSha256
+from mailhost.net.sasl.login import LoginMechanism
+from mailhost.net.sasl.plain import PlainMechanism
+from mailhost.net.sasl.scram import ScramSha256Mechanism
 
 MECHANISMS: Mapping[str, Callable[[Client, IAuthenticator], ISASLMechanism]] = MappingProxyType(
-    {mechanism.name: mechanism for mechanism in (ScramSha256, Plain, Login)}
+    {
+        mechanism.name: mechanism
+        for mechanism in (ScramSha256Mechanism, PlainMechanism, LoginMechanism)
+    }
 )
 
 
@@ -36,7 +39,7 @@ def new_mechanism(
 
 @implementer(IPasswordLogins)
 class Logins:
-    """Logins that an authenticator judges."""
+    """Logins that `authenticator` checks."""
 
     def __init__(self, authenticator: IAuthenticator) -> None:
         self._authenticator = authenticator

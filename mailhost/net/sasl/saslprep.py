@@ -1,7 +1,7 @@
 """SASLprep: one form for the many spellings of a user name or password (RFC 4013).
 
-Unassigned code points are let through, as for queries (RFC 3454 §7): what Unicode added since
-version 3.2 must not shut people out of their mail.
+Unassigned code points are let through, as for queries (RFC 3454 §7): characters that
+Unicode added since version 3.2 must not prevent a login.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def saslprep(text: str) -> str:
 
 
 def prepare_password(text: str) -> str:
-    """Return the prepared form of a password; one that has none stands for itself.
+    """Return the prepared form of a password, or the password itself if it has none.
 
     Client and server then still agree: both see the same text.
     """

@@ -61,7 +61,7 @@ class BindingWanted(Exception):
 
 
 @implementer(ISASLMechanism)
-class ScramSha256:
+class ScramSha256Mechanism:
     """One exchange. `nonce` is the server's part, for tests."""
 
     name = "SCRAM-SHA-256"
@@ -112,12 +112,14 @@ class ScramSha256:
             raise Malformed("the channel binding differs from the first message")
         if final.nonce != first.nonce + self._nonce:
             raise Malformed("the nonce differs from the challenge")
-        return self._judge(self._keys, first, final)
+        return self._check_proof(self._keys, first, final)
 
-    async def _judge(self, keys: ScramKeys, first: ClientFirst, final: ClientFinal) -> SASLStep:
+    async def _check_proof(
+        self, keys: ScramKeys, first: ClientFirst, final: ClientFinal
+    ) -> SASLStep:
         signed = f"{first.bare},{self._server_first},{final.without_proof}".encode()
         proven = proves(keys, signed, final.proof)
-        # asked before the signature is sent: it would tell that the password is right
+        # checked before the signature is sent, which shows that the password is right
         result = await self._authenticator.scram_result(self._client, first.username, proven)
         if isinstance(result, Status):
             return result

@@ -10,7 +10,10 @@ from mailhost.net.sasl.saslprep import prepare_password
 
 
 def derive_keys(password: str, salt: bytes, iterations: int) -> ScramKeys:
-    """Return what a server keeps. Takes about 0.25 s of processor time a million iterations."""
+    """Return the keys that a server stores.
+
+    Takes about 0.25 s of processor time a million iterations.
+    """
     salted = salted_password(password, salt, iterations)
     stored = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
     return ScramKeys(salt, iterations, stored, _hmac(salted, b"Server Key"))
@@ -23,7 +26,7 @@ def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
 
 
 def client_proof(salted: bytes, signed: bytes) -> bytes:
-    """What a client sends to prove that it knows the password."""
+    """Return the proof that a client knows the password."""
     client_key = _hmac(salted, b"Client Key")
     signature = _hmac(hashlib.sha256(client_key).digest(), signed)
     return _xor(client_key, signature)
@@ -38,7 +41,7 @@ def proves(keys: ScramKeys, signed: bytes, proof: bytes) -> bool:
 
 
 def server_signature(keys: ScramKeys, signed: bytes) -> bytes:
-    """What a server sends to prove that it knows the keys."""
+    """Return the proof that a server knows the keys."""
     return _hmac(keys.server_key, signed)
 
 

@@ -1,4 +1,4 @@
-"""What the mechanisms share: their refusals, and reading text from the wire."""
+"""The refusals of all mechanisms, and the decoding of text in responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mailhost.net.sasl.saslprep import BadText, saslprep
 
 MALFORMED = Status(501, "5.5.2", "That is no proper response for this mechanism")
 NOT_YOURSELF = Status(535, "5.7.8", "You can log in as yourself only")
-LARGEST = 8192  # octets of one response
+LARGEST_RESPONSE = 8192  # octets of one response
 
 
 class Malformed(ValueError):
@@ -17,7 +17,7 @@ class Malformed(ValueError):
 
 def decode_text(octets: bytes) -> str:
     """Return UTF-8 text without NUL. Raises Malformed."""
-    if len(octets) > LARGEST:
+    if len(octets) > LARGEST_RESPONSE:
         raise Malformed("too long")
     try:
         text = octets.decode()

@@ -9,7 +9,7 @@ from mailhost.interfaces.logins import Challenge, ILogins, SASLStep
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.read_buffer import BadLine
-from mailhost.net.sasl.exchange import RESPONSE_LINE, SASLExchange, new_exchange
+from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE, SASLExchange, new_exchange
 from mailhost.smtp.server import statuses
 from mailhost.smtp.server.session_context import SessionContext
 
@@ -55,7 +55,7 @@ class AuthCommand:
     def _read_response(self) -> Answer[bool]:
         assert self._exchange is not None
         try:
-            line = self._context.buffer.take_line(RESPONSE_LINE)
+            line = self._context.buffer.take_line(LONGEST_RESPONSE_LINE)
         except BadLine as bad:
             return self._step(bad.status)
         return False if line is None else self._context.then(self._exchange.line(line), self._step)

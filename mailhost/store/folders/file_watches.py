@@ -19,10 +19,11 @@ from twisted.python.filepath import FilePath
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.reactor import IReactor
 
+inotify: Any
 try:
     from twisted.internet import inotify
 except ImportError:  # not Linux
-    inotify = None  # type: ignore[assignment]
+    inotify = None
 
 POLL = 5.0  # seconds between two looks at folders without inotify
 PLACES = ("new", "cur")
@@ -156,7 +157,7 @@ def _mtimes(paths: list[str]) -> dict[str, int]:
 def _notifier(reactor: IReactor, lost: Callable[[], None]) -> Any:
     """Return a notifier that reads; `lost` is called when it ended."""
 
-    class Notifier(inotify.INotify):
+    class Notifier(inotify.INotify):  # type: ignore[misc]  # it has no types
         def connectionLost(self, reason: Any) -> None:
             super().connectionLost(reason)
             lost()

@@ -15,7 +15,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.sasl.client import ScramSha256Client
 from mailhost.net.sasl.mechanisms import MECHANISMS, new_mechanism
-from mailhost.net.sasl.scram import ScramSha256
+from mailhost.net.sasl.scram import ScramSha256Mechanism
 from mailhost.net.sasl.scram_keys import derive_keys
 from tests.net.sasl.fakes import ANN, SECURE, OneAccount, step
 
@@ -50,7 +50,7 @@ class Names(Exchange):
             self.assertIsNone(new_mechanism(name, Client("192.0.2.1"), self.authenticator))
 
 
-class Plain(Exchange):
+class PlainMechanism(Exchange):
     def test_with_an_initial_response(self) -> None:
         answer = step(self.begin("PLAIN"), b"\0ann@example.com\0pass word")
         self.assertEqual(answer, ANN)
@@ -89,7 +89,7 @@ class Plain(Exchange):
         self.assertEqual(self.authenticator.asked, [])
 
 
-class Login(Exchange):
+class LoginMechanism(Exchange):
     def test_asks_for_both(self) -> None:
         mechanism = self.begin("LOGIN")
         self.assertEqual(step(mechanism, None), Challenge(b"Username:"))
@@ -115,7 +115,7 @@ class ScramOfTheRFC(SynchronousTestCase):
     def setUp(self) -> None:
         self.authenticator = OneAccount("user", "pencil")
         self.authenticator.keys = derive_keys("pencil", SALT, 4096)
-        self.mechanism = ScramSha256(
+        self.mechanism = ScramSha256Mechanism(
             SECURE, self.authenticator, nonce="%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
         )
 
@@ -213,7 +213,7 @@ class Scram(Exchange):
             self.assertCode(501, step(mechanism, response))
 
     def test_a_short_proof(self) -> None:
-        mechanism = ScramSha256(SECURE, self.authenticator, nonce="n")
+        mechanism = ScramSha256Mechanism(SECURE, self.authenticator, nonce="n")
         step(mechanism, b"n,,n=ann@example.com,r=b")
         self.assertCode(535, step(mechanism, b"c=biws,r=bn,p=eA=="))
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
-from mailhost.net.pump import Listener, Pump, PumpFactory
+from mailhost.net.pump import Pump, PumpFactory, ServedProtocol
 from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.session import Session
@@ -33,7 +33,7 @@ class SessionOnPumpTests(SynchronousTestCase):
         self.reception = FakeReception()
         self.options = replace(TERMS, command_timeout=300.0, data_timeout=600.0)
         self.factory = PumpFactory(
-            Listener("smtp", False, encode_reply),
+            ServedProtocol("smtp", False, encode_reply),
             self.make,
             self.clock,
             ConnectionLimits(Bounds(10, 2)),

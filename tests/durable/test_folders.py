@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.durable.batch import Batch
-from mailhost.durable.folders import MANY
+from mailhost.durable.folders import FEWEST_FOR_SHARING
 from mailhost.durable.system import NO_SHARING, OperatingSystem
 from mailhost.interfaces.changes import NewFile, RemovedFile
 from mailhost.message.content import Content
 from tests.durable.fake_disk import Crash, FakeDisk
 
-FOLDERS = [f"/data/mail/user{number}" for number in range(MANY + 2)]
+FOLDERS = [f"/data/mail/user{number}" for number in range(FEWEST_FOR_SHARING + 2)]
 CHANGES = [
     NewFile(f"{folder}/tmp/m", f"{folder}/new/m", (Content((folder.encode(),)),))
     for folder in FOLDERS
@@ -51,7 +51,7 @@ class SharedSyncTests(SynchronousTestCase):
 
     def test_few_are_synced_one_by_one(self) -> None:
         disk = disk_with_mailboxes()
-        run(disk, CHANGES[: MANY - 1])
+        run(disk, CHANGES[: FEWEST_FOR_SHARING - 1])
         self.assertNotIn("everything", " ".join(disk.calls))
 
     def test_a_kernel_that_does_not_tell_errors_is_not_trusted(self) -> None:
@@ -111,8 +111,8 @@ class SharedSyncTests(SynchronousTestCase):
 
     def test_removals_in_folders_that_are_gone(self) -> None:
         disk = disk_with_mailboxes()
-        gone = [RemovedFile(f"/gone{number}/x") for number in range(MANY)]
-        self.assertEqual([None] * MANY, Batch(disk, gone, set()).run())
+        gone = [RemovedFile(f"/gone{number}/x") for number in range(FEWEST_FOR_SHARING)]
+        self.assertEqual([None] * FEWEST_FOR_SHARING, Batch(disk, gone, set()).run())
 
     def test_the_real_calls(self) -> None:
         system = OperatingSystem()
@@ -121,9 +121,9 @@ class SharedSyncTests(SynchronousTestCase):
         folder = os.path.abspath(self.mktemp())
         changes = [
             NewFile(f"{folder}/{n}/tmp/m", f"{folder}/{n}/new/m", (Content((b"x" * 5000,)),))
-            for n in range(MANY)
+            for n in range(FEWEST_FOR_SHARING)
         ]
-        self.assertEqual([None] * MANY, Batch(system, changes, set()).run())
+        self.assertEqual([None] * FEWEST_FOR_SHARING, Batch(system, changes, set()).run())
         for change in changes:
             self.assertEqual(5000, os.path.getsize(change.final))
 
