@@ -279,7 +279,7 @@ class LoginRefused(Event):
         name = repr(self.username) if self.username else UNKNOWN_NAME
         return (
             f"login as {name} refused to {self.client} on {self.client.protocol}, "
-            f"failure {self.failures} from there lately: {_cause(self.status)}"
+            f"failure {self.failures} from this address: {_cause(self.status)}"
         )
 
     @property

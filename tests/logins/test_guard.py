@@ -101,7 +101,7 @@ class Attacked(GuardCase):
 
     def test_unknown_addresses_have_few_attempts(self) -> None:
         self.attack()
-        for _ in range(attacked.STRANGER_GUESSES):
+        for _ in range(attacked.MOST_GUESSES_OF_STRANGER):
             self.assertIsNone(self.guess("192.0.2.1"))
         refusal = self.begin("192.0.2.1")
         assert refusal is not None
@@ -135,7 +135,7 @@ class Attacked(GuardCase):
 
     def test_it_does_not_matter_whether_the_account_exists(self) -> None:
         self.attack("nobody@example.com")
-        for _ in range(attacked.STRANGER_GUESSES):
+        for _ in range(attacked.MOST_GUESSES_OF_STRANGER):
             self.guess("192.0.2.1", "nobody@example.com")
         self.assertIsNotNone(self.begin("192.0.2.1", "nobody@example.com"))
 
