@@ -194,7 +194,7 @@ class Passwords(Case):
             [
                 "there is no such account",
                 "there is no such account",
-                "the account has no password",
+                "the account has no password, so nobody can log in to it",
                 "the user name is no address; log in with the whole address, such as "
                 "ann@example.com",
             ],
