@@ -140,7 +140,7 @@ class BetweenTests(FilterCase):
             self.load(f'kind = "{kind}"\ntypes = ["exe", "image/*"]')
             self.wrong(f'kind = "{kind}"\ntypes = ["virus"]', "filter[1].types[1]: 'virus' is no ")
             blind = f'kind = "{kind}"\ntypes = ["exe"]\nlook_inside = false'
-            self.wrong(blind, "filter[1].types[1]: 'exe' is told by the content")
+            self.wrong(blind, "filter[1].types[1]: 'exe' is found from the content")
 
     def test_rewriting(self) -> None:
         self.wrong('kind = "rewrite"\nsenders = { "x" = "a@b.example" }', "filter[1].senders.x: ")

@@ -1,4 +1,4 @@
-"""Checks of filters beyond their single values."""
+"""Checks of filters that concern several values or the machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEEDED: dict[type[Filter], tuple[tuple[str, ...], bool]] = {
 
 
 def check_filters(filters: Sequence[Filter]) -> Iterator[Problem]:
-    """Yield what is wrong with each filter, and between them."""
+    """Yield the faults of each filter, and those that concern several filters."""
     for number, each in enumerate(filters):
         place = ("filter", number)
         yield from _needed(place, each)
@@ -85,7 +85,7 @@ def _files(place: Place, each: Filter) -> Iterator[Problem]:
 
 def _action(place: Place, each: Acting) -> Iterator[Problem]:
     if each.action is Action.TAG and not each.tag:
-        yield Problem(key_of((*place, "tag")), 'is missing; write the word, such as tag = "known"')
+        yield Problem(key_of((*place, "tag")), 'is missing; write the tag, such as tag = "known"')
     if each.tag and each.action is not Action.TAG:
         text = 'is of no use here; write action = "tag", or leave it out'
         yield Problem(key_of((*place, "tag")), text)
@@ -114,7 +114,7 @@ def _types(place: Place, each: Attachment | Strip) -> Iterator[Problem]:
             text = f"{name!r} is no media type such as image/*, and no kind of file; known: "
             yield Problem(key, text + ", ".join(sorted(kinds)))
         elif "/" not in name and not each.look_inside:
-            yield Problem(key, f"{name!r} is told by the content; write look_inside = true")
+            yield Problem(key, f"{name!r} is found from the content; write look_inside = true")
 
 
 def _addresses(place: Place, each: Rewrite) -> Iterator[Problem]:

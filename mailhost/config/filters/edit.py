@@ -21,7 +21,8 @@ class Header(Filter):
 
 
 class Subject(Filter):
-    """`kind = "subject"`: a word in front of the subject, where it is not there already."""
+    """`kind = "subject"`: a text in front of the subject, if the subject does not begin with it
+    already."""
 
     kind: Literal["subject"]
     prefix: Annotated[FieldValue, Field(min_length=1)]
@@ -35,8 +36,9 @@ class Place(StrEnum):
 
 
 class Disclaimer(Filter):
-    """`kind = "disclaimer"`: a text put into each text. `html` is for text/html, empty for `text`
-    escaped; `text_file` and `html_file` are read at the start and at a reload."""
+    """`kind = "disclaimer"`: a text that is added to each text part. `html` is for text/html; if it
+    is empty, `text` is used, escaped. `text_file` and `html_file` are read at the start and at a
+    reload."""
 
     kind: Literal["disclaimer"]
     text: str = ""
@@ -47,8 +49,8 @@ class Disclaimer(Filter):
 
 
 class Strip(Filter):
-    """`kind = "strip"`: attachments by name (globs) or type are taken out, or renamed so that
-    nothing opens them by itself."""
+    """`kind = "strip"`: attachments by name (globs) or type are removed, or renamed so that no
+    program opens them by itself."""
 
     kind: Literal["strip"]
     names: tuple[str, ...] = ()
@@ -59,7 +61,7 @@ class Strip(Filter):
 
 
 class Rewrite(Filter):
-    """`kind = "rewrite"`: senders and recipients of the envelope become others. A key is an address
+    """`kind = "rewrite"`: senders and recipients of the envelope are replaced. A key is an address
     or "*@domain"; "*" before the @ of the new one keeps the local part."""
 
     kind: Literal["rewrite"]
