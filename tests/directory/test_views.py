@@ -84,4 +84,4 @@ class Unions(SynchronousTestCase):
         union = unite(file, database)
         self.assertEqual(union.view, file)
         self.assertEqual([text.split()[0] for text in union.clashes], ["a.example", "b.example"])
-        self.assertIn("the settings file's is used", union.clashes[0])
+        self.assertIn("the domain of the settings file is used", union.clashes[0])
