@@ -45,7 +45,7 @@ class InitTests(CommandCase):
         self.assertIn("its admin is ann@example.com, not bob@example.com", output)
 
     def test_without_admin_the_consequence_is_printed(self) -> None:
-        self.assertIn("mail for postmaster and abuse is refused", self.init())
+        self.assertIn("mail for postmaster and abuse is deferred", self.init())
         self.assertIsNone(load(self.config).settings.admin)
         self.assertEqual([each.key for each in load(self.config).warnings], ["admin"])
 
@@ -310,7 +310,7 @@ class EntryTests(CommandCase):
             os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
             result = self.call("check-config", MAILHOST_CONFIG="")
             self.assertEqual(result.exit_code, 1)
-            self.assertIn("say --config mailhost.toml", result.stderr)
+            self.assertIn("add --config mailhost.toml", result.stderr)
             named = self.call("check-config", "--config", "mailhost.toml", MAILHOST_CONFIG="")
             self.assertEqual(named.exit_code, 0, named.stderr)
             os.chown(path, 0, -1)

@@ -74,7 +74,9 @@ class SendTests(CommandCase):
     def test_what_the_host_refuses(self) -> None:
         self.assertIn("535 5.7.8 wrong", self.send("bob@example.net", password="x", fails=True))
         self.assertIn("550 5.1.1", self.send("nobody@example.net", fails=True))
-        self.assertIn("others", self.send("nobody@example.net", "bob@example.net", fails=True))
+        self.assertIn(
+            "other recipients", self.send("nobody@example.net", "bob@example.net", fails=True)
+        )
 
     def test_the_demo_needs_no_password_from_anybody(self) -> None:
         os.mkdir(self.data)
