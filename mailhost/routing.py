@@ -48,7 +48,7 @@ _InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocalDestination:
     """An account, and the address that led to it, which the Delivered-To field shows."""
 
     account: Account
@@ -66,7 +66,7 @@ class Destinations:
     once the admin is set. `back` are aliases that the message came through before.
     """
 
-    here: dict[Address, Place] = field(default_factory=dict)
+    here: dict[Address, LocalDestination] = field(default_factory=dict)
     elsewhere: dict[Address, tuple[Address, ...]] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
     back: list[Address] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Router:
         """
         account = self.plainly(view, address)
         if account is not None:
-            return Destinations({account.address: Place(account, address)})
+            return Destinations({account.address: LocalDestination(account, address)})
         return whole(self.route_in_parts(view, address, passed))
 
     def route_in_parts(
@@ -224,7 +224,7 @@ class Router:
                 continue
             account = self.plainly(view, step)
             if account is not None:
-                found.here.setdefault(account.address, Place(account, step))
+                found.here.setdefault(account.address, LocalDestination(account, step))
                 continue
             domain = view.domain(step.domain)
             if domain is None:
@@ -250,7 +250,7 @@ class Router:
     ) -> None:
         account = self.account_of(view, address)
         if account is not None:
-            found.here.setdefault(account.address, Place(account, address))
+            found.here.setdefault(account.address, LocalDestination(account, address))
         elif self.nobody(address).temporary:
             found.waiting.append(address)
         elif looped:
@@ -323,7 +323,7 @@ class Routes:
         router, view = self._router, self.view
         account = router.plainly(view, address)
         if account is not None:
-            return Destinations({account.address: Place(account, address)})
+            return Destinations({account.address: LocalDestination(account, address)})
         name = router.alias_of(view, address)
         if name is None:
             return router.route(view, address, self._passed)

@@ -115,7 +115,7 @@ class OfferDSN(StrEnum):
     KNOWN = "known"
 
 
-class Limits(Section):
+class LimitSettings(Section):
     """`[limits]`: the limits for one client, and for all clients together."""
 
     message_size: Annotated[Bytes, Field(ge=1024)] = 50 * MEGABYTE
@@ -131,7 +131,7 @@ class Limits(Section):
     stop_timeout: Seconds = 30.0
 
 
-class Login(Section):
+class LoginSettings(Section):
     """`[login]`: the rules for logins."""
 
     plaintext_on_loopback: Switch = False
@@ -231,8 +231,8 @@ class Settings(Section):
     workers: Annotated[Count, Field(ge=0, le=16)] = 0
     listen: tuple[Listen, ...] = DEFAULT_LISTEN
     tls: TLS = TLS()
-    limits: Limits = Limits()
-    login: Login = Login()
+    limits: LimitSettings = LimitSettings()
+    login: LoginSettings = LoginSettings()
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()

@@ -131,10 +131,10 @@ def takes_own_mail(settings: Settings) -> bool:
     )
 
 
-Place: TypeAlias = tuple[str | int, ...]
+_Place: TypeAlias = tuple[str | int, ...]
 
 
-def _network_lists(value: Any, place: Place = ()) -> Iterator[tuple[Place, Sequence[Network]]]:
+def _network_lists(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, Sequence[Network]]]:
     """Yield every list of networks in the settings, with its place."""
     if isinstance(value, Section):
         for name, field in type(value).model_fields.items():
@@ -157,7 +157,7 @@ def _covers_everything(networks: Iterable[Network]) -> bool:
     return any(each.prefixlen == 0 for each in v4) or any(map(GLOBAL_IPV6.subnet_of, v6))
 
 
-def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
+def _key_of_list(place: _Place, networks: Sequence[Network]) -> str:
     """Return the key of the network that is too large, or of the whole list."""
     for number, network in enumerate(networks):
         if _covers_everything([network]):

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.logins.failures import ANY, Block
 from mailhost.net.limits import client_key
 
@@ -36,7 +36,7 @@ V = TypeVar("V")
 class AttackedAccounts:
     """`settings` may be replaced at any time. User names are in their normal form."""
 
-    def __init__(self, clock: IReactorTime, settings: Login) -> None:
+    def __init__(self, clock: IReactorTime, settings: LoginSettings) -> None:
         self.settings = settings
         self._clock = clock
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()

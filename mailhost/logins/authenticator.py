@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread, threads_of
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import IEventSink, LoggedIn
@@ -50,7 +50,7 @@ class Authenticator:
         self,
         reactor: IReactor,
         directory: IDirectory,
-        settings: Login,
+        settings: LoginSettings,
         events: IEventSink,
         guard: LoginGuard,
         in_thread: InThread | None = None,
@@ -62,7 +62,7 @@ class Authenticator:
         self._verifier = Verifier(IReactorTime(reactor), in_thread or threads_of(reactor))
         self._key = secrets.token_bytes(32)
 
-    def reconfigure(self, settings: Login) -> None:
+    def reconfigure(self, settings: LoginSettings) -> None:
         """Use other settings from now on."""
         self._settings = settings
 
@@ -180,7 +180,7 @@ class Authenticator:
         return ScramKeys(seed[:16], ITERATIONS, stored, seed[32:])
 
 
-def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
+def mechanisms_for(settings: LoginSettings, client: Client) -> Sequence[str]:
     """Return the mechanisms to offer to a client. Without TLS there are none, except on loopback if
     the settings allow that. Over the old TLS that only `smtp` listeners accept there are none."""
     if (client.tls and client.tls.strong) or (

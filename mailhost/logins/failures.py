@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.net.limits import client_key
 
 MOST_ADDRESSES = 10_000
@@ -55,7 +55,7 @@ Key = tuple[str, str]
 class Failures:
     """`settings` may be replaced at any time. User names are in their normal form."""
 
-    def __init__(self, clock: IReactorTime, settings: Login) -> None:
+    def __init__(self, clock: IReactorTime, settings: LoginSettings) -> None:
         self.settings = settings
         self._clock = clock
         self._records: OrderedDict[Key, _Record] = OrderedDict()

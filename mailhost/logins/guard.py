@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.events import IEventSink, LoginRefused
 from mailhost.interfaces.logins import ILoginGuard
 from mailhost.logins.attacked import AttackedAccounts
@@ -41,7 +41,7 @@ class LoginGuard:
     def __init__(
         self,
         clock: IReactorTime,
-        settings: Login,
+        settings: LoginSettings,
         events: IEventSink,
         may_show: Callable[[str], bool],
         domain_of: Callable[[str], str] = str,
@@ -53,7 +53,7 @@ class LoginGuard:
         self._failures = Failures(clock, settings)
         self._attacked = AttackedAccounts(clock, settings)
 
-    def reconfigure(self, settings: Login) -> None:
+    def reconfigure(self, settings: LoginSettings) -> None:
         """Use other settings from now on. Failures counted so far stay counted."""
         self._failures.settings = self._attacked.settings = settings
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Event, IEventSink, LoggedIn, LoginRefused
@@ -33,7 +33,7 @@ OTHER = hash_password("other")
 ANN = Address("Ann", "example.com")
 TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 CLIENT = Client("192.0.2.1", 4711, "submission", tls=TLS)
-SETTINGS = Login(failures=3, failures_within=600.0, delay=1.0)
+SETTINGS = LoginSettings(failures=3, failures_within=600.0, delay=1.0)
 
 
 def view_of(**secrets: str) -> DirectoryView:
@@ -159,7 +159,7 @@ class Mechanisms(Case):
     def test_loopback_only_where_the_settings_say_so(self) -> None:
         local = Client("127.0.0.1")
         self.assertEqual(self.authenticator.mechanisms(local), ())
-        self.authenticator.reconfigure(Login(plaintext_on_loopback=True))
+        self.authenticator.reconfigure(LoginSettings(plaintext_on_loopback=True))
         for ip in ("127.0.0.1", "::1", ""):
             self.assertTrue(self.authenticator.mechanisms(Client(ip)))
         self.assertEqual(self.authenticator.mechanisms(Client("192.0.2.1")), ())
@@ -184,7 +184,7 @@ class Passwords(Case):
     def test_everybody_else_is_refused_with_the_same_words(self) -> None:
         wrong = self.login("wrong")
         assert isinstance(wrong, Status)
-        self.guard.reconfigure(Login(failures=100))
+        self.guard.reconfigure(LoginSettings(failures=100))
         for name in ("nobody@example.com", "ann@elsewhere.example", "mute@example.com", "ann"):
             answer = self.login("right", name)
             assert isinstance(answer, Status)

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.interfaces.events import LoginRefused
 from mailhost.interfaces.logins import ILoginGuard
@@ -23,7 +23,7 @@ from tests.fakes import RecordingEvents
 
 ANN = "ann@example.com"
 DAY = 86_400.0
-SETTINGS = Login(failures=5, failures_within=600.0, delay=0.0, account_failures=20)
+SETTINGS = LoginSettings(failures=5, failures_within=600.0, delay=0.0, account_failures=20)
 
 
 class GuardCase(SynchronousTestCase):

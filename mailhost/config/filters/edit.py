@@ -28,7 +28,7 @@ class Subject(Filter):
     prefix: Annotated[FieldValue, Field(min_length=1)]
 
 
-class Place(StrEnum):
+class DisclaimerPlace(StrEnum):
     """Where in a text a disclaimer goes."""
 
     TOP = "top"
@@ -45,7 +45,7 @@ class Disclaimer(Filter):
     text_file: Path | None = None
     html: str = ""
     html_file: Path | None = None
-    place: Place = Place.BOTTOM
+    place: DisclaimerPlace = DisclaimerPlace.BOTTOM
 
 
 class Strip(Filter):
