@@ -26,7 +26,7 @@ from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
 from mailhost.reception.filters.edit.rewrite import Rewritten
 from mailhost.reception.filters.edit.strip import Stripped
 from mailhost.reception.filters.monitor.journal import Journaled
-from tests.config.test_filters import FilterCase
+from tests.config.filters.filter_case import FilterCase
 
 SIZE = 'kind = "size"\nlimit = 1\n'
 CLIENT = 'kind = "list"\nentries = ["10.0.0.1"]\n'
