@@ -1,4 +1,4 @@
-"""The interfaces between the parts of the host, by subject: what each promises, and what it raises.
+"""The interfaces between the packages, one module for each subject, with the values that they take.
 
 Own filters import their interfaces from here; all other code imports from the modules.
 """
