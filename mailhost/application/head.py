@@ -170,7 +170,7 @@ class Head:
             self.foundation.pause,
             settings.needs_domains,
         )
-        self.queue.reconfigure(settings.queue, transport, services.reports)
+        self.queue.reconfigure(settings.queue, transport, services.reports, services.handover)
 
     def _hostname(self) -> str:
         return self.services.settings.hostname

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -99,11 +100,14 @@ class IRelay(Interface):
 
 
 class IReports(Interface):
-    """Tells senders what became of their mail (RFC 3461, RFC 3464)."""
+    """Composes reports to the senders of messages (RFC 3461, RFC 3464)."""
 
-    def report(
+    def compose(
         envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
-    ) -> Awaitable[None]:
-        """Report these outcomes to the reverse-path in one message, as far as it wants to hear of
-        them: failures, deliveries, relays, expansions, delays. Never for `<>`. Does nothing where
-        nothing is wanted. Returns when the report is safe; raises OSError where it could not be."""
+    ) -> Awaitable[OwnMessage | None]:
+        """Return one report of those outcomes that the sender wants reported: failures, deliveries,
+        relays, expansions, delays. It is completed, and the caller hands it over.
+
+        None where there is nothing to report, as always for `<>`. Raises OSError where the report
+        cannot be composed now.
+        """

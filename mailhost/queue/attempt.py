@@ -14,9 +14,11 @@ from mailhost.config.model import Queue
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Attempted, Faulted, IEventSink
 from mailhost.interfaces.queue import ITransport, Lane, Lanes
+from mailhost.interfaces.reception import IHandover
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.own_messages import hand_over
 from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, Progress, State
 from mailhost.queue.lanes import carry_lanes
@@ -63,6 +65,7 @@ class Attempts:
         spool: Spool,
         transport: ITransport,
         reports: Reports,
+        handover: IHandover,
         events: IEventSink,
         wall: Callable[[], float],
         cache: ContentCache,
@@ -71,6 +74,7 @@ class Attempts:
         self._spool = spool
         self._transport = transport
         self._reports = reports
+        self._handover = handover
         self._events = events
         self._wall = wall
         self._cache = cache
@@ -145,7 +149,7 @@ class Attempts:
             return ReportResult(settled=True, warned=bool(late))
         if state.waited < settings.expire_after:
             return ReportResult()
-        self._fault(entry, "its sender could not be told; given up")
+        self._fault(entry, "no report could be sent to its sender; given up")
         return ReportResult(settled=True)
 
     async def _send(
@@ -156,12 +160,14 @@ class Attempts:
         now: float,
         until: float,
     ) -> bool:
+        """Hand a report to the sender over. False if that must be tried again later."""
         subject = Subject(entry.envelope, content, entry.identity, entry.arrived)
         try:
-            return await self._reports.send(subject, outcomes, now, until)
+            report = await self._reports.compose_about(subject, outcomes, now, until)
         except OSError as error:
-            self._fault(entry, f"its sender cannot be told now: {error}")
+            self._fault(entry, f"no report can be sent to its sender now: {error}")
             return False
+        return report is None or await hand_over(report, self._handover, self._events)
 
     async def bounce(self, entry: Entry, state: State) -> OSError | None:
         """Report to the sender that the operator removed the message. Returns the error where that
@@ -182,9 +188,11 @@ class Attempts:
         if entry.envelope.reverse_path is None:
             return
         try:
-            await self._reports.alarm(entry.id, entry.identity, reason)
+            alarm = await self._reports.compose_alarm(entry.id, entry.identity, reason)
+            if alarm is not None:
+                await hand_over(alarm, self._handover, self._events)
         except Exception as error:  # noqa: BLE001 - logged; the first fault is in the log already
-            self._fault(entry, f"the postmaster could not be told that it is parked: {error!r}")
+            self._fault(entry, f"no message about it could be sent to the postmaster: {error!r}")
 
     def _fault(self, entry: Entry, text: str) -> None:
         self._events.emit(Faulted("queue", f"{entry.id}: {text}"))

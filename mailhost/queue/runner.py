@@ -30,6 +30,7 @@ from mailhost.concurrency.pauses import pauses_of
 from mailhost.config.model import Queue
 from mailhost.interfaces.events import Faulted, IEventSink, Parked
 from mailhost.interfaces.queue import IQueue, ITransport, Lanes
+from mailhost.interfaces.reception import IHandover
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
@@ -139,7 +140,9 @@ class QueueRunner:
         for work in list(self._under_way):
             work.cancel()
 
-    def reconfigure(self, settings: Queue, transport: ITransport, reports: Reports) -> None:
+    def reconfigure(
+        self, settings: Queue, transport: ITransport, reports: Reports, handover: IHandover
+    ) -> None:
         """Use these from now on; attempts and waits that are under way stay as they are.
 
         To be called before `start`, and at each reload.
@@ -148,6 +151,7 @@ class QueueRunner:
             self._spool,
             transport,
             reports,
+            handover,
             self._events,
             self._wall,
             self._cache,

@@ -248,7 +248,6 @@ class RunningQueue:
             outgoing_of("mail.here.example", self.wall),
             self.wall,
         )
-        self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,
             self.spool,
@@ -261,7 +260,7 @@ class RunningQueue:
 
     def reconfigure(self, settings: Queue) -> None:
         """Have the runner take other settings."""
-        self.runner.reconfigure(settings, self.transport, self.reports)
+        self.runner.reconfigure(settings, self.transport, self.reports, self.handover)
 
     def wall(self) -> float:
         """The wall clock; moving `offset` makes it jump."""

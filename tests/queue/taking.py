@@ -26,7 +26,7 @@ from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
-from tests.queue.fakes import BUSY, Events, envelope, message
+from tests.queue.fakes import BUSY, Events, FakeHandover, envelope, message
 
 
 @implementer(ITransport)
@@ -70,7 +70,7 @@ def main(folder: str) -> None:
     reports = Reports(
         "mail.here.example", events, in_thread, Outgoing(Completion("mail.here.example", in_thread))
     )
-    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
+    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports, FakeHandover())
     committer.start()
     runner.start()
     for name in "abcd":

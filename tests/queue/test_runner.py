@@ -291,10 +291,12 @@ class Parking(RunnerCase):
 
     def test_a_bug_after_delivery_does_not_deliver_again(self) -> None:
         self.context.transport.answer = lambda recipient: UNKNOWN
-        handover, self.context.reports.handover = self.context.handover, None  # type: ignore[assignment]
+        handover, self.context.handover = self.context.handover, None  # type: ignore[assignment]
+        self.context.reconfigure(Queue())
         self.context.accept(envelope(BOB))
         self.assertEqual(self.context.runner.views()[0].word, "parked")
-        self.context.reports.handover = handover
+        self.context.handover = handover
+        self.context.reconfigure(Queue())
         self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m1")))
         self.assertEqual(self.context.transport.tried, [BOB])
         self.assertEqual(len(handover.taken), 1)
