@@ -33,6 +33,7 @@ from mailhost.observe.counts import Counts
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
+from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
@@ -120,7 +121,7 @@ class Head:
         self._use(self._new_services(self._loaded))  # code of others: no longer as root
         self.foundation.start()
         # the queue first removes what dead processes left half written: nobody may write yet
-        self.queue.start().addCallback(lambda _: self.employ())
+        self.queue.start(self._queue_services()).addCallback(lambda _: self.employ())
         self.housekeeping.start()
         self.certificates.start()
         self._log_warnings()
@@ -146,6 +147,7 @@ class Head:
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self._loaded = loaded
         self._use(services)
+        self.queue.reconfigure(self._queue_services())
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -161,6 +163,10 @@ class Head:
         self.relay.reconfigure(
             settings.relay, self._loaded.secrets, settings.hostname, settings.listen
         )
+
+    def _queue_services(self) -> QueueServices:
+        """Return what attempts of the queue use in the present generation."""
+        services, settings = self.services, self.services.settings
         transport = Dispatch(
             self.foundation.directory,
             services.router,
@@ -170,7 +176,7 @@ class Head:
             self.foundation.pause,
             settings.needs_domains,
         )
-        self.queue.reconfigure(settings.queue, transport, services.reports, services.handover)
+        return QueueServices(settings.queue, transport, services.reports, services.handover)
 
     def _hostname(self) -> str:
         return self.services.settings.hostname

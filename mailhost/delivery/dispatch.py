@@ -125,6 +125,11 @@ class Dispatch:
         view, settings = cast("_Basis", lanes.basis)
         return view is self._directory.view and settings is self._relay.settings
 
+    def forget_failures(self, lanes: Lanes) -> None:
+        for lane in lanes.lanes:
+            if lane.next_hop is not HERE:
+                self._relay.forget_failure(lane.next_hop)
+
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Carried:

@@ -75,6 +75,10 @@ class ITransport(Interface):
     def stands(lanes: Lanes) -> bool:
         """True if the same recipients would be grouped in the same way now."""
 
+    def forget_failures(lanes: Lanes) -> None:
+        """Connect to the hosts of these lanes at the next attempt, even if they could not be
+        reached a moment ago."""
+
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Awaitable[Carried]:
@@ -91,6 +95,10 @@ class IRelay(Interface):
 
         `sender` is empty for the null reverse-path. `attempts` counts those made before.
         """
+
+    def forget_failure(next_hop: Hashable) -> None:
+        """Connect to a next hop at the next attempt, even if it could not be reached a moment
+        ago."""
 
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 from twisted.internet.defer import DeferredLock
@@ -16,7 +16,7 @@ from mailhost.interfaces.queue import Lanes
 from mailhost.queue.entry import Entry, State
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """The work of the queue on an entry now."""
 
     WAITING = "waiting"  # until the next attempt is due; if it is stopped, until it is released

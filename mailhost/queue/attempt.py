@@ -56,6 +56,16 @@ class ReportResult:
     warned: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class QueueServices:
+    """The settings of the queue in one generation, and the services that its attempts use."""
+
+    settings: Queue
+    transport: ITransport
+    reports: Reports
+    handover: IHandover
+
+
 class Attempts:
     """Carries entries and reports to their senders. `cache` has contents that need not be read, and
     `pause` is awaited between many lanes."""
@@ -63,18 +73,16 @@ class Attempts:
     def __init__(
         self,
         spool: Spool,
-        transport: ITransport,
-        reports: Reports,
-        handover: IHandover,
+        services: QueueServices,
         events: IEventSink,
         wall: Callable[[], float],
         cache: ContentCache,
         pause: Pause,
     ) -> None:
         self._spool = spool
-        self._transport = transport
-        self._reports = reports
-        self._handover = handover
+        self._transport = services.transport
+        self._reports = services.reports
+        self._handover = services.handover
         self._events = events
         self._wall = wall
         self._cache = cache
@@ -83,6 +91,10 @@ class Attempts:
     def lanes(self, entry: Entry, state: State) -> Answer[Lanes]:
         """Group the recipients that wait, as ITransport.lanes."""
         return self._transport.lanes(entry.envelope, state.waiting, state.attempts)
+
+    def forget_failures(self, lanes: Lanes) -> None:
+        """As ITransport.forget_failures."""
+        self._transport.forget_failures(lanes)
 
     async def carry(self, entry: Entry, state: State, lanes: Lanes) -> AttemptResult:
         """Carry the message once for all recipients that wait, grouped as `lanes` where that still

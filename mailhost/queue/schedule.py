@@ -121,9 +121,9 @@ class Timetable:
         self._working = False
 
     def start(self) -> None:
-        """Begin to call `due`."""
+        """Begin to call `due`, for what is due already before this returns."""
         self._working = True
-        self._set_timer()
+        self._wake()
 
     def stop(self) -> None:
         """Call `due` no more."""

@@ -9,7 +9,7 @@ of many messages waits for the same timeout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import cast
@@ -81,6 +81,9 @@ class RelayTransport:
     def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
         routes, port = self.settings.route, self.settings.port
         return choose_destination(routes, port, sender, domain, attempts)
+
+    def forget_failure(self, next_hop: Hashable) -> None:
+        self._silent.pop(cast("Destination", next_hop), None)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str

@@ -44,10 +44,14 @@ class FakeRelay:
         self.smart: set[str] = set()
         self.asked: list[tuple[str, str, int]] = []
         self.carried: list[Lane] = []
+        self.forgotten: list[Hashable] = []
 
     def next_hop(self, sender: str, domain: str, attempts: int) -> Hashable:
         self.asked.append((sender, domain, attempts))
         return "smart" if domain in self.smart else f"mx.{domain}"
+
+    def forget_failure(self, next_hop: Hashable) -> None:
+        self.forgotten.append(next_hop)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str

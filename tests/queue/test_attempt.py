@@ -23,7 +23,7 @@ class AttemptCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
         self.context = RunningQueue(self.folder, Queue(expire_after=HOUR), wall=START)
-        self.context.runner.start()
+        self.context.start()
         self.context.transport.answer = lambda recipient: BUSY
 
     def faults(self) -> list[str]:

@@ -22,7 +22,7 @@ class ControlCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
         self.context = RunningQueue(self.folder)
-        self.context.runner.start()
+        self.context.start()
         self.context.transport.answer = lambda recipient: BUSY
         self.context.accept(envelope("bob@x.example"), "m1")
         self.context.accept(envelope("eve@y.example", sender=None), "m2")
@@ -136,7 +136,7 @@ class Deciding(ControlCase):
     def test_held_across_a_restart(self) -> None:
         self.say("hold", all=True)
         again = RunningQueue(self.folder)
-        again.runner.start()
+        again.start()
         again.pass_time(3600.0)
         self.assertEqual(again.transport.calls, [])
 
@@ -159,9 +159,7 @@ class Deciding(ControlCase):
         self.assertEqual((view.word, view.state.attempts), ("held", 1))
 
     def test_hold_and_release_while_it_waits_its_turn(self) -> None:
-        self.context.reconfigure(
-            self.context.runner._backoff.settings.model_copy(update={"concurrency": 1})
-        )
+        self.context.reconfigure(self.context.settings.model_copy(update={"concurrency": 1}))
         self.context.transport.answer = lambda recipient: None
         self.context.accept(envelope("z@z.example"), "m3")
         self.context.accept(envelope("z@z.example"), "m4")
@@ -242,7 +240,7 @@ class Broken(ControlCase):
         with open(self.path, "wb") as file:
             file.write(b"junk")
         self.context = RunningQueue(self.folder)
-        self.context.runner.start()
+        self.context.start()
         self.control = QueueControl(self.context.runner)
 
     def test_listed_and_shown(self) -> None:

@@ -27,7 +27,7 @@ class OtherProcess(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.context = RunningQueue(self.mktemp())
-        self.context.runner.start()
+        self.context.start()
         spool = Spool(self.context.folder, self.context.committer, here)
         self.other = Intake(
             spool, self.context.runner._backoff, self.context.wall, self.context.events
@@ -161,7 +161,7 @@ class ContentCacheTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.context = RunningQueue(self.mktemp())
-        self.context.runner.start()
+        self.context.start()
         self.opened: list[str] = []
         self.context.transport.answer = lambda recipient: BUSY
         open_really = self.context.spool.open
@@ -171,6 +171,11 @@ class ContentCacheTests(SynchronousTestCase):
             return open_really(entry)
 
         self.context.spool.open = opening  # type: ignore[method-assign]
+
+    def allow(self, attempts: int) -> None:
+        """Have so many attempts run at a time."""
+        settings = self.context.settings.model_copy(update={"concurrency": attempts})
+        self.context.reconfigure(settings)
 
     def test_the_second_attempt_reads_it(self) -> None:
         self.context.accept(envelope("bob@x.example"))
@@ -185,22 +190,20 @@ class ContentCacheTests(SynchronousTestCase):
         self.assertEqual(["m1"], self.opened)
 
     def test_nor_are_more_than_some(self) -> None:
-        self.context.runner._fair.places = 0
+        self.allow(0)
         self.patch(content_cache, "MOST", 2 * message().size)
         for number in range(4):
             self.context.accept(envelope("bob@x.example"), f"m{number}")
-        self.context.runner._fair.places = 4
-        self.context.runner._begin_attempts()
+        self.allow(4)
         self.assertEqual(["m2", "m3"], self.opened)
 
     def test_what_was_removed_makes_room(self) -> None:
-        self.context.runner._fair.places = 0
+        self.allow(0)
         self.patch(content_cache, "MOST", message().size)
         self.context.accept(envelope("bob@x.example"), "m0")
         now(self.context.runner.remove("m0"))
         self.context.accept(envelope("bob@x.example"), "m1")
-        self.context.runner._fair.places = 4
-        self.context.runner._begin_attempts()
+        self.allow(4)
         self.assertEqual([], self.opened)
 
     def test_what_is_held_is_read_when_it_is_released(self) -> None:

@@ -248,7 +248,7 @@ class Handing(SynchronousTestCase):
 
     def test_through_the_queue(self) -> None:
         context = RunningQueue(self.mktemp())
-        context.runner.start()
+        context.start()
         wishes = (Notify.SUCCESS, None)
         recipients = [replace(path(f"b{n}@x.example"), notify=n) for n in wishes]
         context.accept(Envelope(SENDER, tuple(recipients)))
@@ -258,7 +258,7 @@ class Handing(SynchronousTestCase):
 
     def test_reports_are_completed_last(self) -> None:
         context = RunningQueue(self.mktemp())
-        context.runner.start()
+        context.start()
         context.accept(Envelope(SENDER, (replace(path("b@x.example"), notify=Notify.SUCCESS),)))
         composing = context.reports.compose_alarm("m1", "m1", "a bug")
         alarm = self.successResultOf(Deferred.fromCoroutine(composing))

@@ -35,7 +35,7 @@ class RunnerCase(SynchronousTestCase):
     def start(self, settings: Queue | None = None, wall: float = START) -> RunningQueue:
         """Another process on the same folder."""
         context = RunningQueue(self.folder, settings, wall=wall)
-        context.runner.start()
+        context.start()
         return context
 
     def answers(self, **by_name: Status | None) -> None:

@@ -206,7 +206,7 @@ class Damaged(SpoolCase):
         self.put("a2.msg", b"junk\n")
         self.put("a3.state", b"junk")
         context = RunningQueue(self.folder)
-        context.runner.start()
+        context.start()
         self.assertEqual([call[0] for call in context.transport.calls], ["a1"])
         self.assertEqual([event.identity for event in context.events.of(Parked)], ["a2", "a3"])
         self.assertEqual(context.files(), ["a2.msg", "a3.msg", "a3.state"])
@@ -218,7 +218,7 @@ class Damaged(SpoolCase):
         with open(self.folder, "w"):
             pass
         context = RunningQueue(self.folder)
-        context.runner.start()
+        context.start()
         self.assertEqual(len(context.events.of(Faulted)), 1)
         os.unlink(self.folder)
         self.write("a1")
@@ -238,7 +238,7 @@ class FullDisk(SpoolCase):
         for number, code, enhanced in cases:
             context = RunningQueue(self.folder)
             context.disk.fail = lambda change, number=number: OSError(number, "the disk says no")  # type: ignore[misc]
-            context.runner.start()
+            context.start()
             status = context.accept(envelope("bob@there.example"))
             self.assertEqual((status.code, status.enhanced), (code, enhanced))
             self.assertIn("the disk says no", status.cause)
