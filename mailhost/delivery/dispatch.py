@@ -71,8 +71,8 @@ class _Grouping:
             for (next_hop, _), paths in self.groups.items()
             for at in range(0, len(paths), PART)
         ]
-        names = {"here" if each is HERE else str(each) for each, _ in self.groups}
-        return Lanes(lanes, ",".join(sorted(names)), basis)
+        lines = {"here" if hop is HERE else domain for domain, hop in self.next_hops.items()}
+        return Lanes(lanes, ",".join(sorted(lines)), basis)
 
 
 @implementer(ITransport)

@@ -43,8 +43,12 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """All recipients of one attempt, grouped once. Attempts with the same `line` share their places
-    fairly with others. `basis` is what the grouping depends on, for the transport alone."""
+    """All recipients of one attempt, grouped once. `basis` is what the grouping depends on, for the
+    transport alone.
+
+    `line` names the line of the fair schedule in which the attempt waits: the recipients' domains
+    at other hosts, and "here" for those of this host.
+    """
 
     lanes: Sequence[Lane]
     line: str

@@ -191,6 +191,17 @@ class LeftAlone(RelayCase):
         self.send("b@x.example")
         self.assertEqual(2 * tried + 1, len(self.net.tried))
 
+    def test_it_is_connected_to_again_after_its_failure_was_forgotten(self) -> None:
+        self.net.hosts.clear()
+        self.send("a@x.example")
+        tried = len(self.net.tried)
+        self.relay.forget_failure(self.relay.next_hop("us.example", "y.example", 1))
+        self.send("b@x.example")
+        self.assertEqual(tried, len(self.net.tried))
+        self.relay.forget_failure(self.relay.next_hop("us.example", "x.example", 1))
+        self.send("b@x.example")
+        self.assertEqual(2 * tried, len(self.net.tried))
+
     def test_new_settings_end_the_rest(self) -> None:
         """They may be what makes the destination reachable."""
         self.net.hosts.clear()
