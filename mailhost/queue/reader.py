@@ -17,6 +17,8 @@ from mailhost.queue.spool import Broken, Finding, Found, Spool
 
 RETRY = 60.0  # seconds after which a folder or file that could not be read is read again
 
+LOADING_POLL = 0.1  # seconds between two looks whether all entries were read
+
 
 class FolderReader:
     """`knows` says whether an id is in use. `found` is called with entries that were read, some at
@@ -42,6 +44,7 @@ class FolderReader:
         self._unread: set[str] = set()  # those of them that may be whole
         self._timer: IDelayedCall | None = None
         self._working = False
+        self._loaded = False
 
     @property
     def broken(self) -> Mapping[str, str]:
@@ -53,9 +56,19 @@ class FolderReader:
         self._working = True
         while self._working:
             try:
-                return await self._spool.scan(self._take)
+                await self._spool.scan(self._take)
             except OSError as error:
                 await self._folder_fails(error)
+            else:
+                self._loaded = True
+                return
+
+    async def wait_until_loaded(self, patience: float) -> bool:
+        """Wait up to `patience` seconds for the end of `load`. True if it has ended."""
+        end = self._clock.seconds() + patience
+        while not self._loaded and self._clock.seconds() < end:
+            await deferLater(self._clock, LOADING_POLL)
+        return self._loaded
 
     def stop(self) -> None:
         """Read nothing again by itself."""

@@ -206,6 +206,11 @@ class QueueRunner:
 
     # --- commands of the operator --------------------------------------------------------------
 
+    def wait_until_read(self, patience: float) -> Awaitable[bool]:
+        """Wait up to `patience` seconds until all entries of the folder are known. True if they
+        are."""
+        return self._reader.wait_until_loaded(patience)
+
     def views(self) -> list[View]:
         """Every entry, oldest first."""
         return [self._view(active) for _, active in sorted(self._table.entries.items())]
