@@ -1,6 +1,7 @@
 """An entry of the running queue: what is known of it, and the phase that it is in.
 
-All changes of the phase are in TRANSITIONS. The queue runner alone changes an active entry.
+All changes of the phase are in TRANSITIONS. Only `runner`, `attempt_runner` and `table`
+change an active entry.
 """
 
 from __future__ import annotations

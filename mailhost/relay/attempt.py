@@ -25,16 +25,16 @@ from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
 from mailhost.relay.connect import LeadsBack, deferral
-from mailhost.relay.nexthop import (
+from mailhost.relay.mx import (
     LOOP,
     NO_HOST,
-    Destination,
     Host,
     find_addresses,
     find_hosts,
     loop,
     no_hosts,
 )
+from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client.connect import Unreachable

@@ -29,7 +29,8 @@ from mailhost.message.trace import alias_fields
 from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
-from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
+from mailhost.relay.mx import NO_HOST, Host
+from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client.sending import Sending
