@@ -201,7 +201,7 @@ class Head:
             calls.REMOVED.answered_by(usages.removed),
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
-            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.read(id))),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
             calls.COUNTED.answered_by(self.counts.add_all),
@@ -217,7 +217,7 @@ class Head:
 
     async def _look(self) -> None:
         await self.foundation.committer.commit([])  # what the writer had begun for it is done then
-        await self.queue.look_around()
+        await self.queue.read_new()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from twisted.internet.defer import DeferredLock
 
 from mailhost.interfaces.queue import Lanes
-from mailhost.queue.entry import Entry, State
+from mailhost.queue.entry import Entry, EntryState
 
 
 class Phase(StrEnum):
@@ -49,7 +49,7 @@ class ActiveEntry:
     """
 
     entry: Entry
-    state: State
+    state: EntryState
     since: float
     wait: float = 0.0
     has_state: bool = False

@@ -20,9 +20,9 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.own_messages import hand_over
 from mailhost.queue.content_cache import ContentCache
-from mailhost.queue.entry import Entry, Progress, State
+from mailhost.queue.entry import Entry, EntryState, Progress
 from mailhost.queue.lanes import carry_lanes
-from mailhost.queue.reports import Reports, Subject
+from mailhost.queue.reports import ReportedMessage, Reports
 from mailhost.queue.spool import Spool
 
 EXPIRED = "4.4.7"
@@ -50,7 +50,7 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """`settled`: no report is owed any longer. `warned`: the sender knows that the mail is late."""
+    """`settled`: no report is owed any longer. `warned`: the sender got a delay warning."""
 
     settled: bool = False
     warned: bool = False
@@ -88,7 +88,7 @@ class Attempts:
         self._cache = cache
         self._pause = pause
 
-    def lanes(self, entry: Entry, state: State) -> Answer[Lanes]:
+    def lanes(self, entry: Entry, state: EntryState) -> Answer[Lanes]:
         """Group the recipients that wait, as ITransport.lanes."""
         return self._transport.lanes(entry.envelope, state.waiting, state.attempts)
 
@@ -96,7 +96,7 @@ class Attempts:
         """As ITransport.forget_failures."""
         self._transport.forget_failures(lanes)
 
-    async def carry(self, entry: Entry, state: State, lanes: Lanes) -> AttemptResult:
+    async def carry(self, entry: Entry, state: EntryState, lanes: Lanes) -> AttemptResult:
         """Carry the message once for all recipients that wait, grouped as `lanes` where that still
         stands. Does not raise."""
         try:
@@ -143,7 +143,7 @@ class Attempts:
         return failed
 
     async def report(
-        self, entry: Entry, state: State, content: Content, settings: Queue
+        self, entry: Entry, state: EntryState, content: Content, settings: Queue
     ) -> ReportResult:
         """Send the reports that are owed and, once, a warning that the message is late.
 
@@ -173,7 +173,7 @@ class Attempts:
         until: float,
     ) -> bool:
         """Hand a report to the sender over. False if that must be tried again later."""
-        subject = Subject(entry.envelope, content, entry.identity, entry.arrived)
+        subject = ReportedMessage(entry.envelope, content, entry.identity, entry.arrived)
         try:
             report = await self._reports.compose_about(subject, outcomes, now, until)
         except OSError as error:
@@ -181,7 +181,7 @@ class Attempts:
             return False
         return report is None or await hand_over(report, self._handover, self._events)
 
-    async def bounce(self, entry: Entry, state: State) -> OSError | None:
+    async def bounce(self, entry: Entry, state: EntryState) -> OSError | None:
         """Report to the sender that the operator removed the message. Returns the error where that
         failed, None where it is done."""
         outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in state.waiting]

@@ -1,4 +1,4 @@
-"""What the operator may do to the running queue: the commands of `mailhost queue`.
+"""The commands of `mailhost queue`, by which an operator sees and changes the running queue.
 
 Each command takes `ids=[...]` or `all=True`, and returns what JSON can say. With `all`, entries
 that a command does not fit are passed over; named by id they are refused, and nothing is done.
@@ -46,7 +46,7 @@ class QueueControl:
         return [self._summary(id) for id in await self._chosen(ids, all or not ids)]
 
     async def show(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
-        """All that is known of entries: the message's header and a traceback included."""
+        """Return all that is known of entries, with the header of the message and a traceback."""
         return [await self._everything(id) for id in await self._chosen(ids, all)]
 
     async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
@@ -75,7 +75,7 @@ class QueueControl:
     ) -> Sequence[str]:
         """Remove entries; with `bounce` their senders get a bounce. Returns their ids.
 
-        What cannot be read is removed by its id only, never by `all`.
+        An entry that cannot be read is removed by its id only, never by `all`.
         """
         if bounce:
             chosen = await self._those(
@@ -91,7 +91,7 @@ class QueueControl:
                 raise Refused(f"{id} could not be removed: {error}")
         return chosen
 
-    # --- which ---------------------------------------------------------------------------------
+    # --- selection -----------------------------------------------------------------------------
 
     async def _chosen(self, ids: Sequence[str], all: bool) -> Sequence[str]:
         if all or any(self._is_unknown(id) for id in ids):
@@ -198,12 +198,12 @@ def _recipient(recipient: Recipient) -> Fields:
     return {
         "address": str(recipient.path.address),
         "state": str(recipient.progress),
-        "status": _said(recipient.outcome),
+        "status": _last_reply(recipient.outcome),
     }
 
 
-def _said(outcome: Outcome | None) -> str:
-    """What was last said of a recipient: for the operator, so with the cause."""
+def _last_reply(outcome: Outcome | None) -> str:
+    """Return the last status of a recipient with its cause, for the operator."""
     if outcome is None:
         return ""
     by = f"{outcome.by}: " if outcome.by else ""

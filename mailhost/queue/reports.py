@@ -43,7 +43,7 @@ _OCCASION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ReportedMessage:
     """The message that a report is about. `arrived` is in seconds since the epoch."""
 
     envelope: Envelope
@@ -59,7 +59,7 @@ def wanted(envelope: Envelope, outcome: Outcome) -> bool:
 
 
 def compose_report(
-    subject: Subject,
+    subject: ReportedMessage,
     outcomes: Sequence[Outcome],
     hostname: str,
     now: float,
@@ -208,11 +208,13 @@ class Reports:
         self, envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
     ) -> OwnMessage | None:
         now = self._wall()
-        return await self.compose_about(Subject(envelope, content, identity, now), outcomes, now)
+        return await self.compose_about(
+            ReportedMessage(envelope, content, identity, now), outcomes, now
+        )
 
     async def compose_about(
         self,
-        subject: Subject,
+        subject: ReportedMessage,
         outcomes: Sequence[Outcome],
         now: float,
         retry_until: float | None = None,

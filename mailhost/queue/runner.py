@@ -29,11 +29,11 @@ from mailhost.queue.active import ActiveEntry, Phase
 from mailhost.queue.attempt import Attempts, QueueServices
 from mailhost.queue.attempt_runner import AttemptRunner
 from mailhost.queue.content_cache import ContentCache
-from mailhost.queue.entry import Entry, State, decode_entry, first_state
+from mailhost.queue.entry import Entry, EntryState, decode_entry, first_state
 from mailhost.queue.intake import Intake
 from mailhost.queue.reader import FolderReader
 from mailhost.queue.schedule import Backoff, Timetable
-from mailhost.queue.spool import Found, Spool
+from mailhost.queue.spool import FoundEntry, Spool
 from mailhost.queue.table import EntryTable
 from mailhost.queue.under_way import WorkUnderWay
 
@@ -48,7 +48,7 @@ class View:
     """An entry as it is now. `next_attempt` is by the wall clock, None where it is not tried."""
 
     entry: Entry
-    state: State
+    state: EntryState
     word: str
     next_attempt: float | None
 
@@ -128,7 +128,7 @@ class QueueRunner:
         self._reader.stop()
         await self._under_way.end(patience)
 
-    def _resume(self, entries: Sequence[Found]) -> None:
+    def _resume(self, entries: Sequence[FoundEntry]) -> None:
         """Go on with entries that were read from the folder."""
         now = self._wall()
         for found in entries:
@@ -159,7 +159,7 @@ class QueueRunner:
             self.take(found, content)
         return status
 
-    def take(self, found: Found, content: Content | None = None) -> None:
+    def take(self, found: FoundEntry, content: Content | None = None) -> None:
         """Begin with an entry that this or another process made durable a moment ago."""
         self._reader.announced(found.entry.id)
         if found.entry.id not in self._table.entries:
@@ -173,16 +173,16 @@ class QueueRunner:
         """Begin with an entry that another process made durable a moment ago: the line that lies
         in front of its content, and the content where it is small."""
         entry = decode_entry(line, id, None)
-        found = Found(entry, first_state(entry), has_state=False)
+        found = FoundEntry(entry, first_state(entry), has_state=False)
         self.take(found, None if content is None else Content((content,)))
 
-    def look(self, id: str) -> Coroutine[Any, Any, None]:
+    def read(self, id: str) -> Coroutine[Any, Any, None]:
         """Read an entry that another process wrote."""
-        return self._reader.look(id)
+        return self._reader.read(id)
 
-    def look_around(self) -> Coroutine[Any, Any, None]:
+    def read_new(self) -> Coroutine[Any, Any, None]:
         """Read the entries of a process that died before it could announce them."""
-        return self._reader.look_around()
+        return self._reader.read_new()
 
     def _is_known(self, id: str) -> bool:
         return id in self._table.entries or id in self._reader.broken
@@ -281,7 +281,7 @@ class QueueRunner:
         return View(active.entry, state, word, due)
 
 
-def _word(state: State) -> str:
+def _word(state: EntryState) -> str:
     """Why an entry is stopped."""
     if state.parked:
         return "parked"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from mailhost.interfaces.events import Faulted, IEventSink
 from mailhost.queue.active import ActiveEntry, Phase
 from mailhost.queue.content_cache import ContentCache
-from mailhost.queue.entry import Entry, State
+from mailhost.queue.entry import Entry, EntryState
 from mailhost.queue.schedule import Timetable
 from mailhost.queue.spool import Spool
 
@@ -39,7 +39,7 @@ class EntryTable:
         self._wall = wall
         self._steady = steady
 
-    def enter(self, entry: Entry, state: State, has_state: bool) -> ActiveEntry:
+    def enter(self, entry: Entry, state: EntryState, has_state: bool) -> ActiveEntry:
         """Add an entry whose message is durable."""
         active = ActiveEntry(entry, state, self._steady(), has_state=has_state)
         self.entries[entry.id] = active

@@ -29,23 +29,23 @@ NO_ANSWER = Status(451, "4.4.3", "The mail hosts of the domain cannot be looked 
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class RelayHost:
     """A host to try, by name and preference; its addresses are looked up when it is its turn."""
 
     name: str
     preference: int = 0
 
 
-Shuffle = Callable[[list[Host]], None]
+Shuffle = Callable[[list[RelayHost]], None]
 
 
 async def find_hosts(
     resolver: IResolver, destination: Destination, own_name: str, shuffle: Shuffle
-) -> Sequence[Host] | Status:
+) -> Sequence[RelayHost] | Status:
     """Return the hosts of a destination in the order to try, or why there are none."""
     name = destination.name
     if destination.route is not None or literal_address(name) or _is_localhost(name):
-        return [Host(name)]
+        return [RelayHost(name)]
     try:
         records = await resolver.mx(destination.name)
     except NoSuchDomain:
@@ -62,9 +62,9 @@ async def find_hosts(
     return hosts or loop(own_name)
 
 
-def _by_preference(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> list[Host]:
-    ordered: list[Host] = []
-    hosts = sorted((Host(r.host, r.preference) for r in records), key=lambda h: h.preference)
+def _by_preference(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> list[RelayHost]:
+    ordered: list[RelayHost] = []
+    hosts = sorted((RelayHost(r.host, r.preference) for r in records), key=lambda h: h.preference)
     for _, group in groupby(hosts, key=lambda host: host.preference):
         equals = list(group)
         if any(host.name == own_name for host in equals):
@@ -75,7 +75,7 @@ def _by_preference(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle)
 
 
 async def find_addresses(
-    resolver: IResolver, destination: Destination, host: Host, own_addresses: OwnAddresses
+    resolver: IResolver, destination: Destination, host: RelayHost, own_addresses: OwnAddresses
 ) -> Sequence[str] | Status:
     """Return the IP addresses of a host that may be tried, or why there are none; a status with
     the enhanced code LOOP where it is this host."""

@@ -34,7 +34,7 @@ class Destination:
 
     @property
     def tls(self) -> RouteTLS:
-        """What the way there asks of TLS."""
+        """The TLS that the route asks for."""
         return self.route.tls if self.route else RouteTLS.OPPORTUNISTIC
 
 

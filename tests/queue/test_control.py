@@ -14,7 +14,7 @@ from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.control.server import Refused
 from mailhost.queue.control import READING_PATIENCE, QueueControl
-from mailhost.queue.spool import Finding
+from mailhost.queue.spool import ReadingResult
 from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
@@ -253,7 +253,7 @@ class Starting(ControlCase):
         self.reading: Deferred[None] = Deferred()
         scan = self.context.spool.scan
 
-        async def scan_later(take: Callable[[Sequence[Finding]], None]) -> None:
+        async def scan_later(take: Callable[[Sequence[ReadingResult]], None]) -> None:
             await self.reading
             await scan(take)
 

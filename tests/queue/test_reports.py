@@ -15,7 +15,7 @@ from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.outgoing import Outgoing
-from mailhost.queue.reports import Subject, compose_alarm, compose_report, wanted
+from mailhost.queue.reports import ReportedMessage, compose_alarm, compose_report, wanted
 from tests.message.reports import parts, status_fields
 from tests.queue.fakes import (
     BUSY,
@@ -45,7 +45,7 @@ def notice_of(
     *outcomes: Outcome, about: Envelope | None = None, content: Content | None = None
 ) -> OwnMessage:
     """The notice that these make."""
-    subject = Subject(about or Envelope(SENDER), content or message(), "m1", START)
+    subject = ReportedMessage(about or Envelope(SENDER), content or message(), "m1", START)
     notice = compose_report(subject, outcomes, "mail.here.example", START + 60, START + 3600)
     assert notice is not None
     return notice
@@ -71,11 +71,11 @@ class Wishes(SynchronousTestCase):
     def test_never_to_the_null_reverse_path(self) -> None:
         for fate in Fate:
             self.assertFalse(wanted(Envelope(None), outcome(fate)))
-            subject = Subject(Envelope(None), message(), "m1", START)
+            subject = ReportedMessage(Envelope(None), message(), "m1", START)
             self.assertIsNone(compose_report(subject, [outcome(fate)], "h.example", START))
 
     def test_nothing_wanted(self) -> None:
-        subject = Subject(Envelope(SENDER), message(), "m1", START)
+        subject = ReportedMessage(Envelope(SENDER), message(), "m1", START)
         silent = [outcome(fate, Notify.NEVER) for fate in Fate]
         self.assertIsNone(compose_report(subject, silent, "h.example", START))
 
@@ -276,7 +276,7 @@ class Handing(SynchronousTestCase):
     def test_a_report_that_must_not_leave_waits(self) -> None:
         context = RunningQueue(self.mktemp())
         self.patch(Outgoing, "leave", lambda outgoing, message: BUSY)
-        about = Subject(Envelope(SENDER), message(), "m1", START)
+        about = ReportedMessage(Envelope(SENDER), message(), "m1", START)
         composing = context.reports.compose_about(about, [outcome(Fate.FAILED)], START)
         self.failureResultOf(Deferred.fromCoroutine(composing), OSError)
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.model import Route
 from mailhost.interfaces.dns import NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.status import Status
-from mailhost.relay.mx import NO_SUCH_DOMAIN, NULL_MX, Host, find_addresses, find_hosts
+from mailhost.relay.mx import NO_SUCH_DOMAIN, NULL_MX, RelayHost, find_addresses, find_hosts
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from tests.fakes import now
@@ -70,7 +70,7 @@ class Hosts(SynchronousTestCase):
             Destination("smart.example", 587, route("*", "*", "smart.example:587")),
         ):
             found = now(find_hosts(FakeResolver(), destination, "us.example", list.reverse))
-            self.assertEqual([Host(destination.name)], found)
+            self.assertEqual([RelayHost(destination.name)], found)
 
 
 class Addresses(SynchronousTestCase):
@@ -84,7 +84,7 @@ class Addresses(SynchronousTestCase):
         """The addresses of a host."""
         resolver = FakeResolver(addresses={} if answer is None else {name: answer})
         destination = Destination("d.example", 25, via)
-        return now(find_addresses(resolver, destination, Host(name), own_addresses))
+        return now(find_addresses(resolver, destination, RelayHost(name), own_addresses))
 
     def assert_fails(self, enhanced: str, text: str, found: object) -> None:
         """It is a failure that says why."""

@@ -1,4 +1,4 @@
-"""Which recipients go together, and that no destination keeps the mail for others waiting."""
+"""Attempts that are due: grouped once, begun within the shares of their destinations."""
 
 from __future__ import annotations
 
