@@ -95,7 +95,7 @@ class IRelay(Interface):
     settings = Attribute("The settings that next hops depend on: another object after a reload.")
 
     def next_hop(sender: str, domain: str, attempts: int) -> Hashable:
-        """Return where mail from one domain to another goes; its str names the host.
+        """Return where mail from one domain to another goes.
 
         `sender` is empty for the null reverse-path. `attempts` counts those made before.
         """

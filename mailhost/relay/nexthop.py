@@ -28,10 +28,6 @@ class Destination:
         """Of the name and the port: that of a route costs more than looking it up is worth."""
         return hash((self.name, self.port))
 
-    def __str__(self) -> str:
-        """Name the host of a route, or the domain."""
-        return f"{self.name}:{self.port}"
-
     @property
     def tls(self) -> RouteTLS:
         """The TLS that the route asks for."""

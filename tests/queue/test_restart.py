@@ -87,6 +87,11 @@ class Restarting(RunnerCase):
         context = RunningQueue(os.path.join(self.mktemp(), "queue"))
         self.assertTrue(context.accept(envelope(BOB)).ok)
         self.assertEqual(context.transport.calls, [])
+        context.runner.retry("m1")
+        removing = context.runner.remove("m1", bounce=True)
+        error = self.successResultOf(Deferred.fromCoroutine(removing))
+        self.assertIn("has not been started", str(error))
+        self.assertRaises(ValueError, context.reconfigure, context.settings)
         context.start()
         self.assertEqual(context.transport.tried, [BOB])
 
