@@ -1,12 +1,12 @@
-"""The one place where a 250 is earned: every destination of a message is safe, or it is refused.
+"""Decides whether a message is answered 250: each destination is safe, or the message is refused.
 
-Mail for other hosts goes into the queue first: only when that is safe are the mailboxes served,
-so that a full disk refuses a message before anybody has it. Then each client's answer is earned:
-as long as nothing of it is safe, the client is refused and keeps the message; but once a part is
-safe, the rest is ours to carry: what cannot be delivered now waits in the queue, what never can
-is bounced. So no recipient gets a message twice because another one could not get it. One
-exception: a disk that fills up in between, when what is left can be neither delivered nor queued.
-The client is asked to send again then; some recipients get the message twice, and none loses it.
+Mail for other hosts goes into the queue first. The mailboxes are served only when that is safe, so
+that a full disk refuses a message before any recipient has it. As long as no part of a message is
+safe, the client is refused and keeps the message. Once a part is safe, this host carries the rest:
+a recipient that cannot be served now waits in the queue, and one that never can be is bounced. So
+no recipient gets a message twice because another one could not get it. There is one exception: the
+disk fills up in between, so that the rest can be neither delivered nor queued. Then the client is
+asked to send the message again; some recipients get the message twice, and none loses it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A queue on a Clock: fakes of the Interfaces it is handed, and a house to put them together."""
+"""A queue on a Clock: fakes of the Interfaces it is handed, and a running queue made of them."""
 
 from __future__ import annotations
 

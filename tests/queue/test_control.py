@@ -19,7 +19,7 @@ from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
 class ControlCase(SynchronousTestCase):
-    """A house with m1 and m2 waiting."""
+    """A queue with m1 and m2 waiting."""
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")

@@ -26,7 +26,7 @@ BOB = "bob@there.example"
 
 
 class RunnerCase(SynchronousTestCase):
-    """One running house."""
+    """One running queue."""
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
