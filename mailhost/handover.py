@@ -38,6 +38,7 @@ from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivered_before
+from mailhost.own_messages import hand_over
 from mailhost.routing import (
     CAME_BACK,
     NAMES_IN_A_ROW,
@@ -391,16 +392,17 @@ class Handover:
     # --- reports and events ----------------------------------------------------------------------
 
     async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
-        """Send the reports that the sender asked for. False if they could not be made safe."""
+        """Hand over the report that the sender asked for. False if it could not be made safe."""
         try:
-            await self._reports.report(mail.envelope, mail.content, mail.identity, outcomes)
+            report = await self._reports.compose(
+                mail.envelope, mail.content, mail.identity, outcomes
+            )
+            return report is None or await hand_over(report, self, self._events)
         except OSError as error:
-            self._events.emit(Faulted("handover", str(error)))
-            return False
+            self._events.emit(Faulted("handover", f"{mail.identity}: {error}"))
         except Exception as bug:  # noqa: BLE001 - logged
             self._bug(mail, bug)
-            return False
-        return True
+        return False
 
     async def _log_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]

@@ -29,6 +29,22 @@ class OutgoingMessage:
     completed: Content | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """A message that this host wrote: a bounce, another report, later a vacation reply.
+
+    `identity` names it in the log, `about` names the message that is the reason for it. `to` and
+    `kind` ("bounce") are for the log too.
+    """
+
+    to: Address
+    envelope: Envelope
+    content: Content
+    identity: str
+    kind: str
+    about: str
+
+
 class IOutgoing(Interface):
     """The steps that every message in our name passes before it is handed over: submitted mail,
     bounces and other reports. Incoming and forwarded mail does not pass them, since its authors are

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -45,9 +46,12 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """All recipients of one attempt, grouped. Attempts with the same `line` wait in one line of the
-    fair schedule. `basis` is for the transport alone: it has the values that the grouping depends
-    on."""
+    """All recipients of one attempt, grouped once. `basis` is what the grouping depends on, for the
+    transport alone.
+
+    `line` names the line of the fair schedule in which the attempt waits: the recipients' domains
+    at other hosts, and "here" for those of this host.
+    """
 
     lanes: Sequence[Lane]
     line: str
@@ -80,6 +84,10 @@ class ITransport(Interface):
     def stands(lanes: Lanes) -> bool:
         """True if the same recipients would be grouped in the same way now."""
 
+    def forget_failures(lanes: Lanes) -> None:
+        """Connect to the hosts of these lanes at the next attempt, even if they could not be
+        reached a moment ago."""
+
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Awaitable[Carried]:
@@ -98,6 +106,10 @@ class IRelay(Interface):
         `sender` is empty for the null reverse-path. `attempts` counts those made before.
         """
 
+    def forget_failure(next_hop: Hashable) -> None:
+        """Connect to a next hop at the next attempt, even if it could not be reached a moment
+        ago."""
+
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Awaitable[Carried]:
@@ -106,14 +118,14 @@ class IRelay(Interface):
 
 
 class IReports(Interface):
-    """Sends reports about mail to its senders (RFC 3461, RFC 3464)."""
+    """Composes reports to the senders of messages (RFC 3461, RFC 3464)."""
 
-    def report(
+    def compose(
         envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
-    ) -> Awaitable[None]:
-        """Report these outcomes to the reverse-path in one message: failures, deliveries, relays,
-        expansions and delays, as far as the sender has asked for reports of their kind. If there is
-        nothing to report, or the reverse-path is `<>`, no message is sent.
+    ) -> Awaitable[OwnMessage | None]:
+        """Return one report of those outcomes that the sender wants reported: failures, deliveries,
+        relays, expansions, delays. It is completed, and the caller hands it over.
 
-        Returns when the report is safe. Raises OSError if the report cannot be made safe.
+        None where there is nothing to report, as always for `<>`. Raises OSError where the report
+        cannot be composed now.
         """
