@@ -35,6 +35,7 @@ from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
+from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
@@ -128,7 +129,8 @@ class Head:
         self.writer.start()
         self._use(self._new_services(self.loaded))  # code of others: no longer as root
         self.foundation.start()
-        queue_read = self.queue.start().addCallback(self._queue_was_read)
+        # the queue first removes what dead processes left half written: nobody may write yet
+        queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.certificates.start()
         self._log_warnings()
@@ -164,6 +166,7 @@ class Head:
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self.loaded = loaded
         self._use(services)
+        self.queue.reconfigure(self._queue_services())
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -179,6 +182,10 @@ class Head:
         self.relay.reconfigure(
             settings.relay, self.loaded.secrets, settings.hostname, settings.listen
         )
+
+    def _queue_services(self) -> QueueServices:
+        """Return what attempts of the queue use in the present generation."""
+        services, settings = self.services, self.services.settings
         transport = Dispatch(
             self.foundation.directory,
             services.router,
@@ -188,7 +195,7 @@ class Head:
             self.foundation.pause,
             settings.needs_domains,
         )
-        self.queue.reconfigure(settings.queue, transport, services.reports)
+        return QueueServices(settings.queue, transport, services.reports, services.handover)
 
     def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
         """A worker has changed folders; it hears of them too, and finds nothing new."""
@@ -218,7 +225,7 @@ class Head:
             calls.REMOVED.answered_by(usages.removed),
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
-            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.read(id))),
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
@@ -235,7 +242,7 @@ class Head:
 
     async def _read_new_entries(self) -> None:
         await self.foundation.committer.commit([])  # what the writer had begun for it is done then
-        await self.queue.look_around()
+        await self.queue.read_new()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""

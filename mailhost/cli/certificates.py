@@ -1,4 +1,5 @@
-"""Findings of `mailhost check-config` about certificates, and files closed to the host's user."""
+"""Findings of `mailhost check-config` about certificates, and about files that the host's user
+cannot read."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def _certificates(settings: Settings) -> list[CertificateFinding]:
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
-    """Files that are read again at a reload, by the user that the host becomes."""
+    """Yield the files that are read again at a reload and that the host's user cannot read."""
     user = _user(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
@@ -64,7 +65,8 @@ def _paths(certificate: Certificate) -> set[str]:
 
 
 def _user(settings: Settings) -> str:
-    """The user of the settings, or where systemd chooses the user, the data folder's owner."""
+    """Return the user of the settings; without one, the owner of the data folder, since systemd may
+    set the user. Empty for root or no owner."""
     if settings.user:
         return settings.user
     try:

@@ -1,6 +1,6 @@
 """Endpoints with an address before the port, and suggestions for texts that are no endpoints.
 
-Twisted wants the port first and a backslash before each colon of an IPv6 address. `twisted_form`
+Twisted needs the port first, and a backslash before each colon of an IPv6 address. `twisted_form`
 translates `tcp:[::1]:25` and `tcp:127.0.0.1:25`. `server_meant` and `client_meant` guess the
 endpoint that a wrong text stands for, so that the error can show it.
 """

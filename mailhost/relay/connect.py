@@ -32,7 +32,7 @@ ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host at one address, and what the way there asks for."""
+    """A host at one address, and the TLS and login for it."""
 
     name: str
     ip: str
@@ -61,7 +61,7 @@ class Connector:
     async def open(self, target: Target) -> Dialogue:
         """Return a dialogue ready for mail. Raises Unreachable.
 
-        Where TLS is only wished for, a handshake that fails has us come again without it.
+        Where TLS is opportunistic and the handshake fails, a second connection is made without TLS.
         """
         required = target.tls is RouteTLS.REQUIRE or bool(target.user)
         try:
@@ -126,7 +126,7 @@ class Connector:
 
 
 class LeadsBack(Unreachable):
-    """The host that answers there calls itself by our own name."""
+    """The host at the address calls itself by our own name."""
 
 
 def deferral(refusal: Status) -> Status:

@@ -220,6 +220,7 @@ class EverySettingTests(SynchronousTestCase):
         log.write_all = lambda lines: None
         head = Head(cast(Any, reactor), loaded, log, list)
         head._use(head._new_services(loaded))
+        head.queue._attempts = head.queue._attempt_runner(head._queue_services())
         return head
 
     def worker(self, loaded: Loaded, head: Head) -> Worker:
@@ -346,7 +347,8 @@ class EverySettingTests(SynchronousTestCase):
     def test_what_the_queue_emits_is_counted(self) -> None:
         """Its transport, too, emits to the counts and not past them to the log."""
         head = self.head(self.old)
-        transport: Any = head.queue._attempts._transport
+        attempts: Any = head.queue._attempts
+        transport = attempts._attempts._transport
         for part in (head.queue, head.relay, transport, head.services.delivery):
             self.assertIs(head.events, part._events, part)
 

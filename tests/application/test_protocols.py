@@ -13,7 +13,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
-from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
+from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
@@ -87,7 +87,7 @@ class Machines(SynchronousTestCase):
             self.assertIn(b"530 5.7.0", output.sent)
 
     def test_clients_that_may_ask_for_reports_of_success(self) -> None:
-        known = SETTINGS.model_copy(update={"limits": Limits(dsn=OfferDSN.KNOWN)})
+        known = SETTINGS.model_copy(update={"limits": LimitSettings(dsn=OfferDSN.KNOWN)})
         networks = (ip_network("127.0.0.0/8"),)
         listed = known.model_copy(update={"relay": Relay(networks=networks)})
         for wire, settings, offered in (

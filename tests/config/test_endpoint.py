@@ -67,7 +67,7 @@ WRONG = {
     "tcp:[fe80]:25": "no number",
     "unix:": "lacks its address",
     "unix:/a:mode=999": "octal",
-    "systemd:INET": "which systemd socket",
+    "systemd:INET": "name the systemd socket",
     "systemd:domain=IPX:index=0": "INET, INET6 or UNIX",
     "haproxy": "no endpoint",
     "haproxy:": "no endpoint",

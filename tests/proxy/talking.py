@@ -9,7 +9,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Identity, Login, RouteTLS
+from mailhost.config.model import Identity, LoginSettings, RouteTLS
 from mailhost.interfaces.reception import IQuarantine
 from mailhost.logins.guard import LoginGuard
 from mailhost.message.client import Client, TLSState
@@ -25,7 +25,7 @@ from tests.fakes import FakeQueue, RecordingEvents
 from tests.proxy.fake_upstream import Net, Server
 from tests.queue.fakes import here
 
-LOGIN = Login(delay=0.0)
+LOGIN = LoginSettings(delay=0.0)
 FIRST, SECOND = "tcp:192.0.2.1:25", "tcp:192.0.2.2:25"
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 ENVELOPE = ("MAIL FROM:<sue@far.example>", "RCPT TO:<ann@here.example>")

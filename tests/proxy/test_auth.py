@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.events import LoggedIn, LoginRefused
 from mailhost.message.address import Address
 from mailhost.proxy.auth import account_address, user_in_response
@@ -213,7 +213,7 @@ class GuardedTests(LoginCase):
         self.assertEqual(self.events.of(LoginRefused)[-1].username, "ann")
 
     def test_failed_logins_are_answered_late(self) -> None:
-        self.guard.reconfigure(Login(delay=2.0))
+        self.guard.reconfigure(LoginSettings(delay=2.0))
         caller = self.secure()
         self.assertEqual(caller.say(WRONG), [])
         self.assertEqual(caller.wait(1.9), [])
@@ -250,7 +250,7 @@ class GuardedTests(LoginCase):
         self.assertEqual(self.guard._failures._undecided, {})
 
     def test_a_client_that_leaves_before_its_turn_logs_no_other_client_in(self) -> None:
-        self.guard.reconfigure(Login(failures=1, delay=0.0))
+        self.guard.reconfigure(LoginSettings(failures=1, delay=0.0))
         self.first.replies["AUTH"] = None
         others = self.secure()
         others.say(WRONG)

@@ -1,1 +1,2 @@
-"""SASL (RFC 4422), both sides, for all protocols: each mechanism has a file of its own."""
+"""SASL (RFC 4422), client and server side, for all protocols with logins. Each server mechanism is
+one module."""

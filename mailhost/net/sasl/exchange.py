@@ -23,13 +23,14 @@ class SASLExchange:
         self._mechanism = mechanism
 
     def begin(self, initial: bytes) -> Answer[SASLStep]:
-        """The command itself. `initial` is base64, `=` for an empty response, b"" for none."""
+        """Begin with the argument of the command: base64, `=` for an empty response, b"" for
+        none."""
         if not initial:
             return self._mechanism.respond(None)
         return self._respond(b"" if initial == b"=" else initial)
 
     def line(self, line: bytes) -> Answer[SASLStep]:
-        """The client's line after a challenge."""
+        """Take the client's line after a challenge, without its line end."""
         return CANCELLED if line == b"*" else self._respond(line)
 
     def _respond(self, text: bytes) -> Answer[SASLStep]:

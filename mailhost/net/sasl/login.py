@@ -1,7 +1,7 @@
-"""LOGIN, server side: user name and password, asked for one after the other.
+"""LOGIN, server side: asks for the user name, then for the password.
 
-It has no RFC (draft-murchison-sasl-login); old versions of Outlook and many devices have no other
-mechanism.
+LOGIN has no RFC (draft-murchison-sasl-login). Old versions of Outlook and many devices support no
+other mechanism.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class RefusedLoginTests(AuthCase):
 
     def test_empty_responses(self) -> None:
         reply = self.talk.say(b"AUTH PLAIN =\r\n")
-        self.assertEqual(reply, b"501 5.5.2 That is no proper response for this mechanism\r\n")
+        self.assertEqual(reply, b"501 5.5.2 Malformed response for this mechanism\r\n")
         self.assertEqual(self.talk.lines("AUTH PLAIN", ""), ["334", "501 5.5.2"])
         self.assertEqual(self.talk.lines("AUTH LOGIN", "", "NOOP")[1:], ["501 5.5.2", "250 2.0.0"])
 

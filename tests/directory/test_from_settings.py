@@ -1,4 +1,4 @@
-"""Views of the settings file, and of file and database together."""
+"""The domains of the settings file as a view."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.directory.account_id import id_of_address
 from mailhost.directory.from_settings import view_of_settings
-from mailhost.directory.union import unite
-from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account
 from tests.directory.fakes import address
 
 ID = "0123456789abcdef0123456789abcdef"
+
+
 ANN = address("ann@example.com")
 
 
@@ -63,25 +64,3 @@ class FromSettings(SynchronousTestCase):
 
     def test_other_names(self) -> None:
         self.assertIs(self.view.domain("example.org"), self.view.domains["example.com"])
-
-
-class Unions(SynchronousTestCase):
-    def test_both_are_there(self) -> None:
-        file = DirectoryView({"a.example": Domain("a.example")}, {"b.example": "a.example"})
-        database = DirectoryView({"c.example": Domain("c.example")}, {"d.example": "c.example"})
-        union = unite(file, database)
-        self.assertEqual(set(union.view.domains), {"a.example", "c.example"})
-        self.assertEqual(union.view.also, {"b.example": "a.example", "d.example": "c.example"})
-        self.assertEqual(union.clashes, ())
-
-    def test_the_file_wins_and_clashes_are_told(self) -> None:
-        ours = Domain("a.example", {"ann": Account(address("ann@a.example"))})
-        file = DirectoryView({"a.example": ours}, {"b.example": "a.example"})
-        database = DirectoryView(
-            {"a.example": Domain("a.example"), "b.example": Domain("b.example")},
-            {"x.example": "a.example"},
-        )
-        union = unite(file, database)
-        self.assertEqual(union.view, file)
-        self.assertEqual([text.split()[0] for text in union.clashes], ["a.example", "b.example"])
-        self.assertIn("the settings file's is used", union.clashes[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailhost.config.types import Secret
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
-from mailhost.queue.reports import Subject, compose_notice
+from mailhost.queue.reports import ReportedMessage, compose_report
 from tests.fakes import envelope as envelope_to
 from tests.message.reports import status_fields
 from tests.queue.fakes import message
@@ -28,7 +28,9 @@ class WordsCase(RelayCase):
 
     def report(self, outcome: Outcome) -> tuple[str, str, str]:
         about: Envelope = envelope_to("a@y.example")
-        notice = compose_notice(Subject(about, message(), "m1", 0.0), [outcome], "us.example", 0.0)
+        notice = compose_report(
+            ReportedMessage(about, message(), "m1", 0.0), [outcome], "us.example", 0.0
+        )
         assert notice is not None
         self.octets = notice.content.read()
         _, (group,) = status_fields(self.octets)

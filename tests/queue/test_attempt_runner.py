@@ -1,8 +1,8 @@
-"""Which recipients go together, and that no destination keeps the mail for others waiting."""
+"""Attempts that are due: grouped once, begun within the shares of their destinations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred, fail
 
@@ -10,9 +10,11 @@ from mailhost.config.model import Queue
 from mailhost.config.section import MINUTE
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Parked
-from mailhost.interfaces.queue import Lanes
+from mailhost.interfaces.queue import Carried, Lanes
+from mailhost.message.content import Content
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
+from mailhost.queue.entry import Entry
 from tests.queue.fakes import BUSY, GOOD, envelope
 from tests.queue.test_runner import BOB, RunnerCase
 
@@ -77,6 +79,43 @@ class Grouping(RunnerCase):
         self.successResultOf(stopped)
         self.assertEqual(self.context.files(), ["m1.msg"])
         self.assertEqual(self.context.events.of(Parked), [])
+
+
+class Asking(RunnerCase):
+    """Operators' commands while an entry is between its states."""
+
+    def test_one_held_while_it_waits_for_its_place_is_not_tried(self) -> None:
+        self.context.reconfigure(Queue().model_copy(update={"concurrency": 0}))
+        self.context.accept(envelope(BOB))
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.hold("m1")))
+        self.context.reconfigure(Queue())
+        self.assertEqual([], self.context.transport.calls)
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m1")))
+        self.assertEqual([BOB], self.context.transport.tried)
+
+    def test_entries_that_are_gone_have_no_commands(self) -> None:
+        runner = self.context.runner
+        runner.retry("gone")
+        for command in (runner.hold("gone"), runner.release("gone"), runner.remove("gone")):
+            self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(command)))
+
+    def test_a_file_that_cannot_be_opened_because_of_a_bug_parks_the_entry(self) -> None:
+        def crash(entry: Entry) -> Awaitable[Content]:
+            raise ZeroDivisionError("what a bug")
+
+        self.context.transport.answer = lambda recipient: BUSY
+        self.context.accept(envelope(BOB))
+        self.patch(self.context.spool, "open", crash)
+        self.context.pass_time(600.0)
+        self.assertEqual(1, len(self.context.events.of(Parked)))
+
+    def test_an_outcome_that_is_missing_parks_the_entry(self) -> None:
+        async def carry(*arguments: object) -> Carried:
+            return Carried([])
+
+        self.patch(self.context.transport, "carry", carry)
+        self.context.accept(envelope(BOB))
+        self.assertIn("no outcome for bob@", self.context.events.of(Parked)[0].reason)
 
 
 class Sharing(RunnerCase):

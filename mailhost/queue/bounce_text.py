@@ -1,4 +1,5 @@
-"""What a report says to people: what happened, what the other host answered, what to do."""
+"""The text of a bounce or other report for its reader: the failure, the reply of the other host,
+advice."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from mailhost.message.address import Address, unicode_domain
 from mailhost.message.date import format_date
 from mailhost.message.outcome import Fate, Outcome
 
-_WIDTH = 72
-_MOST_SHOWN = 900  # characters of an answer
+_LINE_WIDTH = 72
+_LONGEST_REPLY_SHOWN = 900  # characters of an answer
 
 _HEADINGS = {
     Fate.FAILED: "It could not be delivered to the following, and is not tried again:",
@@ -44,7 +45,7 @@ _ADVICE = (
 def explain(
     outcomes: Sequence[Outcome], hostname: str, arrived: float, retry_until: float | None
 ) -> str:
-    """Return the words, in lines of modest length joined by LF.
+    """Return the text, in lines of at most 72 characters joined by LF.
 
     `arrived` and `retry_until` are in seconds since the epoch.
     """
@@ -66,15 +67,15 @@ def _recipient(outcome: Outcome) -> Iterator[str]:
     yield f"  <{outcome.recipient.address}>{_in_unicode(outcome.recipient.address)}"
     if outcome.fate not in (Fate.FAILED, Fate.DEFERRED):
         return
-    yield from _wrapped(_what_happened(outcome)[:_MOST_SHOWN], "    ")
+    yield from _wrapped(_what_happened(outcome)[:_LONGEST_REPLY_SHOWN], "    ")
     if outcome.fate is Fate.FAILED:
         yield from _wrapped(_advice(outcome.status.enhanced), "    ")
 
 
 def _what_happened(outcome: Outcome) -> str:
-    """The other host's words, or our own verdict, which may be about a host."""
+    """Return the reply of the other host, or our own verdict, which may be about a host."""
     status = outcome.status
-    given_up = outcome.fate is Fate.FAILED and status.temporary  # the words quote the last answer
+    given_up = outcome.fate is Fate.FAILED and status.temporary  # the text quotes the last reply
     if status.answer and not given_up:
         return f"{outcome.by} answered: {status.answer}"
     return f"{outcome.by}: {status}" if outcome.by else str(status)
@@ -91,5 +92,5 @@ def _advice(enhanced: str) -> str:
 
 def _wrapped(text: str, indent: str) -> Iterable[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        text, _LINE_WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )

@@ -26,7 +26,7 @@ from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
 from mailhost.reception.filters.edit.rewrite import RewriteFilter
 from mailhost.reception.filters.edit.strip import StripFilter
 from mailhost.reception.filters.monitor.journal import JournalFilter
-from tests.config.test_filters import FilterCase
+from tests.config.filters.filter_case import FilterCase
 
 SIZE = 'kind = "size"\nlimit = 1\n'
 CLIENT = 'kind = "list"\nentries = ["10.0.0.1"]\n'
