@@ -91,7 +91,9 @@ class _Tokens:
 
     def _take(self, token: bytes) -> None:
         if token == b"(":
-            self._comment = self._read_comment() or self._comment
+            comment = self._read_comment()
+            if any(self._words) or self._has_angles:
+                self._comment = comment or self._comment
         elif token in (b",", b";") and not self._is_open():
             self._end()
             self._end_group(token)

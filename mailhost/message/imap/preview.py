@@ -28,7 +28,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 _INVISIBLE = re.compile(r"[\x80-\x9f\xad\u034f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
 # HTML: what is not shown, tags within a line, all other tags, where a reply is quoted
 _HIDDEN = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<(head|script|style|title|template)\b.*?(?:</\1\b|\Z)",
+    rb"<!--.*?(?:-->|\Z)|<(head|script|style|title|template)\b.*?(?:</\1\b[^>]*>?|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _INLINE = re.compile(

@@ -21,6 +21,7 @@ from mailhost.message.header import raw_fields
 from mailhost.message.imap.decoding import decoded, texts
 from mailhost.message.imap.part_offsets import BodyPart
 from mailhost.message.imap.reader import Reader
+from mailhost.message.imap.strings import text_of
 from mailhost.message.mime.encoded_words import decode_words
 
 HEADER_LIMIT = 1 << 20  # octets of a header that are searched
@@ -75,11 +76,7 @@ def field_texts(header: bytes, name: bytes) -> list[str]:
 def decoded_value(value: bytes) -> str:
     """Return a raw value unfolded, its encoded words decoded. Octets above 127 are UTF-8 where they
     can be, otherwise Latin-1."""
-    value = _FOLD.sub(b"", value) if b"\n" in value else value
-    try:
-        text = value.strip().decode("utf-8")
-    except UnicodeDecodeError:
-        text = value.strip().decode("latin-1")
+    text = text_of((_FOLD.sub(b"", value) if b"\n" in value else value).strip())
     return decode_words(text) if "=?" in text else text
 
 

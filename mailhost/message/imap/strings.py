@@ -46,6 +46,14 @@ def unfolded(value: bytes) -> bytes:
     return value.strip(b" \t")
 
 
+def text_of(octets: bytes) -> str:
+    """Return octets that have no charset as text: UTF-8 where they can be, otherwise Latin-1."""
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
 def _utf8(octets: bytes) -> bool:
     try:
         octets.decode("utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mailhost.message.imap.strings import text_of
 from mailhost.message.mime.encoded_words import decode_words
 
 _LONGEST = 1 << 14  # octets of a value that are read
@@ -20,7 +21,7 @@ _FORWARDED = re.compile(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
 def base_subject(subject: bytes | None) -> tuple[str, bool]:
     """Return the base subject of an unfolded value, in upper case as it is compared, and True for a
     reply or a forwarded message (RFC 5256 §2.1)."""
-    text = (subject or b"")[:_LONGEST].decode("utf-8", "replace")
+    text = text_of((subject or b"")[:_LONGEST])
     text = " ".join((decode_words(text) if "=?" in text else text).split())
     is_reply = False
     while True:
