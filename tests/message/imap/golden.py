@@ -1,7 +1,7 @@
 """Mails of many shapes in `golden/`, and what we answer about them.
 
-`python -m tests.message.imap.golden` writes the answers into `golden/answers.json` after a change that
-is meant; `tests.long.imap_content` compares them with those of Dovecot.
+`python -m tests.message.imap.golden` writes the answers to `golden/answers.json` after a change
+that is meant; `tests.long.imap_content` compares them with those of Dovecot.
 """
 
 from __future__ import annotations
