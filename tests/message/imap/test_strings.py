@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.imap.strings import nstring, string, text_of, unfolded
+from mailhost.message.imap.strings import nstring, string, text_of, unfolded, without_nul
 from tests.message.imap import replies
 
 
@@ -44,3 +44,6 @@ class StringTests(SynchronousTestCase):
 
     def test_octets_without_a_charset(self) -> None:
         self.assertEqual((text_of("ö".encode()), text_of(b"\xf6")), ("ö", "ö"))
+
+    def test_a_literal_has_no_nul(self) -> None:
+        self.assertEqual(without_nul(b"a\0b\0"), b"a\x80b\x80")
