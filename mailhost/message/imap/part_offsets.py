@@ -145,9 +145,7 @@ def decode_parts(octets: bytes) -> BodyPart:
     version, *lines = octets.split(b"\n")
     if version != _VERSION or not lines:
         raise BadOffsets(f"no part offsets: {octets[:40]!r}")
-    waiting = list[
-        tuple[int, BodyPart]
-    ]()  # those that have no part around them yet, the last first
+    waiting: list[tuple[int, BodyPart]] = []  # such as have no part around them yet, the last first
     try:
         for line in reversed(lines):
             depth, part = _decoded(line)
