@@ -15,6 +15,7 @@ from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
 from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -23,6 +24,20 @@ from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
 SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
+
+
+SESSIONS: dict[ListenProtocol, type] = {
+    ListenProtocol.POP3: Pop3Session,
+    ListenProtocol.POP3S: Pop3Session,
+    ListenProtocol.IMAP: ImapSession,
+    ListenProtocol.IMAPS: ImapSession,
+}
+ALPN = {
+    ListenProtocol.POP3: (b"pop3",),
+    ListenProtocol.POP3S: (b"pop3",),
+    ListenProtocol.IMAP: (b"imap",),
+    ListenProtocol.IMAPS: (b"imap",),
+}
 
 
 def foundation() -> Foundation:
@@ -57,6 +72,7 @@ def services(settings: Settings = SETTINGS) -> Services:
             guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
+            accounts=SimpleNamespace(),
         ),
     )
 
@@ -75,9 +91,7 @@ class Machines(SynchronousTestCase):
     def test_each_protocol_has_its_session(self) -> None:
         for wire in ListenProtocol:
             machine, _ = self.make(wire)
-            expected = (
-                Pop3Session if wire in (ListenProtocol.POP3, ListenProtocol.POP3S) else Session
-            )
+            expected: type = SESSIONS.get(wire, Session)
             self.assertIsInstance(machine, expected, wire)
 
     def test_submission_demands_a_login(self) -> None:
@@ -149,5 +163,4 @@ class Machines(SynchronousTestCase):
             listen = Listen(protocol=wire, endpoint="tcp:0")
             role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
-            pop3 = wire in (ListenProtocol.POP3, ListenProtocol.POP3S)
-            self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)
+            self.assertEqual(role.protocols, ALPN.get(wire, ()), wire)
