@@ -8,11 +8,17 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError
 
 from mailhost.application.foundation import Foundation
-from mailhost.application.listeners import Listener
+from mailhost.application.listeners import Listener, cannot_listen
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.services import Services
 from mailhost.config.model import Listen, Settings
+from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
+
+LATER_DEFAULTS = frozenset((ListenProtocol.IMAP, ListenProtocol.IMAPS))
+"""Default listeners that were added after the first release. Beside them another server may run
+on a host that is upgraded, so it must start without them."""
 
 
 class ListenerSet:
@@ -31,13 +37,29 @@ class ListenerSet:
         try:
             for listen in settings.listen:
                 if all(old.listen.socket != listen.socket for old in self._listeners):
-                    listener = Listener(self._reactor, listen, make_factory(foundation, listen))
-                    listener.open(settings.user)
-                    opened.append(listener)
+                    listener = self._opened(foundation, settings, listen)
+                    if listener is not None:
+                        opened.append(listener)
         except CannotListenError:
             close_all(opened)
             raise
         return opened
+
+    def _opened(
+        self, foundation: Foundation, settings: Settings, listen: Listen
+    ) -> Listener | None:
+        """Open one listener. None, and a warning, where another program has the port of a default
+        listener that older versions did not have."""
+        listener = Listener(self._reactor, listen, make_factory(foundation, listen))
+        try:
+            listener.open(settings.user)
+        except CannotListenError as error:
+            if not (settings.listens_by_default and listen.protocol in LATER_DEFAULTS):
+                raise
+            text = f"{cannot_listen(error)}; the host runs without {listen.protocol.value}"
+            foundation.events.emit(Faulted("listen", text))
+            return None
+        return listener
 
     def use(self, opened: Sequence[Listener], settings: Settings) -> None:
         """Add listeners that `open` returned, and close those that the settings no longer have."""

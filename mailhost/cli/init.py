@@ -193,6 +193,7 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
         rows.append((f"{domain}.", "MX", f"10 {hostname}."))
         rows.append((f"{domain}.", "TXT", '"v=spf1 mx -all"'))
         rows.append((f"_submissions._tcp.{domain}.", "SRV", f"0 1 465 {hostname}."))
+        rows.append((f"_imaps._tcp.{domain}.", "SRV", f"0 1 993 {hostname}."))
         rows.append((f"_pop3s._tcp.{domain}.", "SRV", f"0 1 995 {hostname}."))
     width = max(len(name) for name, _, _ in rows)
     for name, kind, value in rows:

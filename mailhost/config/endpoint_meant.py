@@ -28,6 +28,8 @@ PORTS = {
     "submissions": 465,
     "smtps": 465,
     "lmtp": 24,
+    "imap": 143,
+    "imaps": 993,
     "pop3": 110,
     "pop3s": 995,
 }

@@ -215,6 +215,8 @@ DEFAULT_LISTEN = (
     Listen(protocol=ListenProtocol.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.IMAP, endpoint="tcp6:143:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.IMAPS, endpoint="tcp6:993:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
@@ -240,6 +242,11 @@ class Settings(Section):
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE
     filter: tuple[AnyFilter, ...] = ()
+
+    @property
+    def listens_by_default(self) -> bool:
+        """True if the file has no [[listen]]."""
+        return "listen" not in self.model_fields_set
 
     @property
     def receives(self) -> bool:

@@ -44,7 +44,14 @@ _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without an admin this mail is answered 451"
 )
-WELL_KNOWN = {465: "submissions", 587: "submission", 110: "pop3", 995: "pop3s"}
+WELL_KNOWN = {
+    465: "submissions",
+    587: "submission",
+    110: "pop3",
+    995: "pop3s",
+    143: "imap",
+    993: "imaps",
+}
 # the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
 _ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
 ZEROS = {
@@ -184,7 +191,9 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
     for number, listen in enumerate(settings.listen):
         endpoint, key = parse_endpoint(listen.endpoint), key_of(("listen", number, "endpoint"))
         if endpoint.kind == "ssl" and not endpoint.part("privateKey"):
-            meant = f'"tcp:{endpoint.part("port")}" and protocol = "submissions" or "pop3s"'
+            meant = (
+                f'"tcp:{endpoint.part("port")}" and protocol = "submissions", "imaps" or "pop3s"'
+            )
             text = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
             yield Problem(key, text)
         for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
