@@ -47,12 +47,12 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class BadFilter(Exception):
-    """A filter that cannot be made; the words name its key, and the remedy."""
+    """A filter that cannot be made; the message names its key, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What filters are made of. `data` is a folder."""
+    """The services that filters use. `data` is the path of the data folder."""
 
     reactor: IReactor
     in_thread: InThread
@@ -68,7 +68,7 @@ class FilterContext:
 
 
 Chains = dict[ListenProtocol, Chain]
-LONGEST = 1800.0  # seconds that a milter may take for a message, saying that it is at work
+LONGEST_MILTER_WAIT = 1800.0  # seconds for a message, if the milter reports progress
 
 
 def make_chains(settings: Settings, context: FilterContext) -> Chains:
@@ -77,7 +77,7 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     Blocks for the disk. Raises BadFilter.
     """
     links: dict[ListenProtocol, list[Link]] = {}
-    named = zip(names(settings.filter), settings.filter, strict=True)
+    named = zip(filter_names(settings.filter), settings.filter, strict=True)
     for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings, context)
         for wire in each.listeners or ListenProtocol:
@@ -90,10 +90,10 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     }
 
 
-def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
+def filters_with_counts(settings: Settings, counts: Counts) -> list[dict[str, object]]:
     """Return the filters in order, each with what it did, for the command line."""
     found: list[dict[str, object]] = []
-    for name, each in zip(names(settings.filter), settings.filter, strict=True):
+    for name, each in zip(filter_names(settings.filter), settings.filter, strict=True):
         did = {what: count for (one, what), count in counts.filters.items() if one == name}
         found.append(
             {
@@ -111,8 +111,8 @@ def _mode(settings: Filter, mode: Mode) -> Mode:
     return Mode.OBSERVE if Mode.OBSERVE in (mode, settings.mode) else Mode.ENFORCE
 
 
-def names(filters: Sequence[Filter]) -> list[str]:
-    """Return what the filters are called: their names, or their kinds, counted from the second."""
+def filter_names(filters: Sequence[Filter]) -> list[str]:
+    """Return the names of the filters: that of the settings or the kind, numbered if it repeats."""
     seen: Counter[str] = Counter()
     found = []
     for each in filters:
@@ -139,7 +139,7 @@ def _link(key: str, name: str, settings: Filter, whole: Settings, context: Filte
         pass_errors=settings.on_error is OnError.PASS,
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
-        seconds=LONGEST if isinstance(settings, outside.Milter) else settings.timeout,
+        seconds=LONGEST_MILTER_WAIT if isinstance(settings, outside.Milter) else settings.timeout,
         own=isinstance(settings, outside.Python),
     )
 
@@ -198,7 +198,9 @@ def _milter(settings: outside.Milter, context: FilterContext) -> ISessionFilter:
         MilterContext(
             clientFromString(context.reactor, where.endpoint),
             context.reactor,
-            MilterTimeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
+            MilterTimeouts(
+                settings.connect_timeout, settings.timeout, settings.timeout, LONGEST_MILTER_WAIT
+            ),
             context.hostname,
             context.in_thread,
             context.whole_messages.keep,

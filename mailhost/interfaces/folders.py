@@ -228,6 +228,10 @@ class IFolder(Interface):
 
     name = Attribute("The folder's name, `INBOX` in capitals.")
 
+    def watch(changed: Callable[[], None]) -> IWatch:
+        """Call `changed` whenever the folder may have changed, whoever changed it: this host's
+        other sessions, or programs outside of it."""
+
     def view() -> Awaitable[FolderView | StoreRefusal]:
         """Return the newest state: all that this host and other programs have changed so far. The
         same object is returned while nothing has changed. Sizes that are not known yet are 0."""

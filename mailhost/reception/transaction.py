@@ -28,7 +28,7 @@ from mailhost.reception.collector import Collector, disk_refusal
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal
-from mailhost.routing import MOST, Destinations, Reach, Routes
+from mailhost.routing import MOST_DESTINATIONS, Destinations, Reach, Routes
 
 RECIPIENT_OK = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
@@ -74,7 +74,11 @@ class ReceptionTransaction:
             self._known.accounts[path.address] = account
             self._sole_account = account
             return self._accept_if_fits(path)
-        if routes is not None and routes.weight > MOST and not routes.knows(path.address):
+        if (
+            routes is not None
+            and routes.weight > MOST_DESTINATIONS
+            and not routes.knows(path.address)
+        ):
             return TOO_MANY_MEMBERS  # the cost of lists is bounded for a whole message
         found = refusal(context.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept_if_fits(path))

@@ -79,6 +79,9 @@ READY: Notification[[]] = Notification("ready")
 SERVING: Notification[[]] = Notification("serving")
 """The worker has taken all sockets that it was handed."""
 
+RETIRING: Notification[[]] = Notification("retiring")
+"""The worker has received RETIRE. A worker that does not send this in time hangs, and is killed."""
+
 PASSWORD: Call[[Client, str, str, str], Address | Status] = Call("password")
 """Client, user name, password, mechanism; see IAuthenticator."""
 

@@ -13,7 +13,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
-from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
+from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
@@ -24,13 +24,21 @@ from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
-READERS = {
+SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
+
+
+SESSIONS: dict[ListenProtocol, type] = {
     ListenProtocol.POP3: Pop3Session,
     ListenProtocol.POP3S: Pop3Session,
     ListenProtocol.IMAP: ImapSession,
     ListenProtocol.IMAPS: ImapSession,
 }
-SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
+ALPN = {
+    ListenProtocol.POP3: (b"pop3",),
+    ListenProtocol.POP3S: (b"pop3",),
+    ListenProtocol.IMAP: (b"imap",),
+    ListenProtocol.IMAPS: (b"imap",),
+}
 
 
 def foundation() -> Foundation:
@@ -85,7 +93,8 @@ class Machines(SynchronousTestCase):
     def test_each_protocol_has_its_session(self) -> None:
         for wire in ListenProtocol:
             machine, _ = self.make(wire)
-            self.assertIsInstance(machine, READERS.get(wire, Session), wire)
+            expected: type = SESSIONS.get(wire, Session)
+            self.assertIsInstance(machine, expected, wire)
 
     def test_submission_demands_a_login(self) -> None:
         for wire in (ListenProtocol.SUBMISSION, ListenProtocol.SUBMISSIONS):
@@ -94,7 +103,7 @@ class Machines(SynchronousTestCase):
             self.assertIn(b"530 5.7.0", output.sent)
 
     def test_clients_that_may_ask_for_reports_of_success(self) -> None:
-        known = SETTINGS.model_copy(update={"limits": Limits(dsn=OfferDSN.KNOWN)})
+        known = SETTINGS.model_copy(update={"limits": LimitSettings(dsn=OfferDSN.KNOWN)})
         networks = (ip_network("127.0.0.0/8"),)
         listed = known.model_copy(update={"relay": Relay(networks=networks)})
         for wire, settings, offered in (
@@ -148,7 +157,7 @@ class Machines(SynchronousTestCase):
             factory = make_factory(foundation(), listen)
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
-            self.assertTrue(factory.listener.busy(refusal).startswith(text))
+            self.assertTrue(factory.served.busy(refusal).startswith(text))
 
     def test_the_tls_role_of_each_listener(self) -> None:
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
@@ -156,5 +165,4 @@ class Machines(SynchronousTestCase):
             listen = Listen(protocol=wire, endpoint="tcp:0")
             role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
-            name = wire.value.removesuffix("s").encode()
-            self.assertEqual(role.protocols, (name,) if wire in READERS else (), wire)
+            self.assertEqual(role.protocols, ALPN.get(wire, ()), wire)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
@@ -25,6 +25,7 @@ from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.maildir.filename import sized_name
@@ -61,6 +62,16 @@ def at_once(work: Callable[[], T], /) -> Deferred[T]:
     return maybeDeferred(work)
 
 
+class NoWatches:
+    """FileWatches that notice nothing."""
+
+    def add(self, path: str, changed: Callable[[], None]) -> None:
+        """See FileWatches."""
+
+    def remove(self, path: str, changed: Callable[[], None]) -> None:
+        """See FileWatches."""
+
+
 class Host:
     """A store in the folder `data`, and sessions upon it. `quota` is that of all accounts."""
 
@@ -80,7 +91,9 @@ class Host:
         self.store = AccountStore(
             self.mail,
             self.disk,
-            AccountParts(AccountThreads(self.clock, at_once), self.watchers),
+            AccountParts(
+                AccountThreads(self.clock, at_once), self.watchers, cast(FileWatches, NoWatches())
+            ),
             lambda _: self.quota,
             Usages(lambda path: at_once(lambda: usage(path)), self.clock.seconds),
         )

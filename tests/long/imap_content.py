@@ -206,6 +206,26 @@ def _line_break(mail: bytes, theirs: Value, our: Value) -> bool:
     return isinstance(theirs, bytes) and isinstance(our, bytes) and theirs == our + b"\r\n"
 
 
+def _no_empty_line(mail: bytes, theirs: Value, our: Value) -> bool:
+    """RFC 9051 §6.4.5.1: a header that lacks its empty line is shown so."""
+    lacks = (
+        isinstance(theirs, bytes) and isinstance(our, bytes) and len(theirs) - len(our) in (2, -2)
+    )
+    return lacks and (b"\r\n\r\n" not in mail or b"\r\n\r\n--" in mail)
+
+
+def _encoded_message(mail: bytes, theirs: Value, our: Value) -> bool:
+    return re.search(rb"(?i)message/rfc822\r\ncontent-transfer-encoding: base64", mail) is not None
+
+
+def _given_twice(mail: bytes, theirs: Value, our: Value) -> bool:
+    return re.search(rb"(?im)^subject:.*^subject:", mail, re.DOTALL) is not None
+
+
+def _continued(mail: bytes, theirs: Value, our: Value) -> bool:
+    return isinstance(theirs, list) and re.search(rb"(?i)name\*0\*=", mail) is not None
+
+
 def _no_mime_version(mail: bytes, theirs: Value, our: Value) -> bool:
     header = mail.partition(b"\r\n\r\n")[0].lower()
     return b"\nmime-version" not in header and b"content-transfer-encoding" in header
@@ -231,8 +251,8 @@ def _blanks_in_parameter(mail: bytes, theirs: Value, our: Value) -> bool:
 
 REASONS: list[tuple[str, Callable[[bytes, Value, Value], bool]]] = [
     (
-        "blanks: a fold becomes one here, others stay; Dovecot makes one of all in a subject, four of"
-        " a tab elsewhere",
+        "blanks: a fold becomes one here, others stay; Dovecot makes one of all in a subject, four"
+        " of a tab elsewhere",
         _blanks,
     ),
     ("addresses without a mailbox or domain: empty here, MISSING_... there", _broken_address),
@@ -245,6 +265,10 @@ REASONS: list[tuple[str, Callable[[bytes, Value, Value], bool]]] = [
         "a multipart whose last line is a delimiter: its line break is the next delimiter's here",
         _line_break,
     ),
+    ("a header without an empty line: none is added here", _no_empty_line),
+    ("a message in base64: a file here, an empty message there", _encoded_message),
+    ("a field that stands there twice: the first counts here, the last there", _given_twice),
+    ("RFC 2231: a section that is not encoded is encoded here, also its blanks", _continued),
     ("no MIME-Version: we read Content-Transfer-Encoding all the same", _no_mime_version),
     (
         "a multipart without parts: a text with all its octets here, an empty one there",

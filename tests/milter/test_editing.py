@@ -1,56 +1,65 @@
-"""Edits by milters change nothing else, whatever the octets of a message."""
+"""The edits of a filter, applied to a message and to its envelope."""
 
 from __future__ import annotations
 
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import Content
-from mailhost.milter.editing import edited
-from mailhost.milter.edits import AddField, ChangeField, Edits, InsertField, ReplaceBody
-from tests.message.mime.messages import broken, messages
+from mailhost.milter.editing import edited, edited_envelope
+from mailhost.milter.edits import (
+    AddField,
+    AddRecipient,
+    ChangeField,
+    ChangeSender,
+    Edit,
+    Edits,
+    InsertField,
+    RemoveRecipient,
+    ReplaceBody,
+)
+from tests.fakes import address, envelope
 
-few = settings(deadline=None)
-
-
-some = messages | broken | st.binary(max_size=100)
-
-
-class MilterTests(SynchronousTestCase):
-    """Edits of milters."""
-
-    @few
-    @given(some)
-    def test_no_edit(self, octets: bytes) -> None:
-        for edits in (Edits(), Edits((ChangeField(1, b"X-Not-There", None),))):
-            content = whole(octets)
-            self.assertIs(edited(content, edits), content)
-
-    @few
-    @given(some)
-    def test_a_field_more(self, octets: bytes) -> None:
-        assume(has_fields(octets))
-        header = whole(octets).header()
-        added = edited(whole(octets), Edits((AddField(b"X-New", b" 1"),))).read()
-        self.assertEqual(added, header + b"X-New: 1\r\n" + octets[len(header) :])
-        first = edited(whole(octets), Edits((InsertField(0, b"X-New", b" 1"),))).read()
-        self.assertEqual(first, b"X-New: 1\r\n" + octets)
-
-    @few
-    @given(some)
-    def test_another_body(self, octets: bytes) -> None:
-        header = whole(octets).header()
-        new = edited(whole(octets), Edits((ReplaceBody(b"new\r\n"),))).read()
-        line_end = b"" if header.endswith(b"\r\n") or not header else b"\r\n"
-        self.assertEqual(new, header + line_end + b"\r\nnew\r\n")
+CONTENT = Content((b"A: 1\r\nB: 2\r\nA: 3\r\n\r\nbody\n",))
 
 
-def whole(octets: bytes) -> Content:
-    """The octets as a message."""
-    return Content((octets,))
+class ContentTests(SynchronousTestCase):
+    def edited(self, *changes: Edit) -> bytes:
+        """Return the octets of the message after these edits."""
+        return edited(CONTENT, Edits(changes)).read()
+
+    def test_a_message_without_edits_is_the_same_object(self) -> None:
+        self.assertIs(CONTENT, edited(CONTENT, Edits()))
+        self.assertIs(CONTENT, edited(CONTENT, Edits((ChangeField(1, b"X", None),))))
+
+    def test_fields_are_added_and_inserted(self) -> None:
+        self.assertIn(b"A: 3\r\nC: 4\r\n\r\nbody\n", self.edited(AddField(b"C", b" 4")))
+        for index, start in (
+            (0, b"C: 4\r\nA: 1\r\n"),
+            (1, b"A: 1\r\nC: 4\r\nB"),
+            (9, b"A: 1\r\nB"),
+        ):
+            octets = self.edited(InsertField(index, b"C", b" 4"))
+            self.assertTrue(octets.startswith(start), octets)
+            self.assertIn(b"C: 4\r\n", octets)
+
+    def test_fields_are_changed_by_number_and_removed(self) -> None:
+        octets = self.edited(ChangeField(2, b"a", b" 9"))
+        self.assertEqual(b"A: 1\r\nB: 2\r\nA: 9\r\n\r\nbody\n", octets)
+        octets = self.edited(ChangeField(1, b"A", None), ChangeField(2, b"A", b" 9"))
+        self.assertEqual(b"B: 2\r\nA: 9\r\n\r\nbody\n", octets)
+        self.assertIn(b"A: 3\r\nA: 9\r\n\r\n", self.edited(ChangeField(3, b"A", b" 9")))
+
+    def test_the_body_is_replaced(self) -> None:
+        octets = self.edited(ReplaceBody(b"new\r\n"))
+        self.assertEqual(b"A: 1\r\nB: 2\r\nA: 3\r\n\r\nnew\r\n", octets)
 
 
-def has_fields(octets: bytes) -> bool:
-    """True for a header of fields alone, as far as its last line."""
-    return octets.startswith((b"Received:", b"\r\n"))
+class EnvelopeTests(SynchronousTestCase):
+    def test_addresses(self) -> None:
+        before = envelope("ann@a.example", "bob@a.example")
+        eve, bob = address("eve@far.example"), address("bob@a.example")
+        changes = (ChangeSender(None), RemoveRecipient(bob), AddRecipient(eve), AddRecipient(eve))
+        after = edited_envelope(before, Edits(changes))
+        self.assertIsNone(after.reverse_path)
+        recipients = [str(path.address) for path in after.recipients]
+        self.assertEqual(["ann@a.example", "eve@far.example"], recipients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailhost.imap.commands.select import watch
 from mailhost.imap.completion import Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import (
@@ -54,7 +55,9 @@ async def rename(context: Context, command: Rename) -> Completion:
         if name == command.mailbox or name.startswith(f"{command.mailbox}/"):
             folder = await context.mail.open(command.new + name[len(command.mailbox) :])
             if not isinstance(folder, StoreRefusal):
+                selected.close()
                 selected.folder = folder
+                watch(context, selected)
     return ok("Renamed")
 
 

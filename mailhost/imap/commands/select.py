@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mailhost.imap.commands.expunge import deleted_uids
 from mailhost.imap.commands.qresync import catch_up
 from mailhost.imap.completion import Completion, bad, ok, refused
@@ -36,7 +34,7 @@ async def select(context: Context, command: Select) -> Completion:
     selected = Selected(folder, view, command.read_only)
     selected.looked(context.now())
     context.selected = selected
-    selected.watch(context.mail.watch(_notified(context, selected)))
+    watch(context, selected)
     _describe(context, selected, view)
     if command.qresync is not None:
         result = await catch_up(context, selected, command.qresync)
@@ -46,13 +44,14 @@ async def select(context: Context, command: Select) -> Completion:
     return ok("Examined" if command.read_only else "Selected", code)
 
 
-def _notified(context: Context, selected: Selected) -> Callable[[str], None]:
-    def changed(folder: str) -> None:
-        if folder in (selected.folder.name, ""):  # the list of folders: this one may be gone
-            selected.changed = True
-            context.wire.wake()
+def watch(context: Context, selected: Selected) -> None:
+    """Have the session woken when the mailbox changes."""
 
-    return changed
+    def changed() -> None:
+        selected.changed = True
+        context.wire.wake()
+
+    selected.watch(selected.folder.watch(changed))
 
 
 def _describe(context: Context, selected: Selected, view: FolderView) -> None:

@@ -133,6 +133,7 @@ class LineTests(SynchronousTestCase):
             "\u0664 :digits of another script",
             f"{LARGEST + 1} :large",
             "99999999999 :larger",
+            "9" * 5000 + " :more digits than int() takes",
         )
         for line in lines:
             found = read(f"{HEAD}3 :good\n{line}\n10 :also\n")

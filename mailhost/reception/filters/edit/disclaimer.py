@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
-from mailhost.config.filters.edit import Disclaimer, Place
+from mailhost.config.filters.edit import Disclaimer, DisclaimerPlace
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import Decision, Mail, Stage, Verdict, edit
 from mailhost.message.mime.disclaimer import AddedText, append, prepend
@@ -27,7 +27,7 @@ class DisclaimerFilter:
         text = _of_file(settings.text_file) if settings.text_file else settings.text
         html = _of_file(settings.html_file) if settings.html_file else settings.html
         self._text = AddedText(text, html)
-        self._add = prepend if settings.place is Place.TOP else append
+        self._add = prepend if settings.place is DisclaimerPlace.TOP else append
         self._whole_messages = whole_messages
 
     async def look(self, mail: Mail) -> Verdict:
