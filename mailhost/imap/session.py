@@ -26,7 +26,7 @@ from mailhost.imap.context import Context, State
 from mailhost.imap.exchange import LoginExchange
 from mailhost.imap.grammar.commands import Tagged
 from mailhost.imap.grammar.commands_mailbox import Append, NotifyEvent
-from mailhost.imap.grammar.commands_session import Authenticate, Idle, StartTls
+from mailhost.imap.grammar.commands_session import Authenticate, Compress, Idle, StartTls
 from mailhost.imap.grammar.cursor import BadCharset, BadEvent, BadMailboxName, BadSyntax
 from mailhost.imap.grammar.reader import (
     AFTER_LOGIN,
@@ -47,6 +47,7 @@ from mailhost.imap.grammar.response import (
     status,
 )
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
+from mailhost.imap.idling import Idling
 from mailhost.imap.updates import tell_updates
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.wire import IMachine
@@ -68,16 +69,15 @@ _WHY_NOT = {
 class ImapSession:
     """One connection's life."""
 
-    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idle_tag", "_reader", "_woken")
+    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idling", "_reader")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reader = CommandReader(BEFORE_LOGIN)
         self._exchange: LoginExchange | None = None
         self._appending: Appending | None = None
-        self._idle_tag = b""  # of the IDLE under way
+        self._idling: Idling | None = None
         self._errors = 0
-        self._woken = False
 
     # --- IMachine --------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class ImapSession:
     @property
     def may_be_silent(self) -> bool:
         """True while the client idles."""
-        return bool(self._idle_tag)
+        return self._idling is not None
 
     def greet(self) -> Answer[None]:
         offered = capability(capabilities(self._context))
@@ -133,6 +133,7 @@ class ImapSession:
 
     def lost(self, reason: str) -> None:
         self._context.ended()
+        self._stop_idling()
         if self._appending is not None:
             self._appending.drop()
 
@@ -148,7 +149,7 @@ class ImapSession:
             return self._response(event)
         if self._appending is not None:
             return self._appended(event)
-        if self._idle_tag:
+        if self._idling is not None:
             done = self._end_idle(event)
             if done is not None:
                 return done
@@ -183,6 +184,7 @@ class ImapSession:
 
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
+        self._context.tag = tagged.tag
         if isinstance(command, Authenticate):
             self._exchange = LoginExchange(self._context, tagged.tag)
             return self._exchanged(self._exchange.begin(command))
@@ -209,6 +211,9 @@ class ImapSession:
         if isinstance(tagged.command, StartTls) and completion.status == b"OK":
             self._reader.clear()  # what was pipelined behind it came in the clear
             context.wire.start_tls()
+        if isinstance(tagged.command, Compress) and completion.status == b"OK":
+            self._reader.clear()  # a client waits for the reply (RFC 4978 §3)
+            context.wire.compress()
         if context.over:
             context.wire.hang_up()
             return False
@@ -246,7 +251,8 @@ class ImapSession:
     def _too_long(self, event: TooLong) -> bool:
         if is_http(event.beginning):
             return self._dismiss(NO_HTTP)
-        self._exchange, self._idle_tag = None, b""
+        self._exchange = None
+        self._stop_idling()
         return self._error(event.tag, bad(event.text))
 
     # --- literals --------------------------------------------------------------------------------
@@ -363,7 +369,7 @@ class ImapSession:
     # --- IDLE ------------------------------------------------------------------------------------
 
     def _begin_idle(self, tag: bytes) -> Answer[bool]:
-        self._idle_tag = tag
+        self._idling = Idling(self._context, tag)
         self._context.wire.write(continuation(b"idling"))
         selected = self._context.selected
         if selected is None:
@@ -373,18 +379,28 @@ class ImapSession:
 
     def _end_idle(self, event: Complete) -> bool | None:
         """The client sent a line. None where that is a command in place of DONE, as phones do."""
-        tag, self._idle_tag = self._idle_tag, b""
+        tag = self._stop_idling()
         if is_done(event.parts):
             self._context.wire.write(ok("IDLE ended").line(tag))
             return True
         self._context.wire.write(bad("IDLE is ended by DONE").line(tag))
         return None
 
+    def _stop_idling(self) -> bytes:
+        """Returns the tag of the IDLE that ends, b"" for none."""
+        idling, self._idling = self._idling, None
+        if idling is None:
+            return b""
+        idling.stop()
+        return idling.tag
+
     def _tell_while_idle(self) -> Answer[bool]:
         """Nothing arrived: tell an idle client what has changed."""
         selected = self._context.selected
-        if not self._idle_tag or selected is None or not selected.changed:
+        if self._idling is None:
             return False
+        if selected is None or not selected.changed:
+            return self._idling.keep_alive()
         return self._tell()
 
     async def _tell(self) -> bool:
@@ -393,7 +409,7 @@ class ImapSession:
             self._context.wire.hang_up()
             return False
         selected = self._context.selected
-        if selected is not None and self._idle_tag:
+        if selected is not None and self._idling is not None:
             selected.forget_view()
         return True
 

@@ -13,7 +13,7 @@ from mailhost.imap.commands.folders import create, delete, rename, subscribe
 from mailhost.imap.commands.list import list_folders, lsub
 from mailhost.imap.commands.quota import get_quota, get_quota_root, set_quota
 from mailhost.imap.commands.select import close, select, unselect
-from mailhost.imap.commands.session import login, logout, namespace, noop, start_tls
+from mailhost.imap.commands.session import compress, login, logout, namespace, noop, start_tls
 from mailhost.imap.commands.status import status
 from mailhost.imap.commands.store import store
 from mailhost.imap.completion import Completion, bad
@@ -50,7 +50,7 @@ _TABLE: dict[type, tuple[frozenset[State], Run]] = {
     session.Enable: (AFTER_LOGIN, enable),
     session.Idle: (AFTER_LOGIN, _by_session),
     session.Namespace: (AFTER_LOGIN, namespace),
-    session.Compress: (AFTER_LOGIN, _not_yet),
+    session.Compress: (AFTER_LOGIN, compress),
     mailbox.Select: (AFTER_LOGIN, select),
     mailbox.Create: (AFTER_LOGIN, create),
     mailbox.Delete: (AFTER_LOGIN, delete),
