@@ -12,6 +12,7 @@ from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.threads import InThread
 from mailhost.imap.grammar.cursor import REV1, Mode
 from mailhost.imap.grammar.response import OK, UNTAGGED, number_code, status
+from mailhost.imap.notifying import Notifying
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.folders import IAccountMail, IAccountStore
@@ -76,6 +77,7 @@ class Context:
     selected: Selected | None = None
     over: bool = False
     tag: bytes = b""
+    notifying: Notifying | None = None
     compressed: bool = False
     identified: bool = False  # the client has said which program it is
     disabled: frozenset[str] = frozenset()
@@ -118,6 +120,8 @@ class Context:
         """The connection is gone: give back what the session has."""
         self.over = True
         self.deselect()
+        if self.notifying is not None:
+            self.notifying.stop()
         if self.account is not None:
             self.account_limit.release(self.account)
 

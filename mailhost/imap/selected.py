@@ -38,6 +38,15 @@ class Silent:
 NOTHING_SILENT = Silent()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client may be told of now: what is gone, as VANISHED or EXPUNGE, and changed flags."""
+
+    expunge: bool
+    vanished: bool
+    flags: bool = True
+
+
 class Selected:
     """`uids` are those that the client knows, `modseq` is up to which it knows of changes. `view`
     is the newest state of the folder; None while the session is idle, to save its memory."""
@@ -141,13 +150,12 @@ class Selected:
         self._keywords = self.view.keywords
         return known_flags(self.view, self.read_only)
 
-    def updates(self, with_expunge: bool, vanished: bool, lines: FlagLines) -> Iterator[bytes]:
-        """Yield what the client does not know yet, AT_ONCE lines at most at a time. Without
-        `with_expunge` it is not told of what is gone; with `vanished` it is so by UIDs."""
+    def updates(self, told: Told, lines: FlagLines) -> Iterator[bytes]:
+        """Yield what the client does not know yet, AT_ONCE lines at most at a time."""
         view = self.view
         yield self.new_keywords()
-        if with_expunge:
-            yield from self._expunged(view, vanished)
+        if told.expunge:
+            yield from self._expunged(view, told.vanished)
         known = len(self.uids)
         last = self.uids[-1] if known else 0
         first_new = bisect_left(view.uids, last + 1)
@@ -156,7 +164,8 @@ class Selected:
             self.uids = view.uids if known == first_new else self.uids + added
             yield response.exists(len(self.uids))
         if view.highest_modseq > self.modseq:
-            yield from self._changed(view, first_new, lines)
+            if told.flags:
+                yield from self._changed(view, first_new, lines)
             self.modseq = view.highest_modseq
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:

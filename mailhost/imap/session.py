@@ -19,6 +19,7 @@ from mailhost.concurrency.answers import there
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
 from mailhost.imap.commands.needed import needed
+from mailhost.imap.commands.notify import tell_changes
 from mailhost.imap.commands.table import ALLOWED, command_of
 from mailhost.imap.commands.table import BEFORE_LOGIN as BEFORE_LOGIN_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok
@@ -48,6 +49,7 @@ from mailhost.imap.grammar.response import (
 )
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
 from mailhost.imap.idling import Idling
+from mailhost.imap.notifying import Notifying
 from mailhost.imap.updates import tell_updates
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.wire import IMachine
@@ -106,7 +108,7 @@ class ImapSession:
             return False
         event = self._reader.next()
         if event is None:
-            return self._tell_while_idle()
+            return self._tell_unasked()
         if isinstance(event, Complete):
             return self._complete(event)
         if isinstance(event, Octets):
@@ -198,7 +200,7 @@ class ImapSession:
     async def _wait(self, tagged: Tagged, result: Answer[Completion]) -> bool:
         completion = await there(result)
         if self._context.selected is not None:
-            await tell_updates(self._context, tagged)
+            await tell_updates(self._context, tagged.command)
         return self._finish(tagged, completion)
 
     def _finish(self, tagged: Tagged, completion: Completion) -> bool:
@@ -375,7 +377,7 @@ class ImapSession:
         if selected is None:
             return True
         selected.changed = True  # what happened before is told at once
-        return self._tell_while_idle()
+        return self._tell_unasked()
 
     def _end_idle(self, event: Complete) -> bool | None:
         """The client sent a line. None where that is a command in place of DONE, as phones do."""
@@ -394,22 +396,30 @@ class ImapSession:
         idling.stop()
         return idling.tag
 
-    def _tell_while_idle(self) -> Answer[bool]:
-        """Nothing arrived: tell an idle client what has changed."""
-        selected = self._context.selected
-        if self._idling is None:
+    def _tell_unasked(self) -> Answer[bool]:
+        """Nothing arrived: tell a client that idles, or has asked for it, what has changed."""
+        context, idling = self._context, self._idling
+        selected, notifying = context.selected, context.notifying
+        if idling is None and (notifying is None or not self._reader.between_commands):
             return False
-        if selected is None or not selected.changed:
-            return self._idling.keep_alive()
-        return self._tell()
+        if selected is not None and selected.changed:
+            return self._tell()
+        if notifying is not None and notifying.due:
+            return self._tell_others(notifying)
+        return idling is not None and idling.keep_alive()
+
+    async def _tell_others(self, notifying: Notifying) -> bool:
+        await tell_changes(self._context, notifying)
+        return True
 
     async def _tell(self) -> bool:
-        await tell_updates(self._context, None)
+        idling = self._idling is not None
+        await tell_updates(self._context, None, idling)
         if self._context.over:
             self._context.wire.hang_up()
             return False
         selected = self._context.selected
-        if selected is not None and self._idling is not None:
+        if selected is not None:
             selected.forget_view()
         return True
 

@@ -11,6 +11,7 @@ from mailhost.imap.commands.expunge import expunge
 from mailhost.imap.commands.fetch import fetch
 from mailhost.imap.commands.folders import create, delete, rename, subscribe
 from mailhost.imap.commands.list import list_folders, lsub
+from mailhost.imap.commands.notify import notify
 from mailhost.imap.commands.quota import get_quota, get_quota_root, set_quota
 from mailhost.imap.commands.select import close, select, unselect
 from mailhost.imap.commands.session import compress, login, logout, namespace, noop, start_tls
@@ -64,7 +65,7 @@ _TABLE: dict[type, tuple[frozenset[State], Run]] = {
     mailbox.GetQuota: (AFTER_LOGIN, get_quota),
     mailbox.GetQuotaRoot: (AFTER_LOGIN, get_quota_root),
     mailbox.SetQuota: (AFTER_LOGIN, set_quota),
-    mailbox.Notify: (AFTER_LOGIN, _not_yet),
+    mailbox.Notify: (AFTER_LOGIN, notify),
     mailbox.Check: (SELECTED, noop),
     mailbox.Close: (SELECTED, close),
     mailbox.Unselect: (SELECTED, unselect),
