@@ -119,6 +119,12 @@ class Selected:
         index = bisect_left(self.uids, uid)
         return index + 1 if index < len(self.uids) and self.uids[index] == uid else 0
 
+    def numbers_at(self, view: FolderView, places: Sequence[int]) -> Sequence[int]:
+        """Return the message numbers of messages by their places in a view."""
+        if self.uids is view.uids:
+            return [place + 1 for place in places]
+        return [self.number_of(view.uids[place]) for place in places]
+
     def chosen(self, wanted: SequenceSet, by_uid: bool) -> list[int]:
         """Return the UIDs of a set, rising, as far as the client knows them."""
         if wanted.saved:
@@ -133,6 +139,8 @@ class Selected:
     def seen(self, view: FolderView) -> None:
         """Take a newer state of the folder; the client is told of it by `updates`."""
         self._view = view
+        if self.uids is not view.uids and self.uids == view.uids:
+            self.uids = view.uids  # all sessions of a folder share one array
 
     def is_same_folder(self, view: FolderView) -> bool:
         """False where the folder was removed, and another one has its name."""

@@ -86,8 +86,9 @@ class ImapSession:
     @property
     def timeout(self) -> float:
         """Seconds of silence after which the connection ends."""
-        logged_in = self._context.state is not State.NOT_AUTHENTICATED
-        return IDLE_TIMEOUT if logged_in else BEFORE_LOGIN_TIMEOUT
+        if self._context.state is State.NOT_AUTHENTICATED:
+            return BEFORE_LOGIN_TIMEOUT
+        return IDLE_TIMEOUT if self._reader.between_commands else self._context.options.data_timeout
 
     @property
     def may_be_silent(self) -> bool:

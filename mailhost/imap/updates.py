@@ -23,6 +23,7 @@ from mailhost.interfaces.folders import FolderView, Reason, StoreRefusal
 
 _NUMBERED = (Fetch, Store, Search, Sort, Thread)
 _EXPUNGING = (Expunge, Move)  # what they have done is told in any case
+FEW = 5  # parts of an answer that are short enough to be sent at once
 GONE = "The selected mailbox was removed or renamed"
 
 
@@ -46,9 +47,10 @@ async def tell_updates(context: Context, command: object = None, idling: bool = 
     lines = flag_lines(view, uid, context.condstore)
     last = selected.uids[-1] if selected.uids else 0
     for number, update in enumerate(selected.updates(told, lines)):
-        if number:
-            await context.pause()
-        context.wire.write(update)
+        if number < FEW:
+            context.wire.write(update)
+        else:
+            await context.send(update)
     await _fetch_new(context, selected, last)
 
 
