@@ -47,7 +47,8 @@ class Context:
     """One session's. `mail` and `account` are there from the login on.
 
     `condstore` and `qresync` say that the client has enabled them (RFC 7162), `uid_in_fetch` that
-    FETCH lines which it did not ask for have the UID. `now` returns seconds since 1970.
+    FETCH lines which it did not ask for have the UID. `now` returns seconds since 1970. `tag` is
+    that of the command under way.
     """
 
     wire: IWire
@@ -67,6 +68,7 @@ class Context:
     _mail: IAccountMail | None = field(default=None, repr=False)
     selected: Selected | None = None
     over: bool = False
+    tag: bytes = b""
 
     @property
     def state(self) -> State:

@@ -165,6 +165,7 @@ class ImapSession:
 
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
+        self._context.tag = tagged.tag
         if isinstance(command, Authenticate):
             self._exchange = LoginExchange(self._context, tagged.tag)
             return self._exchanged(self._exchange.begin(command))
