@@ -36,6 +36,7 @@ from mailhost.message.imap.search import (
 )
 
 FIRST = 1 << 13  # octets in which most headers end
+LARGE = 1 << 17  # octets of a message for which there are pauses
 Pause = Callable[[], object]
 
 
@@ -120,15 +121,19 @@ class Message:
         if self._octets is None:
             self._octets = octets_of(self._reader)
         octets = self._octets
-        if isinstance(octets, bytes) and not quick.may_contain(octets):
-            return False
+        if isinstance(octets, bytes):
+            if not quick.may_contain(octets):
+                return False
+            if quick.is_in_simple_body(octets):
+                return True
         if self._root is None:
             self._root = read_parts(octets)
         find = all_texts if key.headers else body_texts
         for found in search(find(self._reader, self._root), key.text):
             if found:
                 return True
-            self._pause()
+            if self._reader.size > LARGE:
+                self._pause()
         return False
 
 

@@ -32,6 +32,10 @@ _PLAIN = _SINGLE | {"ascii", "utf_8"}
 _NOT_LITERAL = re.compile("[\r\n:<>&;\ufffd]")
 
 
+_TYPE = b"\r\ncontent-type:"
+_NOT_SIMPLE = (b"base64", b"quoted-printable", b"multipart", b"message/")
+
+
 class QuickSearch:
     """Looks for one text in whole messages. `needle` is folded (`search.fold`)."""
 
@@ -68,6 +72,21 @@ class QuickSearch:
             return False
         octets = binascii.a2b_qp(octets)
         return self._may_be_in(octets, octets.lower(), codecs, has_html)
+
+    def is_in_simple_body(self, octets: bytes) -> bool:
+        """Return True where the message is one text, which is written as it is read, and contains
+        the needle; False where that is not certain."""
+        if not (self._is_literal and self._is_ascii and octets.isascii()):
+            return False
+        lowered = octets.lower()
+        end = lowered.find(b"\r\n\r\n")
+        if end < 0 or self._octets not in lowered[end + 4 :]:
+            return False
+        header = b"\r\n" + lowered[: end + 2]
+        if any(word in header for word in _NOT_SIMPLE) or _codecs_of(header) is None:
+            return False
+        types = header.count(b"content-type")
+        return not types or (types == 1 and _TYPE + b" text/" in header)
 
     def may_be_in_header(self, header: bytes) -> bool:
         """Return False where no field of the header section contains the needle."""
