@@ -14,7 +14,7 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.grammar.cursor import REV1, Mode
 from mailhost.imap.session import ImapSession
-from mailhost.interfaces.folders import Added, IFolder, NewMessage, SummaryField
+from mailhost.interfaces.folders import Added, IFolder, NewMessage, StoreRefusal, SummaryField
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -77,7 +77,9 @@ class Session:
         )
         self.context.log_in(ANN)
         self.machine = ImapSession(self.context)
-        self.inbox: IFolder = now(self.context.mail.open("INBOX"))
+        inbox = now(self.context.mail.open("INBOX"))
+        assert not isinstance(inbox, StoreRefusal)
+        self.inbox: IFolder = inbox
 
     def add(self, octets: bytes, flags: Sequence[str] = (), date: int = NOW) -> int:
         """Add a message; return its UID."""
@@ -87,8 +89,9 @@ class Session:
 
     def summaries(self) -> None:
         """Have summaries of all messages made."""
-        uids = now(self.inbox.view()).uids
-        now(self.inbox.summaries(uids, (SummaryField.SIZE,)))
+        view = now(self.inbox.view())
+        assert not isinstance(view, StoreRefusal)
+        now(self.inbox.summaries(view.uids, (SummaryField.SIZE,)))
 
     def select(self) -> None:
         """Select the inbox."""

@@ -125,7 +125,7 @@ class ReferenceTests(SynchronousTestCase):
         self, rows: Sequence[tuple[list[int], str, int, int | None]]
     ) -> None:
         messages = [
-            message(number, subject, " ".join(map(str, references)), sent, own and str(own))
+            message(number, subject, " ".join(map(str, references)), sent, str(own or ""))
             for number, (references, subject, sent, own) in enumerate(rows, 1)
         ]
         text = threads(*messages).replace("(", " ").replace(")", " ")
