@@ -1,12 +1,16 @@
-"""The one place where a 250 is earned: every destination of a message is safe, or it is refused.
+"""Decides whether a message is answered 250: every destination is safe, or the message is refused.
 
-Mail for other hosts goes into the queue first: only when that is safe are the mailboxes served,
-so that a full disk refuses a message before anybody has it. Then each client's answer is earned:
-as long as nothing of it is safe, the client is refused and keeps the message; but once a part is
-safe, the rest is ours to carry: what cannot be delivered now waits in the queue, what never can
-is bounced. So no recipient gets a message twice because another one could not get it. One
-exception: a disk that fills up in between, when what is left can be neither delivered nor queued.
-The client is asked to send again then; some recipients get the message twice, and none loses it.
+Mail for other hosts is written to the queue first. The mailboxes are written only when that is
+safe, so that a full disk refuses a message before any mailbox has it.
+
+As long as no destination is safe, the client is refused and keeps the message. Once one destination
+is safe, this host is responsible for the others: a destination that cannot be reached now waits in
+the queue, and one that never can be reached is bounced. So no recipient gets a message twice
+because another recipient could not get it.
+
+There is one exception: the disk fills up in between, so that the remaining destinations can be
+neither written nor queued. Then the client is asked to send the message again; some recipients get
+it twice, and none loses it.
 """
 
 from __future__ import annotations
@@ -33,13 +37,14 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import passed
+from mailhost.message.trace import delivered_before
+from mailhost.own_messages import hand_over
 from mailhost.routing import (
     CAME_BACK,
+    NAMES_IN_A_ROW,
     NO_DIRECTORY,
     NO_POSTMASTER,
     NO_SUCH_USER,
-    PART,
     Destinations,
     Router,
     Routes,
@@ -53,7 +58,7 @@ _FOUND = (Destinations, Status)
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
-    """A message that is handed over, and those accounts of its recipients that are known."""
+    """A message that is handed over, and the accounts that were found for its recipients."""
 
     envelope: Envelope
     content: Content
@@ -62,9 +67,9 @@ class _Mail:
 
 
 class _Passed:
-    """The addresses that a message went through before, read from it when they are first needed.
+    """The addresses that a message came through before, read from its header at the first use.
 
-    Raises OSError where the message cannot be read.
+    Raises OSError if the message cannot be read.
     """
 
     def __init__(self, content: Content) -> None:
@@ -73,16 +78,16 @@ class _Passed:
 
     def __contains__(self, address: object) -> bool:
         if self._found is None:
-            self._found = passed(self._content.header())
+            self._found = delivered_before(self._content.header())
         return address in self._found
 
 
 @dataclass(slots=True, eq=False)
 class _Destination:
-    """A mailbox, a foreign address, or an unknown name, and the outcome for it.
+    """A mailbox, an address of another host, or an unknown name, with its outcome.
 
-    `account` is that of a mailbox. `safe`: the message lies there or in the queue, or its sender
-    got a report that it never will.
+    `account` is that of a mailbox. `safe`: the message is in the mailbox or in the queue, or a
+    report about its failure was sent to the sender.
     """
 
     path: ForwardPath
@@ -91,17 +96,17 @@ class _Destination:
     safe: bool = False
 
     def settle(self, outcome: Outcome) -> None:
-        """Take note of an attempt."""
+        """Record the outcome of an attempt."""
         self.outcome = outcome
         self.safe = outcome.fate not in (Fate.DEFERRED, Fate.FAILED)
 
     def defer(self, status: Status) -> None:
-        """It could not be tried, or not be kept."""
+        """Record that it could not be tried or queued."""
         self.settle(Outcome(self.path, Fate.DEFERRED, status))
 
     @property
     def failed(self) -> bool:
-        """True where trying again does not help."""
+        """True if another attempt does not help."""
         return self.outcome is not None and self.outcome.fate is Fate.FAILED
 
 
@@ -110,19 +115,20 @@ _Places: TypeAlias = dict[Address, _Destination]
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Recipients that share one answer: where they lead, and which of them were expanded."""
+    """Recipients that share one answer: their destinations, and the outcomes of expanded
+    aliases."""
 
     destinations: list[_Destination] = field(default_factory=list)
     expanded: list[Outcome] = field(default_factory=list)
 
     @property
     def begun(self) -> bool:
-        """True once a part is safe: then the rest is ours."""
+        """True if one destination is safe: then this host is responsible for all of them."""
         return any(destination.safe for destination in self.destinations)
 
     @property
     def refusal(self) -> Status | None:
-        """None when all is safe, else why not: a reason that may go away comes first."""
+        """The refusal, preferably a temporary one; None if all destinations are safe."""
         if self.destinations and all(each.safe for each in self.destinations):
             return None
         statuses = [each.outcome.status for each in self.destinations if each.outcome]
@@ -132,10 +138,12 @@ class _Group:
 
 @dataclass(slots=True)
 class _Plan:
-    """Where all recipients lead, merged: one copy for a destination, however many lead there.
+    """The destinations of all recipients: one copy for each destination, however many recipients
+    lead to it.
 
-    Mailboxes are known by their account. Recipients that lead to the same list and to nothing else
-    share a group, which is found in `lists` by the identity of their Destinations.
+    Mailboxes are found by their accounts. Recipients that lead to the same alias with several
+    targets, and to nothing else, share a group. `lists` has these groups by the identity of their
+    Destinations.
     """
 
     here: _Places = field(default_factory=dict)
@@ -146,7 +154,7 @@ class _Plan:
 
     @property
     def done(self) -> bool:
-        """True if all is safe and nothing must be reported: then there is no rest."""
+        """True if all destinations are safe and no report is needed."""
         if self.nowhere or any(group.expanded for group in self.groups):
             return False
         for each in (*self.here.values(), *self.elsewhere.values()):
@@ -256,7 +264,8 @@ class Handover:
     # --- planning --------------------------------------------------------------------------------
 
     async def _plan(self, mail: _Mail, recipients: Sequence[Sequence[ForwardPath]]) -> _Plan:
-        """Find out where all recipients lead. Refresh the directory before any is unknown."""
+        """Find the destinations of all recipients. Refresh the directory before any is treated as
+        unknown."""
         passed = _Passed(mail.content)
         plan = await self._drawn(self._directory.view, mail, recipients, passed)
         if not plan.nowhere:
@@ -276,7 +285,7 @@ class Handover:
         for paths in recipients:
             groups = []
             for number, path in enumerate(dict.fromkeys(paths), start=1):
-                if number % PART == 0:
+                if number % NAMES_IN_A_ROW == 0:
                     await self._pause()
                 account = known.get(path.address) or self._router.plainly(view, path.address)
                 if account is not None:  # the usual case
@@ -287,8 +296,8 @@ class Handover:
         return plan
 
     async def _placed(self, plan: _Plan, routes: Routes, path: ForwardPath) -> _Group:
-        """Put the places that one recipient leads to into the plan. A list is put there once, as a
-        thousand recipients may lead to the same list with a thousand members."""
+        """Add the destinations of one recipient to the plan. The members of a list are added once,
+        since a thousand recipients may lead to the same list with a thousand members."""
         found = routes.route(path.address)
         if not isinstance(found, _FOUND):
             found = await found
@@ -302,7 +311,7 @@ class Handover:
             group = plan.lists[key] = _Group()
             for destination in _destinations(plan, _of_list(path), found):
                 group.destinations.append(destination)
-                if len(group.destinations) % PART == 0:
+                if len(group.destinations) % NAMES_IN_A_ROW == 0:
                     await self._pause()
         if path.notify is not None and path.wants(Notify.SUCCESS):
             # success of a list is reported once, by this host (RFC 3461 §5.2.7.3)
@@ -325,7 +334,8 @@ class Handover:
     # --- carrying out ----------------------------------------------------------------------------
 
     async def _deliver(self, mail: _Mail, mailboxes: Iterable[_Destination]) -> None:
-        """Deliver here. A bug defers: what is safe elsewhere already must not be sent again."""
+        """Deliver to mailboxes. After a bug they are deferred, and not refused, since other
+        destinations may be safe already."""
         mailboxes = list(mailboxes)
         recipients = [LocalRecipient(each.path, each.account) for each in mailboxes if each.account]
         try:
@@ -341,7 +351,8 @@ class Handover:
                     mailbox.defer(status)
 
     async def _carry_the_rest(self, mail: _Mail, plan: _Plan) -> None:
-        """Where a part is safe the rest is queued, or bounced; else the client keeps it all."""
+        """For groups with a safe destination, queue or bounce the others. The client keeps the
+        message for all other groups."""
         begun = [group for group in dict.fromkeys(plan.groups) if group.begun]
         ours = {each: None for group in begun for each in group.destinations if not each.safe}
         failed = [each for each in ours if each.failed]
@@ -353,13 +364,15 @@ class Handover:
         expanded = [outcome for group in begun for outcome in group.expanded]
         reports = [*_outcomes([*delivered, *failed]), *dict.fromkeys(expanded)]
         if reports and not await self._reported(mail, reports):
-            await self._keep(mail, failed)  # the queue will find out again, and report it then
+            # the queue tries them again, and reports the failure then
+            await self._keep(mail, failed)
             return
         for each in failed:
             each.safe = True
 
     async def _keep(self, mail: _Mail, destinations: Iterable[_Destination]) -> Status | None:
-        """Have these wait in the queue. None where they do, else why not."""
+        """Write these destinations to the queue. Returns None if they are safe there, else the
+        refusal."""
         waiting = list(destinations)
         if not waiting:
             return None
@@ -379,16 +392,17 @@ class Handover:
     # --- reports and events ----------------------------------------------------------------------
 
     async def _reported(self, mail: _Mail, outcomes: Sequence[Outcome]) -> bool:
-        """Send the reports that the sender asked for. False if they could not be made safe."""
+        """Hand over the report that the sender asked for. False if it could not be made safe."""
         try:
-            await self._reports.report(mail.envelope, mail.content, mail.identity, outcomes)
+            report = await self._reports.compose(
+                mail.envelope, mail.content, mail.identity, outcomes
+            )
+            return report is None or await hand_over(report, self, self._events)
         except OSError as error:
-            self._events.emit(Faulted("handover", str(error)))
-            return False
+            self._events.emit(Faulted("handover", f"{mail.identity}: {error}"))
         except Exception as bug:  # noqa: BLE001 - logged
             self._bug(mail, bug)
-            return False
-        return True
+        return False
 
     async def _log_unknown(
         self, mail: _Mail, unknown: Iterable[_Destination], ours: Container[_Destination]
@@ -407,7 +421,7 @@ class Handover:
 
 
 def _merged(groups: Iterable[_Group]) -> _Group:
-    """One group of several, each counted once."""
+    """Return one group made of several, without repetitions."""
     whole = _Group()
     for group in dict.fromkeys(groups):
         whole.destinations += group.destinations
@@ -416,14 +430,15 @@ def _merged(groups: Iterable[_Group]) -> _Group:
 
 
 def _of_list(path: ForwardPath) -> ForwardPath:
-    """The recipient as the members of a list get it: this host reports success itself."""
+    """Return the recipient for the members of a list: without a wish for success reports, as this
+    host sends that report."""
     if path.notify is None:
         return path
     return replace(path, notify=path.notify & ~Notify.SUCCESS)
 
 
 def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterator[_Destination]:
-    """Yield where one recipient leads, new in the plan or not."""
+    """Yield the destinations of one recipient, and add those that are new to the plan."""
     for key, place in found.here.items():
         yield _place(plan.here, key, path.at(place.address), place.account)
     for address, through in found.elsewhere.items():
@@ -439,7 +454,8 @@ def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterat
 def _place(
     places: _Places, key: Address, path: ForwardPath, account: Account | None = None
 ) -> _Destination:
-    """Several ways to one place are one copy, which is reported as any of them asks for."""
+    """Return the destination with this key, added to the plan if it is new. If several recipients
+    lead to it, it gets the report wishes of all of them."""
     known = places.setdefault(key, _Destination(path, account))
     if known.path.notify != path.notify:
         wishes = (each for each in Notify if known.path.wants(each) or path.wants(each))

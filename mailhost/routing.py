@@ -1,15 +1,17 @@
-"""Where a forward-path leads: mailboxes here, addresses elsewhere, or nowhere.
+"""Finds where a forward-path leads: to mailboxes of this host, to addresses of other hosts, or to a
+refusal.
 
-A pure function of a directory's view. Names are tried in this order: alias, account, both again
-without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all. An alias that leads
-back to its own name means the account of that name, where there is one. An alias that the message
-went through before, on its way to another host and back, leads nowhere; its detail does not matter.
+The result depends only on a view of the directory. A name is looked up in this order: alias,
+account, both again without `+detail`, postmaster and abuse (RFC 5321 §4.5.1, RFC 2142), catch-all.
+If an alias leads back to its own name, the account of that name is meant, if it exists. An alias
+that the message came through before, on its way to another host and back, is not expanded again;
+its detail does not matter.
 
-Mail for postmaster and abuse goes to the admin in each domain that has no account, alias or
-catch-all for them. While there is no admin it is deferred, since it would have no reader.
+In each domain without an account, alias or catch-all for postmaster and abuse, their mail is
+delivered to the admin. Without an admin such mail is deferred, since it would have no reader.
 
-Long lists are followed in parts, so that other work can be done between the parts. `Routes` follows
-each list once for a message, however many of its recipients lead to it.
+Long aliases are expanded in parts, so that other work can be done between the parts. `Routes`
+expands each alias once for a message, however many of its recipients lead to it.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ NO_POSTMASTER = Status(
     451,
     "4.3.0",
     "This address has no reader yet; please try again later",
-    "`admin` is not set, or nobody has its address",
+    "`admin` is not set, or its address does not exist",
 )
 TOO_MANY = Status(550, "5.4.6", "The aliases of this address lead to too many others")
 ROLES = frozenset({"postmaster", "abuse"})
-MOST = 10_000  # destinations of one address, and about as many of one message
-PART = 250  # names that are looked up in a row: two milliseconds
+MOST_DESTINATIONS = 10_000  # of one address, and about as many of one message
+NAMES_IN_A_ROW = 250  # looked up without a pause: two milliseconds
 SEPARATOR = "+"  # of a local part and its detail, RFC 5233 §1
 
 R = TypeVar("R")
@@ -46,8 +48,8 @@ _InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An account, and the address that led to it: the one that Delivered-To shows."""
+class LocalDestination:
+    """An account, and the address that led to it, which the Delivered-To field shows."""
 
     account: Account
     address: Address
@@ -55,15 +57,16 @@ class Place:
 
 @dataclass(slots=True)
 class Destinations:
-    """Where one address leads. `here` has a place for the address of each account.
+    """The destinations of one address. `here` has the mailboxes of this host, by the addresses of
+    their accounts.
 
-    `elsewhere` has the aliases on the way to each, the first one first. `expanded` is true if an
-    alias with several targets was on the way (RFC 3461 §5.2.7.3); `unknown` are targets in our
-    domains that do not exist, `waiting` those that will exist once the admin is set, `back` aliases
-    that the message went through before.
+    `elsewhere` has the addresses of other hosts, each with the aliases that led to it, in their
+    order. `expanded` is true if an alias with several targets was expanded (RFC 3461 §5.2.7.3).
+    `unknown` are targets in domains of this host that do not exist, `waiting` those that will exist
+    once the admin is set. `back` are aliases that the message came through before.
     """
 
-    here: dict[Address, Place] = field(default_factory=dict)
+    here: dict[Address, LocalDestination] = field(default_factory=dict)
     elsewhere: dict[Address, tuple[Address, ...]] = field(default_factory=dict)
     unknown: list[Address] = field(default_factory=list)
     back: list[Address] = field(default_factory=list)
@@ -73,13 +76,14 @@ class Destinations:
 
     @property
     def count(self) -> int:
-        """How many mailboxes and foreign addresses."""
+        """The number of mailboxes and of addresses of other hosts."""
         return len(self.here) + len(self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The rules for names. `admin` gets mail for postmaster and abuse that no one else gets."""
+    """The rules for looking up names. `admin` gets the mail for postmaster and abuse in domains
+    without an account or alias for them."""
 
     hostname: str
     admin: Address | None = None
@@ -87,19 +91,19 @@ class Router:
     def route(
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
     ) -> Destinations | Status:
-        """Return where `address` leads, or the refusal.
+        """Return the destinations of `address`, or the refusal.
 
-        `passed` are addresses, in lower case, that the message went through before.
+        `passed` are the addresses, in lower case, that the message came through before.
         """
         account = self.plainly(view, address)
         if account is not None:
-            return Destinations({account.address: Place(account, address)})
+            return Destinations({account.address: LocalDestination(account, address)})
         return whole(self.route_in_parts(view, address, passed))
 
     def route_in_parts(
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
     ) -> _InParts[Destinations | Status]:
-        """As `route`, but yield between the parts of long work."""
+        """Return the result of `route`, and yield between the parts of long work."""
         refusal = self.nobody(address)
         for meant in self._meanings(view, address):
             found = yield from self._lead(view, meant, passed)
@@ -109,7 +113,8 @@ class Router:
         return refusal
 
     def plainly(self, view: DirectoryView, address: Address) -> Account | None:
-        """Return the account of this very name where no alias has it, as for most mail."""
+        """Return the account with exactly this name if no alias has the name, which is the common
+        case; else None."""
         domain = view.domain(address.domain)
         if domain is None:
             return None
@@ -120,7 +125,7 @@ class Router:
     def account_of(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account whose mailbox `address` names itself, without any alias.
 
-        For postmaster and abuse it is the admin's, where they have no account of their own.
+        For postmaster and abuse without an account, it is the account of the admin.
         """
         domain = view.domain(address.domain)
         if domain is None:
@@ -133,9 +138,10 @@ class Router:
         return None
 
     def nobody(self, address: Address) -> Status:
-        """Return the refusal of an address in our domains that does not exist.
+        """Return the refusal for an address in a domain of this host that does not exist.
 
-        It is temporary where a setting is missing: for postmaster and abuse, and for the admin.
+        The refusal is temporary for postmaster, abuse and the admin, since then a setting is
+        missing.
         """
         waits = address.key in ROLES or self._is_admin(address)
         return NO_POSTMASTER if waits else NO_SUCH_USER
@@ -145,16 +151,15 @@ class Router:
         return admin is not None and (admin.key, admin.domain) == (address.key, address.domain)
 
     def reaches(self, view: DirectoryView, address: Address, account: Address) -> bool:
-        """True where mail for `address` reaches the account: the right to receive is the right to
-        send."""
+        """True if mail for `address` reaches the account, which may then send with this address."""
         if view.domain(address.domain) is None:
             return False
         found = self.route(view, address)
         return isinstance(found, Destinations) and account in found.here
 
     def alias_of(self, view: DirectoryView, address: Address) -> _Name | None:
-        """Return the name of the alias, role or catch-all that stands for the address: addresses
-        with the same one lead to the same places. None for an account or an unknown name."""
+        """Return the name of the alias, role or catch-all to which the address leads, None for an
+        account or an unknown name. Addresses with the same name have the same destinations."""
         domain = view.domain(address.domain)
         if domain is None:
             return None if address.domain else ("", address.key)
@@ -168,7 +173,7 @@ class Router:
         return (domain.name, "") if domain.catch_all else None
 
     def _meanings(self, view: DirectoryView, address: Address) -> Iterator[Address]:
-        """The addresses that an address may mean, the best first.
+        """Yield the addresses that `address` may mean, the best first.
 
         The bare `<postmaster>` of RFC 5321 §4.1.1.3 is that of our own name, or the admin, or that
         of the nearest domain above our name, or that of the only domain here.
@@ -190,7 +195,7 @@ class Router:
         self, view: DirectoryView, address: Address, passed: Container[str]
     ) -> _InParts[Destinations | Status]:
         found = yield from self._expand(view, address, passed)
-        if found.count > MOST:
+        if found.count > MOST_DESTINATIONS:
             return TOO_MANY
         if found.count:
             return found
@@ -203,15 +208,15 @@ class Router:
     def _expand(
         self, view: DirectoryView, address: Address, passed: Container[str]
     ) -> _InParts[Destinations]:
-        """Follow aliases, each once, the deepest first."""
+        """Expand aliases, each once, depth first."""
         found = Destinations()
         seen: set[_Name] = set()
         on_the_way: dict[_Name, Address] = {}
         ahead: list[Address | _Name] = [address]
         steps = 0
-        while ahead and found.count <= MOST:
+        while ahead and found.count <= MOST_DESTINATIONS:
             steps += 1
-            if steps % PART == 0:
+            if steps % NAMES_IN_A_ROW == 0:
                 yield
             step = ahead.pop()
             if isinstance(step, tuple):
@@ -219,7 +224,7 @@ class Router:
                 continue
             account = self.plainly(view, step)
             if account is not None:
-                found.here.setdefault(account.address, Place(account, step))
+                found.here.setdefault(account.address, LocalDestination(account, step))
                 continue
             domain = view.domain(step.domain)
             if domain is None:
@@ -245,7 +250,7 @@ class Router:
     ) -> None:
         account = self.account_of(view, address)
         if account is not None:
-            found.here.setdefault(account.address, Place(account, address))
+            found.here.setdefault(account.address, LocalDestination(account, address))
         elif self.nobody(address).temporary:
             found.waiting.append(address)
         elif looped:
@@ -254,8 +259,8 @@ class Router:
             found.unknown.append(address)
 
     def _targets(self, domain: Domain, address: Address) -> tuple[str, tuple[Address, ...]]:
-        """The key under which the address was found, with or without its detail, and the addresses
-        that stand for it: none for a mailbox or an unknown name."""
+        """Return the key under which the address was found, with or without its detail, and the
+        targets of the alias or catch-all; no targets for a mailbox or an unknown name."""
         keys = keys_of(address)
         for key in keys:
             targets = domain.aliases.get(key)
@@ -270,7 +275,7 @@ class Router:
 
 
 def keys_of(address: Address) -> tuple[str, ...]:
-    """Return the names under which an address is looked up: as it is, and without its detail."""
+    """Return the keys under which an address is looked up: with its detail, and without."""
     local, found, _ = address.local.partition(SEPARATOR)
     if not (found and local):
         return (address.key,)
@@ -278,7 +283,7 @@ def keys_of(address: Address) -> tuple[str, ...]:
 
 
 def whole(parts: _InParts[R]) -> R:
-    """Do all parts without a pause, and return the result."""
+    """Run all parts without a pause, and return the result."""
     while True:
         try:
             next(parts)
@@ -288,11 +293,11 @@ def whole(parts: _InParts[R]) -> R:
 
 
 class Routes:
-    """Finds where the recipients of one message lead, by one view of the directory. Each alias is
-    followed once; after each part of a long list `pause` is awaited.
+    """Finds the destinations of the recipients of one message, in one view of the directory. Each
+    alias is expanded once; `pause` is awaited after each part of long work.
 
-    `passed` are addresses that the message went through before; `weight` counts the places that
-    the aliases followed so far lead to.
+    `passed` are the addresses that the message came through before. `weight` counts the
+    destinations of the aliases that were expanded so far.
     """
 
     __slots__ = ("_known", "_passed", "_pause", "_router", "view", "weight")
@@ -308,17 +313,17 @@ class Routes:
         self._known: dict[_Name, Destinations | Status] = {}
 
     def knows(self, address: Address) -> bool:
-        """True where no alias is left to follow for this address."""
+        """True if no alias has to be expanded for this address."""
         name = self._router.alias_of(self.view, address)
         return name is None or name in self._known
 
     def route(self, address: Address) -> Answer[Destinations | Status]:
-        """Return where `address` leads, or the refusal. Addresses that one alias stands for get the
-        same object."""
+        """Return the destinations of `address`, or the refusal. Addresses that lead to the same
+        alias get the same object."""
         router, view = self._router, self.view
         account = router.plainly(view, address)
         if account is not None:
-            return Destinations({account.address: Place(account, address)})
+            return Destinations({account.address: LocalDestination(account, address)})
         name = router.alias_of(view, address)
         if name is None:
             return router.route(view, address, self._passed)
@@ -350,7 +355,7 @@ class Routes:
 
 
 class Reach:
-    """Decides which addresses reach one account, by one view; each alias is followed once."""
+    """Decides which addresses reach one account, in one view; each alias is expanded once."""
 
     __slots__ = ("_account", "_known", "_router", "_view")
 

@@ -15,6 +15,7 @@ from mailhost.interfaces.accounts import Account, DirectoryView, Domain, KnownAc
 from mailhost.interfaces.delivery import ILocalDelivery, LocalRecipient
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import Event, IEventSink
+from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.interfaces.queue import IQueue, IReports
 from mailhost.interfaces.reception import IHandover, IQuarantine
 from mailhost.message.address import Address, parse_address
@@ -257,9 +258,9 @@ class FakeNotices:
         self.fault: Exception | None = None
         self.log: list[str] = []
 
-    async def report(
+    async def compose(
         self, envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
-    ) -> None:
+    ) -> OwnMessage | None:
         self.log.append("report")
         occasions = {Fate.FAILED: Notify.FAILURE, Fate.DEFERRED: Notify.DELAY}
         wanted = [
@@ -272,6 +273,7 @@ class FakeNotices:
             raise self.fault
         self.reported += wanted
         self.told += [(str(each.fate), str(each.recipient.address)) for each in wanted]
+        return None
 
 
 def outgoing_of(hostname: str, wall: Callable[[], float] = lambda: 0.0) -> Outgoing:

@@ -14,7 +14,7 @@ from mailhost.interfaces.accounts import Domain
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.status import Status
-from mailhost.message.trace import alias_fields, passed
+from mailhost.message.trace import alias_fields, delivered_before
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.routing import CAME_BACK, Destinations, Router
 from tests.fakes import (
@@ -219,25 +219,25 @@ class Legitimate(SynchronousTestCase):
         self.assertEqual(["ann@a.example"], self.here.mailboxes.delivered)
         (to_bob,) = self.internet.contents["bob@far.example"]
         marks = {"team@a.example", "list@lists.example", "bob@a.example"}
-        self.assertEqual(marks, set(passed(to_bob)))
+        self.assertEqual(marks, set(delivered_before(to_bob)))
 
     def test_blind_copies_stay_hidden(self) -> None:
         self.internet.send("bob@a.example", "team@a.example")
         for content in self.internet.contents["list@lists.example"]:
-            self.assertEqual({"team@a.example"}, set(passed(content)))
+            self.assertEqual({"team@a.example"}, set(delivered_before(content)))
         direct = self.internet.contents["bob@far.example"]
-        self.assertIn({"bob@a.example"}, [set(passed(content)) for content in direct])
+        self.assertIn({"bob@a.example"}, [set(delivered_before(content)) for content in direct])
 
     def test_a_recipient_reached_by_two_aliases_gets_one_copy_with_the_first(self) -> None:
         self.internet.send("team@a.example", "eve@a.example")
         (content,) = self.internet.contents["list@lists.example"]
-        self.assertEqual({"team@a.example"}, set(passed(content)))
+        self.assertEqual({"team@a.example"}, set(delivered_before(content)))
 
     def test_mail_without_an_alias_has_no_mark(self) -> None:
         self.here.handover._router = Router("mx.a.example")
         self.internet.send("ann@a.example", "sue@far.example")
         (content,) = self.internet.contents["sue@far.example"]
-        self.assertEqual(frozenset(), passed(content))
+        self.assertEqual(frozenset(), delivered_before(content))
 
 
 class Marks(SynchronousTestCase):
@@ -256,15 +256,15 @@ class Marks(SynchronousTestCase):
     def test_somebody_who_got_a_message_resends_it_to_the_alias(self) -> None:
         got = b"Received: from a\r\nDelivered-To: x@a.example\r\nFrom: sue@far.example\r\n"
         resent = b"Received: from b\r\nResent-From: bob@far.example\r\nRESENT-To : x@a.example\r\n"
-        self.assertEqual(frozenset(), passed(resent + got))
-        again = passed(b"Delivered-To: Y@a.example\r\n" + resent + got)
+        self.assertEqual(frozenset(), delivered_before(resent + got))
+        again = delivered_before(b"Delivered-To: Y@a.example\r\n" + resent + got)
         self.assertEqual({"y@a.example"}, again)
 
     def test_a_message_that_was_elsewhere_only_may_go_on(self) -> None:
         found = Router("mx.a.example").route(
             view_of(domain("a.example", "", {"x": "y@b.example"})),
             address("x@a.example"),
-            passed(b"Delivered-To: z@a.example\r\nDelivered-To: y@b.example\r\n"),
+            delivered_before(b"Delivered-To: z@a.example\r\nDelivered-To: y@b.example\r\n"),
         )
         self.assertNotIsInstance(found, Status)
 

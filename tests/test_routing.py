@@ -11,10 +11,10 @@ from mailhost.message.address import Address, parse_address
 from mailhost.message.status import Status
 from mailhost.routing import (
     LOOP,
-    MOST,
+    MOST_DESTINATIONS,
+    NAMES_IN_A_ROW,
     NO_POSTMASTER,
     NO_SUCH_USER,
-    PART,
     TOO_MANY,
     Destinations,
     Reach,
@@ -295,7 +295,7 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(led(ROUTER.route(view, address("l0@a.example"))), "l5000@a.example")
 
     def test_too_many(self) -> None:
-        far = " ".join(f"u{number}@far.example" for number in range(MOST + 1))
+        far = " ".join(f"u{number}@far.example" for number in range(MOST_DESTINATIONS + 1))
         view = view_of(domain("a.example", "ann", {"all": far, "more": f"all {far}"}))
         self.assertEqual(ROUTER.route(view, address("all@a.example")), TOO_MANY)
         self.assertEqual(ROUTER.route(view, address("more@a.example")), TOO_MANY)
@@ -356,10 +356,10 @@ class RoutesTests(SynchronousTestCase):
         self.assertLess(look_ups(members), 10_000)
 
     def test_others_have_a_turn_between_the_parts_of_a_long_list(self) -> None:
-        routes = self.routes(view_of(list_of(5 * PART)))
+        routes = self.routes(view_of(list_of(5 * NAMES_IN_A_ROW)))
         found = now(routes.route(address("list@a.example")))
         assert isinstance(found, Destinations)
-        self.assertEqual(found.count, 5 * PART)
+        self.assertEqual(found.count, 5 * NAMES_IN_A_ROW)
         self.assertEqual(self.pauses.count, 5)
 
     def test_knows_is_false_for_aliases_that_were_not_followed(self) -> None:

@@ -1,10 +1,10 @@
 """Notices renewed certificate files, and uses them without a reload.
 
-The files are looked at each minute. New ones are used for connections made from then on, in all
+The files are examined each minute. New ones are used for connections made from then on, in all
 processes; no connection is closed. A pair that cannot be used is logged once, and the former one
-stays in use; other pairs are renewed nevertheless. It is logged only when the second look finds it
-unchanged, since ACME clients replace one file after the other. The findings of `certificate_checks`
-are logged at the start and once a day.
+stays in use; other pairs are renewed nevertheless. Such a pair is logged only when the next check
+finds it unchanged, since ACME clients replace one file after the other. The findings of
+`certificate_checks` are logged at the start and once a day.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from mailhost.net.tls.certificate import (
 from mailhost.net.tls.certificate_checks import findings
 from mailhost.net.tls.server import ServerTLS
 
-MINUTE = 60.0  # seconds
-LOOKS_A_DAY = 24 * 60
+CHECK_INTERVAL = 60.0  # seconds
+CHECKS_A_DAY = 24 * 60
 WHERE = "certificates"
 
 Marks = tuple[Mark | None, ...]
@@ -59,30 +59,30 @@ class CertificateWatch:
         self._hostname = hostname
         self._renewed = renewed
         self._now = now
-        self._looks = 0
-        self._broken: Marks | None = None  # files that could not be used at the last look
-        self._told: Marks | None = None  # files that were logged as broken
-        self._loop = LoopingCall(self._look)
+        self._checks = 0
+        self._broken: Marks | None = None  # files that could not be used at the last check
+        self._logged: Marks | None = None  # files that were logged as broken
+        self._loop = LoopingCall(self._check)
         self._loop.clock = clock
 
     def start(self) -> None:
         """Begin now, as the user who is to read the renewed files."""
-        self._loop.start(MINUTE)
+        self._loop.start(CHECK_INTERVAL)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Examine the files no more."""
         if self._loop.running:
             self._loop.stop()
 
     def log_findings(self) -> None:
         """Log the findings about the certificates in use."""
-        self._run(self._tell())
+        self._run(self._log_found())
 
-    def _look(self) -> Deferred[None]:
-        if self._looks % LOOKS_A_DAY == 0:
+    def _check(self) -> Deferred[None]:
+        if self._checks % CHECKS_A_DAY == 0:
             self.log_findings()
-        self._looks += 1
-        return self._run(self._compare(first=self._looks == 1))
+        self._checks += 1
+        return self._run(self._compare(first=self._checks == 1))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
         def failed(failure: Failure) -> None:
@@ -90,19 +90,19 @@ class CertificateWatch:
 
         return Deferred.fromCoroutine(work).addErrback(failed)
 
-    async def _tell(self) -> None:
+    async def _log_found(self) -> None:
         certificates = self._tls.certificates
         work = partial(findings, certificates, self._hostname(), self._now())
         for finding in await self._in_thread(work):
             self._events.emit(Faulted(WHERE, finding.text))
 
     async def _compare(self, first: bool) -> None:
-        """The first look reads the files even where they are the same: root may have opened them,
-        and the user that the host became since may not."""
+        """The first check reads the files even if they are unchanged: root may have opened them,
+        and the user that the host has become since may not be able to."""
         used = self._tls.certificates
         marks = await self._in_thread(partial(marks_now, used))
         if marks == _marks(used) and not first:
-            self._broken = self._told = None
+            self._broken = self._logged = None
             return
         found, broken = await self._in_thread(partial(_read_again, used))
         try:
@@ -115,7 +115,7 @@ class CertificateWatch:
             self._note_broken(marks, "; ".join(broken), first)
 
     def _take_note(self, found: Sequence[CertificateFiles]) -> None:
-        self._broken = self._told = None
+        self._broken = self._logged = None
         until = min(files.chain[0].not_valid_after_utc for files in found)
         self._events.emit(Notice(f"renewed certificates are in use, valid until {until:%Y-%m-%d}"))
         self._renewed()
@@ -124,8 +124,8 @@ class CertificateWatch:
     def _note_broken(self, marks: Marks, bad: str, first: bool) -> None:
         again = marks == self._broken or first
         self._broken = marks
-        if again and marks != self._told:
-            self._told = marks
+        if again and marks != self._logged:
+            self._logged = marks
             self._events.emit(Faulted(WHERE, f"{bad}. The certificates read before stay in use"))
 
 

@@ -1,15 +1,15 @@
-"""What the `mailhost` command may ask of the running host."""
+"""The commands that the running host takes from the `mailhost` command."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
-from mailhost.application.filters import told
+from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
-from mailhost.net.control.server import Commands, Refused
+from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.queue.control import QueueControl
 
 
@@ -21,17 +21,17 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
         try:
             await head.foundation.directory.refresh()
         except DirectoryUnavailable as error:
-            raise Refused(str(error)) from error
+            raise CommandRefused(str(error)) from error
 
     def filters() -> list[dict[str, object]]:
-        return told(head.services.settings, head.counts)
+        return filters_with_counts(head.services.settings, head.counts)
 
     def blocked() -> list[dict[str, object]]:
         return [asdict(block) for block in head.guard.blocked()]
 
     def unblock(what: str) -> None:
         if not head.guard.unblock(what):
-            raise Refused(f"no failed logins are counted for {what}")
+            raise CommandRefused(f"no failed logins are counted for {what}")
 
     return {
         "login.blocked": blocked,
@@ -45,12 +45,12 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
 
 
 def _as_text(command: Callable[..., object]) -> Callable[..., object]:
-    """What the queue says of wrong arguments is for the asker."""
+    """Return a command whose faults about wrong arguments are answered to its client."""
 
     def asked(**arguments: object) -> object:
         try:
             return command(**arguments)
         except TypeError as error:  # a missing or unknown argument
-            raise Refused(str(error)) from error
+            raise CommandRefused(str(error)) from error
 
     return asked

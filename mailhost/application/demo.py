@@ -1,4 +1,4 @@
-"""The demo: accounts to play with, made at the first start, and a banner that says how."""
+"""The demo: accounts to try mail with, made at the first start, and a banner that explains it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _password(path: str) -> str:
 
 
 def banner(loaded: Loaded, demo: Demo) -> str:
-    """Return what a newcomer needs to know: where we listen, who exists, what to try."""
+    """Return the text that a new user needs: the listeners, the accounts, commands to try."""
     settings = loaded.settings
     listening = "\n".join(
         f"    {listen.protocol.value:<12} {_where(listen.endpoint)}" for listen in settings.listen
@@ -69,8 +69,8 @@ def banner(loaded: Loaded, demo: Demo) -> str:
 
 
 def _where(endpoint: str) -> str:
-    there = parse_endpoint(endpoint)
-    return f"{there.part('interface') or '*'} port {there.part('port')}"
+    parsed = parse_endpoint(endpoint)
+    return f"{parsed.part('interface') or '*'} port {parsed.part('port')}"
 
 
 def _command() -> str:

@@ -27,32 +27,32 @@ from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.block.attachment import Attached
-from mailhost.reception.filters.block.dnslist import DNSListed
-from mailhost.reception.filters.block.greylist import Greylisted
+from mailhost.reception.filters.block.attachment import AttachmentFilter
+from mailhost.reception.filters.block.dnslist import DNSListFilter
+from mailhost.reception.filters.block.greylist import GreylistFilter
 from mailhost.reception.filters.block.greylist_memory import GreylistMemory
-from mailhost.reception.filters.block.listed import Listed
-from mailhost.reception.filters.block.match import Matching
-from mailhost.reception.filters.block.rate import TooMany
-from mailhost.reception.filters.block.size import TooLarge
-from mailhost.reception.filters.chain import ASKED, Chain, Link
-from mailhost.reception.filters.edit.disclaimer import Disclaimed
-from mailhost.reception.filters.edit.header import HeaderEdited, SubjectTagged
-from mailhost.reception.filters.edit.rewrite import Rewritten
-from mailhost.reception.filters.edit.strip import Stripped
-from mailhost.reception.filters.monitor.events import JSONEvents
-from mailhost.reception.filters.monitor.journal import Journaled, to_address, to_maildir
+from mailhost.reception.filters.block.listed import ListFilter
+from mailhost.reception.filters.block.match import MatchFilter
+from mailhost.reception.filters.block.rate import RateFilter
+from mailhost.reception.filters.block.size import SizeFilter
+from mailhost.reception.filters.chain import ASKED_COUNT, Chain, Link
+from mailhost.reception.filters.edit.disclaimer import DisclaimerFilter
+from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
+from mailhost.reception.filters.edit.rewrite import RewriteFilter
+from mailhost.reception.filters.edit.strip import StripFilter
+from mailhost.reception.filters.monitor.events import EventsFilter
+from mailhost.reception.filters.monitor.journal import JournalFilter, to_address, to_maildir
 from mailhost.reception.filters.python_code import BadCode, from_file, from_plugin
 from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class BadFilter(Exception):
-    """A filter that cannot be made; the words name its key, and the remedy."""
+    """A filter that cannot be made; the message names its key, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterContext:
-    """What filters are made of. `data` is a folder."""
+    """The services that filters use. `data` is the path of the data folder."""
 
     reactor: IReactor
     in_thread: InThread
@@ -68,7 +68,7 @@ class FilterContext:
 
 
 Chains = dict[ListenProtocol, Chain]
-LONGEST = 1800.0  # seconds that a milter may take for a message, saying that it is at work
+LONGEST_MILTER_WAIT = 1800.0  # seconds for a message, if the milter reports progress
 
 
 def make_chains(settings: Settings, context: FilterContext) -> Chains:
@@ -77,7 +77,7 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     Blocks for the disk. Raises BadFilter.
     """
     links: dict[ListenProtocol, list[Link]] = {}
-    named = zip(names(settings.filter), settings.filter, strict=True)
+    named = zip(filter_names(settings.filter), settings.filter, strict=True)
     for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings, context)
         for wire in each.listeners or ListenProtocol:
@@ -90,17 +90,17 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
     }
 
 
-def told(settings: Settings, counts: Counts) -> list[dict[str, object]]:
+def filters_with_counts(settings: Settings, counts: Counts) -> list[dict[str, object]]:
     """Return the filters in order, each with what it did, for the command line."""
     found: list[dict[str, object]] = []
-    for name, each in zip(names(settings.filter), settings.filter, strict=True):
+    for name, each in zip(filter_names(settings.filter), settings.filter, strict=True):
         did = {what: count for (one, what), count in counts.filters.items() if one == name}
         found.append(
             {
                 "name": name,
                 "kind": each.kind,
                 "mode": str(_mode(each, settings.filter_mode)),
-                "asked": did.pop(ASKED, 0),
+                "asked": did.pop(ASKED_COUNT, 0),
                 "did": did,
             }
         )
@@ -111,8 +111,8 @@ def _mode(settings: Filter, mode: Mode) -> Mode:
     return Mode.OBSERVE if Mode.OBSERVE in (mode, settings.mode) else Mode.ENFORCE
 
 
-def names(filters: Sequence[Filter]) -> list[str]:
-    """Return what the filters are called: their names, or their kinds, counted from the second."""
+def filter_names(filters: Sequence[Filter]) -> list[str]:
+    """Return the names of the filters: that of the settings or the kind, numbered if it repeats."""
     seen: Counter[str] = Counter()
     found = []
     for each in filters:
@@ -139,7 +139,7 @@ def _link(key: str, name: str, settings: Filter, whole: Settings, context: Filte
         pass_errors=settings.on_error is OnError.PASS,
         when=frozenset(settings.when),
         unless=frozenset(settings.unless),
-        seconds=LONGEST if isinstance(settings, outside.Milter) else settings.timeout,
+        seconds=LONGEST_MILTER_WAIT if isinstance(settings, outside.Milter) else settings.timeout,
         own=isinstance(settings, outside.Python),
     )
 
@@ -151,34 +151,34 @@ def _make(
     whole_messages = context.whole_messages
     match settings:
         case block.List():
-            return Listed(settings, reactor, in_thread, events)
+            return ListFilter(settings, reactor, in_thread, events)
         case block.DNSList():
-            return DNSListed(settings, context.resolver, reactor, events, relay.networks)
+            return DNSListFilter(settings, context.resolver, reactor, events, relay.networks)
         case block.Greylist():
             memory = GreylistMemory(os.path.join(context.data, "greylist.sqlite"), time.time)
-            return Greylisted(settings, memory, context.resolver, in_thread, relay.networks)
+            return GreylistFilter(settings, memory, context.resolver, in_thread, relay.networks)
         case block.Rate():
-            return TooMany(settings, name, context.rates)
+            return RateFilter(settings, name, context.rates)
         case block.Size():
-            return TooLarge(settings)
+            return SizeFilter(settings)
         case block.Attachment():
-            return Attached(settings, whole_messages)
+            return AttachmentFilter(settings, whole_messages)
         case block.Match():
-            return Matching(settings, whole_messages)
+            return MatchFilter(settings, whole_messages)
         case edit.Header():
-            return HeaderEdited(settings, whole_messages)
+            return HeaderFilter(settings, whole_messages)
         case edit.Subject():
-            return SubjectTagged(settings, whole_messages)
+            return SubjectFilter(settings, whole_messages)
         case edit.Disclaimer():
-            return Disclaimed(settings, whole_messages)
+            return DisclaimerFilter(settings, whole_messages)
         case edit.Strip():
-            return Stripped(settings, whole_messages)
+            return StripFilter(settings, whole_messages)
         case monitor.Journal():
             return _journal(settings, observe, context)
         case monitor.Events():
-            return JSONEvents(settings.file, reactor, in_thread, events)
+            return EventsFilter(settings.file, reactor, in_thread, events)
         case edit.Rewrite():
-            return Rewritten(settings)
+            return RewriteFilter(settings)
         case outside.Milter():
             return _milter(settings, context)
         case outside.Python():
@@ -198,7 +198,9 @@ def _milter(settings: outside.Milter, context: FilterContext) -> ISessionFilter:
         MilterContext(
             clientFromString(context.reactor, where.endpoint),
             context.reactor,
-            MilterTimeouts(settings.connect_timeout, settings.timeout, settings.timeout, LONGEST),
+            MilterTimeouts(
+                settings.connect_timeout, settings.timeout, settings.timeout, LONGEST_MILTER_WAIT
+            ),
             context.hostname,
             context.in_thread,
             context.whole_messages.keep,
@@ -212,4 +214,4 @@ def _journal(settings: monitor.Journal, observe: bool, context: FilterContext) -
     else:
         where = settings.maildir or ""
         keep = to_maildir(context.maildirs.maildir(where))
-    return Journaled(keep, where, observe)
+    return JournalFilter(keep, where, observe)

@@ -33,9 +33,10 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
-from mailhost.reception.filters.whole_messages import AT_ONCE
+from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
 from mailhost.store.accounts import AccountParts
 from mailhost.store.folders.account_thread import AccountThreads
+from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.maildir.usage import usage
@@ -82,10 +83,14 @@ class Foundation:
         self.system = OperatingSystem()
         self.dotlocks = Dotlocks(self.system)
         self.commit_now = BlockingCommitter(self.system)
-        self.accounts = AccountParts(AccountThreads(reactor, self.in_thread), Watchers())
+        self.accounts = AccountParts(
+            AccountThreads(reactor, self.in_thread),
+            Watchers(),
+            FileWatches(reactor, self.in_thread),
+        )
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
-        self.large_messages = DeferredSemaphore(AT_ONCE)
+        self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:
         """Read what is there. Raises DirectoryUnavailable."""
@@ -95,6 +100,7 @@ class Foundation:
     async def stop(self) -> None:
         """End when all that was begun is on the disk."""
         self.directory.stop()
+        self.accounts.files.stop()
         await self.committer.stop()
 
     def reconfigure(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:

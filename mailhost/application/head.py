@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.foundation import Foundation
@@ -30,14 +31,17 @@ from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import Counts
+from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
+from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
+from mailhost.workers.folder_changes import FolderChange, FolderChanges
 from mailhost.workers.pool import Assignment, WorkerPool
 
 SUBFOLDERS = ("mail", "queue", "incoming")
@@ -69,8 +73,10 @@ class Head:
         self._log = log
         self.counts = Counts()
         self.events = events = FanOut(log, self.counts)
-        self._loaded = loaded
+        self._critical_events = CriticalEvents(reactor, self.counts)
+        self.loaded = loaded  # the settings in use
         self._sockets = sockets
+        self._queue_is_read = False
         self.foundation = base = Foundation(
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
@@ -94,6 +100,8 @@ class Head:
         )
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
+        self._watchers = base.accounts.watchers
+        self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
 
     def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:
         return WorkerPool(
@@ -103,33 +111,44 @@ class Head:
             self.connection_counts,
             key,
             self.events,
-            self._look_around,
+            self._recover_entries,
             self._log.fileno() if isinstance(self._log, LineLog) else None,
         )
 
-    def start(self) -> None:
+    def start(self) -> Deferred[None]:
         """Make what is missing on disk, read what is there, then have workers serve too.
 
-        Raises OSError, DirectoryUnavailable, BadFilter.
+        Return a Deferred that fires when the queue has been read. Raises OSError,
+        DirectoryUnavailable, BadFilter.
         """
+        globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
         self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
         self.writer.start()
-        self._use(self._new_services(self._loaded))  # code of others: no longer as root
+        self._use(self._new_services(self.loaded))  # code of others: no longer as root
         self.foundation.start()
         # the queue first removes what dead processes left half written: nobody may write yet
-        self.queue.start().addCallback(lambda _: self.employ())
+        queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.certificates.start()
         self._log_warnings()
+        return queue_read
 
-    def employ(self) -> None:
-        """Have workers serve by the settings as they are now."""
+    def _queue_was_read(self, _: object) -> None:
+        self._queue_is_read = True
+        self.assign_workers()
+
+    def assign_workers(self) -> None:
+        """Have workers serve by the settings as they are now. No worker starts before the queue was
+        read, since reading it begins with the removal of files that dead processes left half
+        written: files that a worker is writing would be taken for such."""
+        if not self._queue_is_read:
+            return
         sockets = self._sockets()
-        count = processes(self.services.settings) - 1 if sockets else 0
-        self.workers.employ(Assignment(self._loaded, self.foundation.tls.pem, sockets), count)
+        count = process_count(self.services.settings) - 1 if sockets else 0
+        self.workers.assign(Assignment(self.loaded, self.foundation.tls.pem, sockets), count)
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
@@ -139,13 +158,15 @@ class Head:
         await self.relay.stop()
         await self.foundation.stop()
         await self.writer.stop()
+        globalLogPublisher.removeObserver(self._critical_events)
 
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
-        self._loaded = loaded
+        self.loaded = loaded
         self._use(services)
+        self.queue.reconfigure(self._queue_services())
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -159,8 +180,12 @@ class Head:
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
         self.relay.reconfigure(
-            settings.relay, self._loaded.secrets, settings.hostname, settings.listen
+            settings.relay, self.loaded.secrets, settings.hostname, settings.listen
         )
+
+    def _queue_services(self) -> QueueServices:
+        """Return what attempts of the queue use in the present generation."""
+        services, settings = self.services, self.services.settings
         transport = Dispatch(
             self.foundation.directory,
             services.router,
@@ -170,7 +195,12 @@ class Head:
             self.foundation.pause,
             settings.needs_domains,
         )
-        self.queue.reconfigure(settings.queue, transport, services.reports)
+        return QueueServices(settings.queue, transport, services.reports, services.handover)
+
+    def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        """A worker has changed folders; it hears of them too, and finds nothing new."""
+        self._watchers.all_changed_elsewhere(changes)
+        self.workers.folders_changed(changes)
 
     def _hostname(self) -> str:
         return self.services.settings.hostname
@@ -195,23 +225,24 @@ class Head:
             calls.REMOVED.answered_by(usages.removed),
             calls.LEFT.answered_by(usages.left),
             calls.QUEUED.answered_by(self.queue.take_line),
-            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.look(id))),
+            calls.QUEUED_LARGE.answered_by(lambda id: Deferred.fromCoroutine(self.queue.read(id))),
+            calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
             calls.COUNTED.answered_by(self.counts.add_all),
         ]
 
-    def _look_around(self) -> None:
-        """A worker died: there may be entries of its that we were not told of."""
+    def _recover_entries(self) -> None:
+        """A worker died: look for entries of its in the queue's folder, and end its logins."""
         self.guard.end_all()
-        looking = Deferred.fromCoroutine(self._look())
+        looking = Deferred.fromCoroutine(self._read_new_entries())
         looking.addErrback(
             lambda failure: self.events.emit(Faulted("queue", failure.getErrorMessage()))
         )
 
-    async def _look(self) -> None:
+    async def _read_new_entries(self) -> None:
         await self.foundation.committer.commit([])  # what the writer had begun for it is done then
-        await self.queue.look_around()
+        await self.queue.read_new()
 
     def _may_show(self, username: str) -> bool:
         """True for user names that may be logged."""
@@ -220,7 +251,7 @@ class Head:
         )
 
     def _log_warnings(self) -> None:
-        for problem in self._loaded.warnings:
+        for problem in self.loaded.warnings:
             self.events.emit(Faulted("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
             self.events.emit(Faulted("directory", NO_DOMAIN))
@@ -230,8 +261,8 @@ class Head:
             self.events.emit(Faulted("limits", text))
 
 
-def processes(settings: Settings) -> int:
-    """How many processes serve."""
+def process_count(settings: Settings) -> int:
+    """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
 

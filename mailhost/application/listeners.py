@@ -1,4 +1,4 @@
-"""A listening socket: opened before privileges are dropped, silent until the host is ready."""
+"""A listening socket: opened before privileges are dropped, served when the reactor runs."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Listener:
         self.listen = listen
         self.factory = factory
         self._reactor = reactor
-        # not Twisted's own wrapper: it lets us speak before the proxy has said who the client is
+        # not Twisted's own wrapper, with which the greeting comes before the proxy's header
         description = listen.endpoint.removeprefix("haproxy:")
         where = parse_endpoint(description)
         if where.kind == "unix" and not where.part("mode"):
             description += f":mode={UNIX_MODE}"
         try:
             self._endpoint = serverFromString(reactor, description)
-        except LookupError as error:  # what it says when a description names a socket in vain
+        except LookupError as error:  # systemd handed over no such socket
             text = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, text) from error
         except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
@@ -59,9 +59,9 @@ class Listener:
     def open(self, user: str = "") -> None:
         """Open the socket. Raises CannotListenError.
 
-        Clients are answered once the reactor runs, and by then the host is ready. As root, a unix
-        socket is made with the rights of `user`; by root itself only where these do not suffice and
-        nobody else can change its folder.
+        Clients are served once the reactor runs; by then the services are made. As root, a unix
+        socket is made with the rights of `user`. It is made with those of root only if these do not
+        suffice and no other user can change its folder.
         """
         path = _path(self.listen)
         folder = os.path.dirname(path)
@@ -93,19 +93,19 @@ class Listener:
     @property
     def shared(self) -> int | None:
         """The descriptor that another process may accept from too; None for unix sockets."""
-        there: Any = self._port
-        internet = there is not None and hasattr(there.getHost(), "port")
-        return there.fileno() if internet else None
+        port: Any = self._port
+        internet = port is not None and hasattr(port.getHost(), "port")
+        return port.fileno() if internet else None
 
     @property
     def address(self) -> str:
         """Where it listens, with the port that the system chose where none was asked for."""
         if self._port is None:
             return self.listen.endpoint
-        there: Any = self._port.getHost()
-        if not hasattr(there, "port"):
+        bound: Any = self._port.getHost()
+        if not hasattr(bound, "port"):
             return self.listen.endpoint
-        return f"[{there.host}]:{there.port}" if ":" in there.host else f"{there.host}:{there.port}"
+        return f"[{bound.host}]:{bound.port}" if ":" in bound.host else f"{bound.host}:{bound.port}"
 
     async def close(self) -> None:
         """Take no more connections."""
@@ -158,7 +158,7 @@ def _removed_left_behind(path: str) -> bool:
         except OSError:
             return False
         else:
-            return False  # somebody listens
+            return False  # a process listens
     for left in (f"{path}.lock", path):
         with suppress(FileNotFoundError):
             os.unlink(left)

@@ -100,7 +100,7 @@ def _make_as_root(path: str, user: pwd.struct_passwd) -> None:
 
 
 def only_roots(folder: str) -> bool:
-    """True where nobody but root can change `folder`, or what leads to it. It need not exist."""
+    """True if no user but root can change `folder`, or what leads to it. It need not exist."""
     way = os.path.abspath(folder)
     for each in dict.fromkeys((way, os.path.realpath(way))):
         while each != "/":
@@ -114,8 +114,8 @@ def only_roots(folder: str) -> bool:
 def check_data_folder(path: str, user: str) -> None:
     """Raise WrongFolder for a data folder that is empty, or is not `user`'s with all that is in it.
 
-    Being empty is told first: a folder where nothing is mounted mostly belongs to root. What root
-    put back from a copy may belong to root too.
+    That a folder is empty is reported first, since one where nothing is mounted mostly belongs to
+    root. Files that root restored from a backup may belong to root too.
     """
     with suppress(PermissionError):
         if not os.listdir(path):

@@ -18,11 +18,11 @@ from mailhost.interfaces.reception import IReception
 from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.pump import Listener, MachineMaker, PumpFactory
+from mailhost.net.pump import MachineMaker, PumpFactory, ServedProtocol
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.tls.server import STRICT, Role
 from mailhost.pop3.session import Pop3Session
-from mailhost.proxy.connect import Server, Upstreams
+from mailhost.proxy.connect import Upstreams, UpstreamServer
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.context import ListenerContext
@@ -48,10 +48,10 @@ def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
     """Return the factory for one listener. Before the first connection it must be given what makes
     the sessions (`serve`)."""
     protocol, row = listen.protocol, PROTOCOLS[listen.protocol]
-    listener = Listener(protocol.value, protocol.implicit_tls, row.busy)
+    served = ServedProtocol(protocol.value, protocol.implicit_tls, row.busy)
     tls = foundation.tls.factory(row.role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    return PumpFactory(listener, _nothing_yet, clock, limits, tls, events)
+    return PumpFactory(served, _nothing_yet, clock, limits, tls, events)
 
 
 def _nothing_yet(output: IWire, client: Client) -> IMachine:
@@ -107,8 +107,8 @@ def _proxy_context(services: Services, listen: Listen) -> ProxyContext:
     )
 
 
-def _server(found: ClientEndpoint, listen: Listen) -> Server:
-    return Server(found.endpoint, listen.upstream_name or found.host, found.tls_first)
+def _server(found: ClientEndpoint, listen: Listen) -> UpstreamServer:
+    return UpstreamServer(found.endpoint, listen.upstream_name or found.host, found.tls_first)
 
 
 def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
@@ -121,7 +121,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         networks=settings.relay.networks,
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
-        strangers=_strangers(settings, wire, options),
+        extensions_without_relay=_extensions_without_relay(settings, wire, options),
     )
     context = ListenerContext(
         rules,
@@ -145,7 +145,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
     return make
 
 
-def _strangers(
+def _extensions_without_relay(
     settings: Settings, wire: ListenProtocol, options: SessionOptions
 ) -> Extensions | None:
     """The extensions for unknown clients, None for all that the listener offers. On submission

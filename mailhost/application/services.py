@@ -90,7 +90,6 @@ class Services:
             AliasLoops(shared.rates),
             foundation.pause,
         )
-        self.reports.handover = self.handover
         self.chains = make_chains(settings, self._filter_context(shared))
 
     def _filter_context(self, shared: Shared) -> FilterContext:

@@ -57,9 +57,9 @@ def makeService(options: Options) -> IService:
         loaded = load(options["config"])
     except BadSettings as bad:
         sys.exit(f"mailhost: {bad}")
-    trap = _trap(options.parent or {})
-    if trap:
-        sys.exit(f"mailhost: {trap}")
+    unsafe = _unsafe_file(options.parent or {})
+    if unsafe:
+        sys.exit(f"mailhost: {unsafe}")
     if options.signals.stop_asked:
         sys.exit(0)
     # a wall clock that is set back must not stall every timer
@@ -67,14 +67,14 @@ def makeService(options: Options) -> IService:
     return Host(cast("IReactor", reactor), loaded, _own_log(options, reactor), options.signals)
 
 
-def _trap(wanted: Mapping[str, Any]) -> str:
+def _unsafe_file(wanted: Mapping[str, Any]) -> str:
     """Return the file that twistd would write as root where others could have put a link, with the
     remedy; empty for none. twistd makes its pid file and its log before the change of user."""
     from mailhost.application.privileges import only_roots
 
     if os.geteuid() != 0:
         return ""
-    for option, path in _written(wanted):
+    for option, path in _files_of_twistd(wanted):
         folder = os.path.dirname(os.path.abspath(path))
         if not only_roots(folder):
             text = f"as root twistd would write {path} in {folder}, which others can change"
@@ -82,7 +82,7 @@ def _trap(wanted: Mapping[str, Any]) -> str:
     return ""
 
 
-def _written(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _files_of_twistd(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The files that twistd writes itself: the option that names each, and its path."""
     pidfile = wanted.get("pidfile")
     if pidfile:
@@ -93,7 +93,7 @@ def _written(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _own_log(options: Options, reactor: object) -> LineLog | None:
-    """The log where twistd would write to standard output; whoever asks for another gets that."""
+    """The log where twistd would write to standard output; None if another log was asked for."""
     wanted: Mapping[str, Any] = options.parent or {}
     to_output = wanted.get("nodaemon") and wanted.get("logfile") in (None, "-")
     if not to_output or wanted.get("logger") or wanted.get("syslog"):

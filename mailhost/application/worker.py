@@ -1,7 +1,7 @@
-"""A worker process: it asks for sockets, serves until it is told to retire, and ends.
+"""A worker process: it asks for sockets, serves until the head retires it, and ends.
 
-`python -m mailhost.application.worker` makes no sense but from the head. Without the head there is
-no queue, no log and no password: a worker whose head is gone ends at once, and answers nobody.
+`python -m mailhost.application.worker` is run by the head alone. Without the head there is no
+queue, no log and no password: a worker whose head is gone ends at once, and answers no client.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lines import LineLog
 from mailhost.queue.intake import Intake
@@ -42,6 +43,7 @@ from mailhost.queue.schedule import Backoff
 from mailhost.workers import calls
 from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import SharedCounts
+from mailhost.workers.folder_changes import FolderChange, FolderChanges
 from mailhost.workers.pool import CHANNEL, COUNTS, LOG, STARTUP, StartupData
 from mailhost.workers.remote import (
     CountsForHead,
@@ -53,9 +55,9 @@ from mailhost.workers.remote import (
     RemoteUsages,
 )
 
-HEAD_GONE = 3  # exit code
+EXIT_HEAD_GONE = 3  # exit code
 
-Socket = tuple[ListenProtocol, str]
+SocketKey = tuple[ListenProtocol, str]
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class _Served:
 
 
 class Worker:
-    """`startup` is what the head wrote for us."""
+    """`startup` is the data that the head wrote for this worker."""
 
     _services: Services
     _newest: tuple[Loaded, Sequence[CertificateSource]]
@@ -80,7 +82,7 @@ class Worker:
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
         self._events = FanOut(self._log, self._counts.counts)
-        self._served: dict[Socket, _Served] = {}
+        self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
         self._foundation = Foundation(
@@ -91,12 +93,15 @@ class Worker:
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
         )
+        self._watchers = self._foundation.accounts.watchers
+        self._watchers.notify_others = FolderChanges(reactor, self._send_changes).add
         self._guard = RemoteGuard(self._channel)
         self._rates = RemoteRates(self._channel)
 
     def start(self) -> None:
         """Ask for sockets to serve. Raises BadFilter, DirectoryUnavailable, OSError."""
-        globalLogBeginner.beginLoggingTo([self._log], redirectStandardIO=False)
+        observers = [self._log, CriticalEvents(self._reactor, self._counts.counts)]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
         self._services = self._new_services(self._loaded)
         self._foundation.start()
@@ -107,12 +112,19 @@ class Worker:
         """The functions for the calls of the head."""
         return [
             calls.SERVE.answered_by(self._serve),
+            calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
-            calls.RETIRE.answered_by(self._retire),
+            calls.RETIRE.answered_by(self._retire_for_head),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
         ]
+
+    def _send_changes(self, changes: Sequence[FolderChange]) -> None:
+        self._channel.notify(calls.FOLDERS_CHANGED, changes)
+
+    def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        self._watchers.all_changed_elsewhere(changes)
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
@@ -172,6 +184,10 @@ class Worker:
     def _stop(self) -> None:
         self._retire(self._services.settings.limits.stop_timeout)
 
+    def _retire_for_head(self, seconds: float | None) -> None:
+        self._channel.notify(calls.RETIRING)
+        self._retire(seconds)
+
     def _retire(self, seconds: float | None) -> None:
         """Take nothing new. `seconds` None: let every connection end by itself."""
         Deferred.fromCoroutine(self._end(seconds))
@@ -196,7 +212,7 @@ class Worker:
         self._channel.transport.loseConnection()
 
     def _channel_closed(self) -> None:
-        os._exit(0 if self._ending else HEAD_GONE)
+        os._exit(0 if self._ending else EXIT_HEAD_GONE)
 
 
 def _log(reactor: IReactor, channel: Channel, ours: bool) -> LineLog | RemoteLog:

@@ -27,7 +27,9 @@ def command() -> None:
 
 @command.command()
 @click.argument("address", type=OWN_ADDRESS)
-@click.option("--quota", metavar="SIZE", help='How much mail it may keep, such as "20 GB".')
+@click.option(
+    "--quota", metavar="SIZE", help='The most mail that the account may keep, such as "20 GB".'
+)
 @config_option
 def add(address: Address, quota: str | None, config: str | None) -> None:
     """Add an account. Its password is asked for, or read from standard input."""
@@ -52,12 +54,12 @@ def passwd(address: Address, config: str | None) -> None:
 @command.command()
 @click.argument("address", type=ADDRESS)
 @click.argument("size", required=False)
-@click.option("--unlimited", is_flag=True, help="Let it keep what the disk holds.")
+@click.option("--unlimited", is_flag=True, help="Remove the limit.")
 @config_option
 def quota(address: Address, size: str | None, unlimited: bool, config: str | None) -> None:
-    """Change how much mail an account may keep, such as "20 GB"."""
+    """Change the quota of an account, such as "20 GB"."""
     if (size is None) != unlimited:
-        raise Fail("write a size, or say --unlimited")
+        raise Fail("write a size, or add --unlimited")
     octets = _octets(size)
     with administration(load_settings(config)) as directory:
         directory.set_quota(address, octets)
@@ -105,7 +107,7 @@ def list_(as_json: bool, config: str | None) -> None:
         )
         for row in rows
     ]
-    columns = ("account", "lives in", "quota", "may log in")
+    columns = ("account", "stored in", "quota", "may log in")
     print_table(columns, cells, "there is no account yet; `mailhost account add` adds one")
 
 

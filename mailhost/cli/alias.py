@@ -28,7 +28,7 @@ def command() -> None:
 @click.option("--force", is_flag=True, help="Add it even if a target does not exist yet.")
 @config_option
 def add(address: Address, targets: tuple[Address, ...], force: bool, config: str | None) -> None:
-    """Add an address whose mail goes to others, here or elsewhere.
+    """Add an alias: its mail is sent to the targets, which may be addresses of other hosts.
 
     A target in a domain of this host must exist, and must not lead back to the alias.
     """
@@ -69,5 +69,5 @@ def list_(as_json: bool, config: str | None) -> None:
         print_json(rows)
         return
     cells = [(row["alias"], row["where"], ", ".join(row["targets"])) for row in rows]
-    columns = ("alias", "lives in", "goes to")
+    columns = ("alias", "stored in", "targets")
     print_table(columns, cells, "there is no alias yet; `mailhost alias add` adds one")

@@ -1,4 +1,5 @@
-"""Findings of `mailhost check-config` about certificates, and files closed to the host's user."""
+"""Findings of `mailhost check-config` about certificates, and about files that the host's user
+cannot read."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
 from mailhost.net.tls.certificate import BadCertificate, current_time, read_certificate
-from mailhost.net.tls.certificate_checks import Finding, findings
+from mailhost.net.tls.certificate_checks import CertificateFinding, findings
 
 
-def file_findings(loaded: Loaded) -> list[Finding]:
+def file_findings(loaded: Loaded) -> list[CertificateFinding]:
     """Return the findings about the files that the settings name. Blocks for the disk."""
     return [*_certificates(loaded.settings), *_unreadable(loaded)]
 
 
-def _certificates(settings: Settings) -> list[Finding]:
+def _certificates(settings: Settings) -> list[CertificateFinding]:
     own = os.path.join(settings.data, "tls")
     pairs = [(each.chain, each.key) for each in settings.tls.certificate]
     pairs = pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
@@ -28,12 +29,12 @@ def _certificates(settings: Settings) -> list[Finding]:
     try:
         certificates = [read_certificate(*pair) for pair in pairs]
     except BadCertificate as bad:
-        return [Finding(str(bad), serious=True)]
+        return [CertificateFinding(str(bad), serious=True)]
     return findings(certificates, settings.hostname, current_time())
 
 
-def _unreadable(loaded: Loaded) -> Iterator[Finding]:
-    """Files that are read again at a reload, by the user that the host becomes."""
+def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
+    """Yield the files that are read again at a reload and that the host's user cannot read."""
     user = _user(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
@@ -43,16 +44,20 @@ def _unreadable(loaded: Loaded) -> Iterator[Finding]:
     try:
         unreadable = unreadable_by(user, paths)
     except OSError as error:
-        yield Finding(str(error))
+        yield CertificateFinding(str(error))
         return
     for path, reason in unreadable.items():
         text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
-        yield Finding(f"{text}: a reload would be refused, a renewal not noticed", serious=True)
+        yield CertificateFinding(
+            f"{text}: a reload would be refused, a renewal not noticed", serious=True
+        )
     closed = [each for each in certificates if unreadable.keys() & _paths(each)]
     if closed:
-        yield Finding(_hook(user, os.path.dirname(loaded.path)), serious=True)
+        yield CertificateFinding(_hook(user, os.path.dirname(loaded.path)), serious=True)
     elif unreadable:
-        yield Finding(f"give them to the group of {user}: chgrp and chmod g+r", serious=True)
+        yield CertificateFinding(
+            f"give them to the group of {user}: chgrp and chmod g+r", serious=True
+        )
 
 
 def _paths(certificate: Certificate) -> set[str]:
@@ -60,7 +65,8 @@ def _paths(certificate: Certificate) -> set[str]:
 
 
 def _user(settings: Settings) -> str:
-    """The user of the settings, or where systemd chooses the user, the data folder's owner."""
+    """Return the user of the settings; without one, the owner of the data folder, since systemd may
+    set the user. Empty for root or no owner."""
     if settings.user:
         return settings.user
     try:

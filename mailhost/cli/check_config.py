@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mailhost.directory.union import Union
 
 
-@click.command("check-config", short_help="Tell what is wrong with the settings.")
+@click.command("check-config", short_help="Report the faults of the settings.")
 @click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
@@ -58,7 +58,8 @@ def command(strict: bool, config: str | None) -> None:
 
 
 def _of_data_folder(settings: Settings) -> Iterator[str]:
-    """Yield that the data folder is not the user's, where we are root and the settings say who."""
+    """Yield the faults of the data folder for the user of the settings, if root runs the
+    command."""
     if not settings.user or os.geteuid() != 0 or not os.path.isdir(settings.data):
         return
     try:
@@ -68,7 +69,7 @@ def _of_data_folder(settings: Settings) -> Iterator[str]:
 
 
 def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
-    """Yield the faults that only the file and the directory together show."""
+    """Yield the faults that can be found only in the settings file and the directory together."""
     from mailhost.config.plausible import takes_own_mail
     from mailhost.directory.alias_faults import alias_faults, unknown_targets
 

@@ -1,5 +1,5 @@
-"""Functions that several commands need: finding and loading the settings, passwords, the
-directory."""
+"""Common functions of the commands: finding and loading the settings, reading passwords, opening
+the directory."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PLACES = ("mailhost.toml", "/etc/mailhost/mailhost.toml")
 
 
 class Fail(click.ClickException):
-    """The command cannot be carried out: one line and exit code 1."""
+    """The command fails: prints one line, with exit code 1."""
 
 
 def config_option(function: F) -> F:
-    """Give a command `--config FILE`."""
+    """Add the option `--config FILE` to a command."""
     return click.option(
         "--config",
         "config",
@@ -47,7 +47,7 @@ def config_option(function: F) -> F:
 
 
 def find_settings(config: str | None) -> str:
-    """The path of the settings file to use. Raises Fail where there is none."""
+    """Return the path of the settings file to use. Raises Fail if there is none."""
     if config:
         return config
     for place in PLACES:
@@ -62,12 +62,13 @@ def find_settings(config: str | None) -> str:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Raise Fail for settings that were found, not named, and may come from another user."""
+    """Raise Fail for a settings file that the user did not name and that may come from another
+    user."""
     folder = os.path.dirname(path) or "."
     for found in (os.lstat(path), os.stat(path), os.stat(folder)):
         if found.st_uid not in (0, os.geteuid()):
             whose = f"{os.path.abspath(path)} belongs to another user (number {found.st_uid}), "
-            raise Fail(f"{whose}or its folder does; if you mean it, say --config {path}")
+            raise Fail(f"{whose}or its folder does; to use it nevertheless, add --config {path}")
 
 
 def load_settings(config: str | None) -> Loaded:
@@ -81,7 +82,8 @@ def load_settings(config: str | None) -> Loaded:
 
 
 def data_folder(config: str | None) -> str:
-    """The data folder alone: enough to reach the running host, whatever else is wrong."""
+    """Return the data folder, whatever other faults the settings have. It is enough to reach the
+    running host."""
     from mailhost.config.load import BadSettings, data_of
 
     try:
@@ -91,7 +93,7 @@ def data_folder(config: str | None) -> str:
 
 
 def address(text: str) -> Address:
-    """A mail address on the command line. Raises Fail."""
+    """Parse a mail address of the command line. Raises Fail."""
     try:
         return parse_address(text)
     except BadAddress as error:
@@ -99,7 +101,7 @@ def address(text: str) -> Address:
 
 
 def own_address(text: str) -> Address:
-    """The address of a new account or alias. Raises Fail."""
+    """Parse the address of a new account or alias. Raises Fail."""
     try:
         return parse_own_address(text)
     except BadAddress as error:
@@ -107,7 +109,7 @@ def own_address(text: str) -> Address:
 
 
 def domain(text: str) -> str:
-    """A domain name on the command line, in its normal form. Raises Fail."""
+    """Parse a domain name of the command line, and return its normal form. Raises Fail."""
     try:
         return parse_domain(text)
     except BadAddress as error:
@@ -133,12 +135,12 @@ DOMAIN = Parsed(domain)
 
 
 def on_terminal() -> bool:
-    """True where standard input is a terminal, so that questions can be asked."""
+    """True if standard input is a terminal, so that the command can ask the user."""
     return sys.stdin.isatty()
 
 
 def new_password(what: str) -> str:
-    """Ask for a password twice, or read it from standard input where that is no terminal."""
+    """Ask for a password twice, or read it from standard input if that is no terminal."""
     if on_terminal():
         prompt: str = click.prompt(
             f"Password for {what}", hide_input=True, confirmation_prompt=True
@@ -148,7 +150,8 @@ def new_password(what: str) -> str:
 
 
 def known_password(what: str, file: str | None) -> str:
-    """The password to log in with: from a file, or asked for, or read from standard input."""
+    """Return the password to log in with: from a file, from the user at the terminal, or from
+    standard input."""
     if file:
         try:
             with open(file, encoding="utf-8") as source:
@@ -170,9 +173,9 @@ def _first_line(line: str) -> str:
 
 @contextmanager
 def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administration]:
-    """Give what changes the directory, with the rights of the host's user; a running host is
-    notified of each change. Refusals become Fail; one that needs `--force` ends in `force_hint`.
-    """
+    """Give the service that changes the directory, with the rights of the host's user. A running
+    host is notified of each change. Refusals become Fail; `force_hint` is added to those that need
+    `--force`."""
     from mailhost.cli.views import file_view
     from mailhost.directory.administration import Administration
     from mailhost.interfaces.directory import NeedsForce
@@ -224,7 +227,8 @@ def open_database(settings: Settings, create: bool = False) -> Iterator[Director
 
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:
-    """Ask the running host. Raises Fail where there is none, or it refuses."""
+    """Send a request to the running host, and return its answer. Raises Fail if no host runs, or if
+    it refuses."""
     from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
@@ -239,7 +243,7 @@ def ask(config: str | None, name: str, **arguments: Any) -> Any:
 
 
 def notify_host(loaded: Loaded) -> None:
-    """Have a running host look at the directory again; none running is no fault."""
+    """Have the running host check the directory for changes. It is no fault if no host runs."""
     from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,

@@ -49,9 +49,9 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
 @click.option("--force", is_flag=True, help="Remove its accounts, aliases and other names too.")
 @config_option
 def remove(name: str, force: bool, config: str | None) -> None:
-    """Remove a domain. Mail that lies in its accounts' folders stays there."""
+    """Remove a domain. The mail of its accounts stays in its folders."""
     loaded = load_settings(config)
-    with administration(loaded, ", or say --force") as directory:
+    with administration(loaded, ", or add --force") as directory:
         directory.remove_domain(name, force)
     click.echo(f"{name} is removed; its mail stays in {loaded.settings.data}/mail/{name}")
 
@@ -70,11 +70,13 @@ def catch_all(
     An address in a domain of this host must exist.
     """
     if (address is None) != nobody:
-        raise Fail("name an address, or say --nobody")
+        raise Fail("name an address, or add --nobody")
     hint = " (--force sets it nevertheless)"
     with administration(load_settings(config), hint) as directory:
         directory.set_catch_all(name, address, force)
-    click.echo(f"what nobody takes at {name} goes to {address or 'nobody'}")
+    click.echo(
+        f"mail for unknown names at {name} " + (f"goes to {address}" if address else "is refused")
+    )
 
 
 @command.command("list")
@@ -96,7 +98,7 @@ def list_(as_json: bool, config: str | None) -> None:
         (unicode_domain(name), *rest, ", ".join(also))
         for name, *rest, also in (row.values() for row in rows)
     ]
-    columns = ("domain", "lives in", "accounts", "aliases", "catch-all", "also known as")
+    columns = ("domain", "stored in", "accounts", "aliases", "catch-all", "other names")
     print_table(columns, cells, "there is no domain yet; `mailhost domain add NAME` adds one")
 
 

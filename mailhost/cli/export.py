@@ -1,9 +1,9 @@
 """`mailhost export`: the whole directory as the tables of a settings file.
 
-Hashes of passwords are secrets, and secrets never stand in a settings file. `--secrets DIR` writes
-the hash of each account to a file there, of mode 600, and names that file; without it an account
-of the database is printed without its password, and a comment says so. Accounts of the settings
-file keep the source that they have.
+Hashes of passwords are secrets, and a settings file never has secrets. `--secrets DIR` writes the
+hash of each account to a file there, of mode 600, and names that file; without it an account of the
+database is printed without its password, and a comment says so. Accounts of the settings file keep
+the source that they have.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _sources(loaded: Loaded) -> Iterator[tuple[Address, Secret]]:
 def _passwords(
     domain: Domain, sources: Mapping[Address, Secret], folder: str | None, settings: str
 ) -> dict[Address, str]:
-    """The `password` of each account as TOML, or a comment where there is none to print."""
+    """Return the `password` of each account as TOML, or a comment if it is not printed."""
     passwords = {}
     for account in domain.accounts.values():
         source = sources.get(account.address)
@@ -77,7 +77,7 @@ def _passwords(
 
 
 def _write(folder: str, account: Account) -> str:
-    """Put an account's hash into a file of its own, and return the file's absolute path."""
+    """Write the hash of an account to a separate file, and return the absolute path."""
     name = str(account.address).replace("/", "%2F")
     path = os.path.join(os.path.abspath(folder), name)
     if os.path.lexists(path):
@@ -95,7 +95,8 @@ def _inline(source: Secret, settings: str) -> str:
 
 
 def _seen_from(folder: str, path: str) -> str:
-    """Relative below the settings file's folder, so that both can move together."""
+    """Return a path below the folder of the settings file as a relative path, so that both can be
+    moved together."""
     relative = os.path.relpath(path, folder)
     return path if relative.startswith("..") else relative
 
@@ -133,7 +134,7 @@ def _target(address: Address, domain: str) -> str:
 
 
 def _pair(name: str, value: Any) -> str:
-    """One `key = value` as TOML, on one line where tomli-w would take several."""
+    """Return `key = value` as TOML on one line; tomli-w would write lists over several lines."""
     import tomli_w
 
     if isinstance(value, list):

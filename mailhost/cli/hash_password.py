@@ -1,4 +1,4 @@
-"""`mailhost hash-password`: what goes into an account's secret file."""
+"""`mailhost hash-password`: prints the hash for the secret file of an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from mailhost.cli.context import Fail, new_password
 
 
-@click.command("hash-password", short_help="Print what goes into a secret file.")
+@click.command("hash-password", short_help="Print the hash of a password.")
 def command() -> None:
     """Print a password's hash, for the file that an account's `password` names.
 

@@ -1,4 +1,4 @@
-"""`mailhost init`: a settings file and a data folder to start from. Never overwrites."""
+"""`mailhost init`: makes a settings file and a data folder. Never overwrites a file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     multiple=True,
     required=True,
     metavar="NAME",
-    help="A domain whose mail it takes; may be repeated.",
+    help="A domain of this host; may be repeated.",
 )
 @click.option(
     "--admin",
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     "--data", default="data", metavar="PATH", help="The data folder.  [default: DIR/data]"
 )
 @click.option(
-    "--new-directory", is_flag=True, help="Make an empty directory where the former one is lost."
+    "--new-directory", is_flag=True, help="Make an empty directory in place of a lost one."
 )
 def command(
     folder: str,
@@ -74,7 +74,7 @@ def command(
 ) -> None:
     """Write DIR/mailhost.toml and make a data folder, with these domains in its directory.
 
-    Run again it leaves what is there as it is, and says so.
+    Files and domains that exist are not changed, and the command says so.
     """
     path = os.path.join(os.path.abspath(folder), "mailhost.toml")
     data = data if data == "data" else os.path.abspath(data)
@@ -109,7 +109,7 @@ def command(
 def _make_data(path: str, user: str) -> bool:
     try:
         made = make_data_folder(path, user)
-        if user:  # else the unit of systemd may say who the host is
+        if user:  # else the unit of systemd may set the user
             check_owner(path, user)
     except WrongFolder as error:
         raise Fail(str(error)) from error
@@ -117,7 +117,7 @@ def _make_data(path: str, user: str) -> bool:
 
 
 def _check(hostname: str, data: str) -> None:
-    """Raise Fail for values that a host would not start with, before anything is written."""
+    """Raise Fail for values with which a host does not start, before anything is written."""
     from mailhost.config.plausible import data_fault, hostname_fault
 
     for name, text in (("hostname", hostname_fault(hostname)), ("data", data_fault(data))):
@@ -134,7 +134,7 @@ def _asked_admin() -> Address | None:
         except BadAddress as error:
             raise click.BadParameter(str(error)) from error
 
-    click.echo("The admin gets the mail for postmaster and abuse, which is refused without one.")
+    click.echo("The admin gets the mail for postmaster and abuse; without an admin it is deferred.")
     answer: Address | None = click.prompt(
         "Address of the admin (empty for none yet)", default="", show_default=False, value_proc=read
     )
@@ -182,17 +182,18 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
     yield f"  1. make accounts:  mailhost account add {first} {option}".rstrip()
     yield f"  2. read and edit:  {path}"
     if admin is None:
-        yield "     (set admin there: without it mail for postmaster and abuse is refused)"
+        yield "     (set admin there: without it mail for postmaster and abuse is deferred)"
     yield f"  3. check it:       mailhost check-config {option}".rstrip()
     yield f"  4. start it:       mailhost run {option}".rstrip()
     yield "     (as root, or from systemd, for the ports below 1024)"
-    yield "  5. tell the DNS, where 192.0.2.1 and 2001:db8::1 are this machine's addresses:"
+    yield "  5. add DNS records, with this machine's addresses for 192.0.2.1 and 2001:db8::1:"
     yield ""
     rows = [(f"{hostname}.", "A", "192.0.2.1"), (f"{hostname}.", "AAAA", "2001:db8::1")]
     for domain in domains:
         rows.append((f"{domain}.", "MX", f"10 {hostname}."))
         rows.append((f"{domain}.", "TXT", '"v=spf1 mx -all"'))
         rows.append((f"_submissions._tcp.{domain}.", "SRV", f"0 1 465 {hostname}."))
+        rows.append((f"_imaps._tcp.{domain}.", "SRV", f"0 1 993 {hostname}."))
         rows.append((f"_pop3s._tcp.{domain}.", "SRV", f"0 1 995 {hostname}."))
     width = max(len(name) for name, _, _ in rows)
     for name, kind, value in rows:

@@ -10,19 +10,19 @@ from mailhost.cli.context import ask, config_option
 from mailhost.cli.table import print_json, print_table
 
 
-@click.group("login", short_help="Look at blocked logins, and lift blocks.")
+@click.group("login", short_help="Show blocked logins, and unblock them.")
 def command() -> None:
-    """Look at addresses and accounts with too many failed logins, and let them try again."""
+    """Show addresses and accounts with too many failed logins, and unblock them."""
 
 
-@command.command(short_help="List who is refused at the moment, and for how long.")
+@command.command(short_help="List the blocked addresses and accounts.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def blocked(as_json: bool, config: str | None) -> None:
-    """List the addresses and accounts whose logins are refused at the moment, and for how long.
+    """List the addresses and accounts whose logins are refused, with the remaining time.
 
-    Where an account is attacked from many addresses, those that did not log in to it within the
-    last 30 days are refused.
+    If an account is attacked from many addresses, addresses that did not log in to it in the last
+    30 days are refused.
     """
     blocks = ask(config, "login.blocked")
     if as_json:
@@ -49,6 +49,6 @@ def _client(block: dict[str, Any]) -> str:
 @click.argument("what", metavar="ADDRESS|ACCOUNT")
 @config_option
 def unblock(what: str, config: str | None) -> None:
-    """Forget the failed logins of an IP address or to an account."""
+    """Remove the failed logins of an address or an account."""
     ask(config, "login.unblock", what=what)
     click.echo(f"{what} may try again")

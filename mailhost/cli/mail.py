@@ -1,6 +1,7 @@
-"""`mailhost mail`: send and read a message by hand, through the host's own listeners.
+"""`mailhost mail`: sends and reads messages by hand, through the host's own listeners.
 
-For trying things out, over smtplib and poplib, so that they go the way of any mail program.
+For tests by hand. smtplib and poplib are used, so that the messages take the way of any mail
+program.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from mailhost.message.address import Address
 password_file_option = click.option(
     "--password-file",
     metavar="FILE",
-    help="Read the password from here. Default: the demo's for its accounts; for others ask, or "
-    "read standard input.",
+    help="The file with the password. Default: for accounts of the demo its password file; for "
+    "others the password is asked for, or read from standard input.",
 )
 
 
@@ -88,18 +89,18 @@ def send(
     if body is None:
         body = sys.stdin.read()
     message = _message(sender, recipients, subject, body)
-    with _told(address), _submission(address) as wire:
+    with _connection_errors(address), _submission(address) as wire:
         _log_in(wire, sender, password)
         refused = wire.send_message(message, str(sender), list(map(str, recipients)))
     for recipient, (code, text) in refused.items():
         click.echo(f"{recipient} was refused: {code} {plain(text.decode(errors='replace'))}")
     if refused:
-        raise Fail("the message went to the others only")
-    click.echo(f"the host took the message for {', '.join(map(str, recipients))}")
+        raise Fail("the message was sent to the other recipients only")
+    click.echo(f"the host accepted the message for {', '.join(map(str, recipients))}")
 
 
 def _demo_password(demo: Demo | None, account: Address) -> str | None:
-    """The demo's accounts need not be asked for a password that they have never seen."""
+    """Return the password file of the demo for its accounts, None for other accounts."""
     if demo and account in demo.accounts and os.path.exists(demo.password_file):
         return demo.password_file
     return None
@@ -130,14 +131,14 @@ def _submission(address: ListenerAddress) -> Iterator[smtplib.SMTP]:
         wire.ehlo()
         if not address.implicit_tls and wire.has_extn("starttls"):
             wire.starttls(context=tls)
-            wire.ehlo()  # what was offered in the clear is forgotten
+            wire.ehlo()  # extensions that were offered before TLS do not count
         yield wire
 
 
 def _log_in(wire: smtplib.SMTP, sender: Address, password: str) -> None:
-    """AUTH PLAIN by hand: smtplib's login takes ASCII alone."""
+    """Log in by AUTH PLAIN. This is done by hand since smtplib's login accepts ASCII only."""
     if not wire.has_extn("auth"):
-        raise Fail("the host takes no password here: TLS is missing")
+        raise Fail("the host offers no login here, because TLS is missing")
     response = b64encode(f"\0{sender}\0{password}".encode()).decode()
     code, text = wire.docmd("AUTH", f"PLAIN {response}")
     if code != 235:
@@ -145,8 +146,8 @@ def _log_in(wire: smtplib.SMTP, sender: Address, password: str) -> None:
 
 
 @contextmanager
-def _told(address: ListenerAddress) -> Iterator[None]:
-    """Errors of the connection become Fail."""
+def _connection_errors(address: ListenerAddress) -> Iterator[None]:
+    """Turn errors of the connection into Fail."""
     try:
         yield
     except ConnectionRefusedError as error:
@@ -177,7 +178,7 @@ def read(account: Address, password_file: str | None, config: str | None) -> Non
     address = listener_address(settings.listen, (ListenProtocol.POP3S, ListenProtocol.POP3))
     password_file = password_file or _demo_password(settings.demo, account)
     password = known_password(str(account), password_file)
-    with _told(address), _maildrop(address) as wire:
+    with _connection_errors(address), _maildrop(address) as wire:
         wire.user(str(account))
         wire.pass_(password)
         count = wire.stat()[0]
@@ -190,7 +191,7 @@ def read(account: Address, password_file: str | None, config: str | None) -> Non
 
 @contextmanager
 def _maildrop(address: ListenerAddress) -> Iterator[poplib.POP3]:
-    poplib._MAXLINE = 1 << 20  # type: ignore[attr-defined]  # longer than poplib expects, and right
+    poplib._MAXLINE = 1 << 20  # type: ignore[attr-defined]  # lines may be longer than poplib expects
     tls = own_tls()
     if address.implicit_tls:
         wire: poplib.POP3 = poplib.POP3_SSL(address.host, address.port, timeout=60, context=tls)
@@ -225,4 +226,4 @@ def _body(message: Message) -> str:
     try:
         return str(part.get_content())
     except (LookupError, UnicodeError):
-        return "(text in a character set that is not known here)"
+        return "(text in an unknown character set)"

@@ -1,7 +1,7 @@
 """The entry point of the `mailhost` command.
 
-Command groups are imported when they are asked for, so that each command starts quickly. An error
-is one clear line and exit code 1; with MAILHOST_TRACEBACK set, bugs show where.
+Only the module of the command in use is imported, so that each command starts quickly. An error is
+reported in one line, with exit code 1. If MAILHOST_TRACEBACK is set, bugs print a traceback.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ _GROUPS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are each the `command` of a module, imported on demand."""
+    """A group of commands. Each is the object `command` of a module, which is imported on
+    demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order in which a newcomer meets them."""
+        """Return the names of the commands, in the order in which a new user needs them."""
         return list(_GROUPS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None for a name that is none."""
+        """Import and return a command, None if there is no command of this name."""
         if cmd_name not in _GROUPS:
             return None
         command = import_module(_GROUPS[cmd_name]).command
@@ -59,7 +60,10 @@ def mailhost() -> None:
 
 
 def main() -> None:
-    """Run the command line; exits with 0, 1 for what could not be done, 2 for a wrong usage."""
+    """Run the command line.
+
+    Exits with 0, with 1 if the command fails, or with 2 for wrong usage.
+    """
     try:
         mailhost(prog_name="mailhost")
     except PermissionError as error:

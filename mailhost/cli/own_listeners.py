@@ -1,4 +1,5 @@
-"""Where this machine reaches its own host: from the listeners of the settings."""
+"""Finds the address at which this machine reaches its own host, from the listeners of the
+settings."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class ListenerAddress:
 def listener_address(
     listeners: Sequence[Listen], protocols: Sequence[ListenProtocol]
 ) -> ListenerAddress:
-    """The first listener of the first protocol that has one here. Raises Fail."""
+    """Return the first TCP listener of the first of these protocols that has one. Raises Fail."""
     for protocol in protocols:
         for listen in listeners:
             address = _listener_address(listen) if listen.protocol is protocol else None
@@ -41,7 +42,7 @@ def listener_address(
 def _listener_address(listen: Listen) -> ListenerAddress | None:
     endpoint = parse_endpoint(listen.endpoint)
     if endpoint.proxied:
-        return None  # wants a PROXY line first
+        return None  # needs a PROXY header first
     usual = listen.protocol.usual_port
     if usual and endpoint.kind == "systemd" and endpoint.part("domain") != "UNIX":
         return ListenerAddress("127.0.0.1", usual, listen.protocol.implicit_tls)
@@ -52,8 +53,8 @@ def _listener_address(listen: Listen) -> ListenerAddress | None:
 
 
 def own_tls() -> ssl.SSLContext:
-    """TLS to ourselves. The certificate names the host and we come by an address of this very
-    machine, so there is nothing to compare it with."""
+    """Return a TLS context for connections to this host. The certificate is not checked, since the
+    connection stays on this machine."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""`mailhost queue`: mail that waits, on the running host."""
+"""`mailhost queue`: the queue of the running host."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from mailhost.cli.context import Fail, ask, config_option
 from mailhost.cli.table import plain, print_json, print_table, size
 
 
-@click.group("queue", short_help="Look at mail that waits, and decide about it.")
+@click.group("queue", short_help="Show the mail in the queue, and change it.")
 def command() -> None:
-    """Look at mail that waits for another attempt, and decide about it."""
+    """Show, retry, hold, release and remove messages in the queue."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def list_(as_json: bool, config: str | None) -> None:
-    """List every message that waits, one a line. `queue show ID` prints why it waits."""
+    """List the messages in the queue, one on each line.
+
+    `queue show ID` prints why a message waits.
+    """
     entries = ask(config, "queue.list", all=True)
     if as_json:
         print_json(entries)
@@ -45,7 +48,7 @@ def list_(as_json: bool, config: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def show(ids: tuple[str, ...], as_json: bool, config: str | None) -> None:
-    """Show messages in full: each recipient, and the last reply or trouble for it."""
+    """Show messages in full: each recipient, with the last reply or error."""
     entries = ask(config, "queue.show", ids=list(ids))
     entries = entries if isinstance(entries, list) else [entries]
     if as_json:
@@ -85,7 +88,7 @@ def _print_field(name: str, value: object) -> None:
 @click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
-    """Try messages again now."""
+    """Try to deliver messages now."""
     _change(config, "queue.retry", ids, every, "tried again")
 
 
@@ -94,7 +97,7 @@ def retry(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 @click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
-    """Keep messages back until they are released."""
+    """Keep messages in the queue until they are released."""
     _change(config, "queue.hold", ids, every, "held")
 
 
@@ -103,17 +106,17 @@ def hold(ids: tuple[str, ...], every: bool, config: str | None) -> None:
 @click.option("--all", "every", is_flag=True, help="All messages in the queue.")
 @config_option
 def release(ids: tuple[str, ...], every: bool, config: str | None) -> None:
-    """Let held messages go on."""
+    """Release held or quarantined messages for delivery."""
     _change(config, "queue.release", ids, every, "released")
 
 
 @command.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All messages in the queue.")
-@click.option("--bounce", is_flag=True, help="Tell the senders that it was not delivered.")
+@click.option("--bounce", is_flag=True, help="Send bounces to the senders.")
 @config_option
 def remove(ids: tuple[str, ...], every: bool, bounce: bool, config: str | None) -> None:
-    """Remove messages. Their senders get no report, unless you say --bounce."""
+    """Remove messages. Their senders get no report, unless --bounce is given."""
     more = {"bounce": True} if bounce else {}
     _change(config, "queue.remove", ids, every, "removed", **more)
 
@@ -122,7 +125,7 @@ def _change(
     config: str | None, name: str, ids: tuple[str, ...], every: bool, done: str, **more: bool
 ) -> None:
     if bool(ids) == every:
-        raise Fail("name messages by their ids, or say --all")
+        raise Fail("name messages by their ids, or add --all")
     arguments: dict[str, Any] = {"all": True} if every else {"ids": list(ids)}
     result = ask(config, name, **arguments, **more)
     count = len(result) if isinstance(result, list) else result

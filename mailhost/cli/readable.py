@@ -1,6 +1,6 @@
 """Finds files that another user cannot read, by opening them in a process that became that user.
 
-Mode bits are not enough: access lists, and folders above the file, decide too.
+Mode bits are not enough, because access lists and the folders above the file matter too.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ def unreadable_by(user: str, paths: Iterable[str]) -> dict[str, str]:
         _child(entry, list(paths), writer)
     os.close(writer)
     with open(reader, "rb") as answer:
-        said = answer.read()
+        output = answer.read()
     os.waitpid(child, 0)
-    if not said:
+    if not output:
         raise OSError(f"cannot become the user {user} to check which files that user can read")
-    found: dict[str, str] = json.loads(said)
+    found: dict[str, str] = json.loads(output)
     return found
 
 
 def _child(entry: pwd.struct_passwd, paths: list[str], writer: int) -> None:
-    """Write the answer, and end without the parent's own work at its end. Never returns."""
+    """Write the answer and end the process, without the exit handlers of the parent.
+
+    Never returns.
+    """
     try:
         os.initgroups(entry.pw_name, entry.pw_gid)
         os.setgid(entry.pw_gid)

@@ -12,7 +12,8 @@ from mailhost.cli.context import ask, config_option
 def command(config: str | None) -> None:
     """Have the running host read its settings and certificates again, as SIGHUP does.
 
-    A file with a fault is refused whole, and its faults are printed here.
+    If the file has faults, they are printed, and no setting changes. Changed code of a Twisted
+    plugin needs a restart.
     """
     ask(config, "reload")
-    click.echo("the host goes on with the new settings; its log tells what changed")
+    click.echo("the host uses the new settings; its log has the changes")

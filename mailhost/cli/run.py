@@ -1,4 +1,4 @@
-"""`mailhost run`: the host itself, in the foreground, as `twistd -n mailhost` starts it."""
+"""`mailhost run`: runs the host in the foreground, as `twistd -n mailhost` does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def command(config: str | None) -> None:
     This is `twistd --nodaemon --pidfile= mailhost --config FILE`; call twistd yourself for a log
     file, a pid file or the background.
     """
-    # until the host has its own handlers: nothing is read yet, and Ctrl-C needs no traceback
+    # until the host sets its own handlers: a reload is not needed yet, and Ctrl-C prints no
+    # traceback
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     path = find_settings(config)

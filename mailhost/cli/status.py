@@ -1,4 +1,4 @@
-"""`mailhost status`: what the running host did since its start, and its processes."""
+"""`mailhost status`: the counts of the running host since its start, and its processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def command(as_json: bool, config: str | None) -> None:
 
     `received` counts messages; `delivered`, `relayed`, `deferred` and `failed` count attempts for
     one recipient each, so a message that waits is counted as deferred more than once. With --json
-    all counts are also shown apart by protocol and result.
+    all counts are also shown separately by protocol and result.
     """
     status = ask(config, "status")
     if as_json:

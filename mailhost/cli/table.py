@@ -1,4 +1,4 @@
-"""Lists for people and for programs: a table, or JSON."""
+"""Prints lists, as a table for the operator or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.text import Text
 
-_WIDEST = 10_000  # columns, where the output is no terminal: a row stays one line
+_WIDEST = 10_000  # columns if the output is no terminal, so that each row is one line
 _BETWEEN = 2  # blanks between columns
 _LEAST = 8  # the least width of a shortened cell, in columns
 
@@ -24,17 +24,17 @@ def print_json(value: Any) -> None:
 
 
 def terminal_width() -> int | None:
-    """Return how many columns the terminal has, None where the output goes elsewhere."""
+    """Return the number of columns of the terminal, None if the output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str, cut: Sequence[str] = ()
 ) -> None:
-    """Print rows below their columns' names; `empty` where there are none.
+    """Print rows below the names of the columns, or the text `empty` if there are none.
 
-    Cells that do not fit a terminal are folded over several lines; those of the columns in `cut`
-    are shortened instead.
+    Cells that are too wide for the terminal are folded; cells of the columns in `cut` are shortened
+    instead.
     """
     if not rows:
         click.echo(empty)
@@ -75,13 +75,14 @@ def _cut(
 
 
 def plain(value: object) -> str:
-    """Text that cannot steer a terminal: what came over the wire may try."""
+    """Return a value as text without control characters, since text of clients may control a
+    terminal."""
     text = "" if value is None else str(value)
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def size(octets: int) -> str:
-    """A number of bytes for people: `12.3 kB`."""
+    """Return a number of octets in a short form, such as `12.3 kB`."""
     if octets < 1000:
         return f"{octets} B"
     amount = float(octets)

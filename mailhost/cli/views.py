@@ -1,4 +1,4 @@
-"""Both halves of the directory as the commands see them: the settings file's and the database's."""
+"""The two parts of the directory for the commands: the settings file and the database."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from mailhost.interfaces.accounts import DirectoryView
 
 
 def file_view(loaded: Loaded) -> DirectoryView:
-    """The settings file's half."""
+    """Return the domains of the settings file as a view."""
     return view_of_settings(loaded.settings, loaded.secrets)
 
 
 def both_views(loaded: Loaded) -> list[tuple[str, DirectoryView]]:
-    """Return both halves of the directory: a name for the place of each, and its view.
+    """Return both parts of the directory, each with a name for its place.
 
-    Raises Fail where one cannot be read: half of a directory must not be taken for the whole.
+    Raises Fail if one of them cannot be read, since one part must not be taken for the whole
+    directory.
     """
     with administration(loaded) as directory:
         halves = directory.halves()
@@ -27,7 +28,7 @@ def both_views(loaded: Loaded) -> list[tuple[str, DirectoryView]]:
 
 
 def whole_directory(loaded: Loaded) -> Union:
-    """Return both halves united, as the host uses them. Raises Fail where one cannot be read.
+    """Return the union of both parts, as the host uses it. Raises Fail if one cannot be read.
 
     Without a data folder there is no database yet: the first start makes both.
     """

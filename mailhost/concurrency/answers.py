@@ -1,4 +1,4 @@
-"""Going on with an answer that may be there already: only who really waits pays for waiting."""
+"""Continues with an answer that may have come already, without a coroutine if it has."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
-"""Settings: the model with its defaults, loading with every problem reported, secrets,
-reloading."""
+"""The settings: the model with its defaults, loading with every fault reported, secrets, and the
+changes of a reload."""

@@ -1,4 +1,5 @@
-"""Checks of a whole file beyond its single values: files, listeners, domains, targets."""
+"""Checks of a settings file that concern several values, or this machine: files, listeners,
+domains, targets."""
 
 from __future__ import annotations
 
@@ -26,11 +27,12 @@ from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
 PROXY_SETTINGS = ("upstream", "upstream_tls", "upstream_name", "identity", "trace")
-ALWAYS = ("postmaster", "abuse")  # taken in every domain (RFC 5321 §4.5.1, RFC 2142 §4)
+# every domain accepts mail for them (RFC 5321 §4.5.1, RFC 2142 §4)
+ALWAYS = ("postmaster", "abuse")
 
 
 def check(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong between the settings, and between them and this machine."""
+    """Yield the faults that concern several settings, or the settings and this machine."""
     yield from _listeners(settings)
     yield from _certificates(settings)
     yield from _routes(settings)
@@ -49,7 +51,8 @@ def check(settings: Settings) -> Iterator[Problem]:
 
 
 def check_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield names that are one name, written differently: the model would keep but one of them."""
+    """Yield names that are different spellings of one name: the model would keep only one of
+    them."""
     domains = raw.get("domain")
     if not isinstance(domains, dict):
         return
@@ -91,7 +94,7 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
 
 
 def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
-    """A proxy's settings: all that it needs, and nowhere else."""
+    """Check that a proxy has all its settings, and that no other listener has them."""
     if not listen.protocol.proxied:
         for name in sorted({*PROXY_SETTINGS} & listen.model_fields_set):
             explanation = (
@@ -107,14 +110,18 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
         key = key_of(("listen", number, "upstream", place))
         name = listen.upstream_name or normal_certificate_name(server.host)
         if listen.upstream_tls is RouteTLS.REQUIRE and not name:
-            explanation = f"no certificate can be for {text!r}; write upstream_name, whose it is"
+            explanation = (
+                f"no certificate can be for {text!r}; write the name in its certificate "
+                "as upstream_name"
+            )
             yield Problem(key, explanation)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
 
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:
-    """Messages that a proxy held back go by the relay; MX records would lead to the proxy again."""
+    """Check that a proxy with quarantine has a route: released messages are sent by the relay, and
+    MX records would lead back to the proxy."""
     if settings.relay.route or not any(listen.protocol.proxied for listen in settings.listen):
         return
     for number, each in enumerate(settings.filter):
@@ -152,7 +159,7 @@ def _routes(settings: Settings) -> Iterator[Problem]:
             explanation = 'is missing; write password = { file = "secrets/isp" }, or leave out user'
             yield Problem(key_of(("relay", "route", number, "password")), explanation)
         if route.password is not None and not route.user:
-            explanation = "is missing; write who logs in there, or leave out password"
+            explanation = "is missing; write the user name to log in with, or leave out password"
             yield Problem(key_of(("relay", "route", number, "user")), explanation)
 
 
@@ -211,7 +218,8 @@ def _address(target: str, domain: str) -> Address:
 
 
 def reaches(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
-    """True where the file takes mail for the address, or does not know its domain."""
+    """True if the settings file has a reader for mail to the address, or does not have its
+    domain."""
     domain = _domain_of(settings, address.domain)
     return domain is None or bool(domain.catch_all) or _named(settings, address, roles)
 

@@ -1,8 +1,8 @@
-"""Client endpoint descriptions, read without a reactor: is it one, and whose certificate to expect?
+"""Parses and checks client endpoint descriptions without a reactor.
 
-The grammar is Twisted's (`twisted.internet.endpoints.clientFromString`), and an IPv6 address may
-stand in brackets: `tcp:[::1]:25`. tcp, tls and unix are understood in full; other kinds are left to
-the endpoint plugins of Twisted.
+The grammar is Twisted's (`twisted.internet.endpoints.clientFromString`). Besides, an IPv6 address
+may be written in brackets: `tcp:[::1]:25`. tcp, tls and unix are checked completely; for other
+kinds it is only checked that Twisted has an endpoint plugin of this name.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _EXAMPLE = 'write one such as "tcp:10.0.0.5:25", "tcp:[::1]:25" or "tcp:mail.exa
 
 @dataclass(frozen=True, slots=True)
 class ClientEndpoint:
-    """`endpoint` is what Twisted connects to; `host` is empty where none is named. `tls_first`:
-    TLS from the first octet, which is left to whoever connects."""
+    """`endpoint` is the description that Twisted connects to. `host` is the host to expect in the
+    certificate, empty if none is named. `tls_first`: the code that connects has to begin TLS with
+    the first octet."""
 
     endpoint: str
     host: str = ""
@@ -35,7 +36,7 @@ class ClientEndpoint:
 
 
 def parse_client_endpoint(text: str) -> ClientEndpoint:
-    """Return what a client endpoint description says. Raises BadEndpoint."""
+    """Parse a client endpoint description. Raises BadEndpoint."""
     return parse_or_suggest(text, _parse, client_meant)
 
 
@@ -67,7 +68,8 @@ def absolute_client_endpoint(text: str, folder: str) -> str:
 
 
 def host_and_port(text: str) -> tuple[str, int | None]:
-    """Return the host and the TCP port of a client endpoint, None where it has none.
+    """Return the host and the TCP port of a client endpoint: an empty host or port None if it has
+    none.
 
     Raises BadEndpoint.
     """
@@ -76,23 +78,23 @@ def host_and_port(text: str) -> tuple[str, int | None]:
 
 
 def _read(text: str) -> tuple[str, dict[str, str]]:
-    """Return the kind, and its parts by name where the kind is known here."""
-    explanation, names = split(unbracketed(text))
-    kind, *explanation = explanation
+    """Return the kind, and its parts by name if the kind is one of _KINDS."""
+    positional, names = split(unbracketed(text))
+    kind, *positional = positional
     kind = kind.lower()
-    return kind, _bind(kind, explanation, names, text) if kind in _KINDS else {}
+    return kind, _bind(kind, positional, names, text) if kind in _KINDS else {}
 
 
-def _bind(kind: str, explanation: list[str], names: dict[str, str], text: str) -> dict[str, str]:
+def _bind(kind: str, positional: list[str], names: dict[str, str], text: str) -> dict[str, str]:
     known = _KINDS[kind]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
-    if len(explanation) > (1 if kind == "unix" else 2):
+    if len(positional) > (1 if kind == "unix" else 2):
         raise BadEndpoint(
             f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
-    given = dict(zip(known, explanation, strict=False))
+    given = dict(zip(known, positional, strict=False))
     twice = sorted(given.keys() & names.keys())
     if twice:
         raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")
@@ -123,7 +125,8 @@ def _written(kind: str, given: dict[str, str]) -> str:
 
 
 def _plugin(kind: str, text: str) -> ClientEndpoint:
-    """Kinds that other packages bring. Looked up only here: it imports every Twisted plugin."""
+    """Return an endpoint of a kind that another package provides. Only such kinds are looked up,
+    since this imports every Twisted plugin."""
     from twisted.internet.interfaces import IStreamClientEndpointStringParserWithReactor
     from twisted.plugin import getPlugins
 

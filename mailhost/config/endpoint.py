@@ -1,10 +1,11 @@
-"""Server endpoint descriptions, read without a reactor: is it one, and where does it listen?
+"""Parses and checks server endpoint descriptions without a reactor.
 
 The grammar is Twisted's (`twisted.internet.endpoints.serverFromString`): parts between colons,
-`name=value` parts after them, a backslash before a colon that is meant as such. An IPv6 address may
-stand in brackets instead, and an address before the port (`tcp:[::1]:25`, `tcp:127.0.0.1:25`).
-tcp, tcp6, unix, systemd, ssl, tls and haproxy in front of any of them are understood in full; other
-kinds are left to the endpoint plugins of Twisted, and only asked for by name.
+`name=value` parts after them, a backslash before a colon that belongs to a value. Besides, an IPv6
+address may be written in brackets, and an address before the port (`tcp:[::1]:25`,
+`tcp:127.0.0.1:25`). tcp, tcp6, unix, systemd, ssl and tls, with or without haproxy in front, are
+checked completely. For other kinds it is only checked that Twisted has an endpoint plugin of this
+name.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ _EXAMPLE = 'write one such as "tcp:25", "tcp:127.0.0.1:25", "tcp:[::1]:25" or "h
 
 
 class BadEndpoint(ValueError):
-    """The text is no server endpoint description; the message says what to write instead."""
+    """The text is no endpoint description; the text of the exception shows a valid one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A server endpoint description. `parts` are its arguments by name, in the order of `_KINDS`.
 
-    `proxied` is True behind `haproxy:`. Kinds that only plugins know have no `parts`.
+    `proxied` is True for descriptions that begin with `haproxy:`. Kinds of endpoint plugins have no
+    `parts`.
     """
 
     kind: str
@@ -68,14 +70,14 @@ class Endpoint:
 
     @property
     def port(self) -> int | None:
-        """The TCP port, None where there is none or the system chooses it."""
+        """The TCP port, None if there is none or the system chooses it."""
         if self.kind not in ("tcp", "tcp6", "ssl", "tls"):
             return None
         return int(self.part("port", "443")) or None
 
     @property
     def interface(self) -> str:
-        """The IP address that is listened on; `0.0.0.0` and `::` mean all."""
+        """The IP address to listen on; `0.0.0.0` and `::` mean all."""
         everything = "0.0.0.0" if self.kind in ("tcp", "ssl") else "::"
         written = self.part("interface") or everything
         try:
@@ -84,7 +86,7 @@ class Endpoint:
             return "127.0.0.1" if written == "localhost" else written
 
     def overlaps(self, other: Endpoint) -> bool:
-        """True where both cannot be bound at once."""
+        """True if the two endpoints cannot be bound at the same time."""
         if self.kind == "unix" == other.kind:
             return self.part("address") == other.part("address")
         if self.kind == "systemd" == other.kind:
@@ -96,9 +98,9 @@ class Endpoint:
         return mine == yours or "::" in (mine, yours) or _all_of_one_family(mine, yours)
 
     def __str__(self) -> str:
-        explanation = [f"{name}={quote(value)}" for name, value in self.parts[1:]]
+        named = [f"{name}={quote(value)}" for name, value in self.parts[1:]]
         first = [quote(value) for _, value in self.parts[:1]]
-        return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *explanation])
+        return ":".join(["haproxy"] * self.proxied + [self.kind, *first, *named])
 
 
 def _all_of_one_family(mine: str, yours: str) -> bool:
@@ -112,15 +114,15 @@ def _same_descriptor(one: Endpoint, other: Endpoint) -> bool:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Return what a server endpoint description says. Raises BadEndpoint."""
+    """Parse a server endpoint description. Raises BadEndpoint."""
     return parse_or_suggest(text, lambda each: _parse(twisted_form(each)), server_meant)
 
 
 def parse_or_suggest(
     text: str, parse: Callable[[str], T], meant: Callable[[str], Iterator[str]]
 ) -> T:
-    """Return the result of `parse`. Raises BadEndpoint: it shows the first of the texts of `meant`
-    that is an endpoint, where one is."""
+    """Return the result of `parse`. Raises BadEndpoint, which shows the first text of `meant` that
+    is a valid endpoint, if there is one."""
     try:
         return parse(text)
     except BadEndpoint as error:
@@ -139,16 +141,14 @@ def _is_endpoint(text: str, parse: Callable[[str], object]) -> bool:
 
 
 def _parse(text: str) -> Endpoint:
-    explanation, names = split(text)
-    proxied = explanation[0] == "haproxy"
-    explanation = explanation[1:] if proxied else explanation
-    if not explanation or not explanation[0]:
+    positional, names = split(text)
+    proxied = positional[0] == "haproxy"
+    positional = positional[1:] if proxied else positional
+    if not positional or not positional[0]:
         raise BadEndpoint(f"{text!r} is no endpoint; {_EXAMPLE}")
-    if explanation[0] not in _KINDS:
-        return _plugin(explanation[0], proxied, text)
-    endpoint = Endpoint(
-        explanation[0], _bind(explanation[0], explanation[1:], names, text), proxied
-    )
+    if positional[0] not in _KINDS:
+        return _plugin(positional[0], proxied, text)
+    endpoint = Endpoint(positional[0], _bind(positional[0], positional[1:], names, text), proxied)
     _check(endpoint)
     return endpoint
 
@@ -172,18 +172,18 @@ def absolute_endpoint(text: str, folder: str) -> str:
 
 def split(text: str) -> tuple[list[str], dict[str, str]]:
     """Return the parts of a description: those by position, those by name. Raises BadEndpoint."""
-    explanation: list[str] = []
+    positional: list[str] = []
     names: dict[str, str] = {}
     for part in _parts(text):
         if len(part) == 1:
-            explanation.append(part[0])
+            positional.append(part[0])
         else:
             names[part[0]] = part[1]
-    return explanation or [""], names
+    return positional or [""], names
 
 
 def _parts(text: str) -> Iterator[list[str]]:
-    """Yield each part as [value] or [name, value], backslashes taken away."""
+    """Yield each part as [value] or [name, value], without its backslashes."""
     part = [""]
     letters = iter(text)
     for letter in letters:
@@ -203,17 +203,17 @@ def _parts(text: str) -> Iterator[list[str]]:
 
 
 def _bind(
-    kind: str, explanation: list[str], names: dict[str, str], text: str
+    kind: str, positional: list[str], names: dict[str, str], text: str
 ) -> tuple[tuple[str, str], ...]:
     known, needed = _KINDS[kind]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise BadEndpoint(f"{text!r}: {kind} has no {unknown[0]!r}; it knows {', '.join(known)}")
-    if len(explanation) > len(known):
+    if len(positional) > len(known):
         raise BadEndpoint(
             f'{text!r} has too many parts; an IPv6 address stands in brackets, as in "tcp:[::1]:25"'
         )
-    given = dict(zip(known, explanation, strict=False))
+    given = dict(zip(known, positional, strict=False))
     twice = sorted(set(given) & set(names))
     if twice:
         raise BadEndpoint(f"{text!r} has two of {twice[0]!r}; write one")
@@ -237,13 +237,13 @@ def _check(endpoint: Endpoint) -> None:
     if endpoint.kind == "systemd":
         _check_systemd(endpoint)
     if endpoint.kind == "tls" and endpoint.part("path").isdigit():
-        raise BadEndpoint("tls wants a folder of certificates; a listener has those of [tls]")
+        raise BadEndpoint("tls needs a folder of certificates; a listener has those of [tls]")
 
 
 def _number(endpoint: Endpoint, name: str, value: str, most: int) -> None:
     if not (value.isascii() and value.isdigit() and len(value) < 12) or int(value) > most:
-        explanation = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
-        raise BadEndpoint(f"{explanation}; {_EXAMPLE}" if name == "port" else explanation)
+        fault = f"the {name} {value!r} of {endpoint.kind} is no number up to {most}"
+        raise BadEndpoint(f"{fault}; {_EXAMPLE}" if name == "port" else fault)
 
 
 def _mode(value: str) -> None:
@@ -254,7 +254,8 @@ def _mode(value: str) -> None:
 
 
 def _interface(value: str) -> None:
-    """Twisted binds tcp to IPv6 addresses and tcp6 to IPv4 ones too, and to names."""
+    """Check an interface. Twisted accepts IPv4 and IPv6 addresses for both tcp and tcp6, and
+    names."""
     if _NAME.fullmatch(value) and not _NUMBERS.fullmatch(value):
         return
     try:
@@ -267,11 +268,12 @@ def _check_systemd(endpoint: Endpoint) -> None:
     if endpoint.part("domain") not in ("INET", "INET6", "UNIX"):
         raise BadEndpoint("systemd sockets are of domain INET, INET6 or UNIX")
     if bool(endpoint.part("index")) == bool(endpoint.part("name")):
-        raise BadEndpoint('say which systemd socket, as "systemd:domain=INET6:index=0"')
+        raise BadEndpoint('name the systemd socket, as in "systemd:domain=INET6:index=0"')
 
 
 def _plugin(kind: str, proxied: bool, text: str) -> Endpoint:
-    """Kinds that other packages bring. Looked up only here: it imports every Twisted plugin."""
+    """Return an endpoint of a kind that another package provides. Only such kinds are looked up,
+    since this imports every Twisted plugin."""
     from twisted.internet.interfaces import IStreamServerEndpointStringParser
     from twisted.plugin import getPlugins
 
@@ -281,8 +283,7 @@ def _plugin(kind: str, proxied: bool, text: str) -> Endpoint:
 
 
 def quote(value: str) -> str:
-    """Return a value as it is written in a description."""
-    """Return a value as it is written in a description."""
+    """Return a value as it is written in a description, with backslashes."""
     for letter in "\\:=":
         value = value.replace(letter, "\\" + letter)
     return value

@@ -1,6 +1,6 @@
 """Endpoints with an address before the port, and suggestions for texts that are no endpoints.
 
-Twisted wants the port first and a backslash before each colon of an IPv6 address. `twisted_form`
+Twisted needs the port first, and a backslash before each colon of an IPv6 address. `twisted_form`
 translates `tcp:[::1]:25` and `tcp:127.0.0.1:25`. `server_meant` and `client_meant` guess the
 endpoint that a wrong text stands for, so that the error can show it.
 """
@@ -28,6 +28,8 @@ PORTS = {
     "submissions": 465,
     "smtps": 465,
     "lmtp": 24,
+    "imap": 143,
+    "imaps": 993,
     "pop3": 110,
     "pop3s": 995,
 }

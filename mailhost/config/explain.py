@@ -1,4 +1,5 @@
-"""Explains pydantic's findings in plain language: the key, the fault, and what to write instead."""
+"""Explains the errors of pydantic for the operator: the key, the fault, and the text to write
+instead."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def explain(error: ValidationError) -> list[Problem]:
 
 
 def place(location: Location) -> Location:
-    """The place in the file that a location of pydantic's means."""
+    """Return the place in the file for a location of pydantic."""
     if location[:1] == ("filter",):  # the kind, by which pydantic distinguishes them
         location = location[:2] + location[3:]
     return tuple(part for part in location if part != _KEY)
@@ -87,7 +88,7 @@ def _text(details: ErrorDetails, location: Location) -> str:
 
 
 def _perhaps(value: object) -> str:
-    """The suggestion for a protocol that is written by another of its names."""
+    """Return a suggestion if `value` is another name of a protocol, else an empty text."""
     meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
     return f"; perhaps {meant!r} is meant" if meant else ""
 
@@ -105,8 +106,8 @@ def _remedy(kind: str, context: dict[str, Any], message: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """The value that stands there now; tables and lists are long, and may hold what nobody should
-    see."""
+    """Return the present value for the message. Tables and lists are not shown, since they are long
+    and may have secrets."""
     if isinstance(value, dict | list):
         return "not a table" if isinstance(value, dict) else "not a list"
     return f"not {value!r}"
@@ -130,7 +131,8 @@ def _unknown(location: Location) -> str:
 
 
 def _split_name(location: Location, value: object) -> str:
-    """Words for `[domain.example.com]`, which without quotes is three tables in one another."""
+    """Return the remedy for `[domain.example.com]`, which without quotes means three nested tables;
+    else an empty text."""
     of_account = location[2:3] == ("account",)
     if location[0] != "domain" or not (len(location) == 3 or of_account):
         return ""
@@ -141,7 +143,7 @@ def _split_name(location: Location, value: object) -> str:
 
 
 def _other_domain(location: Location, value: object) -> str:
-    """Words for `[domains.example]` or `[Domain.example]`: how the table of a domain is written."""
+    """Return the remedy for `[domains.example]` or `[Domain.example]`, else an empty text."""
     if location not in (("domains",), ("Domain",)) or not isinstance(value, dict) or not value:
         return ""
     name, inner = next(iter(value.items()))
@@ -149,7 +151,7 @@ def _other_domain(location: Location, value: object) -> str:
 
 
 def _quoted(location: Location, inner: object) -> str:
-    """The key that was meant by the one at `location` and the names in it, as one name."""
+    """Return the key that was probably meant, made of the one at `location` and the names in it."""
     *above, name = location
     while isinstance(inner, dict) and len(inner) == 1:
         ((part, inner),) = inner.items()
@@ -165,12 +167,12 @@ def _above(path: Sequence[str]) -> str:
 
 
 def keys_of(section: type[Section]) -> list[str]:
-    """The keys of a table, as they are written."""
+    """Return the keys of a table, as they are written in the file."""
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def section_at(location: Location) -> type[Section] | None:
-    """The model of the table at this place, None where there is none."""
+    """Return the model of the table at this place, None if there is none."""
     found: Any = Settings
     for part in location:
         if found is AnyFilter:
@@ -192,7 +194,7 @@ def _field(section: type[Section], key: str | int) -> Any:
 
 
 def _bare(annotation: Any) -> Any:
-    """An annotation without Annotated and None."""
+    """Return an annotation without Annotated and None."""
     if annotation == AnyFilter:
         return AnyFilter
     if get_origin(annotation) is Annotated:
@@ -203,13 +205,13 @@ def _bare(annotation: Any) -> Any:
 
 
 def kinds() -> dict[str, type[Filter]]:
-    """The settings of every kind of filter, by their `kind`."""
+    """Return the settings class of every kind of filter, by `kind`."""
     union, _ = get_args(AnyFilter)
     return {get_args(each.model_fields["kind"].annotation)[0]: each for each in get_args(union)}
 
 
 def all_keys(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every key of the settings as a path, with NAME for what users name themselves."""
+    """Yield every key of the settings as a path, with NAME in place of names that users choose."""
     for name, field in section.model_fields.items():
         path = (*above, field.alias or name)
         inner = _bare(field.annotation)

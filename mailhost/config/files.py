@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def unreadable(path: str, error: OSError) -> str:
-    """Return the reason, and the remedy, where reading `path` raised `error`."""
+    """Return the reason and the remedy after reading `path` raised `error`."""
     text = f"cannot read {path}"
     if isinstance(error, FileNotFoundError):
         return f"{text}: {_missing(path)}"
@@ -49,7 +49,7 @@ def _user() -> str:
 
 
 def _first(path: str, holds: Callable[[str], bool]) -> str:
-    """The first path for which `holds` is true: of the folders that lead to `path`, and `path`."""
+    """Return the first path for which `holds` is true, from the root to `path`; empty for none."""
     way = [path]
     while os.path.dirname(way[-1]) != way[-1]:
         way.append(os.path.dirname(way[-1]))

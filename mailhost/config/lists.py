@@ -1,4 +1,4 @@
-"""Lists of networks, addresses and names, as people write them: one looks whether it has something.
+"""Lists of networks, addresses and names, as users write them, and look-ups in them.
 
 An entry is a network or an address (`192.0.2.0/24`, `2001:db8::1`), a mail address
 (`ann@example.com`), a name (`example.com`: that name, or any address in that domain), a glob
@@ -20,11 +20,11 @@ _LITERAL = re.compile(r"(?:[^*?\[\]]+@)?\[(?:ipv6:)?(?=[^\]]*[.:])[0-9a-f.:]+\]"
 
 
 class BadEntry(ValueError):
-    """An entry without a meaning; the text of the exception says which, and why."""
+    """An entry that is not valid; the text of the exception quotes it, with the reason."""
 
 
 def entries_of(text: str) -> Iterator[str]:
-    """Yield the entries of a file: one a line, without comments (`#`) and empty lines."""
+    """Yield the entries of a file, one in each line, without comments (`#`) and empty lines."""
     for line in text.splitlines():
         entry = line.partition("#")[0].strip()
         if entry:
@@ -32,7 +32,8 @@ def entries_of(text: str) -> Iterator[str]:
 
 
 class Networks:
-    """IP networks; `has` takes a step for each length of prefix, however many there are."""
+    """IP networks. The time of `has` depends on the number of different prefix lengths, not of
+    networks."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         """Raises BadEntry."""
@@ -47,7 +48,7 @@ class Networks:
             self._known.setdefault((network.version, shift), set()).add(number)
 
     def has(self, ip: str) -> bool:
-        """True where the address lies in one of them. A text that is no address does not."""
+        """True if the address is in one of the networks. False for a text that is no address."""
         try:
             address = ip_address(ip.partition("%")[0])
         except ValueError:
@@ -60,7 +61,7 @@ class Networks:
 
 
 class Globs:
-    """Globs, for all of a text; case does not count."""
+    """Globs that must match a whole text, without regard to case."""
 
     def __init__(self, globs: Iterable[str]) -> None:
         patterns = [translate(glob.casefold()) for glob in globs]
@@ -70,7 +71,7 @@ class Globs:
         return self._pattern is not None
 
     def fit(self, text: str) -> bool:
-        """True where one of them fits."""
+        """True if one of the globs matches."""
         return self._pattern is not None and self._pattern.match(text.casefold()) is not None
 
 
@@ -91,8 +92,8 @@ class Names:
         self._globs = Globs(globs)
 
     def has(self, name: str) -> bool:
-        """True for a name, or a mail address, that is in the list itself, whose domain is, or that
-        a glob fits. The empty sender is `<>`."""
+        """True if the name or mail address, or its domain, is in the list, or if a glob matches it.
+        The empty sender is `<>`."""
         name = name.casefold()
         if name in self._plain or name.rpartition("@")[2] in self._plain:
             return True
@@ -100,7 +101,8 @@ class Names:
 
 
 def _with_a_labels(entry: str) -> str:
-    """Return the entry with its domain as it stands in addresses (RFC 5890), globs as they are."""
+    """Return the entry with its domain in A-labels, as in addresses (RFC 5890); globs are not
+    changed."""
     local, at, domain = entry.rpartition("@")
     if domain.isascii():
         return entry

@@ -1,7 +1,7 @@
-"""Loading a settings file: every problem is collected before anything starts.
+"""Loads a settings file, and reports all its problems together.
 
-A file with wrong values is still looked at whole: what is wrong is reported, left out, and the rest
-is checked as if it had never been there. Nothing here imports the reactor.
+A file with wrong values is checked completely: wrong values are reported and left out, and the rest
+is checked as if they had never been there. This module does not import the reactor.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ SEVERAL = ("listen", "filter", "relay.route", "tls.certificate")  # tables in do
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings fit for use: checked, their paths absolute, their secrets read.
+    """Settings that can be used: they are checked, their paths are absolute, and their secrets are
+    read.
 
-    `path` is the absolute path of the file they came from; `warnings` are for the operator.
+    `path` is the absolute path of the settings file; `warnings` are for the operator.
     """
 
     settings: Settings
@@ -81,7 +82,7 @@ def load(path: str, environment: Mapping[str, str] = os.environ) -> Loaded:
         settings = _rest(raw, error, context)
     secrets, unread = read_secrets(settings, environment)
     found = [*check_names(raw), *check(settings), *plausible.faults(settings), *unread]
-    problems += [problem for problem in found if not _told(problem, problems)]
+    problems += [problem for problem in found if not _reported_already(problem, problems)]
     problems += check_settings_file(path)
     if problems:
         raise BadSettings(path, problems)
@@ -122,7 +123,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _rest(raw: dict[str, Any], error: ValidationError, context: dict[str, str]) -> Settings:
-    """The settings without what is wrong with them, for the checks alone."""
+    """Return the settings without the wrong values, for further checks only."""
     remaining = deepcopy(raw)
     for _ in range(_PASSES):
         for details in reversed(error.errors(include_url=False)):
@@ -173,9 +174,9 @@ def _stand_in(location: Location) -> object:
     return deepcopy(_STAND_INS.get(str(above[-1])))
 
 
-def _told(problem: Problem, problems: list[Problem]) -> bool:
-    """True where a wrong value in the same place, or in the same filter, is reported already: the
-    rest follows from it."""
+def _reported_already(problem: Problem, problems: list[Problem]) -> bool:
+    """True if a wrong value in the same place, or in the same filter, is reported already: this
+    problem then follows from that one."""
     parts = _steps(problem.key)
     if parts[:1] == ["filter"]:
         parts = parts[:2]

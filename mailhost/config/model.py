@@ -1,8 +1,7 @@
 """Every setting, with its type and default, as frozen values.
 
-This file is the settings file's grammar: a key that is not here is unknown. The meaning of a
-setting for a user stands in etc/mailhost.toml. Paths are as written until `load` has made them
-absolute.
+This model is the grammar of the settings file: all other keys are unknown. etc/mailhost.toml
+explains each setting to users.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from mailhost.config.types import (
 
 
 class RouteTLS(StrEnum):
-    """The demands on TLS with another server. `require` verifies the certificate too."""
+    """The use of TLS with another server. `require` also verifies the certificate."""
 
     NEVER = "never"
     OPPORTUNISTIC = "opportunistic"
@@ -48,7 +47,7 @@ class RouteTLS(StrEnum):
 
 
 class Identity(StrEnum):
-    """How the proxy names the client to the server behind it."""
+    """How the proxy sends the address of the client to the server behind it."""
 
     NONE = "none"
     XCLIENT = "xclient"
@@ -59,8 +58,8 @@ class Identity(StrEnum):
 class Listen(Section):
     """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description.
 
-    The others are the proxy's: `upstream` are Twisted client endpoints, `upstream_name` is whose
-    certificate to expect there, empty for the host of the endpoint.
+    The other settings are for proxies: `upstream` are Twisted client endpoints, `upstream_name` is
+    the name to expect in the certificate there, empty for the host of the endpoint.
     """
 
     protocol: ListenProtocol
@@ -85,15 +84,15 @@ class Certificate(Section):
 
 
 class TLSVersion(StrEnum):
-    """The oldest TLS that is spoken with clients."""
+    """The oldest TLS version that is accepted from clients."""
 
     V1_2 = "1.2"
     V1_3 = "1.3"
 
 
 class SMTPTLSVersion(StrEnum):
-    """The oldest TLS that is accepted from other mail servers. RFC 8996 deprecates 1.0 and 1.1, but
-    no encryption would be worse (RFC 7435)."""
+    """The oldest TLS version that is accepted from other mail servers. RFC 8996 deprecates 1.0 and
+    1.1, but without them such servers send without encryption (RFC 7435)."""
 
     V1_0 = "1.0"
     V1_1 = "1.1"
@@ -116,8 +115,8 @@ class OfferDSN(StrEnum):
     KNOWN = "known"
 
 
-class Limits(Section):
-    """`[limits]`: how much one client, and all together, may ask for."""
+class LimitSettings(Section):
+    """`[limits]`: the limits for one client, and for all clients together."""
 
     message_size: Annotated[Bytes, Field(ge=1024)] = 50 * MEGABYTE
     message_memory: Annotated[Bytes, Field(ge=0)] = 256_000
@@ -132,8 +131,8 @@ class Limits(Section):
     stop_timeout: Seconds = 30.0
 
 
-class Login(Section):
-    """`[login]`: how accounts prove who they are."""
+class LoginSettings(Section):
+    """`[login]`: the rules for logins."""
 
     plaintext_on_loopback: Switch = False
     failures: Annotated[Count, Field(ge=1)] = 10
@@ -144,14 +143,14 @@ class Login(Section):
 
 
 class DNS(Section):
-    """`[dns]`. No servers: those of the system."""
+    """`[dns]`. Without servers, the resolvers of the system are used."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
 
 
 class Route(Section):
-    """`[[relay.route]]`: where mail goes that MX records should not decide."""
+    """`[[relay.route]]`: the host for mail that is not sent to MX hosts."""
 
     sender: Annotated[DomainPattern, Field(alias="from")] = "*"
     recipient: Annotated[DomainPattern, Field(alias="to")] = "*"
@@ -163,7 +162,7 @@ class Route(Section):
 
 
 class Relay(Section):
-    """`[relay]`: mail for domains that are not ours."""
+    """`[relay]`: mail for domains that this host does not serve."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -178,7 +177,7 @@ class Relay(Section):
 
 
 class Queue(Section):
-    """`[queue]`: when waiting mail is tried again, and when it is given up."""
+    """`[queue]`: the times of further attempts, and the time after which mail is bounced."""
 
     first_retry: Positive = 5 * MINUTE
     longest_retry: Positive = 4 * HOUR
@@ -189,7 +188,7 @@ class Queue(Section):
 
 class AccountSettings(Section):
     """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
-    stays when the account gets another name; without it the id follows from the address."""
+    stays when the account gets another name; without it the id is computed from the address."""
 
     password: SecretSource | None = None
     quota: Bytes | None = None
@@ -197,7 +196,7 @@ class AccountSettings(Section):
 
 
 class DomainSettings(Section):
-    """`[domain.NAME]`: a domain that lives in the file, read-only for the commands."""
+    """`[domain.NAME]`: a domain of the settings file, which the commands cannot change."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
@@ -216,6 +215,8 @@ DEFAULT_LISTEN = (
     Listen(protocol=ListenProtocol.SMTP, endpoint="tcp6:25:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.SUBMISSION, endpoint="tcp6:587:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.SUBMISSIONS, endpoint="tcp6:465:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.IMAP, endpoint="tcp6:143:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.IMAPS, endpoint="tcp6:993:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
@@ -232,8 +233,8 @@ class Settings(Section):
     workers: Annotated[Count, Field(ge=0, le=16)] = 0
     listen: tuple[Listen, ...] = DEFAULT_LISTEN
     tls: TLS = TLS()
-    limits: Limits = Limits()
-    login: Login = Login()
+    limits: LimitSettings = LimitSettings()
+    login: LoginSettings = LoginSettings()
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()
@@ -243,11 +244,18 @@ class Settings(Section):
     filter: tuple[AnyFilter, ...] = ()
 
     @property
+    def listens_by_default(self) -> bool:
+        """True if the file has no [[listen]]."""
+        return "listen" not in self.model_fields_set
+
+    @property
     def receives(self) -> bool:
-        """True where a listener serves domains of this host: takes their mail, or has it read."""
+        """True if a listener serves domains of this host: receives their mail, or lets users read
+        it."""
         return any(not listen.protocol.proxied for listen in self.listen)
 
     @property
     def needs_domains(self) -> bool:
-        """True where all mail comes from or goes to domains of this host: no one else may relay."""
+        """True if all mail comes from or goes to domains of this host, since no networks may
+        relay."""
         return self.receives and not self.relay.networks

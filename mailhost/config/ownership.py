@@ -2,9 +2,9 @@
 
 Users who can write to the data folder can replace a socket or a file in it, and so read mail; with
 the settings file or the code of a filter they decide what the host does. Such folders and files are
-refused, as secrets are that others can read. The owner and root may write, and a group that has no
-other member: many systems give each user such a group. The folders above are checked too, unless
-they are sticky: in a sticky folder users cannot rename the files of others.
+refused, as are secrets that other users can read. The owner and root may write, and so may a group
+without other members: many systems give each user such a group. The folders above are checked too,
+unless they are sticky: in a sticky folder users cannot rename the files of others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls")  # of the dat
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:
-    """Yield the data folder, folders of sockets and code of filters that others can write."""
+    """Yield a problem for the data folder, folders of sockets and code of filters that other users
+    can write."""
     inside = (os.path.join(settings.data, name) for name in _INSIDE)
     faults = (open_to_others(path, settings.user) for path in (settings.data, *inside))
     yield from (Problem("data", fault) for fault in islice(filter(None, faults), 1))
@@ -45,17 +46,17 @@ def check_ownership(settings: Settings) -> Iterator[Problem]:
 
 
 def check_settings_file(path: str) -> Iterator[Problem]:
-    """Yield a problem where others can write the settings file."""
+    """Yield a problem if other users can write the settings file."""
     fault = open_to_others(path)
     if fault:
         yield Problem("", fault)
 
 
 def open_to_others(path: str, user: str = "") -> str:
-    """Return how others can change a file or folder, with the remedy; empty where they cannot.
+    """Return how other users can change a file or folder, with the remedy; empty if they cannot.
 
-    `user` may write beside the owner and root. A path that is missing, or cannot be looked at, has
-    no fault.
+    `user` may write, as may the owner and root. A path that is missing or cannot be examined has no
+    fault.
     """
     trusted = {0}
     with suppress(KeyError):
@@ -67,7 +68,7 @@ def open_to_others(path: str, user: str = "") -> str:
 
 
 def _folders_above(path: str) -> Iterator[str]:
-    """Yield each folder that leads to `path`, as it is written and as it is behind links."""
+    """Yield each folder above `path`, as the path is written and with symbolic links resolved."""
     for way in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
         while way != os.path.dirname(way):
             way = os.path.dirname(way)
@@ -94,7 +95,7 @@ def _fault(path: str, trusted: set[int], sticky: bool) -> str:
 
 
 def _members(gid: int) -> set[int]:
-    """The users of a group, those whose first group it is included."""
+    """Return the users of a group, including those whose primary group it is."""
     members = {user.pw_uid for user in pwd.getpwall() if user.pw_gid == gid}
     with suppress(KeyError):
         for name in grp.getgrgid(gid).gr_mem:

@@ -12,7 +12,7 @@ from mailhost.config.problems import Problem
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----")
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _ENCRYPTED = (b"ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
-LARGEST = 1_000_000  # octets that are looked at
+LARGEST_FILE = 1_000_000  # octets that are read
 
 
 def check_pair(key: str, certificate: Certificate) -> Iterator[Problem]:
@@ -21,10 +21,10 @@ def check_pair(key: str, certificate: Certificate) -> Iterator[Problem]:
     try:
         context.load_cert_chain(certificate.chain, certificate.key, password=lambda: "")
     except (ssl.SSLError, OSError, ValueError) as error:
-        yield Problem(*_told(key, certificate, getattr(error, "reason", None) or str(error)))
+        yield Problem(*_explained(key, certificate, getattr(error, "reason", None) or str(error)))
 
 
-def _told(key: str, certificate: Certificate, reason: str) -> tuple[str, str]:
+def _explained(key: str, certificate: Certificate, reason: str) -> tuple[str, str]:
     chain, private = _start(certificate.chain), _start(certificate.key)
     if _KEY.search(chain) and _CERTIFICATE in private and not _KEY.search(private):
         text = f"{certificate.chain} is the key, {certificate.key} the certificate; swap them"
@@ -45,4 +45,4 @@ def _told(key: str, certificate: Certificate, reason: str) -> tuple[str, str]:
 
 def _start(path: str) -> bytes:
     with open(path, "rb") as file:
-        return file.read(LARGEST)
+        return file.read(LARGEST_FILE)

@@ -44,7 +44,14 @@ _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without an admin this mail is answered 451"
 )
-WELL_KNOWN = {465: "submissions", 587: "submission", 110: "pop3", 995: "pop3s"}
+WELL_KNOWN = {
+    465: "submissions",
+    587: "submission",
+    110: "pop3",
+    995: "pop3s",
+    143: "imap",
+    993: "imaps",
+}
 # the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
 _ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
 ZEROS = {
@@ -57,7 +64,7 @@ ZEROS = {
 
 
 def faults(settings: Settings) -> Iterator[Problem]:
-    """Yield the values with which no host may start."""
+    """Yield the values with which a host must not start."""
     text = hostname_fault(settings.hostname)
     if text and not _only_here(settings):
         yield Problem("hostname", text)
@@ -73,7 +80,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
-    """Yield values that are allowed, and are probably a mistake."""
+    """Yield values that are allowed but are probably a mistake."""
     if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
     if settings.admin and not reaches(settings, settings.admin, roles=()):
@@ -92,7 +99,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
 
 
 def hostname_fault(name: str) -> str:
-    """Return the fault of a hostname that other machines are to know, empty for none."""
+    """Return the fault of a hostname for use by other hosts, empty for none."""
     remedy = 'write the full name of this host, such as "mail.example.com"'
     if literal_address(name) or is_address(name):
         return f"is an address, and many hosts refuse mail from a host without a name; {remedy}"
@@ -111,7 +118,7 @@ def data_fault(path: str) -> str:
 
 
 def _only_here(settings: Settings) -> bool:
-    """True where no other machine can connect."""
+    """True if no other machine can connect."""
     return all(_is_local(listen.endpoint) for listen in settings.listen)
 
 
@@ -125,17 +132,17 @@ def _is_local(text: str) -> bool:
 
 
 def takes_own_mail(settings: Settings) -> bool:
-    """True where a listener takes mail itself, not for a server behind a proxy."""
+    """True if a listener receives mail for this host, and not for a server behind a proxy."""
     return any(
         listen.protocol.takes_mail and not listen.protocol.proxied for listen in settings.listen
     )
 
 
-Place: TypeAlias = tuple[str | int, ...]
+_Place: TypeAlias = tuple[str | int, ...]
 
 
-def _network_lists(value: Any, place: Place = ()) -> Iterator[tuple[Place, Sequence[Network]]]:
-    """Yield every list of networks in the settings, and where it stands."""
+def _network_lists(value: Any, place: _Place = ()) -> Iterator[tuple[_Place, Sequence[Network]]]:
+    """Yield every list of networks in the settings, with its place."""
     if isinstance(value, Section):
         for name, field in type(value).model_fields.items():
             yield from _network_lists(getattr(value, name), (*place, field.alias or name))
@@ -150,15 +157,15 @@ def _network_lists(value: Any, place: Place = ()) -> Iterator[tuple[Place, Seque
 
 
 def _covers_everything(networks: Iterable[Network]) -> bool:
-    """True where these networks together contain all addresses of IPv4, or all of IPv6 in use."""
+    """True if these networks together contain all IPv4 addresses, or all IPv6 addresses in use."""
     some = list(networks)
     v4 = collapse_addresses([each for each in some if isinstance(each, IPv4Network)])
     v6 = collapse_addresses([each for each in some if isinstance(each, IPv6Network)])
     return any(each.prefixlen == 0 for each in v4) or any(map(GLOBAL_IPV6.subnet_of, v6))
 
 
-def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
-    """The key of the network that is too large, or of the whole list."""
+def _key_of_list(place: _Place, networks: Sequence[Network]) -> str:
+    """Return the key of the network that is too large, or of the whole list."""
     for number, network in enumerate(networks):
         if _covers_everything([network]):
             return key_of((*place, number))
@@ -166,8 +173,8 @@ def _key_of_list(place: Place, networks: Sequence[Network]) -> str:
 
 
 def _lists(settings: Settings) -> Iterator[Problem]:
-    """Lists that refuse every client. With `when`, `unless` or `listeners` they may be meant: one
-    may refuse all clients that are not known."""
+    """Yield lists that match every client. With `when`, `unless` or `listeners` this may be
+    intended, for example to refuse all clients that have no tag."""
     for number, each in enumerate(settings.filter):
         if not isinstance(each, List) or each.look_at is not LookAt.CLIENT:
             continue
@@ -180,11 +187,13 @@ def _lists(settings: Settings) -> Iterator[Problem]:
 
 
 def _endpoint_files(settings: Settings) -> Iterator[Problem]:
-    """Keys and certificates that an endpoint of kind ssl or tls names itself."""
+    """Yield the faults of keys and certificates that an endpoint of kind ssl or tls names."""
     for number, listen in enumerate(settings.listen):
         endpoint, key = parse_endpoint(listen.endpoint), key_of(("listen", number, "endpoint"))
         if endpoint.kind == "ssl" and not endpoint.part("privateKey"):
-            meant = f'"tcp:{endpoint.part("port")}" and protocol = "submissions" or "pop3s"'
+            meant = (
+                f'"tcp:{endpoint.part("port")}" and protocol = "submissions", "imaps" or "pop3s"'
+            )
             text = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
             yield Problem(key, text)
         for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
@@ -196,7 +205,7 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
 
 
 def _proxies(settings: Settings) -> Iterator[Problem]:
-    """Proxies that would connect to themselves, until no connection is left."""
+    """Yield proxies that would connect to themselves."""
     for number, listen in enumerate(settings.listen):
         own = parse_endpoint(listen.endpoint)
         for place, upstream in enumerate(listen.upstream):
@@ -208,7 +217,7 @@ def _proxies(settings: Settings) -> Iterator[Problem]:
 
 
 def _is_at(host: str, interface: str) -> bool:
-    """True where a connection to `host` surely ends at what listens on `interface`."""
+    """True if a connection to `host` certainly reaches the listener on `interface`."""
     host = "127.0.0.1" if host == "localhost" else host
     if not is_address(host) or host == interface:
         return host == interface
@@ -217,7 +226,8 @@ def _is_at(host: str, interface: str) -> bool:
 
 
 def _listeners(settings: Settings) -> Iterator[Problem]:
-    """Ports that clients know for another protocol, filters for protocols that none speaks."""
+    """Yield ports that clients know for another protocol, and filters for protocols that no
+    listener has."""
     for number, listen in enumerate(settings.listen):
         endpoint = parse_endpoint(listen.endpoint)
         port = endpoint.port if endpoint.kind in ("tcp", "tcp6") else None

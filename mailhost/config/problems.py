@@ -1,4 +1,4 @@
-"""The faults of a settings file, as values: the key as its user writes it, and the remedy."""
+"""The faults of a settings file, as values: the key in the form of the file, and the remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault. `key` is empty where the file as a whole is meant."""
+    """One fault. `key` is empty for a fault of the whole file."""
 
     key: str
     text: str
@@ -32,9 +32,9 @@ class BadSettings(Exception):
 
 
 def key_of(location: Sequence[str | int]) -> str:
-    """Write a place in the file as its user would: `relay.route[2].via`, counted from 1.
+    """Return a place in the file in the form of the file: `relay.route[2].via`, counted from 1.
 
-    Parts that TOML does not take bare are quoted: `domain."example.com".catch_all`.
+    Parts that TOML does not allow without quotes are quoted: `domain."example.com".catch_all`.
     """
     key = ""
     for part in location:

@@ -1,4 +1,4 @@
-"""The protocols of listeners, one row for each, with what the rest of the host asks about them."""
+"""The protocols of listeners, as a table with the properties of each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ListenProtocol(StrEnum):
 
     @property
     def proxied(self) -> bool:
-        """True if another server answers."""
+        """True if another server gives the replies."""
         return _TRAITS[self].proxied
 
     @property
     def takes_mail(self) -> bool:
-        """True if messages come in, so that filters may stand there."""
+        """True if messages are received, so that filters can be used."""
         return _TRAITS[self].takes_mail
 
     @property
@@ -48,7 +48,8 @@ class ListenProtocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """The defaults are the least: a new protocol takes no mail and has no filters."""
+    """The properties of a protocol. With the defaults a protocol receives no mail and has no
+    filters."""
 
     usual_port: int | None = None
     takes_mail: bool = False

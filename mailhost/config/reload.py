@@ -1,7 +1,7 @@
-"""The changes that a reload makes: compared key by key, for the log.
+"""The changes of a reload, key by key, for the log.
 
-Only sources of secrets are shown, never secrets; a secret whose source stayed but whose text
-changed is reported as such.
+Only sources of secrets are shown, never secrets. If the text of a secret changed and its source did
+not, the log reports that the secret changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """One key, and how its value was and is written. `later`: only the next start heeds it."""
+    """One key, with its old and new value as text. `later`: the change takes effect at the next
+    start."""
 
     key: str
     old: str
@@ -31,7 +32,7 @@ class SettingChange:
 
     @property
     def later(self) -> bool:
-        """True where the running host keeps the old value until it is started again."""
+        """True if the running host keeps the old value until it is started again."""
         return self.key.split(".")[0] in AT_NEXT_START
 
     def __str__(self) -> str:
@@ -40,18 +41,19 @@ class SettingChange:
 
 
 def changes(old: Settings, new: Settings) -> list[SettingChange]:
-    """Return what differs, in the order of the file's keys."""
+    """Return the differences, in the order of the model."""
     return list(_compare((), old, new))
 
 
 def for_running(new: Loaded, running: Loaded) -> Loaded:
-    """Return `new` as a running host can use it: what only a start can change stays as it is."""
+    """Return `new` for a running host: settings that only a start can change keep the values of
+    `running`."""
     former = {name: getattr(running.settings, name) for name in AT_NEXT_START}
     return replace(new, settings=new.settings.model_copy(update=former))
 
 
 def changed_secrets(old: Loaded, new: Loaded) -> list[SettingChange]:
-    """Return the keys whose secret reads otherwise now, though its source is the same."""
+    """Return the keys whose secret has another text now, though its source is the same."""
     before = dict(secret_sources(old.settings))
     return [
         SettingChange(key, str(source), f"{source}, with new contents")

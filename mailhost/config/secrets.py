@@ -1,7 +1,8 @@
-"""Secrets: read once from their files and variables, kept apart from the settings.
+"""Secrets, which are read once from files and environment variables, and kept separate from the
+settings.
 
-The settings only name the sources, so that they can be printed and compared. A secret file that
-anybody on the machine may read is a problem, not a warning.
+The settings only name the sources, so that they can be printed and compared. A secret file that all
+users of the machine can read is a fault, not a warning.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from mailhost.config.types import Secret
 
 _HASH = re.compile(r"\$argon2|SCRAM-SHA-256\$")
 _HOW = "write what `mailhost hash-password` prints there"
-LARGEST = 65_536  # octets; a secret is a line, whatever is larger is the wrong file
+LARGEST_SECRET = 65_536  # octets; a secret is one line, so a larger file is the wrong one
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The texts that the sources held. Never shown by `repr`."""
+    """The secrets by their sources. `repr` does not show them."""
 
     values: Mapping[Secret, str] = field(default_factory=dict, repr=False)
 
     def of(self, source: Secret | None) -> str:
-        """The secret from this source, empty for no source or one that could not be read."""
+        """Return the secret of this source, empty for None or a source that could not be read."""
         return self.values.get(source, "") if source else ""
 
 
@@ -38,7 +39,7 @@ def read_secrets(
 ) -> tuple[Secrets, list[Problem]]:
     """Read every secret that the settings name; their file paths are absolute by now.
 
-    Returns what could be read, and a problem for each that could not.
+    Returns the secrets that could be read, and a problem for each of the others.
     """
     values: dict[Secret, str] = {}
     problems: list[Problem] = []
@@ -53,7 +54,7 @@ def read_secrets(
 
 
 def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
-    """Every source of a secret with the key it stands under."""
+    """Yield every source of a secret, with the key of the setting."""
     for number, route in enumerate(settings.relay.route):
         if route.password:
             yield key_of(("relay", "route", number, "password")), route.password
@@ -64,7 +65,7 @@ def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
 
 
 class _Unreadable(Exception):
-    """The secret cannot be had; the message says what to do."""
+    """The secret cannot be read; the text of the exception names the remedy."""
 
 
 def _read(source: Secret, environment: Mapping[str, str]) -> str:
@@ -79,13 +80,13 @@ def _secret_file(path: str) -> str:
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            contents = file.read(LARGEST + 1)
+            contents = file.read(LARGEST_SECRET + 1)
     except OSError as error:
         raise _Unreadable(unreadable(path, error)) from error
     if mode & stat.S_IROTH and stat.S_ISREG(mode):
         raise _Unreadable(f"everybody on this machine can read {path}; run: chmod 600 {path}")
-    if len(contents) > LARGEST:
-        raise _Unreadable(f"{path} is larger than {LARGEST} octets; that is no secret")
+    if len(contents) > LARGEST_SECRET:
+        raise _Unreadable(f"{path} is larger than {LARGEST_SECRET} octets; that is no secret")
     return _one_secret(path, contents)
 
 

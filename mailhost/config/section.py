@@ -17,6 +17,6 @@ Positive = Annotated[Seconds, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A table of the file: frozen, and strict about keys it does not know."""
+    """A table of the file: frozen, and with an error for each unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,8 +1,8 @@
 """Explains files that are not valid TOML: the line, the key on it, and the text to write instead.
 
-tomllib reports where it stopped, in terms of TOML's grammar. Most mistakes can be seen from the
-line itself: a text without quotes, a colon for the equals sign, a table that should be one of
-several. A value is shown only where it cannot be a password.
+tomllib reports the place where it stopped, in terms of the grammar of TOML. Most mistakes can be
+seen in the line itself: a text without quotes, a colon in place of the equals sign, a table that
+needs double brackets. A value is shown only if it cannot be a password.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPEN = "a closing quote, ] or } is missing somewhere before"
 def explained(text: str, error: tomllib.TOMLDecodeError, several: Collection[str]) -> str:
     """Return the mistake in `text`, which tomllib refused with `error`, and the remedy.
 
-    `several` are the tables of which there may be any number, as `relay.route`.
+    `several` are the tables that may occur more than once, such as `relay.route`.
     """
     place = _PLACE.search(str(error))
     lines = text.split("\n")
@@ -41,7 +41,7 @@ def explained(text: str, error: tomllib.TOMLDecodeError, several: Collection[str
 
 
 def _of_line(line: str, error: str, several: Collection[str]) -> tuple[str, str]:
-    """The key on a line, empty for none, and what is wrong there."""
+    """Return the key on a line, empty for none, and the fault."""
     if "\u00a0" in line:
         return "", "write plain blanks; there is a no-break space"
     if line.startswith("[") and not error.startswith("Unclosed array"):
@@ -111,7 +111,7 @@ def _of_list(value: str, error: str) -> str:
 
 
 def _pair(key: str, value: str) -> str:
-    """`key = "value"`; without the value where that may be a secret."""
+    """Return `key = "value"`, without the value if it may be a secret."""
     if "password" in key.lower() or "secret" in key.lower():
         return f'{key} = "..."'
     text = value.strip("\"'")

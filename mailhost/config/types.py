@@ -1,7 +1,8 @@
-"""How settings are written: sizes, times, names, secrets. Each type says what it wants to read.
+"""The types of single settings: sizes, times, names, secrets. Each type explains in its error which
+text it accepts.
 
 A wrong value raises ValueError with the remedy in its text; pydantic puts the key in front.
-Paths are joined with the folder that stands in the validation's context, where there is one.
+Relative paths are joined with the folder in the context of the validation, if there is one.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _time(value: Any) -> float:
 
 
 def _quantity(value: Any, units: dict[str, int]) -> float:
-    """A number, or a number and a unit; -1 for what is neither."""
+    """Return the value of a number, or of a text with a number and a unit; -1 for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value if units is _TIME_UNITS or isinstance(value, int) else -1
     match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
@@ -134,7 +135,7 @@ def _account_name(value: Any) -> str:
     try:
         return parse_own_address(f"{value}@localhost").local
     except BadAddress as error:
-        raise ValueError(f"{value!r} cannot stand before the @ of an address") from error
+        raise ValueError(f"{value!r} is not allowed before the @ of an address") from error
 
 
 def _account_id(value: Any) -> str:
@@ -177,7 +178,7 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
 
 
 def _network_meant(text: str) -> str:
-    """Return the remedy for an address with bits of a host, nothing for other texts."""
+    """Return the remedy for a network with host bits, an empty text for other texts."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -221,7 +222,8 @@ def _certificate_name(value: Any) -> str:
 
 
 def normal_certificate_name(host: str) -> str:
-    """Return the host or IP address that a certificate can be for, nothing where none can."""
+    """Return the host or IP address in the form of a certificate, empty if no certificate can be
+    for it."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -289,7 +291,7 @@ def _field_value(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Where a secret lies: a file or a variable of the environment. Never the secret itself."""
+    """The source of a secret: a file or an environment variable. It never has the secret itself."""
 
     file: str = ""
     env: str = ""

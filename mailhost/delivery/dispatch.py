@@ -71,8 +71,8 @@ class _Grouping:
             for (next_hop, _), paths in self.groups.items()
             for at in range(0, len(paths), PART)
         ]
-        names = {"here" if each is HERE else str(each) for each, _ in self.groups}
-        return Lanes(lanes, ",".join(sorted(names)), basis)
+        lines = {"here" if hop is HERE else domain for domain, hop in self.next_hops.items()}
+        return Lanes(lanes, ",".join(sorted(lines)), basis)
 
 
 @implementer(ITransport)
@@ -124,6 +124,11 @@ class Dispatch:
     def stands(self, lanes: Lanes) -> bool:
         view, settings = cast("_Basis", lanes.basis)
         return view is self._directory.view and settings is self._relay.settings
+
+    def forget_failures(self, lanes: Lanes) -> None:
+        for lane in lanes.lanes:
+            if lane.next_hop is not HERE:
+                self._relay.forget_failure(lane.next_hop)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str

@@ -22,7 +22,7 @@ from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import delivery_fields, passed
+from mailhost.message.trace import delivered_before, delivery_fields
 
 PART = 25  # deliveries that are started without a pause
 LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
@@ -54,7 +54,7 @@ class LocalDelivery:
             return [self._outcome(identity, each.path, status) for each in recipients]
         if len(header) >= HEADER_LIMIT:  # a Delivered-To may be hidden behind the limit
             return [self._outcome(identity, each.path, HEADER_TOO_LARGE) for each in recipients]
-        seen = passed(header)
+        seen = delivered_before(header)
 
         async def deliver_to(recipient: LocalRecipient) -> Outcome:
             status = await self._deliver_to(envelope, content, recipient, identity, seen)

@@ -1,1 +1,1 @@
-"""Domains, accounts and aliases: from the settings file, from SQLite, the union of both."""
+"""Domains, accounts and aliases: the settings file, the SQLite database, and the union of both."""

@@ -1,8 +1,8 @@
-"""Ids of accounts: 32 hexadecimal digits that name an account, whatever its address is.
+"""Ids of accounts: 32 hexadecimal digits that stay the same when the address changes.
 
-Accounts of the database get a random id once. One of the settings file has the `id` that is
-written there, otherwise one that follows from its address: the file is only read, and all
-processes and all starts must see the same id.
+An account of the database gets a random id when it is added. An account of the settings file has
+the `id` that is written there, or else an id that is computed from its address: the host never
+writes the settings file, and all processes and all starts must see the same id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rules for changes of the directory, shared by everything that offers such changes."""
+"""The rules for changes of the directory, for the command line and other ways to change it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _hash(password: str) -> str:
 
 
 def _check_alias(view: DirectoryView, address: Address, targets: tuple[Address, ...]) -> None:
-    """Raise NeedsForce where a target does not exist, or leads back to the alias."""
+    """Raise NeedsForce if a target does not exist, or leads back to the alias."""
     domain = view.domains.get(address.domain)
     if domain is None:
         return  # the database will refuse it, with the reason

@@ -1,8 +1,8 @@
 """Finds aliases that lead in a circle, and targets in our domains that do not exist.
 
-The input is a view of the whole directory, the output texts for the operator. An address is looked
-up in the order of `routing`: the alias or account of that name, of the name without `+detail`, then
-the catch-all.
+The input is a view of the whole directory; the output are texts for the operator. An address is
+looked up as in `routing`: first the alias or account with the whole local part, then with the local
+part without `+detail`, then the catch-all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALIKE = 0.6  # the least likeness, by difflib's measure, of a name that is sugge
 
 
 def alias_faults(view: DirectoryView) -> Iterator[str]:
-    """Yield what is wrong with any alias or catch-all."""
+    """Yield the faults of all aliases and catch-alls."""
     aliases = list(_aliases(view))
     for alias, targets in aliases:
         for text in unknown_targets(view, targets):
@@ -35,25 +35,26 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
 def unknown_targets(
     view: DirectoryView, targets: Iterable[Address], catch_all: bool = True
 ) -> Iterator[str]:
-    """Yield a text for each of some addresses that is in a domain of ours and does not exist.
+    """Yield a text for each target that is in a domain of this host and does not exist.
 
-    With `catch_all` each name exists in a domain that has a catch-all.
+    With `catch_all`, every name in a domain with a catch-all counts as existing.
     """
     return (_nobody(view, each) for each in targets if _is_nobody(view, each, catch_all))
 
 
 def stars(alias: Address, targets: Iterable[Address]) -> Iterator[str]:
-    """Yield that `*@example.com` is one address, not all: other mail hosts mean a catch-all."""
+    """Yield a text if the alias is `*@example.com`, which is one address here, and a catch-all in
+    other mail hosts."""
     if alias.local == "*":
         target = next(iter(targets), "ADDRESS")
         yield (
-            f"{alias}: is the name * alone, and no catch-all; for that run: "
+            f"{alias}: means only the local part *, and is no catch-all; for a catch-all run: "
             f"mailhost domain catch-all {alias.domain} {target}"
         )
 
 
 def circles(view: DirectoryView, aliases: Iterable[Address]) -> Iterator[str]:
-    """Yield each circle that these aliases lead into, once."""
+    """Yield each circle to which these aliases lead, once."""
     done: set[_Name] = set()
     for alias in aliases:
         for way in _circles(view, alias, done):
@@ -88,7 +89,8 @@ def _circles(view: DirectoryView, start: Address, done: set[_Name]) -> Iterator[
 
 
 def _followed(view: DirectoryView, address: Address) -> tuple[_Name, tuple[Address, ...]]:
-    """The name that an address means, and the targets that stand for it: none but for aliases."""
+    """Return the name under which an address is found, and the targets if it is an alias or
+    catch-all."""
     domain = view.domain(address.domain)
     if domain is None:
         return (address.domain, address.key), ()

@@ -10,9 +10,9 @@ from mailhost.message.address import Address, parse_address
 
 
 def view_of_settings(settings: Settings, secrets: Secrets) -> DirectoryView:
-    """Return the settings' domains. `secrets` has what their sources held: hashes.
+    """Return the domains of the settings. `secrets` has the hashes of passwords.
 
-    An account without a password cannot log in; it still gets mail.
+    An account without a password receives mail, but nobody can log in to it.
     """
     domains = {name: _domain(name, domain, secrets) for name, domain in settings.domain.items()}
     also = {alias: name for name, domain in settings.domain.items() for alias in domain.aliases}
@@ -38,5 +38,5 @@ def _domain(name: str, settings: DomainSettings, secrets: Secrets) -> Domain:
 
 
 def _target(text: str, domain: str) -> Address:
-    """A name without @ is meant in the domain itself."""
+    """Return a target as an address; a name without @ is in the same domain."""
     return parse_address(text) if "@" in text else Address(text, domain)

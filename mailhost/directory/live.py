@@ -1,9 +1,9 @@
-"""The directory as the running host sees it: always a view at hand, kept up to date.
+"""The directory of a running host: a view in memory that is kept up to date.
 
-The database is read in a thread, and only when its change stamp says that something is new. Where
-it cannot be read the last view stays, `refresh` raises DirectoryUnavailable, and the fault is
-logged once; it is tried again every second. A view without any domain is a fault too: `refresh`
-then raises DirectoryUnavailable, so that no recipient is refused for good.
+The database is read in a thread, and only if its change stamp has changed. If it cannot be read,
+the last view stays in use, `refresh` raises DirectoryUnavailable, and the fault is logged once. The
+host tries to read it again every second. A view without any domain is a fault too: `refresh` then
+raises DirectoryUnavailable, so that no recipient is refused for good.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, 
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 
-PERIOD = 1.0  # seconds until what was removed elsewhere is gone here
-PATIENCE = 2.0  # seconds that a look waits for another process
-LONGEST = 3.0  # seconds that anybody waits for a look; SQLite may try for longer than it is told
-NO_ANSWER = f"the database does not answer within {LONGEST:g} seconds"
+CHECK_PERIOD = 1.0  # seconds between two checks for changes
+LOCK_TIMEOUT = 2.0  # seconds that a check waits while another process locks the database
+CHECK_TIMEOUT = 3.0  # seconds for a check; SQLite may wait for longer than LOCK_TIMEOUT
+NO_ANSWER = f"the database does not answer within {CHECK_TIMEOUT:g} seconds"
 NO_DOMAIN = (
     "there is no domain, in the settings file or in the directory: unknown recipients are answered "
-    "451 until `mailhost domain add` adds one, or the directory is restored from a copy"
+    "451 until `mailhost domain add` adds one, or the directory is restored from a backup"
 )
 
-News = DirectoryView | None
+Change = DirectoryView | None  # None: nothing has changed
 
 
 @implementer(IDirectory)
 class LiveDirectory:
-    """`database_path` None: the settings file's domains are all there is.
+    """With `database_path` None, the directory has only the domains of the settings file.
 
-    Call `start` before anybody asks, `stop` at the end. `in_thread` is for tests; it defaults to
-    the reactor's threads.
+    `start` must be called before the first request, `stop` at the end. `in_thread` is for tests; it
+    defaults to the reactor's threads.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class LiveDirectory:
         self._in_thread = in_thread or threads_of(reactor)
         self._clashes: tuple[str, ...] = ()
         self._outage = False
-        self._looking = False
+        self._checking = False
         self._overdue = False
         self._clock = IReactorTime(reactor)
         self._waiting: list[Deferred[DirectoryView]] = []
@@ -68,29 +68,30 @@ class LiveDirectory:
         self._log = Logger("mailhost.directory")
 
     def start(self) -> None:
-        """Read all, and look for changes from now on.
+        """Read the whole directory, and begin to check for changes.
 
-        Blocks for the first reading. Raises DirectoryUnavailable, also where there is no database:
-        a host that does not know its domains must not start, as it would treat them as foreign.
+        Blocks while the directory is read. Raises DirectoryUnavailable, also if there is no
+        database: a host that does not know its domains must not start, because it would treat their
+        mail as mail for other hosts.
         """
         if self._watched is None or self._periodic.running:
             return
         try:
-            self._found(self._watched.news())
+            self._found(self._watched.changed_view())
         except DirectoryError as error:
             raise DirectoryUnavailable(str(error)) from error
-        self._periodic.start(PERIOD, now=False)
+        self._periodic.start(CHECK_PERIOD, now=False)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking for changes."""
         if self._periodic.running:
             self._periodic.stop()
 
     def refresh(self) -> Deferred[DirectoryView]:
-        """Look for changes and give the newest view.
+        """Check for changes, and return the newest view.
 
-        All who ask while a look is under way share the next one: that look may have begun before
-        the change they ask about.
+        All calls during a check share the next check, because the present check may have begun
+        before the change that the caller needs.
         """
         answer: Deferred[DirectoryView] = Deferred()
         if self._watched is None:
@@ -100,8 +101,8 @@ class LiveDirectory:
             answer.errback(DirectoryUnavailable(NO_ANSWER))
             return answer
         self._waiting.append(answer)
-        if not self._looking:
-            self._look(self._watched)
+        if not self._checking:
+            self._check(self._watched)
         return answer
 
     def reconfigure(self, view: DirectoryView) -> None:
@@ -109,14 +110,14 @@ class LiveDirectory:
         self._file_view = view
         self._unite()
 
-    def _look(self, watched: _Watched) -> None:
-        self._looking = True
+    def _check(self, watched: _Watched) -> None:
+        self._checking = True
         asked, self._waiting = self._waiting, []
-        timer = self._clock.callLater(LONGEST, self._give_up, asked)
-        self._in_thread(watched.news).addBoth(self._looked, watched, asked, timer)
+        timer = self._clock.callLater(CHECK_TIMEOUT, self._give_up, asked)
+        self._in_thread(watched.changed_view).addBoth(self._checked, watched, asked, timer)
 
     def _give_up(self, asked: list[Deferred[DirectoryView]]) -> None:
-        """A look takes too long: nobody waits for it, until it has ended."""
+        """A check takes too long: all requests fail at once until it has ended."""
         self._overdue = True
         late = [*asked, *self._waiting]
         asked.clear()
@@ -126,27 +127,27 @@ class LiveDirectory:
         for answer in late:
             answer.errback(failure)
 
-    def _looked(
+    def _checked(
         self,
-        news: News | Failure,
+        change: Change | Failure,
         watched: _Watched,
         asked: list[Deferred[DirectoryView]],
         timer: IDelayedCall,
     ) -> None:
         if timer.active():
             timer.cancel()
-        self._looking = self._overdue = False
-        if isinstance(news, Failure):
-            self._failed(news)
+        self._checking = self._overdue = False
+        if isinstance(change, Failure):
+            self._failed(change)
         else:
-            self._found(news)
+            self._found(change)
         for answer in asked:
-            if isinstance(news, Failure):
-                answer.errback(DirectoryUnavailable(news.getErrorMessage()))
+            if isinstance(change, Failure):
+                answer.errback(DirectoryUnavailable(change.getErrorMessage()))
             else:
                 self._answer(answer)
-        if self._waiting and not self._looking:
-            self._look(watched)
+        if self._waiting and not self._checking:
+            self._check(watched)
 
     def _answer(self, asked: Deferred[DirectoryView]) -> None:
         if self.view.domains:
@@ -154,16 +155,16 @@ class LiveDirectory:
         else:
             asked.errback(DirectoryUnavailable(NO_DOMAIN))
 
-    def _found(self, news: News) -> None:
-        if news is not None:
-            self._take(news)
+    def _found(self, change: Change) -> None:
+        if change is not None:
+            self._take(change)
         if self._outage:
             self._outage = False
             self._events.emit(Notice("directory: it can be read again"))
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(DirectoryError, DirectoryUnavailable):
-            self._log.failure("A look into the directory failed", failure)
+            self._log.failure("Reading the directory failed", failure)
         if not self._outage:
             self._outage = True
             self._events.emit(Faulted("directory", failure.getErrorMessage()))
@@ -186,11 +187,11 @@ class LiveDirectory:
         try:
             await self.refresh()
         except DirectoryUnavailable:
-            return  # told already
+            return  # logged already
 
 
 class _Watched:
-    """The database and what was last seen of it. Used in one thread at a time; blocks."""
+    """The database and its last change stamp. Used in one thread at a time; blocks."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -198,11 +199,11 @@ class _Watched:
         self._stamp: Stamp | None = None
         self._had_domains = False
 
-    def news(self) -> News:
-        """Return what is there, None where nothing has changed since the last time.
+    def changed_view(self) -> Change:
+        """Return the view of the database, None if nothing has changed since the last call.
 
-        Raises DirectoryError, also where another database without any domain has taken the place
-        of the former one: it was put there by mistake.
+        Raises DirectoryError, also if a database without any domain has replaced the former one,
+        since that is a mistake of the operator.
         """
         database = self._open()
         stamp = database.version()
@@ -211,7 +212,8 @@ class _Watched:
         view = database.view()
         if self._stamp is None and self._had_domains and not view.domains:
             raise DirectoryBroken(f"{self._path} was replaced by one without any domain")
-        self._stamp = stamp  # from before the reading: a change in between is seen next time
+        # taken before reading, so that a change in between is found at the next call
+        self._stamp = stamp
         self._had_domains = bool(view.domains)
         return view
 
@@ -220,5 +222,5 @@ class _Watched:
             self._database.close()
             self._database = self._stamp = None
         if self._database is None:
-            self._database = DirectoryDatabase(self._path, PATIENCE)
+            self._database = DirectoryDatabase(self._path, LOCK_TIMEOUT)
         return self._database

@@ -3,8 +3,8 @@
 If the database is missing from a data folder in use, it was lost: with an empty one in its place
 every recipient would be refused for good. The disk of an empty data folder may not be mounted. So
 the database is made in two cases only: by the first start of a host, which makes the data folder
-too, and by `mailhost init`. All other code opens the database that is there, or fails with the
-words of `why_missing`.
+too, and by `mailhost init`. All other code opens the existing database, or fails with the text of
+`why_missing`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ def database_path(data: str) -> str:
 
 
 def in_use(data: str) -> bool:
-    """True where a host has run on this data folder. Raises OSError where it cannot be listed."""
+    """True if a host has run with this data folder.
+
+    Raises OSError if the folder cannot be listed.
+    """
     return not TRACES.isdisjoint(os.listdir(data))
 
 
@@ -45,7 +48,7 @@ def why_missing(data: str) -> str:
 
 
 def folder_is_new(data: str) -> str:
-    """Return what it means that a start finds no data folder."""
+    """Return the warning for a start without a data folder."""
     return (
         f"no folder {data} was found: a start makes one, empty; if it should be on a disk that is "
         "not mounted, stop the host and mount that first"

@@ -1,4 +1,4 @@
-"""The whole database as a view: five queries in one transaction, no parsing."""
+"""Reads the whole database as a view, with a few queries in one transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailhost.message.address import Address
 
 
 def read_view(connection: sqlite3.Connection) -> DirectoryView:
-    """Return all that is there at one moment. Raises sqlite3.Error."""
+    """Return the content of the database at one moment. Raises sqlite3.Error."""
     connection.execute("BEGIN")
     try:
         accounts, aliases = _accounts(connection), _aliases(connection)

@@ -1,11 +1,11 @@
-"""The tables of `directory.sqlite`, and how an older file becomes a newer one.
+"""The tables of `directory.sqlite`, and the migration of older files.
 
 `MIGRATIONS[n]` takes a file from version n (PRAGMA user_version) to n + 1; a new file starts at 0.
-A step that was released is never changed: what is to be otherwise comes as another step.
+A step that was released is never changed; a change of the tables is another step.
 
-Domains are in their normal form. `key` is an address's local part as it is compared, `local` as it
-was written; targets are two columns for the same reason. An account's `id` is 32 hexadecimal
-digits.
+Domains are in their normal form. `key` is the local part of an address in the form that is
+compared, `local` is the local part as it was written. Targets have two columns for the same reason.
+An account's `id` is 32 hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -70,14 +70,16 @@ class TooNew(Exception):
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to the newest version, whole or not at all. Raises sqlite3.Error, TooNew."""
+    """Migrate the file to the newest version in one transaction. Raises sqlite3.Error, TooNew."""
     if _version(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection)  # another process may have been first
         if version > len(MIGRATIONS):
-            raise TooNew(f"its version is {version}, known here are those up to {len(MIGRATIONS)}")
+            raise TooNew(
+                f"its version is {version}, this program knows versions up to {len(MIGRATIONS)}"
+            )
         for step in MIGRATIONS[version:]:
             for statement in step:
                 connection.execute(statement)
@@ -89,7 +91,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
-    """True for a file that never had our tables. Raises sqlite3.Error."""
+    """True for a file in which the tables were never made. Raises sqlite3.Error."""
     return _version(connection) == 0
 
 

@@ -1,9 +1,9 @@
 """The directory in SQLite: `DATA/directory.sqlite`, changed by commands while the host runs.
 
-Every method blocks for the disk, for `patience` seconds at most where another process holds the
-file. One object is one connection: used in one thread at a time, in any. A change is whole or not
-made at all, and on disk when the method returns. The file is made only where that is asked for
-(`place` says when), for its owner alone.
+Every method blocks for the disk, and waits for `patience` seconds at most if another process locks
+the file. One object is one connection, which may be used in any thread, in one at a time. Each
+change is one transaction, and is synced when the method returns. The file is made only with
+`create` (see `place`), and only its owner can read it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REMEDY = "restore it from a copy, or run `mailhost init` as the first time, wit
 
 
 class DirectoryBusy(DirectoryError):
-    """Another process holds the database. Worth trying again."""
+    """Another process locks the database. A later attempt may succeed."""
 
 
 class DirectoryBroken(DirectoryError):
@@ -36,8 +36,8 @@ class DirectoryBroken(DirectoryError):
 
 
 class DirectoryDatabase:
-    """Opens `path`. With `create` it is made where it is missing. Without `create` an empty file is
-    refused too, since it was put in the place of a directory.
+    """A connection to the database at `path`. With `create` the file is made if it is missing.
+    Without `create` an empty file is refused too, since it has replaced a directory by mistake.
 
     Raises DirectoryBusy, DirectoryBroken, as every method does.
     """
@@ -45,7 +45,7 @@ class DirectoryDatabase:
     def __init__(self, path: str, patience: float = 2.0, create: bool = False) -> None:
         self.path = path
         self._changes = 0
-        with _told(path):
+        with _explained(path):
             if create:
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                 os.close(os.open(path, flags, 0o600))
@@ -72,27 +72,27 @@ class DirectoryDatabase:
         migrate(self._connection)
 
     def close(self) -> None:
-        """Close the file. Again does nothing."""
+        """Close the file. Further calls do nothing."""
         self._connection.close()
 
     # --- reading --------------------------------------------------------------------------------
 
     def view(self) -> DirectoryView:
-        """Return all that is there at one moment."""
-        with _told(self.path):
+        """Return the whole directory at one moment."""
+        with _explained(self.path):
             return read_view(self._connection)
 
     def version(self) -> Stamp:
-        """Return a stamp that differs from the last one once anybody has changed anything.
+        """Return a stamp, which changes when any process changes the database.
 
-        It means something to this object alone.
+        Only stamps of the same object can be compared.
         """
-        with _told(self.path):
+        with _explained(self.path):
             row = self._connection.execute("PRAGMA data_version").fetchone()
             return row[0], self._changes
 
     def replaced(self) -> bool:
-        """True where `path` is another file by now, or none: restored from a copy, moved away."""
+        """True if `path` is another file now, or none: it was restored from a backup, or moved."""
         try:
             return _identity(self.path) != self._identity
         except OSError:
@@ -101,7 +101,7 @@ class DirectoryDatabase:
     # --- domains --------------------------------------------------------------------------------
 
     def add_domain(self, name: str) -> None:
-        """Add a domain, in its normal form. Raises DirectoryError where the name is taken."""
+        """Add a domain, in its normal form. Raises DirectoryError if the name exists."""
         with self._change():
             self._check_free_domain(name)
             self._connection.execute("INSERT INTO domain (name) VALUES (?)", (name,))
@@ -109,8 +109,8 @@ class DirectoryDatabase:
     def remove_domain(self, name: str, force: bool = False) -> None:
         """Remove a domain, or another name for one.
 
-        Raises DirectoryError where there is none, NeedsForce where it has accounts, aliases or
-        other names; with `force` those go too.
+        Raises DirectoryError if it does not exist, NeedsForce if it has accounts, aliases or other
+        names; with `force` those are removed too.
         """
         with self._change():
             if self._one("SELECT 1 FROM alias_domain WHERE name = ?", name):
@@ -132,7 +132,7 @@ class DirectoryDatabase:
             )
 
     def set_catch_all(self, domain: str, address: Address | None) -> None:
-        """Say who gets what no account or alias of a domain takes; None for nobody."""
+        """Set the address that gets the mail for all unknown names of a domain; None removes it."""
         local, home = (address.local, address.domain) if address else (None, None)
         with self._change():
             self._check_domain(domain)
@@ -155,13 +155,14 @@ class DirectoryDatabase:
             )
 
     def check_new_account(self, address: Address) -> None:
-        """Raise DirectoryError where `add_account` would: no domain, or the address is taken."""
-        with _told(self.path):
+        """Raise DirectoryError if `add_account` would: the domain does not exist, or the address
+        does."""
+        with _explained(self.path):
             self._check_free_address(address)
 
     def check_account(self, address: Address) -> None:
-        """Raise DirectoryError where there is no such account."""
-        with _told(self.path):
+        """Raise DirectoryError if the account does not exist."""
+        with _explained(self.path):
             self._check_domain(address.domain)
             query = "SELECT 1 FROM account WHERE domain = ? AND key = ?"
             if not self._one(query, address.domain, address.key):
@@ -191,9 +192,9 @@ class DirectoryDatabase:
     # --- aliases --------------------------------------------------------------------------------
 
     def add_alias(self, address: Address, targets: Sequence[Address]) -> None:
-        """Have mail for `address` go to `targets`, here or elsewhere."""
+        """Add an alias: mail for `address` is sent to `targets`, of this host or of others."""
         if not targets:
-            raise DirectoryError(f"{address} needs somebody to go to")
+            raise DirectoryError(f"{address} needs a target")
         where = (address.domain, address.key)
         with self._change():
             self._check_free_address(address)
@@ -218,12 +219,13 @@ class DirectoryDatabase:
             if not found.rowcount:
                 raise DirectoryError(f"there is no alias {address}")
 
-    # --- what a change must heed ----------------------------------------------------------------
+    # --- transactions and their checks ----------------------------------------------------------
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """One transaction: committed at the end, undone by an exception."""
-        with _told(self.path):
+        """Make one transaction, which is committed at the end, and rolled back after an
+        exception."""
+        with _explained(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -233,13 +235,14 @@ class DirectoryDatabase:
                     self._connection.execute("ROLLBACK")
                 raise
             self._changes += 1
-            self._gather()
+            self._checkpoint()
 
-    def _gather(self) -> None:
-        """Bring the change from the -wal file into the database itself.
+    def _checkpoint(self) -> None:
+        """Move the change from the -wal file into the database file.
 
-        A plain copy of the one file is then a whole backup, and a copy put back in its place is
-        not mixed with what the -wal file still had. Where readers are in the way it comes later.
+        A plain copy of this one file is then a complete backup, and a restored file is not mixed
+        with the content of the -wal file. If other processes are reading, the change is moved
+        later.
         """
         with suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -275,7 +278,7 @@ class DirectoryDatabase:
                 raise DirectoryError(f"{address} is there already, as {kind}")
 
     def _left_in(self, domain: str) -> str:
-        """What would go with a domain, in words."""
+        """Return a text that counts the accounts, aliases and other names of a domain."""
         counts = {
             "account": "SELECT count(*) FROM account WHERE domain = ?",
             "alias": "SELECT count(*) FROM alias WHERE domain = ?",
@@ -299,8 +302,9 @@ def _shown(domain: str) -> str:
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Turn what SQLite and the disk raise into words."""
+def _explained(path: str) -> Iterator[None]:
+    """Turn exceptions of SQLite and of the disk into DirectoryError with a text for the
+    operator."""
     try:
         yield
     except TooNew as error:

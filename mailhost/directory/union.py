@@ -1,7 +1,7 @@
-"""Two directories as one: the settings file's domains and the database's.
+"""The union of the domains of the settings file and of the database.
 
-A domain belongs to one of them whole. Where both have a name the settings file wins, and what the
-database says about it is left out and told.
+A domain is either in the settings file or in the database. If both have it, the domain of the
+settings file is used, the other is ignored, and the operator is warned.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from mailhost.message.address import unicode_domain
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """One view, and the names that the database has in vain, in words."""
+    """The united view, and a warning for each name that both have."""
 
     view: DirectoryView
     clashes: tuple[str, ...] = ()
 
 
 def unite(file: DirectoryView, database: DirectoryView) -> Union:
-    """Return both as one."""
+    """Return the union of both views."""
     taken = {*file.domains, *file.also}
     domains = {name: domain for name, domain in database.domains.items() if name not in taken}
     also = {
@@ -36,6 +36,6 @@ def unite(file: DirectoryView, database: DirectoryView) -> Union:
 
 def _text(name: str) -> str:
     return (
-        f"{unicode_domain(name)} lives in the settings file and in the database; "
-        "the settings file's is used, what the database has of it is not"
+        f"{unicode_domain(name)} is in the settings file and in the database; "
+        "the domain of the settings file is used, that of the database is ignored"
     )

@@ -7,8 +7,8 @@ How a commit goes:
 2. Small changes go to `WriterClient`: all of one turn of the reactor in one frame (`frames`) over a
    unix socket to the writer. Large ones, and all while there is no writer, go to a `Committer`,
    which is a thread of this process.
-3. The writer (`writer`) is one process for all others, started by the head (`writer_process`). What
-   waits when it is free, of all processes, makes up a `Batch`.
+3. The writer (`writer`) is one process for all others, started by the head (`writer_process`). A
+   `Batch` has the changes of all processes that wait when it begins.
 4. A batch writes the files, syncs them, renames them, then syncs their folders (`folders`), each
    once. `kinds` says what each step does for each kind of change, `system` has the calls.
 5. The results go back. A change that failed is undone, and the others are not concerned.

@@ -5,8 +5,8 @@ once: those that gain a name first, so that a renamed file has one of its two na
 a name appears only when its data is on the disk, and the cost of syncing is shared.
 
 Where a batch is large, its files are synced by one sync of their file system, and so are its
-folders: measured on ext4, 20 small files take half the time or less. A file system that others
-write to as well makes us wait for them.
+folders: measured on ext4, 20 small files take half the time or less. If other programs write to the
+file system too, such a sync waits for their data.
 
 A change that fails is undone and does not stop the others. A failed sync fails its change: the
 kernel may have dropped the pages, so trying again would prove nothing. A bug while one change is
@@ -19,12 +19,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from mailhost.durable.folders import MANY, Folders, failure
+from mailhost.durable.folders import FEWEST_FOR_SHARING, Folders, failure
 from mailhost.durable.kinds import Work, work_of
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
 
-MOST_OPEN = 100  # files that one batch holds open at a time
+MOST_OPEN_FILES = 100  # files that one batch holds open at a time
 
 
 class Batch:
@@ -39,8 +39,8 @@ class Batch:
 
     def run(self) -> list[OSError | None]:
         """Return one result for each change, None for one that is safe."""
-        for start in range(0, len(self._works), MOST_OPEN):
-            some = self._works[start : start + MOST_OPEN]
+        for start in range(0, len(self._works), MOST_OPEN_FILES):
+            some = self._works[start : start + MOST_OPEN_FILES]
             self._each(self._prepare, some)
             self._sync_together([work for work in some if work.fd >= 0])
             self._each(self._sync, some)
@@ -76,7 +76,7 @@ class Batch:
 
     def _sync_together(self, works: Sequence[Work]) -> None:
         """Sync many open files at once. A failure is that of each of them."""
-        if len(works) < MANY or not self._system.shares_syncs:
+        if len(works) < FEWEST_FOR_SHARING or not self._system.shares_syncs:
             return
         folders = {work.fd: work.gains for work in works}
         for fds in self._folders.sharing(folders):

@@ -19,7 +19,7 @@ from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.changes import Change, Results
 from mailhost.interfaces.store import ICommitter
 
-LARGE = 4 << 20  # octets of all files of a commit
+LARGE_COMMIT = 4 << 20  # octets of all files of a commit
 
 
 @implementer(ICommitter)
@@ -33,13 +33,13 @@ class BySize:
         self._large_lock = DeferredLock()
 
     def start(self) -> None:
-        """Start all."""
+        """Connect to the writer, and start both threads."""
         self._shared.start()
         self._small.start()
         self._large.start()
 
     async def stop(self) -> None:
-        """Finish what waits. Nothing large is taken after that."""
+        """Finish what waits. No large commit is made after that."""
         await self._large_lock.acquire()
         await self._large.stop()
         await self._shared.stop()
@@ -47,7 +47,7 @@ class BySize:
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[Results]:
         """See ICommitter."""
-        if sum(change.size for change in changes) < LARGE:
+        if sum(change.size for change in changes) < LARGE_COMMIT:
             shared = self._shared.connected and all(change.in_memory for change in changes)
             return (self._shared if shared else self._small).commit(changes)
         return self._large_lock.run(lambda: Deferred.fromCoroutine(self._commit_large(changes)))

@@ -1,7 +1,8 @@
 """Group commit in a thread of this process: commits that wait at the same time share their syncs.
 
-One batch is under way at a time. What arrives in one turn of the reactor, or while a batch is under
-way, makes up the next: the busier the host is, the more messages share the cost of a sync.
+One batch is under way at a time. The next batch has all commits that arrive in one turn of the
+reactor, or while a batch is under way: the busier the host is, the more messages share the cost of
+a sync.
 """
 
 from __future__ import annotations

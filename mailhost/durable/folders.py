@@ -1,7 +1,7 @@
 """The folders of one batch: made where they are missing, and each synced once.
 
-A folder's own name counts as well, and those of all above it: whichever process made them, they are
-synced before the first file in them is called safe.
+A folder's own name counts as well, and those of all above it: they are synced before a file in them
+is reported as safe, even if another process made them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from mailhost.durable.system import NO_SHARING, OperatingSystem
 
-MANY = 4  # syncs that one sync of the file system replaces
+FEWEST_FOR_SHARING = 4  # syncs that one sync of the file system replaces
 
 
 class Folders:
@@ -39,7 +39,7 @@ class Folders:
     def sync_many(self, folders: set[str]) -> None:
         """Sync many folders at once; those that could not be opened are left to be synced alone."""
         system = self.system
-        if len(folders) < MANY or not system.shares_syncs:
+        if len(folders) < FEWEST_FOR_SHARING or not system.shares_syncs:
             return
         opened: dict[int, str] = {}
         try:
@@ -57,7 +57,7 @@ class Folders:
     def sharing(self, folders: Mapping[int, str]) -> list[list[int]]:
         """Return those descriptors that share a file system with many others, and may share syncs.
 
-        `folders` says where each is; a folder is asked but once.
+        `folders` says where each is; each folder is looked up once.
         """
         systems: dict[str, int] = {}
         groups: dict[int, list[int]] = {}
@@ -66,7 +66,7 @@ class Folders:
                 systems[folder] = self.system.file_system(fd)
             groups.setdefault(systems[folder], []).append(fd)
         groups.pop(NO_SHARING, None)
-        return [group for group in groups.values() if len(group) >= MANY]
+        return [group for group in groups.values() if len(group) >= FEWEST_FOR_SHARING]
 
     def sync(self, folder: str) -> None:
         """Make the names in a folder durable, once for the whole batch. Raises OSError."""
@@ -92,7 +92,7 @@ class Folders:
             try:
                 self.sync(folder)
             except PermissionError:
-                break  # what we may not even read we have not made
+                break  # we have not made a folder that we may not read
         self._rooted.update(on_the_way)
 
 

@@ -48,7 +48,9 @@ class Work:
     def undo(self, folders: Folders) -> None:
         """Leave nothing under the final name. Raises OSError, which is ignored."""
 
-    def _give(self, folders: Folders, call: Callable[[str, str], None], old: str, new: str) -> None:
+    def _rename_or_link(
+        self, folders: Folders, call: Callable[[str, str], None], old: str, new: str
+    ) -> None:
         """Rename or link a file, and make the folder of the new name where it is missing."""
         try:
             call(old, new)
@@ -59,7 +61,7 @@ class Work:
 
 
 class NewFileWork(Work):
-    """See NewFile. What replaced an older file stays: the older one cannot be brought back."""
+    """See NewFile. A file that replaced an older one stays, as that cannot be restored."""
 
     __slots__ = ("_change", "_made")
 
@@ -112,7 +114,9 @@ class NewFileWork(Work):
         """Rename the file to its final name."""
         if self.named:
             return
-        self._give(folders, folders.system.rename, self._change.temporary, self._change.final)
+        self._rename_or_link(
+            folders, folders.system.rename, self._change.temporary, self._change.final
+        )
 
     def undo(self, folders: Folders) -> None:
         """Remove the file."""
@@ -161,7 +165,7 @@ class RenamedFileWork(Work):
         """Rename the file."""
         if self.named:
             return
-        self._give(folders, folders.system.rename, self._change.old, self._change.new)
+        self._rename_or_link(folders, folders.system.rename, self._change.old, self._change.new)
 
     def undo(self, folders: Folders) -> None:
         """Give the file its old name back."""
@@ -195,7 +199,7 @@ class LinkedFileWork(Work):
         """Link the file."""
         if self.named:
             return
-        self._give(folders, folders.system.link, self._change.source, self._change.final)
+        self._rename_or_link(folders, folders.system.link, self._change.source, self._change.final)
 
     def undo(self, folders: Folders) -> None:
         """Remove the link."""
@@ -227,7 +231,7 @@ class MadeFolderWork(Work):
 
 
 def work_of(change: Change) -> Work:
-    """Return what makes a change."""
+    """Return the work for a change."""
     if isinstance(change, NewFile):  # nearly always
         return NewFileWork(change)
     if isinstance(change, RemovedFile):

@@ -9,11 +9,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 
-LIMIT = 10.0  # seconds without an answer
+STALL_LIMIT = 10.0  # seconds without an answer
 
 
 class Stall:
-    """Watches the answers of the writer, with one timer in LIMIT seconds, and not one an answer."""
+    """Watches the answers of the writer, with one timer for STALL_LIMIT seconds, not one for
+    each."""
 
     def __init__(self, clock: IReactorTime, events: IEventSink) -> None:
         self._clock = clock
@@ -26,7 +27,7 @@ class Stall:
         """A request was sent."""
         if self._since is None:
             self._since = self._clock.seconds()
-        self._watch(LIMIT)
+        self._watch(STALL_LIMIT)
 
     def answered(self, more: bool) -> None:
         """An answer came. `more`: other requests have no answer yet."""
@@ -36,7 +37,7 @@ class Stall:
             self._events.emit(Notice(f"the writer goes on after {now - self._since:.0f} seconds"))
         self._since = now if more else None
         if more:
-            self._watch(LIMIT)
+            self._watch(STALL_LIMIT)
 
     def forget(self) -> None:
         """No answer will come any more: the connection is lost."""
@@ -54,10 +55,10 @@ class Stall:
         self._timer = None
         if self._since is None:
             return
-        left = self._since + LIMIT - self._clock.seconds()
+        left = self._since + STALL_LIMIT - self._clock.seconds()
         if left > 0:
             self._watch(left)
             return
         self._reported = True
-        text = f"nothing was made durable for {LIMIT:.0f} seconds, and mail waits for it"
+        text = f"nothing was made durable for {STALL_LIMIT:.0f} seconds, and mail waits for it"
         self._events.emit(Faulted("the writer, or the disk, stands still", text))

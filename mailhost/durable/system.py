@@ -11,9 +11,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-# those whose syncfs tells the errors of all files and waits for the disk: ext, XFS, Btrfs, tmpfs;
-# overlayfs does not hear of its upper layer's errors, FUSE and 9p do not pass a sync on
-TELLING = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
+# file systems whose syncfs(2) waits for the disk and reports the errors of all files: ext, XFS,
+# Btrfs, tmpfs. overlayfs does not report errors of its upper layer; FUSE and 9p do not pass a sync
+# on
+REPORTING_FILE_SYSTEMS = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
 NO_SHARING = -1
 
 
@@ -21,13 +22,13 @@ class OperatingSystem:
     """The real one. Everything blocks and raises OSError.
 
     `shares_syncs` says that one `sync_file_system` is as good as a sync of each file in it: Linux
-    tells the errors of writing back since 5.8.
+    reports write-back errors there since 5.8.
     """
 
     def __init__(self) -> None:
         self.shares_syncs = _linux_release() >= (5, 8)
         self._libc = ctypes.CDLL(None, use_errno=True) if self.shares_syncs else None
-        self._telling: dict[int, bool] = {}  # by the number of the file system
+        self._reports: dict[int, bool] = {}  # by the number of the file system
 
     def create(self, path: str) -> int:
         """Make a new file for writing, readable by its owner alone, and return its descriptor."""
@@ -44,7 +45,7 @@ class OperatingSystem:
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
 
-        Each call costs the thread a wait for the interpreter: as few as can be.
+        After each call the thread waits for the interpreter lock, so there are few calls.
         """
         written = os.writev(fd, chunks)
         if written < sum(map(len, chunks)):
@@ -78,9 +79,9 @@ class OperatingSystem:
         """Return the number of the file system that `fd` is on, NO_SHARING where a sync of all
         of it is not as good as one of each file."""
         number = os.fstat(fd).st_dev
-        if number not in self._telling:
-            self._telling[number] = self._kind(fd) in TELLING
-        return number if self._telling[number] else NO_SHARING
+        if number not in self._reports:
+            self._reports[number] = self._kind(fd) in REPORTING_FILE_SYSTEMS
+        return number if self._reports[number] else NO_SHARING
 
     def _kind(self, fd: int) -> int:
         """Return the kind of a file system, as statfs(2) lists them."""

@@ -1,15 +1,16 @@
 """The writer: one process that makes the small changes of all others durable, together.
 
-`python -m mailhost.durable.writer SOCKET` listens on a unix socket. What all clients have asked for
-when a batch begins makes up the batch: one sync serves all processes, and none of them has a thread
-that takes turns with its interpreter.
+`python -m mailhost.durable.writer SOCKET` listens on a unix socket. A batch consists of all
+changes that clients have asked for when it begins: one sync serves all processes, and none of them
+needs a thread of its own for that.
 
 A client sends frames (`durable/frames`) with a list of changes each, and gets back frames with a
-list of results. Frames of one client are answered in order. What a client that went away had asked
-for is not begun: there is no process that waits for the results.
+list of results. Frames of one client are answered in order. If a client has closed
+its connection, its changes are not begun, as no process waits for the results.
 
-It ends with the head, whose pipe is its standard input, and on Linux at once: no file may change
-any more when the next head reads them. A bug ends it too, and the head starts another.
+The writer ends with the head: its standard input is a pipe of the head, and on Linux the kernel
+kills it with its parent, since no file may change any more when the next head reads them. A bug
+ends it too, and the head starts another.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Writer:
         asking = [client for fd, client in self._clients.items() if fd in ready]
         jobs = [(client, changes) for client in asking for changes in client.read()]
         if jobs:
-            self._make(jobs)
+            self._make_batch(jobs)
         for client in asking:
             if client.gone:
                 self._forget(client)
@@ -132,7 +133,7 @@ class Writer:
         del self._clients[client.wire.fileno()]
         client.wire.close()
 
-    def _make(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
+    def _make_batch(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
         """Make one batch, and send the results to the clients."""
         changes = [change for _, some in jobs for change in some]
         results = [_result(error) for error in Batch(self._system, changes, self._rooted).run()]
@@ -151,7 +152,10 @@ def _result(error: OSError | None) -> Result:
 
 
 def listen(path: str) -> socket.socket:
-    """Open the socket, for the host's user alone. One that is there is of a dead writer."""
+    """Open the socket, for the host's user alone.
+
+    A socket that exists was left by a dead writer.
+    """
     with suppress(FileNotFoundError):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -29,8 +29,8 @@ from mailhost.interfaces.store import ICommitter
 from mailhost.net.direct_writer import DirectWriter
 from mailhost.net.peer_credentials import is_ours, peer_uid
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
-
+FIRST_RECONNECT_DELAY = 0.05  # seconds until the second attempt to connect
+LONGEST_RECONNECT_DELAY = 1.0  # seconds between two attempts to connect
 LARGEST_SHARED_FRAME = 1 << 24  # octets of files of several commits in one frame
 
 _Jobs = list[tuple[Sequence[Change], Deferred[Results]]]
@@ -94,7 +94,7 @@ class WriterClient:
         self._link: _Link | None = None
         self._waiting: _Jobs = []
         self._sent: deque[_Jobs] = deque()
-        self._pause = FIRST_PAUSE
+        self._delay = FIRST_RECONNECT_DELAY
         self._next_attempt: IDelayedCall | None = None
         self._working = False
         self._idle: Deferred[None] | None = None
@@ -167,7 +167,7 @@ class WriterClient:
         """The connection is made."""
         self._link = link
         self._warned = False
-        self._pause = FIRST_PAUSE
+        self._delay = FIRST_RECONNECT_DELAY
 
     def stranger(self, uid: int | None) -> None:
         """A process of another user listens on the socket. It gets no mail. Logged once."""
@@ -183,8 +183,8 @@ class WriterClient:
         while self._sent:
             self._do_again(self._sent.popleft())
         if self._working:
-            self._next_attempt = self._reactor.callLater(self._pause, self._connect)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            self._next_attempt = self._reactor.callLater(self._delay, self._connect)
+            self._delay = min(2 * self._delay, LONGEST_RECONNECT_DELAY)
 
     def _connect(self) -> None:
         self._next_attempt = None

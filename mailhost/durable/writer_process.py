@@ -26,7 +26,7 @@ class WriterProcess:
         self._events = events
         self._process: _Process | None = None
         self._born = 0.0
-        self._pauses = RestartDelays(0.1)
+        self._delays = RestartDelays(0.1)
         self._next: IDelayedCall | None = None
         self._stopping = False
         self._ended: Deferred[None] | None = None
@@ -69,8 +69,8 @@ class WriterProcess:
                 self._ended.callback(None)
             return
         self.log_line(how)
-        pause = self._pauses.after(self._reactor.seconds() - self._born)
-        self._next = self._reactor.callLater(pause, self.start)
+        delay = self._delays.after(self._reactor.seconds() - self._born)
+        self._next = self._reactor.callLater(delay, self.start)
 
     def log_line(self, text: str) -> None:
         """Log what the process wrote, or how it ended."""

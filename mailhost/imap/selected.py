@@ -1,9 +1,9 @@
 """The selected mailbox as this client knows it: message numbers belong to the session.
 
-The client knows the UIDs that it was told of; the folder goes on without it. `updates` compares both
-and writes what is new: EXPUNGE or VANISHED for what is gone, EXISTS for what came, FETCH for flags
-that changed (RFC 9051 §7, RFC 7162 §3.2.10). While a command with message numbers is answered,
-nothing may be told to be gone (RFC 9051 §7.5.1).
+The client knows the UIDs that it was told of; the folder goes on without it. `updates` compares
+both and writes what is new: EXPUNGE or VANISHED for what is gone, EXISTS for what came, FETCH for
+flags that changed (RFC 9051 §7, RFC 7162 §3.2.10). While a command with message numbers is
+answered, nothing may be told to be gone (RFC 9051 §7.5.1).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Selected:
     is the newest state of the folder; None while the session is idle, to save its memory."""
 
     __slots__ = (
-        "_looked", "_silent", "_view", "_watch", "changed", "folder", "modseq", "read_only", "saved", "uids",
+        "_looked", "_silent", "_view", "_watch", "changed", "folder", "modseq", "read_only",
+        "saved", "uids",
     )  # fmt: skip
 
     def __init__(self, folder: IFolder, view: FolderView, read_only: bool) -> None:

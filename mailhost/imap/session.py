@@ -1,10 +1,10 @@
 """An IMAP server session as a machine without I/O (RFC 9051; RFC 3501 for clients that do not
 enable IMAP4rev2).
 
-Commands run strictly in order, one at a time; each is in a file of `commands/`, and `commands/table`
-says in which state it is allowed. Reading is here: whole commands, literals that they announce, the
-lines of an AUTHENTICATE exchange, and DONE after IDLE. After each command, and while the client
-idles, it is told what has changed in the selected mailbox.
+Commands run strictly in order, one at a time; each is in a file of `commands/`, and
+`commands/table` says in which state it is allowed. Reading is here: whole commands, literals that
+they announce, the lines of an AUTHENTICATE exchange, and DONE after IDLE. After each command, and
+while the client idles, it is told what has changed in the selected mailbox.
 """
 
 from __future__ import annotations

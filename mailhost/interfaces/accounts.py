@@ -1,7 +1,7 @@
-"""Domains, accounts and aliases as values: what a directory knows at one moment.
+"""Domains, accounts and aliases as values: the content of a directory at one moment.
 
-A view is made once for each change and then only read, so that routing a recipient is a few
-dictionary look-ups and no wait. Keys are normal forms: domains as `parse_domain` gives them,
+A view is made once for each change and then only read, so that routing a recipient takes a few
+dictionary look-ups and never waits. Keys are normal forms: domains as `parse_domain` gives them,
 local parts as `Address.key`.
 """
 
@@ -15,7 +15,8 @@ from mailhost.message.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's mailbox. `secret` is what `mailhost hash-password` prints, empty for no login.
+    """An account with its mailbox. `secret` is a hash as `mailhost hash-password` prints it; with
+    an empty `secret` nobody can log in.
 
     `quota` is in octets, None for no limit. `id` is 32 hexadecimal digits, unique on this host;
     it stays when the address changes.
@@ -29,7 +30,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain served here. `catch_all` gets what no account or alias takes, None for nobody."""
+    """A domain of this host. `catch_all` gets the mail for names that are neither an account nor an
+    alias; with None such mail is refused."""
 
     name: str
     accounts: Mapping[str, Account] = field(default_factory=dict)
@@ -39,26 +41,29 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryView:
-    """Every domain by its name, and other names for them (`also`: alias domain to domain)."""
+    """All domains by their names. `also` has the domain aliases: from alias to the name of the
+    domain."""
 
     domains: Mapping[str, Domain] = field(default_factory=dict)
     also: Mapping[str, str] = field(default_factory=dict)
 
     def domain(self, name: str) -> Domain | None:
-        """The domain that `name` means, through an alias domain if need be."""
+        """Return the domain with this name, which may be a domain alias; None if there is none."""
         return self.domains.get(self.name_of(name))
 
     def name_of(self, name: str) -> str:
-        """The domain that `name` is a domain alias of; `name` itself where it is none."""
+        """Return the domain that `name` is a domain alias of, or `name` itself if it is not an
+        alias."""
         return self.also.get(name, name)
 
     def account(self, address: Address) -> Account | None:
-        """The account with this very address, through an alias domain if need be."""
+        """Return the account with exactly this address, in which the domain may be a domain alias;
+        None if there is none."""
         domain = self.domain(address.domain)
         return domain.accounts.get(address.key) if domain else None
 
     def accounts(self) -> Iterable[Account]:
-        """Every account."""
+        """Return the accounts of all domains."""
         return (account for domain in self.domains.values() for account in domain.accounts.values())
 
 
@@ -66,7 +71,7 @@ class DirectoryView:
 class KnownAccounts:
     """The accounts that recipients of one message lead to without an alias, as found in `view`.
 
-    They hold as long as this very view is the newest one of the directory.
+    They may be used as long as `view` is the newest view of the directory.
     """
 
     view: DirectoryView

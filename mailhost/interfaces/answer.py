@@ -1,7 +1,7 @@
-"""The type of an answer that may have to be waited for.
+"""The type of an answer that is ready at once or has to be awaited.
 
-`Answer[T]` is a T or an awaitable of one. A provider returns the plain value where it can: a
-coroutine for each call would cost more than most calls.
+`Answer[T]` is a T or an awaitable of one. A provider returns the plain value if it can, since a
+coroutine for each call takes longer than most calls.
 """
 
 from __future__ import annotations

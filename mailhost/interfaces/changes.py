@@ -1,8 +1,8 @@
-"""Changes to files that are to be made durable, as values: one class for each kind.
+"""Changes to files that are to be made durable, as values. Each kind of change is a class.
 
-A change that failed left nothing under its final name. Those of one commit do not depend on each
-other: where one fails, the others are made all the same. So a message that moves to another folder
-is one RenamedFile, and never a LinkedFile with a RemovedFile.
+A change that failed leaves no file under its final name. The changes of one commit do not depend on
+each other: if one fails, the others are made nevertheless. So moving a message to another folder
+must be one RenamedFile, and not a LinkedFile with a RemovedFile.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import TypeAlias
 from mailhost.message.content import Content
 
 CANNOT_LINK = frozenset((EXDEV, EPERM, EMLINK, ENOTSUP))
-"""Error numbers of a LinkedFile that the disk cannot make: copy the bytes with a NewFile then."""
+"""Error numbers of a LinkedFile that is not possible: then copy the content with a NewFile."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
     """A file to be made: written as `temporary`, synced, renamed to `final`, its folder synced.
 
-    Missing folders of either path are made. With `replaces` a file may have the final name: it is
-    there until the new one is, and where the last sync fails it is unknown which of the two is.
-    `again` means that a process which died may have begun it: what it left behind is used. `beside`
-    is a folder that is made whenever a folder for `temporary` has to be made, empty for none.
+    Missing folders of both paths are made. With `replaces`, another file may have the final name
+    until the new one gets it; if the last sync fails, it is unknown which of the two files has the
+    name. `again` means that a process that died may have begun the change: the files that it left
+    are used. If `beside` is not empty, this folder is made whenever a folder for `temporary` has to
+    be made.
     """
 
     temporary: str
@@ -37,18 +38,18 @@ class NewFile:
 
     @property
     def size(self) -> int:
-        """Octets to be written."""
+        """The number of octets to be written."""
         return sum(content.size for content in self.contents)
 
     @property
     def in_memory(self) -> bool:
-        """True where what is to be written lies in memory."""
+        """True if all octets to be written are in memory."""
         return all(content.in_memory for content in self.contents)
 
 
 @dataclass(frozen=True, slots=True)
 class RemovedFile:
-    """A file to be removed, its folder synced. Gone already is removed."""
+    """A file to be removed, its folder synced. It is no error if the file does not exist."""
 
     path: str
     size = 0
@@ -59,10 +60,11 @@ class RemovedFile:
 class RenamedFile:
     """A file that gets another name, in its folder or in another one (new/ to cur/, other flags).
 
-    Its bytes are synced first, as another program may have put it there without; then it is
-    renamed, the folder of `new` synced, then that of `old`. A missing folder of `new` is made. No
-    other file may have the name `new`. Where the change fails the file has its old name, or, where
-    it vanished, neither. `again` means that a process which died may have renamed it.
+    The content of the file is synced first, because another program may have written it without a
+    sync. Then the file is renamed, and the folder of `new` is synced, then the folder of `old`. A
+    missing folder of `new` is made. No other file may have the name `new`. If the change fails, the
+    file has its old name, unless another program has removed it. `again` means that a process that
+    died may have renamed it.
     """
 
     old: str
@@ -74,12 +76,12 @@ class RenamedFile:
 
 @dataclass(frozen=True, slots=True)
 class LinkedFile:
-    """A second name for a file, which is how a message is copied without its bytes (hard link).
+    """A second name for a file (hard link), which copies a message without copying its octets.
 
-    The bytes are synced first; then it is linked, and the folder of `final` synced. A missing
-    folder of `final` is made. An errno in CANNOT_LINK means that this disk, or this file, takes no
-    link. `final` is a name that nobody else gives to a file: `again` means that a process which
-    died may have made the link, so where `source` is gone since then, `final` is it.
+    The content is synced first; then the link is made, and the folder of `final` is synced. A
+    missing folder of `final` is made. An errno in CANNOT_LINK means that this file system, or this
+    file, allows no link. No other program gives the name `final` to a file. `again` means that a
+    process that died may have made the link: if `source` no longer exists, `final` is the file.
     """
 
     source: str
@@ -93,8 +95,8 @@ class LinkedFile:
 class MadeFolder:
     """A folder to be made, with those above it that are missing, and all their names synced.
 
-    It may be there already. Where the change fails and the folder was made by it, the folder is
-    removed if nothing was put in it meanwhile.
+    The folder may exist already. If the change made the folder and then failed, the folder is
+    removed, unless it has got files meanwhile.
     """
 
     path: str
@@ -108,7 +110,8 @@ Results: TypeAlias = Sequence[OSError | None]
 
 
 def begun(change: Change) -> Change:
-    """Return a change to be made again: a process that died may have begun it, or ended it."""
+    """Return this change with `again`, for a change that a process may have begun or completed
+    before it died."""
     if isinstance(change, RemovedFile | MadeFolder):
         return change
     return replace(change, again=True)

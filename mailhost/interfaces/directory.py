@@ -12,11 +12,12 @@ from mailhost.message.address import Address
 
 
 class DirectoryUnavailable(Exception):
-    """The directory cannot be read now. Answer 4xx, never 'no such user'."""
+    """The directory cannot be read now. The reply must be 4xx, never "no such user"."""
 
 
 class DirectoryError(Exception):
-    """The directory cannot be changed or read as asked. The message says why and what to do."""
+    """The directory cannot be changed or read as requested. The text of the exception has the
+    reason and the remedy."""
 
 
 class NeedsForce(DirectoryError):
@@ -24,14 +25,15 @@ class NeedsForce(DirectoryError):
 
 
 class IDirectory(Interface):
-    """Domains, accounts, aliases."""
+    """The directory as services read it: domains, accounts and aliases."""
 
     view: DirectoryView = Attribute("The newest view, read without waiting.")
 
     def refresh() -> Awaitable[DirectoryView]:
-        """Look for changes made elsewhere and return the newest view.
+        """Check for changes that other processes made, and return the newest view.
 
-        Asked before anybody is refused as unknown. Raises DirectoryUnavailable.
+        To be called before a recipient or a user is refused as unknown. Raises
+        DirectoryUnavailable.
         """
 
 
@@ -44,7 +46,7 @@ class Halves:
 
 
 class IDirectoryAdministration(Interface):
-    """Every change of the directory, with all rules about it: for the command line, a web page.
+    """All changes of the directory, with all rules for them: for the command line, or a web page.
 
     Domains are given in their normal form, quotas in octets (None: no limit). Domains of the
     settings file can only be read. Each method blocks for the disk, or for the hash of a password;
@@ -52,7 +54,7 @@ class IDirectoryAdministration(Interface):
     """
 
     def halves() -> Halves:
-        """Return all that is there."""
+        """Return the whole directory."""
 
     def add_domain(name: str) -> None:
         """Add a domain."""
@@ -63,23 +65,26 @@ class IDirectoryAdministration(Interface):
     def remove_domain(name: str, force: bool = False) -> None:
         """Remove a domain, or another name of one. Mail in its mailboxes stays.
 
-        Raises NeedsForce where it has accounts, aliases or other names; `force` removes them too.
+        Raises NeedsForce if the domain has accounts, aliases or other names; `force` removes them
+        too.
         """
 
     def set_catch_all(domain: str, address: Address | None, force: bool = False) -> None:
-        """Set the address that gets what no account or alias of a domain takes; None for none.
+        """Set the address that gets the mail for all unknown names of a domain; None removes it.
 
-        Raises NeedsForce where the address is in a domain of ours and does not exist.
+        Raises NeedsForce if the address is in a domain of this host and does not exist.
         """
 
     def check_new_account(address: Address) -> None:
-        """Raise what `add_account` would, before a password is asked for."""
+        """Raise the exception that `add_account` would raise. To be called before asking for a
+        password."""
 
     def add_account(address: Address, password: str, quota: int | None = None) -> None:
         """Add an account."""
 
     def check_account(address: Address) -> None:
-        """Raise what `set_password` would, before a password is asked for."""
+        """Raise the exception that `set_password` would raise. To be called before asking for a
+        password."""
 
     def set_password(address: Address, password: str) -> None:
         """Replace the password of an account."""
@@ -91,9 +96,10 @@ class IDirectoryAdministration(Interface):
         """Remove an account. Its mail stays."""
 
     def add_alias(address: Address, targets: Sequence[Address], force: bool = False) -> None:
-        """Have mail for `address` go to `targets`, here or elsewhere.
+        """Send mail for `address` to `targets`, which are addresses of this host or of other hosts.
 
-        Raises NeedsForce where a target in a domain of ours does not exist, or leads back.
+        Raises NeedsForce if a target in a domain of this host does not exist, or leads back to
+        `address`.
         """
 
     def remove_alias(address: Address) -> None:

@@ -18,26 +18,29 @@ class NoPossibleHost(Exception):
 
 
 class ResolveFailed(Exception):
-    """No answer, a broken answer or SERVFAIL: worth asking again later."""
+    """There was no answer, a malformed answer, or SERVFAIL. Asking again later may help."""
 
 
 @dataclass(frozen=True, slots=True)
 class MXRecord:
-    """`host` is `.` reduced to the empty string for a null MX (RFC 7505)."""
+    """One MX record. `host` is empty for a null MX, which has the name `.` (RFC 7505)."""
 
     preference: int
     host: str
 
 
 class IResolver(Interface):
-    """DNS with typed answers. Empty sequences mean: the name exists, such records do not."""
+    """DNS queries for one type of record each. An empty result means that the name exists without
+    such records."""
 
     def mx(domain: str) -> Awaitable[Sequence[MXRecord]]:
-        """MX records in no order, CNAMEs followed; those with names that no host can have are left
-        out. Raises NoSuchDomain, NoPossibleHost, ResolveFailed."""
+        """Return the MX records in no order, with CNAMEs followed. Records with names that no host
+        can have are left out. Raises NoSuchDomain, NoPossibleHost, ResolveFailed."""
 
     def ipv4(name: str) -> Awaitable[Sequence[str]]:
-        """A records alone, as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+        """Return the addresses of the A records as texts, with CNAMEs followed. Raises
+        NoSuchDomain, ResolveFailed."""
 
     def addresses(host: str) -> Awaitable[Sequence[str]]:
-        """AAAA and A records as texts, CNAMEs followed. Raises NoSuchDomain, ResolveFailed."""
+        """Return the addresses of the AAAA and A records as texts, with CNAMEs followed. Raises
+        NoSuchDomain, ResolveFailed."""

@@ -1,9 +1,9 @@
-"""Events: what happened, as frozen values, and the interface that takes them (IEventSink).
+"""Events, as frozen values, and the interface that takes them (IEventSink).
 
-Each event is emitted once, where it happens. Logs and counters read it; an event never changes what
-happens next. `line` is what the operator reads: the same as the reply that the other side got, and
-the cause. `key` is what the event is counted under: words from small fixed sets alone, so that no
-client can make a process keep many of them.
+Each event is emitted once, by the code where it happens. Logs and counters read it; no other code
+depends on it. `line` is for the operator: it has the text of the reply that the client or the other
+host got, and the cause. Events with the same `key` are counted together. A key has only words from
+small fixed sets, so that no client can make a process keep many keys.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from mailhost.message.status import Status
 
 
 class CountKey(NamedTuple):
-    """The key that an event is counted under. `event` is its kind; `protocol` the listener's, empty
-    where no client takes part; `result` says how it ended, empty where that is plain."""
+    """The key that an event is counted under. `event` is its kind. `protocol` is that of the
+    listener, empty if no client takes part. `result` is the result, empty if all events of this
+    kind have the same."""
 
     event: str
     protocol: str = ""
     result: str = ""
 
 
-@lru_cache(1000)  # making one takes longer than all else that counting needs
+@lru_cache(1000)  # making a key takes longer than all other work of counting
 def _key(event: str, protocol: str = "", result: str = "") -> CountKey:
     return CountKey(event, protocol, result)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Anything that is emitted. `serious` events are logged as warnings."""
+    """The base of all events. `serious` events are logged as warnings."""
 
     @property
     def line(self) -> str:
-        """One line in plain language."""
+        """The line for the log."""
         raise NotImplementedError
 
     @property
@@ -52,7 +53,7 @@ class Event:
 
     @property
     def serious(self) -> bool:
-        """True where an operator should look."""
+        """True if an operator should read the line."""
         return False
 
 
@@ -64,7 +65,7 @@ def _path(address: Address | None) -> str:
 
 
 def _paths(addresses: Sequence[Address]) -> str:
-    """The first few, and how many more there are."""
+    """The first five addresses, and the number of the others."""
     more = f" and {len(addresses) - 5} more" if len(addresses) > 5 else ""
     return ", ".join(map(_path, addresses[:5])) + more
 
@@ -79,7 +80,7 @@ def _class_of(status: Status) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received(Event):
-    """A message came in whole and is being handed over. A refusal may still follow."""
+    """A complete message arrived and is being handed over. It may still be refused."""
 
     client: Client
     identity: str
@@ -90,12 +91,12 @@ class Received(Event):
 
     @property
     def line(self) -> str:
-        who = f" as {self.client.account}" if self.client.account else ""
+        as_account = f" as {self.client.account}" if self.client.account else ""
         to = _paths(self.recipients)
         return (
             f"{self.identity} received from {_path(self.reverse_path)} to {to}, "
             f"{self.size} octets, Message-ID {self.message_id or 'none'}, "
-            f"by {self.client.protocol} from {self.client}{who}"
+            f"by {self.client.protocol} from {self.client}{as_account}"
         )
 
     @property
@@ -105,7 +106,7 @@ class Received(Event):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Event):
-    """A client was refused something. `what` is the command or step, such as `RCPT <a@b>`."""
+    """A command or another step of a client was refused. `what` names it, such as `RCPT <a@b>`."""
 
     client: Client
     what: str
@@ -122,7 +123,8 @@ class Refused(Event):
 
 @dataclass(frozen=True, slots=True)
 class Filtered(Event):
-    """A filter acted on mail, or would have; what a filter refuses is a Refused event instead."""
+    """A filter acted on mail, or would have acted in the mode "enforce". A refusal by a filter is a
+    Refused event."""
 
     client: Client
     identity: str
@@ -144,7 +146,7 @@ class Filtered(Event):
 
 @dataclass(frozen=True, slots=True)
 class Attempted(Event):
-    """A recipient's fate after one attempt, here or elsewhere."""
+    """The outcome of one attempt for one recipient, of this host or of another."""
 
     identity: str
     outcome: Outcome
@@ -169,7 +171,8 @@ class Attempted(Event):
 
 @dataclass(frozen=True, slots=True)
 class PassedOn(Event):
-    """The server behind the proxy took a message. Where it did not, the client was Refused."""
+    """The server behind the proxy accepted a message. If that server refuses, there is a Refused
+    event."""
 
     identity: str
     server: str
@@ -186,8 +189,8 @@ class PassedOn(Event):
 
 @dataclass(frozen=True, slots=True)
 class Queued(Event):
-    """A message waits in the queue for these recipients. `held` is why an operator has to look at
-    the message first, empty where no operator has to."""
+    """A message waits in the queue for these recipients. If an operator has to release the message
+    first, `held` is the reason, else it is empty."""
 
     identity: str
     reverse_path: Address | None
@@ -208,7 +211,7 @@ class Queued(Event):
 
 @dataclass(frozen=True, slots=True)
 class Reported(Event):
-    """A bounce, delay warning or delivery report of ours was written about `identity`."""
+    """This host wrote a bounce, delay warning or delivery report about the message `identity`."""
 
     identity: str
     kind: str
@@ -225,7 +228,7 @@ class Reported(Event):
 
 @dataclass(frozen=True, slots=True)
 class Parked(Event):
-    """An entry of the queue that our own code cannot process: held until an operator looks."""
+    """An entry of the queue that our code cannot process, and that waits for an operator."""
 
     identity: str
     reason: str
@@ -245,7 +248,7 @@ class Parked(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
-    """A client proved to be an account."""
+    """A client logged in to an account."""
 
     client: Client
     account: Address
@@ -263,8 +266,8 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
-    """A login failed. `failures` counts the recent ones from this address. `username` is empty
-    where it must not be shown."""
+    """A login failed. `failures` is the number of recent failures from this address. `username` is
+    empty if it must not be logged."""
 
     client: Client
     username: str
@@ -273,10 +276,10 @@ class LoginRefused(Event):
 
     @property
     def line(self) -> str:
-        who = repr(self.username) if self.username else UNKNOWN_NAME
+        name = repr(self.username) if self.username else UNKNOWN_NAME
         return (
-            f"login as {who} refused to {self.client} on {self.client.protocol}, "
-            f"failure {self.failures} from there lately: {_cause(self.status)}"
+            f"login as {name} refused to {self.client} on {self.client.protocol}, "
+            f"failure {self.failures} from this address: {_cause(self.status)}"
         )
 
     @property
@@ -310,7 +313,7 @@ class Faulted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """Something that the operator should read and that is no fault: a start, a reload."""
+    """Information for the operator that is no fault, such as a start or a reload."""
 
     text: str
 

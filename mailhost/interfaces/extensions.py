@@ -1,5 +1,4 @@
-"""The extensions that a client may use beyond plain SMTP, as far as it depends on who takes the
-mail."""
+"""The SMTP extensions and limits that a reception offers to a client."""
 
 from __future__ import annotations
 
@@ -25,5 +24,5 @@ class Extensions:
     ignored: frozenset[str] = frozenset()
 
     def ignoring(self, *text: str) -> Extensions:
-        """The same without these keywords, which are ignored."""
+        """Return a copy that does not offer these keywords and ignores them."""
         return replace(self, offered=self.offered.difference(text), ignored=frozenset(text))

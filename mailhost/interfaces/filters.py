@@ -14,66 +14,70 @@ from mailhost.message.status import Status
 
 
 class FilterFailed(Exception):
-    """A filter could not judge, as something it needs is not there; the text of the exception says
-    which."""
+    """A filter cannot decide, because something that it needs is missing; the text of the exception
+    names it."""
 
 
 class IFilter(Interface):
-    """Looks at mail on its way in, and says what should become of it."""
+    """A filter: it is shown mail that is being received, and returns a verdict."""
 
-    stages: Collection[Stage] = Attribute("When it wants to be asked.")
+    stages: Collection[Stage] = Attribute("The stages at which the filter is asked.")
 
     def look(mail: Mail) -> Answer[Verdict]:
-        """Return the verdict. Raises FilterFailed, and for bugs anything: the settings say whether
-        mail passes then."""
+        """Return the verdict on `mail`. If an exception is raised, FilterFailed or any other, mail
+        is deferred or passes, as `on_error` of the settings says."""
 
 
 class IFilterPlugin(IPlugin):
     """A Twisted plugin that makes filters, for `kind = "python"` in the settings."""
 
-    name: str = Attribute("What `plugin` in the settings calls it.")
+    name: str = Attribute("The name that `plugin` in the settings gives.")
 
     def make_filter(**options: object) -> object:
-        """Return an IFilter or an ISessionFilter. `options` are those of the settings."""
+        """Return an IFilter or an ISessionFilter. `options` are those of the settings. Called at
+        the start and at each reload; the code of the plugin is imported once in each process, so
+        changed code needs a restart."""
 
 
 class ISessionFilter(Interface):
-    """A filter that keeps something for as long as a client is connected."""
+    """A filter that keeps a state for each client for as long as it is connected."""
 
-    stages: Collection[Stage] = Attribute("When it wants to be asked.")
+    stages: Collection[Stage] = Attribute("The stages at which the filter is asked.")
 
     def visit(client: Client) -> IVisit:
-        """A client connected."""
+        """A client connected. Return the filter for this connection."""
 
 
 class IVisit(IFilter):
-    """One client's part of an ISessionFilter."""
+    """The filter of one client's connection, made by an ISessionFilter."""
 
     def abandon() -> None:
-        """The transaction ended before this filter was asked about its message: the client gave it
-        up, or another filter refused or dropped the message."""
+        """The transaction ended before this filter was asked about its message: the client ended
+        it, or another filter refused or discarded the message."""
 
     def leave() -> None:
-        """The client is gone. Nothing is called after it."""
+        """The client has disconnected. No method is called after this."""
 
 
 class ICounters(Interface):
-    """Counts what filters did, for all processes together."""
+    """Counts the actions of filters, for all processes together."""
 
     def add(filter: str, what: str) -> None:
-        """`filter` did `what`. Never raises, never waits."""
+        """Count the action `what` of the filter named `filter`. Never raises, never waits."""
 
 
 class IRates(Interface):
-    """Counts how often, for all processes together."""
+    """Counts how often something happens in a time, for all processes together."""
 
     def take(key: str, limit: int, within: float) -> Answer[bool]:
-        """Count one for `key`. False, and not counted, where there were `limit` of them within as
-        many seconds, as far as they have not leaked away since."""
+        """Count one for `key`, and return True. If the count has reached `limit`, return False and
+        count nothing. The count decreases steadily, by `limit` in `within` seconds (a leaky
+        bucket)."""
 
 
 class IWitness(Interface):
-    """Hears how messages ended."""
+    """A filter that is also notified of the final reply to each message."""
 
     def ended(mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
-        """A message has its answer; `findings` are what the filters said. Never raises or waits."""
+        """The client gets `statuses` as the reply to a message; `findings` are the verdicts of all
+        filters. Never raises, never waits."""

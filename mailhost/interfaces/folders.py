@@ -237,9 +237,13 @@ class IFolder(Interface):
 
     name = Attribute("The folder's name, `INBOX` in capitals.")
 
+    def watch(changed: Callable[[], None]) -> IWatch:
+        """Call `changed` whenever the folder may have changed, whoever changed it: this host's
+        other sessions, or programs outside of it."""
+
     def view() -> Awaitable[FolderView | StoreRefusal]:
-        """Return the newest state: all that this host and other programs have changed so far.
-        The same object is returned while nothing has changed. Sizes that are not known yet are 0."""
+        """Return the newest state: all that this host and other programs have changed so far. The
+        same object is returned while nothing has changed. Sizes that are not known yet are 0."""
 
     def sized_view() -> Awaitable[FolderView | StoreRefusal]:
         """As `view`, with the sizes of all messages; those of files that other programs wrote may

@@ -1,4 +1,4 @@
-"""Logins: passwords, the guard against guessing, and SASL."""
+"""Logins: checking passwords, counting failed logins, and SASL."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ class ScramKeys:
 
 
 class IAuthenticator(Interface):
-    """Says who may log in. Slows down and counts failures for each client address."""
+    """Decides whether a client may log in. Counts failures for each client address, and delays
+    their replies."""
 
     def mechanisms(client: Client) -> Sequence[str]:
-        """SASL mechanisms to offer this client now; none where a password would be in the clear."""
+        """Return the SASL mechanisms to offer to this client; none if it must not log in without
+        TLS."""
 
     def password(
         client: Client, username: str, password: str, mechanism: str
@@ -36,33 +38,35 @@ class IAuthenticator(Interface):
         """Return the account's address, or the refusal (535 5.7.8, 454 4.7.0, 421 4.7.0)."""
 
     def scram_keys(client: Client, username: str) -> Awaitable[ScramKeys | Status]:
-        """Return the keys of an account; made-up but steady ones for an unknown name."""
+        """Return the keys of an account. For an unknown name return made-up keys, which are always
+        the same for that name. A Status is a refusal."""
 
     def scram_result(client: Client, username: str, proven: bool) -> Awaitable[Address | Status]:
-        """The exchange ended: count it, and return the account or the refusal."""
+        """The exchange has ended. Count a failure, and return the address of the account, or the
+        refusal. `proven` is true if the client proved that it has the password."""
 
 
 class ILoginGuard(Interface):
-    """Counts failed logins for all processes together, and slows them down.
+    """Counts failed logins for all processes together, and delays their replies.
 
-    User names are as the client wrote them, empty where it has said none yet.
+    User names are as the client wrote them, empty if it has not sent one yet.
     """
 
     def begin(client: Client, username: str) -> Awaitable[Status | None]:
-        """Ask before an attempt is judged. A Status refuses the attempt, and is logged already.
+        """Ask whether an attempt may be made. A Status refuses the attempt, and is logged already.
         After None, one of `failed`, `succeeded` and `undecided` must follow."""
 
     def failed(
         client: Client, username: str, status: Status, guessed: bool = True
     ) -> Awaitable[None]:
-        """The attempt failed: log it, count it where it was a guess, and wait until the client may
-        be answered."""
+        """The attempt failed. Log it, count it if `guessed` (the client may have guessed a
+        password), and return when the client may be answered with `status`."""
 
     def succeeded(client: Client, username: str) -> None:
-        """The attempt succeeded: forgive the failures of its user."""
+        """The attempt succeeded: remove the counted failures of its user."""
 
     def undecided(client: Client, username: str) -> None:
-        """The attempt ended without a result, or goes on in another step."""
+        """The attempt ended without a result, or continues in another step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +83,27 @@ class ISASLMechanism(Interface):
     """One SASL exchange, server side (RFC 4422). Made new for each AUTH."""
 
     def respond(response: bytes | None) -> Answer[SASLStep]:
-        """Take the client's response, decoded; None at first where it sent no initial response.
+        """Take the client's response, decoded from base64; None if there was no initial response.
 
-        Returns a Challenge to go on, the account's Address when proven, a Status when refused.
+        Returns a Challenge for the client, the address of the account after a successful login, or
+        a Status as the refusal.
         """
 
 
 class ILogins(Interface):
-    """Judges the logins of one listener, by SASL."""
+    """Checks the logins at one listener, by SASL."""
 
     def mechanisms(client: Client) -> Sequence[str]:
-        """SASL mechanisms to offer this client now; none where a password would be in the clear."""
+        """Return the SASL mechanisms to offer to this client; none if it must not log in without
+        TLS."""
 
     def begin(name: str, client: Client) -> ISASLMechanism | None:
-        """A new exchange, None for a mechanism that is not known or not for this client now."""
+        """Return a new exchange of the mechanism `name`; None if it is unknown or not offered to
+        this client."""
 
 
 class IPasswordLogins(ILogins):
-    """Takes a password outside SASL too: POP3's USER and PASS, IMAP's LOGIN."""
+    """Checks passwords outside SASL too: POP3's USER and PASS, IMAP's LOGIN."""
 
     def password(
         client: Client, username: str, password: str, command: str

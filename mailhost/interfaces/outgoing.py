@@ -1,4 +1,4 @@
-"""Mail that leaves in the name of this host or of one of its users, and what is done to it last."""
+"""The last steps for mail that is sent in the name of this host or of one of its users."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mailhost.message.status import Status
 class OutgoingMessage:
     """A message in our name: submitted by a user who logged in, or written by this host.
 
-    `author` is responsible for the message, and becomes its From field where it has none.
-    `identity` names the message in the log. `completed` is a content to which the result of
-    `IOutgoing.missing` was added, None where that was not asked.
+    `author` is responsible for the message, and becomes its From field if it has none. `identity`
+    names the message in the log. If `IOutgoing.missing` was called before, `completed` is the
+    content with the fields that it returned, else None.
     """
 
     envelope: Envelope
@@ -29,17 +29,35 @@ class OutgoingMessage:
     completed: Content | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """A message that this host wrote: a bounce, another report, later a vacation reply.
+
+    `identity` names it in the log, `about` names the message that is the reason for it. `to` and
+    `kind` ("bounce") are for the log too.
+    """
+
+    to: Address
+    envelope: Envelope
+    content: Content
+    identity: str
+    kind: str
+    about: str
+
+
 class IOutgoing(Interface):
-    """Every message in our name passes here before it is handed over: submitted mail, bounces and
-    other reports. Incoming and forwarded mail does not pass: others answer for that."""
+    """The steps that every message in our name passes before it is handed over: submitted mail,
+    bounces and other reports. Incoming and forwarded mail does not pass them, since its authors are
+    on other hosts."""
 
     def missing(header: bytes, author: Address, identity: str) -> bytes:
         """Return the fields that a message with this header section lacks, to be put on top of it
         (RFC 6409 §8). Asked before filters, so that filters see a complete message."""
 
     def leave(message: OutgoingMessage) -> Answer[Content | Status]:
-        """Return the content as it leaves, whatever filters did to it before. A Status refuses the
-        message: 4xx where that may succeed later. Called once, last before the handover."""
+        """Return the content that is sent, made from `message` after all filters. A Status refuses
+        the message, with 4xx if a later attempt may succeed. Called once, directly before the
+        handover."""
 
 
 class IOutgoingStep(Interface):

@@ -1,4 +1,4 @@
-"""Mail that waits, its transports, and the reports about it."""
+"""The queue of waiting mail, its transports, and reports about mail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zope.interface import Attribute, Interface
 
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -15,7 +16,7 @@ from mailhost.message.status import Status
 
 
 class IQueue(Interface):
-    """Mail that waits for another attempt, durable."""
+    """The durable queue of mail that waits for an attempt."""
 
     def accept(
         envelope: Envelope,
@@ -24,14 +25,17 @@ class IQueue(Interface):
         outcomes: Sequence[Outcome] = (),
         held: str = "",
     ) -> Awaitable[Status]:
-        """Keep the message for `envelope.recipients` until each is settled. 250 2.0.0 once it is
-        synced. `outcomes` are deferrals known already: they decide when it is tried first. `held`
-        is why it is not tried before an operator has released it, empty for what is."""
+        """Keep the message until it was delivered to each of `envelope.recipients`, or has failed
+        for them. Returns 250 2.0.0 once the message is synced.
+
+        `outcomes` are known deferrals: they decide when the first attempt is made. If `held` is not
+        empty, the message waits until an operator releases it; `held` is the reason.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Recipients of one message that are carried together, in one transmission.
+    """Recipients of one message that get it in one transmission.
 
     `next_hop` is where a relay sends them, None for mailboxes of this host.
     """
@@ -42,8 +46,12 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """All recipients of one attempt, grouped once. Attempts with the same `line` share their places
-    fairly with others. `basis` is what the grouping depends on, for the transport alone."""
+    """All recipients of one attempt, grouped once. `basis` is what the grouping depends on, for the
+    transport alone.
+
+    `line` names the line of the fair schedule in which the attempt waits: the recipients' domains
+    at other hosts, and "here" for those of this host.
+    """
 
     lanes: Sequence[Lane]
     line: str
@@ -52,20 +60,22 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The outcomes of recipients. `bug` is an exception of our own code that stopped the others;
-    CancelledError where the work was cancelled."""
+    """The outcomes for recipients. If an exception of our own code ended the transmission, `bug` is
+    that exception, and some recipients have no outcome; it is CancelledError if the transmission
+    was cancelled."""
 
     outcomes: Sequence[Outcome]
     bug: Exception | None = None
 
 
 class ITransport(Interface):
-    """Carries waiting messages: into a mailbox here, or to another host."""
+    """Delivers waiting messages, into mailboxes of this host or to other hosts."""
 
     def lanes(
         envelope: Envelope, recipients: Sequence[ForwardPath], attempts: int
     ) -> Answer[Lanes]:
-        """Group recipients by the way that their mail takes now. A lane has at most 200 of them.
+        """Group recipients by mailboxes of this host and by next hops. A lane has at most 200 of
+        them.
 
         `envelope` carries the reverse-path; its own recipients are not used. `attempts` counts
         those made before.
@@ -74,10 +84,14 @@ class ITransport(Interface):
     def stands(lanes: Lanes) -> bool:
         """True if the same recipients would be grouped in the same way now."""
 
+    def forget_failures(lanes: Lanes) -> None:
+        """Connect to the hosts of these lanes at the next attempt, even if they could not be
+        reached a moment ago."""
+
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Awaitable[Carried]:
-        """Carry a message to all recipients of a lane. Where `bug` is None, each has an outcome."""
+        """Send a message to all recipients of a lane. Each has an outcome if `bug` is None."""
 
 
 class IRelay(Interface):
@@ -86,24 +100,32 @@ class IRelay(Interface):
     settings = Attribute("The settings that next hops depend on: another object after a reload.")
 
     def next_hop(sender: str, domain: str, attempts: int) -> Hashable:
-        """Return where mail from one domain to another goes; its str names the host.
+        """Return the next hop for mail from the domain `sender` to `domain`. Its str names the
+        host.
 
         `sender` is empty for the null reverse-path. `attempts` counts those made before.
         """
 
+    def forget_failure(next_hop: Hashable) -> None:
+        """Connect to a next hop at the next attempt, even if it could not be reached a moment
+        ago."""
+
     def carry(
         lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Awaitable[Carried]:
-        """As ITransport.carry, for a lane that has a next hop and recipients with the same aliases
-        on their way."""
+        """Send a message as ITransport.carry does. The lane must have a next hop, and recipients
+        that the same aliases led to."""
 
 
 class IReports(Interface):
-    """Tells senders what became of their mail (RFC 3461, RFC 3464)."""
+    """Composes reports to the senders of messages (RFC 3461, RFC 3464)."""
 
-    def report(
+    def compose(
         envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
-    ) -> Awaitable[None]:
-        """Report these outcomes to the reverse-path in one message, as far as it wants to hear of
-        them: failures, deliveries, relays, expansions, delays. Never for `<>`. Does nothing where
-        nothing is wanted. Returns when the report is safe; raises OSError where it could not be."""
+    ) -> Awaitable[OwnMessage | None]:
+        """Return one report of those outcomes that the sender wants reported: failures, deliveries,
+        relays, expansions, delays. It is completed, and the caller hands it over.
+
+        None where there is nothing to report, as always for `<>`. Raises OSError where the report
+        cannot be composed now.
+        """

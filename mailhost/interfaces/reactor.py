@@ -1,4 +1,4 @@
-"""The reactor, as the services see it that need more than its clock."""
+"""The interface of the reactor for services that need more than its clock."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ class IReactor(
     IReactorThreads,
     IReactorFromThreads,
 ):
-    """The reactor as the services that need all of it see it; most take IReactorTime alone."""
+    """All parts of the reactor that services use; most services need IReactorTime alone."""

@@ -1,4 +1,5 @@
-"""Taking mail: the questions of an SMTP or LMTP session, and the handover of its messages."""
+"""Receiving mail: the decisions about commands of an SMTP or LMTP session, and the handover of
+messages."""
 
 from __future__ import annotations
 
@@ -17,83 +18,93 @@ from mailhost.message.status import Status
 
 
 class IReception(Interface):
-    """Answers an SMTP or LMTP session's questions: may this client in, and what may it send?"""
+    """Decides for an SMTP or LMTP session whether a client may connect, and which mail it may
+    send."""
 
     def connected(client: Client) -> Answer[Status | None]:
-        """None lets the client speak. A Status is its greeting and its farewell (RFC 5321 §3.1)."""
+        """The client connected. Return None to accept the client. A Status is sent as the greeting,
+        and the connection is closed (RFC 5321 §3.1)."""
 
     def hello(client: Client) -> Answer[Extensions | Status | None]:
-        """The client gave its name (`client.hello`). None accepts it, and so do Extensions, which
-        say what it may ask for; a Status refuses."""
+        """The client sent EHLO, HELO or LHLO with the name `client.hello`. Return None or
+        Extensions to accept it; Extensions are the extensions and limits to offer. A Status
+        refuses."""
 
     def transaction(client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
-        """MAIL FROM. `envelope` has no recipients yet. A Status refuses the sender."""
+        """The client sent MAIL FROM.
+
+        `envelope` has no recipients yet. A Status refuses the sender.
+        """
 
     def disconnected() -> None:
-        """The connection is gone, its transaction abandoned. Nothing is called after it."""
+        """The connection has ended, and its transaction is abandoned. No method is called after
+        this."""
 
 
 class ITransaction(Interface):
-    """One message on its way in: recipients, then content, then end; or abandon at any time.
+    """One message that is being received: recipients, then the content, then `end`; or `abandon` at
+    any time.
 
     Exactly one of `end` and `abandon` is called, once.
     """
 
-    identity: str = Attribute("What the message is called in the log.")
-    opened: Status | None = Attribute("The answer to MAIL, None for the usual one.")
+    identity: str = Attribute("The name of the message in the log.")
+    opened: Status | None = Attribute("The reply to MAIL, None for the usual reply.")
 
     def coming(paths: Sequence[ForwardPath]) -> None:
         """The client has sent RCPT TO for these already: `recipient` will be called for each, in
-        this order, with nothing else in between. Whoever has to ask elsewhere may do so at once."""
+        this order, and no other method in between. A transaction that asks another server may send
+        its questions now."""
 
     def recipient(path: ForwardPath) -> Answer[Status]:
-        """RCPT TO. 2xx adds the recipient. Called again only after the answer."""
+        """The client sent RCPT TO. A 2xx adds the recipient. Called again only after the answer."""
 
     def begin() -> Answer[ICollector | Status]:
-        """Content is about to come, and goes into what is returned. A Status refuses, and content
-        is not sent (DATA) or thrown away (BDAT)."""
+        """The client is about to send the content. Return the collector for it. A Status refuses:
+        then the client sends no content (DATA), or the content is discarded (BDAT)."""
 
     def end(content: Content) -> Answer[Sequence[Status]]:
-        """The content is whole. Returns one Status; for LMTP one for each accepted recipient, in
-        their order. 2xx means that the message is safe, whatever happens next."""
+        """The content is complete. Return one Status, or for LMTP one for each accepted recipient,
+        in their order. 2xx means that the message is safe, whatever happens next."""
 
     def abandon() -> None:
-        """Forget it: RSET, a lost connection, a refusal."""
+        """End the transaction without a message: after RSET, a lost connection, or a refusal."""
 
 
 class IFilterable(ITransaction):
-    """A transaction whose end has three steps, so that filters can be asked after the first.
+    """A transaction whose `end` has three steps, so that filters can be asked between them.
 
-    `end` does all. After `prepare`, one of `hand_on` and `abandon` must follow.
+    `end` does all three steps. After `prepare`, one of `hand_on` and `abandon` must be called.
     """
 
     def prepare(content: Content) -> Answer[Prepared | Status]:
-        """The content is whole. Return the completed message, or the refusal by the rules."""
+        """The content is complete. Check it by the rules, and return the completed message, or the
+        refusal."""
 
     def leave(message: Prepared) -> Answer[Prepared | Status]:
-        """Filters are done. Take what `prepare` returned, its content perhaps edited, and return
-        the message as it leaves: to be handed on, or to be held and released later. A Status
-        refuses the message."""
+        """All filters were asked. Take the message that `prepare` returned, which filters may have
+        edited, and return it as it is to be sent: it is handed on, or quarantined and released
+        later. A Status refuses the message."""
 
     def hand_on(message: Prepared) -> Answer[Sequence[Status]]:
-        """Take what `leave` returned, and answer as `end` does."""
+        """Take the message that `leave` returned, hand it over, and return the answer of `end`."""
 
 
 class ICollector(Interface):
-    """Takes the content of one message while it arrives."""
+    """Stores the content of one message while it arrives."""
 
     def write(chunk: bytes) -> Answer[None]:
-        """The next octets, dots unstuffed. No more are read before the answer.
+        """Take the next octets, after dot-unstuffing. No more octets are read before the answer.
 
-        Never raises for a full disk: `finish` tells that.
+        Does not raise if the disk is full: `finish` returns that.
         """
 
     def finish() -> Answer[Content | Status]:
-        """All is there. Returns the content, or the refusal where it could not be kept."""
+        """The content is complete. Return it, or the refusal if it could not be stored."""
 
 
 class IHandover(Interface):
-    """Where responsibility is taken: content and envelope go to every destination, safely."""
+    """Takes responsibility for a message: delivers it or queues it for every destination."""
 
     def take(
         envelope: Envelope,
@@ -103,8 +114,9 @@ class IHandover(Interface):
     ) -> Awaitable[Sequence[Status]]:
         """Deliver or queue for each of `envelope.recipients`, and return a Status for each.
 
-        2xx: safe, in a mailbox or in the queue, folder entry synced. 4xx, 5xx: not taken for this
-        recipient. `identity` names the message in the log. Never raises.
+        2xx: the message for this recipient is synced in a mailbox or in the queue, with its folder.
+        4xx, 5xx: it was not taken for this recipient. `identity` names the message in the log.
+        Never raises.
 
         `known` are accounts that were found when the recipients were accepted. They are not looked
         up again if the directory has not changed since.
@@ -116,14 +128,17 @@ class IHandover(Interface):
         identity: str,
         known: KnownAccounts | None = None,
     ) -> Awaitable[Status]:
-        """As `take` for protocols with one answer: a recipient that cannot be served for now waits
-        in the queue. 4xx only where nothing was taken for anybody, or where the disk filled up
-        while it was: then twice is better than never."""
+        """Take a message as `take` does, for protocols with one answer for all recipients.
+        Recipients that cannot be served now wait in the queue.
+
+        The answer is 4xx only if the message was taken for no recipient, or if the disk filled up
+        meanwhile: then the client sends the message again, and some recipients may get it twice.
+        """
 
 
 class IQuarantine(Interface):
     """Keeps messages that a filter quarantined."""
 
     def hold(envelope: Envelope, content: Content, identity: str, reason: str) -> Awaitable[Status]:
-        """Keep the message for all destinations of its recipients, until an operator releases it
-        for delivery. 250 once it is safe, 4xx where it could not be kept. Never raises."""
+        """Keep the message for all destinations of its recipients, until an operator releases it.
+        Returns 250 once it is safe, or 4xx if it could not be kept. Never raises."""

@@ -1,6 +1,6 @@
-"""The values of filters: a filter is shown a Mail, and returns a Verdict.
+"""The values that filters use: a filter gets a Mail, and returns a Verdict.
 
-Mails are values: a filter that edits gives back another Mail, made of the one it was shown.
+A Mail is immutable: a filter that edits returns another Mail, made from the one that it got.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_ENVELOPE = Envelope(None)
 
 
 class Stage(IntEnum):
-    """How far a client has come, in SMTP's order."""
+    """The stages of an SMTP session at which filters are asked, in their order."""
 
     CONNECTED = 1
     HELLO = 2
@@ -30,13 +30,13 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """As much as is known at a stage.
+    """The mail as far as it is known at a stage.
 
-    From SENDER on `envelope` has the reverse-path; `recipient` is the one in question at
-    RECIPIENT; at MESSAGE the envelope has all recipients that were accepted, and `content` is the
+    From SENDER on `envelope` has the reverse-path; at RECIPIENT, `recipient` is the recipient to
+    decide on; at MESSAGE the envelope has all recipients that were accepted, and `content` is the
     whole message without our Received field, which is in `received` and is put on top when all
-    filters have been asked. `identity` names the message in the log. `tags` were left by filters
-    before.
+    filters have been asked. `identity` names the message in the log. `tags` were left by the
+    filters that were asked before.
     """
 
     stage: Stage
@@ -53,7 +53,7 @@ class Mail:
         return self if content is self.content else replace(self, content=content)
 
     def within(self, envelope: Envelope) -> Mail:
-        """Return a copy in another envelope."""
+        """Return a copy with another envelope."""
         return replace(self, envelope=envelope)
 
     def sent_by(self, reverse_path: Address | None) -> Mail:
@@ -66,7 +66,7 @@ class Mail:
 
 
 class Decision(StrEnum):
-    """The fate of a mail."""
+    """The decision of a filter on a mail."""
 
     PASS = "pass"
     TAG = "tag"
@@ -80,9 +80,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer of a filter, and its reason. `reason` is for the log; `status` is the reply of a
-    refusal, `mail` what an edit made (a quarantine may have one too), `tag` the word to
-    remember."""
+    """The answer of a filter, and its reason. `reason` is for the log. A refusal has its reply in
+    `status`. An edit has the edited mail in `mail`, and so may a quarantine. `tag` is the tag to
+    leave."""
 
     decision: Decision
     reason: str = ""
@@ -93,7 +93,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The answer of one filter at one stage. `observed`: it was logged, and nothing else."""
+    """The answer of one filter at one stage. `observed`: it was only logged, since the filter has
+    the mode "observe"."""
 
     filter: str
     stage: Stage
@@ -106,30 +107,31 @@ PASS = Verdict(Decision.PASS)
 
 
 def tag(word: str, reason: str) -> Verdict:
-    """Go on, and have the filters after this one know `word`."""
+    """Let the mail continue, and leave the tag `word` for the filters after this one."""
     return Verdict(Decision.TAG, reason, tag=word)
 
 
 def edit(mail: Mail, reason: str) -> Verdict:
-    """Go on with this Mail instead."""
+    """Let the mail continue as `mail`, an edited copy."""
     return Verdict(Decision.EDIT, reason, mail=mail)
 
 
 def quarantine(reason: str) -> Verdict:
-    """Accept the message, and keep it until an operator has looked at it."""
+    """Accept the message, and keep it in the queue until an operator releases or removes it."""
     return Verdict(Decision.QUARANTINE, reason)
 
 
 def discard(reason: str) -> Verdict:
-    """Accept the message (at RECIPIENT: the recipient) and forget it."""
+    """Accept the message (at RECIPIENT: the recipient) and delete it."""
     return Verdict(Decision.DISCARD, reason)
 
 
 def reject(text: str, reason: str = "", code: int = 550, enhanced: str = "5.7.1") -> Verdict:
-    """Refuse for good. The client reads `text`, the log has `reason` as well."""
+    """Refuse permanently. `text` is the reply to the client; the log has `reason` too."""
     return Verdict(Decision.REJECT, reason or text, Status(code, enhanced, text))
 
 
 def defer(text: str, reason: str = "", code: int = 451, enhanced: str = "4.7.1") -> Verdict:
-    """Refuse for now: the client should come again."""
+    """Refuse temporarily: the client should try again. `text` is the reply to the client; the log
+    has `reason` too."""
     return Verdict(Decision.DEFER, reason or text, Status(code, enhanced, text))

@@ -1,4 +1,5 @@
-"""The connection of a session, the session as a machine that it drives, and what makes both."""
+"""The connection of a session (IWire), the session as a state machine (IMachine), and the factory
+of both."""
 
 from __future__ import annotations
 
@@ -13,46 +14,54 @@ from mailhost.message.client import TLSState
 
 
 class IServerFactory(IProtocolFactory):
-    """Serves the connections of one listening socket: sessions on a pump, or a server of another
-    kind, such as HTTP."""
+    """Serves the connections of one listening socket, with sessions on a pump, or with a server of
+    another kind, such as HTTP."""
 
     tls: IOpenSSLServerConnectionCreator = Attribute("For listeners with implicit TLS.")
 
     def serve(maker: Any) -> None:
-        """Serve new connections with what `maker` makes: sessions on a pump, or for a server of
-        another kind the protocols of its Twisted factory. Called before the first connection, and
-        again at each reload."""
+        """Serve new connections with the objects that `maker` makes: sessions on a pump, or for a
+        server of another kind the protocols of its Twisted factory. Called before the first
+        connection, and again at each reload."""
 
     def drain(seconds: float) -> Coroutine[Any, Any, None]:
-        """Let what is under way end within `seconds`, then close every connection."""
+        """Close each connection when its present command or transaction ends, and all others after
+        `seconds`."""
 
     def ended() -> Coroutine[Any, Any, None]:
-        """Wait until there is no connection."""
+        """Wait until no connection is open."""
 
 
 class IWire(Interface):
-    """The operations of a machine on its connection. None raises because the peer is gone."""
+    """The operations of a machine on its connection. None of them raises because the client has
+    disconnected."""
 
     def write(data: bytes) -> None:
-        """Send, together with all else that is written before the machine waits.
+        """Send octets, together with all others that are written before the machine waits.
 
-        A machine writes within its calls (`step` and the others) only; see `wake`.
+        A machine may write only during calls of its own methods (`step` and the others); see
+        `wake`.
         """
 
     def wake() -> None:
-        """Have `step` called soon though nothing arrived, as there is output that no command asked
-        for. It comes from the reactor's loop, after the step under way, and once a client that
-        reads too slowly has read. The client counts as silent all the same.
-        """
+        """Have `step` called soon although no octets arrived, because the machine has output that
+        no command asked for. The reactor's loop makes the call, after the present step has ended,
+        and only when the client has read the earlier output. It does not count as activity of the
+        client."""
 
     def stream(chunks: Iterator[bytes]) -> Awaitable[None]:
-        """Send as fast as the peer takes it, chunk by chunk. Raises ConnectionLost, OSError."""
+        """Send the chunks one by one, as fast as the client reads.
+
+        Raises ConnectionLost, OSError.
+        """
 
     def start_tls() -> None:
-        """Send what was written, then shake hands. `IMachine.secured` is called afterwards."""
+        """Send the octets written so far, then begin the TLS handshake. `IMachine.secured` is
+        called after it."""
 
     def hang_up() -> None:
-        """Send what was written, then close. No step is taken after it."""
+        """Send the octets written so far, then close the connection. `step` is not called after
+        this."""
 
 
 class IMachine(Interface):
@@ -60,37 +69,41 @@ class IMachine(Interface):
 
     timeout: float = Attribute("Seconds of silence after which the connection ends now.")
     may_be_silent: bool = Attribute(
-        "True while silence is what the protocol wants of the client, such as IDLE: its timeout is "
-        "not shortened when the host has few places left."
+        "True while the protocol lets the client be silent, as in IDLE: its timeout is not "
+        "shortened when nearly all connections of the host are in use."
     )
 
     def greet() -> Answer[None]:
-        """The connection is there (with implicit TLS: the handshake is done)."""
+        """The connection is established, with implicit TLS after the handshake."""
 
     def receive(data: bytes) -> None:
-        """Append what arrived."""
+        """Append octets that arrived."""
 
     def step() -> Answer[bool]:
-        """Take one command or block from what arrived, or write what no command asked for. False
-        if there is nothing to do until more bytes arrive or `IWire.wake` is called.
+        """Run one command, or take one block of content, from the octets that arrived; or write
+        output that no command asked for. Return False if there is nothing to do until more octets
+        arrive or `IWire.wake` is called.
 
-        An awaitable answer: no step is taken and nothing is read until it is there.
+        While an awaitable answer is not ready, `step` is not called again and nothing is read.
         """
 
     def secured(tls: TLSState) -> None:
-        """The handshake after `start_tls` is done.
+        """The TLS handshake after `start_tls` has ended.
 
-        Input that came in the clear must be forgotten.
+        Input that arrived before the handshake must be discarded.
         """
 
     def timed_out() -> None:
-        """The peer was silent too long: say farewell. The connection is closed then."""
+        """The client was silent for too long: write the last reply. The connection is closed after
+        it."""
 
     def failed() -> None:
-        """A step raised: a bug, logged already. Say so; the connection is closed then."""
+        """A step raised an exception, which is a bug and is logged already. Write a reply about it.
+        The connection is closed after it."""
 
     def stopping() -> None:
-        """The host stops: say farewell and hang up as soon as nothing is under way."""
+        """The host stops: write the last reply and hang up as soon as no command or transaction is
+        under way."""
 
     def lost(reason: str) -> None:
-        """The connection is gone: free everything. Nothing is called after it."""
+        """The connection has ended: free all resources. No method is called after this."""

@@ -1,1 +1,1 @@
-"""Who may log in: secrets, their verification, and failures counted for each client address."""
+"""Logins: stored secrets, verifying passwords, and counting failed logins."""

@@ -1,10 +1,12 @@
-"""Limits guesses at one account from many addresses, each with too few failures to be blocked.
+"""Limits guesses at one account from many addresses, of which each has too few failures to be
+blocked.
 
 After `account_failures` in a day, an address that did not log in to the account within KNOWN_FOR
-has STRANGER_GUESSES attempts a day. The account is not locked, since anybody could shut out its
-owner then: the owner's usual addresses keep their usual limit, and a new one has some attempts.
-Names without an account are treated in the same way, so that answers do not reveal which accounts
-exist. All tables are bounded and drop the oldest entries; a restart drops all.
+has MOST_GUESSES_OF_STRANGER attempts a day. The account is not locked, since otherwise anybody
+could lock out its owner: the usual addresses of the owner keep their usual limit, and a new address
+still has some attempts. Names without an account are treated in the same way, so that answers do
+not reveal which accounts exist. All tables are bounded, and remove their oldest entries. A restart
+removes all entries.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.logins.failures import ANY, Block
 from mailhost.net.limits import client_key
 
 DAY = 86_400.0  # seconds
-STRANGER_GUESSES = 3
+MOST_GUESSES_OF_STRANGER = 3  # in a day
 KNOWN_FOR = 30 * DAY
 MOST_ACCOUNTS = 10_000
 MOST_PAIRS = 20_000
@@ -34,7 +36,7 @@ V = TypeVar("V")
 class AttackedAccounts:
     """`settings` may be replaced at any time. User names are in their normal form."""
 
-    def __init__(self, clock: IReactorTime, settings: Login) -> None:
+    def __init__(self, clock: IReactorTime, settings: LoginSettings) -> None:
         self.settings = settings
         self._clock = clock
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
@@ -47,10 +49,10 @@ class AttackedAccounts:
         pair = username, client_key(ip)
         if not self._attacked(username) or self._knows(pair):
             return False
-        return len(self._lately(self._guesses.get(pair, []))) >= STRANGER_GUESSES
+        return len(self._within_a_day(self._guesses.get(pair, []))) >= MOST_GUESSES_OF_STRANGER
 
     def failed(self, ip: str, username: str) -> None:
-        """Count a failure."""
+        """Count a failed login from the address `ip`."""
         pair = username, client_key(ip)
         if self._knows(pair):
             return  # an old password in one of the owner's own programs is no attack
@@ -58,12 +60,12 @@ class AttackedAccounts:
         times = self._failures.get(username, deque())
         _put(self._failures, username, deque([*times, now], self.settings.account_failures))
         _bound(self._failures, MOST_ACCOUNTS)
-        guesses = self._lately(self._guesses.get(pair, []))
-        _put(self._guesses, pair, [*guesses, now][-STRANGER_GUESSES:])
+        guesses = self._within_a_day(self._guesses.get(pair, []))
+        _put(self._guesses, pair, [*guesses, now][-MOST_GUESSES_OF_STRANGER:])
         _bound(self._guesses, MOST_PAIRS)
 
     def succeeded(self, ip: str, username: str) -> None:
-        """Record this address as one of the account's."""
+        """Record a login: `ip` is an address of the account's owner."""
         pair = username, client_key(ip)
         self._guesses.pop(pair, None)
         _put(self._known, pair, self._clock.seconds())
@@ -72,7 +74,7 @@ class AttackedAccounts:
         _bound(self._users, MOST_ACCOUNTS)
 
     def has_logged_in(self, username: str) -> bool:
-        """True for a name that somebody logged in with since the start."""
+        """True if there was a login with this name since the start."""
         return username in self._users
 
     def blocked(self) -> list[Block]:
@@ -85,7 +87,8 @@ class AttackedAccounts:
         ]
 
     def lift(self, client: str = "", username: str = "") -> bool:
-        """Forget the failures at an account, or those of a client. False where there were none."""
+        """Remove the counted failures at an account, or those of a client. Returns False if there
+        were none."""
         pairs = [
             pair
             for pair in self._guesses
@@ -97,13 +100,13 @@ class AttackedAccounts:
 
     def _attacked(self, username: str) -> bool:
         times = self._failures.get(username, deque())
-        return len(self._lately(times)) >= self.settings.account_failures
+        return len(self._within_a_day(times)) >= self.settings.account_failures
 
     def _knows(self, pair: Pair) -> bool:
         since = self._clock.seconds() - KNOWN_FOR
         return self._known.get(pair, since) > since
 
-    def _lately(self, times: list[float] | deque[float]) -> list[float]:
+    def _within_a_day(self, times: list[float] | deque[float]) -> list[float]:
         now = self._clock.seconds()
         return [each for each in times if now - DAY < each <= now]
 

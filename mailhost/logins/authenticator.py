@@ -1,10 +1,11 @@
-"""Says who may log in, for every wire and mechanism.
+"""Decides which clients may log in, for all protocols and mechanisms.
 
-The user name is the whole address: upper or lower case, and under any name of its domain. A bare
-name is refused even where there is but one domain: it would stop working with the second.
+The user name is the whole address, in upper or lower case, and with any alias of its domain. A name
+without a domain is refused even if the host has only one domain, because such logins would fail as
+soon as a second domain is added.
 
-The guard counts failures and delays their replies; beyond its limits no password is looked at. The
-directory is asked for changes made elsewhere before a login is refused.
+The guard counts failures and delays their replies; beyond its limits no password is checked. Before
+a login is refused, the directory is asked for changes that other processes made.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread, threads_of
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import IEventSink, LoggedIn
@@ -37,18 +38,19 @@ SCRAM = "SCRAM-SHA-256"
 WRONG = Status(535, "5.7.8", "Wrong user name or password")
 NOT_NOW = Status(454, "4.7.0", "Passwords cannot be checked now; please try again later")
 BUSY = NOT_NOW.because("too many passwords to check at once")
-IN_THE_CLEAR = Status(538, "5.7.11", "No password in the clear here; use TLS")
+TLS_NEEDED = Status(538, "5.7.11", "No login without encryption; use TLS")
 
 
 @implementer(IAuthenticator)
 class Authenticator:
-    """`in_thread` is for tests; it defaults to the reactor's threads. Making one takes 50 ms."""
+    """`in_thread` is for tests; it defaults to the reactor's threads. The constructor blocks for 50
+    ms."""
 
     def __init__(
         self,
         reactor: IReactor,
         directory: IDirectory,
-        settings: Login,
+        settings: LoginSettings,
         events: IEventSink,
         guard: LoginGuard,
         in_thread: InThread | None = None,
@@ -60,12 +62,13 @@ class Authenticator:
         self._verifier = Verifier(IReactorTime(reactor), in_thread or threads_of(reactor))
         self._key = secrets.token_bytes(32)
 
-    def reconfigure(self, settings: Login) -> None:
+    def reconfigure(self, settings: LoginSettings) -> None:
         """Use other settings from now on."""
         self._settings = settings
 
     def use_key(self, key: bytes) -> None:
-        """Derive SCRAM salts for unknown names from this key, which is kept between starts."""
+        """Derive the SCRAM salts of unknown names from this key, which stays the same after a
+        restart."""
         self._key = key
 
     def mechanisms(self, client: Client) -> Sequence[str]:
@@ -77,12 +80,12 @@ class Authenticator:
     ) -> Address | Status:
         """See IAuthenticator."""
         if not self.mechanisms(client):
-            return self._guard.refuse(client, username, IN_THE_CLEAR)
+            return self._guard.refuse(client, username, TLS_NEEDED)
         refusal = await self._guard.begin(client, username)
         if refusal is not None:
             return refusal
         try:
-            result = await self._judge(username, password)
+            result = await self._check(username, password)
         except Exception:
             self._guard.undecided(client, username)
             raise
@@ -95,7 +98,7 @@ class Authenticator:
 
     async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
         """See IAuthenticator."""
-        refusal = self._at_the_door(client, username)
+        refusal = self._refusal_of_attempt(client, username)
         if refusal is not None:
             return refusal
         name = parse_username(username)
@@ -109,8 +112,8 @@ class Authenticator:
 
     async def scram_result(self, client: Client, username: str, proven: bool) -> Address | Status:
         """See IAuthenticator."""
-        refusal = self._at_the_door(client, username)
-        if refusal is not None:  # others failed while this exchange was under way
+        refusal = self._refusal_of_attempt(client, username)
+        if refusal is not None:  # other attempts failed during this exchange
             return refusal
         name = parse_username(username)
         account = self._known(name)
@@ -121,7 +124,7 @@ class Authenticator:
         self._guard.forgive(client, username)
         return self._log_success(client, account, SCRAM)
 
-    async def _judge(self, username: str, password: str) -> Account | Status:
+    async def _check(self, username: str, password: str) -> Account | Status:
         try:
             account, cause = await self._proven(parse_username(username), password)
         except DirectoryUnavailable as error:
@@ -130,20 +133,20 @@ class Authenticator:
             return BUSY
         return account or WRONG.because(cause)
 
-    def _at_the_door(self, client: Client, username: str) -> Status | None:
-        """The refusal for a client whose proof is not even looked at."""
+    def _refusal_of_attempt(self, client: Client, username: str) -> Status | None:
+        """Return the refusal for a client that may not try to log in now, None for others."""
         if not self.mechanisms(client):
-            return self._guard.refuse(client, username, IN_THE_CLEAR)
+            return self._guard.refuse(client, username, TLS_NEEDED)
         return self._guard.refusal(client, username)
 
     def _log_success(self, client: Client, account: Account, mechanism: str) -> Address:
         self._events.emit(LoggedIn(client, account.address, mechanism))
         return account.address
 
-    # --- who it is ------------------------------------------------------------------------------
+    # --- the account behind a user name ---------------------------------------------------------
 
     async def _proven(self, name: Address | None, password: str) -> tuple[Account | None, str]:
-        """The account that the password proves, or None and why."""
+        """Return the account that has this password, or None and the reason."""
         account = self._known(name)
         if account is None:
             account = await self._newest(name)
@@ -159,7 +162,7 @@ class Authenticator:
         try:
             return await self._verifier.matches(account, password)
         except BadSecret:
-            return False  # `_cause` says so
+            return False  # `_cause` gives this as the cause
 
     def _known(self, name: Address | None) -> Account | None:
         return self._directory.view.account(name) if name else None
@@ -169,17 +172,17 @@ class Authenticator:
         return view.account(name) if name else None
 
     def _made_up(self, name: Address | None, username: str) -> ScramKeys:
-        """Keys for an unknown name: always the same ones, under each name of its domain too, so
-        that they do not reveal which accounts exist (RFC 5802 §9)."""
+        """Return keys for an unknown name. They are always the same for this name, also with an
+        alias of its domain, so that they do not reveal which accounts exist (RFC 5802 §9)."""
         asked = normal_username(username, self._directory.view.name_of) if name else username
         seed = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha512")
         stored = hashlib.sha256(seed).digest()
         return ScramKeys(seed[:16], ITERATIONS, stored, seed[32:])
 
 
-def mechanisms_for(settings: Login, client: Client) -> Sequence[str]:
-    """The mechanisms that a client is offered: none without TLS, except on loopback where the
-    settings allow that, and none over the old TLS that only `smtp` listeners speak."""
+def mechanisms_for(settings: LoginSettings, client: Client) -> Sequence[str]:
+    """Return the mechanisms to offer to a client. Without TLS there are none, except on loopback if
+    the settings allow that. Over the old TLS that only `smtp` listeners accept there are none."""
     if (client.tls and client.tls.strong) or (
         client.local_machine and settings.plaintext_on_loopback
     ):
@@ -195,17 +198,17 @@ def _keys_of(account: Account | None) -> ScramKeys | None:
 
 
 def _cause(name: Address | None, account: Account | None, mechanism: str = "") -> str:
-    """Why a login failed, for the log."""
+    """Return why a login failed, for the log."""
     if name is None:
-        return "the user name is no address; log in with the whole one, such as ann@example.com"
+        return "the user name is no address; log in with the whole address, such as ann@example.com"
     if account is None:
         return "there is no such account"
     if not account.secret:
-        return "the account has no password: it may not log in"
+        return "the account has no password, so nobody can log in to it"
     try:
         secret = parse_secret(account.secret)
     except BadSecret as error:
-        return f"the account's secret cannot be used: {error}; set the password anew"
+        return f"the account's secret cannot be used: {error}; set the password again"
     if mechanism == SCRAM and secret.scram is None:
-        return "the account's secret has no keys for SCRAM; set the password anew"
+        return "the account's secret has no keys for SCRAM; set the password again"
     return "wrong password"

@@ -1,12 +1,13 @@
 """Failed logins, counted for each client address within a window of time.
 
-An IPv6 client counts by its /64. Behind the addresses of `gateways`, and behind unix sockets, many
-users log in, so each account is counted separately there. A login that succeeds forgives only the
-failures made in its own name: otherwise a user could erase the failures of guesses at other
-accounts. The table is bounded: the address that failed longest ago is forgotten.
+All addresses of an IPv6 /64 network count as one. From the addresses of `gateways`, and over unix
+sockets, many users log in, so each account is counted separately there. A successful login removes
+only the failures with its own user name: otherwise a user could remove the failures of guesses at
+other accounts. The table is bounded: the address whose last failure is oldest is removed.
 
-Attempts that are not decided yet count too: many connections at once get no more guesses than one.
-They are not refused for it, they wait until those before them are decided.
+Attempts without a result so far count too, so that many connections at once allow no more guesses
+than one connection. Such attempts are not refused: they wait until the attempts before them have a
+result.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ from ipaddress import ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.net.limits import client_key
 
 MOST_ADDRESSES = 10_000
 ANY = "*"
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 30.0  # seconds
 
 
 @dataclass(slots=True)
 class _Record:
-    """When failures happened, and in whose name; newest last."""
+    """The times of failures, with their user names; the newest is last."""
 
     failures: list[tuple[float, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Logins that are refused for so many `seconds` without a look at the password.
+    """Logins that are refused for another `seconds`, without checking the password.
 
     `client` is an address or network, empty for unix sockets, ANY for every address that did not
-    lately log in to `account`. An empty `account` stands for all accounts.
+    recently log in to `account`. An empty `account` stands for all accounts.
     """
 
     client: str
@@ -48,13 +49,13 @@ class Block:
 
 
 Key = tuple[str, str]
-"""A client address or network, and behind a gateway an account."""
+"""A client address or network, and for a gateway also an account (else an empty text)."""
 
 
 class Failures:
     """`settings` may be replaced at any time. User names are in their normal form."""
 
-    def __init__(self, clock: IReactorTime, settings: Login) -> None:
+    def __init__(self, clock: IReactorTime, settings: LoginSettings) -> None:
         self.settings = settings
         self._clock = clock
         self._records: OrderedDict[Key, _Record] = OrderedDict()
@@ -62,7 +63,10 @@ class Failures:
         self._waiting: defaultdict[Key, list[Deferred[None]]] = defaultdict(list)
 
     async def begin(self, ip: str, username: str = "") -> None:
-        """An attempt begins, as soon as its failure could still be borne. `end` must follow."""
+        """Begin an attempt, as soon as its failure would not exceed the limit.
+
+        `end` must follow.
+        """
         key = self._key(ip, username)
         while self._undecided[key] and self._full(key):
             turn: Deferred[None] = Deferred()
@@ -71,7 +75,7 @@ class Failures:
         self._undecided[key] += 1
 
     def end(self, ip: str, username: str = "") -> None:
-        """An attempt is decided, and counted where it failed."""
+        """An attempt has a result, and was counted if it failed."""
         key = self._key(ip, username)
         if self._undecided[key] > 1:
             self._undecided[key] -= 1
@@ -95,12 +99,12 @@ class Failures:
         return failed + self._undecided[key] >= self.settings.failures
 
     def count(self, ip: str, username: str = "") -> int:
-        """How many there were lately."""
+        """Return the number of failures within the time of the settings."""
         record = self._record(self._key(ip, username))
         return len(record.failures) if record else 0
 
     def wait(self, ip: str, username: str = "") -> float:
-        """Seconds until this address may try again, 0 for now."""
+        """Return the seconds until this address may try again, 0 if it may try now."""
         return self._wait(self._key(ip, username))
 
     def _wait(self, key: Key) -> float:
@@ -111,7 +115,7 @@ class Failures:
         return max(decides + self.settings.failures_within - self._clock.seconds(), 1.0)
 
     def add(self, ip: str, username: str) -> float:
-        """Count a failure, and return the seconds before it is to be told."""
+        """Count a failure, and return the seconds before the reply to it may be sent."""
         key = self._key(ip, username)
         record = self._record(key) or _Record()
         record.failures.append((self._clock.seconds(), username))
@@ -122,7 +126,7 @@ class Failures:
         return min(self.settings.delay * len(record.failures), LONGEST_DELAY)
 
     def forgive(self, ip: str, username: str) -> None:
-        """A login in this name succeeded."""
+        """A login with this user name succeeded: remove its failures."""
         key = self._key(ip, username)
         record = self._records.get(key)
         if record is None:
@@ -132,7 +136,7 @@ class Failures:
             del self._records[key]
 
     def blocked(self) -> list[Block]:
-        """Return the clients and accounts that have to wait now."""
+        """Return the clients and accounts that are blocked now."""
         waits = [(key, self._wait(key)) for key in list(self._records)]
         return [
             Block(client, account, len(self._records[client, account].failures), seconds)
@@ -141,9 +145,9 @@ class Failures:
         ]
 
     def lift(self, client: str = "", username: str = "") -> bool:
-        """Forget the failures of a client address, or those that an account has at gateways.
+        """Remove the failures of a client address, or those of an account at gateways.
 
-        False where there were none.
+        Returns False if there were none.
         """
         wanted = [
             key
@@ -164,13 +168,15 @@ class Failures:
         return any(address in network for network in self.settings.gateways)
 
     def _record(self, key: Key) -> _Record | None:
-        """What is known of a client, without what is too old; None for nothing."""
+        """Return the record of a client, without failures that are too old; None if there are
+        none."""
         record = self._records.get(key)
         if record is None:
             return None
         now = self._clock.seconds()
         since = now - self.settings.failures_within
-        # a clock that was set back must not lock anybody out: what comes from the future is dropped
+        # if the clock was set back, failures in the future are removed, or they would block for
+        # long
         record.failures = [failure for failure in record.failures if since < failure[0] <= now]
         if record.failures:
             return record

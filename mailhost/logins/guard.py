@@ -1,7 +1,7 @@
-"""Counts failed logins and slows them down, for all listeners, mechanisms and processes.
+"""Counts failed logins and delays their replies, for all listeners, mechanisms and processes.
 
 Our own authenticator and the proxy ask the guard before each attempt, and report the result to it.
-The guard logs refusals; a user name that may be a password is not logged (see `shown`).
+The guard logs refusals; a user name that may be a password is not logged (see `loggable_names`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.events import IEventSink, LoginRefused
 from mailhost.interfaces.logins import ILoginGuard
 from mailhost.logins.attacked import AttackedAccounts
@@ -25,11 +25,11 @@ from mailhost.message.status import Status
 from mailhost.net.limits import client_key
 from mailhost.net.sasl.saslprep import BadText, saslprep
 
-STRANGER = Status(
+TOO_MANY_GUESSES = Status(
     454,
     "4.7.0",
     "Too many failed logins to this account; try again tomorrow, or from an address used before",
-    "the account is attacked, and this address did not log in to it lately",
+    "the account is attacked, and this address did not log in to it recently",
 )
 
 
@@ -41,7 +41,7 @@ class LoginGuard:
     def __init__(
         self,
         clock: IReactorTime,
-        settings: Login,
+        settings: LoginSettings,
         events: IEventSink,
         may_show: Callable[[str], bool],
         domain_of: Callable[[str], str] = str,
@@ -53,7 +53,7 @@ class LoginGuard:
         self._failures = Failures(clock, settings)
         self._attacked = AttackedAccounts(clock, settings)
 
-    def reconfigure(self, settings: Login) -> None:
+    def reconfigure(self, settings: LoginSettings) -> None:
         """Use other settings from now on. Failures counted so far stay counted."""
         self._failures.settings = self._attacked.settings = settings
 
@@ -84,14 +84,17 @@ class LoginGuard:
     # --- for attempts without `begin` ------------------------------------------------------------
 
     def refusal(self, client: Client, username: str) -> Status | None:
-        """Return the refusal for a client whose password is not even looked at, and log it."""
+        """Return the refusal for a client that may not try to log in now, and log it; None for
+        others."""
         name = self._normal(username)
         seconds = self._failures.wait(client.ip, name)
         if seconds:
             return self.refuse(client, username, _wait_for(seconds))
-        return self.refuse(client, username, STRANGER) if self._strange(client, name) else None
+        if self._refused_as_stranger(client, name):
+            return self.refuse(client, username, TOO_MANY_GUESSES)
+        return None
 
-    def _strange(self, client: Client, name: str) -> bool:
+    def _refused_as_stranger(self, client: Client, name: str) -> bool:
         return bool(name) and self._attacked.refuses(client.ip, name)
 
     def refuse(self, client: Client, username: str, status: Status) -> Status:
@@ -104,8 +107,8 @@ class LoginGuard:
         return status
 
     def count(self, client: Client, username: str, status: Status, guessed: bool = True) -> float:
-        """Log a failure, count it where it was a guess, and return the seconds before the client
-        may hear of it."""
+        """Log a failure, count it if `guessed`, and return the seconds before the reply to the
+        client may be sent."""
         name = self._normal(username)
         delay = self._failures.add(client.ip, name) if guessed else 0.0
         if guessed and name:
@@ -114,7 +117,7 @@ class LoginGuard:
         return delay
 
     def forgive(self, client: Client, username: str) -> None:
-        """A login in this name succeeded."""
+        """A login with this user name succeeded: remove its failures."""
         name = self._normal(username)
         self._failures.forgive(client.ip, name)
         self._attacked.succeeded(client.ip, name)
@@ -131,8 +134,8 @@ class LoginGuard:
         return [*self._failures.blocked(), *self._attacked.blocked()]
 
     def unblock(self, what: str) -> bool:
-        """Forget the failures of a client, or those at an account; False for none. A client is an
-        address, or the network that `blocked` shows for one of IPv6."""
+        """Remove the failures of a client, or those at an account. Returns False if there were
+        none. A client is an IP address, or the IPv6 network that `blocked` shows."""
         try:
             wanted = {"client": client_key(str(ip_address(what.removesuffix("/64"))))}
         except ValueError:
@@ -141,7 +144,7 @@ class LoginGuard:
         return self._attacked.lift(**wanted) or lifted
 
     def end_all(self) -> None:
-        """A process ended with the attempts that it began."""
+        """A process ended: its attempts will have no result."""
         self._failures.end_all()
 
 
@@ -152,7 +155,7 @@ def _wait_for(seconds: float) -> Status:
 
 
 def parse_username(username: str) -> Address | None:
-    """Return the address that a user name is, None where it is no address."""
+    """Return the user name as an address, None if it is no address."""
     try:
         return parse_address(saslprep(username))
     except (BadAddress, BadText):
@@ -161,6 +164,6 @@ def parse_username(username: str) -> Address | None:
 
 def normal_username(username: str, domain_of: Callable[[str], str] = str) -> str:
     """Return the form of a user name under which its failures are counted. A name without a domain
-    counts in lower case, as servers behind a proxy may accept it in any case."""
+    is counted in lower case, since servers behind a proxy may accept it in any case."""
     name = parse_username(username)
     return f"{name.key}@{domain_of(name.domain)}" if name else username.strip().lower()[:100]

@@ -1,8 +1,9 @@
-"""Decides which user names may be logged: some users type their password in place of their name.
+"""Decides which user names may be logged, because some users type their password in place of their
+name.
 
-A name may be logged if it is an address in a domain of this host, in the host's own name or a
-domain above that, or if it is the name of an account without its domain. The guard adds names that
-logged in since the start.
+A name may be logged if it is an address whose domain is a domain of this host, the hostname, or a
+domain above the hostname. It may also be logged if it is the local part of an account. The guard
+also logs names with which a login succeeded since the start.
 """
 
 from __future__ import annotations
@@ -21,5 +22,5 @@ def may_be_shown(username: str, view: DirectoryView, hostname: str) -> bool:
 
 
 def _is_above(domain: str, hostname: str) -> bool:
-    """True for the host's own name, and for domains above it that have a dot."""
+    """True for the hostname, and for domains above it that have a dot."""
     return "." in domain and f".{hostname}".endswith(f".{domain}")

@@ -1,8 +1,8 @@
 """The key from which SCRAM salts of unknown names are derived, kept in the data folder.
 
-Salts of accounts never change. If those of unknown names did, a client that asks before and after a
-restart would learn which accounts exist (RFC 5802 §9). The file is not synced: if a crash loses or
-damages it, a new key is made, and these salts change once.
+Salts of accounts never change. If the salts of unknown names changed, a client that asks before and
+after a restart would learn which accounts exist (RFC 5802 §9). The file is not synced: if a crash
+loses or damages it, a new key is made, and these salts change once.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import os
 import secrets
 from contextlib import suppress
 
-SIZE = 32  # octets
+KEY_SIZE = 32  # octets
 
 
 def lasting_key(path: str) -> bytes:
-    """Return the key at `path`, made at the first call, for its owner alone.
+    """Return the key in the file at `path`. The first call makes the file, which only its owner can
+    read.
 
-    Blocks for the disk. Raises OSError, for a link at `path` too.
+    Blocks for the disk. Raises OSError, also if `path` is a symbolic link.
     """
     with suppress(FileNotFoundError):
         key = _read(path)
-        if len(key) == SIZE:
+        if len(key) == KEY_SIZE:
             return key
-    key = secrets.token_bytes(SIZE)
+    key = secrets.token_bytes(KEY_SIZE)
     temporary = f"{path}.new"
     with suppress(FileNotFoundError):
         os.unlink(temporary)
@@ -36,4 +37,4 @@ def lasting_key(path: str) -> bytes:
 
 def _read(path: str) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-        return file.read(SIZE + 1)
+        return file.read(KEY_SIZE + 1)

@@ -1,12 +1,14 @@
-"""What is kept of a password: one line with an argon2id hash and the keys of SCRAM-SHA-256.
+"""The stored form of a password: one line with an argon2id hash and the keys of SCRAM-SHA-256.
 
     $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY
 
-Either part may be missing: without the first, SCRAM's keys verify a plain password too; without the
-second there is no login by SCRAM. The second is in the form that PostgreSQL writes. Passwords are
-prepared by SASLprep, so that one password typed on two machines is one password.
+Either part may be missing. Without the argon2id hash, a plain password is checked with the SCRAM
+keys. Without the SCRAM keys, no login by SCRAM is possible. The SCRAM keys are in the form that
+PostgreSQL uses. Passwords are prepared by SASLprep, so that a password gives the same octets on all
+machines on which it is typed.
 
-One hash takes 19 MiB and some 25 ms: what OWASP advises, and little enough for a small host.
+One hash takes 19 MiB and some 25 ms. OWASP advises these parameters, and a small host can afford
+them.
 """
 
 from __future__ import annotations
@@ -26,18 +28,18 @@ from mailhost.interfaces.logins import ScramKeys
 from mailhost.net.sasl.saslprep import prepare_password
 from mailhost.net.sasl.scram_keys import derive_keys
 
-ITERATIONS = 100_000  # clients compute them at each login; 4096 (RFC 7677) would be easy to guess
-LONGEST = 1024  # characters of a password
+ITERATIONS = 100_000  # the client computes them at each login; 4096 (RFC 7677) are too few
+LONGEST_PASSWORD = 1024  # characters
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 _ARGON2 = re.compile(
     r"\$argon2(?:id|i|d)\$v=\d+\$m=(\d{1,8}),t=(\d{1,3}),p=(\d{1,2})\$[\w+/]+\$[\w+/]+", re.ASCII
 )
-_MOST_MEMORY = 1 << 20  # KiB: what one verification may take
-_MOST_ITERATIONS = 10_000_000
+_MOST_MEMORY = 1 << 20  # KiB for one verification
+_MOST_ITERATIONS = 10_000_000  # of SCRAM keys
 
 
 class BadSecret(ValueError):
-    """The text is no secret of ours."""
+    """The text is not a valid stored secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,18 @@ class StoredSecret:
 
 
 def hash_password(password: str) -> str:
-    """Return what to keep of a password. Blocks for some 50 ms.
+    """Return the secret to store for a password. Blocks for some 50 ms.
 
-    Raises ValueError for an empty or very long one.
+    Raises ValueError for an empty password, or one of more than LONGEST_PASSWORD characters.
     """
-    if not password or len(password) > LONGEST:
-        raise ValueError(f"a password has 1 to {LONGEST} characters")
+    if not password or len(password) > LONGEST_PASSWORD:
+        raise ValueError(f"a password has 1 to {LONGEST_PASSWORD} characters")
     keys = derive_keys(password, secrets.token_bytes(16), ITERATIONS)
     return f"{_HASHER.hash(prepare_password(password))} {_format_keys(keys)}"
 
 
 def parse_secret(text: str) -> StoredSecret:
-    """Take a secret apart. Raises BadSecret."""
+    """Return the parts of a secret. Raises BadSecret."""
     argon2, scram = "", None
     for part in text.split():
         if part.startswith("SCRAM-SHA-256$") and scram is None:
@@ -75,9 +77,9 @@ def parse_secret(text: str) -> StoredSecret:
 
 
 def verify(secret: str, password: str) -> bool:
-    """True where `password` is the one. Blocks for some 25 ms. Raises BadSecret."""
+    """True if `password` belongs to this secret. Blocks for some 25 ms. Raises BadSecret."""
     stored = parse_secret(secret)
-    if not password or len(password) > LONGEST:
+    if not password or len(password) > LONGEST_PASSWORD:
         return False
     if stored.argon2:
         return _verify_argon2(stored.argon2, prepare_password(password))

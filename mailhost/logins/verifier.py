@@ -1,9 +1,10 @@
-"""Verifying plain passwords in threads: few at once, remembered for a short while.
+"""Verifies plain passwords in threads, a few at a time, and remembers correct ones for a short
+time.
 
-argon2 is meant to be slow and to take memory, so only `AT_ONCE` run at a time and `MOST_WAITING`
-may wait. A mail program that logs in again and again pays once in five minutes: what succeeded is
-remembered as an HMAC under a random key, never as a password. The secret is part of it, so a
-changed password makes it void at once.
+argon2 is made to be slow and to take memory, so only MOST_AT_ONCE verifications run at a time, and
+MOST_WAITING may wait. If a mail program logs in again and again, its password is verified once in
+five minutes: a correct password is remembered as an HMAC with a random key, never as a password.
+The secret is part of the HMAC, so after a change of the password the HMAC no longer matches.
 """
 
 from __future__ import annotations
@@ -20,35 +21,35 @@ from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.accounts import Account
 from mailhost.logins.stored_secret import hash_password, verify
 
-AT_ONCE = 2
+MOST_AT_ONCE = 2
 MOST_WAITING = 200
 REMEMBERED_FOR = 300.0  # seconds
 MOST_REMEMBERED = 10_000
 
 
 class TooBusy(Exception):
-    """Too many wait for a verification already."""
+    """Too many verifications wait already."""
 
 
 class Verifier:
-    """`in_thread` runs a blocking call elsewhere. Making one takes some 50 ms."""
+    """`in_thread` runs a blocking call in a thread. The constructor blocks for some 50 ms."""
 
     def __init__(self, clock: IReactorTime, in_thread: InThread) -> None:
         self._clock = clock
         self._in_thread = in_thread
-        self._turns = DeferredSemaphore(AT_ONCE)
+        self._turns = DeferredSemaphore(MOST_AT_ONCE)
         self._key = secrets.token_bytes(32)
-        self._nobody = hash_password(secrets.token_urlsafe())
+        self._secret_of_no_account = hash_password(secrets.token_urlsafe())
         self._remembered: OrderedDict[bytes, float] = OrderedDict()
 
     async def matches(self, account: Account | None, password: str) -> bool:
-        """True where it is the account's password.
+        """Return True if `password` is the password of `account`.
 
-        For no account, or one that may not log in, it takes the same time and is False. Raises
-        BadSecret, TooBusy.
+        For None, or an account without a password, the result is False after the same time as for
+        other accounts. Raises BadSecret, TooBusy.
         """
         if account is None or not account.secret:
-            await self._verify(self._nobody, password)
+            await self._verify(self._secret_of_no_account, password)
             return False
         mark = self._mark(account, password)
         if self._remembers(mark):

@@ -1,1 +1,1 @@
-"""Values that travel: addresses, envelopes, content, statuses. No sockets, no Twisted."""
+"""Values of mail: addresses, envelopes, content, statuses. No sockets, no Twisted."""

@@ -1,12 +1,12 @@
 """Mail addresses as values: parsing, normal form, printing (RFC 5321 §4.1.2, RFC 6531 §3.3).
 
-The domain is kept as lower-case A-labels or as an address literal, so two addresses of one
-domain compare equal however they were written. The local part is kept as it came; `key` is
-its form for comparison.
+The domain is kept as lower-case A-labels or as an address literal, so that two spellings of one
+domain compare equal. The local part is kept as it was written; `Address.key` is its form for
+comparison.
 
 Addresses that other hosts made are read leniently: some have local parts longer than 64 octets
-(Gmail's forwarding, VERP), or dots that no dot-string allows (`a..b`, `a.`; Japanese mobile
-networks). They are passed on as they were written.
+(forwarding by Gmail, VERP), or dots that no dot-string allows (`a..b` and `a.`, from Japanese
+mobile networks). Such addresses are passed on as they were written.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import idna
 
 MAX_OWN_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
 # RFC 5321 §4.5.3.1 asks hosts to have no limit where that is possible. With this limit a path fits
-# a line of a trace field (998 octets, RFC 5322 §2.1.1) and, with its parameters, our command line.
+# a line of a trace field (998 octets, RFC 5322 §2.1.1) and, with its parameters, the command line.
 MAX_LOCAL_PART = 640
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 
-# UTF8-non-ascii (RFC 6532 §3.1), but for the control characters among it (RFC 5198 §2)
+# UTF8-non-ascii (RFC 6532 §3.1) without its control characters (RFC 5198 §2)
 _UTF8 = "\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
 _ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\-{_UTF8}]"
 _DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
@@ -36,7 +36,7 @@ _LITERAL = re.compile(r"\[(?:(?i:ipv6):([0-9A-Fa-f:.]+)|([0-9.]+))\]")
 
 
 class BadAddress(ValueError):
-    """The text is no address; the message says what is wrong with it."""
+    """The text is no address; the text of the exception says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +44,7 @@ class Address:
     """`local@domain`. `domain` is empty only for the bare `<postmaster>` of RFC 5321 §4.1.1.3.
 
     `unquoted` means that the local part was written without the quotes that RFC 5321 §4.1.2 demands
-    for its dots; it is printed without quotes too. Both forms name the same mailbox.
+    for its dots; the address is then printed without quotes too. Both forms name the same mailbox.
     """
 
     local: str
@@ -61,7 +61,7 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The local part as addresses are compared here: composed, without case."""
+        """The local part in the form by which addresses are compared: NFC, case-folded."""
         local = self.local
         if local.isascii():
             return local.lower()
@@ -75,9 +75,9 @@ class Address:
 
 
 def parse_address(text: str, *, lenient: bool = False) -> Address:
-    """Return the address that `text` spells, without angle brackets.
+    """Return the address that `text` is; the text has no angle brackets.
 
-    `lenient` is for addresses that other hosts send us: dots may stand anywhere in the local part.
+    `lenient` is for addresses that other hosts send: dots may stand anywhere in the local part.
     Raises BadAddress. RFC 5321 §4.1.2 Mailbox, with RFC 6531 §3.3 for UTF-8.
     """
     unquoted = False
@@ -99,8 +99,11 @@ def parse_address(text: str, *, lenient: bool = False) -> Address:
 
 
 def parse_own_address(text: str) -> Address:
-    """As `parse_address`, for an account or alias of this host: other hosts need not accept more
-    than 64 octets before the @ (RFC 5321 §4.5.3.1.1). Raises BadAddress."""
+    """Return the address of an account or alias of this host, as `parse_address` does.
+
+    The local part may have at most 64 octets, because other hosts need not accept more
+    (RFC 5321 §4.5.3.1.1). Raises BadAddress.
+    """
     address = parse_address(text)
     if len(address.local.encode()) > MAX_OWN_LOCAL_PART:
         raise BadAddress(f"the part before the @ must have 1 to {MAX_OWN_LOCAL_PART} octets")
@@ -113,7 +116,7 @@ def parse_domain(text: str) -> str:
 
     Raises BadAddress. RFC 5321 §4.1.2 Domain, §4.1.3 address literals, RFC 5890.
     """
-    if len(text) > MAX_DOMAIN:  # nor does encoding make one that fits of it
+    if len(text) > MAX_DOMAIN:  # A-labels are never shorter than the text that they encode
         raise BadAddress(f"a domain has at most {MAX_DOMAIN} octets")
     if text.startswith("["):
         return _parse_literal(text)
@@ -148,7 +151,7 @@ def literal_address(domain: str) -> str | None:
 
 
 def unicode_domain(domain: str) -> str:
-    """Return a domain for people to read: U-labels where it has any."""
+    """Return the domain for display: with U-labels in place of A-labels (RFC 5890)."""
     if "xn--" not in domain:
         return domain
     try:

@@ -4,7 +4,7 @@ A message may begin with a line of an mbox file, or have a line in its header se
 field. Mail programs then disagree about where the body begins, and trace fields on top would turn
 a part of the body into header fields. So an mbox line at the top is removed, and an empty line is
 inserted before the first line that is no field. No other octets of a message are changed unless a
-setting asks for it.
+setting demands a change.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from mailhost.message.content import HEADER_LIMIT, Content
 from mailhost.message.crlf import has_bare
 from mailhost.message.status import Status
 
-LARGEST = HEADER_LIMIT // 2  # octets of an accepted header section; trace fields need the rest
+# octets of an accepted header section; trace fields need the rest of HEADER_LIMIT
+LARGEST_HEADER = HEADER_LIMIT // 2
 HEADER_TOO_LARGE = Status(
-    554, "5.6.0", f"The header of the message has more than {LARGEST >> 10} KiB"
+    554, "5.6.0", f"The header of the message has more than {LARGEST_HEADER >> 10} KiB"
 )
 HEADER_LINE_ENDS = Status(
     554, "5.6.0", "The header of the message has a NUL, a bare CR or a bare LF; end lines with CRLF"
@@ -30,24 +31,26 @@ _MBOX = re.compile(rb">*From [^\n]*(?:\n|\Z)")
 _DATED = re.compile(rb">*From \S+ [^\n]*\d\d:\d\d")
 
 
-def begin(content: Content, header: bytes, binary: bool = False) -> tuple[Content, bytes] | Status:
-    """Return the message with an unambiguous header section, and that section; or the refusal.
+def with_clear_header(
+    content: Content, header: bytes, binary: bool = False
+) -> tuple[Content, bytes] | Status:
+    """Return the message with an unambiguous header section, and that section; or a refusal.
 
-    `header` is what `content.header()` returned. `binary` content (BINARYMIME) may have other line
-    ends than CRLF, but not in its header section.
+    `header` is the result of `content.header()`. `binary` content (BINARYMIME) may have other line
+    ends than CRLF in its body, but not in its header section.
     """
     end = _end_of_fields(header, 0)
-    if end == len(header) <= LARGEST and not binary:  # as for most messages
-        return content.knowing(header), header
+    if end == len(header) <= LARGEST_HEADER and not binary:  # as for most messages
+        return content.with_known_header(header), header
     start = 0
     if not end:
         start, end = _behind_mbox_line(header)
-    if end - start > LARGEST:
+    if end - start > LARGEST_HEADER:
         return HEADER_TOO_LARGE
     fields = header[start:end]
     if binary and (b"\0" in fields or has_bare(fields)):
         return HEADER_LINE_ENDS
-    return _cut(content, start, end, whole=end == len(header)).knowing(fields), fields
+    return _cut(content, start, end, whole=end == len(header)).with_known_header(fields), fields
 
 
 def _end_of_fields(header: bytes, start: int) -> int:
@@ -58,8 +61,11 @@ def _end_of_fields(header: bytes, start: int) -> int:
 
 
 def _behind_mbox_line(header: bytes) -> tuple[int, int]:
-    """Return the offsets of the beginning and end of the fields behind an mbox line. A line without
-    a time of day and without fields behind it is text, such as `From here on we ...`."""
+    """Return the offsets of the beginning and end of the fields behind an mbox line.
+
+    A line that has no time of day, and no fields behind it, is text (`From here on we ...`). Then,
+    and without such a line, both offsets are 0.
+    """
     mbox = _MBOX.match(header)
     if mbox is None:
         return 0, 0
@@ -69,8 +75,10 @@ def _behind_mbox_line(header: bytes) -> tuple[int, int]:
 
 
 def _cut(content: Content, start: int, end: int, whole: bool) -> Content:
-    """Return the message from `start` on, with an empty line at `end` unless the header section is
-    `whole`: it ends there anyway."""
+    """Return the message from `start` on, with an empty line inserted at `end`.
+
+    No line is inserted where the header section is `whole`, that is ends at `end` already.
+    """
     if whole:
         return content.slice(start, content.size) if start else content
     fields, rest = content.slice(start, end), content.slice(end, content.size)

@@ -1,4 +1,4 @@
-"""The client of a session: what the session has learnt of it so far."""
+"""The client of a session: its IP address, TLS, name in HELO, and account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from mailhost.message.address import Address
 
 @dataclass(frozen=True, slots=True)
 class TLSState:
-    """A finished handshake: `version` such as TLSv1.3, `cipher` by its OpenSSL name."""
+    """A finished TLS handshake.
+
+    `version` is for example TLSv1.3, `cipher` the OpenSSL name of the cipher suite, `server_name`
+    the name that the client asked for (SNI), empty for none.
+    """
 
     version: str
     cipher: str
@@ -30,9 +34,10 @@ class TLSState:
 class Client:
     """The peer of one connection. `ip` is empty for a unix socket.
 
-    `protocol` is the listener's (smtp, submission, submissions, lmtp, pop3, pop3s); `hello` is
-    what HELO, EHLO or LHLO said, `extended` whether it was EHLO or LHLO; `account` is set once
-    logged in. `session` is a short id that ties log lines together.
+    `protocol` is that of the listener (smtp, submission, submissions, lmtp, pop3, pop3s). `hello`
+    is the argument of HELO, EHLO or LHLO; `extended` is true for EHLO and LHLO. `account` is the
+    account that the client has logged in to, or None. `session` is a short id that all log lines of
+    the session have.
     """
 
     ip: str
@@ -50,7 +55,7 @@ class Client:
         return not self.ip or ip_address(self.ip.partition("%")[0]).is_loopback
 
     def trusted(self, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-        """True where it logged in, or its address is in one of `networks`."""
+        """True where the client has logged in, or its IP address is in one of `networks`."""
         if self.account is not None:
             return True
         if not self.ip:

@@ -1,9 +1,9 @@
-"""A message's bytes: in memory while small, in a file above a limit, never printed again.
+"""The octets of a message: in memory up to a limit, otherwise in a file.
 
-A Content is a row of pieces, each some bytes or a slice of an open file. Putting fields in front
-and cutting fields out make new rows over the same pieces; nothing is copied. Files are read with
-pread, so several readers, in any thread, do not disturb each other. A file goes when the last
-piece that holds it goes.
+A Content is a sequence of pieces; each piece is bytes or a slice of an open file. Adding fields in
+front and cutting fields out make new sequences of the same pieces; nothing is copied. Files are
+read with pread, so that several readers, in any threads, do not disturb each other. A file is
+closed, and its disk space freed, when the last piece that refers to it is deleted.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-CHUNK = 1 << 16
-HEADER_LIMIT = 1 << 20
-REMEMBERED = 1 << 14  # octets of a header section that are held so as not to be read again
-CRUMB = 1 << 10  # parts below this are joined: a thousand of two octets would take fifty thousand
+CHUNK_SIZE = 1 << 16  # octets
+HEADER_LIMIT = 1 << 20  # octets of a header section that are read at most
+LARGEST_KNOWN_HEADER = 1 << 14  # octets of a header section that is kept, to be read only once
+# octets; smaller pieces are joined, because each bytes object takes 50 octets besides its own
+SMALLEST_PIECE = 1 << 10
 
 
 class OpenFile:
-    """A file descriptor that is closed when nobody holds it any more."""
+    """A file descriptor that is closed when its last reference is deleted."""
 
     __slots__ = ("fd",)
 
@@ -54,23 +55,26 @@ Piece: TypeAlias = "bytes | FileSlice"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The whole message, header section first. `known` is that section where somebody read it."""
+    """The whole message. `known` is its header section if that was read already, otherwise None."""
 
     pieces: tuple[Piece, ...]
     known: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:
-        """Octets."""
+        """The size of the message in octets."""
         return sum(map(len, self.pieces))
 
     @property
     def in_memory(self) -> bool:
-        """True where reading it touches no disk."""
+        """True where reading the message does not read a file."""
         return all(isinstance(piece, bytes) for piece in self.pieces)
 
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Yield the bytes in order, at most `size` at once. Raises OSError for a short file."""
+    def chunks(self, size: int = CHUNK_SIZE) -> Iterator[bytes]:
+        """Yield the octets in order, at most `size` at once.
+
+        Raises OSError, also for a file that has become shorter.
+        """
         for piece in self.pieces:
             if isinstance(piece, bytes):
                 for start in range(0, len(piece), size):
@@ -85,7 +89,10 @@ class Content:
                 start += len(chunk)
 
     def read(self, limit: int | None = None) -> bytes:
-        """Return the first `limit` octets, all of them for None. For small messages and tests."""
+        """Return the first `limit` octets, all of them for None. For small messages and tests.
+
+        Raises OSError.
+        """
         whole = bytearray()
         for chunk in self.chunks():
             whole += chunk
@@ -96,7 +103,7 @@ class Content:
     def header(self) -> bytes:
         """Return the header section with its last CRLF, without the empty line after it.
 
-        At most HEADER_LIMIT octets: what is larger is cut there.
+        A section of more than HEADER_LIMIT octets is cut there. Raises OSError.
         """
         if self.known is not None:
             return self.known
@@ -112,18 +119,20 @@ class Content:
         return section
 
     def after(self, fields: bytes, header: bytes | None = None) -> Content:
-        """The same message with `fields` put in front; `header` is what `header` returned for this
-        one, where somebody asked."""
-        if header is None or len(header) > REMEMBERED:
+        """Return the same message with `fields` in front.
+
+        `header` is the header section of this message if the caller knows it.
+        """
+        if header is None or len(header) > LARGEST_KNOWN_HEADER:
             return Content((fields, *self.pieces))
         return Content((fields, *self.pieces), fields + header)
 
-    def knowing(self, header: bytes) -> Content:
-        """The same message, which remembers its header section unless that is large."""
-        return Content(self.pieces, header) if len(header) <= REMEMBERED else self
+    def with_known_header(self, header: bytes) -> Content:
+        """Return the same message with its header section in `known`, unless that is large."""
+        return Content(self.pieces, header) if len(header) <= LARGEST_KNOWN_HEADER else self
 
     def slice(self, start: int, end: int) -> Content:
-        """The octets from `start` to `end` as a Content of its own."""
+        """Return the octets from `start` to `end` as another Content."""
         pieces: list[Piece] = []
         for piece in self.pieces:
             first, last = max(start, 0), min(end, len(piece))
@@ -142,63 +151,64 @@ def _cut(piece: Piece, first: int, last: int) -> Piece:
 class ContentWriter:
     """Collects a message as it arrives: up to `memory` octets in memory, the rest in `folder`.
 
-    `add` never touches the disk: where it says that memory is full, `spill` must follow, in a
-    thread. Every operation on the disk raises OSError. Dropping the writer drops the file.
+    `add` never writes to the disk: when it returns True, `spill` must be called in a thread. Each
+    method that writes to the disk raises OSError. The file is deleted with the writer, unless
+    `finish` has put it into a Content.
     """
 
     def __init__(self, folder: str, memory: int = 1 << 20) -> None:
         self._folder = folder
         self._memory = memory
-        self._parts: list[bytes] = []
+        self._pieces: list[bytes] = []
         self._held = 0
         self._file: OpenFile | None = None
         self._spilt = 0
 
     @property
     def on_disk(self) -> bool:
-        """True where a part is in a file, so that `finish` touches the disk."""
+        """True where some octets are in a file, so that `finish` writes to the disk."""
         return self._file is not None
 
     @property
     def size(self) -> int:
-        """Octets so far."""
+        """The number of octets so far."""
         return self._spilt + self._held
 
     def add(self, chunk: bytes) -> bool:
-        """Take the next octets. True where memory is full."""
-        if self._parts and len(self._parts[-1]) < CRUMB:
-            self._parts[-1] += chunk
+        """Add the next octets. Return True where more than `memory` octets are in memory."""
+        if self._pieces and len(self._pieces[-1]) < SMALLEST_PIECE:
+            self._pieces[-1] += chunk
         else:
-            self._parts.append(chunk)
+            self._pieces.append(chunk)
         self._held += len(chunk)
         return self._held > self._memory
 
     def spill(self) -> None:
-        """Write to the file what memory holds."""
+        """Write the octets in memory to the file. Blocks; raises OSError."""
         if self._file is None:
-            # a file without a name: the kernel forgets the bytes with us, whatever happens
+            # a file without a name: the kernel deletes it when this process ends, however it ends
             self._file = _nameless(self._folder)
-        for part in self._parts:
+        for part in self._pieces:
             _write_all(self._file.fd, part)
         self._spilt += self._held
-        self._parts.clear()
+        self._pieces.clear()
         self._held = 0
 
     def write(self, chunk: bytes) -> None:
-        """Take the next octets, for who is in a thread already."""
+        """Add the next octets, and write them to the file if need be. Blocks; raises OSError."""
         if self.add(chunk):
             self.spill()
 
     def finish(self) -> Content:
-        """Return what was written."""
+        """Return the message. Writes to the file if there is one: blocks, raises OSError."""
         if self._file is None:
-            return Content((b"".join(self._parts),))
+            return Content((b"".join(self._pieces),))
         self.spill()
         return Content((FileSlice(self._file, 0, self._spilt),))
 
 
 def _nameless(folder: str) -> OpenFile:
-    """Return a new file without a name in `folder`, which is made again where it is gone."""
+    """Return a new file without a name in `folder`. A missing folder is made."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         return OpenFile(os.dup(file.fileno()))
@@ -211,8 +221,9 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def content_of_file(path: str, offset: int = 0) -> Content:
-    """Open a message file, in a thread: what follows reads it and should find it in memory.
+    """Open the message file at `path`; the message begins at `offset`.
 
+    The kernel is asked to read the file into its page cache. To be called in a thread: blocks.
     Raises OSError.
     """
     file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

@@ -1,4 +1,4 @@
-"""Dates as mail writes them (RFC 5322 §3.3)."""
+"""Dates in the format of header fields (RFC 5322 §3.3)."""
 
 from __future__ import annotations
 
@@ -79,11 +79,12 @@ def parse_date(text: str) -> SentDate | None:
 
 
 def _full_year(year: str) -> int:
-    """RFC 5322 §4.3: two digits below 50 are of this century, and three count from 1900."""
+    """RFC 5322 §4.3: two digits below 50 are of this century, and three count from 1900. Some
+    programs write the latter with a 0 in front."""
     number = int(year)
-    if len(year) == 2:
-        return number + (2000 if number < 50 else 1900)
-    return number + 1900 if len(year) == 3 else number
+    if len(year) == 2 and number < 50:
+        return number + 2000
+    return number + 1900 if number < 1000 else number
 
 
 def _seconds_of_zone(offset: str | None, zone: str | None) -> int:

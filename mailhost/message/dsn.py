@@ -1,8 +1,8 @@
 """Delivery status notifications as messages: bounces, delay warnings, success reports.
 
 A report is multipart/report (RFC 6522): a text for people, a message/delivery-status part for
-programs (RFC 3464), and the message it is about or its header. Where addresses are UTF-8 the
-types of RFC 6533 are used. The returned message is a row of pieces of the original, not a copy.
+programs (RFC 3464), and the original message or its header section. Where addresses are UTF-8 the
+types of RFC 6533 are used. The original message is referred to by its pieces, not copied.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.date import format_date
 
-RETURN_LIMIT = 1_000_000  # octets; of a larger message the header alone is returned
-HEADER_RETURN_LIMIT = 64_000  # octets of a header that are returned at most
+LARGEST_RETURNED_MESSAGE = 1_000_000  # octets; a larger message is returned as its header alone
+LARGEST_RETURNED_HEADER = 64_000  # octets; what follows is left out
 LONGEST_LINE = 998  # octets without CRLF, RFC 5322 §2.1.1
-_FOLD = 76
+_FOLDED_LINE = 76
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -29,10 +29,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 class RecipientReport:
     """One group of recipient fields (RFC 3464 §2.3).
 
-    `original` is ORCPT as `type;address`, decoded; `action` is failed, delayed, delivered, relayed
-    or expanded; `status` an enhanced code. `diagnostic` is what was answered, `diagnostic_type` by
-    whose rules: smtp for another host's reply. `remote` is the host that gave it, with its address
-    perhaps. Times are seconds since the epoch.
+    `original` is ORCPT as `type;address`, decoded. `action` is failed, delayed, delivered, relayed
+    or expanded. `status` is an enhanced status code. `diagnostic` is the reply that led to the
+    report, and `diagnostic_type` its type: smtp for the reply of another host. `remote` is the name
+    of that host, followed by a blank and its IP address where that is known. Times are in seconds
+    since the epoch.
     """
 
     address: Address
@@ -48,11 +49,12 @@ class RecipientReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a notification says.
+    """All data of a notification.
 
     `text` is for people: lines that are wrapped already, joined by LF. `returned` is the original
-    content; `whole` asks for all of it, otherwise its header is returned. `international` uses
-    UTF-8 types and needs SMTPUTF8. `identity` names the message in our log.
+    content; with `whole` all of it is returned, otherwise its header section. `international`
+    demands the types of RFC 6533, so that the notification needs SMTPUTF8. `identity` is the id of
+    the message in the log of this host. `arrived` is in seconds since the epoch.
     """
 
     hostname: str
@@ -69,9 +71,9 @@ class Report:
 
 
 def compose(report: Report) -> Content:
-    """Return the notification, without Date and Message-ID, which all outgoing mail gets last.
+    """Return the notification, without Date and Message-ID: these are added to all outgoing mail.
 
-    Reads the original: blocks; raises OSError.
+    Reads the original message: blocks; raises OSError.
     """
     boundary = f"=_{secrets.token_hex(16)}".encode("ascii")
     kind, returned = _returned(report)
@@ -90,7 +92,7 @@ def compose(report: Report) -> Content:
 
 
 def is_ascii(content: Content) -> bool:
-    """True where no octet is above 127; else a report must be sent with BODY=8BITMIME."""
+    """True where no octet is above 127. Content with such octets needs BODY=8BITMIME."""
     return all(chunk.isascii() for chunk in content.chunks())
 
 
@@ -105,7 +107,7 @@ def delivery_status(report: Report) -> bytes:
 
 
 def enhanced_or_default(enhanced: str, code: int) -> str:
-    """Return an enhanced code that RFC 3464 §2.3.4 can carry, made from the reply code if need be.
+    """Return an enhanced code that RFC 3464 §2.3.4 allows; without one, make it of the reply code.
 
     >>> enhanced_or_default("", 550)
     '5.0.0'
@@ -124,24 +126,24 @@ def _message_fields(report: Report) -> Iterator[tuple[str, str]]:
         yield "Arrival-Date", format_date(int(report.arrived))
 
 
-def _recipient_fields(one: RecipientReport, report: Report) -> Iterator[tuple[str, str]]:
-    if one.original:
-        kind, _, address = one.original.partition(";")
+def _recipient_fields(recipient: RecipientReport, report: Report) -> Iterator[tuple[str, str]]:
+    if recipient.original:
+        kind, _, address = recipient.original.partition(";")
         yield "Original-Recipient", f"{kind}; {address}"
-    kind = "rfc822" if one.address.ascii else "utf-8"  # RFC 6533 §3
-    yield "Final-Recipient", f"{kind}; {one.address}"
-    yield "Action", one.action
-    yield "Status", one.status
-    if one.remote:
-        yield "Remote-MTA", f"dns; {one.remote.split()[0]}"
-    if one.diagnostic:
-        yield "Diagnostic-Code", f"{one.diagnostic_type}; {one.diagnostic[:2000]}"
-    if one.last_attempt is not None:
-        yield "Last-Attempt-Date", format_date(int(one.last_attempt))
+    kind = "rfc822" if recipient.address.ascii else "utf-8"  # RFC 6533 §3
+    yield "Final-Recipient", f"{kind}; {recipient.address}"
+    yield "Action", recipient.action
+    yield "Status", recipient.status
+    if recipient.remote:
+        yield "Remote-MTA", f"dns; {recipient.remote.split()[0]}"
+    if recipient.diagnostic:
+        yield "Diagnostic-Code", f"{recipient.diagnostic_type}; {recipient.diagnostic[:2000]}"
+    if recipient.last_attempt is not None:
+        yield "Last-Attempt-Date", format_date(int(recipient.last_attempt))
     if report.identity:
         yield "Final-Log-ID", report.identity
-    if one.retry_until is not None:
-        yield "Will-Retry-Until", format_date(int(one.retry_until))
+    if recipient.retry_until is not None:
+        yield "Will-Retry-Until", format_date(int(recipient.retry_until))
 
 
 def _message_header(report: Report, boundary: str, eight_bit: bool) -> bytes:
@@ -161,13 +163,13 @@ def _message_header(report: Report, boundary: str, eight_bit: bool) -> bytes:
 
 
 def _field(name: str, value: str, international: bool) -> bytes:
-    """One field, folded, without control characters; ASCII unless UTF-8 is allowed."""
+    """Return one field, folded, without control characters; in ASCII unless `international`."""
     text = _CONTROLS.sub(" ", value).strip().split(" ")
     if not international:
         text = [word if word.isascii() else _ascii(word) for word in text]
     lines = [f"{name}:"]
     for word in text:
-        if len(lines[-1]) + 1 + len(word) > _FOLD and lines[-1] != f"{name}:":
+        if len(lines[-1]) + 1 + len(word) > _FOLDED_LINE and lines[-1] != f"{name}:":
             lines.append("")
         lines[-1] += f" {word}"
     return b"\r\n".join(_short(line.encode()) for line in lines) + b"\r\n"
@@ -178,7 +180,7 @@ def _ascii(word: str) -> str:
 
 
 def _short(line: bytes) -> bytes:
-    """Cut a word that no line can hold, never inside a character."""
+    """Return the line; a word that is too long for a line is cut, never inside a character."""
     return line if len(line) <= LONGEST_LINE else line[:900].decode(errors="ignore").encode()
 
 
@@ -196,7 +198,8 @@ def _status_type(report: Report) -> str:
 
 
 def _text_part(text: str) -> tuple[Content, Content]:
-    """Words for people, in quoted-printable where they are not ASCII: any host can take that."""
+    """Return the header and body of the text part. Text outside ASCII is quoted-printable, which
+    also hosts without 8BITMIME accept."""
     body = "".join(f"{_CONTROLS.sub(' ', line)}\r\n" for line in text.split("\n")).encode()
     kind = "text/plain; charset=utf-8"
     if body.isascii():
@@ -206,31 +209,33 @@ def _text_part(text: str) -> tuple[Content, Content]:
 
 
 def _returned(report: Report) -> tuple[str, Content]:
-    """The third part's type and body: the message, where it is asked for and fits, or its header.
+    """Return the type and body of the third part: the message or its header section.
 
-    RFC 6533 §4 asks for message/global where the original needed SMTPUTF8.
+    The message is returned where the report demands that, its size allows it and each line fits.
+    RFC 6533 §4 demands message/global where the original needed SMTPUTF8.
     """
     original = report.returned
-    if report.whole and original.size <= RETURN_LIMIT and _fits_lines(original.chunks()):
+    small = original.size <= LARGEST_RETURNED_MESSAGE
+    if report.whole and small and _fits_lines(original.chunks()):
         return ("message/global" if report.international else "message/rfc822"), original
-    header = _header_lines(original.header()[:HEADER_RETURN_LIMIT])
+    header = _header_lines(original.header()[:LARGEST_RETURNED_HEADER])
     kind = "message/global-headers" if report.international else "text/rfc822-headers"
     return kind, Content((header,))
 
 
 def _fits_lines(chunks: Iterator[bytes]) -> bool:
-    """True where no line is longer than RFC 5321 §4.5.3.1.6 allows, and no NUL is there."""
-    begun = 0
+    """True where no line is longer than RFC 5321 §4.5.3.1.6 allows, and no octet is NUL."""
+    line_length = 0
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
-        lengths = [begun + len(first), *map(len, others)]
+        lengths = [line_length + len(first), *map(len, others)]
         if max(lengths) > LONGEST_LINE + 1 or b"\0" in chunk:
             return False
-        begun = lengths[-1]
+        line_length = lengths[-1]
     return True
 
 
 def _header_lines(header: bytes) -> bytes:
-    """Whole lines only, none too long, no NUL."""
+    """Return the whole lines of a header section: cut to LONGEST_LINE octets, without NULs."""
     lines = header.replace(b"\0", b"").split(b"\r\n")
     return b"".join(line[:LONGEST_LINE] + b"\r\n" for line in lines[: max(len(lines) - 1, 1)])

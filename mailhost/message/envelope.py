@@ -25,7 +25,7 @@ class Return(StrEnum):
 
 
 class Notify(Flag):
-    """When the sender wants to hear (RFC 3461 §4.1)."""
+    """The occasions of which the sender wants a report (RFC 3461 §4.1)."""
 
     NEVER = 0
     SUCCESS = auto()
@@ -33,15 +33,16 @@ class Notify(Flag):
     DELAY = auto()
 
 
-UNSAID = Notify.FAILURE | Notify.DELAY
+DEFAULT_NOTIFY = Notify.FAILURE | Notify.DELAY  # without NOTIFY
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardPath:
-    """One recipient. `notify` is None if the sender said nothing: failures and delays are reported.
+    """One recipient.
 
-    `original` is ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty. `through`
-    are the aliases of ours that led to an address elsewhere, the first one first.
+    `notify` is None for a RCPT without NOTIFY: failures and delays are reported. `original` is
+    ORCPT as `type;address`, decoded from xtext (RFC 3461 §4.2), or empty. `through` are the aliases
+    of this host that led to an address of another host, in order.
     """
 
     address: Address
@@ -50,27 +51,28 @@ class ForwardPath:
     through: tuple[Address, ...] = ()
 
     def __hash__(self) -> int:
-        """Of the address alone: this takes half the time, and lists have thousands."""
+        """The hash of the address alone takes half the time, which counts for lists of thousands
+        of recipients."""
         return hash(self.address)
 
     def at(self, address: Address, through: tuple[Address, ...] = ()) -> ForwardPath:
-        """The same recipient at another address: what it was expanded to."""
+        """Return the same recipient with the address that its own was expanded to."""
         if address is self.address:
             return self
         return ForwardPath(address, self.notify, self.original, through)
 
     def wants(self, occasion: Notify) -> bool:
         """True if the sender wants a report of `occasion`."""
-        wishes = UNSAID if self.notify is None else self.notify
-        return bool(wishes.value & occasion.value)  # on numbers: a Flag takes its time
+        wanted = DEFAULT_NOTIFY if self.notify is None else self.notify
+        return bool(wanted.value & occasion.value)  # on numbers, since `&` of two Flags is slow
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """MAIL FROM with its parameters, and the recipients. `reverse_path` None is `<>`.
+    """MAIL FROM with its parameters, and the recipients.
 
-    `size` is what the client announced, in octets, 0 where it did not. `envelope_id` is ENVID,
-    decoded from xtext. `recipients` grows by `to`.
+    `reverse_path` is None for the null reverse-path `<>`. `size` is the value of SIZE in octets, 0
+    for none. `envelope_id` is ENVID, decoded from xtext.
     """
 
     reverse_path: Address | None
@@ -82,7 +84,7 @@ class Envelope:
     envelope_id: str = ""
 
     def to(self, recipients: Sequence[ForwardPath]) -> Envelope:
-        """The same envelope for other recipients."""
+        """Return the same envelope with other recipients."""
         return Envelope(
             self.reverse_path,
             tuple(recipients),

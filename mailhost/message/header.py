@@ -1,6 +1,6 @@
 """Finding fields in a header section by offset, without parsing it whole (RFC 5322 §2.2).
 
-Nothing here decodes or prints a message again: a field is found where it lies.
+No field is decoded or printed again: each is returned with its offsets in the header section.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from mailhost.message.address import Address, BadAddress, parse_address
 _VALUE = rb"[ \t]*:([^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*)"
 _LINE_END = rb"\r?\n?"
 _FIELD = re.compile(rb"^([!-9;-~]+)" + _VALUE + _LINE_END, re.MULTILINE)
-# to be used on a header with an LF in front: `re` finds a pattern that begins with a literal octet
-# eight times as fast as one that begins with ^
+# for a header section with an LF in front: `re` finds a pattern that begins with a literal octet
+# eight times as fast as a pattern that begins with ^
 _RECEIVED = re.compile(rb"\nreceived[ \t]*:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A header field: its name as written, its raw value, and where the whole field lies."""
+    """A header field: its name as written, its raw value, and the offsets of the whole field."""
 
     name: bytes
     value: bytes
@@ -31,12 +31,12 @@ class Field:
 
     @property
     def text(self) -> str:
-        """The value unfolded, without the spaces around it."""
+        """The unfolded value, without the blanks around it."""
         return _unfolded(self.value)
 
 
 def fields(header: bytes) -> Iterator[Field]:
-    """Yield the fields of a header section in order. Lines that are no field are skipped."""
+    """Yield the fields of a header section in order. Lines that are no fields are skipped."""
     for match in _FIELD.finditer(header):
         yield Field(match[1], match[2], match.start(), match.end())
 
@@ -49,32 +49,33 @@ def raw_fields(header: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def named(header: bytes, name: str) -> Iterator[Field]:
-    """Yield the fields called `name`, in order."""
+    """Yield the fields with this name, in order."""
     for match in _named(name).finditer(header):
         yield Field(match[0][: len(name)], match[1], match.start(), match.end())
 
 
 def values(header: bytes, name: str) -> list[str]:
-    """Return the unfolded values of every field called `name`, in order."""
+    """Return the unfolded values of the fields with this name, in order."""
     return list(map(_unfolded, _behind_lf(name).findall(b"\n" + header)))
 
 
 def first_value(header: bytes, name: str) -> str:
-    """Return the unfolded value of the first field called `name`, empty where there is none."""
+    """Return the unfolded value of the first field with this name, empty for none."""
     match = _behind_lf(name).search(b"\n" + header)
     return _unfolded(match[1]) if match else ""
 
 
 @lru_cache(maxsize=100)
 def _named(name: str) -> re.Pattern[bytes]:
-    """The pattern of whole fields with this name, so that their places can be found."""
+    """Return the pattern of whole fields with this name, for their offsets."""
     pattern = rb"^" + re.escape(name.encode()) + _VALUE + _LINE_END
     return re.compile(pattern, re.MULTILINE | re.IGNORECASE)
 
 
 @lru_cache(maxsize=100)
 def _behind_lf(name: str) -> re.Pattern[bytes]:
-    """The fast pattern of the values of this name, behind an LF; each message is searched by it."""
+    """Return the pattern of an LF and a field with this name, for its value. This pattern is the
+    fast one, with which each message is searched."""
     return re.compile(rb"\n" + re.escape(name.encode()) + _VALUE, re.IGNORECASE)
 
 
@@ -85,14 +86,14 @@ def _unfolded(value: bytes) -> str:
 
 
 def count_received(header: bytes) -> int:
-    """Return how many hosts the message passed (RFC 5321 §6.3)."""
+    """Return the number of Received fields, which is that of the hosts passed (RFC 5321 §6.3)."""
     return len(_RECEIVED.findall(b"\n" + header))
 
 
 # --- addresses in fields -------------------------------------------------------------------------
 
-# What an address-list is made of (RFC 5322 §3.4): a quoted string, an address in angle brackets,
-# an address literal, other text, a separator, the beginning of a comment.
+# the tokens of an address-list (RFC 5322 §3.4): a quoted string, an address in angle brackets,
+# an address literal, other text, a separator, the beginning of a comment
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = re.compile(
     rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"()])*>|\[[^\[\]]*\]|[^"<>,;:()\[\]]+|[,;:(]', re.DOTALL
@@ -102,10 +103,10 @@ _COMMENT = re.compile(r"(?:[^()\\]|\\.)*([()])", re.DOTALL)
 
 
 def addresses(value: str) -> list[Address]:
-    """Return the addresses in a field such as From, those in groups too; at least one.
+    """Return the addresses in a field such as From, also those in groups; at least one.
 
-    Raises BadAddress for what is none, and for all that another reader might read otherwise: who
-    may send depends on it.
+    Raises BadAddress for a value that holds no address, and for a value that mail programs may read
+    in different ways: the result decides whether a client may send the message.
     """
     if _CONTROLS.search(value):
         raise BadAddress(f"{value[:200]!r} holds control characters")
@@ -131,7 +132,7 @@ def _mailboxes(value: str) -> Iterator[list[str]]:
             yield tokens
             tokens = []
         elif token == ":":
-            tokens = []  # so far it was a group's name
+            tokens = []  # they were the name of a group
         else:
             tokens.append(token)
     yield tokens
@@ -149,7 +150,8 @@ def _after_comment(value: str, at: int) -> int:
 
 
 def _address(tokens: list[str]) -> str:
-    """The text of the address: what is in angle brackets, at the end, or all there is."""
+    """Return the text of the address: what is in angle brackets at the end, or the whole mailbox
+    where it has no angle brackets. Raises BadAddress."""
     bracketed = [token for token in tokens if token.startswith("<")]
     if not bracketed:
         return "".join(tokens).strip()

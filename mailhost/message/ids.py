@@ -1,4 +1,4 @@
-"""Names that are never given twice: for sessions, queue entries, messages and Maildir files."""
+"""Unique names for sessions, queue entries, messages and Maildir files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ _counter = itertools.count(secrets.randbelow(1 << 20))
 
 
 def new_id() -> str:
-    """Return 16 letters and digits: time, a random part, a counter.
+    """Return 16 letters and digits: a time, a random part, a counter.
 
-    Names from one process sort roughly by time. Two processes started in one microsecond are
-    distinguished by the random part.
+    The ids of one process sort by time, except for those of one microsecond. The random part
+    distinguishes the ids that two processes make in the same microsecond.
     """
     number = time.time_ns() // 1000 << 26 | random.getrandbits(12) << 14 | next(_counter) & 0x3FFF
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
 def maildir_name(hostname: str, now: float) -> str:
-    """Return the unique part of a Maildir file name, in the form of the Maildir specification."""
+    """Return the unique part of a Maildir file name, in the form of the Maildir specification.
+
+    `now` is in seconds since the epoch.
+    """
     seconds, micro = divmod(int(now * 1_000_000), 1_000_000)
     return f"{seconds}.M{micro}P{os.getpid()}Q{next(_counter)}.{_escaped(hostname)}"
 

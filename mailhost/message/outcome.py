@@ -1,4 +1,4 @@
-"""A recipient's fate after an attempt to deliver."""
+"""The outcome of an attempt to deliver a message to a recipient."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from mailhost.message.status import Status
 
 
 class Fate(StrEnum):
-    """The fate of a recipient. The values are those of the DSN's Action field (RFC 3464 §2.3.3),
-    but `passed-on`: the next hop took it and reports itself (RFC 3461 §5.2.2), so we do not."""
+    """The fate of a recipient after an attempt.
+
+    The values are those of the Action field of a DSN (RFC 3464 §2.3.3), and `passed-on`: the next
+    hop has accepted the recipient and sends the reports (RFC 3461 §5.2.2), so this host does not.
+    """
 
     DELIVERED = "delivered"
     RELAYED = "relayed"
@@ -23,10 +26,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One recipient, its fate, and the status that says why.
+    """One recipient, its fate, and the status that is the reason.
 
-    `by` is the other host that we talked with, such as `mx.example.com [192.0.2.1]`, empty where
-    there was none. `status.answer` is set where the status is that host's answer, not ours.
+    `by` is the next hop, such as `mx.example.com [192.0.2.1]`, empty where no connection was made.
+    `status.answer` is set where the status is the reply of that host.
     """
 
     recipient: ForwardPath
@@ -36,11 +39,11 @@ class Outcome:
 
     @property
     def settled(self) -> bool:
-        """False where the recipient is to be tried again."""
+        """False where the delivery is to be tried again."""
         return self.fate is not Fate.DEFERRED
 
 
 def outcome_of(recipient: ForwardPath, status: Status, good: Fate, by: str = "") -> Outcome:
-    """Turn a status into an outcome: 2xx becomes `good`, 4xx a deferral, 5xx a failure."""
+    """Return the outcome for a status: 2xx is the fate `good`, 4xx a deferral, 5xx a failure."""
     fate = good if status.ok else Fate.DEFERRED if status.temporary else Fate.FAILED
     return Outcome(recipient, fate, status, by)

@@ -1,5 +1,7 @@
-"""A message that passed the rules of the host and was completed: what filters are asked about, and
-what is handed on after them."""
+"""A message that has passed the rules of a reception and has all its fields.
+
+Filters are asked about such a message, and it is handed on after they have accepted it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,12 @@ from mailhost.message.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`identity` and `message_id` (its Message-ID) name the message in the log.
+    """The prepared message.
 
-    `received` is our Received field, which is no part of `content`, so that filters cannot edit it.
-    `top` is put on top when the message is handed on: the same field, or nothing in a transparent
-    proxy.
+    `identity` and `message_id` (its Message-ID) name the message in the log. `received` is the
+    Received field of this host, which is no part of `content`, so that filters cannot edit it.
+    `top` are the octets that are put in front when the message is handed on: that field, or nothing
+    in a transparent proxy.
     """
 
     content: Content
@@ -24,9 +27,9 @@ class Prepared:
     message_id: str
 
     def handed_on(self) -> Content:
-        """The message as it is handed on."""
+        """Return the message as it is handed on."""
         return self.content.after(self.top, self.content.known) if self.top else self.content
 
     def held(self) -> Content:
-        """The message as it is held for an operator, and as it leaves once it is released."""
+        """Return the message as it is held in the quarantine, and as it leaves when released."""
         return self.content.after(self.received, self.content.known)

@@ -1,8 +1,4 @@
-"""The result for a request or a recipient: a reply code, an enhanced code (RFC 3463), a text.
-
-The text is for the other side; the cause is for our own log and is never sent. Where another
-host's reply led to the status, `answer` is that reply word for word.
-"""
+"""The result for a command or a recipient: a reply code, an enhanced code (RFC 3463), a text."""
 
 from __future__ import annotations
 
@@ -11,7 +7,12 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One answer. `enhanced` is empty for replies that have none (greetings, 354)."""
+    """One result.
+
+    `enhanced` is empty for replies without an enhanced code (greetings, 354). `text` is sent to the
+    client; `cause` is for the log and is never sent. Where the reply of another host led to the
+    status, `answer` is that reply, unchanged.
+    """
 
     code: int
     enhanced: str
@@ -21,21 +22,21 @@ class Status:
 
     @property
     def ok(self) -> bool:
-        """2xx: done."""
+        """True for 2xx: the command succeeded."""
         return self.code < 300
 
     @property
     def temporary(self) -> bool:
-        """4xx: worth trying again."""
+        """True for 4xx: another attempt may succeed."""
         return 400 <= self.code < 500
 
     @property
     def permanent(self) -> bool:
-        """5xx: trying again does not help."""
+        """True for 5xx: another attempt will fail too."""
         return self.code >= 500
 
     def because(self, cause: str) -> Status:
-        """The same answer with a cause for the log."""
+        """Return the same status with a cause for the log."""
         return replace(self, cause=cause)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The trace fields that we put on top of a message (RFC 5321 §4.4, RFC 9228)."""
+"""The trace fields that this host puts in front of a message (RFC 5321 §4.4, RFC 9228)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _RESENT = re.compile(rb"^resent-[!-9;-~]+[ \t]*:", re.IGNORECASE | re.MULTILINE)
 def received_field(
     client: Client, envelope: Envelope, hostname: str, identity: str, now: float
 ) -> bytes:
-    """Return our Received field. `now` is in seconds since the epoch.
+    """Return the Received field of this host. `now` is in seconds since the epoch.
 
-    The recipient is named only where it is the only one: others are nobody's business.
+    A recipient is named only where it is the only one, so that recipients do not learn of each
+    other.
     """
     lines = [
-        f"Received: from {_fit(client.hello, envelope.smtputf8) or 'unknown'} ({_peer(client)})",
+        f"Received: from {_fitted(client.hello, envelope.smtputf8) or 'unknown'} ({_peer(client)})",
         f"by {hostname} (mailhost) with {with_protocol(client, envelope)} id {identity}",
     ]
     if client.tls:
@@ -47,22 +48,26 @@ def with_protocol(client: Client, envelope: Envelope) -> str:
 
 
 def delivery_fields(reverse_path: Address | None, delivered_to: Address) -> bytes:
-    """Return Return-Path and Delivered-To, for the top of a message in its mailbox."""
+    """Return the fields Return-Path and Delivered-To of a message in a mailbox."""
     return f"Return-Path: <{reverse_path or ''}>\r\nDelivered-To: {delivered_to}\r\n".encode()
 
 
 def alias_fields(through: Sequence[Address], utf8: bool) -> bytes:
-    """Return a Delivered-To field for each alias that a message leaves this host through, the first
-    alias lowest. Without `utf8` those outside ASCII have none: the header must be ASCII."""
+    """Return a Delivered-To field for each alias through which a message leaves this host.
+
+    The field of the first alias is the lowest. Without `utf8` an alias outside ASCII has no field,
+    because the header section must be ASCII.
+    """
     named = [address for address in through if utf8 or address.ascii]
     return b"".join(f"Delivered-To: {address}\r\n".encode() for address in reversed(named))
 
 
-def passed(header: bytes) -> frozenset[str]:
+def delivered_before(header: bytes) -> frozenset[str]:
     """Return the addresses that a message was delivered to before, in lower case (RFC 9228).
 
-    Somebody who resends a message puts Resent fields on top of the header that it had (RFC 5322
-    §3.6.6): where it was delivered before that is no loop.
+    Fields below a Resent field are not read: a user who resends a message puts Resent fields in
+    front of its header section (RFC 5322 §3.6.6), and an earlier delivery to the same address is
+    then no loop.
     """
     resent = _RESENT.search(header)
     since = header[: resent.start()] if resent else header
@@ -75,7 +80,7 @@ def _peer(client: Client) -> str:
     return f"[IPv6:{client.ip}]" if ":" in client.ip else f"[{client.ip}]"
 
 
-def _fit(name: str, utf8: bool) -> str:
-    """A client may call itself anything; a header field may not hold anything."""
-    fit = _UNFIT.sub("?", name)
-    return fit if utf8 else fit.encode("ascii", "replace").decode()
+def _fitted(name: str, utf8: bool) -> str:
+    """Return a name from HELO or EHLO without the characters that the field may not have."""
+    fitted = _UNFIT.sub("?", name)
+    return fitted if utf8 else fitted.encode("ascii", "replace").decode()

@@ -1,4 +1,4 @@
-"""The former place of `interfaces/verdict`: filters that were written for version 0.1 import it."""
+"""The names of `interfaces/verdict`, which filters for version 0.1 import from this module."""
 
 from mailhost.interfaces.verdict import (
     PASS,

@@ -1,5 +1,5 @@
-"""The language of mail filters (the milter protocol up to version 6), the mail server's side.
+"""The milter protocol up to version 6, on the side of the mail server.
 
-It knows no domain, no mailbox and no settings. A filter that cannot be asked raises MilterFailed;
-whether mail passes then is for others to say.
+The package knows no domain, no mailbox and no settings. MilterFailed is raised for a filter that
+does not work; the chain of filters decides whether mail passes then.
 """

@@ -1,14 +1,14 @@
-"""A filter at the other end of a connection: questions awaited one by one, within limits of time.
+"""The I/O of a connection to a filter: questions are sent, and answers awaited within timeouts.
 
-`session` decides what is sent; this file does the I/O. Everything that goes wrong raises
-MilterFailed, and the connection is of no more use: every later question raises the same.
+`session` decides which packets are sent. Every fault raises MilterFailed, and the connection is
+unusable then: every later question raises the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -38,23 +38,23 @@ from mailhost.milter.commands import (
     RcptCommand,
 )
 from mailhost.milter.edits import Edits
-from mailhost.milter.negotiation import OFFER, NegotiatedTerms, Options
+from mailhost.milter.macros import MacroValues
+from mailhost.milter.negotiation import OFFER, MilterOptions, NegotiatedTerms
 from mailhost.milter.questions import body_of, connect_of, header_of
 from mailhost.milter.session import MilterSession
 from mailhost.milter.verdict import GO_ON, MilterDecision, MilterVerdict
 from mailhost.net.connect import ConnectFailed
 from mailhost.net.connect import connect as connect_protocol
 
-Values: TypeAlias = Mapping[str, str]
-_OF_CONTENT = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
-CLOSING = 10.0  # seconds that the filter has to read our last packets
+_CONTENT_STAGES = (stages.HEADER, stages.END_OF_HEADER, stages.BODY, stages.END_OF_BODY)
+CLOSE_TIMEOUT = 10.0  # seconds that the filter has to read the last packets
 
 
 @dataclass(frozen=True, slots=True)
 class MilterTimeouts:
-    """Seconds, as with Postfix: for the connection up to the answer to CONNECT, for each command,
-    for each part of the content. A filter that says that it is still at work starts the time
-    anew, but none answers later than after `longest`."""
+    """Seconds, as in Postfix: up to the answer to CONNECT, for each command, and for each packet of
+    content. PROGRESS from the filter starts a timeout again, but no answer may take more than
+    `longest`."""
 
     connect: float = 30.0
     command: float = 30.0
@@ -62,22 +62,22 @@ class MilterTimeouts:
     longest: float = 1800.0
 
     def of(self, stage: stages.MilterStage) -> float:
-        """How long a filter may be silent at a stage."""
+        """Return the seconds that a filter may be silent at a stage."""
         if stage in (stages.NEGOTIATION, stages.CONNECT):
             return self.connect
-        return self.content if stage in _OF_CONTENT else self.command
+        return self.content if stage in _CONTENT_STAGES else self.command
 
 
-USUAL_TIMEOUTS = MilterTimeouts()
+DEFAULT_TIMEOUTS = MilterTimeouts()
 
 
 async def connect(
     endpoint: IStreamClientEndpoint,
     clock: IReactorTime,
-    offer: Options = OFFER,
-    timeouts: MilterTimeouts = USUAL_TIMEOUTS,
+    offer: MilterOptions = OFFER,
+    timeouts: MilterTimeouts = DEFAULT_TIMEOUTS,
 ) -> MilterClient:
-    """Connect and negotiate. Raises MilterFailed."""
+    """Return a connection to the filter, on which the negotiation is done. Raises MilterFailed."""
     client = MilterClient(clock, MilterSession(offer), timeouts)
     try:
         await connect_protocol(endpoint, client, clock, timeouts.connect)
@@ -89,10 +89,11 @@ async def connect(
 
 @implementer(IPushProducer)
 class MilterClient(Protocol):
-    """One connection to a filter. Questions go in SMTP's order, one at a time; `values` are the
-    macros known by then (`macros`). `gone` is why the connection is of no more use.
+    """One connection to a filter. Questions are asked one at a time, in the order of SMTP; `values`
+    are the macros that are known at that time (see `macros`).
 
-    Every question raises MilterFailed, and ValueError out of order.
+    Every question raises MilterFailed, and ValueError if it is out of order. `gone` is the reason
+    why the connection is unusable, None while it is usable.
     """
 
     def __init__(
@@ -101,7 +102,9 @@ class MilterClient(Protocol):
         self._clock = clock
         self._session = session
         self._timeouts = timeouts
-        self._waiting: Deferred[None] | None = None  # for an answer, or for room to write
+        self._waiting: Deferred[None] | None = (
+            None  # for an answer, or until the transport takes more octets
+        )
         self._deadline = 0.0
         self._timer: IDelayedCall | None = None
         self._closing: IDelayedCall | None = None
@@ -116,45 +119,47 @@ class MilterClient(Protocol):
     # --- the questions ---------------------------------------------------------------------------
 
     async def negotiate(self) -> None:
-        """Agree on the terms."""
+        """Negotiate the terms of the connection."""
         await self._answer(self._session.negotiate())
 
-    async def begin(self, client: Client, values: Values, name: str = "") -> MilterVerdict:
-        """A client connected; `name` is its host's where DNS says so both ways."""
+    async def begin(self, client: Client, values: MacroValues, name: str = "") -> MilterVerdict:
+        """Report a new client. `name` is its host name, verified in DNS in both directions."""
         return await self._ask(connect_of(client, name), values)
 
-    async def hello(self, name: str, values: Values) -> MilterVerdict:
-        """HELO or EHLO, also a second one after STARTTLS."""
+    async def hello(self, name: str, values: MacroValues) -> MilterVerdict:
+        """Report HELO or EHLO, also a second one after STARTTLS."""
         return await self._ask(HeloCommand(name), values)
 
     async def mail(
-        self, sender: Address | None, parameters: Sequence[str], values: Values
+        self, sender: Address | None, parameters: Sequence[str], values: MacroValues
     ) -> MilterVerdict:
-        """MAIL FROM, with parameters as they came."""
+        """Report MAIL FROM, with its parameters as the client sent them."""
         return await self._ask(MailCommand(f"<{sender or ''}>", tuple(parameters)), values)
 
     async def recipient(
-        self, recipient: Address, parameters: Sequence[str], values: Values
+        self, recipient: Address, parameters: Sequence[str], values: MacroValues
     ) -> MilterVerdict:
-        """RCPT TO. A refusal is this recipient's alone."""
+        """Report RCPT TO. A refusal is for this recipient only."""
         return await self._ask(RcptCommand(f"<{recipient}>", tuple(parameters)), values)
 
-    async def data(self, values: Values) -> MilterVerdict:
-        """DATA, after at least one recipient."""
+    async def data(self, values: MacroValues) -> MilterVerdict:
+        """Report DATA, after at least one recipient."""
         return await self._ask(BareCommand.DATA, values)
 
     async def message(
-        self, content: Content, values: Values, in_thread: InThread | None = None
+        self, content: Content, values: MacroValues, in_thread: InThread | None = None
     ) -> tuple[MilterVerdict, Edits]:
-        """The whole message, and what the filter makes of it. `in_thread` reads it, None where it
-        is in memory.
+        """Send the whole message, and return the filter's verdict and its edits. The content is
+        read by `in_thread`, which is None if the content is in memory.
 
-        Raises OSError where the content cannot be read; `abort` then.
+        Raises OSError if the content cannot be read; `abort` must be called then.
         """
         section = await in_thread(content.header) if in_thread else content.header()
-        if len(section) >= HEADER_LIMIT:  # the rest is unknown, and edits would go into its middle
+        if (
+            len(section) >= HEADER_LIMIT
+        ):  # the rest is unknown, so an edit might be made in the middle
             raise MilterFailed("the header is larger than a filter can be shown")
-        verdict = await self._all(header_of(section, self.terms), values)
+        verdict = await self._ask_all(header_of(section, self.terms), values)
         if verdict.decision in (MilterDecision.GO_ON, MilterDecision.SKIP):
             verdict = await self._ask(BareCommand.END_OF_HEADER, values)
         if verdict.decision in (MilterDecision.GO_ON, MilterDecision.SKIP) and self.terms.wants(
@@ -165,8 +170,8 @@ class MilterClient(Protocol):
             verdict = await self._ask(BareCommand.END_OF_BODY, values)
         return verdict, self._session.edits
 
-    async def _all(self, questions: Iterator[Question], values: Values) -> MilterVerdict:
-        """Ask one after the other, as long as the filter lets them go on."""
+    async def _ask_all(self, questions: Iterator[Question], values: MacroValues) -> MilterVerdict:
+        """Ask the questions one after another, as long as the answer is to go on."""
         verdict = GO_ON
         for question in questions:
             verdict = await self._ask(question, values)
@@ -175,10 +180,10 @@ class MilterClient(Protocol):
         return verdict
 
     async def _body(
-        self, parts: Iterator[BodyCommand], values: Values, in_thread: InThread | None
+        self, parts: Iterator[BodyCommand], values: MacroValues, in_thread: InThread | None
     ) -> MilterVerdict:
         if in_thread is None:
-            return await self._all(parts, values)
+            return await self._ask_all(parts, values)
         verdict = GO_ON
         while (part := await in_thread(lambda: next(parts, None))) is not None:
             verdict = await self._ask(part, values)
@@ -189,22 +194,22 @@ class MilterClient(Protocol):
     # --- ends ------------------------------------------------------------------------------------
 
     def abort(self) -> None:
-        """Forget the message. Where an answer is owed still, the connection goes too."""
+        """End the message. If an answer is awaited, the connection is closed too."""
         if self._session.verdict is None:
-            self._break(MilterFailed("given up"))
+            self._break(MilterFailed("aborted by the mail server"))
         else:
             self._write(self._session.abort())
 
     def quit(self) -> None:
-        """Say goodbye and close. Does nothing where the connection is gone."""
+        """Send QUIT and close the connection, unless it is closed already."""
         if self.gone is None:
             self._write(self._session.quit())
             IConsumer(self._tcp, cast(IConsumer, self._tcp)).unregisterProducer()
             self._fail(MilterFailed("closed"))
-            self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
+            self._closing = self._clock.callLater(CLOSE_TIMEOUT, self._tcp.abortConnection)
             self._tcp.loseConnection()
 
-    # --- what the transport reports --------------------------------------------------------------
+    # --- called by the transport -----------------------------------------------------------------
 
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)
@@ -218,12 +223,12 @@ class MilterClient(Protocol):
         except MilterFailed as failed:
             self._break(failed)
         else:
-            self._wake()
+            self._check_wait()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        text = f"the filter hung up after {self._session.asked.text}"
+        text = f"the filter closed the connection after {self._session.asked.text}"
         self._fail(MilterFailed(f"{text}: {reason.getErrorMessage()}"))
 
     def pauseProducing(self) -> None:
@@ -231,15 +236,16 @@ class MilterClient(Protocol):
 
     def resumeProducing(self) -> None:
         self._throttled = False
-        self._wake()
+        self._check_wait()
 
     def stopProducing(self) -> None:
         self._throttled = False
 
-    # --- inside ----------------------------------------------------------------------------------
+    # --- waits and ends --------------------------------------------------------------------------
 
-    async def _ask(self, question: Question, values: Values) -> MilterVerdict:
-        """Ask, and return the verdict once it is there. Content goes at the filter's pace."""
+    async def _ask(self, question: Question, values: MacroValues) -> MilterVerdict:
+        """Send a question, and return the verdict once the filter has answered and the transport
+        takes more octets."""
         if self.gone is not None:
             raise self.gone
         try:
@@ -253,32 +259,32 @@ class MilterClient(Protocol):
         self._write(data)
         if self.gone is not None:
             raise self.gone
-        if not self._settled:
+        if not self._answered:
             self._waiting = Deferred()
             self._deadline = self._clock.seconds() + self._timeouts.longest
-            self._timer = self._clock.callLater(self._patience, self._late)
+            self._timer = self._clock.callLater(self._time_left, self._time_out)
             await self._waiting
         return self._session.verdict or GO_ON
 
     @property
-    def _settled(self) -> bool:
+    def _answered(self) -> bool:
         return self._session.verdict is not None and not self._throttled
 
     @property
-    def _patience(self) -> float:
+    def _time_left(self) -> float:
         left = self._deadline - self._clock.seconds()
         return max(min(self._timeouts.of(self._session.asked), left), 0.0)
 
-    def _wake(self) -> None:
-        """Something moved: the answer is there, or there is new hope for it."""
+    def _check_wait(self) -> None:
+        """End the wait if the answer is there; otherwise start its timeout again."""
         if self._waiting is None:
             return
-        if self._settled:
+        if self._answered:
             self._stop_waiting().callback(None)
         elif self._timer is not None:
-            self._timer.reset(self._patience)
+            self._timer.reset(self._time_left)
 
-    def _late(self) -> None:
+    def _time_out(self) -> None:
         stage = self._session.asked
         text = f"the filter was silent for {self._timeouts.of(stage):g} s after {stage.text}"
         if self._clock.seconds() >= self._deadline:
@@ -302,7 +308,7 @@ class MilterClient(Protocol):
             self._tcp.abortConnection()
 
     def _fail(self, failed: MilterFailed) -> None:
-        """Tell whoever waits; the first reason is the one that counts."""
+        """Fail the question that waits. Only the first reason is kept."""
         if self.gone is None:
             self.gone = failed
         if self._waiting is not None:

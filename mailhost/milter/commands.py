@@ -1,4 +1,4 @@
-"""The commands of a mail server to a filter, as values; each knows its packet."""
+"""The commands of a mail server to a filter, as values that can be encoded as packets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PORT = struct.Struct("!H")
 
 
 class Family(Enum):
-    """The kind of address a client has."""
+    """The family of a client's address."""
 
     UNKNOWN = b"U"
     UNIX = b"L"
@@ -24,7 +24,7 @@ class Family(Enum):
 
 
 class BareCommand(Enum):
-    """Commands that are a letter and nothing more."""
+    """Commands without data."""
 
     DATA = stages.DATA.letter
     END_OF_HEADER = stages.END_OF_HEADER.letter
@@ -39,7 +39,8 @@ class BareCommand(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectCommand:
-    """A client is there. `name` is its host's; of an UNKNOWN address nothing more is said."""
+    """A client has connected. `name` is its host name. `port` and `address` are not sent if the
+    family is UNKNOWN."""
 
     name: str
     family: Family = Family.UNKNOWN
@@ -56,7 +57,7 @@ class ConnectCommand:
 
 @dataclass(frozen=True, slots=True)
 class HeloCommand:
-    """HELO or EHLO, with the client's name for itself."""
+    """HELO or EHLO, with the name that the client gave."""
 
     name: str
 
@@ -103,7 +104,7 @@ class HeaderCommand:
 
 @dataclass(frozen=True, slots=True)
 class BodyCommand:
-    """The next octets of the body, at most 65,535."""
+    """The next octets of the body, at most LARGEST_SENT_PACKET."""
 
     octets: bytes
 
@@ -114,13 +115,13 @@ class BodyCommand:
 
 @dataclass(frozen=True, slots=True)
 class MacrosCommand:
-    """The macros that the filter may look up from stage `letter` on: names and values."""
+    """Names and values of macros, which the filter may use from the stage with this `letter` on."""
 
     letter: bytes
     values: tuple[tuple[str, str], ...]
 
     def packet(self) -> Packet:
-        """The stage, then names and values in turn."""
+        """The letter, then each name with its value."""
         flat = (string(part) for pair in self.values for part in pair)
         return Packet(b"D", self.letter + b"".join(flat))
 

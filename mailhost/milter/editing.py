@@ -1,7 +1,6 @@
-"""A message with a filter's edits in it. All other octets stay as they are.
+"""Applies the edits of a filter to a message. All other octets stay as they are.
 
-Fields are counted as Sendmail does: one that was removed keeps its place, one that was added
-counts too.
+Fields are numbered as in Sendmail: a removed field keeps its number, and an added field gets one.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from mailhost.milter.edits import (
 
 
 def edited(content: Content, edits: Edits) -> Content:
-    """Return the message with its header and its body edited, the very same where these change
-    nothing. Raises OSError."""
+    """Return the message with its header and body edited, or `content` itself if nothing changed.
+    Raises OSError if the content cannot be read."""
     section = content.header()
     lines = section if section.endswith(b"\r\n") or not section else section + b"\r\n"
     header = _Header(lines)
@@ -46,8 +45,8 @@ def edited(content: Content, edits: Edits) -> Content:
 
 
 def edited_envelope(envelope: Envelope, edits: Edits) -> Envelope:
-    """Return the envelope with its addresses edited. Parameters that the filter gave are not
-    looked at. No recipient is added twice."""
+    """Return the envelope with its addresses edited. Parameters of the edits are ignored. A
+    recipient that the envelope has already is not added again."""
     for edit in edits.changes:
         match edit:
             case ChangeSender(sender):
@@ -67,7 +66,8 @@ def _same(path: ForwardPath, address: Address) -> bool:
 
 @dataclass(slots=True)
 class _Row:
-    """A field; `octets` is empty for one that was removed. `before` is what is no field."""
+    """A field. `octets` is empty if the field was removed; `before` are the octets in front of the
+    field that belong to no field."""
 
     name: bytes
     octets: bytes

@@ -1,8 +1,7 @@
-"""The changes that a filter wants in a message: values in the order of its wishes, and their
-collection.
+"""The edits that a filter requests for a message, as values in the order of the requests.
 
-Values of fields are as they stand behind the colon, the space in front included; folded lines end
-in CRLF and go on with a space or a tab, whatever the filter sent. A new body has CRLF only.
+The value of a field includes the space behind the colon. Its folded lines end in CRLF and continue
+with a space or a tab, and the lines of a new body end in CRLF, whatever the filter sent.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from mailhost.milter.codec import MilterFailed
 from mailhost.milter.negotiation import Actions, NegotiatedTerms
 from mailhost.milter.replies import Modification
 
-MOST_OCTETS = 32 << 20  # of all that one filter changes in one message
-OVERHEAD = 100  # octets that a change counts for beside its text
+MOST_CHANGED_OCTETS = 32 << 20  # in one message by one filter
+OCTETS_PER_CHANGE = 100  # added to the size of each change, against many small ones
 _NAME = re.compile(rb"[!-9;-~]+")  # RFC 5322 §2.2
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class AddField:
-    """A new field behind all others."""
+    """Add a field behind all others."""
 
     name: bytes
     value: bytes
@@ -35,7 +34,7 @@ class AddField:
 
 @dataclass(frozen=True, slots=True)
 class InsertField:
-    """A new field before the one at `index`, from 0; behind all where there are not so many."""
+    """Insert a field before the one at `index` (from 0), or behind all if there are fewer."""
 
     index: int
     name: bytes
@@ -44,8 +43,8 @@ class InsertField:
 
 @dataclass(frozen=True, slots=True)
 class ChangeField:
-    """A new value for field `index` of those called `name`, from 1; added where there are not so
-    many. None removes it."""
+    """Change the value of field `index` of those with this name, counted from 1. The field is added
+    if there are fewer, and removed if `value` is None."""
 
     index: int
     name: bytes
@@ -54,14 +53,14 @@ class ChangeField:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceBody:
-    """Another body."""
+    """Replace the body."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSender:
-    """Another reverse-path, None for `<>`; `parameters` as in MAIL FROM, in one string."""
+    """Change the reverse-path, None for `<>`. `parameters` as in MAIL FROM, in one string."""
 
     sender: Address | None
     parameters: str = ""
@@ -69,7 +68,7 @@ class ChangeSender:
 
 @dataclass(frozen=True, slots=True)
 class AddRecipient:
-    """One more recipient; `parameters` as in RCPT TO, in one string."""
+    """Add a recipient. `parameters` as in RCPT TO, in one string."""
 
     recipient: Address
     parameters: str = ""
@@ -77,7 +76,7 @@ class AddRecipient:
 
 @dataclass(frozen=True, slots=True)
 class RemoveRecipient:
-    """A recipient less."""
+    """Remove a recipient."""
 
     recipient: Address
 
@@ -95,8 +94,8 @@ Edit: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """All that a filter changes, in order. `quarantine` is why the message is to be held, None
-    where it is not."""
+    """All edits of a filter, in order. `quarantine` is the reason to hold the message in the queue,
+    None if the message is not to be held."""
 
     changes: tuple[Edit, ...] = ()
     quarantine: str | None = None
@@ -119,23 +118,28 @@ _NEEDS: Mapping[type[Modification], Actions] = {
 
 
 class EditCollector:
-    """Gathers a filter's modifications of one message. `offered` is what it may do: a filter that
-    does more than it asked for has its way, as with Sendmail, but not more than was offered."""
+    """Collects a filter's modifications of one message.
 
-    def __init__(self, terms: NegotiatedTerms, offered: Actions, most: int = MOST_OCTETS) -> None:
+    `offered` are the permitted actions. As in Sendmail, a filter may use an offered action that it
+    did not ask for in the negotiation. `most_octets` limits the size of all modifications.
+    """
+
+    def __init__(
+        self, terms: NegotiatedTerms, offered: Actions, most_octets: int = MOST_CHANGED_OCTETS
+    ) -> None:
         self._terms = terms
         self._offered = offered
-        self._left = most
+        self._left = most_octets
         self._changes: list[Edit] = []
         self._body: list[bytes] = []
         self._body_at: int | None = None
         self._quarantine: str | None = None
 
     def add(self, modification: Modification) -> None:
-        """Take one. Raises MilterFailed where it is not allowed, makes no sense, or is too much."""
+        """Take a modification. Raises MilterFailed if it is not permitted, invalid or too large."""
         if not self._offered & _NEEDS[type(modification)]:
             raise MilterFailed(f"the filter may not do this: {str(modification)[:200]}")
-        self._left -= len(modification.packet().data) + OVERHEAD
+        self._left -= len(modification.packet().data) + OCTETS_PER_CHANGE
         if self._left < 0:
             raise MilterFailed("the filter changes too much")
         if isinstance(modification, replies.ReplBody):
@@ -147,7 +151,7 @@ class EditCollector:
             self._changes.append(self._edit(modification))
 
     def finish(self) -> Edits:
-        """Return what was gathered."""
+        """Return the edits."""
         changes = list(self._changes)
         if self._body_at is not None:
             changes.insert(self._body_at, ReplaceBody(_body(b"".join(self._body))))
@@ -173,8 +177,8 @@ class EditCollector:
         raise AssertionError(modification)
 
     def _value(self, value: bytes) -> bytes:
-        """The value as it is to stand in the header. Each line that the filter begins belongs to
-        this field: an empty one would end the header."""
+        """Return the value as it is written into the header. All its lines are continuation lines
+        of this field; empty ones are left out, since they would end the header."""
         first, *rest = _LINE_END.split(value)
         lines = [
             line if line[:1] in (b" ", b"\t") else b"\t" + line for line in rest if line.strip()
@@ -185,12 +189,12 @@ class EditCollector:
 
 def _name(name: bytes) -> bytes:
     if not _NAME.fullmatch(name):
-        raise MilterFailed(f"the filter names a field {name[:100]!r}")
+        raise MilterFailed(f"the filter sent an invalid field name: {name[:100]!r}")
     return name
 
 
 def _body(octets: bytes) -> bytes:
-    """The body with CRLF at each line's end. Some filters send LF."""
+    """Return the body with CRLF at the end of each line. Some filters send LF."""
     if has_bare(octets):
         octets = _LINE_END.sub(b"\r\n", octets)
     return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
@@ -203,7 +207,7 @@ def _address(text: str) -> Address:
     try:
         return parse_address(text, lenient=True)
     except BadAddress as error:
-        raise MilterFailed(f"the filter names an address: {error}") from error
+        raise MilterFailed(f"the filter sent an invalid address: {error}") from error
 
 
 def _sender(text: str) -> Address | None:

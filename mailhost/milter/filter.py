@@ -1,8 +1,8 @@
-"""A milter in the chain of filters: one connection to it for each client, as mail servers do.
+"""A milter as a filter of the chain: one connection for each client, as in other mail servers.
 
-The milter hears of everything in SMTP's order, whatever the chain's tags kept from it before: what
-it missed is said first. A connection that failed is not tried again for the same client, so that
-no client waits twice for a milter that is not there.
+The milter is asked in the order of SMTP. If the tags of the chain kept earlier stages from the
+milter, these are sent first. After a fault the milter is not tried again for the same client, so
+that no client waits twice for a milter that does not answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Keep = Callable[[Content], Awaitable[Content]]
 class MilterContext:
     """The services and settings that all connections to one milter share.
 
-    `keep` puts a large new message into a file.
+    `keep` writes an edited message to a file if it is large, and returns its content.
     """
 
     endpoint: IStreamClientEndpoint
@@ -50,7 +50,7 @@ class MilterContext:
 
 @implementer(ISessionFilter)
 class MilterFilter:
-    """Somebody else's filter."""
+    """The filter that asks a milter."""
 
     stages = tuple(Stage)
 
@@ -63,7 +63,7 @@ class MilterFilter:
 
 @implementer(IVisit)
 class MilterVisit:
-    """One client's connection to the milter, made when it is first asked."""
+    """The connection of one client to the milter. It is opened at the first question."""
 
     stages = tuple(Stage)
 
@@ -72,7 +72,7 @@ class MilterVisit:
         self._milter: MilterClient | None = None
         self._failed = ""
         self._gone = False
-        self._hello: str | None = None  # what the milter heard of
+        self._hello: str | None = None  # the name that was sent to the milter
         self._sender = False
         self._recipients: list[ForwardPath] = []
 
@@ -80,9 +80,9 @@ class MilterVisit:
         if self._failed:
             raise FilterFailed(self._failed)
         try:
-            return await self._look(mail)
+            return await self._ask_at_stage(mail)
         except BaseException as error:
-            self._failed = str(error) or "given up"
+            self._failed = str(error) or "aborted"
             self.leave()
             if isinstance(error, MilterFailed):
                 raise FilterFailed(str(error)) from error
@@ -104,22 +104,22 @@ class MilterVisit:
 
     # --- commands to the milter, in order --------------------------------------------------------
 
-    async def _look(self, mail: Mail) -> Verdict:
+    async def _ask_at_stage(self, mail: Mail) -> Verdict:
         if mail.stage is Stage.SENDER:
             self._forget()
-        verdict = await self._catch_up(mail)
+        verdict = await self._send_missing(mail)
         if mail.stage is Stage.MESSAGE:
             if verdict.decision is not MilterDecision.REFUSE:
                 return await self._message(mail)
             self._forget()
         if verdict.decision is MilterDecision.DISCARD:
-            return PASS  # it is sent at the end, for the whole message
+            return PASS  # the session repeats DISCARD at the end of the message
         return of_milter(verdict)
 
-    async def _catch_up(self, mail: Mail) -> MilterVerdict:
-        """Say all that the milter has not heard of, up to this stage; return its last verdict, or
-        that on the first recipient whom it refuses: with one it is too late for a message that is
-        there. A client may ask again for one that was refused."""
+    async def _send_missing(self, mail: Mail) -> MilterVerdict:
+        """Send all stages that the milter was not asked about yet, up to the present one. Return
+        the last verdict, or the verdict on the first recipient that is refused: at the end of a
+        message it is too late to refuse only one. A client may repeat a refused recipient."""
         values = self._values(mail)
         if self._milter is None:
             verdict = await self._begin(mail.client, values)
@@ -136,7 +136,7 @@ class MilterVisit:
             self._sender = True
             envelope = mail.envelope
             verdict = await milter.mail(envelope.reverse_path, parameters(envelope), values)
-        for path in self._unheard(mail):
+        for path in self._missing_recipients(mail):
             self._recipients.append(path)
             now = values | of_recipient(path.address)
             verdict = await milter.recipient(path.address, (), now)
@@ -144,16 +144,16 @@ class MilterVisit:
                 break
         return verdict
 
-    def _unheard(self, mail: Mail) -> Sequence[ForwardPath]:
-        """The recipients that the milter is to be asked about."""
+    def _missing_recipients(self, mail: Mail) -> Sequence[ForwardPath]:
+        """Return the recipients that the milter must be asked about."""
         if mail.stage is Stage.RECIPIENT and mail.recipient is not None:
             return [mail.recipient]
-        some = mail.envelope.recipients if mail.stage is Stage.MESSAGE else ()
-        return [path for path in some if path not in self._recipients]
+        paths = mail.envelope.recipients if mail.stage is Stage.MESSAGE else ()
+        return [path for path in paths if path not in self._recipients]
 
     async def _begin(self, client: Client, values: dict[str, str]) -> MilterVerdict:
-        here = self._context
-        connected = await milter.connect(here.endpoint, here.clock, timeouts=here.timeouts)
+        context = self._context
+        connected = await milter.connect(context.endpoint, context.clock, timeouts=context.timeouts)
         self._milter = connected
         if self._gone:
             connected.quit()
@@ -198,7 +198,7 @@ class MilterVisit:
 
 
 def of_milter(verdict: MilterVerdict) -> Verdict:
-    """Return a milter's verdict as the chain has them."""
+    """Return the verdict of a milter as a verdict of the chain."""
     if verdict.decision is MilterDecision.DISCARD:
         return discard("the milter discards it")
     if verdict.status is None:
@@ -208,12 +208,12 @@ def of_milter(verdict: MilterVerdict) -> Verdict:
 
 
 def parameters(envelope: Envelope) -> Sequence[str]:
-    """Return MAIL's parameters, as a client writes them."""
-    given = []
+    """Return the parameters of MAIL in the syntax of a client's command."""
+    parameters_of_mail = []
     if envelope.size:
-        given.append(f"SIZE={envelope.size}")
+        parameters_of_mail.append(f"SIZE={envelope.size}")
     if envelope.body is not Body.SEVEN_BIT:
-        given.append(f"BODY={envelope.body}")
+        parameters_of_mail.append(f"BODY={envelope.body}")
     if envelope.smtputf8:
-        given.append("SMTPUTF8")
-    return given
+        parameters_of_mail.append("SMTPUTF8")
+    return parameters_of_mail

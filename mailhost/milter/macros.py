@@ -1,8 +1,8 @@
-"""Macros: what a filter may look up beside the questions, in Sendmail's names.
+"""Macros: facts that a filter gets together with the questions, under the names of Sendmail.
 
-Which go before which stage is Sendmail's and Postfix's choice, unless the filter made its own. The
-functions below give names and values for the facts that the host knows; a caller adds them up with
-`|`. A name without a value is not sent.
+Each stage has the macros that Sendmail and Postfix send, unless the filter chose others in the
+negotiation. The functions `of_...` return names and values of facts, which a caller merges with
+`|`. A macro without a value is not sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HELO = "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer}"
 _MAIL = "i {auth_type} {auth_authen} {auth_author} {auth_ssf} {mail_addr} {mail_host} {mail_mailer}"
 _RCPT = "i {rcpt_addr} {rcpt_host} {rcpt_mailer}"
 
-USUAL: Mapping[int | None, tuple[str, ...]] = {
+DEFAULT_MACROS: Mapping[int | None, tuple[str, ...]] = {
     stages.CONNECT.macros: tuple(_CONNECT.split()),
     stages.HELO.macros: tuple(_HELO.split()),
     stages.MAIL.macros: tuple(_MAIL.split()),
@@ -36,24 +36,27 @@ USUAL: Mapping[int | None, tuple[str, ...]] = {
 }
 _BITS = re.compile(r"(?:AES|CHACHA|CAMELLIA|ARIA)[_-]?(20|128|256)")
 
-Values = Mapping[str, str]
+MacroValues = Mapping[str, str]
 
 
-def macros_for(stage: MilterStage, terms: NegotiatedTerms, values: Values) -> MacrosCommand | None:
-    """Return the macros that go before `stage`; None where none ever do.
+def macros_for(
+    stage: MilterStage, terms: NegotiatedTerms, values: MacroValues
+) -> MacrosCommand | None:
+    """Return the macros that are sent before `stage`, None if that stage has no macros.
 
-    An empty list is sent too: it takes back what an earlier message left.
+    An empty list is sent too: it removes the macros of an earlier message.
     """
     if stage.macros is None or not terms.knows(stage):
         return None
-    names = terms.macros.get(stage.macros, USUAL[stage.macros])
+    names = terms.macros.get(stage.macros, DEFAULT_MACROS[stage.macros])
     return MacrosCommand(
         stage.letter, tuple((name, values[name]) for name in names if name in values)
     )
 
 
 def of_host(hostname: str, software: str, address: str = "", port: int = 0) -> dict[str, str]:
-    """Ourselves, and where the client reached us."""
+    """Return the macros of this host. `address` and `port` are those that the client connected
+    to."""
     values = {"j": hostname, "{daemon_name}": hostname, "v": software}
     if address:
         values |= {"{daemon_addr}": address, "{daemon_port}": str(port), "{if_addr}": address}
@@ -61,7 +64,8 @@ def of_host(hostname: str, software: str, address: str = "", port: int = 0) -> d
 
 
 def of_client(client: Client, name: str = "", mechanism: str = "") -> dict[str, str]:
-    """The client: `name` is its host's as DNS has it both ways, `mechanism` how it logged in."""
+    """Return the macros of the client. `name` is its host name, verified in DNS in both
+    directions; `mechanism` is the SASL mechanism of its login."""
     name = name or ("unknown" if client.ip else "localhost")
     ip = client.ip.partition("%")[0] or "127.0.0.1"
     values = {
@@ -79,7 +83,7 @@ def of_client(client: Client, name: str = "", mechanism: str = "") -> dict[str, 
 
 
 def of_sender(sender: Address | None, host: str = "", mailer: str = "esmtp") -> dict[str, str]:
-    """MAIL FROM; `host` is the next hop to the sender."""
+    """Return the macros of MAIL. `host` is the next hop to the sender."""
     return {
         "{mail_addr}": str(sender or ""),
         "{mail_host}": host or (sender.domain if sender else ""),
@@ -88,7 +92,7 @@ def of_sender(sender: Address | None, host: str = "", mailer: str = "esmtp") -> 
 
 
 def of_recipient(recipient: Address, host: str = "", mailer: str = "esmtp") -> dict[str, str]:
-    """RCPT TO; `host` is the next hop to the recipient."""
+    """Return the macros of RCPT. `host` is the next hop to the recipient."""
     return {
         "{rcpt_addr}": str(recipient),
         "{rcpt_host}": host or recipient.domain,

@@ -1,8 +1,8 @@
-"""Negotiation: what we offer a filter, what it makes of that, and the terms that follow.
+"""Negotiation: the offer to a filter, the filter's answer, and the terms that follow from both.
 
-The filter answers with what it will do and what it wants to be spared; it may ask for macros of
-its own choice at each stage. It may speak an older version than we do: it is spared what that
-version does not know.
+The filter answers with the actions that it may take and the stages that it does not want, and may
+choose the macros of each stage. A filter with an older version of the protocol is not asked about
+stages that its version does not have.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import IntFlag
 
 from mailhost.milter.codec import MilterFailed, Packet, number, numbers, string, text
-from mailhost.milter.stages import NEGOTIATION, MilterStage, Wishes
+from mailhost.milter.stages import NEGOTIATION, MilterStage, ProtocolFlags
 
-VERSION = 6
-OLDEST = 2
+NEWEST_VERSION = 6
+OLDEST_VERSION = 2
 
 
 class Actions(IntFlag):
@@ -33,90 +33,94 @@ class Actions(IntFlag):
 
 
 ALL_ACTIONS = Actions((1 << 9) - 1)
-# all but to hear of recipients that others refused: those never come to a filter of the chain
-ALL_WISHES = Wishes((1 << 21) - 1) & ~Wishes.REFUSED_RECIPIENTS
+# All but REFUSED_RECIPIENTS: refused recipients never come to a filter of the chain.
+ALL_PROTOCOL_FLAGS = ProtocolFlags((1 << 21) - 1) & ~ProtocolFlags.REFUSED_RECIPIENTS
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The packet that goes both ways. `macros` is the filter's choice: the number of a stage
-    (SMFIM_*) and names with spaces or commas between them."""
+class MilterOptions:
+    """The options of one side, as both sides send them. `macros` are chosen by the filter: numbers
+    of stages (SMFIM_*) and names of macros with spaces or commas between them."""
 
-    version: int = VERSION
+    version: int = NEWEST_VERSION
     actions: Actions = ALL_ACTIONS
-    wishes: Wishes = ALL_WISHES
+    protocol_flags: ProtocolFlags = ALL_PROTOCOL_FLAGS
     macros: tuple[tuple[int, str], ...] = ()
 
     def packet(self) -> Packet:
-        """Three numbers, then the lists of macros."""
-        data = b"".join(map(number, (self.version, self.actions, self.wishes)))
+        """Return three numbers, then the lists of macros."""
+        data = b"".join(map(number, (self.version, self.actions, self.protocol_flags)))
         lists = (number(stage) + string(names) for stage, names in self.macros)
         return Packet(NEGOTIATION.letter, data + b"".join(lists))
 
 
-def parse_options(packet: Packet) -> Options:
-    """Return what the other side negotiates for. Raises MilterFailed."""
+def parse_options(packet: Packet) -> MilterOptions:
+    """Return the options in the filter's answer. Raises MilterFailed."""
     if packet.letter != NEGOTIATION.letter:
         raise MilterFailed(f"the filter answered our offer with {packet.letter!r}")
-    (version, actions, wishes), rest = numbers(packet.data, 3)
+    (version, actions, protocol_flags), rest = numbers(packet.data, 3)
     lists = []
     while rest:
         (stage,), rest = numbers(rest, 1)
         names, _, rest = rest.partition(b"\0")
         lists.append((stage, text(names)))
-    return Options(version, Actions(actions), Wishes(wishes), tuple(lists))
+    return MilterOptions(version, Actions(actions), ProtocolFlags(protocol_flags), tuple(lists))
 
 
-OFFER = Options()
+OFFER = MilterOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class NegotiatedTerms:
     """The result of the negotiation of a connection.
 
-    `macros` has the names that the filter chose, by SMFIM_*.
+    `macros` has the names that the filter chose, by the number of the stage (SMFIM_*).
     """
 
     version: int
     actions: Actions
-    wishes: Wishes
+    protocol_flags: ProtocolFlags
     macros: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def knows(self, stage: MilterStage) -> bool:
-        """True where the filter's version has this stage."""
+        """Return True if the filter's version of the protocol has this stage."""
         return self.version >= stage.since
 
     def wants(self, stage: MilterStage) -> bool:
-        """True if the filter wants to be sent it."""
-        return self.knows(stage) and not self.wishes & stage.unwanted
+        """Return True if the filter wants to be asked about this stage."""
+        return self.knows(stage) and not self.protocol_flags & stage.unwanted
 
     def answers(self, stage: MilterStage) -> bool:
-        """True where it will answer."""
-        return not self.wishes & stage.silent
+        """Return True if the filter will answer at this stage."""
+        return not self.protocol_flags & stage.silent
 
     @property
     def leading_space(self) -> bool:
-        """True where values of fields have the space behind the colon with them."""
-        return bool(self.wishes & Wishes.LEADING_SPACE)
+        """True if values of fields include the space behind the colon."""
+        return bool(self.protocol_flags & ProtocolFlags.LEADING_SPACE)
 
 
-def agree(offer: Options, answer: Options) -> NegotiatedTerms:
-    """Return the terms. Raises MilterFailed where the filter asks for what was not offered."""
-    if not OLDEST <= answer.version <= offer.version:
+def agree(offer: MilterOptions, answer: MilterOptions) -> NegotiatedTerms:
+    """Return the terms. Raises MilterFailed if the filter asks for more than was offered."""
+    if not OLDEST_VERSION <= answer.version <= offer.version:
         raise MilterFailed(f"the filter speaks version {answer.version} of the protocol")
-    lacking = int(answer.actions) & ~int(offer.actions)  # the flags' own ~ knows known ones alone
-    if lacking:
-        raise MilterFailed(f"the filter wants to change what it may not: {Actions(lacking)!r}")
-    wishes = Wishes(answer.wishes & ALL_WISHES)
-    lacking_wishes = wishes & ~offer.wishes
-    if lacking_wishes:
-        raise MilterFailed(f"the filter asks for what was not offered: {lacking_wishes!r}")
+    not_offered = int(answer.actions) & ~int(
+        offer.actions
+    )  # as int: ~ of an IntFlag drops unknown flags
+    if not_offered:
+        raise MilterFailed(
+            f"the filter asks for actions that it may not take: {Actions(not_offered)!r}"
+        )
+    protocol_flags = ProtocolFlags(answer.protocol_flags & ALL_PROTOCOL_FLAGS)
+    flags_not_offered = protocol_flags & ~offer.protocol_flags
+    if flags_not_offered:
+        raise MilterFailed(f"the filter asks for what was not offered: {flags_not_offered!r}")
     chosen = {stage: _names(names) for stage, names in answer.macros}
-    return NegotiatedTerms(answer.version, answer.actions, wishes, chosen)
+    return NegotiatedTerms(answer.version, answer.actions, protocol_flags, chosen)
 
 
 def _names(names: str) -> tuple[str, ...]:
-    """The names one by one; those of several letters stand in braces."""
+    """Return the names as a tuple. A name of several letters gets braces."""
     return tuple(
         name if len(name) == 1 or name.startswith("{") else f"{{{name}}}"
         for name in names.replace(",", " ").split()

@@ -1,5 +1,5 @@
-"""The facts that the host knows, as questions for a filter: a client, a message's fields and its
-body."""
+"""Questions for a filter, made from values of the host: a client, the header and the body of a
+message."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from ipaddress import IPv6Address, ip_address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.header import fields
-from mailhost.milter.codec import LARGEST_SENT
+from mailhost.milter.codec import LARGEST_SENT_PACKET
 from mailhost.milter.commands import BodyCommand, ConnectCommand, Family, HeaderCommand
 from mailhost.milter.negotiation import NegotiatedTerms
 
-LONGEST_NAME = 1000  # octets of a field's name
+LONGEST_FIELD_NAME = 1000  # octets of a field's name
 
 
 def connect_of(client: Client, name: str = "") -> ConnectCommand:
-    """The client. `name` is its host's where DNS says so both ways, else its address stands."""
+    """Return the question about a client. `name` is its host name, verified in DNS in both
+    directions; if it is empty, the address in brackets is sent."""
     if not client.ip:
         return ConnectCommand(name or "localhost")
     ip = ip_address(client.ip.partition("%")[0])
@@ -28,21 +29,22 @@ def connect_of(client: Client, name: str = "") -> ConnectCommand:
 
 
 def header_of(section: bytes, terms: NegotiatedTerms) -> Iterator[HeaderCommand]:
-    """The fields of a header section in order.
+    """Yield a question for each field of a header section, in order.
 
-    Folded lines end in LF alone, and the space behind the colon is left out unless the filter
-    wants it, as with Sendmail. A value that fits in no packet is cut: libmilter would hang up.
+    As in Sendmail, folded lines end in LF, and the space behind the colon is left out unless the
+    filter wants it. A value that is too large for a packet is cut: libmilter would close the
+    connection.
     """
     for field in fields(section):
-        name, value = field.name[:LONGEST_NAME], field.value.replace(b"\r\n", b"\n")
+        name, value = field.name[:LONGEST_FIELD_NAME], field.value.replace(b"\r\n", b"\n")
         if not terms.leading_space:
             value = value.removeprefix(b" ")
-        yield HeaderCommand(name, value[: LARGEST_SENT - len(name) - 2])
+        yield HeaderCommand(name, value[: LARGEST_SENT_PACKET - len(name) - 2])
 
 
 def body_of(content: Content, section: bytes) -> Iterator[BodyCommand]:
-    """All that comes after the header section and the empty line."""
+    """Yield the questions with the octets behind the header section and the empty line."""
     start = len(section)
     if content.slice(start, start + 2).read() == b"\r\n":
         start += 2
-    yield from map(BodyCommand, content.slice(start, content.size).chunks(LARGEST_SENT))
+    yield from map(BodyCommand, content.slice(start, content.size).chunks(LARGEST_SENT_PACKET))

@@ -1,7 +1,7 @@
-"""The replies of a filter to the mail server, as values; each knows its packet.
+"""The replies of a filter to the mail server, as values that can be encoded as packets.
 
-A `Word` or a `ReplyCode` answers a question. A `Modification` comes before the answer to the end
-of the message.
+A `BareReply` or a `ReplyCode` answers a question. A `Modification` comes before the answer to the
+end of the message.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TypeAlias
 from mailhost.milter.codec import MilterFailed, Packet, number, numbers, string, strings, text
 
 
-class Word(Enum):
-    """Answers that are a letter and nothing more."""
+class BareReply(Enum):
+    """Answers without data."""
 
     CONTINUE = b"c"
     ACCEPT = b"a"
     REJECT = b"r"
     TEMPFAIL = b"t"
     DISCARD = b"d"
-    SKIP = b"s"  # nothing more of this kind
+    SKIP = b"s"  # send no more packets of this kind
     CONN_FAIL = b"f"
     SHUTDOWN = b"4"
-    PROGRESS = b"p"  # no answer yet: it is still at work
+    PROGRESS = b"p"  # no answer yet: the filter is still at work
 
     def packet(self) -> Packet:
         """The letter."""
@@ -34,7 +34,7 @@ class Word(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReplyCode:
-    """The reply that the client is to get: lines such as `550 5.7.1 text`, CRLF between them."""
+    """The reply for the client: lines such as `550 5.7.1 text`, with CRLF between them."""
 
     lines: str
 
@@ -45,7 +45,7 @@ class ReplyCode:
 
 @dataclass(frozen=True, slots=True)
 class AddHeader:
-    """A new field at the end of the header."""
+    """Add a field at the end of the header."""
 
     name: bytes
     value: bytes
@@ -57,7 +57,7 @@ class AddHeader:
 
 @dataclass(frozen=True, slots=True)
 class InsHeader:
-    """A new field before the one at `index`, counted from 0."""
+    """Insert a field before the one at `index`, counted from 0."""
 
     index: int
     name: bytes
@@ -70,8 +70,8 @@ class InsHeader:
 
 @dataclass(frozen=True, slots=True)
 class ChgHeader:
-    """A new value for the field at `index` among those called `name`, counted from 1; an empty
-    one removes it."""
+    """Change the value of the field at `index` among those called `name`, counted from 1. An empty
+    value removes the field."""
 
     index: int
     name: bytes
@@ -95,7 +95,7 @@ class ReplBody:
 
 @dataclass(frozen=True, slots=True)
 class ChgFrom:
-    """Another reverse-path, with parameters in one string."""
+    """Change the reverse-path, with parameters in one string."""
 
     address: str
     parameters: str = ""
@@ -107,7 +107,7 @@ class ChgFrom:
 
 @dataclass(frozen=True, slots=True)
 class AddRcpt:
-    """One more recipient; with `parameters` in one string it is SMFIR_ADDRCPT_PAR."""
+    """Add a recipient, with `parameters` in one string (SMFIR_ADDRCPT_PAR if there are some)."""
 
     address: str
     parameters: str = ""
@@ -120,7 +120,7 @@ class AddRcpt:
 
 @dataclass(frozen=True, slots=True)
 class DelRcpt:
-    """A recipient who is not to get it."""
+    """Remove a recipient."""
 
     address: str
 
@@ -131,7 +131,7 @@ class DelRcpt:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """The message is to be held; why."""
+    """Hold the message in the queue, for this reason."""
 
     reason: str
 
@@ -143,21 +143,21 @@ class Quarantine:
 Modification: TypeAlias = (
     AddHeader | InsHeader | ChgHeader | ReplBody | ChgFrom | AddRcpt | DelRcpt | Quarantine
 )
-Answer: TypeAlias = Word | ReplyCode
-Reply: TypeAlias = Answer | Modification
+MilterAnswer: TypeAlias = BareReply | ReplyCode
+MilterReply: TypeAlias = MilterAnswer | Modification
 
 
-def parse_reply(packet: Packet) -> Reply:
-    """Return what the filter said. Raises MilterFailed."""
+def parse_reply(packet: Packet) -> MilterReply:
+    """Return the reply in a packet of the filter. Raises MilterFailed."""
     parse = _PARSERS.get(packet.letter)
     try:
         if parse is not None:
             return parse(packet.data)
         if not packet.data:
-            return Word(packet.letter)
+            return BareReply(packet.letter)
     except (ValueError, IndexError, TypeError) as error:
         raise MilterFailed(f"the filter sent a broken {packet.letter!r} packet") from error
-    raise MilterFailed(f"the filter sent a {packet.letter!r} packet, which means nothing here")
+    raise MilterFailed(f"the filter sent a {packet.letter!r} packet, which is unknown")
 
 
 def _with_parameters(address: str, parameters: str) -> bytes:
@@ -183,7 +183,7 @@ def _add_rcpt(data: bytes) -> AddRcpt:
     return AddRcpt(address)
 
 
-_PARSERS: Mapping[bytes, Callable[[bytes], Reply]] = {
+_PARSERS: Mapping[bytes, Callable[[bytes], MilterReply]] = {
     b"y": lambda data: ReplyCode(_whole(data)),
     b"h": lambda data: AddHeader(*strings(data)),
     b"i": lambda data: InsHeader(*_indexed(data)),

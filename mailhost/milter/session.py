@@ -1,9 +1,9 @@
-"""One connection to a filter as a machine without I/O: questions become bytes, bytes a verdict.
+"""One connection to a filter as a state machine without I/O: packets for questions, then a verdict.
 
-`notify` returns the octets to be sent. `verdict` is None then while the filter owes an answer: what
-it sends goes to `receive` until `verdict` is there. A verdict that is final, for the connection or
-for the message, is the verdict on every later question, and nothing is sent for those. A call that
-raises MilterFailed leaves the session of no more use.
+`notify` returns the octets of a question. `verdict` is None while an answer is awaited: the octets
+that the filter sends must be handed to `receive` until `verdict` is set. A final verdict, on the
+connection or on the message, is the verdict on every later question, and no later question is sent.
+After MilterFailed the session is unusable.
 """
 
 from __future__ import annotations
@@ -13,30 +13,32 @@ from collections.abc import Mapping
 from mailhost.milter import stages
 from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
 from mailhost.milter.commands import BareCommand, Question, stage_of
-from mailhost.milter.edits import MOST_OCTETS, NO_EDITS, EditCollector
+from mailhost.milter.edits import MOST_CHANGED_OCTETS, NO_EDITS, EditCollector
 from mailhost.milter.macros import macros_for
-from mailhost.milter.negotiation import OFFER, NegotiatedTerms, Options, agree, parse_options
-from mailhost.milter.replies import Answer, ReplyCode, Word, parse_reply
-from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, MilterStage, Place
+from mailhost.milter.negotiation import OFFER, MilterOptions, NegotiatedTerms, agree, parse_options
+from mailhost.milter.replies import BareReply, MilterAnswer, ReplyCode, parse_reply
+from mailhost.milter.stages import IN_MESSAGE, MOVES, NEGOTIATION, MilterStage, MilterState
 from mailhost.milter.verdict import DISCARD, GO_ON, SKIP, MilterDecision, MilterVerdict, verdict_of
 
-_OF_CONNECTION = (stages.CONNECT, stages.HELO)
-_OF_ONE = (stages.RCPT,)  # a refusal there says nothing of the message
+_CONNECTION_STAGES = (stages.CONNECT, stages.HELO)
+_RECIPIENT_STAGES = (stages.RCPT,)  # a refusal at this stage is not a verdict on the message
 
 
 class MilterSession:
-    """The commands and replies of one connection. `offer` is what the filter may do and ask for;
-    `most` is how many octets it may change in one message.
+    """The commands and replies of one connection. `offer` are the actions and options that the
+    filter may ask for; `most_octets` limits the octets that it may change in one message.
 
-    `edits` are there after the end of a message. `asked` is the stage of the last question.
+    `edits` are set at the end of a message. `asked` is the stage of the last question.
     """
 
-    def __init__(self, offer: Options = OFFER, most: int = MOST_OCTETS) -> None:
+    def __init__(
+        self, offer: MilterOptions = OFFER, most_octets: int = MOST_CHANGED_OCTETS
+    ) -> None:
         self._offer = offer
-        self._most = most
+        self._most_octets = most_octets
         self._reader = PacketReader()
         self._terms: NegotiatedTerms | None = None
-        self._place = Place.AGREED
+        self._state = MilterState.AGREED
         self._connection: MilterVerdict | None = None
         self._message: MilterVerdict | None = None
         self._skipped: MilterStage | None = None
@@ -52,20 +54,20 @@ class MilterSession:
             raise MilterFailed("nothing is negotiated with the filter yet")
         return self._terms
 
-    # --- what is sent ----------------------------------------------------------------------------
+    # --- questions -------------------------------------------------------------------------------
 
     def negotiate(self) -> bytes:
-        """Make the offer. Its verdict is to go on."""
+        """Return the packet with the offer. The verdict is GO_ON once the filter has answered."""
         self.verdict = None
         return pack(self._offer.packet())
 
     def notify(self, question: Question, values: Mapping[str, str]) -> bytes:
-        """Ask; `values` are all macros that are known by now. Raises ValueError for what is out
-        of order."""
+        """Return the packets of a question, empty if nothing is to be sent. `values` are all macros
+        that are known now. Raises ValueError if the question is out of order."""
         stage = stage_of(question)
         data = self._move(stage)
         self.asked = stage
-        self.verdict = self._known(stage)
+        self.verdict = self._settled_verdict(stage)
         if self.verdict is not None:
             return data
         macros = macros_for(stage, self.terms, values)
@@ -74,49 +76,50 @@ class MilterSession:
             self.verdict = GO_ON
             return data
         if stage is stages.END_OF_BODY:
-            self._collector = EditCollector(self.terms, self._offer.actions, self._most)
+            self._collector = EditCollector(self.terms, self._offer.actions, self._most_octets)
         if not self.terms.answers(stage):
             self.verdict = GO_ON
         return data + pack(question.packet())
 
     def abort(self) -> bytes:
-        """Forget the message that is under way; the connection goes on."""
-        begun = self._place in IN_MESSAGE and self._connection is None and self._message is None
-        if self._place in IN_MESSAGE:
-            self._place = Place.IDLE
+        """End the message, and return the packet for that. The connection stays usable."""
+        begun = self._state in IN_MESSAGE and self._connection is None and self._message is None
+        if self._state in IN_MESSAGE:
+            self._state = MilterState.IDLE
         self._message = self._skipped = None
         self.edits = NO_EDITS
         return pack(BareCommand.ABORT.packet()) if begun else b""
 
     def quit(self) -> bytes:
-        """Say goodbye."""
+        """Return the packet that ends the connection."""
         return pack(BareCommand.QUIT.packet())
 
     def _move(self, stage: MilterStage) -> bytes:
-        """Go where the stage leads. A new message or hello ends the one under way."""
+        """Enter the state to which the stage leads. HELO and MAIL abort a message that is not
+        finished; the octets for that are returned."""
         if self.verdict is None:
             raise ValueError(f"{self.asked.text} has no answer yet")
-        places, target = MOVES[stage]
-        if self._terms is None or self._place not in places:
+        states, target = MOVES[stage]
+        if self._terms is None or self._state not in states:
             raise ValueError(f"{stage.text} is out of order")
         data = self.abort() if stage in (stages.HELO, stages.MAIL) else b""
-        self._place = target or self._place
+        self._state = target or self._state
         self._skipped = self._skipped if stage is self._skipped else None
         return data
 
-    def _known(self, stage: MilterStage) -> MilterVerdict | None:
-        """The verdict that there is without asking."""
+    def _settled_verdict(self, stage: MilterStage) -> MilterVerdict | None:
+        """Return the verdict if it is known without a question."""
         if self._connection is not None or self._message is not None:
             return self._connection or self._message
         return SKIP if stage is self._skipped else None
 
-    # --- what comes ------------------------------------------------------------------------------
+    # --- answers ---------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
-        """Take what the filter sent. Raises MilterFailed."""
+        """Take octets that the filter sent. Raises MilterFailed."""
         for packet in self._reader.feed(data):
             if self.verdict is not None:
-                raise MilterFailed("the filter said something that nobody asked for")
+                raise MilterFailed("the filter sent a packet that answers no question")
             self._take(packet)
         if self._reader.fault:
             raise MilterFailed(self._reader.fault)
@@ -127,21 +130,21 @@ class MilterSession:
             self.verdict = GO_ON
             return
         reply = parse_reply(packet)
-        if reply is Word.PROGRESS:
+        if reply is BareReply.PROGRESS:
             return
-        if isinstance(reply, Word | ReplyCode):
-            self.verdict = self._judge(reply)
+        if isinstance(reply, BareReply | ReplyCode):
+            self.verdict = self._take_answer(reply)
         elif self._collector is not None:
             self._collector.add(reply)
         else:
             raise MilterFailed("the filter changes the message before its end")
 
-    def _judge(self, answer: Answer) -> MilterVerdict:
-        """Take an answer to heart: what is final, and for what."""
+    def _take_answer(self, answer: MilterAnswer) -> MilterVerdict:
+        """Return the verdict of an answer, and remember it as far as it is final."""
         verdict = verdict_of(answer)
         stage = self.asked
-        if verdict == DISCARD and stage in _OF_CONNECTION:
-            return GO_ON  # there is nothing to throw away; Postfix goes on too
+        if verdict == DISCARD and stage in _CONNECTION_STAGES:
+            return GO_ON  # there is no message to discard; Postfix goes on too
         if stage is stages.END_OF_BODY:
             self._end()
         elif verdict == SKIP:
@@ -157,7 +160,7 @@ class MilterSession:
             self.edits, self._collector = self._collector.finish(), None
 
     def _decide(self, stage: MilterStage, verdict: MilterVerdict) -> None:
-        if stage in _OF_CONNECTION:
+        if stage in _CONNECTION_STAGES:
             self._connection = verdict
-        elif verdict.decision is not MilterDecision.REFUSE or stage not in _OF_ONE:
+        elif verdict.decision is not MilterDecision.REFUSE or stage not in _RECIPIENT_STAGES:
             self._message = verdict

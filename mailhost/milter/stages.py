@@ -1,7 +1,6 @@
-"""The stages of a filter's work: what is sent, which side may leave it out, and what comes after
-it.
+"""The stages at which a filter is asked, the flags that omit a stage or its answer, and the order.
 
-One table for each. `Wishes` are the protocol flags (SMFIP_*) that filter and server agree on.
+`ProtocolFlags` are the flags (SMFIP_*) that filter and server negotiate.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag, auto
 
 
-class Wishes(IntFlag):
-    """The commands that a filter does not want, what it will not answer, what else it asks for."""
+class ProtocolFlags(IntFlag):
+    """Flags for the commands that a filter does not want (NO_), the commands that it will not
+    answer (SILENT_), and other options."""
 
     NO_CONNECT = 1 << 0
     NO_HELO = 1 << 1
@@ -24,8 +24,8 @@ class Wishes(IntFlag):
     SILENT_HEADER = 1 << 7
     NO_UNKNOWN = 1 << 8
     NO_DATA = 1 << 9
-    SKIP = 1 << 10  # it may answer that it has seen enough of one kind
-    REFUSED_RECIPIENTS = 1 << 11  # it wants to hear of those too
+    SKIP = 1 << 10  # the filter may answer SKIP
+    REFUSED_RECIPIENTS = 1 << 11  # the filter wants to be asked about refused recipients too
     SILENT_CONNECT = 1 << 12
     SILENT_HELO = 1 << 13
     SILENT_MAIL = 1 << 14
@@ -34,36 +34,40 @@ class Wishes(IntFlag):
     SILENT_UNKNOWN = 1 << 17
     SILENT_END_OF_HEADER = 1 << 18
     SILENT_BODY = 1 << 19
-    LEADING_SPACE = 1 << 20  # fields come and go with the space behind the colon
+    LEADING_SPACE = 1 << 20  # values of fields include the space behind the colon
 
 
-NOTHING = Wishes(0)
+NO_FLAGS = ProtocolFlags(0)
 
 
 @dataclass(frozen=True, slots=True)
 class MilterStage:
-    """One kind of question. `letter` is the command's; `macros` numbers the list of macros that
-    goes before it (SMFIM_*), None where none does; `since` is the protocol's version."""
+    """One kind of question. `letter` is that of the command; `macros` is the number of its list of
+    macros (SMFIM_*), None if there is none; `since` is the first protocol version that has it."""
 
     letter: bytes
     text: str
-    unwanted: Wishes = NOTHING
-    silent: Wishes = NOTHING
+    unwanted: ProtocolFlags = NO_FLAGS
+    silent: ProtocolFlags = NO_FLAGS
     macros: int | None = None
     since: int = 2
 
 
 NEGOTIATION = MilterStage(b"O", "the offer")
-CONNECT = MilterStage(b"C", "CONNECT", Wishes.NO_CONNECT, Wishes.SILENT_CONNECT, 0)
-HELO = MilterStage(b"H", "HELO", Wishes.NO_HELO, Wishes.SILENT_HELO, 1)
-MAIL = MilterStage(b"M", "MAIL", Wishes.NO_MAIL, Wishes.SILENT_MAIL, 2)
-RCPT = MilterStage(b"R", "RCPT", Wishes.NO_RCPT, Wishes.SILENT_RCPT, 3)
-DATA = MilterStage(b"T", "DATA", Wishes.NO_DATA, Wishes.SILENT_DATA, 4, since=4)
-HEADER = MilterStage(b"L", "a header field", Wishes.NO_HEADER, Wishes.SILENT_HEADER)
+CONNECT = MilterStage(b"C", "CONNECT", ProtocolFlags.NO_CONNECT, ProtocolFlags.SILENT_CONNECT, 0)
+HELO = MilterStage(b"H", "HELO", ProtocolFlags.NO_HELO, ProtocolFlags.SILENT_HELO, 1)
+MAIL = MilterStage(b"M", "MAIL", ProtocolFlags.NO_MAIL, ProtocolFlags.SILENT_MAIL, 2)
+RCPT = MilterStage(b"R", "RCPT", ProtocolFlags.NO_RCPT, ProtocolFlags.SILENT_RCPT, 3)
+DATA = MilterStage(b"T", "DATA", ProtocolFlags.NO_DATA, ProtocolFlags.SILENT_DATA, 4, since=4)
+HEADER = MilterStage(b"L", "a header field", ProtocolFlags.NO_HEADER, ProtocolFlags.SILENT_HEADER)
 END_OF_HEADER = MilterStage(
-    b"N", "the end of the header", Wishes.NO_END_OF_HEADER, Wishes.SILENT_END_OF_HEADER, 6
+    b"N",
+    "the end of the header",
+    ProtocolFlags.NO_END_OF_HEADER,
+    ProtocolFlags.SILENT_END_OF_HEADER,
+    6,
 )
-BODY = MilterStage(b"B", "the body", Wishes.NO_BODY, Wishes.SILENT_BODY)
+BODY = MilterStage(b"B", "the body", ProtocolFlags.NO_BODY, ProtocolFlags.SILENT_BODY)
 END_OF_BODY = MilterStage(b"E", "the end of the message", macros=5)
 
 STAGES = (
@@ -73,8 +77,8 @@ STAGES = (
 BY_LETTER: Mapping[bytes, MilterStage] = {stage.letter: stage for stage in STAGES}
 
 
-class Place(Enum):
-    """Where a session with a filter is."""
+class MilterState(Enum):
+    """The state of a session with a filter."""
 
     AGREED = auto()  # options are negotiated, no client yet
     IDLE = auto()  # a client, no message
@@ -84,19 +88,19 @@ class Place(Enum):
     BODY = auto()
 
 
-IN_MESSAGE = (Place.SENDER, Place.RECIPIENTS, Place.FIELDS, Place.BODY)
-_ANY_TIME = (Place.IDLE, *IN_MESSAGE)
+IN_MESSAGE = (MilterState.SENDER, MilterState.RECIPIENTS, MilterState.FIELDS, MilterState.BODY)
+_ANY_TIME = (MilterState.IDLE, *IN_MESSAGE)
 
-# From where a stage may be reached, and where it leads; None stays. libmilter gives no answer at
-# all to what comes out of order, so that we would wait for ever.
-MOVES: Mapping[MilterStage, tuple[tuple[Place, ...], Place | None]] = {
-    CONNECT: ((Place.AGREED,), Place.IDLE),
-    HELO: (_ANY_TIME, Place.IDLE),
-    MAIL: (_ANY_TIME, Place.SENDER),
-    RCPT: ((Place.SENDER, Place.RECIPIENTS), Place.RECIPIENTS),
-    DATA: ((Place.RECIPIENTS,), Place.FIELDS),
-    HEADER: ((Place.FIELDS,), None),
-    END_OF_HEADER: ((Place.FIELDS,), Place.BODY),
-    BODY: ((Place.BODY,), None),
-    END_OF_BODY: ((Place.BODY,), Place.IDLE),
+# The states in which a stage is permitted, and the state that it leads to; None is the same state.
+# libmilter does not answer a command out of order, so the session would wait for ever.
+MOVES: Mapping[MilterStage, tuple[tuple[MilterState, ...], MilterState | None]] = {
+    CONNECT: ((MilterState.AGREED,), MilterState.IDLE),
+    HELO: (_ANY_TIME, MilterState.IDLE),
+    MAIL: (_ANY_TIME, MilterState.SENDER),
+    RCPT: ((MilterState.SENDER, MilterState.RECIPIENTS), MilterState.RECIPIENTS),
+    DATA: ((MilterState.RECIPIENTS,), MilterState.FIELDS),
+    HEADER: ((MilterState.FIELDS,), None),
+    END_OF_HEADER: ((MilterState.FIELDS,), MilterState.BODY),
+    BODY: ((MilterState.BODY,), None),
+    END_OF_BODY: ((MilterState.BODY,), MilterState.IDLE),
 }

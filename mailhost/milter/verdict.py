@@ -1,6 +1,6 @@
-"""A filter's verdict on one stage, and how its answers become one.
+"""The verdict of a filter on one stage, and the conversion of a filter's answer to a verdict.
 
-A refusal carries the reply for the client. One of 421 ends the connection (RFC 5321 §3.8).
+A refusal has the reply for the client. A reply of 421 ends the connection (RFC 5321 §3.8).
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from enum import Enum, auto
 
 from mailhost.message.status import Status
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.replies import Answer, ReplyCode, Word
+from mailhost.milter.replies import BareReply, MilterAnswer, ReplyCode
 
 
 class MilterDecision(Enum):
-    """The fate of the connection, the message or the recipient."""
+    """The decision about the connection, the message or the recipient."""
 
     GO_ON = auto()
-    ACCEPT = auto()  # the filter need not be asked any more
+    ACCEPT = auto()  # pass, and do not ask the filter any more
     REFUSE = auto()
-    DISCARD = auto()  # say yes to the client, and throw the message away
-    SKIP = auto()  # go on; the filter has seen enough of this kind
+    DISCARD = auto()  # answer the client 250, and drop the message
+    SKIP = auto()  # go on, and send no more packets of this kind
 
 
 @dataclass(frozen=True, slots=True)
 class MilterVerdict:
-    """One answer. `status` is there for REFUSE alone."""
+    """One verdict. `status` is set for REFUSE only."""
 
     decision: MilterDecision
     status: Status | None = None
 
     @property
     def ends_connection(self) -> bool:
-        """True where the client is to be sent away."""
+        """True if the connection of the client must end."""
         return self.status is not None and self.status.code == 421
 
 
@@ -49,15 +49,15 @@ SHUTDOWN = MilterVerdict(
     MilterDecision.REFUSE,
     Status(421, "4.7.0", "A mail filter ends this connection; try again later"),
 )
-_WORDS = {
-    Word.CONTINUE: GO_ON,
-    Word.ACCEPT: ACCEPT,
-    Word.REJECT: REJECT,
-    Word.TEMPFAIL: TEMPFAIL,
-    Word.DISCARD: DISCARD,
-    Word.SKIP: SKIP,
-    Word.CONN_FAIL: SHUTDOWN,
-    Word.SHUTDOWN: SHUTDOWN,
+_VERDICTS = {
+    BareReply.CONTINUE: GO_ON,
+    BareReply.ACCEPT: ACCEPT,
+    BareReply.REJECT: REJECT,
+    BareReply.TEMPFAIL: TEMPFAIL,
+    BareReply.DISCARD: DISCARD,
+    BareReply.SKIP: SKIP,
+    BareReply.CONN_FAIL: SHUTDOWN,
+    BareReply.SHUTDOWN: SHUTDOWN,
 }
 _LINE = re.compile(r"([45][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)(.*)", re.DOTALL)
@@ -65,20 +65,20 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _PERCENT = re.compile(r"%(%?)")
 
 
-def verdict_of(answer: Answer) -> MilterVerdict:
-    """Return the verdict. Raises MilterFailed for a reply code that is none."""
+def verdict_of(answer: MilterAnswer) -> MilterVerdict:
+    """Return the verdict of an answer. Raises MilterFailed for an invalid reply code."""
     if isinstance(answer, ReplyCode):
         return MilterVerdict(MilterDecision.REFUSE, _status(answer.lines))
-    return _WORDS[answer]
+    return _VERDICTS[answer]
 
 
 def _status(lines: str) -> Status:
-    """A reply in SMTP's form, one or several lines, 4xx or 5xx. Sendmail takes it for a format
-    string: a percent sign is doubled, and a lone one means nothing."""
+    """Parse a reply in the form of SMTP: one or more lines with a code 4xx or 5xx. As Sendmail uses
+    it as a format string, `%%` is a percent sign, and a single `%` is dropped."""
     matches = [_LINE.fullmatch(line) for line in _LINE_END.split(lines)]
     codes = {match[1] for match in matches if match}
     if None in matches or len(codes) != 1:
-        raise MilterFailed(f"the filter sent no reply: {lines[:200]!r}")
+        raise MilterFailed(f"the filter sent an invalid reply: {lines[:200]!r}")
     code = codes.pop()
     text, enhanced = [], f"{code[0]}.0.0"
     for match in filter(None, matches):

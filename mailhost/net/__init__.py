@@ -1,1 +1,1 @@
-"""What all wires share: the pump, limits, TLS, SASL and DNS."""
+"""The parts that all protocols share: the pump, limits, TLS, SASL and DNS."""

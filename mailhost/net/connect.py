@@ -9,11 +9,11 @@ from twisted.internet.protocol import Factory, Protocol
 
 
 class ConnectFailed(Exception):
-    """There is no connection; the text says why."""
+    """The connection could not be made; the message has the reason."""
 
 
 class OneConnection(Factory):
-    """A factory of one connection, which the log does not mention."""
+    """A factory for one connection. Its start and stop are not logged."""
 
     noisy = False
 
@@ -33,7 +33,7 @@ async def connect(
     try:
         await connecting
     except (CancelledError, ConnectingCancelledError) as error:
-        if timer.active():  # it was not the timer: the caller itself was cancelled
+        if timer.active():  # the caller was cancelled, and not by the timer
             raise CancelledError from error
         raise ConnectFailed(f"timed out after {seconds:g} s") from error
     except (ConnectError, ConnectionClosed, OSError) as error:

@@ -1,8 +1,8 @@
-"""Writing to a socket at once: the reactor would take a turn, and two calls to epoll, to send a few
-octets.
+"""Writes to a socket at once. Through the reactor, a few octets cost a turn of its loop and two
+calls of epoll.
 
-What the kernel does not take at once goes through the transport, and so does all after it: a
-transport with data of its own must not be overtaken. TLS always goes through the transport.
+Octets that the kernel does not take at once go through the transport, and so do all octets after
+them, since the transport must send its own data first. TLS always goes through the transport.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from socket import socket as Socket
 from typing import Any
 
-PIECE = 65_536  # octets
+PIECE_SIZE = 65_536  # octets
 
 
 class DirectWriter:
@@ -25,11 +25,11 @@ class DirectWriter:
         self._socket = handle if isinstance(handle, Socket) else None
 
     def write(self, data: bytes) -> None:
-        """Send, or have sent."""
+        """Send `data` now, or have the transport send it."""
         if self._socket is not None:
             try:
                 sent = self._socket.send(data)
-            except OSError:  # the transport will find out what it means
+            except OSError:  # the transport gets the same error and ends the connection
                 sent = 0
             if sent == len(data):
                 return
@@ -38,17 +38,17 @@ class DirectWriter:
         self._transport.write(data)
 
     def stop(self) -> None:
-        """From now on all goes through the transport: TLS begins."""
+        """Send everything through the transport from now on, as TLS begins."""
         self._socket = None
 
 
 def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same octets in pieces of about PIECE: a short one sent behind another would wait
-    for the other side to have confirmed that (Nagle's algorithm)."""
+    """Yield the same octets in pieces of about PIECE_SIZE: the kernel would hold a short piece back
+    until the other side has confirmed the one before (Nagle's algorithm)."""
     some: list[bytes] = []
     size = 0
     for chunk in chunks:
-        if some and size + len(chunk) > PIECE + 4096:
+        if some and size + len(chunk) > PIECE_SIZE + 4096:
             yield b"".join(some)
             some, size = [], 0
         some.append(chunk)

@@ -1,4 +1,4 @@
-"""Dot-stuffing on the way out (RFC 5321 §4.5.2, RFC 1939 §3), whatever the chunks' borders."""
+"""Dot-stuffing of messages that are sent (RFC 5321 §4.5.2, RFC 1939 §3)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from mailhost.message.crlf import has_bare
 
 
 class BareLineEnd(Exception):
-    """The content has a CR or LF alone: sent as it is, it could be taken for its own end."""
+    """The content has a CR or LF alone, which a receiver could take for the end of the message."""
 
 
 def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield a message as it goes over the wire: dots stuffed, and the end marked.
 
-    Every chunk is looked at together with the two octets before it, so that borders between
+    Each chunk is examined together with the two octets before it, so that the borders of
     chunks change nothing. A message that does not end in CRLF gets one.
     """
     before = b"\r\n"  # the message begins at the start of a line
@@ -26,7 +26,7 @@ def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def checked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the chunks as they are. Raises BareLineEnd before the first one that has one."""
+    """Yield the chunks as they are. Raises BareLineEnd before a chunk with a bare CR or LF."""
     held = b""
     for chunk in chunks:
         block = held + chunk

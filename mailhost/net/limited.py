@@ -1,4 +1,4 @@
-"""A Twisted protocol factory behind the connection limits, for servers that are no sessions: HTTP.
+"""Connection limits for a Twisted protocol factory that does not use the pump, such as HTTP.
 
 Its connections count like all others. It is an IServerFactory, so a listener can open and drain it.
 """
@@ -33,14 +33,14 @@ class _Limited(ProtocolWrapper):
     ip = ""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is gone."""
+        """Count the connection no more."""
         super().connectionLost(reason)  # type: ignore[no-untyped-call]  # not typed in Twisted
         self.factory.forget(self)
 
 
 @implementer(IServerFactory)
 class LimitedFactory(WrappingFactory[_Limited]):
-    """`wrapped` serves the connections, which `protocol` names in the log."""
+    """`wrapped` serves the connections. `protocol` is their name in the log."""
 
     noisy = False
     protocol = _Limited
@@ -65,7 +65,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
     def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
         self, addr: IAddress | None
     ) -> ProtocolWrapper | None:
-        """Serve a client; without room for it the connection is closed at once."""
+        """Serve a client; a connection beyond the limits is closed at once."""
         ip, port = peer_of(addr)
         refusal = self._limits.admit(ip)
         if refusal is not None:
@@ -94,7 +94,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         self._connections.forget(protocol)
 
     async def drain(self, seconds: float) -> None:
-        """See IServerFactory. Requests have `seconds` to end: such servers take no farewell."""
+        """See IServerFactory. Connections have `seconds` to end by themselves."""
         await self._connections.drain(self._clock, seconds, _abort)
 
     async def ended(self) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mailhost.message.status import Status
 
-CROWDED = 0.8  # of all places
+CROWDED_SHARE = 0.8  # of all connections that the limit allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,23 @@ class Bounds:
 
 
 def client_key(ip: str) -> str:
-    """What counts as one client: an IPv4 address, an IPv6 /64, all unix sockets together."""
+    """Return the key of a client: an IPv4 address, an IPv6 /64, or "" for any unix socket."""
     if ":" not in ip:
         return ip
     return str(ip_network((ip_address(ip.partition("%")[0]), 64), strict=False))
 
 
 class OtherCounts(Protocol):
-    """Connections that other processes hold, and where ours are told to them."""
+    """The connection counts of the other processes, to which ours are reported."""
 
     def total(self) -> int:
-        """How many."""
+        """Return how many connections the other processes hold."""
 
     def of_client(self, client: str) -> int:
-        """How many of one client."""
+        """Return how many connections of this client the other processes hold."""
 
     def add(self, client: str, change: int) -> None:
-        """Tell the others of one more or less of ours."""
+        """Report one connection more (1) or less (-1) of this process."""
 
 
 class ConnectionLimits:
@@ -51,12 +51,12 @@ class ConnectionLimits:
 
     @property
     def crowded(self) -> bool:
-        """True where few places are left."""
+        """True if few connections are left below the limit."""
         total = self.total + (self._others.total() if self._others else 0)
-        return total >= CROWDED * self.bounds.total
+        return total >= CROWDED_SHARE * self.bounds.total
 
     def admit(self, ip: str) -> Status | None:
-        """Count a new connection; None lets it in, and `release` must follow one day."""
+        """Count a new connection and return None; `release` must follow. Or return a refusal."""
         key = client_key(ip)
         others = self._others
         total = self.total + (others.total() if others else 0)
@@ -74,7 +74,7 @@ class ConnectionLimits:
         return None
 
     def release(self, ip: str) -> None:
-        """An admitted connection is gone."""
+        """Count an admitted connection no more."""
         self._add(client_key(ip), -1)
 
     def _add(self, key: str, change: int) -> None:

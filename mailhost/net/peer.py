@@ -9,7 +9,7 @@ from twisted.internet.address import IPv6Address as TCP6
 
 
 def peer_of(address: object) -> tuple[str, int]:
-    """Return IP address and port, of a unix socket nothing and 0.
+    """Return IP address and port; "" and 0 for a unix socket.
 
     An IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2) becomes IPv4.
     """

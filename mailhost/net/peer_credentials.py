@@ -22,12 +22,12 @@ def peer_uid(wire: socket.socket) -> int | None:
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     size = struct.calcsize(_CREDENTIALS)
-    found = struct.unpack(
+    credentials = struct.unpack(
         _CREDENTIALS, wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     )
-    return int(found[1])
+    return int(credentials[1])
 
 
 def is_ours(wire: socket.socket) -> bool:
-    """True where the other end is root's or our own user's."""
+    """True if the process at the other end is of root or our own user, or is not reported."""
     return peer_uid(wire) in (None, 0, os.geteuid())

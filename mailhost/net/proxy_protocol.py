@@ -1,9 +1,10 @@
 """Connections that a proxy hands on, with the PROXY protocol's header in front (versions 1 and 2).
 
-Nothing is said and nobody is counted before the header has told who the client is: greetings,
-limits, trust in networks and the trace all go by the client's address, never by the proxy's. A
-header that is wrong, or slow, ends the connection. One that names no client (LOCAL, UNKNOWN: the
-proxy's own health checks) leaves the proxy's address.
+The header has the address of the client. Before it has come, nothing is sent and the connection is
+not counted: the greeting, limits, trusted networks and the Received field go by the address of the
+client, not by that of the proxy. A connection with a malformed header, or with none in time, is
+closed. A header without a client (LOCAL, UNKNOWN: health checks of the proxy itself) leaves the
+address of the proxy.
 
 The specification is haproxy.org's `proxy-protocol.txt`.
 """
@@ -29,23 +30,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-LONGEST_LINE = 107  # octets of a version 1 header, CRLF included
-LONGEST_BINARY = 4096  # octets of a version 2 header that are borne: addresses and a few notes
-PATIENCE = 10.0  # seconds until the header is there
+LONGEST_TEXT_HEADER = 107  # octets of a version 1 header, CRLF included
+LARGEST_BINARY_HEADER = 4096  # octets of a version 2 header: addresses and some more values
+HEADER_TIMEOUT = 10.0  # seconds within which the header must come
 
-_KINDS: Mapping[str, Callable[[str], IPv4Address | IPv6Address]] = {
+_FAMILIES: Mapping[str, Callable[[str], IPv4Address | IPv6Address]] = {
     "TCP4": IPv4Address,
     "TCP6": IPv6Address,
 }
 
 
 class BadProxyHeader(ValueError):
-    """What came is no PROXY header; the message says why."""
+    """The octets are no PROXY header; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """`client` is None where the header names nobody; `length` octets are the header's."""
+    """`client` is None if the header names no client. The header has `length` octets."""
 
     client: TCP4 | TCP6 | None
     length: int
@@ -61,9 +62,9 @@ def parse_proxy_header(data: bytes) -> ProxyHeader | None:
 
 
 def _line(data: bytes) -> ProxyHeader | None:
-    end = data.find(b"\r\n", 0, LONGEST_LINE)
+    end = data.find(b"\r\n", 0, LONGEST_TEXT_HEADER)
     if end < 0:
-        if len(data) >= LONGEST_LINE:
+        if len(data) >= LONGEST_TEXT_HEADER:
             raise BadProxyHeader("its PROXY line has no end")
         return None
     text = data[:end].decode("ascii", "replace").split(" ")
@@ -71,7 +72,7 @@ def _line(data: bytes) -> ProxyHeader | None:
         return ProxyHeader(None, end + 2)
     try:
         family, source, _, port, _ = text[1:]
-        return ProxyHeader(_client(_KINDS[family](source), int(port)), end + 2)
+        return ProxyHeader(_client(_FAMILIES[family](source), int(port)), end + 2)
     except (ValueError, KeyError) as error:
         raise BadProxyHeader(f"its PROXY line is wrong: {error}") from error
 
@@ -79,7 +80,7 @@ def _line(data: bytes) -> ProxyHeader | None:
 def _binary(data: bytes) -> ProxyHeader | None:
     version, command, family = data[12] >> 4, data[12] & 15, data[13]
     length = 16 + int.from_bytes(data[14:16])
-    if version != 2 or command > 1 or length > LONGEST_BINARY:
+    if version != 2 or command > 1 or length > LARGEST_BINARY_HEADER:
         raise BadProxyHeader("its PROXY header is of no version that is known here")
     if len(data) < length:
         return None
@@ -126,14 +127,16 @@ class ProxiedProtocol(Protocol):
 
     _log = Logger("mailhost.net")
 
-    def __init__(self, home: ProxiedFactory, proxy: IAddress | None) -> None:
-        self._home = home
+    def __init__(self, factory: ProxiedFactory, proxy: IAddress | None) -> None:
+        self._factory = factory
         self._proxy = proxy
         self._read = b""
         self._deadline: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        self._deadline = self._home.clock.callLater(PATIENCE, self._end, "its header never came")
+        self._deadline = self._factory.clock.callLater(
+            HEADER_TIMEOUT, self._end, "its header never came"
+        )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._deadline is not None and self._deadline.active():
@@ -154,7 +157,7 @@ class ProxiedProtocol(Protocol):
         rest, self._read = self._read[header.length :], b""
         transport: Any = self.transport
         client = header.client or self._proxy or transport.getPeer()
-        inner: IProtocol | None = self._home.inner.buildProtocol(client)
+        inner: IProtocol | None = self._factory.inner.buildProtocol(client)
         if inner is None:
             transport.loseConnection()
             return

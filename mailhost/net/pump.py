@@ -1,24 +1,25 @@
-"""Drives a server's machine from a Twisted transport: steps in order, one at a time.
+"""Drives a server's session from a Twisted transport: steps in order, one at a time.
 
-While a step waits, no other is taken; should more arrive meanwhile, reading stops and the rest
+While a step waits, no other is taken. If more octets arrive meanwhile, reading stops, and the rest
 stays in the kernel. The pump is its transport's producer, so a client that does not read its
-replies stops being served until it does. Silence beyond `machine.timeout` ends the connection. If
-most places are taken, silent clients have HURRY seconds, unless the machine says that its client
-may be silent.
-After TURN steps in a row, or LONG_TURN seconds, the other connections are served first, however
-many commands one of them has pipelined.
+replies is not served until it does. A client that is silent for longer than `machine.timeout` is
+disconnected. If few connections are left, clients are disconnected after SILENCE_WHEN_CROWDED
+seconds of silence, unless the session says that its client may be silent. After MOST_STEPS steps in
+a row, or LONGEST_RUN seconds, the other connections are served first, however many commands one of
+them has pipelined.
 
 Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
-machine calls `wake`, and the pump takes a step once none is under way and the client reads.
+session calls `wake`, and the pump takes a step once none is under way and the client reads.
 
-Memory is bounded by what one read brings (64 KiB) and as much of replies, above what the machine
-keeps and one reply of its makes.
+Memory is bounded: one read brings 64 KiB at most, and OUTPUT_BUFFER octets of replies are
+collected. The session adds what it keeps, and the largest reply that it makes in one step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from types import CoroutineType
 
 from OpenSSL import SSL
@@ -51,27 +52,40 @@ from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
 from mailhost.net.tls.server import tls_state
 
-OUTPUT = 65536  # octets of replies that are collected before they are given to the transport
-TURN = 20  # steps in a row of one connection; a thousand connections may pipeline
-LONG_TURN = 0.004  # seconds in a row of one connection, for steps that take long
-LOOK = 30.0  # seconds between two looks at how long a connection has been silent
-HURRY = 20.0  # seconds of silence if few places are left
-FORMER = 3600.0  # seconds that a session may go on with the settings of before a reload
-LINGER = 30.0  # seconds that a peer has to take the last words
+OUTPUT_BUFFER = 65536  # octets of replies that are collected before the transport gets them
+MOST_STEPS = 20  # in a row of one connection; a thousand connections may pipeline
+LONGEST_RUN = 0.004  # seconds in a row of one connection, for steps that take long
+SILENCE_CHECKS = 30.0  # seconds at most between two checks of how long a client has been silent
+SILENCE_WHEN_CROWDED = 20.0  # seconds of silence if few connections are left
+FORMER_SETTINGS = 3600.0  # seconds that a session may go on with the settings before a reload
+CLOSE_TIMEOUT = 30.0  # seconds that a client has to take the last reply
 
+CLIENT_GONE = "the client went away"
 MachineMaker = Callable[[IWire, Client], IMachine]
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """What all connections of one listening socket share.
+class ServedProtocol:
+    """The properties that all connections of one listening socket share.
 
-    `busy` turns a refusal by the connection limits into this wire's words.
+    `protocol` is the name for the log. `busy` encodes a refusal by the connection limits.
     """
 
     protocol: str
     implicit_tls: bool
     busy: Callable[[Status], bytes]
+
+
+class Phase(Enum):
+    """The phases of a connection, in this order; a handshake may follow OPEN once more."""
+
+    HANDSHAKE = auto()  # of TLS, or the session is not made yet: octets that arrive are dropped
+    OPEN = auto()  # the session takes steps
+    CLOSING = auto()  # the last reply is being sent: no step is taken
+    GONE = auto()  # the connection is lost
+
+
+HANDSHAKE, OPEN, CLOSING, GONE = Phase  # reading them from the class takes longer
 
 
 @implementer(IWire, IPushProducer, IHandshakeListener)
@@ -80,49 +94,49 @@ class Pump(Protocol):
 
     def __init__(self, factory: PumpFactory, client: Client) -> None:
         self._clock = factory.clock
-        self._home = factory
+        self._factory = factory
         self._client = client
         self._machine: IMachine | None = None
-        self._out: list[bytes] = []
-        self._busy = False
-        self._throttled = False
-        self._paused = False
-        self._unsent = 0
-        self._shaking = False
-        self._closing = False
-        self._gone = False
-        self._stop_after = False
-        self._room: Deferred[None] | None = None
-        self._heard = 0.0
-        self._woken = False
-        self._unasked = False  # the client has sent nothing since the machine was woken
-        self._watch: IDelayedCall | None = None
+        self._phase = HANDSHAKE
+        self._output: list[bytes] = []
+        self._output_size = 0  # octets
+        self._busy = False  # a step is under way
+        self._throttled = False  # the client does not read: the transport wants no more output
+        self._drained: Deferred[None] | None = None  # fires when the client reads again
+        self._reading_paused = False
+        self._stop_when_idle = False
+        self._wake_scheduled = False
+        self._unsolicited = False  # the client has sent nothing since the machine was woken
+        self._last_heard = 0.0  # seconds: when the client last sent or read something
+        self._silence_timer: IDelayedCall | None = None
 
-    # --- what the transport tells ---------------------------------------------------------------
+    # --- calls of the transport ------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self._home.connections.add(self)
+        self._factory.connections.add(self)
         self._tcp: ITCPTransport = ITCPTransport(self.transport, self.transport)
         self._writer = DirectWriter(self._tcp)
         IConsumer(self._tcp, self._tcp).registerProducer(self, True)
-        self._heard = self._clock.seconds()
-        if not self._home.listener.implicit_tls:
+        self._last_heard = self._clock.seconds()
+        if not self._factory.served.implicit_tls:
             self._begin()
-        self._watch = self._clock.callLater(min(self._patience(), LOOK), self._check_silence)
+        self._silence_timer = self._clock.callLater(
+            min(self._silence_limit(), SILENCE_CHECKS), self._check_silence
+        )
 
     def handshakeCompleted(self) -> None:
         self._client = replace(self._client, tls=tls_state(self.transport))
         if self._machine is None:
             self._begin()
-        elif self._shaking and self._client.tls is not None:
-            self._shaking = False
+        elif self._phase is HANDSHAKE and self._client.tls is not None:
+            self._phase = OPEN
             self._machine.secured(self._client.tls)
             self._run()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._machine is None or self._shaking or self._closing:
+        if self._machine is None or self._phase is not OPEN:
             return
-        self._unasked = False
+        self._unsolicited = False
         self._machine.receive(data)
         if self._busy or self._throttled:
             self._pause_reading()
@@ -130,19 +144,19 @@ class Pump(Protocol):
             self._run()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._gone = True
-        if self._watch is not None and self._watch.active():
-            self._watch.cancel()
-        self._home.forget(self, self._client)
+        self._phase = GONE
+        if self._silence_timer is not None and self._silence_timer.active():
+            self._silence_timer.cancel()
+        self._factory.forget(self, self._client)
         if reason.check(SSL.Error):
             status = Status(454, "4.7.0", "TLS handshake failed", reason.getErrorMessage())
-            self._home.events.emit(Refused(self._client, "TLS", status))
+            self._factory.events.emit(Refused(self._client, "TLS", status))
         if self._machine is not None:
             clean = reason.check(ConnectionDone)
             self._machine.lost("closed by the client" if clean else reason.getErrorMessage())
-        if self._room is not None:
-            room, self._room = self._room, None
-            room.errback(ConnectionLost("the client went away"))
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.errback(ConnectionLost(CLIENT_GONE))
 
     def pauseProducing(self) -> None:
         self._throttled = True
@@ -150,25 +164,26 @@ class Pump(Protocol):
 
     def resumeProducing(self) -> None:
         self._throttled = False
-        self._heard = self._clock.seconds()
-        if self._room is not None:
-            room, self._room = self._room, None
-            room.callback(None)
+        self._last_heard = self._clock.seconds()
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
         elif not self._busy:
             self._run()
 
     def stopProducing(self) -> None:
-        self._closing = True
+        if self._phase is not GONE:
+            self._phase = CLOSING
 
-    # --- what the machine asks for --------------------------------------------------------------
+    # --- calls of the session (IWire) ------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        self._out.append(data)
-        self._unsent += len(data)
+        self._output.append(data)
+        self._output_size += len(data)
 
     def wake(self) -> None:
-        if not self._woken:
-            self._woken = True
+        if not self._wake_scheduled:
+            self._wake_scheduled = True
             self._clock.callLater(0, self._wake)
 
     def stream(self, chunks: Iterator[bytes]) -> Awaitable[None]:
@@ -176,38 +191,38 @@ class Pump(Protocol):
 
     async def _stream(self, chunks: Iterator[bytes]) -> None:
         for chunk in gathered(chunks):
-            if self._gone:
-                raise ConnectionLost("the client went away")
+            if self._phase is GONE:
+                raise ConnectionLost(CLIENT_GONE)
             self.write(chunk)
             self._flush()
             if self._throttled:
-                self._room = Deferred()
-                await self._room
+                self._drained = Deferred()
+                await self._drained
 
     def start_tls(self) -> None:
         self._flush()
         self._writer.stop()
-        self._shaking = True  # until the handshake is done, nothing is a command
-        self._heard = self._clock.seconds()
-        ITLSTransport(self.transport).startTLS(self._home.tls)
+        self._phase = HANDSHAKE
+        self._last_heard = self._clock.seconds()
+        ITLSTransport(self.transport).startTLS(self._factory.tls)
 
     def hang_up(self) -> None:
         self._flush()
-        if self._closing or self._gone:
+        if self._phase in (CLOSING, GONE):
             return
-        self._closing = True
+        self._phase = CLOSING
         self._throttled = False
-        self._heard = self._clock.seconds()
-        # neither TCP nor TLS closes while a producer is there to bring more
+        self._last_heard = self._clock.seconds()
+        # neither TCP nor TLS closes while a producer is registered
         IConsumer(self._tcp, self._tcp).unregisterProducer()
         self._tcp.loseConnection()
 
-    # --- running ---------------------------------------------------------------------------------
+    # --- steps -----------------------------------------------------------------------------------
 
     def stopping(self) -> None:
-        """The host stops: ask the machine for its farewell."""
+        """The host stops: have the session send its last reply, after the step under way."""
         if self._busy:
-            self._stop_after = True
+            self._stop_when_idle = True
         elif self._machine is None:
             self.abort()
         else:
@@ -216,17 +231,18 @@ class Pump(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-        if not self._gone:
+        if self._phase is not GONE:
             self._tcp.abortConnection()
 
     def _begin(self) -> None:
         try:
-            self._machine = self._home.machine_of(self, self._client)
+            self._machine = self._factory.machine_of(self, self._client)
+            self._phase = OPEN
             answer = self._machine.greet()
         except Exception:  # noqa: BLE001 - as in _run
             self._fail(Failure())
             return
-        if answer is None or self._settled(answer):
+        if answer is None or self._is_ready(answer):
             self._busy = False
             self._flush()
 
@@ -236,9 +252,9 @@ class Pump(Protocol):
         self._busy = True
         try:
             steps, now = 0, self._clock.seconds()
-            ends = now + LONG_TURN
-            while not (self._closing or self._shaking or self._throttled):
-                if steps == TURN or now > ends:
+            end = now + LONGEST_RUN
+            while self._phase is OPEN and not self._throttled:
+                if steps == MOST_STEPS or now > end:
                     self._flush()
                     self._clock.callLater(0, self._answered, None)
                     return
@@ -246,12 +262,12 @@ class Pump(Protocol):
                 answer = machine.step()
                 if answer is False:
                     break
-                if answer is not True and not self._settled(answer):
+                if answer is not True and not self._is_ready(answer):
                     return
                 now = self._clock.seconds()
-                if not self._unasked:
-                    self._heard = now
-                if self._unsent > OUTPUT:
+                if not self._unsolicited:
+                    self._last_heard = now
+                if self._output_size > OUTPUT_BUFFER:
                     self._flush()
         except Exception:  # noqa: BLE001 - a bug in one session must not reach the others
             self._fail(Failure())
@@ -261,14 +277,13 @@ class Pump(Protocol):
 
     def _wake(self) -> None:
         """Take a step, unless one follows anyway when a wait ends."""
-        self._woken = False
-        waits = self._busy or self._throttled or self._shaking
-        if self._machine is not None and not (waits or self._gone):
-            self._unasked = True
+        self._wake_scheduled = False
+        if self._phase is OPEN and not (self._busy or self._throttled):
+            self._unsolicited = True
             self._run()
 
-    def _settled(self, answer: Awaitable[object]) -> bool:
-        """True where the answer is there already; otherwise go on when it is."""
+    def _is_ready(self, answer: Awaitable[object]) -> bool:
+        """Return True if the answer has come already; else have `_answered` called when it does."""
         self._busy = True
         coroutine = answer if isinstance(answer, CoroutineType) else _awaited(answer)
         waiting = Deferred.fromCoroutine(coroutine)
@@ -280,69 +295,71 @@ class Pump(Protocol):
 
     def _answered(self, _: object) -> None:
         self._busy = False
-        if not self._unasked:
-            self._heard = self._clock.seconds()
-        if self._gone:
+        if not self._unsolicited:
+            self._last_heard = self._clock.seconds()
+        if self._phase is GONE:
             return
-        if self._stop_after:
+        if self._stop_when_idle:
             self.stopping()
         self._run()
 
     def _fail(self, failure: Failure) -> None:
         self._busy = False
-        if self._gone and failure.check(ConnectionLost):
+        gone = self._phase is GONE
+        if gone and failure.check(ConnectionLost):
             return
-        self._home.log.failure("A session failed", failure)
+        self._factory.log.failure("A session failed", failure)
         if self._machine is None:
             self.abort()
-        elif not self._gone:
+        elif not gone:
             self._machine.failed()
             self.hang_up()
 
     def _flush(self) -> None:
-        if self._out and not self._gone:
-            self._writer.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
-        self._out.clear()
-        self._unsent = 0
+        if self._output and self._phase is not GONE:
+            self._writer.write(
+                self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            )
+        self._output.clear()
+        self._output_size = 0
 
     def _pause_reading(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._reading().pauseProducing()
+        if not self._reading_paused:
+            self._reading_paused = True
+            IPushProducer(self._tcp, self._tcp).pauseProducing()
 
     def _resume_reading(self) -> None:
-        if self._paused and not (self._throttled or self._gone):
-            self._paused = False
-            self._reading().resumeProducing()
-
-    def _reading(self) -> IPushProducer:
-        return IPushProducer(self._tcp, self._tcp)
+        if self._reading_paused and not (self._throttled or self._phase is GONE):
+            self._reading_paused = False
+            IPushProducer(self._tcp, self._tcp).resumeProducing()
 
     # --- silence ---------------------------------------------------------------------------------
 
-    def _patience(self) -> float:
-        if self._closing:
-            return LINGER
-        machine = None if self._shaking else self._machine
-        patience = self._home.handshake_timeout if machine is None else machine.timeout
-        hurried = self._home.crowded and not (machine is not None and machine.may_be_silent)
-        return min(patience, HURRY) if hurried else patience
+    def _silence_limit(self) -> float:
+        """Return how many seconds the client may be silent now."""
+        if self._phase is CLOSING:
+            return CLOSE_TIMEOUT
+        machine = self._machine if self._phase is OPEN else None
+        limit = self._factory.handshake_timeout if machine is None else machine.timeout
+        if self._factory.crowded and not (machine is not None and machine.may_be_silent):
+            return min(limit, SILENCE_WHEN_CROWDED)
+        return limit
 
     def _check_silence(self) -> None:
-        if self._gone:
+        if self._phase is GONE:
             return
         now = self._clock.seconds()
-        if self._busy and not (self._throttled or self._closing):
-            self._heard = now  # it is we who are slow
-        left = self._heard + self._patience() - now
+        if self._busy and not (self._throttled or self._phase is CLOSING):
+            self._last_heard = now  # the client waits for us
+        left = self._last_heard + self._silence_limit() - now
         if left <= 0:
-            if self._machine is None or self._shaking or self._throttled or self._closing:
+            if self._machine is None or self._phase is not OPEN or self._throttled:
                 self.abort()
                 return
             self._machine.timed_out()
             self.hang_up()
-            left = LINGER
-        self._watch = self._clock.callLater(min(left, LOOK), self._check_silence)
+            left = CLOSE_TIMEOUT
+        self._silence_timer = self._clock.callLater(min(left, SILENCE_CHECKS), self._check_silence)
 
 
 async def _awaited(answer: Awaitable[object]) -> object:
@@ -350,14 +367,14 @@ async def _awaited(answer: Awaitable[object]) -> object:
 
 
 class _Refusal(Protocol):
-    """Says why there is no room, and closes."""
+    """Sends a refusal and closes the connection."""
 
-    def __init__(self, text: bytes) -> None:
-        self._text = text
+    def __init__(self, reply: bytes) -> None:
+        self._reply = reply
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(self._text)
+        self.transport.write(self._reply)
         self.transport.loseConnection()
 
 
@@ -365,8 +382,9 @@ class _Refusal(Protocol):
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
-    `machine_of` makes the session of a connection; `serve` replaces it. Connections that were made
-    before that keep what they began with for FORMER seconds, then they are asked to leave.
+    `machine_of` makes the session of a connection; `serve` replaces it. Connections that are open
+    then keep their sessions. After FORMER_SETTINGS seconds these are ended as at a stop of the
+    host: each once nothing is under way.
     """
 
     noisy = False
@@ -374,14 +392,14 @@ class PumpFactory(Factory):
 
     def __init__(
         self,
-        listener: Listener,
+        served: ServedProtocol,
         machine_of: MachineMaker,
         clock: IReactorTime,
         limits: ConnectionLimits,
         tls: IOpenSSLServerConnectionCreator,
         events: IEventSink,
     ) -> None:
-        self.listener = listener
+        self.served = served
         self.machine_of = machine_of
         self.clock = clock
         self.tls = tls
@@ -392,12 +410,12 @@ class PumpFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
         ip, port = peer_of(addr)
-        client = Client(ip, port, self.listener.protocol, new_id())
+        client = Client(ip, port, self.served.protocol, new_id())
         refusal = self._limits.admit(ip)
         if refusal is not None:
             self.events.emit(Refused(client, "connection", refusal))
-            # TLS clients cannot read words in the clear
-            return _Refusal(b"" if self.listener.implicit_tls else self.listener.busy(refusal))
+            # a client that begins with a TLS handshake cannot read a reply in plain text
+            return _Refusal(b"" if self.served.implicit_tls else self.served.busy(refusal))
         return Pump(self, client)
 
     def serve(self, machine_of: MachineMaker) -> None:
@@ -405,25 +423,25 @@ class PumpFactory(Factory):
         self.machine_of = machine_of
         former = list(self.connections)
         if former:
-            self.clock.callLater(FORMER, self._dismiss, former)
+            self.clock.callLater(FORMER_SETTINGS, self._end_former, former)
 
-    def _dismiss(self, former: Sequence[Pump]) -> None:
+    def _end_former(self, former: Sequence[Pump]) -> None:
         for pump in former:
             if pump in self.connections:
                 pump.stopping()
 
     @property
     def crowded(self) -> bool:
-        """True where few places are left: then nobody keeps one for long without need."""
+        """True if few connections are left below the limit: silent clients then have less time."""
         return self._limits.crowded
 
     def forget(self, pump: Pump, client: Client) -> None:
-        """A connection is gone."""
+        """Count a connection no more, as it is lost."""
         self._limits.release(client.ip)
         self.connections.forget(pump)
 
     async def drain(self, seconds: float) -> None:
-        """Let what is under way end within `seconds`, then close every connection."""
+        """See IServerFactory: steps and transactions under way have `seconds` to end."""
         for pump in list(self.connections):
             pump.stopping()
         await self.connections.drain(self.clock, seconds, Pump.abort)

@@ -1,6 +1,6 @@
-"""The octets that came from a client and are not read yet.
+"""The octets of a client that are not read yet.
 
-Lines are held up to a limit; what is longer is thrown away as it comes, up to its end.
+A line is held up to a limit. A longer line is dropped as it arrives, up to its end.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from mailhost.message.status import Status
 
-TOO_LONG = Status(500, "5.5.2", "The line is too long")
-BEGINNING = 80  # octets of a bad line that are kept
-BARE = Status(500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it")
+LINE_TOO_LONG = Status(500, "5.5.2", "The line is too long")
+BAD_LINE_BEGINNING = 80  # octets of a bad line that are kept
+BARE_LINE_END = Status(
+    500, "5.5.2", "End every line with CRLF; no other CR, LF or NUL may be in it"
+)
 
 
 class BadLine(ValueError):
@@ -38,7 +40,7 @@ class ReadBuffer:
         return len(self._data) - self._at
 
     def append(self, data: bytes) -> None:
-        """Add what came."""
+        """Add octets that arrived."""
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
@@ -47,7 +49,7 @@ class ReadBuffer:
         self._data, self._at, self._skipped = b"", 0, b""
 
     def take(self, octets: int) -> bytes:
-        """Return the next octets, fewer where fewer are there."""
+        """Return the next octets, or all of them if there are fewer."""
         chunk = self._data[self._at : self._at + octets]
         self._at += len(chunk)
         if self._at == len(self._data):
@@ -55,8 +57,8 @@ class ReadBuffer:
         return chunk
 
     def lines_ahead(self, limit: int) -> Iterator[bytes]:
-        """Yield the lines that are there, without their CRLF, up to one that is no line. They stay
-        where they are."""
+        """Yield the complete lines, without their CRLF, up to the first malformed one. They stay
+        in the buffer."""
         at = self._at
         while not self._skipped and (end := self._data.find(b"\n", at)) >= 0:
             line = self._data[at:end]
@@ -80,15 +82,15 @@ class ReadBuffer:
         line = self.take(end + 1 - self._at)[:-1]
         if self._skipped or len(line) > limit:
             beginning, self._skipped = self._skipped + line, b""
-            raise BadLine(TOO_LONG, beginning[:BEGINNING])
+            raise BadLine(LINE_TOO_LONG, beginning[:BAD_LINE_BEGINNING])
         if not _is_line(line):
             if self._bare_lf:
                 return line.removesuffix(b"\r")
-            raise BadLine(BARE, line[:BEGINNING])
+            raise BadLine(BARE_LINE_END, line[:BAD_LINE_BEGINNING])
         return line[:-1]
 
     def _skip(self) -> None:
-        self._skipped = (self._skipped + self.take(BEGINNING))[:BEGINNING]
+        self._skipped = (self._skipped + self.take(BAD_LINE_BEGINNING))[:BAD_LINE_BEGINNING]
         self._data, self._at = b"", 0
 
 

@@ -1,4 +1,4 @@
-"""How often each kind of event happened, and how often each filter did what.
+"""Counts of the events by kind, and of the actions of each filter.
 
 Each process counts for itself, without a lock and without a message: an event costs about a
 microsecond. A worker sends the head what it counted since the last time, and the head adds that
@@ -23,8 +23,8 @@ FilterKey = tuple[str, str]
 @implementer(IEventSink, ICounters)
 class Counts:
     """`events` by their keys, `filters` by name and action. `begun` is called when the first is
-    counted after the start, or after `take`: a process that has to pass counts on learns by
-    that when to do so."""
+    counted after the start, or after `take`: by that call a worker learns
+    when to send its counts."""
 
     def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
         self.events: Counter[CountKey] = Counter()

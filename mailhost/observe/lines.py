@@ -33,8 +33,8 @@ LARGEST_WRITE = 4096  # octets that a pipe takes in one piece (PIPE_BUF)
 class LineLog:
     """While `reactor` does not run, every line is written at once.
 
-    `least` is the level from which on lines of others than our own events are written; `now`
-    returns seconds since the epoch.
+    Our own events are always written, lines of other code from the level `least` on. `now` returns
+    seconds since the epoch.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class LogSink:
 
 
 def printable(line: str) -> str:
-    """Return the line with escapes for what is no visible character or space."""
+    """Return the line with escapes for characters that are neither visible nor a space."""
     if line.isprintable():
         return line
     return "".join(

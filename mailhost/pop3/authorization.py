@@ -12,18 +12,21 @@ from mailhost.interfaces.logins import Challenge, IPasswordLogins, SASLStep
 from mailhost.message.address import Address
 from mailhost.message.status import Status
 from mailhost.net.sasl.exchange import SASLExchange, new_exchange
-from mailhost.pop3.replies import Replies
-from mailhost.pop3.reply import NOT_PROVEN, TEMPORARY, bad, good, listing
+from mailhost.pop3.replies import Pop3Replies
+from mailhost.pop3.reply import AUTH_FAILED, TEMPORARY, err, listing, ok
 
 ENCRYPT_FIRST = "No password in the clear here; use STLS first"
 
 
-class Authorization:
-    """`logged_in` opens the mailbox of an account and replies."""
+class Pop3Authorization:
+    """The logins of one session. `logged_in` opens the mailbox of an account and replies.
+
+    Methods that return an Answer[bool] return what `IMachine.step` returns.
+    """
 
     def __init__(
         self,
-        replies: Replies,
+        replies: Pop3Replies,
         logins: IPasswordLogins,
         logged_in: Callable[[Address], Answer[bool]],
     ) -> None:
@@ -35,30 +38,31 @@ class Authorization:
 
     @property
     def offered(self) -> Sequence[str]:
-        """The SASL mechanisms for the client now; none where a password would be in the clear."""
+        """The SASL mechanisms that the client may use now: none if a password would be sent without
+        encryption."""
         return self._logins.mechanisms(self._replies.client)
 
     @property
     def exchanging(self) -> bool:
-        """True where the next line is a response to a challenge."""
+        """True while the next line is a response to a challenge."""
         return self._exchange is not None
 
     def forget(self) -> None:
-        """Forget what the client has said so far."""
+        """Forget the user name and the SASL exchange."""
         self._username, self._exchange = "", None
 
     def user(self, arguments: bytes) -> bool:
-        """USER."""
+        """Execute USER: remember the name for PASS."""
         if not self.offered:
             return self._replies.error(ENCRYPT_FIRST)
         name = _text(arguments)
         if not name:
             return self._replies.error("USER takes a name in UTF-8")
         self._username = name
-        return self._replies.write(good("And the password?"))
+        return self._replies.write(ok("Send the password"))
 
     def password(self, arguments: bytes) -> Answer[bool]:
-        """PASS."""
+        """Execute PASS: check the password of the name in USER."""
         name, self._username = self._username, ""
         if not name:
             return self._replies.error("Say USER first")
@@ -69,7 +73,7 @@ class Authorization:
         return then(answer, self._step)
 
     def auth(self, arguments: bytes) -> Answer[bool]:
-        """AUTH."""
+        """Execute AUTH: begin a SASL exchange, or list the mechanisms."""
         offered = self.offered
         if not offered:
             return self._replies.error(ENCRYPT_FIRST)
@@ -83,7 +87,7 @@ class Authorization:
         return then(exchange.begin(initial), self._step)
 
     def response(self, line: bytes) -> Answer[bool]:
-        """The client's line after a challenge."""
+        """Take the client's response to a challenge."""
         assert self._exchange is not None
         return then(self._exchange.line(line), self._step)
 
@@ -94,18 +98,24 @@ class Authorization:
         if isinstance(step, Address):
             return self._logged_in(step)
         if step.code == 421:
-            return self._replies.farewell(bad(step.text, TEMPORARY))
-        code = TEMPORARY if step.temporary else NOT_PROVEN if step.code == 535 else ""
+            return self._replies.close(err(step.text, TEMPORARY))
+        code = TEMPORARY if step.temporary else AUTH_FAILED if step.code == 535 else ""
         return self._replies.error(step.text, code)
 
 
-AUTHORIZATION: Mapping[bytes, Callable[[Authorization, bytes], Answer[bool]]] = MappingProxyType(
-    {b"USER": Authorization.user, b"PASS": Authorization.password, b"AUTH": Authorization.auth}
+AUTHORIZATION: Mapping[bytes, Callable[[Pop3Authorization, bytes], Answer[bool]]] = (
+    MappingProxyType(
+        {
+            b"USER": Pop3Authorization.user,
+            b"PASS": Pop3Authorization.password,
+            b"AUTH": Pop3Authorization.auth,
+        }
+    )
 )
 
 
 def _text(argument: bytes) -> str:
-    """Return a name or password: UTF-8 without NUL, empty for anything else."""
+    """Return a name or password as text, empty if it is not UTF-8 or contains NUL."""
     try:
         text = argument.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The messages of one session: numbered once, marked for deletion, removed at QUIT alone."""
+"""The messages of one session: they are numbered once, marked for deletion, and removed at QUIT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mailhost.interfaces.store import ILock, IMailbox, StoredMessage
 
 
 class Maildrop:
-    """The messages that the mailbox had when the session began. The session has its lock."""
+    """The messages that the mailbox contained at the login. `lock` is the lock of the mailbox."""
 
     def __init__(self, mailbox: IMailbox, messages: Sequence[StoredMessage], lock: ILock) -> None:
         self.mailbox = mailbox
@@ -17,23 +17,23 @@ class Maildrop:
         self._deleted: set[int] = set()
 
     def __iter__(self) -> Iterator[tuple[int, StoredMessage]]:
-        """The messages not marked, with their numbers."""
+        """Yield the messages that are not marked, with their numbers (from 1)."""
         for number, message in enumerate(self._messages, 1):
             if number not in self._deleted:
                 yield number, message
 
     @property
     def count(self) -> int:
-        """Messages not marked."""
+        """The number of messages that are not marked."""
         return len(self._messages) - len(self._deleted)
 
     @property
     def octets(self) -> int:
-        """Their size on the wire."""
+        """The size of the messages that are not marked, in octets as they are sent."""
         return sum(message.size for _, message in self)
 
     def get(self, number: int) -> StoredMessage | None:
-        """The message with this number, None where there is none or it is marked."""
+        """Return the message with this number, None if there is none or the message is marked."""
         if 1 <= number <= len(self._messages) and number not in self._deleted:
             return self._messages[number - 1]
         return None
@@ -43,14 +43,15 @@ class Maildrop:
         self._deleted.add(number)
 
     def unmark_all(self) -> None:
-        """Forget all marks."""
+        """Remove all marks."""
         self._deleted.clear()
 
     async def update(self) -> int:
-        """Remove the marked messages; return how many could not be removed."""
+        """Remove the marked messages. Return the number of those that could not be removed. Raises
+        OSError."""
         marked = [self._messages[number - 1] for number in sorted(self._deleted)]
         return await self.mailbox.remove(marked) if marked else 0
 
     def release(self) -> None:
-        """Let the next session lock the mailbox."""
+        """Release the lock, so that another session can open the mailbox."""
         self._lock.release()

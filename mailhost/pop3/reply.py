@@ -1,4 +1,4 @@
-"""What a POP3 server says (RFC 1939 §3): +OK or -ERR, response codes (RFC 2449 §8), messages."""
+"""Encoding of POP3 replies (RFC 1939 §3): +OK, -ERR, response codes (RFC 2449 §8), lists, TOP."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterable, Iterator
 
 TEMPORARY = "[SYS/TEMP]"  # RFC 3206 §4
 IN_USE = "[IN-USE]"  # RFC 2449 §8.1.2
-NOT_PROVEN = "[AUTH]"  # RFC 3206 §4
+AUTH_FAILED = "[AUTH]"  # RFC 3206 §4
 
 
-def good(text: str = "") -> bytes:
-    """Return a positive reply."""
+def ok(text: str = "") -> bytes:
+    """Return a positive reply, with CRLF."""
     return _line("+OK", text)
 
 
-def bad(text: str, code: str = "") -> bytes:
-    """Return a negative reply, with a response code in brackets."""
+def err(text: str, code: str = "") -> bytes:
+    """Return a negative reply, with CRLF. `code` is a response code with its brackets, or empty."""
     return _line("-ERR", f"{code} {text}")
 
 
 def listing(text: str, items: Iterable[str]) -> bytes:
-    """Return a positive reply of several lines; no item may begin with a dot."""
+    """Return a positive reply with one line for each item, and the final dot. No item may begin
+    with a dot."""
     body = "".join(f"{item}\r\n" for item in items)
-    return good(text) + body.encode("ascii", "replace") + b".\r\n"
+    return ok(text) + body.encode("ascii", "replace") + b".\r\n"
 
 
 def _line(mark: str, text: str) -> bytes:
@@ -30,12 +31,12 @@ def _line(mark: str, text: str) -> bytes:
 
 
 def top(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """Yield the header, the empty line, and `count` lines of the body (RFC 1939 §7)."""
-    left: int | None = None  # lines still wanted; None in the header
+    """Yield the header, the empty line, and at most `count` lines of the body (RFC 1939 §7)."""
+    left: int | None = None  # lines of the body that are still to come; None in the header
     at_line_start, held = True, b""
     for chunk in chunks:
         block = held + chunk
-        held = b"\r" if block.endswith(b"\r") else b""  # a CRLF is looked at whole
+        held = b"\r" if block.endswith(b"\r") else b""  # the CR and LF of a line end stay together
         for line in block[: len(block) - len(held)].splitlines(keepends=True):
             if left == 0:
                 return

@@ -1,7 +1,7 @@
-"""A POP3 server session as a machine without I/O (RFC 1939, with RFC 2449, 2595, 5034 and 6856).
+"""A POP3 server session as a state machine without I/O (RFC 1939, RFC 2449, 2595, 5034 and 6856).
 
-Commands run strictly in order. Nothing is deleted but at QUIT, and not by a lost connection. The
-commands of each state are in `authorization` and `transaction`; those of both are here.
+Commands run strictly in order. Messages are removed at QUIT only, not after a lost connection. The
+commands of one state are in `authorization` and `transaction`; commands of both states are here.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.read_buffer import BadLine, ReadBuffer
-from mailhost.net.sasl.exchange import RESPONSE_LINE
-from mailhost.pop3.authorization import AUTHORIZATION, Authorization
+from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE
+from mailhost.pop3.authorization import AUTHORIZATION, Pop3Authorization
 from mailhost.pop3.maildrop import Maildrop
-from mailhost.pop3.replies import Replies
-from mailhost.pop3.reply import IN_USE, TEMPORARY, bad, good, listing
-from mailhost.pop3.state import COMMANDS, State
-from mailhost.pop3.transaction import TRANSACTION, Transaction
+from mailhost.pop3.replies import Pop3Replies
+from mailhost.pop3.reply import IN_USE, TEMPORARY, err, listing, ok
+from mailhost.pop3.state import COMMANDS, Pop3State
+from mailhost.pop3.transaction import TRANSACTION, Pop3Transaction
 
-COMMAND_LINE = 255  # octets, RFC 2449 §4, with the CRLF
-_WHY_NOT_NOW = {State.AUTHORIZATION: "log in first", State.TRANSACTION: "you are logged in"}
+LONGEST_COMMAND_LINE = 255  # octets, RFC 2449 §4, with the CRLF
+_WHY_NOT_NOW = {Pop3State.AUTHORIZATION: "log in first", Pop3State.TRANSACTION: "you are logged in"}
 
 
 @implementer(IMachine)
 class Pop3Session:
-    """One connection's life. `timeout` is RFC 1939's ten minutes for an idle client."""
+    """One connection, from the greeting to its end. `timeout` is in seconds (RFC 1939 §3)."""
 
     timeout = 600.0
     may_be_silent = False
@@ -56,14 +56,14 @@ class Pop3Session:
         self._tls_available = tls_available
         self._hostname = hostname
         self._buffer = ReadBuffer(bare_lf=True)
-        self._replies = Replies(wire, client, events)
-        self._authorization = Authorization(self._replies, logins, self._open)
-        self._transaction: Transaction | None = None  # from the login on
+        self._replies = Pop3Replies(wire, client, events)
+        self._authorization = Pop3Authorization(self._replies, logins, self._open)
+        self._transaction: Pop3Transaction | None = None  # None before the login
 
     # --- IMachine --------------------------------------------------------------------------------
 
     def greet(self) -> Answer[None]:
-        self._replies.write(good(f"{self._hostname} POP3 ready"))
+        self._replies.write(ok(f"{self._hostname} POP3 ready"))
         return None
 
     def receive(self, data: bytes) -> None:
@@ -74,32 +74,34 @@ class Pop3Session:
             return False
         exchanging = self._authorization.exchanging
         try:
-            line = self._buffer.take_line(RESPONSE_LINE if exchanging else COMMAND_LINE)
-        except BadLine as bad_line:
+            line = self._buffer.take_line(
+                LONGEST_RESPONSE_LINE if exchanging else LONGEST_COMMAND_LINE
+            )
+        except BadLine as bad:
             self._authorization.forget()
-            return self._no_command(bad_line.beginning, "The line is too long")
+            return self._no_command(bad.beginning, "The line is too long")
         if line is None:
             return False
         return self._authorization.response(line) if exchanging else self._command(line)
 
     def secured(self, tls: TLSState) -> None:
-        """What the client said in the clear is forgotten (RFC 2595 §4)."""
+        """Forget everything that the client sent before TLS (RFC 2595 §4)."""
         self._replies.client = replace(self._replies.client, tls=tls)
         self._buffer.clear()
         self._authorization.forget()
 
     def timed_out(self) -> None:
-        self._replies.write(bad("Silent too long; goodbye", TEMPORARY))
+        self._replies.write(err("Silent too long; goodbye", TEMPORARY))
 
     def failed(self) -> None:
         if self._transaction is None or not self._transaction.sending:
             text = "Something failed here; please try again later"
-            self._replies.write(bad(text, TEMPORARY))
+            self._replies.write(err(text, TEMPORARY))
 
     def stopping(self) -> None:
         if not self._replies.over:
-            text = "Going down for a while; please come back"
-            self._replies.farewell(bad(text, TEMPORARY))
+            text = "The server is stopping; please try again later"
+            self._replies.close(err(text, TEMPORARY))
 
     def lost(self, reason: str) -> None:
         self._replies.over = True
@@ -111,7 +113,7 @@ class Pop3Session:
     def _command(self, line: bytes) -> Answer[bool]:
         word, _, arguments = line.partition(b" ")
         verb = word.upper()
-        state = State.AUTHORIZATION if self._transaction is None else State.TRANSACTION
+        state = Pop3State.AUTHORIZATION if self._transaction is None else Pop3State.TRANSACTION
         if verb not in COMMANDS[state]:
             if not any(verb in commands for commands in COMMANDS.values()):
                 return self._no_command(line, "Command not known here")
@@ -124,7 +126,7 @@ class Pop3Session:
 
     def _no_command(self, line: bytes, text: str) -> bool:
         if is_http(line):
-            return self._replies.dismiss("session", NO_HTTP)
+            return self._replies.refuse_and_close("session", NO_HTTP)
         return self._replies.error(text)
 
     # --- the mailbox -----------------------------------------------------------------------------
@@ -136,40 +138,40 @@ class Pop3Session:
         try:
             lock = await self._store.exclusive(account).lock()
             if lock is None:
-                return self._replies.write(bad("Another session has this mailbox", IN_USE))
+                return self._replies.write(err("Another session has this mailbox", IN_USE))
             messages = await mailbox.messages()
         except OSError as error:
             if lock is not None:
                 lock.release()
-            self._replies.faulted("mailbox", error)
-            return self._replies.write(bad("The mailbox cannot be read now", TEMPORARY))
+            self._replies.log_fault("mailbox", error)
+            return self._replies.write(err("The mailbox cannot be read now", TEMPORARY))
         drop = Maildrop(mailbox, messages, lock)
-        if self._replies.over:  # the client went away meanwhile
+        if self._replies.over:  # the connection was lost meanwhile
             drop.release()
             return False
-        self._transaction = Transaction(self._replies, self._wire, drop)
+        self._transaction = Pop3Transaction(self._replies, self._wire, drop)
         self._replies.client = replace(self._replies.client, account=account)
-        return self._replies.write(good(f"{drop.count} messages ({drop.octets} octets)"))
+        return self._replies.write(ok(f"{drop.count} messages ({drop.octets} octets)"))
 
     def _quit(self, _: bytes) -> Answer[bool]:
         if self._transaction is None:
-            return self._replies.farewell(good("Goodbye"))
+            return self._replies.close(ok("Goodbye"))
         drop, self._transaction = self._transaction.drop, None
         return self._update(drop)
 
     async def _update(self, drop: Maildrop) -> bool:
-        """The UPDATE state (RFC 1939 §6)."""
+        """Remove the marked messages (the UPDATE state, RFC 1939 §6), and end the session."""
         try:
             failed = await drop.update()
         except OSError as error:
             failed = -1
-            self._replies.faulted("QUIT", error)
+            self._replies.log_fault("QUIT", error)
         finally:
             drop.release()
         if failed:
             text = "Some deleted messages were not removed"
-            return self._replies.farewell(bad(text, TEMPORARY))
-        return self._replies.farewell(good("Goodbye"))
+            return self._replies.close(err(text, TEMPORARY))
+        return self._replies.close(ok("Goodbye"))
 
     # --- small commands --------------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Pop3Session:
             capabilities += ["USER", f"SASL {' '.join(mechanisms)}"]
         if self._may_start_tls:
             capabilities.append("STLS")
-        return self._replies.write(listing("What I can do", capabilities))
+        return self._replies.write(listing("Capability list follows", capabilities))
 
     @property
     def _may_start_tls(self) -> bool:
@@ -191,26 +193,26 @@ class Pop3Session:
     def _stls(self, _: bytes) -> bool:
         if not self._may_start_tls:
             return self._replies.error("TLS is not offered now")
-        self._replies.write(good("Start the handshake"))
-        self._buffer.clear()  # what was pipelined behind it came in the clear (RFC 2595 §4)
+        self._replies.write(ok("Start the handshake"))
+        self._buffer.clear()  # commands behind STLS came without encryption (RFC 2595 §4)
         self._wire.start_tls()
         return True
 
     def _lang(self, arguments: bytes) -> bool:
-        """There is one language (RFC 6856 §3)."""
+        """Execute LANG: the only language is English (RFC 6856 §3)."""
         wanted = arguments.strip().lower()
         if not wanted:
             return self._replies.write(listing("Languages", ["en English"]))
         if wanted in (b"*", b"en", b"i-default") or wanted.startswith(b"en-"):
-            return self._replies.write(good("en English it is"))
-        return self._replies.error("Only en is spoken here")
+            return self._replies.write(ok("en English"))
+        return self._replies.error("The only language is en")
 
     def _utf8(self, _: bytes) -> bool:
-        """Messages go out as they are, UTF-8 included (RFC 6856 §2)."""
-        return self._replies.write(good("UTF-8 as it is"))
+        """Execute UTF8: messages are sent unchanged in any case (RFC 6856 §2)."""
+        return self._replies.write(ok("UTF-8 enabled"))
 
     def _noop(self, _: bytes) -> bool:
-        return self._replies.write(good())
+        return self._replies.write(ok())
 
     _commands: ClassVar[Mapping[bytes, Callable[[Pop3Session, bytes], Answer[bool]]]] = {
         b"CAPA": _capa,

@@ -1,7 +1,7 @@
-"""The states of a POP3 session and the commands of each (RFC 1939 §3).
+"""The states of a POP3 session, and the commands of each state (RFC 1939 §3).
 
-QUIT in TRANSACTION leads to the UPDATE state, where deletions are carried out; no command is read
-there.
+QUIT in the TRANSACTION state leads to the UPDATE state, which removes the marked messages and reads
+no command; it has no value here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 
-class State(Enum):
-    """Where a session is."""
+class Pop3State(Enum):
+    """The state of a session."""
 
     AUTHORIZATION = auto()
     TRANSACTION = auto()
@@ -19,8 +19,8 @@ class State(Enum):
 
 _ANYWHERE = frozenset({b"CAPA", b"QUIT", b"NOOP", b"LANG", b"UTF8"})
 
-COMMANDS: Mapping[State, frozenset[bytes]] = {
-    State.AUTHORIZATION: (_ANYWHERE - {b"NOOP"}) | {b"STLS", b"USER", b"PASS", b"AUTH"},
-    State.TRANSACTION: (_ANYWHERE - {b"UTF8"})
+COMMANDS: Mapping[Pop3State, frozenset[bytes]] = {
+    Pop3State.AUTHORIZATION: (_ANYWHERE - {b"NOOP"}) | {b"STLS", b"USER", b"PASS", b"AUTH"},
+    Pop3State.TRANSACTION: (_ANYWHERE - {b"UTF8"})
     | {b"STAT", b"LIST", b"UIDL", b"RETR", b"TOP", b"DELE", b"RSET"},
 }

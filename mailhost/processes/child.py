@@ -7,11 +7,11 @@ from collections.abc import Callable
 from twisted.internet.protocol import ProcessProtocol
 
 SHORT_LIFE = 10.0  # seconds; after a shorter life the next process starts later
-LONGEST_PAUSE = 30.0  # seconds
+LONGEST_RESTART_DELAY = 30.0  # seconds
 
 
 class Child(ProcessProtocol):
-    """One process. `log_line` gets each line that the process writes, to whichever descriptor."""
+    """One process. `log_line` gets each line that the process writes, to any descriptor."""
 
     def __init__(self, log_line: Callable[[str], None]) -> None:
         self._log_line = log_line
@@ -33,6 +33,6 @@ class RestartDelays:
 
     def after(self, lived: float) -> float:
         """Return 0 seconds where the last process `lived` long enough, else more each time."""
-        doubled = min(max(2 * self._last, self._first), LONGEST_PAUSE)
+        doubled = min(max(2 * self._last, self._first), LONGEST_RESTART_DELAY)
         self._last = doubled if lived < SHORT_LIFE else 0.0
         return self._last

@@ -1,1 +1,1 @@
-"""The SMTP proxy: stands before another mail server, and leaves every answer to it."""
+"""The SMTP proxy: commands are passed to another mail server, its replies to the client."""

@@ -1,9 +1,9 @@
-"""The way to the server behind the proxy: its endpoints in order, TLS, and who is asked again when.
+"""Connections to the servers behind the proxy: the order of the servers, TLS, retries, and reuse.
 
-One that cannot be reached is left alone for as long as it took to find that out, a second at
-least: clients are answered at once meanwhile, and there is no storm of retries. After that one
-client's connection is the trial for all. A connection over which nobody was refused anything serves
-another client when its own is gone.
+A server that cannot be reached is not tried again for as long as that attempt took, at least for
+one second: clients are answered at once meanwhile, and there is no storm of retries. After that
+pause, the connection of one client is the trial for all. A connection over which nothing was
+refused serves another client when the first one has left.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from mailhost.proxy.identity import proxy_header
 from mailhost.proxy.upstream import Upstream
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.timeouts import Timeouts
 
-LEAST_REST = 1.0  # seconds
-LONGEST_REST = 30.0
-IDLE = 5.0  # seconds that a connection waits for another client
-MOST_IDLE = 50
-MOST_MESSAGES = 100  # over one connection
+SHORTEST_PAUSE = 1.0  # seconds without an attempt to reach a server that failed
+LONGEST_PAUSE = 30.0
+IDLE_TIMEOUT = 5.0  # seconds that a connection waits for another client
+MOST_IDLE_CONNECTIONS = 50
+MESSAGES_PER_CONNECTION = 100
 TIMEOUTS = Timeouts(greeting=60.0, command=120.0)
 UNREACHABLE = Status(
     421, "4.4.1", "The mail server behind this one cannot be reached; please try again later"
@@ -40,13 +40,13 @@ UNREACHABLE = Status(
 
 
 class NotThisClient(Unreachable):
-    """The server is there, and will not have the client that it heard of."""
+    """The server is reachable, and refuses this client."""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """One endpoint, as Twisted describes it for clients. `name` is what its certificate must be
-    for; `tls_first` has the handshake before the first word."""
+class UpstreamServer:
+    """One server. `endpoint` is a client endpoint string of Twisted, and `name` the name that the
+    server's certificate must have. With `tls_first`, the TLS handshake precedes the greeting."""
 
     endpoint: str
     name: str
@@ -54,10 +54,13 @@ class Server:
 
 
 @dataclass(slots=True)
-class _Way:
-    server: Server
-    rests_until: float = 0.0
-    trouble: Status = UNREACHABLE
+class _ServerState:
+    """`paused_until` is the time before which the server is not tried, `last_refusal` is the reply
+    to clients until then."""
+
+    server: UpstreamServer
+    paused_until: float = 0.0
+    last_refusal: Status = UNREACHABLE
 
 
 class Upstreams:
@@ -66,14 +69,14 @@ class Upstreams:
     def __init__(
         self,
         reactor: IReactor,
-        servers: Sequence[Server],
+        servers: Sequence[UpstreamServer],
         hostname: str,
         tls: RouteTLS,
         identity: Identity,
         connect_timeout: float = 10.0,
     ) -> None:
         self._reactor = reactor
-        self._ways = [_Way(server) for server in servers]
+        self._states = [_ServerState(server) for server in servers]
         self._hostname = hostname
         self._tls = tls
         self._identity = identity
@@ -81,16 +84,16 @@ class Upstreams:
         self._idle: list[tuple[Upstream, IDelayedCall]] = []
 
     async def open(self, client: Client) -> Upstream:
-        """Return a connection that was told who the client is. Raises Unreachable."""
-        while (upstream := self._waiting()) is not None:
-            if upstream.alive and await self._introduced(upstream, client):
+        """Return a connection to which the client was introduced. Raises Unreachable."""
+        while (upstream := self._take_idle()) is not None:
+            if upstream.alive and await self._introduce(upstream, client):
                 return upstream
         return await self.open_new(client)
 
-    def _waiting(self) -> Upstream | None:
-        """Take a connection that waits, to the first server that is not resting."""
+    def _take_idle(self) -> Upstream | None:
+        """Take an idle connection to the first server that is not paused, None if there is none."""
         now = self._reactor.seconds()
-        ready = [way.server.endpoint for way in self._ways if now >= way.rests_until]
+        ready = [state.server.endpoint for state in self._states if now >= state.paused_until]
         for number in reversed(range(len(self._idle))):
             upstream, timer = self._idle[number]
             if upstream.server == (ready or [upstream.server])[0]:
@@ -99,66 +102,72 @@ class Upstreams:
                 return upstream
         return None
 
-    async def _introduced(self, upstream: Upstream, client: Client) -> bool:
+    async def _introduce(self, upstream: Upstream, client: Client) -> bool:
         try:
             refusal = await upstream.introduce(client)
-        except Broken:
+        except ConnectionBroken:
             return False
         if refusal is not None:
             upstream.leave()
         return refusal is None
 
     def give_back(self, upstream: Upstream) -> None:
-        """A client needs its connection no more; the next one may have it for some seconds."""
-        few = len(self._idle) < MOST_IDLE and upstream.messages < MOST_MESSAGES
-        if few and upstream.reusable:
-            timer = self._reactor.callLater(IDLE, self._forget, upstream)
+        """Take back the connection of a client that has left, for the next client. It is closed
+        after IDLE_TIMEOUT, or at once if it cannot serve another client."""
+        below_limit = len(self._idle) < MOST_IDLE_CONNECTIONS
+        if below_limit and upstream.messages < MESSAGES_PER_CONNECTION and upstream.reusable:
+            timer = self._reactor.callLater(IDLE_TIMEOUT, self._discard, upstream)
             self._idle.append((upstream, timer))
         else:
             upstream.leave()
 
-    def _forget(self, upstream: Upstream) -> None:
+    def _discard(self, upstream: Upstream) -> None:
         self._idle = [each for each in self._idle if each[0] is not upstream]
         upstream.leave()
 
     async def open_new(self, client: Client) -> Upstream:
-        """As `open`, but never a connection that served another client."""
-        trouble = UNREACHABLE
-        for way in self._ways:
+        """Return a new connection to which the client was introduced. Raises Unreachable."""
+        last_refusal = UNREACHABLE
+        for state in self._states:
             now = self._reactor.seconds()
-            if now < way.rests_until:
-                trouble = way.trouble
+            if now < state.paused_until:
+                last_refusal = state.last_refusal
                 continue
-            if way.rests_until:  # it failed before: others wait for what this one finds
-                way.rests_until = now + LONGEST_REST
+            if state.paused_until:  # the server failed before: other clients wait for this attempt
+                state.paused_until = now + LONGEST_PAUSE
             try:
-                upstream = await self._open(way.server, client)
+                upstream = await self._open(state.server, client)
             except NotThisClient as refused:
-                trouble, way.rests_until = refused.status, 0.0
+                last_refusal, state.paused_until = refused.status, 0.0
             except Unreachable as unreachable:
-                trouble = way.trouble = unreachable.status
-                took = self._reactor.seconds() - now
-                way.rests_until = self._reactor.seconds() + max(LEAST_REST, min(took, LONGEST_REST))
+                last_refusal = state.last_refusal = unreachable.status
+                duration = self._reactor.seconds() - now
+                state.paused_until = self._reactor.seconds() + max(
+                    SHORTEST_PAUSE, min(duration, LONGEST_PAUSE)
+                )
             else:
-                way.rests_until = 0.0
+                state.paused_until = 0.0
                 return upstream
-        raise Unreachable(trouble)
+        raise Unreachable(last_refusal)
 
-    async def _open(self, server: Server, client: Client) -> Upstream:
+    async def _open(self, server: UpstreamServer, client: Client) -> Upstream:
         try:
             return await open_over_tls(
-                lambda with_tls: self._talk(server, client, with_tls),
+                lambda with_tls: self._open_connection(server, client, with_tls),
                 wanted=self._tls is not RouteTLS.NEVER,
                 required=self._tls is RouteTLS.REQUIRE,
             )
         except HandshakeFailed as failed:
             raise _unreachable(server, f"TLS is required, and failed: {failed}") from failed
 
-    async def _talk(self, server: Server, client: Client, with_tls: bool) -> Upstream:
+    async def _open_connection(
+        self, server: UpstreamServer, client: Client, with_tls: bool
+    ) -> Upstream:
         connection = await self._connect(server, client)
         dialogue = Dialogue(connection, self._hostname, TIMEOUTS)
         upstream = Upstream(dialogue, server.endpoint, self._identity)
-        of_client = self._identity is Identity.HAPROXY  # it may mean the client by what it says
+        # A refusal after the PROXY line, or after XCLIENT, may be meant for the client.
+        is_about_client = self._identity is Identity.HAPROXY
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not connection.secure:
@@ -167,9 +176,9 @@ class Upstreams:
                     connection, dialogue, lambda: self._options(server), required
                 )
             if refusal is None:
-                of_client = True
+                is_about_client = True
                 refusal = await upstream.introduce(client)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             if broken.status is None:
                 raise _unreachable(server, str(broken)) from broken
             refusal = broken.status
@@ -179,12 +188,12 @@ class Upstreams:
         if refusal is None:
             return upstream
         Deferred.fromCoroutine(dialogue.quit())
-        raise (NotThisClient if of_client else Unreachable)(_refused(server, refusal))
+        raise (NotThisClient if is_about_client else Unreachable)(_refused(server, refusal))
 
-    def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
+    def _options(self, server: UpstreamServer) -> IOpenSSLClientConnectionCreator:
         return client_tls(server.name, self._tls is RouteTLS.REQUIRE)
 
-    async def _connect(self, server: Server, client: Client) -> SMTPClient:
+    async def _connect(self, server: UpstreamServer, client: Client) -> SMTPClient:
         header = proxy_header(client) if self._identity is Identity.HAPROXY else b""
         connection = SMTPClient(self._reactor, header)
         endpoint = clientFromString(self._reactor, server.endpoint)
@@ -198,11 +207,11 @@ class Upstreams:
         return connection
 
 
-def _unreachable(server: Server, cause: str) -> Unreachable:
+def _unreachable(server: UpstreamServer, cause: str) -> Unreachable:
     return Unreachable(UNREACHABLE.because(f"{server.endpoint}: {cause}"))
 
 
-def _refused(server: Server, refusal: Status) -> Status:
-    """A server that does not want us, or does not want to hear of our client: the client hears it
-    as a 421, whatever it was. A proxy that may not say XCLIENT should lose nobody's mail."""
+def _refused(server: UpstreamServer, refusal: Status) -> Status:
+    """Return a 421 for a refusal of the proxy itself, or of the client's introduction. A permanent
+    refusal would bounce mail only because the proxy may not use XCLIENT, for example."""
     return Status(421, "4.4.1", UNREACHABLE.text, f"{server.endpoint}: {refusal}")

@@ -1,4 +1,4 @@
-"""What all connections of one proxy listener share."""
+"""The services and settings that all connections of one proxy listener share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mailhost.proxy.connect import Upstreams
 
 @dataclass(frozen=True, slots=True)
 class ProxyContext:
-    """Made anew when settings change. Sizes are in octets.
+    """The context of one generation of the settings. Sizes are in octets.
 
-    `folder` takes the content of messages larger than `memory` while they arrive, by way of
-    `in_thread`; `hops` bounds the Received fields of a message; `trace` puts one of ours on top;
-    `now` is in seconds since the epoch.
+    The content of a message larger than `memory` is written to `folder` while it arrives, in
+    threads of `in_thread`. `hops` limits the Received fields of a message, `trace` adds a Received
+    field of ours, and `now` returns seconds since the epoch.
     """
 
     hostname: str

@@ -1,6 +1,7 @@
-"""One message on its way through the proxy: it is kept here until it is whole, then handed on.
+"""One message that passes the proxy: it is collected until it is complete, then sent on.
 
-The client's answer is the server's. Nothing is kept after it, so nothing can be lost in between.
+The reply to the client is the server's reply. The proxy does not keep the message after that reply,
+so a crash of the proxy loses no message.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from zope.interface import implementer
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.reception import ICollector, IFilterable
-from mailhost.message.beginning import begin
+from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
@@ -23,13 +24,14 @@ from mailhost.message.status import Status
 from mailhost.message.trace import received_field
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.upstream import Upstream
-from mailhost.reception.collector import Collector, of_disk
+from mailhost.reception.collector import Collector, disk_refusal
 from mailhost.reception.transaction import TOO_MANY_HOPS
 
 
 @implementer(IFilterable)
 class ProxiedTransaction:
-    """`upstream` has said yes to MAIL, by `opened`."""
+    """A transaction for which `upstream` has accepted MAIL. `opened` is the server's reply to
+    MAIL."""
 
     def __init__(
         self,
@@ -60,8 +62,8 @@ class ProxiedTransaction:
         return Collector(self._context.folder, self._context.memory, self._context.in_thread)
 
     async def end(self, content: Content) -> Sequence[Status]:
-        found = await self.prepare(content)
-        return [found] if isinstance(found, Status) else await self.hand_on(found)
+        prepared = await self.prepare(content)
+        return [prepared] if isinstance(prepared, Status) else await self.hand_on(prepared)
 
     async def prepare(self, content: Content) -> Prepared | Status:
         try:
@@ -70,11 +72,11 @@ class ProxiedTransaction:
                 content.header() if in_memory else await self._context.in_thread(content.header)
             )
         except OSError as fault:
-            return of_disk(fault)
-        found = begin(content, header, self._envelope.body is Body.BINARY)
-        if isinstance(found, Status):
-            return found
-        content, header = found
+            return disk_refusal(fault)
+        beginning = with_clear_header(content, header, self._envelope.body is Body.BINARY)
+        if isinstance(beginning, Status):
+            return beginning
+        content, header = beginning
         if count_received(header) > self._context.hops:
             return TOO_MANY_HOPS
         context, envelope = self._context, self._envelope.to(self._accepted)
@@ -86,18 +88,18 @@ class ProxiedTransaction:
         return Prepared(content, received, top, self.identity, message_id)
 
     def leave(self, message: Prepared) -> Prepared:
-        """The message is not in our name: the server behind answers for it."""
+        """Return the message unchanged: the server behind the proxy is responsible for it."""
         return message
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
         envelope = self._envelope.to(self._accepted)
-        self._tell(envelope, message)
+        self._log_received(envelope, message)
         status = await self._upstream.content(envelope, message.handed_on())
         if status.ok:
             self._context.events.emit(PassedOn(message.identity, self._upstream.server, status))
         return [status]
 
-    def _tell(self, envelope: Envelope, message: Prepared) -> None:
+    def _log_received(self, envelope: Envelope, message: Prepared) -> None:
         self._context.events.emit(
             Received(
                 self._client,
@@ -110,4 +112,4 @@ class ProxiedTransaction:
         )
 
     def abandon(self) -> None:
-        """The server is told RSET before the next MAIL, if there is one."""
+        """Do nothing: the server gets RSET before the next MAIL, if there is one."""

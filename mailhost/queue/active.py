@@ -1,22 +1,23 @@
 """An entry of the running queue: what is known of it, and the phase that it is in.
 
-All changes of the phase are in TRANSITIONS. The queue runner alone changes an active entry.
+All changes of the phase are in TRANSITIONS. Only `runner`, `attempt_runner` and `table`
+change an active entry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 from twisted.internet.defer import DeferredLock
 
 from mailhost.interfaces.queue import Lanes
-from mailhost.queue.entry import Entry, State
+from mailhost.queue.entry import Entry, EntryState
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """The work of the queue on an entry now."""
 
     WAITING = "waiting"  # until the next attempt is due; if it is stopped, until it is released
@@ -48,7 +49,7 @@ class ActiveEntry:
     """
 
     entry: Entry
-    state: State
+    state: EntryState
     since: float
     wait: float = 0.0
     has_state: bool = False

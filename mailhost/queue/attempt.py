@@ -14,13 +14,15 @@ from mailhost.config.model import Queue
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Attempted, Faulted, IEventSink
 from mailhost.interfaces.queue import ITransport, Lane, Lanes
+from mailhost.interfaces.reception import IHandover
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.own_messages import hand_over
 from mailhost.queue.content_cache import ContentCache
-from mailhost.queue.entry import Entry, Progress, State
+from mailhost.queue.entry import Entry, EntryState, Progress
 from mailhost.queue.lanes import carry_lanes
-from mailhost.queue.reports import Reports, Subject
+from mailhost.queue.reports import ReportedMessage, Reports
 from mailhost.queue.spool import Spool
 
 EXPIRED = "4.4.7"
@@ -48,10 +50,20 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """`settled`: no report is owed any longer. `warned`: the sender knows that the mail is late."""
+    """`settled`: no report is owed any longer. `warned`: the sender got a delay warning."""
 
     settled: bool = False
     warned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueServices:
+    """The settings of the queue in one generation, and the services that its attempts use."""
+
+    settings: Queue
+    transport: ITransport
+    reports: Reports
+    handover: IHandover
 
 
 class Attempts:
@@ -61,26 +73,30 @@ class Attempts:
     def __init__(
         self,
         spool: Spool,
-        transport: ITransport,
-        reports: Reports,
+        services: QueueServices,
         events: IEventSink,
         wall: Callable[[], float],
         cache: ContentCache,
         pause: Pause,
     ) -> None:
         self._spool = spool
-        self._transport = transport
-        self._reports = reports
+        self._transport = services.transport
+        self._reports = services.reports
+        self._handover = services.handover
         self._events = events
         self._wall = wall
         self._cache = cache
         self._pause = pause
 
-    def lanes(self, entry: Entry, state: State) -> Answer[Lanes]:
+    def lanes(self, entry: Entry, state: EntryState) -> Answer[Lanes]:
         """Group the recipients that wait, as ITransport.lanes."""
         return self._transport.lanes(entry.envelope, state.waiting, state.attempts)
 
-    async def carry(self, entry: Entry, state: State, lanes: Lanes) -> AttemptResult:
+    def forget_failures(self, lanes: Lanes) -> None:
+        """As ITransport.forget_failures."""
+        self._transport.forget_failures(lanes)
+
+    async def carry(self, entry: Entry, state: EntryState, lanes: Lanes) -> AttemptResult:
         """Carry the message once for all recipients that wait, grouped as `lanes` where that still
         stands. Does not raise."""
         try:
@@ -127,7 +143,7 @@ class Attempts:
         return failed
 
     async def report(
-        self, entry: Entry, state: State, content: Content, settings: Queue
+        self, entry: Entry, state: EntryState, content: Content, settings: Queue
     ) -> ReportResult:
         """Send the reports that are owed and, once, a warning that the message is late.
 
@@ -145,7 +161,7 @@ class Attempts:
             return ReportResult(settled=True, warned=bool(late))
         if state.waited < settings.expire_after:
             return ReportResult()
-        self._fault(entry, "its sender could not be told; given up")
+        self._fault(entry, "no report could be sent to its sender; given up")
         return ReportResult(settled=True)
 
     async def _send(
@@ -156,14 +172,16 @@ class Attempts:
         now: float,
         until: float,
     ) -> bool:
-        subject = Subject(entry.envelope, content, entry.identity, entry.arrived)
+        """Hand a report to the sender over. False if that must be tried again later."""
+        subject = ReportedMessage(entry.envelope, content, entry.identity, entry.arrived)
         try:
-            return await self._reports.send(subject, outcomes, now, until)
+            report = await self._reports.compose_about(subject, outcomes, now, until)
         except OSError as error:
-            self._fault(entry, f"its sender cannot be told now: {error}")
+            self._fault(entry, f"no report can be sent to its sender now: {error}")
             return False
+        return report is None or await hand_over(report, self._handover, self._events)
 
-    async def bounce(self, entry: Entry, state: State) -> OSError | None:
+    async def bounce(self, entry: Entry, state: EntryState) -> OSError | None:
         """Report to the sender that the operator removed the message. Returns the error where that
         failed, None where it is done."""
         outcomes = [Outcome(path, Fate.FAILED, REMOVED) for path in state.waiting]
@@ -182,9 +200,11 @@ class Attempts:
         if entry.envelope.reverse_path is None:
             return
         try:
-            await self._reports.alarm(entry.id, entry.identity, reason)
+            alarm = await self._reports.compose_alarm(entry.id, entry.identity, reason)
+            if alarm is not None:
+                await hand_over(alarm, self._handover, self._events)
         except Exception as error:  # noqa: BLE001 - logged; the first fault is in the log already
-            self._fault(entry, f"the postmaster could not be told that it is parked: {error!r}")
+            self._fault(entry, f"no message about it could be sent to the postmaster: {error!r}")
 
     def _fault(self, entry: Entry, text: str) -> None:
         self._events.emit(Faulted("queue", f"{entry.id}: {text}"))

@@ -1,21 +1,21 @@
-"""Contents of entries that came in a moment ago, kept in memory for their first attempt: it need
-not read them from the disk.
+"""Contents of entries that came in a moment ago, kept in memory for their first attempt, which then
+reads nothing from the disk.
 
-Small ones alone, and no more than MOST octets of them: where the queue grows faster than it is
-carried, the rest is read when its turn comes.
+Only small contents are kept, and no more than MOST octets in all: where mail comes in faster than
+it goes out, the others are read for their attempt.
 """
 
 from __future__ import annotations
 
 from mailhost.message.content import Content
 
-LARGEST = 65_536  # octets of one
-MOST = 16 << 20  # octets of all
+LARGEST_CONTENT = 65_536  # octets of one
+CACHE_SIZE = 16 << 20  # octets of all
 
 
 def is_small(content: Content) -> bool:
-    """True where it is worth keeping, and handing to another process."""
-    return content.in_memory and content.size <= LARGEST
+    """True for a content that is worth keeping in memory, and sending to another process."""
+    return content.in_memory and content.size <= LARGEST_CONTENT
 
 
 class ContentCache:
@@ -26,13 +26,13 @@ class ContentCache:
         self._octets = 0
 
     def keep(self, id: str, content: Content) -> None:
-        """Keep it until it is taken, if there is room."""
-        if is_small(content) and content.size <= MOST - self._octets:
+        """Keep a content until it is taken, if there is room."""
+        if is_small(content) and content.size <= CACHE_SIZE - self._octets:
             self._contents[id] = content
             self._octets += content.size
 
     def take(self, id: str) -> Content | None:
-        """Return the content of an entry, which is not kept any longer. None where it is not."""
+        """Return the content of an entry, and keep it no longer. None where it was not kept."""
         content = self._contents.pop(id, None)
         if content is not None:
             self._octets -= content.size

@@ -1,7 +1,8 @@
-"""What the operator may do to the running queue: the commands of `mailhost queue`.
+"""The commands of `mailhost queue`, by which an operator sees and changes the running queue.
 
 Each command takes `ids=[...]` or `all=True`, and returns what JSON can say. With `all`, entries
 that a command does not fit are passed over; named by id they are refused, and nothing is done.
+After a start a command waits until all entries are known.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mailhost.message.outcome import Outcome
-from mailhost.net.control.server import Refused
+from mailhost.net.control.server import CommandRefused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
+READING_PATIENCE = 20.0  # seconds that a command waits for the queue's folder to be read
 Fields: TypeAlias = dict[str, Any]
 
 
-class UnknownEntry(Refused):
+class UnknownEntry(CommandRefused):
     """The operator named an entry that is not there, or that the command does not fit."""
 
 
@@ -41,29 +43,29 @@ class QueueControl:
     async def list(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
         """Every entry, or those named: {id, sender, size, arrived, next_attempt, state,
         recipients: [{address, state, status}]}. Times are seconds since the epoch."""
-        return [self._summary(id) for id in self._chosen(ids, all or not ids)]
+        return [self._summary(id) for id in await self._chosen(ids, all or not ids)]
 
     async def show(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
-        """All that is known of entries: the message's header and a traceback included."""
-        return [await self._everything(id) for id in self._chosen(ids, all)]
+        """Return all that is known of entries, with the header of the message and a traceback."""
+        return [await self._everything(id) for id in await self._chosen(ids, all)]
 
     async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Try entries now. Returns their ids."""
-        chosen = self._those(ids, all, self._is_going, "is held back: release it instead")
+        chosen = await self._those(ids, all, self._is_going, "is held back: release it instead")
         for id in chosen:
             self._runner.retry(id)
         return chosen
 
     async def hold(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Keep entries back until they are released. Returns their ids."""
-        chosen = self._those(ids, all, self._is_whole, "cannot be read, so it is not tried anyway")
+        chosen = await self._those(ids, all, self._is_whole, "cannot be read, and is not tried")
         for id in chosen:
             await self._runner.hold(id)
         return chosen
 
     async def release(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Let entries go on that are held, quarantined or parked. Returns their ids."""
-        chosen = self._those(ids, all, self._is_stopped, "is not held back")
+        chosen = await self._those(ids, all, self._is_stopped, "is not held back")
         for id in chosen:
             await self._runner.release(id)
         return chosen
@@ -73,42 +75,56 @@ class QueueControl:
     ) -> Sequence[str]:
         """Remove entries; with `bounce` their senders get a bounce. Returns their ids.
 
-        What cannot be read is removed by its id only, never by `all`.
+        An entry that cannot be read is removed by its id only, never by `all`.
         """
         if bounce:
-            chosen = self._those(ids, all, self._is_whole, "cannot be read, so nobody can be told")
+            chosen = await self._those(
+                ids, all, self._is_whole, "cannot be read, so no bounce can be sent"
+            )
         elif all:
-            chosen = self._those(ids, all, self._is_whole, "")
+            chosen = await self._those(ids, all, self._is_whole, "")
         else:
-            chosen = self._chosen(ids, all)
+            chosen = await self._chosen(ids, all)
         for id in chosen:
             error = await self._runner.remove(id, bounce)
             if error is not None:
-                raise Refused(f"{id} could not be removed: {error}")
+                raise CommandRefused(f"{id} could not be removed: {error}")
         return chosen
 
-    # --- which ---------------------------------------------------------------------------------
+    # --- selection -----------------------------------------------------------------------------
 
-    def _chosen(self, ids: Sequence[str], all: bool) -> Sequence[str]:
+    async def _chosen(self, ids: Sequence[str], all: bool) -> Sequence[str]:
+        if all or any(self._is_unknown(id) for id in ids):
+            await self._wait_until_read()
         broken = self._runner.broken()
         if all:
             return sorted([*(view.entry.id for view in self._runner.views()), *broken])
         if isinstance(ids, str) or not ids:
             raise UnknownEntry("say which entries: a list of ids, or all")
         for id in ids:
-            if self._runner.view(id) is None and id not in broken:
+            if self._is_unknown(id):
                 raise UnknownEntry(f"there is no entry {id!r} in the queue")
         return list(dict.fromkeys(ids))
 
-    def _those(
+    async def _those(
         self, ids: Sequence[str], all: bool, fits: Callable[[str], bool], otherwise: str
     ) -> Sequence[str]:
-        chosen = self._chosen(ids, all)
+        chosen = await self._chosen(ids, all)
         fit = [id for id in chosen if fits(id)]
         if len(fit) < len(chosen) and not all:
             unfit = next(id for id in chosen if id not in fit)
             raise UnknownEntry(f"{unfit} {otherwise}")
         return fit
+
+    async def _wait_until_read(self) -> None:
+        """Return when all entries are known. Raises CommandRefused where that takes too long."""
+        if not await self._runner.wait_until_read(READING_PATIENCE):
+            raise CommandRefused(
+                "the queue is still being read, or its folder cannot be read (see the log)"
+            )
+
+    def _is_unknown(self, id: str) -> bool:
+        return self._runner.view(id) is None and id not in self._runner.broken()
 
     def _is_whole(self, id: str) -> bool:
         return self._runner.view(id) is not None
@@ -182,12 +198,12 @@ def _recipient(recipient: Recipient) -> Fields:
     return {
         "address": str(recipient.path.address),
         "state": str(recipient.progress),
-        "status": _said(recipient.outcome),
+        "status": _last_reply(recipient.outcome),
     }
 
 
-def _said(outcome: Outcome | None) -> str:
-    """What was last said of a recipient: for the operator, so with the cause."""
+def _last_reply(outcome: Outcome | None) -> str:
+    """Return the last status of a recipient with its cause, for the operator."""
     if outcome is None:
         return ""
     by = f"{outcome.by}: " if outcome.by else ""

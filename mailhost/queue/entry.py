@@ -1,4 +1,4 @@
-"""What the queue keeps of a message: an entry that never changes, and a state that does.
+"""The two records of a queued message: an entry that never changes, and a state that does.
 
 `<id>.msg` holds one line of JSON, version 1, and after its LF the content's octets, untouched:
 
@@ -36,7 +36,7 @@ from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 
 VERSION = 1
-PART = 200  # recipients that are encoded at once; an entry with more of them is, in a thread
+ENCODED_AT_ONCE = 200  # recipients; an entry with more of them is encoded in a thread
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
@@ -77,13 +77,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What has happened to an entry so far.
+class EntryState:
+    """The history of an entry so far.
 
     `due`, `last_attempt` and `saved` (when this was written) are by the wall clock. `waited` counts
-    the seconds the entry spent in the queue as a steady clock saw them. `held` is the operator's
-    wish, `quarantine` why a filter wants one to look at the entry; `parked` says why our own code
-    cannot carry it. Both are empty for what goes its way.
+    the seconds that the entry spent in the queue, by a steady clock. `held`: an operator keeps the
+    entry back. `quarantine` is the reason of a filter to do so, and `parked` the exception of our
+    own code that stopped the entry; both are empty for an entry that is tried.
     """
 
     recipients: tuple[Recipient, ...]
@@ -99,7 +99,7 @@ class State:
     traceback: str = ""
 
     def those(self, progress: Progress) -> tuple[Recipient, ...]:
-        """The recipients that stand there."""
+        """Return the recipients with this progress."""
         return tuple(each for each in self.recipients if each.progress is progress)
 
     @property
@@ -109,15 +109,15 @@ class State:
 
     @property
     def settled(self) -> bool:
-        """True where nothing is left to do."""
+        """True where all recipients are settled."""
         return all(each.progress is Progress.SETTLED for each in self.recipients)
 
     @property
     def stopped(self) -> bool:
-        """True where only the operator's word sets the entry going again."""
+        """True where the entry is not tried before an operator releases it."""
         return self.held or bool(self.quarantine or self.parked)
 
-    def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> State:
+    def with_outcomes(self, outcomes: Sequence[Outcome], owed: Sequence[bool]) -> EntryState:
         """Return a copy with outcomes of recipients that wait; `owed` says for each outcome if it
         must be reported."""
         news = {
@@ -126,7 +126,7 @@ class State:
         recipients = tuple(_after(each, news) for each in self.recipients)
         return replace(self, recipients=recipients)
 
-    def knowing(self, outcomes: Sequence[Outcome]) -> State:
+    def knowing(self, outcomes: Sequence[Outcome]) -> EntryState:
         """Return a copy with deferrals that are known already, by recipient."""
         known = {outcome.recipient: outcome for outcome in outcomes if not outcome.settled}
         if not known and all(each.outcome is None for each in self.recipients):
@@ -134,7 +134,7 @@ class State:
         recipients = tuple(replace(each, outcome=known.get(each.path)) for each in self.recipients)
         return replace(self, recipients=recipients)
 
-    def reported(self) -> State:
+    def reported(self) -> EntryState:
         """Return a copy in which no report is owed any more."""
         recipients = tuple(
             replace(each, progress=Progress.SETTLED) if each.progress is Progress.OWED else each
@@ -159,10 +159,10 @@ def laid_out(entry: Entry) -> tuple[Entry, bytes]:
     return replace(entry, offset=len(line)), line
 
 
-def first_state(entry: Entry) -> State:
+def first_state(entry: Entry) -> EntryState:
     """The state of an entry that nothing has happened to: due when it arrived."""
     recipients = tuple(map(Recipient, entry.envelope.recipients))
-    return State(recipients, due=entry.arrived, saved=entry.arrived)
+    return EntryState(recipients, due=entry.arrived, saved=entry.arrived)
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def encode_entry(entry: Entry) -> bytes:
     )
 
 
-def encode_state(state: State) -> bytes:
+def encode_state(state: EntryState) -> bytes:
     """Return the whole state file."""
     return _line(
         {
@@ -211,7 +211,7 @@ def _line(fields: Mapping[str, object], recipients: Iterator[Mapping[str, object
     """The fields and the recipients, some of these at a time: the encoder lets no other thread run
     before it is through."""
     parts = []
-    while some := list(islice(recipients, PART)):
+    while some := list(islice(recipients, ENCODED_AT_ONCE)):
         parts.append(_json(some)[1:-1])
     whole = _json({"version": VERSION, **fields})
     text = f'{whole[:-1]},"recipients":[{",".join(parts)}]}}\n'
@@ -273,7 +273,7 @@ def decode_entry(line: bytes, name: str, file_size: int | None) -> Entry:
     return entry
 
 
-def decode_state(text: bytes, entry: Entry) -> State:
+def decode_state(text: bytes, entry: Entry) -> EntryState:
     """Read an entry's state back. Raises Unreadable."""
     try:
         return _state(_fields(text), entry.envelope.recipients)
@@ -337,10 +337,10 @@ def _seconds(value: object) -> float:
     return seconds
 
 
-def _state(fields: dict[str, Any], paths: Sequence[ForwardPath]) -> State:
+def _state(fields: dict[str, Any], paths: Sequence[ForwardPath]) -> EntryState:
     last_attempt = fields["last_attempt"]
     recipients = zip(paths, fields["recipients"], strict=True)
-    return State(
+    return EntryState(
         recipients=tuple(_recipient(path, each) for path, each in recipients),
         due=_seconds(fields["due"]),
         attempts=int(fields["attempts"]),

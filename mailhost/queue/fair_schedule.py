@@ -1,4 +1,5 @@
-"""Fair scheduling: entries that are due wait here by destination, and destinations take turns.
+"""Fair scheduling: entries that are due wait in lines, one for each destination, and the lines take
+turns. A destination is a recipient domain, or several for a message to several.
 
 A destination that does not answer holds its places for minutes. Therefore each destination may have
 a share of all places only. The share halves with every attempt in which no host answered, and grows
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-SHARE = 4  # one destination starts with a quarter of all places
+SHARES = 4  # one destination starts with a quarter of all places
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class FairSchedule:
         """Let `id` wait for its turn."""
         line = self._lines.get(destination)
         if line is None:
-            line = self._lines[destination] = _Line(max(self.places / SHARE, 1.0))
+            line = self._lines[destination] = _Line(max(self.places / SHARES, 1.0))
         if not (line.new or line.old):
             self._order.append(destination)
         (line.new if new else line.old).append(id)
@@ -78,7 +79,7 @@ class FairSchedule:
         self.running -= 1
         line = self._lines[destination]
         line.running -= 1
-        most = max(self.places / SHARE, 1.0)
+        most = max(self.places / SHARES, 1.0)
         if answered is not None:
             line.allowed = min(line.allowed + 1, most) if answered else max(line.allowed / 2, 1.0)
         if not (line.running or line.new or line.old):

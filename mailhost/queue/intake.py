@@ -1,6 +1,6 @@
 """Taking a message into the queue's folder: its entry, the state it begins with, the durable file.
 
-Every process that serves clients does this for itself; the one that runs the queue hears of it.
+Every process that serves clients does this itself, and notifies the one that runs the queue.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
-from mailhost.queue.entry import Entry, State, first_state, laid_out
+from mailhost.queue.entry import Entry, EntryState, first_state, laid_out
 from mailhost.queue.schedule import Backoff
-from mailhost.queue.spool import Found, Spool
+from mailhost.queue.spool import FoundEntry, Spool
 
 
 class Intake:
@@ -43,11 +43,11 @@ class Intake:
         identity: str,
         outcomes: Sequence[Outcome] = (),
         held: str = "",
-    ) -> tuple[Status, Found, bytes]:
-        """Make an entry durable: 250 where it is, else why not. See IQueue.
+    ) -> tuple[Status, FoundEntry, bytes]:
+        """Make an entry durable. The status is 250 where it is, else the refusal (see IQueue).
 
-        Its state says when it is due: at once, or after a wait where deferrals are known. The line
-        in front of its content comes back too.
+        Its state says when it is due: at once, or after a wait where deferrals are known. The
+        octets returned are the line in front of its content.
         """
         id = self._spool.name(identity, self.knows)
         bare = Entry(id, identity, self._wall(), envelope, content.size)
@@ -64,9 +64,9 @@ class Intake:
         if status.ok:
             paths = tuple(path.address for path in envelope.recipients)
             self._events.emit(Queued(identity, envelope.reverse_path, paths, held))
-        return status, Found(entry, state, has_state), line
+        return status, FoundEntry(entry, state, has_state), line
 
-    def _with_news(self, state: State, outcomes: Sequence[Outcome], held: str) -> State:
+    def _with_news(self, state: EntryState, outcomes: Sequence[Outcome], held: str) -> EntryState:
         state = state.knowing(outcomes)
         known = all(each.outcome for each in state.recipients)
         wait = self.backoff.wait(int(known))

@@ -16,8 +16,8 @@ from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.interfaces.queue import Carried, Lane
 from mailhost.message.outcome import Outcome
 
-AT_ONCE = 100
-PART = 20  # lanes that are begun without a pause
+LANES_AT_ONCE = 100
+LANES_WITHOUT_PAUSE = 20  # lanes that are begun without a pause
 
 Carry: TypeAlias = Callable[[Lane], Awaitable[Carried]]
 
@@ -45,7 +45,7 @@ class _Progress:
     async def carry_some(self, ahead: Iterator[Lane], number: int, pause: Pause) -> None:
         """Carry lanes that no other call of this carries, one after the other."""
         try:
-            for _ in range(number // PART):
+            for _ in range(number // LANES_WITHOUT_PAUSE):
                 await pause()
             for lane in ahead:
                 await self.carry_one(lane)
@@ -72,7 +72,8 @@ async def carry_lanes(lanes: Sequence[Lane], carry: Carry, pause: Pause = no_pau
         await progress.carry_one(lanes[0])
     else:
         ahead = iter(lanes)
-        count, pause = min(len(lanes), AT_ONCE), pause if len(lanes) > PART else no_pause
+        count = min(len(lanes), LANES_AT_ONCE)
+        pause = pause if len(lanes) > LANES_WITHOUT_PAUSE else no_pause
         works = [progress.carry_some(ahead, number, pause) for number in range(count)]
         await DeferredList(list(map(Deferred.fromCoroutine, works)))
     return Carried(progress.outcomes, progress.bug)

@@ -13,9 +13,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from mailhost.interfaces.events import Faulted, IEventSink, Parked
-from mailhost.queue.spool import Broken, Finding, Found, Spool
+from mailhost.queue.spool import FoundEntry, ReadingResult, Spool, UnreadableEntry
 
-RETRY = 60.0  # seconds after which a folder or file that could not be read is read again
+READ_AGAIN_AFTER = 60.0  # seconds after which a folder or file that could not be read is read again
+
+LOADING_POLL = 0.1  # seconds between two looks whether all entries were read
 
 
 class FolderReader:
@@ -28,7 +30,7 @@ class FolderReader:
         spool: Spool,
         events: IEventSink,
         knows: Callable[[str], bool],
-        found: Callable[[Sequence[Found]], None],
+        found: Callable[[Sequence[FoundEntry]], None],
         track: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._clock = clock
@@ -42,6 +44,7 @@ class FolderReader:
         self._unread: set[str] = set()  # those of them that may be whole
         self._timer: IDelayedCall | None = None
         self._working = False
+        self._loaded = False
 
     @property
     def broken(self) -> Mapping[str, str]:
@@ -53,9 +56,19 @@ class FolderReader:
         self._working = True
         while self._working:
             try:
-                return await self._spool.scan(self._take)
+                await self._spool.scan(self._take)
             except OSError as error:
                 await self._folder_fails(error)
+            else:
+                self._loaded = True
+                return
+
+    async def wait_until_loaded(self, patience: float) -> bool:
+        """Wait up to `patience` seconds for the end of `load`. True if it has ended."""
+        end = self._clock.seconds() + patience
+        while not self._loaded and self._clock.seconds() < end:
+            await deferLater(self._clock, LOADING_POLL)
+        return self._loaded
 
     def stop(self) -> None:
         """Read nothing again by itself."""
@@ -68,30 +81,30 @@ class FolderReader:
         """Another process handed over the entry: it need not be read."""
         self._reading.discard(id)
 
-    async def look(self, id: str) -> None:
-        """Read an entry that another process wrote."""
+    async def read(self, id: str) -> None:
+        """Read an entry that another process wrote, unless it is known already."""
         if self._knows(id) or id in self._reading:
             return
         self._reading.add(id)
         try:
-            finding = await self._spool.look(id)
-            if finding is not None and id in self._reading:
-                self._take([finding])
+            result = await self._spool.read(id)
+            if result is not None and id in self._reading:
+                self._take([result])
         finally:
             self._reading.discard(id)
 
-    async def look_around(self) -> None:
+    async def read_new(self) -> None:
         """Read the entries of a process that died before it could announce them."""
         for id in await self._ids():
-            await self.look(id)
+            await self.read(id)
 
     async def read_again(self, id: str) -> None:
         """Read an entry that could not be read."""
-        finding = await self._spool.look(id)
-        if not isinstance(finding, Broken):
+        result = await self._spool.read(id)
+        if not isinstance(result, UnreadableEntry):
             self._broken.pop(id, None)
-        if finding is not None:
-            self._take([finding])
+        if result is not None:
+            self._take([result])
 
     async def remove(self, id: str) -> OSError | None:
         """Remove an entry that cannot be read. None where it is gone."""
@@ -110,25 +123,25 @@ class FolderReader:
 
     async def _folder_fails(self, error: OSError) -> None:
         self._events.emit(Faulted("queue", f"the folder cannot be read now: {error}"))
-        await deferLater(self._clock, RETRY)
+        await deferLater(self._clock, READ_AGAIN_AFTER)
 
-    def _take(self, findings: Sequence[Finding]) -> None:
+    def _take(self, results: Sequence[ReadingResult]) -> None:
         whole = []
-        for finding in findings:
-            if isinstance(finding, Found):
-                whole.append(finding)
+        for result in results:
+            if isinstance(result, FoundEntry):
+                whole.append(result)
             else:
-                self._cannot_read(finding)
+                self._cannot_read(result)
         self._found(whole)
 
-    def _cannot_read(self, broken: Broken) -> None:
+    def _cannot_read(self, broken: UnreadableEntry) -> None:
         if broken.id not in self._broken:
             self._events.emit(Parked(broken.id, broken.reason))
         self._broken[broken.id] = broken.reason
         if broken.passing:
             self._unread.add(broken.id)
             if self._timer is None and self._working:
-                self._timer = self._clock.callLater(RETRY, self._retry)
+                self._timer = self._clock.callLater(READ_AGAIN_AFTER, self._retry)
 
     def _retry(self) -> None:
         self._timer = None

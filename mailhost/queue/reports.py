@@ -1,24 +1,22 @@
 """Reports to senders: bounces, delay warnings, success reports (RFC 3461 §5, RFC 5321 §6.1).
 
-`wanted` says whether an outcome must be reported, and `compose_notice` makes one message of all
-such outcomes. `Reports` hands the message over. Nothing is reported about a message from `<>`, so
-that bounces make no loops.
+`wanted` says whether an outcome must be reported, and `compose_report` makes one message of all
+such outcomes. `Reports` returns the completed message; its caller hands the message over (see
+`own_messages`). Nothing is reported about a message from `<>`, so that bounces make no loops.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import there
 from mailhost.concurrency.threads import InThread
-from mailhost.interfaces.events import Faulted, IEventSink, Reported
-from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.outgoing import IOutgoing, OwnMessage
 from mailhost.interfaces.queue import IReports
-from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.dsn import (
@@ -31,8 +29,8 @@ from mailhost.message.dsn import (
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
 from mailhost.message.ids import new_id
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.message.status import Status
-from mailhost.queue.report_text import explain
+from mailhost.own_messages import complete
+from mailhost.queue.bounce_text import explain
 
 _OCCASION = {
     Fate.DELIVERED: Notify.SUCCESS,
@@ -45,24 +43,13 @@ _OCCASION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The message a notice is about. `arrived` is in seconds since the epoch."""
+class ReportedMessage:
+    """The message that a report is about. `arrived` is in seconds since the epoch."""
 
     envelope: Envelope
     content: Content
     identity: str
     arrived: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReportMessage:
-    """A message of ours to the sender, ready to be handed over. `kind` is for the log."""
-
-    to: Address
-    envelope: Envelope
-    content: Content
-    identity: str
-    kind: str
 
 
 def wanted(envelope: Envelope, outcome: Outcome) -> bool:
@@ -71,17 +58,17 @@ def wanted(envelope: Envelope, outcome: Outcome) -> bool:
     return envelope.reverse_path is not None and outcome.recipient.wants(occasion)
 
 
-def compose_notice(
-    subject: Subject,
+def compose_report(
+    subject: ReportedMessage,
     outcomes: Sequence[Outcome],
     hostname: str,
     now: float,
     retry_until: float | None = None,
-) -> ReportMessage | None:
+) -> OwnMessage | None:
     """Return one report of those outcomes that must be reported, None if there are none.
 
-    `now` is when they were found out, `retry_until` when a deferral becomes a failure, both in
-    seconds since the epoch. Reads the message: blocks; raises OSError.
+    `now` is when the outcomes became known, `retry_until` when a deferral becomes a failure, both
+    in seconds since the epoch. Reads the message: blocks; raises OSError.
     """
     envelope = subject.envelope
     reported = [outcome for outcome in outcomes if wanted(envelope, outcome)]
@@ -105,7 +92,9 @@ def compose_notice(
             identity=subject.identity,
         )
     )
-    return _notice(envelope.reverse_path, content, identity, kind, international)
+    return _own_message(
+        envelope.reverse_path, content, identity, kind, subject.identity, international
+    )
 
 
 BOUNCE = "bounce"
@@ -156,9 +145,9 @@ def _recipient(outcome: Outcome, now: float, retry_until: float | None) -> Recip
     )
 
 
-def _notice(
-    to: Address, content: Content, identity: str, kind: str, international: bool
-) -> ReportMessage:
+def _own_message(
+    to: Address, content: Content, identity: str, kind: str, about: str, international: bool
+) -> OwnMessage:
     envelope = Envelope(
         reverse_path=None,
         recipients=(ForwardPath(to),),
@@ -166,11 +155,12 @@ def _notice(
         smtputf8=international,
         size=content.size,
     )
-    return ReportMessage(to, envelope, content, identity, kind)
+    return OwnMessage(to, envelope, content, identity, kind, about)
 
 
-def compose_alarm(entry_id: str, reason: str, hostname: str) -> ReportMessage:
-    """Return a message to the postmaster about an entry that was parked."""
+def compose_alarm(entry_id: str, about: str, reason: str, hostname: str) -> OwnMessage:
+    """Return a message to the postmaster about an entry that was parked. `about` is the identity of
+    its message."""
     postmaster = Address("postmaster", "")  # without a domain it is ours, RFC 5321 §4.5.1
     identity = new_id()
     fields = (
@@ -192,17 +182,13 @@ def compose_alarm(entry_id: str, reason: str, hostname: str) -> ReportMessage:
         f"The fault: {' '.join(reason.split())[:900].encode('ascii', 'replace').decode('ascii')}",
     )
     text = "\r\n".join((*fields, "", *lines, ""))
-    return _notice(postmaster, Content((text.encode("ascii"),)), identity, ALARM, False)
+    content = Content((text.encode("ascii"),))
+    return _own_message(postmaster, content, identity, ALARM, about, international=False)
 
 
 @implementer(IReports)
 class Reports:
-    """Composes notices in a thread and hands them over.
-
-    `handover` is set before the first report: it needs reports itself, so it is made after them.
-    """
-
-    handover: IHandover
+    """Composes reports in a thread, and completes them. `wall` gives seconds since the epoch."""
 
     def __init__(
         self,
@@ -212,53 +198,41 @@ class Reports:
         outgoing: IOutgoing,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.hostname = hostname
+        self._hostname = hostname
         self._events = events
         self._in_thread = in_thread
         self._outgoing = outgoing
         self._wall = wall
 
-    async def report(
+    async def compose(
         self, envelope: Envelope, content: Content, identity: str, outcomes: Sequence[Outcome]
-    ) -> None:
+    ) -> OwnMessage | None:
         now = self._wall()
-        if not await self.send(Subject(envelope, content, identity, now), outcomes, now):
-            raise OSError(f"{identity}: the report to its sender could not be kept")
+        return await self.compose_about(
+            ReportedMessage(envelope, content, identity, now), outcomes, now
+        )
 
-    async def send(
+    async def compose_about(
         self,
-        subject: Subject,
+        subject: ReportedMessage,
         outcomes: Sequence[Outcome],
         now: float,
         retry_until: float | None = None,
-    ) -> bool:
-        """Report to the sender. False if that must be tried again later. Raises OSError."""
+    ) -> OwnMessage | None:
+        """Compose as `compose`, about a message that arrived earlier. The times are as those of
+        `compose_report`."""
         if not any(wanted(subject.envelope, outcome) for outcome in outcomes):
-            return True
-        notice = await self._in_thread(
-            lambda: compose_notice(subject, outcomes, self.hostname, now, retry_until)
+            return None
+        report = await self._in_thread(
+            lambda: compose_report(subject, outcomes, self._hostname, now, retry_until)
         )
-        return notice is None or await self._hand_over(notice, subject.identity)
+        return report and await self._complete(report)
 
-    async def alarm(self, entry_id: str, identity: str, reason: str) -> None:
-        """Report to the postmaster that an entry was parked. Tried once: the log says so too."""
-        await self._hand_over(compose_alarm(entry_id, reason, self.hostname), identity)
+    async def compose_alarm(self, entry_id: str, identity: str, reason: str) -> OwnMessage | None:
+        """Return a message to the postmaster: an entry was parked for `reason`. None and OSError as
+        `compose`."""
+        return await self._complete(compose_alarm(entry_id, identity, reason, self._hostname))
 
-    async def _hand_over(self, notice: ReportMessage, about: str) -> bool:
-        """True if the report is safe, or is refused for good: then only the log has it."""
-        status = await self._take(notice)
-        if status.ok:
-            self._events.emit(Reported(about, notice.kind, notice.to))
-            return True
-        cause = f"{about}: the {notice.kind} to <{notice.to}> was refused: {status}"
-        self._events.emit(Faulted("queue", f"{cause} {status.cause}".rstrip()))
-        return status.permanent
-
-    async def _take(self, notice: ReportMessage) -> Status:
-        author = Address("postmaster", self.hostname)
-        message = OutgoingMessage(notice.envelope, notice.content, author, notice.identity)
-        content: Content | Status = await there(self._outgoing.leave(message))
-        if isinstance(content, Status):
-            return content
-        envelope = replace(notice.envelope, size=content.size)
-        return await self.handover.take_or_queue(envelope, content, notice.identity)
+    async def _complete(self, report: OwnMessage) -> OwnMessage | None:
+        author = Address("postmaster", self._hostname)
+        return await complete(report, author, self._outgoing, self._events)

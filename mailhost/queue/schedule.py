@@ -45,9 +45,9 @@ class Backoff:
     def left(self, due: float, now: float, attempts: int) -> float:
         """Seconds until an entry read from its file is due, by the wall clock but within reason.
 
-        A clock that went back makes no entry wait longer than the back-off. What is overdue by more
-        than the longest wait (a clock that went forward, a host that was down) is spread over the
-        first, so that it does not come all at once.
+        A clock that went back makes no entry wait longer than the back-off. Entries that
+        are overdue by more than the longest wait (a clock that went forward, a host that was down)
+        are spread over the first wait, so that they do not come all at once.
         """
         if attempts == 0:
             return 0.0
@@ -121,9 +121,9 @@ class Timetable:
         self._working = False
 
     def start(self) -> None:
-        """Begin to call `due`."""
+        """Begin to call `due`, for what is due already before this returns."""
         self._working = True
-        self._set_timer()
+        self._wake()
 
     def stop(self) -> None:
         """Call `due` no more."""

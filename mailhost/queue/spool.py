@@ -6,7 +6,8 @@
 
 Removing takes the message first and its state afterwards: a crash between the two leaves a state
 without a message, which is removed at start. A file that cannot be understood is returned as
-`Broken` and left alone. One process at a time reads a folder; others may write new entries to it.
+`UnreadableEntry` and left alone. One process at a time reads a folder; others may write new entries
+to it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from mailhost.message.content import Content, content_of_file
 from mailhost.message.ids import new_id
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, OK, Status
 from mailhost.queue.entry import (
-    PART,
+    ENCODED_AT_ONCE,
     Entry,
-    State,
+    EntryState,
     Unreadable,
     decode_entry,
     decode_state,
@@ -40,23 +41,23 @@ from mailhost.queue.entry import (
 
 T = TypeVar("T")
 
-LONGEST_LINE = 64 << 20  # octets; about 60,000 recipients with everything they can carry
-BATCH = 200  # entries read in one visit to the disk
+LONGEST_ENTRY_LINE = 64 << 20  # octets; about 60,000 recipients with everything they can carry
+ENTRIES_READ_AT_ONCE = 200  # entries read in one visit to the disk
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEntry:
     """An entry read at start. `damage` says what is wrong with its state; it is parked then."""
 
     entry: Entry
-    state: State
+    state: EntryState
     has_state: bool
     damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class UnreadableEntry:
     """A message file that cannot be read, and why. It stays where it is. `passing`: the system
     could not read it or its state now; it may be whole."""
 
@@ -65,7 +66,7 @@ class Broken:
     passing: bool = False
 
 
-Finding: TypeAlias = Found | Broken
+ReadingResult: TypeAlias = FoundEntry | UnreadableEntry
 
 
 class Spool:
@@ -106,7 +107,7 @@ class Spool:
     # --- writing -------------------------------------------------------------------------------
 
     async def write(
-        self, entry: Entry, line: bytes, state: State | None, content: Content
+        self, entry: Entry, line: bytes, state: EntryState | None, content: Content
     ) -> Status:
         """Make a new entry durable, as `laid_out`. 250 2.0.0, 452 4.3.1 for a full disk, 451 4.3.0.
 
@@ -123,7 +124,7 @@ class Spool:
         full = results[0].errno in (errno.ENOSPC, errno.EDQUOT)
         return (NO_STORAGE if full else LOCAL_ERROR).because(f"the queue: {results[0]}")
 
-    async def settle(self, id: str, state: State) -> OSError | None:
+    async def settle(self, id: str, state: EntryState) -> OSError | None:
         """Make a new state durable. After an error the old or the new one is there."""
         return await self._one(await self._new_state(id, state))
 
@@ -136,9 +137,9 @@ class Spool:
 
     async def worked(self, recipients: Sequence[object], work: Callable[[], T]) -> T:
         """Return what `work` makes of recipients: in a thread where they are many."""
-        return work() if len(recipients) <= PART else await self._in_thread(work)
+        return work() if len(recipients) <= ENCODED_AT_ONCE else await self._in_thread(work)
 
-    async def _new_state(self, id: str, state: State) -> NewFile:
+    async def _new_state(self, id: str, state: EntryState) -> NewFile:
         octets = await self.worked(state.recipients, lambda: encode_state(state))
         return self._new(self.state_path(id), Content((octets,)), replaces=True)
 
@@ -157,7 +158,7 @@ class Spool:
         path = self.message_path(entry.id)
         return self._in_thread(lambda: content_of_file(path, entry.offset).header())
 
-    def look(self, id: str) -> Awaitable[Finding | None]:
+    def read(self, id: str) -> Awaitable[ReadingResult | None]:
         """Read one entry again, None where there is none."""
         return self._in_thread(lambda: self._read_one(id))
 
@@ -166,13 +167,13 @@ class Spool:
         names = await self._in_thread(self._listed)
         return sorted(name.removesuffix(".msg") for name in names if name.endswith(".msg"))
 
-    async def scan(self, take: Callable[[Sequence[Finding]], None]) -> None:
+    async def scan(self, take: Callable[[Sequence[ReadingResult]], None]) -> None:
         """Hand everything that lay here at start to `take`, oldest names first, some at a time.
 
         Entries written since the spool was made are not among it. Raises OSError.
         """
         names = await self._in_thread(self._tidy)
-        while batch := list(itertools.islice(names, BATCH)):
+        while batch := list(itertools.islice(names, ENTRIES_READ_AT_ONCE)):
             take(await self._in_thread(partial(self._read, batch)))
         self._given = None
 
@@ -207,33 +208,33 @@ class Spool:
     def _ours(self, id: str) -> bool:
         return self._given is not None and id in self._given
 
-    def _read(self, ids: Sequence[str]) -> list[Finding]:
-        findings = (self._read_one(id) for id in ids if not self._ours(id))
-        return [finding for finding in findings if finding is not None]
+    def _read(self, ids: Sequence[str]) -> list[ReadingResult]:
+        results = (self._read_one(id) for id in ids if not self._ours(id))
+        return [result for result in results if result is not None]
 
-    def _read_one(self, id: str) -> Finding | None:
+    def _read_one(self, id: str) -> ReadingResult | None:
         try:
             return self._read_state(self._read_entry(id))
         except FileNotFoundError:
             return None
         except Unreadable as error:
-            return Broken(id, str(error))
+            return UnreadableEntry(id, str(error))
         except OSError as error:
-            return Broken(id, str(error), passing=True)
+            return UnreadableEntry(id, str(error), passing=True)
 
     def _read_entry(self, id: str) -> Entry:
         with open(self.message_path(id), "rb") as file:
-            line = file.readline(LONGEST_LINE)
+            line = file.readline(LONGEST_ENTRY_LINE)
             return decode_entry(line, id, os.fstat(file.fileno()).st_size)
 
-    def _read_state(self, entry: Entry) -> Found:
+    def _read_state(self, entry: Entry) -> FoundEntry:
         """Read the state. A damaged one parks its entry, as it is unknown which recipients already
         have the message. Raises OSError."""
         cache = first_state(entry)
         try:
             with open(self.state_path(entry.id), "rb") as file:
-                return Found(entry, decode_state(file.read(LONGEST_LINE), entry), True)
+                return FoundEntry(entry, decode_state(file.read(LONGEST_ENTRY_LINE), entry), True)
         except FileNotFoundError:
-            return Found(entry, cache, False)
+            return FoundEntry(entry, cache, False)
         except Unreadable as error:
-            return Found(entry, replace(cache, parked=str(error)), True, damage=str(error))
+            return FoundEntry(entry, replace(cache, parked=str(error)), True, damage=str(error))

@@ -1,1 +1,1 @@
-"""Answers an SMTP session's questions: may this client send this, from whom, to whom?"""
+"""Decides for the SMTP session which senders and recipients are accepted, and takes the message."""

@@ -1,6 +1,6 @@
-"""Where the content of a message is kept while it arrives: in memory, above a limit in a file.
+"""Keeps the content of a message while it arrives: in memory up to a limit, then in a file.
 
-A disk that cannot take it is told at the end of data.
+A fault of the disk is returned at the end of data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 
 @implementer(ICollector)
 class Collector:
-    """One message. What is more than `memory` octets goes to `folder`, written in a thread."""
+    """Collects one message. Where it has more than `memory` octets, a thread writes it to a file
+    in `folder`."""
 
     def __init__(self, folder: str, memory: int, in_thread: InThread) -> None:
         self._writer: ContentWriter | None = ContentWriter(folder, memory)
@@ -35,7 +36,7 @@ class Collector:
         try:
             await self._in_thread(writer.spill)
         except OSError as fault:
-            self._refusal, self._writer = of_disk(fault), None
+            self._refusal, self._writer = disk_refusal(fault), None
 
     def finish(self) -> Answer[Content | Status]:
         if self._writer is None:
@@ -48,10 +49,10 @@ class Collector:
         try:
             return await self._in_thread(finish)
         except OSError as fault:
-            return of_disk(fault)
+            return disk_refusal(fault)
 
 
-def of_disk(fault: OSError) -> Status:
-    """Return what a client is told of a disk that does not take its mail."""
+def disk_refusal(fault: OSError) -> Status:
+    """Return the deferral for a message that the disk cannot store."""
     full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
     return (NO_STORAGE if full else LOCAL_ERROR).because(str(fault))

@@ -19,10 +19,11 @@ from mailhost.routing import Router
 
 @dataclass(frozen=True, slots=True)
 class ListenerContext:
-    """Made anew when settings change; sessions keep the one they began with.
+    """The services and settings of a listener.
 
-    `folder` takes the content of large messages while they arrive, by way of `in_thread`; `pause`
-    is awaited between the parts of long work; `now` is in seconds since the epoch.
+    A reload makes another one; a session keeps the one that it began with. The content of large
+    messages is written to files in `folder`, by `in_thread`. `pause` is awaited between the parts
+    of long work. `now` returns the time in seconds since the epoch.
     """
 
     rules: Rules

@@ -1,4 +1,8 @@
-"""The host's own IReception: mail for its domains from anybody, for others from those it knows."""
+"""The IReception of the host: who may send mail to its domains and to those of other hosts.
+
+All clients may send to the domains of this host; only clients that have logged in, or are in a
+listed network, may send to other domains.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from mailhost.message.status import Status
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import sender_refusal
-from mailhost.reception.transaction import Transaction
+from mailhost.reception.transaction import ReceptionTransaction
 
 LOGIN_FIRST = Status(530, "5.7.0", "Log in first")
 ENCRYPT_FIRST = Status(530, "5.7.0", "Use STARTTLS and log in first")
@@ -24,10 +28,10 @@ LOG_IN_AGAIN = Status(530, "5.7.0", "This account may not send any more; log in 
 
 @implementer(IReception)
 class Reception:
-    """Opens a Transaction for each message that a client may send.
+    """Begins a ReceptionTransaction for each message that a client may send.
 
-    The directory is asked at each MAIL whether the account may still send: it may have been removed
-    since the login.
+    The account of a client is looked up at each MAIL, since it may have been removed after the
+    login.
     """
 
     def __init__(self, context: ListenerContext) -> None:
@@ -38,17 +42,21 @@ class Reception:
 
     def hello(self, client: Client) -> Answer[Extensions | Status | None]:
         rules = self._context.rules
-        return None if rules.strangers is None or rules.may_relay(client) else rules.strangers
+        return (
+            None
+            if rules.extensions_without_relay is None or rules.may_relay(client)
+            else rules.extensions_without_relay
+        )
 
     def disconnected(self) -> None:
-        """Nothing is kept for a connection."""
+        """Do nothing: no state is kept for a connection."""
 
     def transaction(self, client: Client, envelope: Envelope) -> Answer[ITransaction | Status]:
         account, sender = client.account, envelope.reverse_path
         if account is None:
             if self._context.rules.login:
                 return LOGIN_FIRST if client.tls or client.local_machine else ENCRYPT_FIRST
-            return Transaction(self._context, client, envelope)
+            return ReceptionTransaction(self._context, client, envelope)
 
         def judge(view: DirectoryView) -> Status | None:
             known = view.account(account)
@@ -58,4 +66,6 @@ class Reception:
             return sender_refusal(sender, lambda each: router.reaches(view, each, account))
 
         found = refusal(self._context.directory, judge)
-        return then(found, lambda status: status or Transaction(self._context, client, envelope))
+        return then(
+            found, lambda status: status or ReceptionTransaction(self._context, client, envelope)
+        )

@@ -1,7 +1,7 @@
-"""A recipient is refused as unknown only after the directory was read once more.
+"""Refusals that depend on the directory, which is read once more before each of them.
 
-An account made a moment ago is found that way, and a directory that cannot be read now refuses
-nobody for good.
+So an account that was added a moment ago is found, and while the directory cannot be read there are
+only deferrals.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from mailhost.routing import NO_DIRECTORY
 def refusal(
     directory: IDirectory, judge: Callable[[DirectoryView], Answer[Status | None]]
 ) -> Answer[Status | None]:
-    """Return the refusal that `judge` finds and still finds in a fresh view, None for none."""
+    """Return the refusal of `judge` if it refuses for a fresh view too, otherwise None."""
     found = judge(directory.view)
-    return then(found, lambda status: None if status is None else _looked_again(directory, judge))
+    return then(
+        found, lambda status: None if status is None else _refusal_in_fresh_view(directory, judge)
+    )
 
 
-async def _looked_again(
+async def _refusal_in_fresh_view(
     directory: IDirectory, judge: Callable[[DirectoryView], Answer[Status | None]]
 ) -> Status | None:
     try:

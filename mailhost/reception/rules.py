@@ -11,17 +11,21 @@ from mailhost.message.client import Client
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`login` demands one (RFC 6409 §4.3). `networks` may relay without one. `hops` bounds the
-    Received fields of a message, `memory` the octets of one that are kept in memory. `strangers`
-    are the extensions for clients that may not relay, None for all that the listener offers."""
+    """The rules of one listener.
+
+    With `login` clients must log in (RFC 6409 §4.3). Clients in `networks` may relay without a
+    login. A message may have at most `hops` Received fields; up to `memory` octets of it are kept
+    in memory. `extensions_without_relay` are the SMTP extensions that are offered to clients that
+    may not relay; None stands for all extensions of the listener.
+    """
 
     hostname: str
     login: bool = False
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     hops: int = 50
     memory: int = 256_000
-    strangers: Extensions | None = None
+    extensions_without_relay: Extensions | None = None
 
     def may_relay(self, client: Client) -> bool:
-        """True for those who may send to foreign domains through us."""
+        """True for a client that may send to domains of other hosts."""
         return client.trusted(self.networks)

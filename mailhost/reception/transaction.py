@@ -1,4 +1,4 @@
-"""One message on its way in: recipients checked, header judged and completed, handed over."""
+"""The transaction of one message: checks recipients and header, adds fields, hands over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
-from mailhost.message.beginning import begin
+from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
@@ -24,24 +24,24 @@ from mailhost.message.ids import new_id
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import Status
 from mailhost.message.trace import received_field
-from mailhost.reception.collector import Collector, of_disk
+from mailhost.reception.collector import Collector, disk_refusal
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.refusal import refusal
 from mailhost.reception.submission import author_refusal
-from mailhost.routing import MOST, Destinations, Reach, Routes
+from mailhost.routing import MOST_DESTINATIONS, Destinations, Reach, Routes
 
-GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
+RECIPIENT_OK = Status(250, "2.1.5", "Recipient OK")
 NO_RELAY = Status(550, "5.7.1", "Not a domain of ours; log in to send elsewhere")
-ON_TOP = 512  # octets of the fields that we put on top of a message, roughly
-TOO_MANY_AT_ONCE = Status(
+ADDED_FIELDS_SIZE = 512  # octets of the fields that are put in front of a message, roughly
+TOO_MANY_MEMBERS = Status(
     452, "4.5.3", "The lists in this message have too many members; send the rest in another one"
 )
 TOO_MANY_HOPS = Status(554, "5.4.6", "Mail loop: the message passed too many hosts")
 
 
 @implementer(IFilterable)
-class Transaction:
-    """What a client sends between MAIL and the end of data."""
+class ReceptionTransaction:
+    """The transaction of a client from MAIL to the end of data."""
 
     opened: Status | None = None
 
@@ -50,15 +50,19 @@ class Transaction:
         self._client = client
         self._envelope = envelope
         self._accepted: list[ForwardPath] = []
-        self._bounded: Account | None = None  # the only account that the current recipient leads to
-        self._limited: dict[Address, None] = {}  # accounts with a quota that recipients lead to
+        self._sole_account: Account | None = (
+            None  # the only account that the current recipient leads to
+        )
+        self._quota_accounts: dict[
+            Address, None
+        ] = {}  # accounts with a quota that recipients lead to
         self._routes: Routes | None = None
         self._known = KnownAccounts(context.directory.view)
         self._completed: Content | None = None  # submitted, and lacks no field
         self.identity = new_id()
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
-        """Nobody elsewhere is asked."""
+        """Do nothing: no other server is asked about the recipients."""
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         context, routes = self._context, self._routes
@@ -68,10 +72,14 @@ class Transaction:
             if self._known.view is not view:
                 self._known = KnownAccounts(view)
             self._known.accounts[path.address] = account
-            self._bounded = account
+            self._sole_account = account
             return self._accept_if_fits(path)
-        if routes is not None and routes.weight > MOST and not routes.knows(path.address):
-            return TOO_MANY_AT_ONCE  # the cost of lists is bounded for a whole message
+        if (
+            routes is not None
+            and routes.weight > MOST_DESTINATIONS
+            and not routes.knows(path.address)
+        ):
+            return TOO_MANY_MEMBERS  # the cost of lists is bounded for a whole message
         found = refusal(context.directory, lambda view: self._judge_recipient(view, path))
         return then(found, lambda status: status or self._accept_if_fits(path))
 
@@ -87,16 +95,16 @@ class Transaction:
     ) -> Status | None:
         if isinstance(found, Status):
             return found
-        domain = path.address.domain  # none: the bare postmaster, who is always ours
+        domain = path.address.domain  # empty for <postmaster>, an address of this host
         foreign = bool(domain) and view.domain(domain) is None
         if foreign and not self._context.rules.may_relay(self._client):
             return NO_RELAY
-        self._bounded = _only_account(found)
+        self._sole_account = _only_account(found)
         return None
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
-        """Accept a recipient, or defer it where it leads to one mailbox and that is full."""
-        account = self._bounded
+        """Accept a recipient. Defer a recipient that leads to one mailbox only and that is full."""
+        account = self._sole_account
         if account is None or account.quota is None:
             return self._accept(path)
         quota = account.quota
@@ -104,18 +112,18 @@ class Transaction:
         def judge(fits: bool) -> Status:
             if not fits:
                 return OVER_QUOTA.because(f"{account.address} has a quota of {quota} octets")
-            self._limited[account.address] = None
+            self._quota_accounts[account.address] = None
             return self._accept(path)
 
         return then(self._fits(account.address), judge)
 
     def _fits(self, account: Address) -> Answer[bool]:
-        """True where the size that MAIL announced, and our fields on top, fit into the mailbox."""
-        return self._context.store.room(account, self._envelope.size + ON_TOP)
+        """True where the size that MAIL announced, and the added fields, fit into the mailbox."""
+        return self._context.store.room(account, self._envelope.size + ADDED_FIELDS_SIZE)
 
     def _accept(self, path: ForwardPath) -> Status:
         self._accepted.append(path)
-        return GOOD_RECIPIENT
+        return RECIPIENT_OK
 
     def begin(self) -> Answer[ICollector | Status]:
         return Collector(self._context.folder, self._context.rules.memory, self._context.in_thread)
@@ -138,20 +146,20 @@ class Transaction:
         try:
             header = await self._context.in_thread(content.header)
         except OSError as fault:
-            return of_disk(fault)
+            return disk_refusal(fault)
         return await there(self._judge(content, header))
 
     def _judge(self, content: Content, header: bytes) -> Answer[Prepared | Status]:
-        found = begin(content, header, self._envelope.body is Body.BINARY)
+        found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
-        begun, fields = found
+        content, fields = found
         if count_received(fields) > self._context.rules.hops:
             return TOO_MANY_HOPS
         if self._client.account is None:
-            return self._prepared(begun, fields)
+            return self._prepared(content, fields)
         refused = refusal(self._context.directory, lambda view: self._judge_authors(view, fields))
-        return then(refused, lambda status: status or self._prepared(begun, fields))
+        return then(refused, lambda status: status or self._prepared(content, fields))
 
     def _judge_authors(self, view: DirectoryView, header: bytes) -> Status | None:
         """Refuse authors that do not lead to the account of the login (RFC 6409 §6.1)."""
@@ -161,8 +169,11 @@ class Transaction:
         return author_refusal(header, Reach(self._context.router, view, account))
 
     def _prepared(self, content: Content, header: bytes) -> Prepared:
-        """Add the fields that a submitted message lacks (RFC 6409 §8). Filters are asked after
-        that, so that they see, sign and keep the message that leaves."""
+        """Add the fields that a submitted message lacks (RFC 6409 §8).
+
+        That is done before filters are asked, so that they examine, sign and copy the message that
+        leaves.
+        """
         context, client, identity = self._context, self._client, self.identity
         envelope = self._envelope.to(self._accepted)
         message_id = first_value(header, "Message-ID")
@@ -176,21 +187,21 @@ class Transaction:
 
     def leave(self, message: Prepared) -> Answer[Prepared | Status]:
         account = self._client.account
-        if account is None:  # not in our name
+        if account is None:  # only submitted mail leaves in the name of this host
             return message
         envelope = self._envelope.to(self._accepted)
         author = envelope.reverse_path or account
         content, identity = message.content, message.identity
         outgoing = OutgoingMessage(envelope, content, author, identity, self._completed)
-        left = self._context.outgoing.leave(outgoing)
-        return then(left, lambda found: _with_content(message, found))
+        leaving = self._context.outgoing.leave(outgoing)
+        return then(leaving, lambda found: _with_content(message, found))
 
     def abandon(self) -> None:
-        """Nothing was kept."""
+        """Do nothing: nothing was written."""
 
     async def hand_on(self, message: Prepared) -> Sequence[Status]:
-        if len(self._accepted) > 1 and self._limited and self._client.protocol != "lmtp":
-            full = await self._full_by_now()
+        if len(self._accepted) > 1 and self._quota_accounts and self._client.protocol != "lmtp":
+            full = await self._full_since_rcpt()
             if full is not None:
                 return [full]
         context, identity, content = self._context, message.identity, message.handed_on()
@@ -209,16 +220,16 @@ class Transaction:
             return await context.handover.take(envelope, content, identity, self._known)
         return [await context.handover.take_or_queue(envelope, content, identity, self._known)]
 
-    async def _full_by_now(self) -> Status | None:
+    async def _full_since_rcpt(self) -> Status | None:
         """Return a deferral where a mailbox has filled up since RCPT TO.
 
-        There is one answer for all recipients. If it were 250, the copy for that mailbox would wait
-        in the queue and end as a bounce, to a sender that may be forged. When the client tries
-        again, RCPT TO shows it which mailbox is full.
+        There is one reply for all recipients. After a 250 the copy for that mailbox would wait in
+        the queue and cause a bounce, to a sender that may be forged. When the client tries again,
+        the reply to RCPT TO says which mailbox is full.
         """
-        for account in self._limited:
+        for account in self._quota_accounts:
             if not await there(self._fits(account)):
-                return OVER_QUOTA.because(f"{account} filled up while the message came")
+                return OVER_QUOTA.because(f"{account} filled up while the message arrived")
         return None
 
 
@@ -227,12 +238,12 @@ def _with_content(message: Prepared, found: Content | Status) -> Prepared | Stat
         return found
     if found is message.content:
         return message
-    message_id = first_value(found.known or b"", "Message-ID")  # filters may have changed it
+    message_id = first_value(found.known or b"", "Message-ID")  # filters may have changed this
     return replace(message, content=found, message_id=message_id or message.message_id)
 
 
 def _only_account(found: Destinations) -> Account | None:
-    """Return the account that a recipient leads to, None where it leads to others too."""
+    """Return the account that a recipient leads to, None where there are other destinations too."""
     if len(found.here) != 1 or found.elsewhere or found.unknown:
         return None
     (place,) = found.here.values()

@@ -1,1 +1,1 @@
-"""Delivery to other hosts: where to, over which connection, and what came of it."""
+"""Delivery to other hosts: next hop, connections, attempts and their outcomes."""

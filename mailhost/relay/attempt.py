@@ -25,21 +25,21 @@ from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
 from mailhost.relay.connect import LeadsBack, deferral
-from mailhost.relay.nexthop import (
+from mailhost.relay.mx import (
     LOOP,
     NO_HOST,
-    Destination,
-    Host,
+    RelayHost,
     find_addresses,
     find_hosts,
     loop,
     no_hosts,
 )
+from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client.connect import Unreachable
-from mailhost.smtp.client.dialogue import Dialogue, explained
-from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.dialogue import Dialogue, with_reason
+from mailhost.smtp.client.protocol import ConnectionBroken
 from mailhost.smtp.client.sending import Sending
 
 TROUBLES_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
@@ -73,7 +73,7 @@ def reported(troubles: Sequence[Trouble]) -> Trouble:
     return Trouble(no_hosts([trouble.status for trouble in troubles]))
 
 
-Open = Callable[[Destination, Host, str], Awaitable[Connection]]
+Open = Callable[[Destination, RelayHost, str], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ class Attempt:
         trouble = LOST
         try:
             await dialogue.send(self._sending)
-        except Broken as broken:
-            trouble = deferral(broken.status) if broken.status else explained(LOST, broken)
+        except ConnectionBroken as broken:
+            trouble = deferral(broken.status) if broken.status else with_reason(LOST, broken)
         except Exception:
             dialogue.abort()
             raise
@@ -146,7 +146,7 @@ class Attempt:
                 break
         return reported(troubles)
 
-    async def _try_equals(self, hosts: Sequence[Host], ways: Ways) -> list[Trouble]:
+    async def _try_equals(self, hosts: Sequence[RelayHost], ways: Ways) -> list[Trouble]:
         """Try hosts of one preference, none where one of them is this host."""
         looking = [
             Deferred.fromCoroutine(
@@ -164,7 +164,7 @@ class Attempt:
         return troubles
 
     async def _try_addresses(
-        self, host: Host, addresses: Sequence[str], connect: Open
+        self, host: RelayHost, addresses: Sequence[str], connect: Open
     ) -> list[Trouble]:
         troubles: list[Trouble] = []
         for ip in addresses[: TROUBLES_LIMIT - self._tried]:

@@ -21,7 +21,7 @@ from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, open_over_tls, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.timeouts import Timeouts
 
 OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
@@ -32,7 +32,7 @@ ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host at one address, and what the way there asks for."""
+    """A host at one address, and the TLS and login for it."""
 
     name: str
     ip: str
@@ -61,7 +61,7 @@ class Connector:
     async def open(self, target: Target) -> Dialogue:
         """Return a dialogue ready for mail. Raises Unreachable.
 
-        Where TLS is only wished for, a handshake that fails has us come again without it.
+        Where TLS is opportunistic and the handshake fails, a second connection is made without TLS.
         """
         required = target.tls is RouteTLS.REQUIRE or bool(target.user)
         try:
@@ -87,7 +87,7 @@ class Connector:
                 )
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
-        except Broken as broken:
+        except ConnectionBroken as broken:
             if broken.status is not None:
                 raise Unreachable(deferral(broken.status), str(target)) from broken
             raise _unreachable(target, str(broken), dialogue.greeted) from broken
@@ -126,7 +126,7 @@ class Connector:
 
 
 class LeadsBack(Unreachable):
-    """The host that answers there calls itself by our own name."""
+    """The host at the address calls itself by our own name."""
 
 
 def deferral(refusal: Status) -> Status:

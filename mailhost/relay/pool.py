@@ -19,7 +19,7 @@ from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.smtp.client.dialogue import Dialogue
 
-PART = 20  # places that are given without a pause
+PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +111,7 @@ class Pool:
         served = 0
         while destination := self._next():
             served += 1
-            if served > PART:
+            if served > PLACES_WITHOUT_PAUSE:
                 self._clock.callLater(0, self._serve_more)
                 return
             waiting = next(iter(self._waiting[destination]))

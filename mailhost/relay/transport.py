@@ -9,7 +9,7 @@ of many messages waits for the same timeout.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import cast
@@ -29,12 +29,13 @@ from mailhost.message.trace import alias_fields
 from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
-from mailhost.relay.nexthop import NO_HOST, Destination, Host, choose_destination
+from mailhost.relay.mx import NO_HOST, RelayHost
+from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.smtp.client.sending import Sending
 
-REST = 10.0  # seconds for which a destination is not tried after no host could be reached
+FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no host could be reached
 
 
 @implementer(IRelay)
@@ -57,7 +58,7 @@ class RelayTransport:
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
-        self._silent: dict[Destination, tuple[float, Trouble]] = {}
+        self._failures: dict[Destination, tuple[float, Trouble]] = {}
         self.reconfigure(settings, secrets, hostname, listeners)
 
     def reconfigure(
@@ -72,7 +73,7 @@ class RelayTransport:
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self._ways = Ways(self._resolver, own, self._connect)
-        self._silent.clear()
+        self._failures.clear()
 
     async def stop(self) -> None:
         """End idle connections."""
@@ -81,6 +82,9 @@ class RelayTransport:
     def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
         routes, port = self.settings.route, self.settings.port
         return choose_destination(routes, port, sender, domain, attempts)
+
+    def forget_failure(self, next_hop: Hashable) -> None:
+        self._failures.pop(cast("Destination", next_hop), None)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
@@ -103,7 +107,7 @@ class RelayTransport:
         return Carried(outcomes, stopped)
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
-        until, silence = self._silent.get(destination, (0.0, Trouble(NO_HOST)))
+        until, silence = self._failures.get(destination, (0.0, Trouble(NO_HOST)))
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
@@ -116,17 +120,19 @@ class RelayTransport:
         trouble = await attempt.try_hosts(self._ways)
         attempt.give_up(reported([trouble, *kept]))
         if trouble.status.temporary and not attempt.reached:
-            self._leave_alone(destination, trouble)
+            self._remember_failure(destination, trouble)
 
-    def _leave_alone(self, destination: Destination, trouble: Trouble) -> None:
+    def _remember_failure(self, destination: Destination, trouble: Trouble) -> None:
         now = self._clock.seconds()
-        self._silent.pop(destination, None)
-        self._silent[destination] = (now + REST, trouble)
-        over = takewhile(lambda each: self._silent[each][0] <= now, self._silent)  # oldest first
+        self._failures.pop(destination, None)
+        self._failures[destination] = (now + FAILURE_MEMORY, trouble)
+        over = takewhile(
+            lambda each: self._failures[each][0] <= now, self._failures
+        )  # oldest first
         for each in list(over):
-            del self._silent[each]
+            del self._failures[each]
 
-    async def _connect(self, destination: Destination, host: Host, ip: str) -> Connection:
+    async def _connect(self, destination: Destination, host: RelayHost, ip: str) -> Connection:
         route = destination.route
         target = Target(host.name, ip, destination.port, destination.tls)
         if route is not None and route.user:
@@ -136,5 +142,5 @@ class RelayTransport:
 
 
 def _marked(content: Content, through: Sequence[Address], utf8: bool) -> Content:
-    """The message with a Delivered-To field for each alias on top."""
+    """Return the message with a Delivered-To field for each alias on top."""
     return content.after(alias_fields(through, utf8)) if through else content

@@ -12,6 +12,7 @@ from mailhost.message.address import Address
 from mailhost.store.folders.account_mail import AccountContext, AccountMail
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.folder import account_folder
 from mailhost.store.quota import QuotaOf
@@ -23,6 +24,7 @@ class AccountParts:
 
     threads: AccountThreads
     watchers: Watchers
+    files: FileWatches
 
 
 @implementer(IAccountStore)
@@ -54,6 +56,7 @@ class AccountStore:
             self._parts.threads,
             self._disk,
             self._parts.watchers,
+            self._parts.files,
             self._quota_of,
             self._usages,
             self._keep_expunged,

@@ -21,6 +21,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import FilterKey
+from mailhost.workers.folder_changes import FolderChange
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,6 +79,9 @@ READY: Notification[[]] = Notification("ready")
 SERVING: Notification[[]] = Notification("serving")
 """The worker has taken all sockets that it was handed."""
 
+RETIRING: Notification[[]] = Notification("retiring")
+"""The worker has received RETIRE. A worker that does not send this in time hangs, and is killed."""
+
 PASSWORD: Call[[Client, str, str, str], Address | Status] = Call("password")
 """Client, user name, password, mechanism; see IAuthenticator."""
 
@@ -125,6 +129,9 @@ COUNTED: Notification[[Mapping[CountKey, int], Mapping[FilterKey, int]]] = Notif
 
 LOG: Notification[[Sequence[tuple[bool, str]]]] = Notification("log")
 """Log lines: whether each is serious, and its text."""
+
+FOLDERS_CHANGED: Notification[[Sequence[FolderChange]]] = Notification("folders_changed")
+"""Folders that may have changed, from a worker to the head, and from the head to each worker."""
 
 # --- from the head to a worker -------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ replaced. A worker is handed the sockets when it asks for them. By then it notic
 head at once, so it cannot keep a port from the next head. A worker never reads the settings file,
 which may have changed since the start: its settings are pickled into a file without a name that it
 inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
-and another is started. Workers that die again and again are replaced ever more slowly.
+and another is started. A retired worker that does not acknowledge its retirement hangs, and is
+killed. Workers that die again and again are replaced ever more slowly.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -35,14 +37,16 @@ from mailhost.workers import calls
 from mailhost.workers.calls import Answers
 from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
+from mailhost.workers.folder_changes import FolderChange
 
 CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
-RETIREMENT = 3600.0  # seconds that connections may keep a retired worker
+RETIREMENT_LIMIT = 3600.0  # seconds that open connections may keep a retired worker
 RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
-RENEWAL = 30.0  # seconds that a worker has to take new settings
+ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
+RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
-Socket = tuple[ListenProtocol, str]
+SocketKey = tuple[ListenProtocol, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +100,26 @@ class WorkerPool:
         self._died = died
         self._rows = set(range(1, ROWS))
         self._members: set[WorkerProcess] = set()
-        self._pending: set[IDelayedCall] = set()
-        self._retirements: dict[WorkerProcess, IDelayedCall] = {}
-        self._pauses = RestartDelays(1.0)
+        self._starts: set[IDelayedCall] = set()
+        self._retirements: dict[WorkerProcess, list[IDelayedCall]] = {}
+        self._delays = RestartDelays(1.0)
         self._assignment: Assignment | None = None
         self._stopping = False
         self._empty: Deferred[None] | None = None
 
-    def employ(self, assignment: Assignment, count: int) -> None:
-        """Have `count` workers serve by this assignment. Those that run take it over, and more
-        are started where needed. Surplus ones retire within RETIREMENT seconds, as a client that
-        never leaves would keep a process for good."""
+    def assign(self, assignment: Assignment, count: int) -> None:
+        """Have `count` workers serve by this assignment. Running workers are sent it, and more are
+        started where needed. Surplus workers retire; they have RETIREMENT_LIMIT seconds, as a
+        client that never disconnects would keep a process for good."""
         if self._stopping:
             return
         self._assignment = assignment
-        self._call_off()
+        self._cancel_starts()
         active = sorted((each for each in self._members if not each.retired), key=_row)
         for member in active[count:]:
             self._retire(member)
         for member in active[:count]:
-            member.renew(assignment)
+            member.send_settings(assignment)
         for _ in range(count - len(active)):
             self._start()
 
@@ -130,11 +134,16 @@ class WorkerPool:
                 member.assignment = self._assignment
                 member.channel.notify(calls.CERTIFICATES, certificates)
 
-    async def renewed(self) -> None:
-        """Wait until each worker has taken, or refused, the settings that it was sent."""
-        await gatherResults([member.renewing for member in self._members if member.renewing])
+    def folders_changed(self, changes: Sequence[FolderChange]) -> None:
+        """Notify all workers of changed folders."""
+        for member in self._members:
+            member.channel.notify(calls.FOLDERS_CHANGED, changes)
 
-    def not_renewed(self, member: WorkerProcess, why: str) -> None:
+    async def reloaded(self) -> None:
+        """Wait until each worker has taken, or refused, the settings that it was sent."""
+        await gatherResults([member.reloading for member in self._members if member.reloading])
+
+    def reload_failed(self, member: WorkerProcess, why: str) -> None:
         """Replace a worker that could not take new settings."""
         if member not in self._members or member.retired or self._stopping:
             return
@@ -143,14 +152,27 @@ class WorkerPool:
         self._start_later(lived=0.0)
 
     def _retire(self, member: WorkerProcess) -> None:
+        """Have a worker end when its connections do. A worker that hangs is killed."""
         member.retire(None)
-        later = self._reactor.callLater(RETIREMENT, member.retire, RETIREMENT_DRAIN)
-        self._retirements[member] = later
+        later, end = self._reactor.callLater, RETIREMENT_LIMIT + RETIREMENT_DRAIN
+        self._retirements[member] = [
+            later(ACKNOWLEDGEMENT, self._kill_hanging, member),
+            later(RETIREMENT_LIMIT, member.retire, RETIREMENT_DRAIN),
+            later(end + KILL_AFTER, self._kill_retired, member, "does not end"),
+        ]
+
+    def _kill_hanging(self, member: WorkerProcess) -> None:
+        if not member.acknowledged:
+            self._kill_retired(member, "does not respond")
+
+    def _kill_retired(self, member: WorkerProcess, why: str) -> None:
+        self.emit(Faulted(f"worker {member.pid}", f"{why}, is killed"))
+        member.kill()
 
     async def stop(self, seconds: float) -> None:
         """Stop every worker: transactions under way have `seconds`."""
         self._stopping = True
-        self._call_off()
+        self._cancel_starts()
         if not self._members:
             return
         self._empty = Deferred()
@@ -161,11 +183,11 @@ class WorkerPool:
         if deadline.active():
             deadline.cancel()
 
-    def _call_off(self) -> None:
-        for call in self._pending:
+    def _cancel_starts(self) -> None:
+        for call in self._starts:
             if call.active():
                 call.cancel()
-        self._pending.clear()
+        self._starts.clear()
 
     def _kill(self) -> None:
         for member in self._members:
@@ -212,6 +234,7 @@ class WorkerPool:
                 *self._answers,
                 calls.READY.answered_by(member.ready),
                 calls.SERVING.answered_by(member.serves),
+                calls.RETIRING.answered_by(member.acknowledge),
             ]
             member.channel = Channel(answers, lambda: None)
             attach(self._reactor, member.channel, os.dup(ours.fileno()))
@@ -222,9 +245,9 @@ class WorkerPool:
         self._members.discard(member)
         self._counts.clear(member.row)
         self._rows.add(member.row)
-        deadline = self._retirements.pop(member, None)
-        if deadline is not None and deadline.active():
-            deadline.cancel()
+        for call in self._retirements.pop(member, ()):
+            if call.active():
+                call.cancel()
         if not (member.retired and clean):
             self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
             self._died()
@@ -234,17 +257,18 @@ class WorkerPool:
             self._empty.callback(None)
 
     def _start_later(self, lived: float) -> None:
-        """Start another: at once if the last one `lived` for long, in seconds, else ever later."""
-        self._pending = {call for call in self._pending if call.active()}
-        self._pending.add(self._reactor.callLater(self._pauses.after(lived), self._start))
+        """Start another worker: at once if the last one `lived` for long (in seconds), else later
+        each time."""
+        self._starts = {call for call in self._starts if call.active()}
+        self._starts.add(self._reactor.callLater(self._delays.after(lived), self._start))
 
     def rows(self) -> list[tuple[int, int]]:
         """Return process number and row of each worker, those that retire included."""
         return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
 
-    def limit(self, renewing: Deferred[None]) -> None:
+    def limit(self, reloading: Deferred[None]) -> None:
         """Have a worker fail that does not answer in time."""
-        renewing.addTimeout(RENEWAL, self._reactor, _no_answer)
+        reloading.addTimeout(RELOAD_TIMEOUT, self._reactor, _no_answer)
 
     @property
     def assignment(self) -> Assignment | None:
@@ -263,12 +287,13 @@ class WorkerProcess(Child):
     born = 0.0
 
     def __init__(self, row: int, assignment: Assignment, workers: WorkerPool) -> None:
-        super().__init__(self._trouble)
+        super().__init__(self._log_output)
         self.row = row
         self.assignment = assignment  # the newest that was sent to it
-        self.renewing: Deferred[None] | None = None
-        self._sockets: set[Socket] | None = None  # handed over; None before it is ready
+        self.reloading: Deferred[None] | None = None
+        self._sockets: set[SocketKey] | None = None  # handed over; None before it is ready
         self.retired = False
+        self.acknowledged = False  # its retirement
         self.pid = 0
         self._workers = workers
 
@@ -286,10 +311,10 @@ class WorkerProcess(Child):
         if self.assignment is current:
             self._hand_sockets()
         else:  # a reload came while it started
-            self.renew(current)
+            self.send_settings(current)
         self.channel.notify(calls.SERVE_ALL_SENT)
 
-    def renew(self, assignment: Assignment) -> None:
+    def send_settings(self, assignment: Assignment) -> None:
         """Send another assignment; one that is not ready yet gets it when it is."""
         if self._sockets is None:
             return
@@ -299,17 +324,17 @@ class WorkerProcess(Child):
             pickle.dump((assignment.loaded, assignment.certificates), file)  # may exceed a message
             file.flush()
         except OSError as error:
-            self._workers.not_renewed(self, str(error))
+            self._workers.reload_failed(self, str(error))
             return
         self.channel.hand(file.fileno(), calls.SETTINGS)
-        self.renewing = renewing = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
-        self._workers.limit(renewing)
-        renewing.addErrback(self._not_renewed)
-        renewing.addBoth(lambda _: file.close())
+        self.reloading = reloading = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
+        self._workers.limit(reloading)
+        reloading.addErrback(self._reload_failed)
+        reloading.addBoth(lambda _: file.close())
         self._hand_sockets()
 
-    def _not_renewed(self, failure: Failure) -> None:
-        self._workers.not_renewed(self, failure.getErrorMessage())
+    def _reload_failed(self, failure: Failure) -> None:
+        self._workers.reload_failed(self, failure.getErrorMessage())
 
     def _hand_sockets(self) -> None:
         """Hand over the sockets that the worker does not have."""
@@ -325,7 +350,7 @@ class WorkerProcess(Child):
         """The worker has taken all its sockets."""
         self._workers.emit(Notice(f"process {self.pid} serves too"))
 
-    def _trouble(self, text: str) -> None:
+    def _log_output(self, text: str) -> None:
         self._workers.emit(Faulted(f"worker {self.pid}", text))
 
     def processEnded(self, reason: Failure) -> None:
@@ -340,10 +365,15 @@ class WorkerProcess(Child):
         self.retired = True
         self.channel.notify(calls.RETIRE, seconds)
 
+    def acknowledge(self) -> None:
+        """The worker has received the call to retire, so it does not hang."""
+        self.acknowledged = True
+
     def kill(self) -> None:
-        """Kill the process."""
+        """Kill the process, unless it has ended already."""
         assert self.transport is not None
-        self.transport.signalProcess("KILL")
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
 
 
 def _no_answer(result: object, seconds: float) -> None:

@@ -35,11 +35,11 @@ from mailhost.workers.calls import R
 from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 
 HEAD_GONE = "the head of the host is gone"
-LONGEST_LINE = 10_000  # characters; the rest of a line is cut off
-ROOM_BELIEVED = 60.0  # seconds that an account is believed to have room
+LONGEST_LOG_LINE = 10_000  # characters; the rest of a line is cut off
+QUOTA_ANSWER_VALIDITY = 60.0  # seconds that an answer about free octets is used
 SECONDS_BETWEEN_COUNTS = 1.0
-MAX_ACCOUNTS = 10_000  # accounts
-Line = tuple[bool, str]  # serious or not, and the words
+MOST_ACCOUNTS = 10_000  # accounts
+Line = tuple[bool, str]  # whether it is serious, and its text
 
 
 @implementer(IAuthenticator)
@@ -108,8 +108,8 @@ class _Left:
 @implementer(IUsages)
 class RemoteUsages:
     """Has the head count the octets of accounts. An answer of the head is used again for
-    ROOM_BELIEVED seconds, less the octets that this process added meanwhile, so that few RCPT
-    commands wait for the head."""
+    QUOTA_ANSWER_VALIDITY seconds, less the octets that this process added meanwhile, so that few
+    RCPT commands wait for the head."""
 
     def __init__(self, channel: Channel, seconds: Callable[[], float]) -> None:
         self._channel = channel
@@ -139,14 +139,14 @@ class RemoteUsages:
         """See Usages."""
         known = self._known.get(path)
         if known is not None and known.quota == quota:
-            believed = ROOM_BELIEVED if known.octets >= size else RECENT
-            if self._seconds() < known.at + believed:
+            validity = QUOTA_ANSWER_VALIDITY if known.octets >= size else RECENT
+            if self._seconds() < known.at + validity:
                 return known.octets
         return self._ask_left(path, size, quota)
 
     async def _ask_left(self, path: str, size: int, quota: int) -> int:
         octets = await self._ask(calls.LEFT, path, size, quota)
-        if len(self._known) >= MAX_ACCOUNTS:
+        if len(self._known) >= MOST_ACCOUNTS:
             self._known.clear()
         self._known[path] = _Left(quota, octets, self._seconds())
         return octets
@@ -243,7 +243,7 @@ class RemoteLog:
     def _add(self, serious: bool, line: str) -> None:
         if not self._lines:
             self._clock.callLater(0, self.flush)
-        self._lines.append((serious, line[:LONGEST_LINE]))
+        self._lines.append((serious, line[:LONGEST_LOG_LINE]))
 
     def flush(self) -> None:
         """Send the lines that wait."""

@@ -7,7 +7,7 @@ import resource
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.application.descriptors import RESERVE, connections_that_fit
+from mailhost.application.descriptors import RESERVED_DESCRIPTORS, connections_that_fit
 
 Limits = tuple[int, int]
 
@@ -32,20 +32,20 @@ class Fitting(SynchronousTestCase):
 
     def test_more_is_asked_for(self) -> None:
         self.assertEqual(1500, connections_that_fit(1500))
-        self.assertEqual((3000 + RESERVE, 4096), self.limits)
+        self.assertEqual((3000 + RESERVED_DESCRIPTORS, 4096), self.limits)
 
     def test_what_is_not_allowed_is_not_promised(self) -> None:
-        self.assertEqual(4096 - RESERVE, connections_that_fit(10_000))
+        self.assertEqual(4096 - RESERVED_DESCRIPTORS, connections_that_fit(10_000))
         self.assertEqual((4096, 4096), self.limits)
 
     def test_root_gets_more(self) -> None:
         self.patch(os, "geteuid", lambda: 0)
         self.assertEqual(10_000, connections_that_fit(10_000))
-        self.assertEqual((20_000 + RESERVE,) * 2, self.limits)
+        self.assertEqual((20_000 + RESERVED_DESCRIPTORS,) * 2, self.limits)
 
     def test_a_system_that_refuses(self) -> None:
         self.refuses = True
-        self.assertEqual(1024 - RESERVE, connections_that_fit(10_000))
+        self.assertEqual(1024 - RESERVED_DESCRIPTORS, connections_that_fit(10_000))
 
     def test_no_limit_at_all(self) -> None:
         self.limits = (resource.RLIM_INFINITY,) * 2

@@ -93,7 +93,7 @@ OWN = {
     "_reactor",
     "reactor",
     "clock",
-    "_looked",
+    "_checked_at",
     "_newest",
     "_system",
     "_nobody",
@@ -220,6 +220,7 @@ class EverySettingTests(SynchronousTestCase):
         log.write_all = lambda lines: None
         head = Head(cast(Any, reactor), loaded, log, list)
         head._use(head._new_services(loaded))
+        head.queue._attempts = head.queue._attempt_runner(head._queue_services())
         return head
 
     def worker(self, loaded: Loaded, head: Head) -> Worker:
@@ -346,7 +347,8 @@ class EverySettingTests(SynchronousTestCase):
     def test_what_the_queue_emits_is_counted(self) -> None:
         """Its transport, too, emits to the counts and not past them to the log."""
         head = self.head(self.old)
-        transport: Any = head.queue._attempts._transport
+        attempts: Any = head.queue._attempts
+        transport = attempts._attempts._transport
         for part in (head.queue, head.relay, transport, head.services.delivery):
             self.assertIs(head.events, part._events, part)
 
@@ -357,9 +359,11 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(Any, SimpleNamespace(employ=lambda work, count: asked.append(count)))
+        head.workers = cast(Any, SimpleNamespace(assign=lambda work, count: asked.append(count)))
         head.replace(new)
-        head.employ()
+        head.assign_workers()
+        self.assertEqual([], asked, "the queue has not been read")
+        head._queue_was_read(None)
         self.assertEqual([2], asked)
 
 

@@ -12,7 +12,14 @@ from pydantic import TypeAdapter
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.application.filters import BadFilter, Chains, FilterContext, make_chains, names, told
+from mailhost.application.filters import (
+    BadFilter,
+    Chains,
+    FilterContext,
+    filter_names,
+    filters_with_counts,
+    make_chains,
+)
 from mailhost.config.explain import kinds
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
@@ -22,7 +29,7 @@ from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.chain import ASKED
+from mailhost.reception.filters.chain import ASKED_COUNT
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
@@ -168,13 +175,15 @@ class ToldTests(ChainsCase):
 
     def test_names(self) -> None:
         filters = [self.one("size"), self.one("size"), self.one("rate", name="flood")]
-        self.assertEqual(names(self.settings(*filters).filter), ["size", "size 2", "flood"])
+        self.assertEqual(filter_names(self.settings(*filters).filter), ["size", "size 2", "flood"])
 
     def test_counts(self) -> None:
         counters = Counts()
-        counters.filters.update({("size", ASKED): 5, ("size", "reject"): 2, ("gone", "reject"): 9})
+        counters.filters.update(
+            {("size", ASKED_COUNT): 5, ("size", "reject"): 2, ("gone", "reject"): 9}
+        )
         settings = self.settings(self.one("size"), self.one("rate", mode="observe"))
-        size, rate = told(settings, counters)
+        size, rate = filters_with_counts(settings, counters)
         self.assertEqual(
             size,
             {"name": "size", "kind": "size", "mode": "enforce", "asked": 5, "did": {"reject": 2}},

@@ -29,10 +29,10 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
 from tests.milter.fake_milter import FakeMilter
 from tests.queue.fakes import here
-from tests.reception.filters.chain_fakes import Home
+from tests.reception.filters.attachments import with_files
+from tests.reception.filters.chain_fakes import FakeReception
+from tests.reception.filters.fake_dns import DNS
 from tests.reception.filters.mails import CLIENT
-from tests.reception.filters.test_block import DNS
-from tests.reception.filters.test_edit import with_files
 
 OWN = """
 from mailhost.interfaces.filters import IFilter
@@ -78,7 +78,7 @@ class ObservingTests(SynchronousTestCase):
     """The whole chain, or each filter by itself."""
 
     def setUp(self) -> None:
-        self.home, self.queue = Home(), FakeQueue()
+        self.home, self.queue = FakeReception(), FakeQueue()
         self.handover, self.counters = FakeHandover(), Counts()
         self.own = Path(self.mktemp()).with_suffix(".py").absolute()
         self.own.parent.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ class ObservingTests(SynchronousTestCase):
             for _ in range(2):
                 self.assertEqual(now(self.send(self.chain(whole))), [str(OK)] * 3)
             for behind in self.home.all:
-                self.assertEqual(behind.over, "ended")
+                self.assertEqual(behind.state, "ended")
                 self.assertEqual(str(behind.envelope.reverse_path), "sue@far.example")
                 self.assertEqual(behind.paths, list(TO))
                 self.assertEqual(behind.content, CONTENT.read())
@@ -159,7 +159,7 @@ class ObservingTests(SynchronousTestCase):
             self.setUp()
             replies = now(self.send_or_not(chain)) + now(self.send_or_not(chain))
             same = [
-                (behind.over, behind.paths, behind.content) == ("ended", list(TO), CONTENT.read())
+                (behind.state, behind.paths, behind.content) == ("ended", list(TO), CONTENT.read())
                 and str(behind.envelope.reverse_path) == "sue@far.example"
                 for behind in self.home.all
             ]

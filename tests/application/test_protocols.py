@@ -13,8 +13,9 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.protocols import machine_maker, make_factory
 from mailhost.application.services import Services
 from mailhost.concurrency.pauses import no_pause
-from mailhost.config.model import Limits, Listen, OfferDSN, Relay, Settings
+from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -23,6 +24,20 @@ from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
 SETTINGS = Settings(version=1, hostname="mx.example.org", data="/nowhere")
+
+
+SESSIONS: dict[ListenProtocol, type] = {
+    ListenProtocol.POP3: Pop3Session,
+    ListenProtocol.POP3S: Pop3Session,
+    ListenProtocol.IMAP: ImapSession,
+    ListenProtocol.IMAPS: ImapSession,
+}
+ALPN = {
+    ListenProtocol.POP3: (b"pop3",),
+    ListenProtocol.POP3S: (b"pop3",),
+    ListenProtocol.IMAP: (b"imap",),
+    ListenProtocol.IMAPS: (b"imap",),
+}
 
 
 def foundation() -> Foundation:
@@ -57,6 +72,7 @@ def services(settings: Settings = SETTINGS) -> Services:
             guard=SimpleNamespace(),
             chains={},
             store=SimpleNamespace(),
+            accounts=SimpleNamespace(),
         ),
     )
 
@@ -75,9 +91,7 @@ class Machines(SynchronousTestCase):
     def test_each_protocol_has_its_session(self) -> None:
         for wire in ListenProtocol:
             machine, _ = self.make(wire)
-            expected = (
-                Pop3Session if wire in (ListenProtocol.POP3, ListenProtocol.POP3S) else Session
-            )
+            expected: type = SESSIONS.get(wire, Session)
             self.assertIsInstance(machine, expected, wire)
 
     def test_submission_demands_a_login(self) -> None:
@@ -87,7 +101,7 @@ class Machines(SynchronousTestCase):
             self.assertIn(b"530 5.7.0", output.sent)
 
     def test_clients_that_may_ask_for_reports_of_success(self) -> None:
-        known = SETTINGS.model_copy(update={"limits": Limits(dsn=OfferDSN.KNOWN)})
+        known = SETTINGS.model_copy(update={"limits": LimitSettings(dsn=OfferDSN.KNOWN)})
         networks = (ip_network("127.0.0.0/8"),)
         listed = known.model_copy(update={"relay": Relay(networks=networks)})
         for wire, settings, offered in (
@@ -141,7 +155,7 @@ class Machines(SynchronousTestCase):
             factory = make_factory(foundation(), listen)
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
-            self.assertTrue(factory.listener.busy(refusal).startswith(text))
+            self.assertTrue(factory.served.busy(refusal).startswith(text))
 
     def test_the_tls_role_of_each_listener(self) -> None:
         """Port 25 is for servers that would send in the clear; nobody else is as lenient."""
@@ -149,5 +163,4 @@ class Machines(SynchronousTestCase):
             listen = Listen(protocol=wire, endpoint="tcp:0")
             role: Any = make_factory(foundation(), listen).tls
             self.assertEqual(role.opportunistic, wire is ListenProtocol.SMTP, wire)
-            pop3 = wire in (ListenProtocol.POP3, ListenProtocol.POP3S)
-            self.assertEqual(role.protocols, (b"pop3",) if pop3 else (), wire)
+            self.assertEqual(role.protocols, ALPN.get(wire, ()), wire)

@@ -8,7 +8,7 @@ import tempfile
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost.application.twistd import _trap
+from mailhost.application.twistd import _unsafe_file
 
 
 class Traps(SynchronousTestCase):
@@ -20,18 +20,18 @@ class Traps(SynchronousTestCase):
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder)
 
-    def trap(self, pidfile: str = "", logfile: str | None = None, daemon: bool = False) -> str:
+    def unsafe(self, pidfile: str = "", logfile: str | None = None, daemon: bool = False) -> str:
         wanted = {"pidfile": pidfile, "logfile": logfile, "rundir": ".", "nodaemon": not daemon}
-        return _trap(wanted)
+        return _unsafe_file(wanted)
 
     def test_in_a_folder_of_roots_it_may_write(self) -> None:
-        self.assertEqual("", self.trap("twistd.pid", daemon=True))
+        self.assertEqual("", self.unsafe("twistd.pid", daemon=True))
 
     def test_in_a_folder_of_others_it_may_not(self) -> None:
         os.chmod(self.folder, 0o777)
-        self.assertIn("--pidfile=", self.trap("twistd.pid"))
-        self.assertIn("--logfile=", self.trap(daemon=True))
-        self.assertIn("--logfile=", self.trap(logfile="mail.log"))
-        self.assertEqual("", self.trap())
-        self.assertEqual("", self.trap(logfile="-"))
-        self.assertEqual("", self.trap("/run/mailhost.pid", logfile="/var/log/mailhost.log"))
+        self.assertIn("--pidfile=", self.unsafe("twistd.pid"))
+        self.assertIn("--logfile=", self.unsafe(daemon=True))
+        self.assertIn("--logfile=", self.unsafe(logfile="mail.log"))
+        self.assertEqual("", self.unsafe())
+        self.assertEqual("", self.unsafe(logfile="-"))
+        self.assertEqual("", self.unsafe("/run/mailhost.pid", logfile="/var/log/mailhost.log"))

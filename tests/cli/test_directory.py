@@ -4,40 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 
 from twisted.trial.unittest import SkipTest
 
 from mailhost.application.privileges import as_user
-from mailhost.config.load import load
 from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
+from tests.cli.directory_case import IN_FILE, DirectoryCase
 from tests.directory.fakes import set_up_data
-
-IN_FILE = """
-[domain."file.example"]
-aliases = ["also.example"]
-catch_all = "ann"
-[domain."file.example".account.ann]
-password = { file = "secrets/ann" }
-quota = "1 GB"
-[domain."file.example".account."b.c"]
-[domain."file.example".alias]
-team = ["ann", "bob@elsewhere.example"]
-"""
-
-
-class DirectoryCase(CommandCase):
-    """A domain in the file, one in the directory."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        os.mkdir(os.path.join(self.folder, "secrets"))
-        secret = os.path.join(self.folder, "secrets", "ann")
-        with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            file.write(self.run_ok("hash-password", stdin="hunter2\n"))
-        self.settings(IN_FILE)
-        self.run_ok("domain", "add", "example.com")
 
 
 class EditTests(DirectoryCase):
@@ -143,62 +117,6 @@ class EditTests(DirectoryCase):
         self.assertEqual(result.exit_code, 0)
         self.assertIn("no disk", result.stderr)
         self.assertIn("example.net", self.run_ok("domain", "list"))
-
-
-class ExportTests(DirectoryCase):
-    """The directory as TOML that a settings file takes."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
-        self.run_ok("account", "add", "ann@example.com", "--quota", "2 GB", stdin="hunter2\n")
-        self.run_ok("account", "add", "b.c@example.com", stdin="hunter2\n")
-        self.run_ok("alias", "add", "team@example.com", "ann@example.com", "carl@far.example")
-        self.run_ok("domain", "catch-all", "example.com", "ann@example.com")
-
-    def test_without_secrets(self) -> None:
-        text = self.run_ok("export")
-        self.assertNotIn("argon2", text)
-        self.assertIn("--secrets DIR", text)
-        self.settings(text)
-        domains = load(self.config).settings.domain
-        self.assertEqual(set(domains), {"example.com", "file.example"})
-        self.assertIsNone(domains["example.com"].account["ann"].password)
-
-    def test_with_secrets(self) -> None:
-        folder = os.path.join(self.folder, "exported")
-        text = self.run_ok("export", "--secrets", folder)
-        path = os.path.join(folder, "ann@example.com")
-        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
-        self.assertIn('password = { file = "exported/ann@example.com" }', text)
-        self.assertIn('password = { file = "secrets/ann" }', text)
-        self.assertNotIn("argon2", text)
-        before = load(self.config).settings.domain["file.example"]
-        self.settings(text)
-        loaded = load(self.config)
-        domain = loaded.settings.domain["example.com"]
-        self.assertEqual(loaded.settings.domain["file.example"], before)
-        self.assertEqual(domain.aliases, ("example.org",))
-        self.assertEqual(domain.catch_all, "ann")
-        self.assertEqual(set(domain.alias["team"]), {"ann", "carl@far.example"})
-        self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
-        with open(path, encoding="utf-8") as file:
-            self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
-
-    def test_ids_stay(self) -> None:
-        before = json.loads(self.run_ok("account", "list", "--json"))
-        text = self.run_ok("export")
-        self.assertEqual(text.count("id = "), 2)  # those of the file follow from the address
-        self.settings(text)
-        after = json.loads(self.run_ok("account", "list", "--json"))
-        in_file = {row["account"]: row["id"] for row in after if row["where"] == "settings file"}
-        self.assertEqual(in_file, {row["account"]: row["id"] for row in before})
-        self.assertEqual(self.run_ok("export").count("id = "), 4)  # both halves have them
-
-    def test_secrets_elsewhere_are_named_absolutely_and_never_overwritten(self) -> None:
-        folder = os.path.abspath(self.mktemp())
-        self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))
-        self.assertIn("there already", self.run_fails("export", "--secrets", folder))
 
 
 class LostTests(CommandCase):

@@ -85,6 +85,8 @@ class DemoTests(ExampleCase):
                 "submission": "tcp:2587:interface=127.0.0.1",
                 "submissions": "tcp:2465:interface=127.0.0.1",
                 "lmtp": "tcp:2424:interface=127.0.0.1",
+                "imap": "tcp:2143:interface=127.0.0.1",
+                "imaps": "tcp:2993:interface=127.0.0.1",
                 "pop3": "tcp:2110:interface=127.0.0.1",
                 "pop3s": "tcp:2995:interface=127.0.0.1",
             },
@@ -110,5 +112,5 @@ class UnitTests(ExampleCase):
     def test_the_sockets_are_those_that_its_comment_numbers(self) -> None:
         unit = (ETC / "mailhost.socket").read_text()
         ports = re.findall(r"(?m)^ListenStream=\[::\]:(\d+)$", unit)
-        self.assertEqual(ports, ["25", "587", "465", "110", "995"])
-        self.assertEqual(re.findall(r"domain=INET6:index=(\d)", unit), list("01234"))
+        self.assertEqual(ports, ["25", "587", "465", "143", "993", "110", "995"])
+        self.assertEqual(re.findall(r"domain=INET6:index=(\d)", unit), list("0123456"))

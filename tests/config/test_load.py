@@ -80,7 +80,7 @@ class RightTests(LoadCase):
         settings = self.load(HEAD).settings
         self.assertEqual(settings.data, os.path.join(self.folder, "data"))
         self.assertEqual(settings.listen[0].protocol, "smtp")
-        self.assertEqual(len(settings.listen), 5)
+        self.assertEqual(len(settings.listen), 7)
         self.assertEqual(settings.relay.networks, ())
 
     def test_a_byte_order_mark_in_front(self) -> None:

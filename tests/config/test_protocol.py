@@ -15,7 +15,12 @@ class Table(SynchronousTestCase):
         self.assertFalse(_Traits(143).takes_mail)
 
     def test_protocols_that_take_mail(self) -> None:
-        reading = {ListenProtocol.POP3, ListenProtocol.POP3S}
+        reading = {
+            ListenProtocol.POP3,
+            ListenProtocol.POP3S,
+            ListenProtocol.IMAP,
+            ListenProtocol.IMAPS,
+        }
         takes = {each for each in ListenProtocol if each.takes_mail}
         self.assertEqual(takes, set(ListenProtocol) - reading)
 

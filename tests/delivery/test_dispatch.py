@@ -18,6 +18,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath, Notify
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import OK
+from mailhost.queue.fair_schedule import FairSchedule
 from mailhost.routing import NO_DIRECTORY, NO_POSTMASTER, NO_SUCH_USER, Router
 from tests.fakes import (
     FakeDelivery,
@@ -44,10 +45,14 @@ class FakeRelay:
         self.smart: set[str] = set()
         self.asked: list[tuple[str, str, int]] = []
         self.carried: list[Lane] = []
+        self.forgotten: list[Hashable] = []
 
     def next_hop(self, sender: str, domain: str, attempts: int) -> Hashable:
         self.asked.append((sender, domain, attempts))
         return "smart" if domain in self.smart else f"mx.{domain}"
+
+    def forget_failure(self, next_hop: Hashable) -> None:
+        self.forgotten.append(next_hop)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
@@ -115,14 +120,24 @@ class Grouping(DispatchCase):
         self.assertEqual([("far.example", 3)], [each[1:] for each in self.relay.asked[:1]])
         self.assertEqual(3, len(self.relay.asked))
 
-    def test_the_line_names_all_ways(self) -> None:
-        self.assertEqual(self.lanes("ann@a.example").line, "here")
-        self.assertEqual(
-            self.lanes("x@far.example", "x@b.example").line, "mx.b.example,mx.far.example"
-        )
-        self.relay.smart = {"far.example", "b.example"}
-        self.assertEqual(self.lanes("x@far.example", "x@b.example").line, "smart")
+    def test_the_line_names_all_domains(self) -> None:
+        self.assertEqual(self.lanes("ann@a.example", "b@also.example").line, "here")
+        self.assertEqual(self.lanes("x@far.example", "x@b.example").line, "b.example,far.example")
+        self.assertEqual(self.lanes("ann@a.example", "x@b.example").line, "b.example,here")
         self.assertEqual(self.lanes().line, "")
+
+    def test_a_backlog_behind_a_smarthost_holds_up_no_other_domain(self) -> None:
+        self.relay.smart = {"far.example", "b.example"}
+        schedule = FairSchedule(8)
+        for number in range(100):
+            schedule.add(f"far{number}", self.lanes("x@far.example").line, True)
+        schedule.add("b", self.lanes("x@b.example").line, True)
+        taken = [turn[0] for _ in range(8) if (turn := schedule.take())]
+        self.assertEqual(["far0", "b", "far1"], taken)
+
+    def test_failures_of_other_hosts_alone_are_forgotten(self) -> None:
+        self.dispatch.forget_failures(self.lanes("x@far.example", "ann@a.example", "x@b.example"))
+        self.assertEqual(["mx.far.example", "mx.b.example"], self.relay.forgotten)
 
     def test_recipients_with_different_aliases_are_in_different_lanes(self) -> None:
         aliases = (address("team@a.example"),)

@@ -68,7 +68,7 @@ class FindTests(SynchronousTestCase):
 
     def test_a_star_is_no_catch_all(self) -> None:
         (fault,) = self.faults({"*": "ann", "back": "ann"})
-        self.assertIn("*@a.example: is the name * alone, and no catch-all", fault)
+        self.assertIn("*@a.example: means only the local part *, and is no catch-all", fault)
 
     def test_a_long_chain(self) -> None:
         links = {f"l{number}": f"l{number + 1}" for number in range(5000)}

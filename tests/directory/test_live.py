@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.directory import live
-from mailhost.directory.live import LONGEST, LiveDirectory
+from mailhost.directory.live import CHECK_TIMEOUT, LiveDirectory
 from mailhost.directory.sqlite import DirectoryBusy, DirectoryDatabase
 from mailhost.interfaces.accounts import DirectoryView, Domain
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
@@ -34,7 +34,7 @@ class Live(SynchronousTestCase):
         self.clock = cast("Any", Clock())
         self.threads = Threads()
         self.events = Events()
-        self.patch(live, "PATIENCE", 0.01)
+        self.patch(live, "LOCK_TIMEOUT", 0.01)
         self.directory = self.make(self.path)
         self.directory.start()
         self.addCleanup(self.directory.stop)
@@ -52,7 +52,7 @@ class Stuck(Live):
 
     def test_nobody_waits_for_ever(self) -> None:
         asked = [self.directory.refresh(), self.directory.refresh()]
-        self.clock.advance(LONGEST)
+        self.clock.advance(CHECK_TIMEOUT)
         for each in (*asked, self.directory.refresh()):
             failure = self.failureResultOf(each, DirectoryUnavailable)
             self.assertIn("does not answer within 3 seconds", str(failure.value))
@@ -60,7 +60,7 @@ class Stuck(Live):
 
     def test_it_is_asked_again_once_the_look_has_ended(self) -> None:
         asked = self.directory.refresh()
-        self.clock.advance(LONGEST)
+        self.clock.advance(CHECK_TIMEOUT)
         self.failureResultOf(asked, DirectoryUnavailable)
         self.threads.run()
         self.assertIn("can be read again", self.events.lines[-1])
@@ -164,7 +164,7 @@ class Files(Live):
         both = DirectoryView({"example.com": Domain("example.com")})
         self.directory.reconfigure(both)
         (line,) = self.events.lines
-        self.assertIn("example.com lives in the settings file and in the database", line)
+        self.assertIn("example.com is in the settings file and in the database", line)
         self.commands.add_account(ANN, "")
         self.turn()
         self.assertEqual(self.events.lines, [])

@@ -162,7 +162,7 @@ class Mistakes(Database):
         self.refused(text, self.database.remove_domain, "example.com")
 
     def test_an_alias_to_nobody(self) -> None:
-        self.refused("somebody", self.database.add_alias, address("x@example.com"), [])
+        self.refused("target", self.database.add_alias, address("x@example.com"), [])
 
 
 class Stamps(Database):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.durable.batch import MOST_OPEN, Batch
+from mailhost.durable.batch import MOST_OPEN_FILES, Batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 from mailhost.message.content import Content
@@ -92,10 +92,10 @@ class GoodTests(SynchronousTestCase):
                 super().sync(fd)
 
         disk = Counting()
-        many = [new(ANN, str(number)) for number in range(MOST_OPEN * 2 + 1)]
+        many = [new(ANN, str(number)) for number in range(MOST_OPEN_FILES * 2 + 1)]
         self.assertEqual(run(disk, many), [None] * len(many))
         self.assertEqual(len(disk.after_crash()), len(many))
-        self.assertEqual(disk.most, MOST_OPEN)
+        self.assertEqual(disk.most, MOST_OPEN_FILES)
 
     def test_gone_already_is_removed(self) -> None:
         disk = disk_with_old()

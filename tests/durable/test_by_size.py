@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.durable.by_size import LARGE, BySize
+from mailhost.durable.by_size import LARGE_COMMIT, BySize
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
 from mailhost.message.content import Content
 
@@ -63,7 +63,7 @@ class TwoWriters(SynchronousTestCase):
         )
 
     def test_a_small_one_does_not_wait_for_a_large_one(self) -> None:
-        large = self.commit(file("large", LARGE))
+        large = self.commit(file("large", LARGE_COMMIT))
         small = self.commit(file("small", 10), RemovedFile("/gone"))
         self.small.end_one()
         self.assertEqual([None], self.successResultOf(small))
@@ -72,8 +72,8 @@ class TwoWriters(SynchronousTestCase):
         self.assertEqual([None], self.successResultOf(large))
 
     def test_large_ones_go_one_by_one_and_each_is_answered_when_it_is_safe(self) -> None:
-        first = self.commit(file("1", LARGE // 2), file("2", LARGE // 2))
-        second = self.commit(file("3", LARGE))
+        first = self.commit(file("1", LARGE_COMMIT // 2), file("2", LARGE_COMMIT // 2))
+        second = self.commit(file("3", LARGE_COMMIT))
         self.assertEqual(1, len(self.large.waiting))
         self.large.end_one()
         self.successResultOf(first)
@@ -82,8 +82,8 @@ class TwoWriters(SynchronousTestCase):
         self.successResultOf(second)
 
     def test_a_stop_waits_for_the_large_ones_that_wait(self) -> None:
-        self.commit(file("1", LARGE))
-        self.commit(file("2", LARGE))
+        self.commit(file("1", LARGE_COMMIT))
+        self.commit(file("2", LARGE_COMMIT))
         stopped = Deferred.fromCoroutine(self.both.stop())
         for _ in range(2):
             self.assertFalse(self.large.stopped)

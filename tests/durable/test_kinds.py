@@ -6,12 +6,9 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.batch import Batch
-from mailhost.durable.frames import change_of, plain
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import (
     CANNOT_LINK,
@@ -284,37 +281,3 @@ class RealTests(SynchronousTestCase):
 
     def test_files_that_are_not_there_are_not_the_same(self) -> None:
         self.assertFalse(OperatingSystem().same_file("/no", "/no"))
-
-
-NAMES = st.text(max_size=20)
-FLAGS = st.booleans()
-ANY_CHANGE = st.one_of(
-    st.builds(RemovedFile, NAMES),
-    st.builds(RenamedFile, NAMES, NAMES, FLAGS),
-    st.builds(LinkedFile, NAMES, NAMES, FLAGS),
-    st.builds(MadeFolder, NAMES),
-    st.builds(
-        NewFile,
-        NAMES,
-        NAMES,
-        st.binary().map(lambda octets: (Content((octets,)),)),
-        FLAGS,
-        FLAGS,
-        NAMES,
-    ),
-)
-
-
-class FrameTests(SynchronousTestCase):
-    @given(ANY_CHANGE)
-    def test_a_change_is_the_same_on_the_other_side(self, change: Change) -> None:
-        again = change_of(plain(change))
-        self.assertEqual(plain(again), plain(change))
-        self.assertIs(type(again), type(change))
-
-    def test_the_kind_is_named(self) -> None:
-        kinds = [plain(change)[0] for change in CHANGES]
-        self.assertEqual(kinds, ["removed", "renamed", "renamed", "linked", "folder"])
-
-    def test_an_unknown_kind_is_an_error(self) -> None:
-        self.assertRaises(KeyError, change_of, ("x", "/a"))

@@ -6,6 +6,7 @@ import errno
 import marshal
 import os
 import socket
+import subprocess
 import sys
 from io import StringIO
 
@@ -218,3 +219,15 @@ class BegunBefore(SynchronousTestCase):
         self.run_batch(file("a", b"old"))
         self.assertIsNone(self.run_batch(self.again(b"new", replaces=True)))
         self.assertEqual({"/mail/new/a": b"new"}, self.disk.after_crash())
+
+
+class Starting(SynchronousTestCase):
+    """A new writer is needed at once."""
+
+    def test_no_framework_is_imported(self) -> None:
+        code = "import sys, mailhost.durable.writer; print(*sys.modules)"
+        command = [sys.executable, "-c", code]
+        loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        self.assertIn("mailhost.durable.batch", loaded)
+        packages = {name.partition(".")[0] for name in loaded}
+        self.assertEqual(set(), packages & {"twisted", "zope", "pydantic"})

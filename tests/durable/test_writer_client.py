@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.durable import writer_client
 from mailhost.durable.frames import frame
-from mailhost.durable.stall import LIMIT
+from mailhost.durable.stall import STALL_LIMIT
 from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.changes import (
     Change,
@@ -207,25 +207,25 @@ class StandsStill(SharedWriterCase):
 
     def test_it_is_told_once_and_so_is_the_end_of_it(self) -> None:
         self.ask()
-        self.reactor.advance(LIMIT - 1)
+        self.reactor.advance(STALL_LIMIT - 1)
         self.ask()
         self.assertEqual([], self.events.lines)
         self.reactor.advance(1)
         (line,) = self.events.lines
         self.assertIn("stands still: nothing was made durable for 10 seconds", line)
         self.ask()
-        self.reactor.advance(5 * LIMIT)
+        self.reactor.advance(5 * STALL_LIMIT)
         self.answer(None)
         self.assertEqual([line, "the writer goes on after 60 seconds"], self.events.lines)
-        self.reactor.advance(LIMIT)  # two more answers are owed
+        self.reactor.advance(STALL_LIMIT)  # two more answers are owed
         self.assertEqual(3, len(self.events.lines))
 
     def test_nothing_is_told_of_one_that_answers(self) -> None:
         for _ in range(5):
             self.ask()
-            self.reactor.advance(0.7 * LIMIT)
+            self.reactor.advance(0.7 * STALL_LIMIT)
             self.answer(None)
-        self.reactor.advance(5 * LIMIT)
+        self.reactor.advance(5 * STALL_LIMIT)
         self.assertEqual([], self.events.lines)
         self.assertEqual([], self.reactor.getDelayedCalls())
 
@@ -233,13 +233,13 @@ class StandsStill(SharedWriterCase):
         self.ask()
         for _ in range(5):
             self.ask()
-            self.reactor.advance(0.7 * LIMIT)
+            self.reactor.advance(0.7 * STALL_LIMIT)
             self.answer(None)
         self.assertEqual([], self.events.lines)
 
     def test_one_that_dies_owes_nothing(self) -> None:
         self.ask()
-        self.reactor.advance(LIMIT)
+        self.reactor.advance(STALL_LIMIT)
         self.link.connectionLost(Failure(ConnectionDone()))
         self.reactor.advance(0.1)
         self.find()

@@ -220,7 +220,7 @@ class BehindIsAMailhost(TestCase):
         self.assertEqual(530, caught.exception.smtp_code)
         with self.assertRaises(smtplib.SMTPAuthenticationError):
             client.login(ANN, "wrong")
-        self.proxy.wait_for("failure 2 from there lately")  # smtplib tries PLAIN and LOGIN
+        self.proxy.wait_for("failure 2 from this address")  # smtplib tries PLAIN and LOGIN
         self.assertEqual(235, client.login(ANN, PASSWORD)[0])
         self.assertEqual({}, client.sendmail(ANN, [BOB], submitted))
         self.assertTrue(self.only_mail(BOB).endswith(submitted))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mailhost.logins.stored_secret import hash_password
+from mailhost.net.control.client import CommandFailed, ControlClient, control_path
 from tests.child_processes import children, is_writer
 from tests.end_to_end.running import PATIENCE, RunningHost
 from tests.end_to_end.shared import MAIL, Raw, SharedHost
@@ -169,6 +170,12 @@ class Workers(SharedHost):
         """What `mailhost status --json` prints."""
         status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
         return status
+
+    def test_a_traceback_in_the_log_counts_as_a_fault(self) -> None:
+        before = self.status()["totals"]["faults"]
+        with self.assertRaises(CommandFailed):
+            ControlClient(control_path(str(self.host.data))).call("status", no_such_argument=1)
+        self.assertEqual(before + 1, self.status()["totals"]["faults"])
 
     def test_a_quota_is_one_for_all_processes(self) -> None:
         large = b"Subject: large\r\n\r\n" + b"x" * 60_000 + b"\r\n.\r\n"

@@ -108,7 +108,7 @@ class LineTests(SynchronousTestCase):
         )
         self.check(
             LoginRefused(CLIENT, "an\nn", FULL, 3),
-            "login as 'an\\nn' refused to [192.0.2.7]:4711 on smtp, failure 3 from there lately: "
+            "login as 'an\\nn' refused to [192.0.2.7]:4711 on smtp, failure 3 from this address: "
             f"{NO_STORAGE} [disk /var]",
             serious=True,
         )

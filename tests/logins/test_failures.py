@@ -8,12 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.logins import failures as module
 from mailhost.logins.failures import LONGEST_DELAY, Block, Failures
 
-LOOPBACK = Login().gateways
-SETTINGS = Login(failures=3, failures_within=600.0, delay=2.0)
+LOOPBACK = LoginSettings().gateways
+SETTINGS = LoginSettings(failures=3, failures_within=600.0, delay=2.0)
 
 
 class Counting(SynchronousTestCase):
@@ -50,7 +50,9 @@ class Counting(SynchronousTestCase):
 
     def test_behind_a_gateway_each_account_is_counted_on_its_own(self) -> None:
         """A webmail on this machine: one user who mistypes shuts out no other."""
-        self.failures.settings = Login(failures=3, gateways=(*LOOPBACK, ip_network("192.0.2.8")))
+        self.failures.settings = LoginSettings(
+            failures=3, gateways=(*LOOPBACK, ip_network("192.0.2.8"))
+        )
         for ip in ("127.0.0.1", "127.9.9.9", "::1", "", "192.0.2.8"):
             self.fail_often(ip)
             self.assertGreater(self.failures.wait(ip, "ann@example.com"), 0, ip)
@@ -62,7 +64,7 @@ class Counting(SynchronousTestCase):
             self.assertEqual(self.failures.wait(ip, "ann@example.com"), 0, ip)
 
     def test_this_machine_counts_where_it_is_no_gateway(self) -> None:
-        self.failures.settings = Login(failures=3, gateways=())
+        self.failures.settings = LoginSettings(failures=3, gateways=())
         for ip in ("127.0.0.1", "::1"):
             self.fail_often(ip)
             self.assertGreater(self.failures.wait(ip, "bob@example.com"), 0)
@@ -108,7 +110,7 @@ class Counting(SynchronousTestCase):
 
     def test_a_reload_changes_the_limit(self) -> None:
         self.fail_often("192.0.2.1", 2)
-        self.failures.settings = Login(failures=1)
+        self.failures.settings = LoginSettings(failures=1)
         self.assertGreater(self.failures.wait("192.0.2.1"), 0)
 
 

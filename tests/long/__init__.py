@@ -1,1 +1,2 @@
-"""Comparisons with other programs over many mails, run by hand: minutes, and programs to install."""
+"""Comparisons with other programs over many mails, run by hand: minutes, and programs to
+install."""

@@ -1,4 +1,4 @@
-"""Reads a delivery status notification back with Python's own email package."""
+"""Reads delivery status notifications with the standard library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from email.message import EmailMessage, Message
 
 
 def parts(report: bytes) -> tuple[EmailMessage, list[EmailMessage]]:
-    """The whole report and its three parts; says no to anything that is not well formed."""
+    """Return the report and its three parts. Fails for a report with a defect."""
     message = message_from_bytes(report, policy=policy.SMTPUTF8)
     assert isinstance(message, EmailMessage)
     assert not message.defects, message.defects
@@ -17,10 +17,12 @@ def parts(report: bytes) -> tuple[EmailMessage, list[EmailMessage]]:
 
 
 def status_fields(report: bytes) -> tuple[Message, list[Message]]:
-    """The fields of the message, and those of each recipient, of the second part."""
+    """Return the message fields and the recipient fields of the second part."""
     _, (_, status, _) = parts(report)
     groups = status.get_payload()
-    if status.get_content_subtype() != "delivery-status":  # the package knows no other
+    if (
+        status.get_content_subtype() != "delivery-status"
+    ):  # the standard library does not parse other types
         groups = raw_groups(raw_part(report, 1))
     assert isinstance(groups, list)
     first, *others = [group for group in groups if isinstance(group, Message)]
@@ -28,13 +30,13 @@ def status_fields(report: bytes) -> tuple[Message, list[Message]]:
 
 
 def raw_groups(body: bytes) -> list[Message]:
-    """Groups of fields between empty lines."""
+    """Return the groups of fields between empty lines."""
     groups = body.strip().split(b"\r\n\r\n")
     return [message_from_bytes(group, policy=policy.SMTPUTF8) for group in groups]
 
 
 def raw_part(report: bytes, number: int) -> bytes:
-    """The body of a part, octet for octet."""
+    """Return the octets of the body of a part."""
     boundary = parts(report)[0].get_boundary()
     assert boundary
     part = report.split(b"\r\n--" + boundary.encode())[number + 1]

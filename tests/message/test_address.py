@@ -1,4 +1,4 @@
-"""Addresses: what is one, what it means, how it is printed."""
+"""Addresses: parsing, comparison, printing."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class ParseTests(SynchronousTestCase):
         ):
             self.assertRaises(BadAddress, parse_address, text, lenient=True)
 
-    def test_names_that_are_made_here_are_short(self) -> None:
+    def test_local_parts_of_this_host_have_64_octets(self) -> None:
         for local in ("a" * 64, "ö" * 32, '"a..b"'):
             parse_own_address(f"{local}@example.com")
         for local in ("a" * 65, "ö" * 33, "a..b"):
@@ -146,7 +146,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(len({*written}), 1)
         self.assertEqual({each.key for each in written}, {"a..b"})
 
-    def test_a_refusal_says_why_at_no_great_length(self) -> None:
+    def test_the_text_of_the_exception_is_short(self) -> None:
         error = self.assertRaises(BadAddress, parse_address, "x" * 1_000_000)
         self.assertLess(len(str(error)), 500)
 
@@ -166,7 +166,7 @@ class ParseTests(SynchronousTestCase):
     @given(locals_, domains)
     @example("a b", "example.com")
     @example('"', "example.com")
-    def test_what_is_printed_is_read_as_the_same(self, local: str, domain: str) -> None:
+    def test_a_printed_address_is_read_as_the_same(self, local: str, domain: str) -> None:
         self.assertEqual(
             parse_address(str(Address(local, parse_domain(domain)))),
             Address(local, parse_domain(domain)),
@@ -206,7 +206,7 @@ class CompareTests(SynchronousTestCase):
         composed = unicodedata.normalize("NFC", local)
         self.assertEqual(Address(composed, "x").key, key)
 
-    def test_whether_a_host_without_smtputf8_can_take_it(self) -> None:
+    def test_addresses_that_need_smtputf8(self) -> None:
         self.assertTrue(parse_address("ann@exämple.com").ascii)
         self.assertFalse(parse_address("jörg@example.com").ascii)
 
@@ -217,7 +217,7 @@ class DomainTests(SynchronousTestCase):
         self.assertEqual(literal_address("[IPv6:2001:db8::1]"), "2001:db8::1")
         self.assertIsNone(literal_address("example.com"))
 
-    def test_for_people(self) -> None:
+    def test_unicode_domains(self) -> None:
         self.assertEqual(unicode_domain("xn--exmple-cua.com"), "exämple.com")
         self.assertEqual(unicode_domain("example.com"), "example.com")
         for broken in ("xn--a.example", "xn--0000000000000.example", "xn--.example"):

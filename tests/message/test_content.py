@@ -1,4 +1,4 @@
-"""A message's bytes: the same whatever they are made of and however they are read."""
+"""The octets of a message are the same for any pieces and any way to read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import (
     HEADER_LIMIT,
-    REMEMBERED,
+    LARGEST_KNOWN_HEADER,
     Content,
     ContentWriter,
     FileSlice,
@@ -31,7 +31,7 @@ class ContentCase(SynchronousTestCase):
         os.mkdir(self.folder)
 
     def content_of(self, pieces: Parts) -> Content:
-        """A content of these pieces, in a file where the first of the pair says so."""
+        """Return a content of these pieces; those with True are in files."""
         return Content(tuple(self.slice_of(data) if in_file else data for in_file, data in pieces))
 
     def slice_of(self, data: bytes) -> FileSlice:
@@ -95,7 +95,7 @@ class ReadTests(ContentCase):
             self.assertEqual(len(Content((body,)).header()), HEADER_LIMIT)
 
     @given(st.lists(st.sampled_from([b"A: b", b"\r\n", b"\r", b"\n", b" c", b"\r\n\r\n"])))
-    def test_what_is_remembered_of_a_header_is_what_would_be_read(self, parts: list[bytes]) -> None:
+    def test_the_known_header_is_the_header_that_would_be_read(self, parts: list[bytes]) -> None:
         content = Content((b"".join(parts),))
         header = content.header()
         for top in (b"Top: 1\r\n", b"Top: 1\r\nTop: 2\r\n"):
@@ -103,11 +103,11 @@ class ReadTests(ContentCase):
             self.assertEqual(content.after(top), remembered)
             self.assertEqual(content.after(top).header(), remembered.header())
 
-    def test_a_large_header_is_not_remembered(self) -> None:
-        content = Content((b"X: " + b"y" * REMEMBERED + b"\r\n\r\nbody",))
+    def test_a_large_header_is_not_kept(self) -> None:
+        content = Content((b"X: " + b"y" * LARGEST_KNOWN_HEADER + b"\r\n\r\nbody",))
         self.assertIsNone(content.after(b"Top: 1\r\n", content.header()).known)
 
-    def test_a_file_that_was_cut_is_an_error_and_not_a_short_message(self) -> None:
+    def test_a_file_that_became_shorter_is_an_error(self) -> None:
         path = os.path.join(self.folder, "m")
         with open(path, "wb") as file:
             file.write(b"0123456789")
@@ -146,7 +146,7 @@ class WriterTests(ContentCase):
         in_memory = all(isinstance(piece, bytes) for piece in content.pieces)
         self.assertEqual(in_memory, len(whole) <= memory)
 
-    def test_what_comes_in_crumbs_takes_the_memory_of_its_octets(self) -> None:
+    def test_small_chunks_take_little_more_memory_than_their_octets(self) -> None:
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         writer = ContentWriter(self.folder, 100_000)

@@ -1,4 +1,4 @@
-"""Reports read back with Python's email package, field for field."""
+"""Reports, read with the standard library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.address import Address, parse_address
 from mailhost.message.content import Content, FileSlice
 from mailhost.message.dsn import (
-    RETURN_LIMIT,
+    LARGEST_RETURNED_MESSAGE,
     RecipientReport,
     Report,
     compose,
@@ -45,7 +45,7 @@ REPORT = Report(
 
 
 def written(report: Report) -> bytes:
-    """The octets of a report, which must be fit for any wire."""
+    """Return the octets of a report, whose lines must be valid in SMTP."""
     octets = compose(report).read()
     assert octets.count(b"\n") == octets.count(b"\r") == octets.count(b"\r\n")
     assert max(map(len, octets.split(b"\r\n"))) <= 998
@@ -54,7 +54,7 @@ def written(report: Report) -> bytes:
 
 
 class Whole(SynchronousTestCase):
-    """The message around the parts (RFC 6522)."""
+    """The fields and the text of a report (RFC 6522)."""
 
     def test_header(self) -> None:
         message, found = parts(written(REPORT))
@@ -70,16 +70,16 @@ class Whole(SynchronousTestCase):
             ["text/plain", "message/delivery-status", "message/rfc822"],
         )
 
-    def test_words(self) -> None:
-        _, (explanation, _, _) = parts(written(REPORT))
-        self.assertEqual(explanation.get_content().splitlines(), REPORT.text.split("\n"))
+    def test_text(self) -> None:
+        _, (text_part, _, _) = parts(written(REPORT))
+        self.assertEqual(text_part.get_content().splitlines(), REPORT.text.split("\n"))
 
-    def test_words_that_are_not_ascii(self) -> None:
+    def test_text_outside_ascii(self) -> None:
         report = replace(REPORT, text="nicht zustellbar: größer\n" + "ü" * 500)
         octets = written(report)
         self.assertTrue(octets.isascii())
-        _, (explanation, _, _) = parts(octets)
-        self.assertEqual(explanation.get_content().splitlines(), report.text.split("\n"))
+        _, (text_part, _, _) = parts(octets)
+        self.assertEqual(text_part.get_content().splitlines(), report.text.split("\n"))
 
     def test_every_report_has_a_boundary_of_its_own(self) -> None:
         first, second = (parts(written(REPORT))[0].get_boundary() for _ in range(2))
@@ -87,7 +87,7 @@ class Whole(SynchronousTestCase):
 
 
 class Status(SynchronousTestCase):
-    """message/delivery-status (RFC 3464)."""
+    """The part message/delivery-status (RFC 3464)."""
 
     def test_fields_of_the_message(self) -> None:
         fields, _ = status_fields(written(REPORT))
@@ -134,20 +134,20 @@ class Status(SynchronousTestCase):
             octets = written(replace(REPORT, recipients=(one,)))
             self.assertIn(f"Final-Recipient: rfc822; {text}", " ".join(octets.decode().split()))
 
-    def test_what_is_not_known_is_not_there(self) -> None:
+    def test_unknown_values_have_no_field(self) -> None:
         eve = RecipientReport(parse_address("eve@x.example"), "relayed", "2.0.0")
         report = replace(REPORT, recipients=(eve,), envelope_id="", arrived=None, identity="")
         fields, (recipient,) = status_fields(written(report))
         self.assertEqual(fields.keys(), ["Reporting-MTA"])
         self.assertEqual(recipient.keys(), ["Final-Recipient", "Action", "Status"])
 
-    def test_answers_make_no_fields(self) -> None:
+    def test_replies_with_line_ends_make_no_fields(self) -> None:
         evil = replace(BOB, diagnostic="550 no\r\nAction: delivered\r\n\r\nStatus: 2.0.0\0\n.")
         _, (fields,) = status_fields(written(replace(REPORT, recipients=(evil,))))
         self.assertEqual(fields.get_all("Action"), ["failed"])
         self.assertIn("no Action: delivered Status: 2.0.0 .", fields["Diagnostic-Code"])
 
-    def test_long_answers_are_folded(self) -> None:
+    def test_long_replies_are_folded(self) -> None:
         long = replace(BOB, diagnostic="550 " + "words " * 300 + "x" * 1500)
         _, (fields,) = status_fields(written(replace(REPORT, recipients=(long,))))
         self.assertTrue(" ".join(fields["Diagnostic-Code"].split()).startswith("smtp; 550 words "))
@@ -177,25 +177,25 @@ class Status(SynchronousTestCase):
 
 
 class Returned(SynchronousTestCase):
-    """What comes back of the message."""
+    """The part with the original message."""
 
     def kind_of(self, report: Report) -> tuple[str, str, bytes]:
-        """The type, encoding and body of the third part."""
+        """Return the type, encoding and body of the third part."""
         octets = written(report)
         part = parts(octets)[1][2]
         return part.get_content_type(), part["Content-Transfer-Encoding"], raw_part(octets, 2)
 
-    def test_all_of_it(self) -> None:
+    def test_the_whole_message(self) -> None:
         self.assertEqual(self.kind_of(REPORT), ("message/rfc822", "7bit", ORIGINAL))
 
-    def test_its_header(self) -> None:
+    def test_the_header_alone(self) -> None:
         header = ORIGINAL.partition(b"\r\n\r\n")[0] + b"\r\n"
         wanted = ("text/rfc822-headers", "7bit", header)
         self.assertEqual(self.kind_of(replace(REPORT, whole=False)), wanted)
 
-    def test_a_big_one_by_its_header(self) -> None:
+    def test_a_large_message_is_returned_as_its_header(self) -> None:
         big = Content((ORIGINAL, b"x" * 70 + b"\r\n") + (b"y" * 498 + b"\r\n",) * 2000)
-        self.assertGreater(big.size, RETURN_LIMIT)
+        self.assertGreater(big.size, LARGEST_RETURNED_MESSAGE)
         self.assertEqual(self.kind_of(replace(REPORT, returned=big))[0], "text/rfc822-headers")
 
     def test_nothing_is_copied(self) -> None:
@@ -204,7 +204,7 @@ class Returned(SynchronousTestCase):
         self.assertTrue(any(piece is body for piece in pieces))
         self.assertFalse(any(isinstance(piece, FileSlice) for piece in pieces))
 
-    def test_eight_bit_is_said(self) -> None:
+    def test_eight_bit_is_declared(self) -> None:
         body = ORIGINAL + "größer\r\n".encode()
         report = replace(REPORT, returned=Content((body,)))
         self.assertEqual(self.kind_of(report), ("message/rfc822", "8bit", body))
@@ -230,7 +230,7 @@ class Returned(SynchronousTestCase):
 
 
 class International(SynchronousTestCase):
-    """RFC 6533."""
+    """Reports with UTF-8 addresses (RFC 6533)."""
 
     report = replace(
         REPORT,
@@ -254,7 +254,7 @@ class International(SynchronousTestCase):
         self.assertEqual(fields["Final-Recipient"], "utf-8; böb@there.example")
 
     def test_ascii_otherwise(self) -> None:
-        odd = replace(BOB, diagnostic="550 größer")
-        octets = written(replace(REPORT, recipients=(odd,)))
+        hostile = replace(BOB, diagnostic="550 größer")
+        octets = written(replace(REPORT, recipients=(hostile,)))
         self.assertIn(b"smtp; 550 gr??er", octets)
         self.assertTrue(octets.isascii())

@@ -1,4 +1,4 @@
-"""Received, Return-Path and Delivered-To: what they say, and that nobody else can write in them."""
+"""The fields Received, Return-Path and Delivered-To, also with hostile values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = 1_700_000_000.7
 
 
 def received(client: Client = CLIENT, to: Envelope = ONE) -> bytes:
-    """The field."""
+    """Return the Received field."""
     return received_field(client, to, "mx.a.example", "id1", NOW)
 
 
@@ -42,12 +42,12 @@ class ReceivedTests(SynchronousTestCase):
         self.assertIn(b"with ESMTPS id id1\r\n", field)
         self.assertIn(b"\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256)\r\n", field)
 
-    def test_several_recipients_do_not_hear_of_each_other(self) -> None:
+    def test_several_recipients_are_not_named(self) -> None:
         field = received(to=envelope("bob@b.example", "eve@b.example"))
         self.assertNotIn(b"bob", field)
         self.assertNotIn(b"eve", field)
 
-    def test_where_it_came_from(self) -> None:
+    def test_the_address_of_the_client(self) -> None:
         for ip, wanted in {
             "2001:db8::1": b"([IPv6:2001:db8::1])",
             "127.0.0.1": b"([127.0.0.1])",
@@ -56,7 +56,7 @@ class ReceivedTests(SynchronousTestCase):
             self.assertIn(b"from far.example " + wanted, received(replace(CLIENT, ip=ip)))
         self.assertIn(b"from unknown ([", received(replace(CLIENT, hello="")))
 
-    def test_utf8_only_where_it_was_agreed_on(self) -> None:
+    def test_utf8_only_with_smtputf8(self) -> None:
         client = replace(CLIENT, hello="exämple.com")
         to = envelope("jörg@b.example")
         self.assertTrue(received(client, to).isascii())
@@ -90,11 +90,11 @@ class ReceivedTests(SynchronousTestCase):
     @given(
         st.text(max_size=255)
         | st.text('a.()<>;,:"\\[]\r\n\t \0\x85\u2028@=', max_size=60).map(
-            lambda odd: f"x{odd}\r\nInjected: yes"
+            lambda hostile: f"x{hostile}\r\nInjected: yes"
         ),
         st.booleans(),
     )
-    def test_a_hostile_name_stays_a_name(self, hello: str, utf8: bool) -> None:
+    def test_a_hostile_name_does_not_end_the_field(self, hello: str, utf8: bool) -> None:
         field = received(replace(CLIENT, hello=hello), replace(ONE, smtputf8=utf8))
         text = field.decode()
         self.assertEqual(len(list(fields(field))), 1)
@@ -109,7 +109,7 @@ class ReceivedTests(SynchronousTestCase):
 
 
 class DeliveryTests(SynchronousTestCase):
-    def test_the_top_of_a_message_in_its_mailbox(self) -> None:
+    def test_return_path_and_delivered_to(self) -> None:
         self.assertEqual(
             delivery_fields(parse_address("sue@far.example"), ANN),
             b"Return-Path: <sue@far.example>\r\nDelivered-To: ann@a.example\r\n",
@@ -127,7 +127,7 @@ class DeliveryTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(st.text('a"\\<>() ,;:ö@', min_size=1, max_size=20))
-    def test_an_odd_address_stays_in_its_field(self, local: str) -> None:
-        odd = replace(ANN, local=local)
-        found = list(fields(delivery_fields(odd, odd)))
+    def test_an_unusual_address_does_not_end_its_field(self, local: str) -> None:
+        hostile = replace(ANN, local=local)
+        found = list(fields(delivery_fields(hostile, hostile)))
         self.assertEqual([field.name for field in found], [b"Return-Path", b"Delivered-To"])

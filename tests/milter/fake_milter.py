@@ -1,4 +1,4 @@
-"""A milter in memory: it notes what it hears, and answers what the test says."""
+"""A milter in memory: it records the commands that it gets, and answers as the test says."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SILENT = frozenset("DAQKLNB")  # commands that get no answer here
 
 @implementer(IStreamClientEndpoint)
 class FakeMilter:
-    """`answers` are lines of a script by the command's letter; without one it says to go on.
-    `wishes` are what it negotiates for, in hex. `heard` is all that it heard but macros; those are
-    in `macros`, by the letter of their stage. `refused` is a recipient whom it does not want."""
+    """`answers` are lines of a script by the letter of the command; the default answer is to go on.
+    `protocol_flags` are those of its negotiation, in hex. `heard` are all commands except macros,
+    which are in `macros` by the letter of their stage. `refused` is a recipient that it refuses."""
 
     def __init__(
-        self, answers: Mapping[str, Sequence[str]] | None = None, wishes: str = "1c0480"
+        self, answers: Mapping[str, Sequence[str]] | None = None, protocol_flags: str = "1c0480"
     ) -> None:
         self.answers = dict(answers or {})
-        self.wishes = wishes
+        self.protocol_flags = protocol_flags
         self.heard: list[str] = []
         self.macros: dict[str, list[str]] = {}
         self.connections = 0
@@ -69,7 +69,7 @@ class _Wire(StringTransport):
             return
         self._milter.heard.append(explanation(packet) if letter != "O" else "O")
         if letter == "O":
-            answers: Sequence[str] = [f"O|6|1ff|{self._milter.wishes}"]
+            answers: Sequence[str] = [f"O|6|1ff|{self._milter.protocol_flags}"]
         elif letter in SILENT:
             answers = self._milter.answers.get(letter, ())
         else:

@@ -1,4 +1,4 @@
-"""What a mail server says to a filter, read by the filter."""
+"""Parsing of the commands of a mail server, on the side of the filter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PORT = struct.Struct("!H")
 
 
 def parse_command(packet: Packet) -> Command:
-    """Return what the mail server said. Raises MilterFailed."""
+    """Return the command in a packet. Raises MilterFailed."""
     try:
         return _parse(packet)
     except (ValueError, IndexError, TypeError, struct.error) as error:

@@ -22,8 +22,10 @@ from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.milter.client import MilterClient, MilterTimeouts
 from mailhost.milter.codec import MilterFailed
-from mailhost.milter.negotiation import OFFER, Options
+from mailhost.milter.edits import Edits
+from mailhost.milter.negotiation import OFFER, MilterOptions
 from mailhost.milter.session import MilterSession
+from mailhost.milter.verdict import GO_ON
 
 T = TypeVar("T")
 FAR = Client("192.0.2.1", 4025)
@@ -47,10 +49,10 @@ class MilterCase(SynchronousTestCase):
     """Plays scripts, line by line; at each line nothing else may have been sent.
 
     C: this packet must have been sent; F: the filter sends it; both as the letter and the strings
-    with `|` between them, escapes as in Python. `= lost`, `= wait SECONDS`, `= full`, `= room`.
+    with `|` between them, escapes as in Python. `= lost`, `= wait SECONDS`, `= full`, `= writable`.
     """
 
-    offer: Options = replace(OFFER)
+    offer: MilterOptions = replace(OFFER)
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -85,13 +87,13 @@ class MilterCase(SynchronousTestCase):
             self.client.connectionLost(Failure(ConnectionLost()))
         elif text == "full":
             self.client.pauseProducing()
-        elif text == "room":
+        elif text == "writable":
             self.client.resumeProducing()
         else:
             self.clock.advance(float(text.removeprefix("wait ")))
 
     def sent(self) -> Iterator[str]:
-        """What was sent and not expected yet, packet by packet."""
+        """Yield the packets that were sent and not expected yet."""
         data = self.wire.value()
         while data:
             (length,) = struct.unpack_from("!I", data)
@@ -109,17 +111,17 @@ class MilterCase(SynchronousTestCase):
     def open(self, answer: str = ALL_ANSWERED) -> None:
         """Negotiate."""
         offer = self.offer
-        script = f"C: O|{offer.version}|{offer.actions:x}|{offer.wishes:x}\n{answer}"
+        script = f"C: O|{offer.version}|{offer.actions:x}|{offer.protocol_flags:x}\n{answer}"
         self.successResultOf(self.play(self.client.negotiate(), script))
 
     def greet(self, answer: str = ALL_ANSWERED) -> None:
-        """Negotiate, and have a client that the filter likes."""
+        """Negotiate, and report a client that the filter accepts."""
         self.open(answer)
         script = "C: D|C\nC: C|[192.0.2.1]|4|4025|192.0.2.1\nF: c"
         self.successResultOf(self.play(self.client.begin(FAR, {}), script))
 
     def envelope(self, answer: str = ALL_ANSWERED) -> None:
-        """All up to DATA, for one recipient."""
+        """Report everything up to DATA, for one recipient."""
         self.greet(answer)
         reply = "F: c" if answer == ALL_ANSWERED else ""
         for work, sent, answered in (
@@ -129,14 +131,25 @@ class MilterCase(SynchronousTestCase):
         ):
             self.successResultOf(self.play(work, f"{sent}\n{answered}"))
 
+    def shown(self, content: bytes, answer: str = SILENT) -> list[str]:
+        """Return the packets of content that a filter gets, without macros."""
+        self.setUp()
+        self.envelope(answer)
+        done = Deferred.fromCoroutine(self.client.message(Content((content,)), {}))
+        shown = [text for text in self.sent() if not text.startswith("D|")]
+        self.wire.clear()
+        self.lines("F: c")
+        self.assertEqual((GO_ON, Edits()), self.successResultOf(done))
+        return shown
+
     def assert_failed(self, work: Deferred[Any], fault: str) -> None:
-        """The question must have failed with these words, and the connection must be closed."""
+        """The question must have failed with this text, and the connection must be closed."""
         self.assertIn(fault, str(self.failureResultOf(work, MilterFailed).value))
         self.assertTrue(self.wire.aborted)
 
 
 def octets(text: str) -> bytes:
-    """The packet that a script's line spells."""
+    """Return the packet that a line of a script describes."""
     letter, *parts = text.split("|")
     if letter == "O":
         numbers = struct.pack("!3I", *(int(part, 16) for part in parts[:3]))
@@ -155,7 +168,7 @@ def octets(text: str) -> bytes:
 
 
 def explanation(packet: bytes) -> str:
-    """The line of a script that spells a packet."""
+    """Return the line of a script that describes a packet."""
     letter, data = packet[:1].decode(), packet[1:]
     if letter == "O":
         return "O|" + "|".join(f"{number:x}" for number in struct.unpack("!3I", data))

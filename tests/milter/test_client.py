@@ -1,4 +1,4 @@
-"""The connection to a filter: limits of time, ends of every kind, another client over the same."""
+"""The connection to a filter: timeouts, all ways to end, errors of the filter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import Content
-from mailhost.milter.client import CLOSING, MilterClient, connect
+from mailhost.milter.client import CLOSE_TIMEOUT, MilterClient, connect
 from mailhost.milter.codec import MilterFailed
 from mailhost.milter.verdict import GO_ON
 from tests.milter.talk import CONTENT, FAR, SILENT, MilterCase, Transport
@@ -47,7 +47,7 @@ class Patience(MilterCase):
         work = self.play(self.client.message(CONTENT, {}), "C: L|Subject|hi")
         self.assert_patient(work, 300, "silent for 300 s after a header field")
 
-    def test_no_room_for_the_content(self) -> None:
+    def test_a_transport_that_takes_no_content(self) -> None:
         self.envelope(SILENT)
         self.client.pauseProducing()
         work = self.play(self.client.message(CONTENT, {}), "C: L|Subject|hi")
@@ -78,30 +78,32 @@ class Ends(MilterCase):
     def ask(self, script: str = "") -> Deferred[Any]:
         return self.play(self.client.hello("x", {}), f"C: D|H\nC: H|x\n{script}")
 
-    def test_it_hangs_up(self) -> None:
+    def test_the_filter_closes_the_connection(self) -> None:
         self.greet()
         work = self.ask("= lost")
-        self.assertIn("hung up after HELO", str(self.failureResultOf(work, MilterFailed).value))
+        text = str(self.failureResultOf(work, MilterFailed).value)
+        self.assertIn("closed the connection after HELO", text)
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_it_hangs_up_between_two_questions(self) -> None:
+    def test_the_filter_closes_the_connection_between_two_questions(self) -> None:
         self.greet()
         self.lines("= lost")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
-        self.assertIn("hung up after CONNECT", str(self.failureResultOf(work).value))
+        self.assertIn("closed the connection after CONNECT", str(self.failureResultOf(work).value))
 
-    def test_what_nobody_asked_for(self) -> None:
+    def test_a_packet_that_answers_no_question(self) -> None:
         self.greet()
         self.lines("F: c")
-        self.assert_failed(Deferred.fromCoroutine(self.client.hello("x", {})), "nobody asked for")
-        self.lines("F: c")  # is not looked at
+        work = Deferred.fromCoroutine(self.client.hello("x", {}))
+        self.assert_failed(work, "answers no question")
+        self.lines("F: c")  # is ignored
 
     def test_two_answers(self) -> None:
         self.greet()
         self.lines("")
         work = Deferred.fromCoroutine(self.client.hello("x", {}))
         self.client.dataReceived(b"\0\0\0\1c\0\0\0\1r")
-        self.assert_failed(work, "nobody asked for")
+        self.assert_failed(work, "answers no question")
 
     def test_nonsense(self) -> None:
         self.greet()
@@ -117,20 +119,20 @@ class Ends(MilterCase):
             self.client.dataReceived(bytes([octet]))
         self.assertEqual("550 5.7.1 No.", str(self.successResultOf(work).status))
 
-    def test_a_polite_end(self) -> None:
+    def test_quit(self) -> None:
         self.greet()
         self.client.quit()
         self.lines("C: Q")
         self.assertTrue(self.wire.disconnecting)
         self.assertFalse(self.wire.aborted)
-        self.clock.advance(CLOSING)
+        self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.wire.aborted)
         self.client.quit()
         self.client.abort()
         self.lines("")
         self.assert_failed(Deferred.fromCoroutine(self.client.hello("x", {})), "closed")
 
-    def test_a_polite_end_that_is_heard(self) -> None:
+    def test_quit_that_is_read(self) -> None:
         self.greet()
         self.client.quit()
         self.lines("C: Q\n= lost")
@@ -140,7 +142,7 @@ class Ends(MilterCase):
         self.greet()
         work = self.ask()
         self.client.abort()
-        self.assert_failed(work, "given up")
+        self.assert_failed(work, "aborted by the mail server")
 
     def test_what_is_too_large_to_say(self) -> None:
         self.greet()
@@ -161,7 +163,7 @@ class _Unreadable(Content):
 
 
 class _Endpoint:
-    """Gives the connection when the test says so."""
+    """Connects when the test says so."""
 
     def __init__(self) -> None:
         self.waiting: Deferred[MilterClient] = Deferred()
@@ -190,20 +192,20 @@ class Connecting(SynchronousTestCase):
         self.assertTrue(client.terms.leading_space)
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_nobody_there(self) -> None:
+    def test_no_milter_there(self) -> None:
         self.endpoint.waiting.errback(ConnectError("refused"))
         failure = self.failureResultOf(self.work, MilterFailed)
         self.assertIn("no connection to the filter", str(failure.value))
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_nobody_answers(self) -> None:
+    def test_no_answer(self) -> None:
         self.clock.advance(29)
         self.assertNoResult(self.work)
         self.clock.advance(1)
         failure = self.failureResultOf(self.work, MilterFailed)
         self.assertIn("no connection to the filter: timed out after 30 s", str(failure.value))
 
-    def test_nobody_answers_over_tcp(self) -> None:
+    def test_no_answer_over_tcp(self) -> None:
         reactor = MemoryReactorClock()
         endpoint = TCP4ClientEndpoint(reactor, "192.0.2.1", 8891, timeout=100)
         work = Deferred.fromCoroutine(connect(endpoint, reactor))

@@ -1,4 +1,4 @@
-"""What a filter changes: every modification, in order, within limits; and what it may not."""
+"""The edits of a filter: every modification, their order and limits, and invalid ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mailhost.message.address import Address
 from mailhost.milter.edits import (
-    MOST_OCTETS,
+    MOST_CHANGED_OCTETS,
     AddField,
     AddRecipient,
     ChangeField,
@@ -23,16 +23,18 @@ from mailhost.milter.verdict import ACCEPT, GO_ON, REJECT
 from tests.milter.talk import ALL_ANSWERED, ANN, BOB, CONTENT, SILENT, MilterCase
 
 SPACES = "F: O|6|1ff|1f6080"
-TOLD = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n\nC: D|E\nC: E\n"
+SENT = "C: L|Subject|hi\nC: L|To|bob\nC: D|N\nC: N\nC: B|Hello\\r\\n\nC: D|E\nC: E\n"
 
 
 class EditsCase(MilterCase):
     def edits(self, *packets: str, terms: str = SILENT, last: str = "c") -> Edits:
-        """What comes of these packets."""
+        """Return the edits that follow from these packets."""
         self.setUp()
         self.envelope(terms)
-        told = TOLD.replace("|hi", "| hi").replace("|bob", "| bob") if terms == SPACES else TOLD
-        script = told + "".join(f"F: {packet}\n" for packet in (*packets, last))
+        script_of_message = (
+            SENT.replace("|hi", "| hi").replace("|bob", "| bob") if terms == SPACES else SENT
+        )
+        script = script_of_message + "".join(f"F: {packet}\n" for packet in (*packets, last))
         verdict, edits = self.successResultOf(self.play(self.client.message(CONTENT, {}), script))
         self.assertEqual({"c": GO_ON, "a": ACCEPT, "r": REJECT}[last], verdict)
         return edits
@@ -45,7 +47,7 @@ class EditsCase(MilterCase):
         with self.subTest(packet):
             self.setUp()
             self.envelope(SILENT)
-            done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
+            done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: {packet}")
             self.assert_failed(done, text)
 
 
@@ -127,35 +129,35 @@ class Each(EditsCase):
             (self.client.data({}), "C: D|T\nC: T"),
         ):
             self.successResultOf(self.play(work, sent))
-        done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: c")
+        done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: c")
         self.assertEqual((GO_ON, Edits()), self.successResultOf(done))
 
 
 class Refused(EditsCase):
     def test_what_makes_no_sense(self) -> None:
-        self.assert_refused("h|X A|b", "names a field")
-        self.assert_refused("h||b", "names a field")
-        self.assert_refused("i|0|X:A|b", "names a field")
-        self.assert_refused("m|1|X\\nA|b", "names a field")
-        self.assert_refused("+|nobody", "names an address")
-        self.assert_refused("+|<>", "names an address")
-        self.assert_refused("-|<a b@c>", "names an address")
-        self.assert_refused("e|<a@b@c>", "names an address")
+        self.assert_refused("h|X A|b", "invalid field name")
+        self.assert_refused("h||b", "invalid field name")
+        self.assert_refused("i|0|X:A|b", "invalid field name")
+        self.assert_refused("m|1|X\\nA|b", "invalid field name")
+        self.assert_refused("+|nobody", "invalid address")
+        self.assert_refused("+|<>", "invalid address")
+        self.assert_refused("-|<a b@c>", "invalid address")
+        self.assert_refused("e|<a@b@c>", "invalid address")
         self.assert_refused("h|X-A", "broken")
-        self.assert_refused("?|x", "means nothing here")
-        self.assert_refused("O|6|0|0", "means nothing here")
+        self.assert_refused("?|x", "which is unknown")
+        self.assert_refused("O|6|0|0", "which is unknown")
         for reply in ("y|250 2.0.0 fine", "y|nonsense", "y|", "y|550-a\\r\\n551 b", "y|5501 x"):
-            self.assert_refused(reply, "sent no reply")
+            self.assert_refused(reply, "sent an invalid reply")
 
     def test_too_much(self) -> None:
-        self.session = MilterSession(OFFER, most=1000)
+        self.session = MilterSession(OFFER, most_octets=1000)
         self.client._session = self.session
         self.envelope(SILENT)
-        done = self.play(self.client.message(CONTENT, {}), TOLD + "F: h|A|b\n" * 9)
+        done = self.play(self.client.message(CONTENT, {}), SENT + "F: h|A|b\n" * 9)
         self.assertNoResult(done)
         self.lines("F: h|A|b")
         self.assert_failed(done, "changes too much")
-        self.assertEqual(32 << 20, MOST_OCTETS)
+        self.assertEqual(32 << 20, MOST_CHANGED_OCTETS)
 
     def test_before_the_end(self) -> None:
         for packet in ("h|A|b", "q|why", "b|x"):
@@ -179,5 +181,5 @@ class NotOffered(EditsCase):
             with self.subTest(packet):
                 self.setUp()
                 self.envelope(terms)
-                done = self.play(self.client.message(CONTENT, {}), f"{TOLD}F: {packet}")
+                done = self.play(self.client.message(CONTENT, {}), f"{SENT}F: {packet}")
                 self.assert_failed(done, "may not do this")

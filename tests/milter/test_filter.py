@@ -1,4 +1,4 @@
-"""A milter in the chain of filters: what it hears, and what becomes of its answers."""
+"""A milter in the chain of filters: the questions that it gets, and the verdicts of the chain."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FilterCase(SynchronousTestCase):
 
 
 class HeardTests(FilterCase):
-    """What the milter hears."""
+    """The questions to the milter."""
 
     def test_everything_in_order(self) -> None:
         milter = FakeMilter()
@@ -103,7 +103,7 @@ class HeardTests(FilterCase):
         now(visit.look(at(Stage.SENDER)))
         self.assertEqual(milter.heard[-2:], ["A", "M|<sue@far.example>"])
 
-    def test_nobody_asked_nobody_connected(self) -> None:
+    def test_no_question_no_connection(self) -> None:
         milter = FakeMilter()
         visit = self.make(milter)
         visit.abandon()
@@ -112,7 +112,7 @@ class HeardTests(FilterCase):
 
 
 class AnswerTests(FilterCase):
-    """What its answers come to."""
+    """The verdicts that follow from its answers."""
 
     LETTERS = ((Stage.CONNECTED, "C"), (Stage.HELLO, "H"), (Stage.SENDER, "M"))
     ALL = (*LETTERS, (Stage.RECIPIENT, "R"), (Stage.MESSAGE, "T"), (Stage.MESSAGE, "E"))
@@ -140,20 +140,20 @@ class AnswerTests(FilterCase):
         other = replace(at(Stage.RECIPIENT), recipient=path("bob@a.example"))
         self.assertEqual(now(visit.look(other)), PASS)
 
-    def test_who_was_refused_is_refused_again(self) -> None:
+    def test_a_refused_recipient_is_refused_again(self) -> None:
         visit = self.make(FakeMilter({"R": ["y|550 5.1.1 Not him"]}))
         for _ in range(2):
             verdict = now(visit.look(at(Stage.RECIPIENT)))
             self.assertEqual(str(verdict.status), "550 5.1.1 Not him")
 
-    def test_who_was_refused_for_now_may_come_later(self) -> None:
+    def test_a_deferred_recipient_may_come_later(self) -> None:
         milter = FakeMilter({"R": ["t"]})
         visit = self.make(milter)
         self.assertIs(now(visit.look(at(Stage.RECIPIENT))).decision, Decision.DEFER)
         del milter.answers["R"]
         self.assertEqual(now(visit.look(at(Stage.RECIPIENT))), PASS)
 
-    def test_one_refused_recipient_that_it_hears_of_at_the_end_refuses_for_all(self) -> None:
+    def test_a_recipient_refused_at_the_end_refuses_the_message(self) -> None:
         for number in range(2):
             milter = FakeMilter()
             visit = self.make(milter)
@@ -183,7 +183,7 @@ class AnswerTests(FilterCase):
         self.assertEqual(self.all(FakeMilter({"E": ["p", "p", "c"]})), PASS)
 
     def test_enough_of_a_kind(self) -> None:
-        milter = FakeMilter({"L": ["s"], "B": ["s"]}, wishes="100400")
+        milter = FakeMilter({"L": ["s"], "B": ["s"]}, protocol_flags="100400")
         milter.answers["N"] = ["c"]
         self.assertEqual(self.all(milter), PASS)
         self.assertNotIn("L|To| ann", milter.heard)
@@ -224,7 +224,7 @@ class EditTests(FilterCase):
         self.assertIn(b"X-Spam: yes", verdict.mail.content.read())
 
     def test_the_reason_of_a_quarantine_is_one_printable_line(self) -> None:
-        """It stands in the log, in the queue, in events and on terminals."""
+        """The reason is written to the log, the queue, events and terminals."""
         verdict = self.all(FakeMilter({"E": ["q|bad\\xff\\r\\nnews", "c"]}))
         self.assertEqual(verdict.reason, "bad???news")
         self.assertTrue(self.all(FakeMilter({"E": ["q|", "c"]})).reason)
@@ -236,7 +236,7 @@ class EditTests(FilterCase):
 
 
 class FailureTests(FilterCase):
-    """A milter that is not there, or makes no sense."""
+    """A milter that cannot be reached, or sends invalid packets."""
 
     def failed(self, visit: MilterVisit, stage: Stage) -> str:
         """Why the filter failed."""
@@ -260,7 +260,7 @@ class FailureTests(FilterCase):
             self.assertEqual(milter.heard[-1], "aborted")
 
     def test_a_header_that_is_larger_than_can_be_looked_at(self) -> None:
-        """It would hear of a part of it, and its edits would cut a field in two."""
+        """The milter would get a part of the header, and its edits might cut a field in two."""
         content = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\nx\r\n",))
         milter = FakeMilter({"E": ["h|X-Last| 1", "c"]})
         looking = self.make(milter).look(replace(at(Stage.MESSAGE), content=content))

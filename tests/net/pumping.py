@@ -26,7 +26,7 @@ from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
 from mailhost.net.limits import Bounds, ConnectionLimits
-from mailhost.net.pump import Listener, Pump, PumpFactory
+from mailhost.net.pump import Pump, PumpFactory, ServedProtocol
 
 CLOSED = Failure(ConnectionDone())
 PEER = IPv4Address("TCP", "192.0.2.7", 4711)
@@ -202,7 +202,7 @@ class Connections:
         self.limits = ConnectionLimits(Bounds(total, per_client))
         self.machines: list[Lines] = []
         self.factory = PumpFactory(
-            Listener("smtp", implicit_tls, busy),
+            ServedProtocol("smtp", implicit_tls, busy),
             self._make,
             self.clock,
             self.limits,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.net.direct_writer import PIECE, DirectWriter, gathered
+from mailhost.net.direct_writer import PIECE_SIZE, DirectWriter, gathered
 
 
 class SocketTransport(StringTransport):
@@ -71,10 +71,10 @@ class DirectWriterTests(SynchronousTestCase):
 
 
 class GatheredTests(SynchronousTestCase):
-    @given(st.lists(st.integers(0, 3 * PIECE), max_size=8))
+    @given(st.lists(st.integers(0, 3 * PIECE_SIZE), max_size=8))
     def test_octets_stay_and_short_pieces_go_together(self, sizes: list[int]) -> None:
         chunks = [bytes([number]) * size for number, size in enumerate(sizes)]
         pieces = list(gathered(chunks))
         self.assertEqual(b"".join(chunks), b"".join(pieces))
         for one, other in pairwise(pieces):
-            self.assertTrue(len(one) + len(other) > PIECE)
+            self.assertTrue(len(one) + len(other) > PIECE_SIZE)

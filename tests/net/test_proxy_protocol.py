@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.net.proxy_protocol import (
-    PATIENCE,
+    HEADER_TIMEOUT,
     SIGNATURE,
     BadProxyHeader,
     ProxiedFactory,
@@ -138,7 +138,7 @@ class Connections(SynchronousTestCase):
 
     def test_a_slow_header(self) -> None:
         self.receive(b"PROXY ")
-        self.clock.advance(PATIENCE)
+        self.clock.advance(HEADER_TIMEOUT)
         self.assertFalse(self.transport.connected)
 
     def test_who_leaves_early_is_forgotten(self) -> None:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds
-from mailhost.net.pump import FORMER, LINGER
+from mailhost.net.pump import CLOSE_TIMEOUT, FORMER_SETTINGS
 from tests.net.pumping import CLOSED, Connections, Lines, PumpCase, SlowTransport
 
 
@@ -66,7 +66,7 @@ class PatienceTests(PumpCase):
         self.assertFalse(self.transport.disconnected)
         self.context.clock.pump([10] * 7)
         self.assertTrue(self.transport.disconnected)
-        self.assertLessEqual(LINGER, 60)
+        self.assertLessEqual(CLOSE_TIMEOUT, 60)
 
     def test_nothing_ticks_when_it_is_over(self) -> None:
         self.pump.connectionLost(CLOSED)
@@ -181,13 +181,13 @@ class GenerationTests(PumpCase):
             self.assertEqual([], self.machine.told)
             for pump in (self.pump, new):
                 pump.dataReceived(b"noop\n")
-            self.context.clock.advance(FORMER / 60)
+            self.context.clock.advance(FORMER_SETTINGS / 60)
         self.assertEqual((["stopping"], []), (self.machine.told, made[0].told))
 
     def test_not_in_the_middle_of_a_step(self) -> None:
         self.context.factory.serve(self.context._make)
         self.pump.dataReceived(b"wait\n")
-        self.context.clock.advance(FORMER)
+        self.context.clock.advance(FORMER_SETTINGS)
         self.assertEqual([], self.machine.told)
         self.machine.waiting[0].callback(None)
         self.assertEqual(["stopping"], self.machine.told)

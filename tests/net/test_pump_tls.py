@@ -20,7 +20,7 @@ from mailhost.interfaces.events import Refused
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
-from mailhost.net.pump import Listener, PumpFactory
+from mailhost.net.pump import PumpFactory, ServedProtocol
 from mailhost.net.tls.client import client_tls
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import ServerTLS
@@ -72,7 +72,7 @@ class TLSTests(TestCase):
         self.events = Events()
         self.machines: list[Lines] = []
         self.factory = PumpFactory(
-            Listener("smtp", implicit, busy),
+            ServedProtocol("smtp", implicit, busy),
             self.make,
             IReactorTime(reactor),
             ConnectionLimits(Bounds(10, 10)),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.net.read_buffer import BEGINNING, BadLine, ReadBuffer
+from mailhost.net.read_buffer import BAD_LINE_BEGINNING, BadLine, ReadBuffer
 
 
 def read_lines(blocks: list[bytes], limit: int) -> list[bytes | str]:
@@ -37,7 +37,7 @@ class BufferTests(SynchronousTestCase):
                 self.assertIsNone(buffer.take_line(200))
             buffer.append(b"\n")
             bad = self.assertRaises(BadLine, buffer.take_line, 200)
-            self.assertEqual(bad.beginning, line[:BEGINNING])
+            self.assertEqual(bad.beginning, line[:BAD_LINE_BEGINNING])
 
     def test_lines(self) -> None:
         self.assertEqual(read_lines([b"a\r\n\r\nb\r\nc"], 10), [b"a", b"", b"b"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.processes.child import LONGEST_PAUSE, SHORT_LIFE, Child, RestartDelays
+from mailhost.processes.child import LONGEST_RESTART_DELAY, SHORT_LIFE, Child, RestartDelays
 
 
 class OutputTests(SynchronousTestCase):
@@ -35,7 +35,7 @@ class RestartTests(SynchronousTestCase):
         delays = RestartDelays(0.1)
         pauses = [delays.after(SHORT_LIFE - 0.1) for _ in range(12)]
         self.assertEqual(pauses[:3], [0.1, 0.2, 0.4])
-        self.assertEqual(pauses[-1], LONGEST_PAUSE)
+        self.assertEqual(pauses[-1], LONGEST_RESTART_DELAY)
 
     def test_a_long_life_ends_them(self) -> None:
         delays = RestartDelays(0.1)

@@ -1,4 +1,4 @@
-"""Clients of a proxy in memory, with sessions of the house's own between them and the servers."""
+"""Clients of a proxy in memory: sessions of mailhost connect them with the fake servers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Identity, Login, RouteTLS
+from mailhost.config.model import Identity, LoginSettings, RouteTLS
 from mailhost.interfaces.reception import IQuarantine
 from mailhost.logins.guard import LoginGuard
 from mailhost.message.client import Client, TLSState
-from mailhost.proxy.connect import Server as Way
-from mailhost.proxy.connect import Upstreams
+from mailhost.proxy.connect import Upstreams, UpstreamServer
 from mailhost.proxy.context import ProxyContext
 from mailhost.proxy.reception import ProxyReception
 from mailhost.reception.filters.chain import Chain
@@ -23,10 +22,10 @@ from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import FakeQueue, RecordingEvents
-from tests.proxy.upstream import Net, Server
+from tests.proxy.fake_upstream import Net, Server
 from tests.queue.fakes import here
 
-LOGIN = Login(delay=0.0)
+LOGIN = LoginSettings(delay=0.0)
 FIRST, SECOND = "tcp:192.0.2.1:25", "tcp:192.0.2.2:25"
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 ENVELOPE = ("MAIL FROM:<sue@far.example>", "RCPT TO:<ann@here.example>")
@@ -57,7 +56,7 @@ class Caller:
         self.greeting = self.wire.take()
 
     def say(self, *lines: str) -> list[str]:
-        """Say some lines at once; return what is answered without time going by."""
+        """Send lines in one block; return the replies that come before any time passes."""
         return self.give("".join(f"{line}\r\n" for line in lines).encode())
 
     def give(self, data: bytes) -> list[str]:
@@ -69,7 +68,7 @@ class Caller:
         return self.wait()
 
     def wait(self, seconds: float = 0) -> list[str]:
-        """Let time pass; return what is answered then."""
+        """Let time pass; return the replies."""
         self._net.turn(seconds)
         if self._busy is not None and self._busy.called:
             SynchronousTestCase().successResultOf(self._busy)
@@ -77,7 +76,7 @@ class Caller:
         return self.wire.take().decode().split("\r\n")[:-1]
 
     def hello(self, verb: str = "EHLO") -> list[str]:
-        """Say it; return the keywords that are offered."""
+        """Send EHLO; return the lines of the reply."""
         return [line[4:] for line in self.say(f"{verb} client.example")[1:]]
 
     def send(self, *envelope: str, message: Sequence[str] = MESSAGE) -> list[str]:
@@ -86,7 +85,7 @@ class Caller:
         return replies + self.say(*message)
 
     def go(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without QUIT."""
         self.session.lost("gone")
         self._net.turn()
 
@@ -107,14 +106,14 @@ class ProxyCase(SynchronousTestCase):
 
     def make(
         self,
-        *endpoints: str | Way,
+        *endpoints: str | UpstreamServer,
         tls: RouteTLS = RouteTLS.OPPORTUNISTIC,
         identity: Identity = Identity.NONE,
         **more: Any,
     ) -> None:
-        """A proxy with these settings; `more` are the House's."""
+        """Make a proxy with these settings; `more` are fields of ProxyContext."""
         ways = [
-            each if isinstance(each, Way) else Way(each, "there.example")
+            each if isinstance(each, UpstreamServer) else UpstreamServer(each, "there.example")
             for each in endpoints or (FIRST,)
         ]
         self.upstreams = Upstreams(cast(Any, self.net), ways, "proxy.example", tls, identity)
@@ -131,7 +130,7 @@ class ProxyCase(SynchronousTestCase):
         )
 
     def connect(self, **more: Any) -> Caller:
-        """A client that has not said hello."""
+        """Return a client that has not sent EHLO."""
         known: dict[str, Any] = {
             "ip": "192.0.2.77",
             "port": 4711,
@@ -141,7 +140,7 @@ class ProxyCase(SynchronousTestCase):
         return Caller(self.net, self.context, Client(**known), self.chain, self.queue)
 
     def caller(self, **more: Any) -> Caller:
-        """A client that has said hello."""
+        """Return a client that has sent EHLO."""
         caller = self.connect(**more)
         self.assertIn("PIPELINING", caller.hello())
         return caller

@@ -1,15 +1,15 @@
-"""AUTH through the proxy: the server judges, line by line, and the proxy learns who it was."""
+"""AUTH through the proxy: the server decides, and the proxy learns the name of the user."""
 
 from __future__ import annotations
 
 import base64
 
-from mailhost.config.model import Login
+from mailhost.config.model import LoginSettings
 from mailhost.interfaces.events import LoggedIn, LoginRefused
 from mailhost.message.address import Address
-from mailhost.proxy.auth import account_of, user_of
+from mailhost.proxy.auth import account_address, user_in_response
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, TLS, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 REFUSED = "535 5.7.8 go away"
 
@@ -31,14 +31,14 @@ class LoginCase(ProxyCase):
         self.first.offers = (*OFFERS, "AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS EXTERNAL")
 
     def secure(self) -> Caller:
-        """A client over TLS that has said hello."""
+        """Return a client that has sent EHLO over TLS."""
         caller = self.caller(tls=TLS)
         self.first.take()
         return caller
 
 
 class OfferedTests(LoginCase):
-    """Which mechanisms clients are offered."""
+    """The mechanisms that are offered to clients."""
 
     def test_what_the_server_offers_but_for_what_is_bound_to_its_connection(self) -> None:
         offered = self.connect(tls=TLS).hello()
@@ -62,19 +62,19 @@ class OfferedTests(LoginCase):
         self.assertEqual([each for each in caller.hello() if each.startswith("AUTH")], [])
         self.assertEqual(caller.say(RIGHT)[0][:3], "538")
 
-    def test_nobody_logs_in_before_hello(self) -> None:
+    def test_no_login_before_hello(self) -> None:
         self.assertEqual(self.connect(tls=TLS).say(RIGHT)[0][:3], "503")
 
 
 class ExchangeTests(LoginCase):
-    """What goes to and fro."""
+    """The lines of an exchange in both directions."""
 
     def test_plain(self) -> None:
         caller = self.secure()
         self.assertEqual(caller.say(RIGHT)[0][:9], "235 2.7.0")
         self.assertEqual(self.first.take(), [RIGHT])
-        [told] = self.events.of(LoggedIn)
-        self.assertEqual((str(told.account), told.mechanism), ("ann", "PLAIN"))
+        [logged] = self.events.of(LoggedIn)
+        self.assertEqual((str(logged.account), logged.mechanism), ("ann", "PLAIN"))
         self.assertEqual(caller.send()[-1][:3], "250")
 
     def test_plain_in_two_steps(self) -> None:
@@ -100,7 +100,7 @@ class ExchangeTests(LoginCase):
         self.assertEqual(self.secure().say("AUTH PLAIN ="), ["535 5.7.8 who are you?"])
         self.assertEqual(self.first.take(), ["AUTH PLAIN ="])
 
-    def test_a_refusal_has_the_servers_words(self) -> None:
+    def test_a_refusal_has_the_servers_text(self) -> None:
         caller = self.secure()
         self.assertEqual(caller.say(WRONG), [REFUSED])
         self.assertEqual(caller.say("AUTH LOGIN", coded("ann"), coded("wrong"))[-1], REFUSED)
@@ -108,7 +108,7 @@ class ExchangeTests(LoginCase):
         self.assertEqual(caller.say(RIGHT)[0][:3], "235")
 
     def test_a_transaction_that_the_client_left_is_no_obstacle(self) -> None:
-        """The server forgets it too, or would say 503."""
+        """The server must get RSET, or it would reply 503."""
         caller = self.secure()
         caller.say(*ENVELOPE)
         self.assertEqual(caller.say("RSET")[0][:3], "250")
@@ -134,11 +134,11 @@ class ExchangeTests(LoginCase):
             self.first.replies["AUTH"] = reply
             self.assertEqual(self.secure().say(RIGHT), [reply])
 
-    def test_an_answer_without_sense_lets_nobody_in(self) -> None:
+    def test_an_invalid_reply_is_no_login(self) -> None:
         self.first.replies["AUTH"] = "354 go on"
         self.assertEqual(self.secure().say(RIGHT)[0][:9], "451 4.5.0")
 
-    def test_a_question_without_sense(self) -> None:
+    def test_an_invalid_challenge(self) -> None:
         self.first.replies["AUTH PLAIN"] = "334 what is your name?"
         caller = self.secure()
         self.assertEqual(caller.say("AUTH PLAIN")[0][:9], "454 4.7.0")
@@ -186,7 +186,8 @@ class ExchangeTests(LoginCase):
 
 
 class GuardedTests(LoginCase):
-    """Failed logins count as at our own listeners: guesses are slowed, then refused unseen."""
+    """Failed logins count as on other listeners: they are delayed, then refused without a
+    question."""
 
     def guesses(self, count: int, caller: Caller) -> list[str]:
         return [caller.say(WRONG)[0][:9] for _ in range(count)]
@@ -212,7 +213,7 @@ class GuardedTests(LoginCase):
         self.assertEqual(self.events.of(LoginRefused)[-1].username, "ann")
 
     def test_failed_logins_are_answered_late(self) -> None:
-        self.guard.reconfigure(Login(delay=2.0))
+        self.guard.reconfigure(LoginSettings(delay=2.0))
         caller = self.secure()
         self.assertEqual(caller.say(WRONG), [])
         self.assertEqual(caller.wait(1.9), [])
@@ -248,8 +249,8 @@ class GuardedTests(LoginCase):
             caller.go()
         self.assertEqual(self.guard._failures._undecided, {})
 
-    def test_a_client_that_goes_before_its_turn_logs_nobody_else_in(self) -> None:
-        self.guard.reconfigure(Login(failures=1, delay=0.0))
+    def test_a_client_that_leaves_before_its_turn_logs_no_other_client_in(self) -> None:
+        self.guard.reconfigure(LoginSettings(failures=1, delay=0.0))
         self.first.replies["AUTH"] = None
         others = self.secure()
         others.say(WRONG)
@@ -265,7 +266,7 @@ class GuardedTests(LoginCase):
 
 
 class LoggedInTests(LoginCase):
-    """A connection over which somebody logged in is that client's alone."""
+    """A connection over which a user logged in serves no other client."""
 
     def test_it_is_not_made_anew(self) -> None:
         caller = self.secure()
@@ -274,7 +275,7 @@ class LoggedInTests(LoginCase):
         self.assertEqual(caller.say(ENVELOPE[0])[0][:9], "421 4.4.2")
         self.assertEqual(len(self.first.links), 1)
 
-    def test_it_serves_nobody_else(self) -> None:
+    def test_it_serves_no_other_client(self) -> None:
         caller = self.secure()
         caller.say(RIGHT)
         caller.send()
@@ -306,7 +307,7 @@ class LoggedInTests(LoginCase):
         self.assertTrue(link.over)
         self.assertEqual((len(self.first.links), self.first.open), (2, 1))
 
-    def test_a_refused_login_leaves_the_connection_to_nobody_else(self) -> None:
+    def test_after_a_refused_login_no_other_client_gets_the_connection(self) -> None:
         caller = self.secure()
         caller.say(WRONG)
         caller.go()
@@ -315,23 +316,23 @@ class LoggedInTests(LoginCase):
 
 
 class NameTests(LoginCase):
-    """Who it was, as far as the proxy can tell."""
+    """The name of the user, as far as the proxy can read it."""
 
     def test_names_in_first_responses(self) -> None:
-        self.assertEqual(user_of("PLAIN", b"other\0ann\0secret"), "ann")
-        self.assertEqual(user_of("PLAIN", b"ann secret"), "")
-        self.assertEqual(user_of("LOGIN", b"ann"), "ann")
-        self.assertEqual(user_of("SCRAM-SHA-256", b"n,,n=ann,r=abc"), "ann")
-        self.assertEqual(user_of("SCRAM-SHA-256", b"c=biws,r=abc"), "")
-        self.assertEqual(user_of("XOAUTH2", b"user=ann"), "")
+        self.assertEqual(user_in_response("PLAIN", b"other\0ann\0secret"), "ann")
+        self.assertEqual(user_in_response("PLAIN", b"ann secret"), "")
+        self.assertEqual(user_in_response("LOGIN", b"ann"), "ann")
+        self.assertEqual(user_in_response("SCRAM-SHA-256", b"n,,n=ann,r=abc"), "ann")
+        self.assertEqual(user_in_response("SCRAM-SHA-256", b"c=biws,r=abc"), "")
+        self.assertEqual(user_in_response("XOAUTH2", b"user=ann"), "")
 
     def test_any_name_becomes_an_address(self) -> None:
-        self.assertEqual(account_of("ann@Here.example").domain, "here.example")
-        self.assertEqual(account_of("ann"), Address("ann", ""))
-        self.assertEqual(account_of("a@b@c"), Address("a_b_c", ""))
-        self.assertEqual(account_of("a\r\nb"), Address("ab", ""))
-        self.assertEqual(account_of(""), Address("unknown", ""))
-        self.assertEqual(len(str(account_of("x" * 1000))), 200)
+        self.assertEqual(account_address("ann@Here.example").domain, "here.example")
+        self.assertEqual(account_address("ann"), Address("ann", ""))
+        self.assertEqual(account_address("a@b@c"), Address("a_b_c", ""))
+        self.assertEqual(account_address("a\r\nb"), Address("ab", ""))
+        self.assertEqual(account_address(""), Address("unknown", ""))
+        self.assertEqual(len(str(account_address("x" * 1000))), 200)
 
     def test_a_password_is_never_taken_for_a_name(self) -> None:
         self.first.logins = (b"\0secret",)

@@ -1,4 +1,4 @@
-"""The way to the servers: their order, TLS, rests after failures, connections kept for others."""
+"""Connections to the servers: their order, TLS, pauses after failures, idle connections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from typing import Any
 
 from mailhost.config.model import RouteTLS
 from mailhost.proxy import connect
-from mailhost.proxy.connect import IDLE, LEAST_REST, LONGEST_REST, MOST_IDLE, MOST_MESSAGES
-from mailhost.proxy.connect import Server as Way
+from mailhost.proxy.connect import (
+    IDLE_TIMEOUT,
+    LONGEST_PAUSE,
+    MESSAGES_PER_CONNECTION,
+    MOST_IDLE_CONNECTIONS,
+    SHORTEST_PAUSE,
+    UpstreamServer,
+)
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 UNREACHABLE = "421 4.4.1 The mail server behind this one cannot be reached; please try again later"
 GREETED = "250-proxy.example"
@@ -19,22 +25,22 @@ AT_FIRST, AT_SECOND = "192.0.2.1:25", "192.0.2.2:25"
 
 
 class OrderTests(ProxyCase):
-    """Several endpoints, tried one after the other."""
+    """Several servers, which are tried one after another."""
 
     def setUp(self) -> None:
         super().setUp()
         self.make(FIRST, SECOND)
 
     def tried(self) -> list[str]:
-        """Where somebody was looked for since the last time."""
+        """Return the servers to which a connection was tried since the last call."""
         tried, self.net.tried[:] = list(self.net.tried), []
         return tried
 
     def assert_nobody(self, reply: list[str]) -> None:
-        """The client was sent away."""
+        """The client must have got a 421, and the connection must be closed."""
         self.assertEqual(reply, [UNREACHABLE])
 
-    def test_nobody_is_asked_before_hello(self) -> None:
+    def test_no_server_is_asked_before_hello(self) -> None:
         caller = self.connect()
         self.assertEqual(caller.greeting[:3], b"220")
         self.assertEqual(self.tried(), [])
@@ -65,14 +71,14 @@ class OrderTests(ProxyCase):
         self.assertEqual(self.tried(), [AT_FIRST, AT_SECOND])
         self.assertEqual(self.first.said, ["EHLO proxy.example", "QUIT"])
 
-    def test_nobody_is_there(self) -> None:
+    def test_no_server_is_reachable(self) -> None:
         self.net.servers.clear()
         caller = self.connect()
         self.assert_nobody(caller.say("EHLO client.example"))
         self.assertTrue(caller.wire.hung_up)
-        [told] = self.events.lines
-        self.assertIn(SECOND, told)
-        self.assertIn("refused", told)
+        [logged] = self.events.lines
+        self.assertIn(SECOND, logged)
+        self.assertIn("refused", logged)
 
     def test_the_servers_refusal_is_for_the_log(self) -> None:
         self.make(FIRST)
@@ -86,7 +92,7 @@ class OrderTests(ProxyCase):
         self.tried()
         self.caller()
         self.assertEqual(self.tried(), [AT_SECOND])
-        self.net.turn(LEAST_REST + 0.1)
+        self.net.turn(SHORTEST_PAUSE + 0.1)
         self.caller()
         self.assertEqual(self.tried(), [AT_FIRST, AT_SECOND])
 
@@ -96,7 +102,7 @@ class OrderTests(ProxyCase):
         self.net.servers[AT_FIRST] = self.first
         self.caller()
         self.assertEqual(len(self.first.links), 0)
-        self.net.turn(LEAST_REST + 0.1)
+        self.net.turn(SHORTEST_PAUSE + 0.1)
         self.caller()
         self.caller()
         self.assertEqual(len(self.first.links), 2)
@@ -136,7 +142,7 @@ class OrderTests(ProxyCase):
         caller.say("EHLO client.example")
         self.assertEqual(caller.wait(61)[0], GREETED)
         self.first.greeting = "220 there.example"
-        self.net.turn(LONGEST_REST + 1)
+        self.net.turn(LONGEST_PAUSE + 1)
         self.tried()
         self.caller()
         self.assertEqual(self.tried(), [AT_FIRST])
@@ -179,16 +185,16 @@ class TLSTests(ProxyCase):
         return name
 
     def with_tls(self, tls: RouteTLS, *offers: str) -> None:
-        """A proxy with this setting, and what the server offers."""
+        """Make a proxy with this setting, and a server with these offers."""
         self.make(tls=tls)
         self.first.offers = (*OFFERS, *offers)
 
     def verbs(self) -> list[str]:
-        """What the server heard."""
+        """Return the verbs that the server got."""
         return [line.split(" ")[0] for line in self.first.take()]
 
     def assert_refused(self, cause: str) -> None:
-        """The client is to come back later, and the cause is in the log."""
+        """The client must get a temporary refusal, and the log must have the cause."""
         self.assertEqual(self.connect().say("EHLO client.example"), [UNREACHABLE])
         self.assertIn(cause, " ".join(self.events.lines))
         self.assertEqual((self.first.open, self.first.mail), (0, []))
@@ -275,7 +281,7 @@ class TLSFirstTests(ProxyCase):
     """TLS from the first octet, with the real library on our side."""
 
     def test_the_handshake_comes_first(self) -> None:
-        self.make(Way(FIRST, "there.example", tls_first=True))
+        self.make(UpstreamServer(FIRST, "there.example", tls_first=True))
         self.first.greeting = None
         caller = self.connect()
         caller.say("EHLO client.example")
@@ -289,7 +295,7 @@ class TLSFirstTests(ProxyCase):
         self.patch(connect, "wrapClientTLS", lambda options, endpoint: endpoint)
         self.first.offers = (*OFFERS, "STARTTLS")
         for tls in (RouteTLS.OPPORTUNISTIC, RouteTLS.REQUIRE):
-            self.make(Way(FIRST, "there.example", tls_first=True), tls=tls)
+            self.make(UpstreamServer(FIRST, "there.example", tls_first=True), tls=tls)
             self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assertNotIn("STARTTLS", self.first.said)
 
@@ -298,12 +304,12 @@ class KeptTests(ProxyCase):
     """A connection waits for the next client for a while."""
 
     def leave(self, caller: Caller) -> None:
-        """The client says goodbye."""
+        """Let the client send QUIT."""
         caller.say("QUIT")
         caller.go()
 
     def assert_links(self, opened: int, still: int) -> None:
-        """So many connections were made, and so many are there."""
+        """So many connections must have been opened, and so many must be open."""
         self.net.turn()
         self.assertEqual((len(self.first.links), self.first.open), (opened, still))
 
@@ -324,22 +330,22 @@ class KeptTests(ProxyCase):
         self.caller(), self.caller(), self.caller()
         self.assert_links(3, 3)
 
-    def test_a_client_that_said_nothing_leaves_nothing(self) -> None:
+    def test_a_client_without_hello_has_no_connection(self) -> None:
         self.leave(self.connect())
         self.assert_links(0, 0)
 
     def test_after_some_seconds_it_is_closed(self) -> None:
         self.leave(self.caller())
-        self.net.turn(IDLE - 0.5)
+        self.net.turn(IDLE_TIMEOUT - 0.5)
         self.assert_links(1, 1)
         self.net.turn(1)
         self.assert_links(1, 0)
         self.assertEqual(self.first.said[-1], "QUIT")
 
-    def test_who_has_it_keeps_it(self) -> None:
+    def test_the_next_client_keeps_it(self) -> None:
         self.leave(self.caller())
         caller = self.caller()
-        self.net.turn(IDLE * 3)
+        self.net.turn(IDLE_TIMEOUT * 3)
         self.assert_links(1, 1)
         self.assertEqual(caller.send()[-1][:3], "250")
 
@@ -360,7 +366,7 @@ class KeptTests(ProxyCase):
         self.first.last.say("421 4.4.2 idle too long")
         self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assert_links(2, 1)
-        self.net.turn(IDLE + 1)
+        self.net.turn(IDLE_TIMEOUT + 1)
 
     def test_one_that_ends_as_it_is_used_again_is_made_anew(self) -> None:
         for end in ("421 4.4.2 idle too long", LOST):
@@ -373,10 +379,10 @@ class KeptTests(ProxyCase):
             self.assertEqual(caller.send()[-1][:3], "250")
             connecting.restore()
             self.leave(caller)
-            self.net.turn(IDLE + 1)
+            self.net.turn(IDLE_TIMEOUT + 1)
 
     def well(self, connect: Callable[..., None], *arguments: Any, **named: Any) -> None:
-        """From the next connection on all is well."""
+        """Let the server work from the next connection on."""
         self.first.replies.clear()
         connect(*arguments, **named)
 
@@ -392,12 +398,13 @@ class KeptTests(ProxyCase):
         self.net.servers["192.0.2.1:25"] = first
         self.leave(self.caller())
         self.assertEqual((len(self.first.links), len(self.second.links)), (0, 1))
-        self.net.turn(LEAST_REST)
+        self.net.turn(SHORTEST_PAUSE)
         self.leave(self.caller())
         self.assertEqual((len(self.first.links), len(self.second.links)), (1, 1))
 
     def test_one_left_inside_a_transaction_is_closed(self) -> None:
-        """Somebody may be looking into that message still, who must not find another client's."""
+        """A filter may still examine that message, and must not send it over another client's
+        connection."""
         caller = self.caller()
         caller.say(*ENVELOPE)
         caller.go()
@@ -405,7 +412,7 @@ class KeptTests(ProxyCase):
         self.assertEqual(self.caller().send()[-1][:3], "250")
         self.assert_links(2, 1)
 
-    def test_one_over_which_somebody_was_refused_is_closed(self) -> None:
+    def test_one_over_which_a_command_was_refused_is_closed(self) -> None:
         for command in ("MAIL", "RCPT"):
             self.first.replies = {command: "550 5.7.1 no"}
             caller = self.caller()
@@ -426,17 +433,17 @@ class KeptTests(ProxyCase):
         self.assertNotIn("QUIT", self.first.said)
 
     def test_one_has_an_end_all_the_same(self) -> None:
-        for _ in range(MOST_MESSAGES):
+        for _ in range(MESSAGES_PER_CONNECTION):
             caller = self.caller()
             caller.send()
             self.leave(caller)
         self.assert_links(1, 0)
 
     def test_not_too_many_wait(self) -> None:
-        callers = [self.caller() for _ in range(MOST_IDLE + 2)]
+        callers = [self.caller() for _ in range(MOST_IDLE_CONNECTIONS + 2)]
         for caller in callers:
             self.leave(caller)
-        self.assert_links(MOST_IDLE + 2, MOST_IDLE)
+        self.assert_links(MOST_IDLE_CONNECTIONS + 2, MOST_IDLE_CONNECTIONS)
 
     def test_another_server_has_its_own(self) -> None:
         self.leave(self.caller())
@@ -447,6 +454,6 @@ class KeptTests(ProxyCase):
     def test_a_server_that_does_not_answer_quit_is_left_all_the_same(self) -> None:
         self.first.replies["QUIT"] = None
         self.leave(self.caller())
-        self.net.turn(IDLE + 1)
+        self.net.turn(IDLE_TIMEOUT + 1)
         self.net.turn(11)
         self.assert_links(1, 0)

@@ -1,4 +1,4 @@
-"""How the server learns who the client is: XCLIENT, XFORWARD, the PROXY line."""
+"""The client's identity for the server: XCLIENT, XFORWARD, the PROXY line."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Identity
 from mailhost.message.client import Client
-from mailhost.proxy.identity import LONGEST, proxy_header, xclient_commands, xforward_commands
+from mailhost.proxy.identity import (
+    LONGEST_COMMAND,
+    proxy_header,
+    xclient_commands,
+    xforward_commands,
+)
 from tests.fakes import address
+from tests.proxy.fake_upstream import LOST, OFFERS
 from tests.proxy.talking import ENVELOPE, FIRST, SECOND, TLS, Caller, ProxyCase
-from tests.proxy.upstream import LOST, OFFERS
 
 ALL = "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME"
 KNOWN = Client("192.0.2.77", 4711, session="s1", hello="client.example", extended=True)
@@ -23,7 +28,7 @@ XFORWARD = "XFORWARD NAME=[UNAVAILABLE] ADDR=192.0.2.77 PORT=4711 IDENT=s1 SOURC
 
 
 class AttributeTests(SynchronousTestCase):
-    """What is said of a client."""
+    """The attributes of a client."""
 
     def said(self, attributes: str, client: Client = KNOWN) -> str:
         """The one command, without its verb."""
@@ -79,7 +84,7 @@ class AttributeTests(SynchronousTestCase):
         client = Client("192.0.2.7", 4711, hello=hello)
         for command in xclient_commands(client, " ".join(offered)):
             self.assertTrue(command.decode("ascii").isprintable())
-            self.assertLessEqual(len(command), LONGEST + 500 * ("HELO" in offered))
+            self.assertLessEqual(len(command), LONGEST_COMMAND + 500 * ("HELO" in offered))
             self.assertTrue(all(b"=" in word for word in command.split(b" ")[1:]))
 
 
@@ -118,7 +123,7 @@ class HaproxyTests(ProxyCase):
         hello = "EHLO proxy.example"
         self.assertEqual(self.first.said, [proxy, hello, "STARTTLS", proxy, hello])
 
-    def test_one_client_that_the_server_refuses_stands_in_nobodys_way(self) -> None:
+    def test_a_client_that_the_server_refuses_does_not_block_others(self) -> None:
         for greeting in ("554 5.7.1 you are on a list", "421 4.7.0 too many of you"):
             self.first.greeting = greeting
             [reply] = self.connect(ip="192.0.2.66").say("EHLO client.example")
@@ -145,11 +150,11 @@ class XClientTests(ProxyCase):
         self.first.offers = (*OFFERS, f"XCLIENT {ALL}")
 
     def leave(self, caller: Caller) -> None:
-        """The client says goodbye."""
+        """Let the client send QUIT."""
         caller.say("QUIT")
         caller.go()
 
-    def test_it_is_said_once_and_hello_after_it(self) -> None:
+    def test_it_is_sent_once_and_hello_after_it(self) -> None:
         caller = self.caller()
         self.assertEqual([caller.send()[-1][:3] for _ in range(2)], ["250", "250"])
         first, again = "EHLO proxy.example", "EHLO client.example"
@@ -157,7 +162,7 @@ class XClientTests(ProxyCase):
         self.assertEqual(self.first.said.count(XCLIENT), 1)
 
     def test_the_hello_after_it_has_the_name_of_the_client(self) -> None:
-        """It is the one that the server judges and writes down, whatever XCLIENT said."""
+        """The server checks and logs the name in EHLO, not the one in XCLIENT."""
         for said, passed_on in (
             ("other.example", "other.example"),
             ("[192.0.2.77]", "[192.0.2.77]"),
@@ -196,7 +201,7 @@ class XClientTests(ProxyCase):
         self.assertEqual(self.first.open, 0)
         self.assertIn("insufficient authorization", " ".join(self.events.lines))
 
-    def test_one_client_that_the_server_refuses_stands_in_nobodys_way(self) -> None:
+    def test_a_client_that_the_server_refuses_does_not_block_others(self) -> None:
         other = XCLIENT.replace(".77", ".66")
         for answer in ("554 5.7.1 192.0.2.66 is on a list", "421 4.7.0 too many of 192.0.2.66"):
             self.first.replies[other] = answer
@@ -270,8 +275,8 @@ class XClientTests(ProxyCase):
         self.assertEqual(len(said), 2)
         self.assertIn("ADDR=IPV6:2001:db8::1 PORT=5", said[1])
 
-    def test_nobody_goes_by_the_name_of_the_client_before(self) -> None:
-        """A server that takes XCLIENT once keeps what it heard."""
+    def test_attributes_of_the_client_before_do_not_remain(self) -> None:
+        """A server that accepts XCLIENT only once keeps the attributes."""
         self.first.offers_after["XCLIENT"] = OFFERS
         caller = self.caller()
         caller.send()
@@ -295,14 +300,14 @@ class XForwardTests(ProxyCase):
         self.make(identity=Identity.XFORWARD)
         self.first.offers = (*OFFERS, "XFORWARD NAME ADDR PORT IDENT SOURCE")
 
-    def test_it_is_said_before_each_mail(self) -> None:
+    def test_it_is_sent_before_each_mail(self) -> None:
         caller = self.caller()
         self.first.take()
         for _ in range(2):
             self.assertEqual(caller.send()[-1][:3], "250")
             self.assertEqual(self.first.take(), [XFORWARD, *ENVELOPE, "DATA"])
 
-    def test_it_is_said_after_the_server_forgot_the_last_one(self) -> None:
+    def test_it_is_sent_after_rset(self) -> None:
         caller = self.caller()
         caller.say(*ENVELOPE, "RSET")
         self.first.take()
@@ -322,7 +327,7 @@ class XForwardTests(ProxyCase):
         self.first.replies["XFORWARD"] = LOST
         self.assertEqual(self.caller().say(ENVELOPE[0])[0][:9], "421 4.4.2")
 
-    def test_the_next_client_is_told_over_the_same_connection(self) -> None:
+    def test_the_next_client_is_introduced_over_the_same_connection(self) -> None:
         caller = self.caller()
         caller.send()
         caller.go()

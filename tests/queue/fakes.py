@@ -1,4 +1,4 @@
-"""A queue on a Clock: fakes of the Interfaces it is handed, and a house to put them together."""
+"""A queue on a Clock: fakes of the Interfaces it is handed, and a running queue made of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
+from mailhost.queue.attempt import QueueServices
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
@@ -132,6 +133,7 @@ class FakeTransport:
         self.grouped = 0
         self.grouping: Callable[[Lanes], Answer[Lanes]] | None = None
         self.moved = False
+        self.forgotten: list[Lanes] = []
 
     @property
     def tried(self) -> list[str]:
@@ -149,6 +151,9 @@ class FakeTransport:
 
     def stands(self, lanes: Lanes) -> bool:
         return not self.moved
+
+    def forget_failures(self, lanes: Lanes) -> None:
+        self.forgotten.append(lanes)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
@@ -248,7 +253,6 @@ class RunningQueue:
             outgoing_of("mail.here.example", self.wall),
             self.wall,
         )
-        self.reports.handover = self.handover
         self.runner = QueueRunner(
             self.clock,
             self.spool,
@@ -257,11 +261,19 @@ class RunningQueue:
             steady=self.clock.seconds,
             chance=lambda: 0.5,
         )
-        self.reconfigure(settings or Queue())
+        self.settings = settings or Queue()
+
+    def start(self) -> Deferred[None]:
+        """Have the runner read the folder and make attempts."""
+        return self.runner.start(self._services())
 
     def reconfigure(self, settings: Queue) -> None:
         """Have the runner take other settings."""
-        self.runner.reconfigure(settings, self.transport, self.reports)
+        self.settings = settings
+        self.runner.reconfigure(self._services())
+
+    def _services(self) -> QueueServices:
+        return QueueServices(self.settings, self.transport, self.reports, self.handover)
 
     def wall(self) -> float:
         """The wall clock; moving `offset` makes it jump."""

@@ -23,10 +23,11 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.outgoing import Completion, Outgoing
+from mailhost.queue.attempt import QueueServices
 from mailhost.queue.reports import Reports
 from mailhost.queue.runner import QueueRunner
 from mailhost.queue.spool import Spool
-from tests.queue.fakes import BUSY, Events, envelope, message
+from tests.queue.fakes import BUSY, Events, FakeHandover, envelope, message
 
 
 @implementer(ITransport)
@@ -38,6 +39,9 @@ class Busy:
 
     def stands(self, lanes: Lanes) -> bool:
         return True
+
+    def forget_failures(self, lanes: Lanes) -> None:
+        """There are none."""
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
@@ -70,9 +74,9 @@ def main(folder: str) -> None:
     reports = Reports(
         "mail.here.example", events, in_thread, Outgoing(Completion("mail.here.example", in_thread))
     )
-    runner.reconfigure(Queue(first_retry=0.05, longest_retry=0.2), Busy(), reports)
+    settings = Queue(first_retry=0.05, longest_retry=0.2)
     committer.start()
-    runner.start()
+    runner.start(QueueServices(settings, Busy(), reports, FakeHandover()))
     for name in "abcd":
         Deferred.fromCoroutine(take(runner, name))
     clock.run()

@@ -23,7 +23,7 @@ class AttemptCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
         self.context = RunningQueue(self.folder, Queue(expire_after=HOUR), wall=START)
-        self.context.runner.start()
+        self.context.start()
         self.context.transport.answer = lambda recipient: BUSY
 
     def faults(self) -> list[str]:
@@ -72,16 +72,16 @@ class Reporting(AttemptCase):
     def break_reports(self) -> None:
         """Reports cannot be written."""
 
-        def send(*arguments: object) -> Awaitable[Any]:
+        def compose(*arguments: object) -> Awaitable[Any]:
             return fail(OSError(errno.ENOSPC, "No space left on device"))
 
-        self.patch(self.context.reports, "send", send)
+        self.patch(self.context.reports, "compose_about", compose)
 
     def test_a_report_that_cannot_be_written_is_owed(self) -> None:
         self.break_reports()
         self.context.transport.answer = lambda recipient: UNKNOWN
         self.context.accept(envelope(BOB))
-        self.assertIn("its sender cannot be told now", self.faults()[-1])
+        self.assertIn("no report can be sent to its sender now", self.faults()[-1])
         self.assertEqual(1, len(self.context.runner.views()))
         self.assertEqual([], self.context.handover.taken)
 

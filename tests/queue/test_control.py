@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,18 +12,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
-from mailhost.net.control.server import Refused
-from mailhost.queue.control import QueueControl
+from mailhost.net.control.server import CommandRefused
+from mailhost.queue.control import READING_PATIENCE, QueueControl
+from mailhost.queue.spool import ReadingResult
 from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
 class ControlCase(SynchronousTestCase):
-    """A house with m1 and m2 waiting."""
+    """A queue with m1 and m2 waiting."""
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
         self.context = RunningQueue(self.folder)
-        self.context.runner.start()
+        self.context.start()
         self.context.transport.answer = lambda recipient: BUSY
         self.context.accept(envelope("bob@x.example"), "m1")
         self.context.accept(envelope("eve@y.example", sender=None), "m2")
@@ -40,7 +42,7 @@ class ControlCase(SynchronousTestCase):
         asked = self.control.commands()[f"queue.{command}"](**arguments)
         failure = self.failureResultOf(
             Deferred.fromCoroutine(asked),  # type: ignore[arg-type]
-            Refused,
+            CommandRefused,
         )
         return str(failure.value)
 
@@ -123,6 +125,18 @@ class Deciding(ControlCase):
         self.assertEqual(self.say("retry", all=True), ["m1", "m2"])
         self.assertEqual(self.context.transport.tried.count("bob@x.example"), 3)
 
+    def test_retry_forgets_which_hosts_were_not_reached(self) -> None:
+        self.say("retry", ids=["m2"])
+        (lanes,) = self.context.transport.forgotten
+        self.assertEqual("y.example", lanes.line)
+
+    def test_retry_of_one_that_waits_for_its_place(self) -> None:
+        self.context.reconfigure(self.context.settings.model_copy(update={"concurrency": 0}))
+        self.context.accept(envelope("z@z.example"), "m3")
+        self.assertEqual([], self.context.transport.forgotten)
+        self.say("retry", ids=["m3"])
+        self.assertEqual(["z.example"], [each.line for each in self.context.transport.forgotten])
+
     def test_hold_and_release(self) -> None:
         self.assertEqual(self.say("hold", ids=["m1"]), ["m1"])
         self.assertEqual(self.states(), ["held", "waiting"])
@@ -136,7 +150,7 @@ class Deciding(ControlCase):
     def test_held_across_a_restart(self) -> None:
         self.say("hold", all=True)
         again = RunningQueue(self.folder)
-        again.runner.start()
+        again.start()
         again.pass_time(3600.0)
         self.assertEqual(again.transport.calls, [])
 
@@ -159,9 +173,7 @@ class Deciding(ControlCase):
         self.assertEqual((view.word, view.state.attempts), ("held", 1))
 
     def test_hold_and_release_while_it_waits_its_turn(self) -> None:
-        self.context.reconfigure(
-            self.context.runner._backoff.settings.model_copy(update={"concurrency": 1})
-        )
+        self.context.reconfigure(self.context.settings.model_copy(update={"concurrency": 1}))
         self.context.transport.answer = lambda recipient: None
         self.context.accept(envelope("z@z.example"), "m3")
         self.context.accept(envelope("z@z.example"), "m4")
@@ -231,6 +243,40 @@ class Mistakes(ControlCase):
         self.assertIn("is not held back", self.refused("release", ids=["m2"]))
 
 
+class Starting(ControlCase):
+    """The folder is still being read, as after a start with a long queue."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.context = RunningQueue(self.folder)
+        self.control = QueueControl(self.context.runner)
+        self.reading: Deferred[None] = Deferred()
+        scan = self.context.spool.scan
+
+        async def scan_later(take: Callable[[Sequence[ReadingResult]], None]) -> None:
+            await self.reading
+            await scan(take)
+
+        self.patch(self.context.spool, "scan", scan_later)
+        self.context.start()
+
+    def test_commands_wait_until_all_is_known(self) -> None:
+        self.context.transport.answer = lambda recipient: BUSY
+        retrying = Deferred.fromCoroutine(self.control.retry(all=True))
+        showing = Deferred.fromCoroutine(self.control.show(ids=["m2"]))
+        self.context.pass_time(5.0, 0.1)
+        self.assertNoResult(retrying)
+        self.reading.callback(None)
+        self.context.pass_time(0.2, 0.1)
+        self.assertEqual(["m1", "m2"], self.successResultOf(retrying))
+        self.assertEqual("m2", self.successResultOf(showing)[0]["id"])
+
+    def test_they_are_refused_if_that_takes_long(self) -> None:
+        retrying = Deferred.fromCoroutine(self.control.retry(all=True))
+        self.context.pass_time(READING_PATIENCE + 0.2, 0.1)
+        self.assertIn("still being read", str(self.failureResultOf(retrying, CommandRefused).value))
+
+
 class Broken(ControlCase):
     """A message file that cannot be read."""
 
@@ -242,7 +288,7 @@ class Broken(ControlCase):
         with open(self.path, "wb") as file:
             file.write(b"junk")
         self.context = RunningQueue(self.folder)
-        self.context.runner.start()
+        self.context.start()
         self.control = QueueControl(self.context.runner)
 
     def test_listed_and_shown(self) -> None:
@@ -251,7 +297,7 @@ class Broken(ControlCase):
 
     def test_not_for_everything(self) -> None:
         self.assertIn("cannot be read", self.refused("hold", ids=["m1"]))
-        self.assertIn("nobody can be told", self.refused("remove", ids=["m1"], bounce=True))
+        self.assertIn("no bounce can be sent", self.refused("remove", ids=["m1"], bounce=True))
         self.say("remove", all=True)
         self.assertEqual(self.context.files(), ["m1.msg", "m1.state"])
 

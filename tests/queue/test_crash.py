@@ -81,7 +81,7 @@ class Killed(SynchronousTestCase):
         context = RunningQueue(folder)
         context.disk.crash_at, context.disk.torn = crash_at, torn
         context.transport.answer = hop
-        context.runner.start()
+        context.start()
         return context
 
     def _finish(self, folder: str, hop: NextHop, houses: list[RunningQueue]) -> None:

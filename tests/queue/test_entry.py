@@ -11,11 +11,11 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Retur
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.queue.entry import (
-    PART,
+    ENCODED_AT_ONCE,
     Entry,
+    EntryState,
     Progress,
     Recipient,
-    State,
     Unreadable,
     decode_entry,
     decode_state,
@@ -52,14 +52,14 @@ statuses = st.builds(Status, codes, enhanced, st.text(), st.text(), answers)
 
 
 @st.composite
-def states(draw: st.DrawFn, entry: Entry) -> State:
+def states(draw: st.DrawFn, entry: Entry) -> EntryState:
     """A state that fits `entry`."""
     recipients = []
     for path in entry.envelope.recipients:
         outcomes = st.builds(Outcome, st.just(path), st.sampled_from(Fate), statuses, st.text())
         progress = draw(st.sampled_from(Progress))
         recipients.append(Recipient(path, progress, draw(st.none() | outcomes)))
-    return State(
+    return EntryState(
         recipients=tuple(recipients),
         due=draw(times),
         attempts=draw(st.integers(0, 99)),
@@ -81,7 +81,7 @@ def one_entry() -> Entry:
 
 class Long(SynchronousTestCase):
     def test_recipients_in_several_parts(self) -> None:
-        for count in (PART - 1, PART, 3 * PART + 1):
+        for count in (ENCODED_AT_ONCE - 1, ENCODED_AT_ONCE, 3 * ENCODED_AT_ONCE + 1):
             to = tuple(ForwardPath(Address(f"a{n}", "x.example")) for n in range(count))
             entry, line = laid_out(Entry("id1", "id1", 5.0, Envelope(None, to), 0))
             self.assertEqual(decode_entry(line, "id1", len(line)), entry)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import builtins
 import errno
 import os
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.events import Parked
-from mailhost.message.content import Content
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.queue import content_cache
-from mailhost.queue.entry import Entry
 from mailhost.queue.intake import Intake
-from mailhost.queue.spool import Finding, Found, Spool
-from tests.fakes import now
+from mailhost.queue.spool import FoundEntry, ReadingResult, Spool
 from tests.queue.fakes import BUSY, RunningQueue, envelope, here, message
 
 
@@ -27,22 +23,22 @@ class OtherProcess(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.context = RunningQueue(self.mktemp())
-        self.context.runner.start()
+        self.context.start()
         spool = Spool(self.context.folder, self.context.committer, here)
         self.other = Intake(
             spool, self.context.runner._backoff, self.context.wall, self.context.events
         )
 
-    def write(self, identity: str, *recipients: str) -> Found:
+    def write(self, identity: str, *recipients: str) -> FoundEntry:
         """Write an entry and tell nobody."""
         work = self.other.write(envelope(*recipients), message(), identity)
         status, found, self.line = self.successResultOf(Deferred.fromCoroutine(work))
         self.assertTrue(status.ok)
         return found
 
-    def look_around(self) -> None:
+    def read_new(self) -> None:
         """Have the runner look."""
-        self.successResultOf(Deferred.fromCoroutine(self.context.runner.look_around()))
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.read_new()))
 
     def test_one_that_is_told_goes_at_once(self) -> None:
         self.context.runner.take(self.write("m1", "bob@x.example"))
@@ -58,13 +54,13 @@ class OtherProcess(SynchronousTestCase):
 
     def test_one_that_is_too_large_to_tell_is_read(self) -> None:
         self.write("m1", "bob@x.example")
-        self.successResultOf(Deferred.fromCoroutine(self.context.runner.look("m1")))
+        self.successResultOf(Deferred.fromCoroutine(self.context.runner.read("m1")))
         self.assertEqual(["bob@x.example"], self.context.transport.tried)
 
     def test_what_a_dead_process_left_is_found(self) -> None:
         self.write("m1", "bob@x.example")
         self.write("m2", "bob@y.example")
-        self.look_around()
+        self.read_new()
         self.assertEqual(["bob@x.example", "bob@y.example"], self.context.transport.tried)
 
     @contextmanager
@@ -84,7 +80,7 @@ class OtherProcess(SynchronousTestCase):
     def test_a_folder_that_cannot_be_read_now_is_read_later(self) -> None:
         self.write("m1", "bob@x.example")
         with self.failing(os, "listdir"):
-            looking = Deferred.fromCoroutine(self.context.runner.look_around())
+            looking = Deferred.fromCoroutine(self.context.runner.read_new())
         self.assertNoResult(looking)
         self.context.pass_time(120)
         self.successResultOf(looking)
@@ -93,7 +89,7 @@ class OtherProcess(SynchronousTestCase):
     def test_an_entry_that_cannot_be_read_now_is_read_later(self) -> None:
         self.write("m1", "bob@x.example")
         with self.failing(builtins, "open"):
-            self.look_around()
+            self.read_new()
             self.assertIn("Too many open files", self.context.runner.broken()["m1"])
             self.context.pass_time(120)
         self.assertEqual([], self.context.transport.tried)
@@ -106,7 +102,7 @@ class OtherProcess(SynchronousTestCase):
         os.makedirs(self.context.folder, exist_ok=True)
         with open(os.path.join(self.context.folder, "m1.msg"), "w"):
             pass
-        self.look_around()
+        self.read_new()
         self.assertIn("not whole", self.context.runner.broken()["m1"])
         with self.failing(builtins, "open"):
             self.context.pass_time(120)
@@ -120,7 +116,7 @@ class OtherProcess(SynchronousTestCase):
         state = os.path.join(self.context.folder, "m1.state")
         os.rename(state, state + ".kept")
         os.mkdir(state)
-        self.look_around()
+        self.read_new()
         os.rmdir(state)
         os.rename(state + ".kept", state)
         self.context.pass_time(600)
@@ -131,14 +127,14 @@ class OtherProcess(SynchronousTestCase):
         found = self.write("m1", "bob@x.example")
         self.context.runner.take(found)
         self.context.runner.take(found)
-        self.look_around()
+        self.read_new()
         self.assertEqual(1, len(self.context.transport.tried))
 
     def test_what_is_told_and_carried_while_it_is_looked_for_is_not_begun_again(self) -> None:
         found = self.write("m1", "bob@x.example")
-        reading: Deferred[Finding | None] = Deferred()
-        self.context.spool.look = lambda id: reading  # type: ignore[method-assign]
-        looking = Deferred.fromCoroutine(self.context.runner.look("m1"))
+        reading: Deferred[ReadingResult | None] = Deferred()
+        self.context.spool.read = lambda id: reading  # type: ignore[method-assign]
+        looking = Deferred.fromCoroutine(self.context.runner.read("m1"))
         self.context.runner.take(found)
         self.assertEqual([], self.context.runner.views())
         reading.callback(found)
@@ -154,56 +150,3 @@ class OtherProcess(SynchronousTestCase):
         self.assertEqual([], self.context.transport.tried)
         self.context.pass_time(600)
         self.assertEqual(["bob@x.example"], self.context.transport.tried)
-
-
-class ContentCacheTests(SynchronousTestCase):
-    """What just came in is not read from the disk for its first attempt."""
-
-    def setUp(self) -> None:
-        self.context = RunningQueue(self.mktemp())
-        self.context.runner.start()
-        self.opened: list[str] = []
-        self.context.transport.answer = lambda recipient: BUSY
-        open_really = self.context.spool.open
-
-        def opening(entry: Entry) -> Awaitable[Content]:
-            self.opened.append(entry.id)
-            return open_really(entry)
-
-        self.context.spool.open = opening  # type: ignore[method-assign]
-
-    def test_the_second_attempt_reads_it(self) -> None:
-        self.context.accept(envelope("bob@x.example"))
-        self.assertEqual([], self.opened)
-        self.context.pass_time(600)
-        self.assertEqual(["m1"], self.opened)
-        self.assertEqual([message().read()] * 2, self.context.transport.bodies)
-
-    def test_a_large_one_is_not_kept_in_memory(self) -> None:
-        large = Content((b"x" * (content_cache.LARGEST + 1),))
-        self.context.accept(envelope("bob@x.example"), content=large)
-        self.assertEqual(["m1"], self.opened)
-
-    def test_nor_are_more_than_some(self) -> None:
-        self.context.runner._fair.places = 0
-        self.patch(content_cache, "MOST", 2 * message().size)
-        for number in range(4):
-            self.context.accept(envelope("bob@x.example"), f"m{number}")
-        self.context.runner._fair.places = 4
-        self.context.runner._begin_attempts()
-        self.assertEqual(["m2", "m3"], self.opened)
-
-    def test_what_was_removed_makes_room(self) -> None:
-        self.context.runner._fair.places = 0
-        self.patch(content_cache, "MOST", message().size)
-        self.context.accept(envelope("bob@x.example"), "m0")
-        now(self.context.runner.remove("m0"))
-        self.context.accept(envelope("bob@x.example"), "m1")
-        self.context.runner._fair.places = 4
-        self.context.runner._begin_attempts()
-        self.assertEqual([], self.opened)
-
-    def test_what_is_held_is_read_when_it_is_released(self) -> None:
-        now(self.context.runner.accept(envelope("bob@x.example"), message(), "m0", held="odd"))
-        now(self.context.runner.release("m0"))
-        self.assertEqual(["m0"], self.opened)

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.content import Content
-from mailhost.queue.spool import Finding, Found, Spool
+from mailhost.queue.spool import FoundEntry, ReadingResult, Spool
 from tests import PROFILE
 from tests.queue.fakes import MESSAGE, FakeCommitter, here
 
@@ -45,12 +45,12 @@ class Killed(SynchronousTestCase):
             lines += process.stdout.readlines()
         return {line.decode().strip() for line in lines if line.endswith(b"\n")}
 
-    def scan(self, folder: str) -> dict[str, Found]:
+    def scan(self, folder: str) -> dict[str, FoundEntry]:
         """What the next process finds. Nothing may be broken."""
-        findings: list[Finding] = []
+        findings: list[ReadingResult] = []
         spool = Spool(folder, FakeCommitter(), here)
         self.successResultOf(Deferred.fromCoroutine(spool.scan(findings.extend)))
-        found = [each for each in findings if isinstance(each, Found)]
+        found = [each for each in findings if isinstance(each, FoundEntry)]
         self.assertEqual(len(found), len(findings))
         for each in found:
             opened = Deferred.fromCoroutine(_content(spool, each))
@@ -59,5 +59,5 @@ class Killed(SynchronousTestCase):
         return {each.entry.id: each for each in found}
 
 
-async def _content(spool: Spool, found: Found) -> Content:
+async def _content(spool: Spool, found: FoundEntry) -> Content:
     return await spool.open(found.entry)

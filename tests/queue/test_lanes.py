@@ -12,7 +12,7 @@ from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.interfaces.queue import Carried, Lane
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import OK
-from mailhost.queue.lanes import AT_ONCE, carry_lanes
+from mailhost.queue.lanes import LANES_AT_ONCE, carry_lanes
 from tests.fakes import Pauses, now, path
 
 ANN, BOB = (Outcome(path(f"{name}@x.example"), Fate.RELAYED, OK) for name in ("ann", "bob"))
@@ -75,7 +75,7 @@ class Many(SynchronousTestCase):
     def test_a_bounded_number_is_under_way(self) -> None:
         work = self.begin()
         for ended in range(1000):
-            self.assertEqual(min(ended + AT_ONCE, 1000), len(self.begun))
+            self.assertEqual(min(ended + LANES_AT_ONCE, 1000), len(self.begun))
             self.begun[ended].callback(Carried([ANN]))
         self.assertEqual([ANN] * 1000, self.successResultOf(work).outcomes)
 

@@ -24,7 +24,7 @@ class Quarantine(SynchronousTestCase):
 
     def start(self) -> RunningQueue:
         context = RunningQueue(self.folder)
-        context.runner.start()
+        context.start()
         return context
 
     def release(self, context: RunningQueue) -> None:

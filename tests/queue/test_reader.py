@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.events import Faulted, Parked
-from mailhost.queue.reader import RETRY, FolderReader
-from mailhost.queue.spool import Broken, Finding, Found, Spool
+from mailhost.queue.reader import READ_AGAIN_AFTER, FolderReader
+from mailhost.queue.spool import FoundEntry, ReadingResult, Spool, UnreadableEntry
 from tests.queue.fakes import Events
 
 FULL = OSError(errno.EIO, "Input/output error")
@@ -23,11 +23,11 @@ class FakeSpool:
 
     def __init__(self) -> None:
         self.fault: OSError | None = None
-        self.findings: dict[str, Finding] = {}
+        self.findings: dict[str, ReadingResult] = {}
         self.looked: list[str] = []
         self.waiting: Deferred[None] | None = None
 
-    def scan(self, found: Callable[[Sequence[Finding]], None]) -> Awaitable[None]:
+    def scan(self, found: Callable[[Sequence[ReadingResult]], None]) -> Awaitable[None]:
         if self.fault is not None:
             return fail(self.fault)
         found(list(self.findings.values()))
@@ -36,7 +36,7 @@ class FakeSpool:
     def ids(self) -> Awaitable[Sequence[str]]:
         return succeed(sorted(self.findings)) if self.fault is None else fail(self.fault)
 
-    async def look(self, id: str) -> Finding | None:
+    async def read(self, id: str) -> ReadingResult | None:
         self.looked.append(id)
         if self.waiting is not None:
             await self.waiting
@@ -46,7 +46,7 @@ class FakeSpool:
 class ReaderTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.spool, self.events = Clock(), FakeSpool(), Events()
-        self.found: list[Found] = []
+        self.found: list[FoundEntry] = []
         self.known: set[str] = set()
         self.reader = FolderReader(
             self.clock,
@@ -63,7 +63,7 @@ class ReaderTests(SynchronousTestCase):
     def whole(self, *ids: str) -> None:
         """Files that can be read."""
         for id in ids:
-            self.spool.findings[id] = Found(cast(Any, id), cast(Any, None), False)
+            self.spool.findings[id] = FoundEntry(cast(Any, id), cast(Any, None), False)
 
     def ids(self) -> list[str]:
         return [cast(str, found.entry) for found in self.found]
@@ -75,7 +75,7 @@ class ReaderTests(SynchronousTestCase):
         self.assertNoResult(loading)
         self.assertIn("the folder cannot be read now", self.events.of(Faulted)[0].line)
         self.spool.fault = None
-        self.clock.advance(RETRY)
+        self.clock.advance(READ_AGAIN_AFTER)
         self.successResultOf(loading)
         self.assertEqual(["a"], self.ids())
 
@@ -83,7 +83,7 @@ class ReaderTests(SynchronousTestCase):
         self.spool.fault = FULL
         loading = self.run_work(self.reader.load())
         self.reader.stop()
-        self.clock.advance(RETRY)
+        self.clock.advance(READ_AGAIN_AFTER)
         self.successResultOf(loading)
         self.assertEqual([], self.found)
 
@@ -91,49 +91,49 @@ class ReaderTests(SynchronousTestCase):
         self.whole("a", "b")
         self.known.add("b")
         self.spool.fault = FULL
-        looking = self.run_work(self.reader.look_around())
+        looking = self.run_work(self.reader.read_new())
         self.assertNoResult(looking)
         self.spool.fault = None
-        self.clock.advance(RETRY)
+        self.clock.advance(READ_AGAIN_AFTER)
         self.successResultOf(looking)
         self.assertEqual(["a"], self.ids())
 
     def test_one_that_is_announced_while_it_is_read_is_taken_once(self) -> None:
         self.whole("a")
         self.spool.waiting = Deferred()
-        looking = self.run_work(self.reader.look("a"))
-        self.successResultOf(self.run_work(self.reader.look("a")))
+        looking = self.run_work(self.reader.read("a"))
+        self.successResultOf(self.run_work(self.reader.read("a")))
         self.reader.announced("a")
         self.spool.waiting.callback(None)
         self.successResultOf(looking)
         self.assertEqual(([], ["a"]), (self.ids(), self.spool.looked))
 
     def test_one_that_is_gone_is_no_entry(self) -> None:
-        self.successResultOf(self.run_work(self.reader.look("a")))
+        self.successResultOf(self.run_work(self.reader.read("a")))
         self.assertEqual([], self.found)
 
     def test_a_passing_fault_is_read_again_until_it_passes(self) -> None:
         self.successResultOf(self.run_work(self.reader.load()))
-        self.spool.findings["a"] = Broken("a", "EIO", passing=True)
-        self.successResultOf(self.run_work(self.reader.look("a")))
+        self.spool.findings["a"] = UnreadableEntry("a", "EIO", passing=True)
+        self.successResultOf(self.run_work(self.reader.read("a")))
         for _ in range(2):
-            self.clock.advance(RETRY)
+            self.clock.advance(READ_AGAIN_AFTER)
         self.assertEqual({"a": "EIO"}, self.reader.broken)
         self.assertEqual(1, len(self.events.of(Parked)), "logged once")
         self.whole("a")
-        self.clock.advance(RETRY)
+        self.clock.advance(READ_AGAIN_AFTER)
         self.assertEqual(({}, ["a"]), (self.reader.broken, self.ids()))
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_nothing_is_read_again_once_the_queue_stops(self) -> None:
         self.successResultOf(self.run_work(self.reader.load()))
-        self.spool.findings["a"] = Broken("a", "EIO", passing=True)
-        self.successResultOf(self.run_work(self.reader.look("a")))
+        self.spool.findings["a"] = UnreadableEntry("a", "EIO", passing=True)
+        self.successResultOf(self.run_work(self.reader.read("a")))
         self.reader.stop()
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_one_that_is_damaged_is_not_read_again(self) -> None:
         self.successResultOf(self.run_work(self.reader.load()))
-        self.spool.findings["a"] = Broken("a", "no JSON")
-        self.successResultOf(self.run_work(self.reader.look("a")))
+        self.spool.findings["a"] = UnreadableEntry("a", "no JSON")
+        self.successResultOf(self.run_work(self.reader.read("a")))
         self.assertEqual([], self.clock.getDelayedCalls())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.address import parse_address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
@@ -14,7 +15,7 @@ from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 from mailhost.outgoing import Outgoing
-from mailhost.queue.reports import ReportMessage, Subject, compose_alarm, compose_notice, wanted
+from mailhost.queue.reports import ReportedMessage, compose_alarm, compose_report, wanted
 from tests.message.reports import parts, status_fields
 from tests.queue.fakes import (
     BUSY,
@@ -42,10 +43,10 @@ def outcome(
 
 def notice_of(
     *outcomes: Outcome, about: Envelope | None = None, content: Content | None = None
-) -> ReportMessage:
+) -> OwnMessage:
     """The notice that these make."""
-    subject = Subject(about or Envelope(SENDER), content or message(), "m1", START)
-    notice = compose_notice(subject, outcomes, "mail.here.example", START + 60, START + 3600)
+    subject = ReportedMessage(about or Envelope(SENDER), content or message(), "m1", START)
+    notice = compose_report(subject, outcomes, "mail.here.example", START + 60, START + 3600)
     assert notice is not None
     return notice
 
@@ -70,13 +71,13 @@ class Wishes(SynchronousTestCase):
     def test_never_to_the_null_reverse_path(self) -> None:
         for fate in Fate:
             self.assertFalse(wanted(Envelope(None), outcome(fate)))
-            subject = Subject(Envelope(None), message(), "m1", START)
-            self.assertIsNone(compose_notice(subject, [outcome(fate)], "h.example", START))
+            subject = ReportedMessage(Envelope(None), message(), "m1", START)
+            self.assertIsNone(compose_report(subject, [outcome(fate)], "h.example", START))
 
     def test_nothing_wanted(self) -> None:
-        subject = Subject(Envelope(SENDER), message(), "m1", START)
+        subject = ReportedMessage(Envelope(SENDER), message(), "m1", START)
         silent = [outcome(fate, Notify.NEVER) for fate in Fate]
-        self.assertIsNone(compose_notice(subject, silent, "h.example", START))
+        self.assertIsNone(compose_report(subject, silent, "h.example", START))
 
     def test_only_who_wants_it_is_named(self) -> None:
         notice = notice_of(
@@ -227,27 +228,27 @@ class International(SynchronousTestCase):
 class Handing(SynchronousTestCase):
     """Notices as others use them."""
 
-    def test_report(self) -> None:
+    def test_a_report_is_a_value(self) -> None:
         context = RunningQueue(self.mktemp())
-        about = envelope("b@x.example")
-        self.successResultOf(
-            Deferred.fromCoroutine(
-                context.reports.report(about, message(), "m1", [outcome(Fate.EXPANDED)])
-            )
+        composing = context.reports.compose(
+            envelope("b@x.example"), message(), "m1", [outcome(Fate.EXPANDED)]
         )
-        self.assertIn(b"Action: expanded", context.handover.taken[0][1])
+        report = self.successResultOf(Deferred.fromCoroutine(composing))
+        assert report is not None
+        self.assertIn(b"Action: expanded", report.content.read())
+        self.assertEqual(("m1", SENDER), (report.about, report.to))
+        self.assertEqual([], context.handover.taken)
 
-    def test_a_report_that_is_not_safe_raises(self) -> None:
+    def test_nothing_to_report(self) -> None:
         context = RunningQueue(self.mktemp())
-        context.handover.status = BUSY
-        reporting = context.reports.report(
-            envelope("b@x.example"), message(), "m1", [outcome(Fate.FAILED)]
+        composing = context.reports.compose(
+            envelope("b@x.example"), message(), "m1", [outcome(Fate.FAILED, Notify.NEVER)]
         )
-        self.failureResultOf(Deferred.fromCoroutine(reporting), OSError)
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(composing)))
 
     def test_through_the_queue(self) -> None:
         context = RunningQueue(self.mktemp())
-        context.runner.start()
+        context.start()
         wishes = (Notify.SUCCESS, None)
         recipients = [replace(path(f"b{n}@x.example"), notify=n) for n in wishes]
         context.accept(Envelope(SENDER, tuple(recipients)))
@@ -257,11 +258,13 @@ class Handing(SynchronousTestCase):
 
     def test_reports_are_completed_last(self) -> None:
         context = RunningQueue(self.mktemp())
-        context.runner.start()
+        context.start()
         context.accept(Envelope(SENDER, (replace(path("b@x.example"), notify=Notify.SUCCESS),)))
-        self.successResultOf(Deferred.fromCoroutine(context.reports.alarm("m1", "m1", "a bug")))
-        self.assertEqual(len(context.handover.taken), 2)
-        for sent, content in context.handover.taken:
+        composing = context.reports.compose_alarm("m1", "m1", "a bug")
+        alarm = self.successResultOf(Deferred.fromCoroutine(composing))
+        assert alarm is not None
+        (report,) = context.handover.taken
+        for sent, content in (report, (alarm.envelope, alarm.content.read())):
             header = content.partition(b"\r\n\r\n")[0] + b"\r\n"
             (message_id,) = values(header, "Message-ID")
             self.assertRegex(message_id, r"\A<\w+@mail\.here\.example>\Z")
@@ -273,13 +276,12 @@ class Handing(SynchronousTestCase):
     def test_a_report_that_must_not_leave_waits(self) -> None:
         context = RunningQueue(self.mktemp())
         self.patch(Outgoing, "leave", lambda outgoing, message: BUSY)
-        about = Subject(Envelope(SENDER), message(), "m1", START)
-        sent = context.reports.send(about, [outcome(Fate.FAILED)], START)
-        self.assertFalse(self.successResultOf(Deferred.fromCoroutine(sent)))
-        self.assertEqual(context.handover.taken, [])
+        about = ReportedMessage(Envelope(SENDER), message(), "m1", START)
+        composing = context.reports.compose_about(about, [outcome(Fate.FAILED)], START)
+        self.failureResultOf(Deferred.fromCoroutine(composing), OSError)
 
     def test_alarm(self) -> None:
-        notice = compose_alarm("m1", "ValueError: ü\r\nBcc: x", "mail.here.example")
+        notice = compose_alarm("m1", "m1", "ValueError: ü\r\nBcc: x", "mail.here.example")
         octets = notice.content.read()
         self.assertEqual(octets.count(b"\n"), octets.count(b"\r\n"))
         self.assertTrue(octets.isascii())

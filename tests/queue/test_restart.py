@@ -58,7 +58,7 @@ class Jumping(RunnerCase):
         again = RunningQueue(self.folder, wall=START + 400 * DAY)
         chances = iter(number / 51 for number in range(10_000))
         object.__setattr__(again.runner._backoff, "chance", lambda: next(chances) % 1.0)
-        again.runner.start()
+        again.start()
         self.assertLess(len(again.transport.calls), 5)
         again.pass_time(6 * MINUTE)
         self.assertEqual(len(again.transport.calls), 51)
@@ -87,7 +87,12 @@ class Restarting(RunnerCase):
         context = RunningQueue(os.path.join(self.mktemp(), "queue"))
         self.assertTrue(context.accept(envelope(BOB)).ok)
         self.assertEqual(context.transport.calls, [])
-        context.runner.start()
+        context.runner.retry("m1")
+        removing = context.runner.remove("m1", bounce=True)
+        error = self.successResultOf(Deferred.fromCoroutine(removing))
+        self.assertIn("has not been started", str(error))
+        self.assertRaises(ValueError, context.reconfigure, context.settings)
+        context.start()
         self.assertEqual(context.transport.tried, [BOB])
 
 

@@ -26,7 +26,7 @@ BOB = "bob@there.example"
 
 
 class RunnerCase(SynchronousTestCase):
-    """One running house."""
+    """One running queue."""
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
@@ -35,7 +35,7 @@ class RunnerCase(SynchronousTestCase):
     def start(self, settings: Queue | None = None, wall: float = START) -> RunningQueue:
         """Another process on the same folder."""
         context = RunningQueue(self.folder, settings, wall=wall)
-        context.runner.start()
+        context.start()
         return context
 
     def answers(self, **by_name: Status | None) -> None:
@@ -291,10 +291,12 @@ class Parking(RunnerCase):
 
     def test_a_bug_after_delivery_does_not_deliver_again(self) -> None:
         self.context.transport.answer = lambda recipient: UNKNOWN
-        handover, self.context.reports.handover = self.context.handover, None  # type: ignore[assignment]
+        handover, self.context.handover = self.context.handover, None  # type: ignore[assignment]
+        self.context.reconfigure(Queue())
         self.context.accept(envelope(BOB))
         self.assertEqual(self.context.runner.views()[0].word, "parked")
-        self.context.reports.handover = handover
+        self.context.handover = handover
+        self.context.reconfigure(Queue())
         self.successResultOf(Deferred.fromCoroutine(self.context.runner.release("m1")))
         self.assertEqual(self.context.transport.tried, [BOB])
         self.assertEqual(len(handover.taken), 1)

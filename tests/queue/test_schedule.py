@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Queue
 from mailhost.config.section import DAY, HOUR, MINUTE
-from mailhost.queue.schedule import Agenda, Backoff
+from mailhost.queue.schedule import Agenda, Backoff, Timetable
 
 NOW = 1_700_000_000.0
 jumps = st.floats(-1e10, 1e10)
@@ -86,3 +87,34 @@ class Agendas(SynchronousTestCase):
         self.assertEqual(agenda.take(10.0), ["a", "b"])
         self.assertIsNone(agenda.first())
         self.assertIsNone(agenda.due("a"))
+
+
+class Timetables(SynchronousTestCase):
+    """One timer for all that waits."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.due: list[str] = []
+        self.timetable = Timetable(self.clock, self.clock.seconds, self.due.extend)
+
+    def test_what_is_due_at_the_start_does_not_wait(self) -> None:
+        self.timetable.put("a", 0.0)
+        self.assertEqual([], self.due)
+        self.timetable.start()
+        self.assertEqual(["a"], self.due)
+
+    def test_a_shorter_wait_moves_the_timer(self) -> None:
+        self.timetable.start()
+        self.timetable.put("a", 30.0)
+        self.timetable.put("b", 10.0)
+        (timer,) = self.clock.calls
+        self.assertEqual(10.0, timer.getTime())
+        self.clock.advance(10.0)
+        self.assertEqual(["b"], self.due)
+
+    def test_stopped_it_has_no_timer(self) -> None:
+        self.timetable.start()
+        self.timetable.put("a", 30.0)
+        self.timetable.stop()
+        self.timetable.put("b", 10.0)
+        self.assertEqual([], self.clock.calls)

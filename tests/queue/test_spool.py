@@ -16,8 +16,8 @@ from mailhost.interfaces.events import Faulted, Parked
 from mailhost.interfaces.store import ICommitter
 from mailhost.message.content import Content, ContentWriter
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.queue.entry import PART, Entry, State, first_state, laid_out
-from mailhost.queue.spool import Broken, Finding, Found, Spool
+from mailhost.queue.entry import ENCODED_AT_ONCE, Entry, EntryState, first_state, laid_out
+from mailhost.queue.spool import FoundEntry, ReadingResult, Spool, UnreadableEntry
 from tests.queue.fakes import BUSY, FakeCommitter, RunningQueue, envelope, here, message
 
 T = TypeVar("T")
@@ -31,7 +31,9 @@ class SpoolCase(SynchronousTestCase):
         self.disk = FakeCommitter()
         self.spool = Spool(self.folder, self.disk, here)
 
-    def write(self, id: str, content: Content | None = None, state: State | None = None) -> Entry:
+    def write(
+        self, id: str, content: Content | None = None, state: EntryState | None = None
+    ) -> Entry:
         """Write an entry."""
         content = content or message()
         entry, line = laid_out(Entry(id, id, 5.0, envelope("bob@there.example"), content.size))
@@ -41,9 +43,9 @@ class SpoolCase(SynchronousTestCase):
         self.assertTrue(status.ok, status)
         return entry
 
-    def scan(self) -> list[Finding]:
+    def scan(self) -> list[ReadingResult]:
         """What the next process finds."""
-        found: list[Finding] = []
+        found: list[ReadingResult] = []
         spool = Spool(self.folder, self.disk, here)
         self.successResultOf(Deferred.fromCoroutine(spool.scan(found.extend)))
         return found
@@ -69,7 +71,7 @@ class Keeping(SpoolCase):
     def test_entry_and_content(self) -> None:
         body = bytes(range(256)) * 10
         entry = self.write("a1", Content((body[:100], body[100:])))
-        self.assertEqual(self.scan(), [Found(entry, first_state(entry), False)])
+        self.assertEqual(self.scan(), [FoundEntry(entry, first_state(entry), False)])
         content = self.successResultOf(Deferred.fromCoroutine(_value(self.spool.open(entry))))
         self.assertEqual(content.read(), body)
 
@@ -81,11 +83,11 @@ class Keeping(SpoolCase):
             return here(work)
 
         spool = Spool(self.folder, self.disk, in_thread)
-        for count in (PART, PART + 1):
+        for count in (ENCODED_AT_ONCE, ENCODED_AT_ONCE + 1):
             to = envelope(*(f"bob{number}@there.example" for number in range(count)))
             state = first_state(Entry("one", "one", 5.0, to, 1))
             self.successResultOf(Deferred.fromCoroutine(spool.settle("one", state)))
-            self.assertEqual(count - PART, len(working))
+            self.assertEqual(count - ENCODED_AT_ONCE, len(working))
 
     def test_content_from_a_file(self) -> None:
         os.makedirs(self.folder)
@@ -97,9 +99,9 @@ class Keeping(SpoolCase):
 
     def test_state_is_replaced(self) -> None:
         entry = self.write("a1")
-        state = State(first_state(entry).recipients, due=77.0, attempts=3)
+        state = EntryState(first_state(entry).recipients, due=77.0, attempts=3)
         self.successResultOf(Deferred.fromCoroutine(self.spool.settle("a1", state)))
-        self.assertEqual(self.scan(), [Found(entry, state, True)])
+        self.assertEqual(self.scan(), [FoundEntry(entry, state, True)])
 
     def test_removed(self) -> None:
         entry = self.write("a1")
@@ -116,7 +118,9 @@ class Keeping(SpoolCase):
     def test_oldest_first(self) -> None:
         for id in ("b", "a", "c"):
             self.write(id)
-        self.assertEqual([f.entry.id for f in self.scan() if isinstance(f, Found)], list("abc"))
+        self.assertEqual(
+            [f.entry.id for f in self.scan() if isinstance(f, FoundEntry)], list("abc")
+        )
 
     def test_no_folder_yet(self) -> None:
         self.assertEqual(self.scan(), [])
@@ -159,7 +163,7 @@ class LeftBehind(SpoolCase):
     def test_what_this_process_wrote_is_not_found(self) -> None:
         self.spool.name("a1", lambda id: False)
         self.write("a1")
-        found: list[Finding] = []
+        found: list[ReadingResult] = []
         self.successResultOf(Deferred.fromCoroutine(self.spool.scan(found.extend)))
         self.assertEqual(found, [])
 
@@ -183,14 +187,16 @@ class Damaged(SpoolCase):
         for damage in damages:
             self.put("a2.msg", damage)
             found = self.scan()
-            self.assertEqual([type(each) for each in found], [Found, Broken, Found], damage)
+            self.assertEqual(
+                [type(each) for each in found], [FoundEntry, UnreadableEntry, FoundEntry], damage
+            )
             self.assertIn("a2.msg", self.files())
 
     def test_state_file(self) -> None:
         entry = self.write("a1")
         self.put("a1.state", b'{"version":1')
         (found,) = self.scan()
-        assert isinstance(found, Found)
+        assert isinstance(found, FoundEntry)
         self.assertEqual(found.entry, entry)
         self.assertTrue(found.state.parked)
         self.assertIn("a1.state", self.files())
@@ -198,7 +204,7 @@ class Damaged(SpoolCase):
     def test_message_that_cannot_be_opened(self) -> None:
         self.write("a1")
         os.makedirs(os.path.join(self.folder, "a2.msg"))
-        self.assertEqual([type(each) for each in self.scan()], [Found, Broken])
+        self.assertEqual([type(each) for each in self.scan()], [FoundEntry, UnreadableEntry])
 
     def test_the_queue_reports_and_goes_on(self) -> None:
         self.write("a1")
@@ -206,7 +212,7 @@ class Damaged(SpoolCase):
         self.put("a2.msg", b"junk\n")
         self.put("a3.state", b"junk")
         context = RunningQueue(self.folder)
-        context.runner.start()
+        context.start()
         self.assertEqual([call[0] for call in context.transport.calls], ["a1"])
         self.assertEqual([event.identity for event in context.events.of(Parked)], ["a2", "a3"])
         self.assertEqual(context.files(), ["a2.msg", "a3.msg", "a3.state"])
@@ -218,7 +224,7 @@ class Damaged(SpoolCase):
         with open(self.folder, "w"):
             pass
         context = RunningQueue(self.folder)
-        context.runner.start()
+        context.start()
         self.assertEqual(len(context.events.of(Faulted)), 1)
         os.unlink(self.folder)
         self.write("a1")
@@ -238,7 +244,7 @@ class FullDisk(SpoolCase):
         for number, code, enhanced in cases:
             context = RunningQueue(self.folder)
             context.disk.fail = lambda change, number=number: OSError(number, "the disk says no")  # type: ignore[misc]
-            context.runner.start()
+            context.start()
             status = context.accept(envelope("bob@there.example"))
             self.assertEqual((status.code, status.enhanced), (code, enhanced))
             self.assertIn("the disk says no", status.cause)

@@ -1,4 +1,4 @@
-"""A reception with everything behind it faked."""
+"""A case for the reception of the host, with fake services behind it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from tests.fakes import (
 from tests.memory_store import MemoryStore
 from tests.queue.fakes import here
 
-STRANGER = Client("192.0.2.7", 4711, hello="far.example", extended=True)
+UNKNOWN_CLIENT = Client("192.0.2.7", 4711, hello="far.example", extended=True)
 TLS = TLSState("TLSv1.3", "TLS_AES_128_GCM_SHA256")
-ANN = replace(STRANGER, protocol="submission", tls=TLS, account=address("ann@a.example"))
+ANN = replace(UNKNOWN_CLIENT, protocol="submission", tls=TLS, account=address("ann@a.example"))
 VIEW = view_of(
     domain("a.example", "ann bob jörg", {"team": "ann bob", "sales": "bob"}),
     domain("b.example", "kit", catch_all="ann@a.example"),
@@ -47,7 +47,7 @@ NOW = 1_700_000_000.0
 
 
 class ReceptionCase(SynchronousTestCase):
-    """`begin` opens a transaction; `send` runs a whole one."""
+    """`begin` begins a transaction; `send` sends a whole message."""
 
     rules = Rules("mx.a.example", hops=3, memory=100)
 
@@ -77,22 +77,24 @@ class ReceptionCase(SynchronousTestCase):
         return Reception(context)
 
     def mail(self, client: Client, sender: str, **more: object) -> ITransaction | Status:
-        """Say MAIL; an empty sender is `<>`."""
+        """Return the answer to MAIL. An empty sender is the null reverse-path."""
         envelope = Envelope(address(sender) if sender else None)
         answer = self.reception.transaction(client, replace(envelope, **more))  # type: ignore[arg-type]
         found: ITransaction | Status = now(answer)
         return found
 
     def begin(
-        self, client: Client = STRANGER, sender: str = "sue@far.example", **more: object
+        self, client: Client = UNKNOWN_CLIENT, sender: str = "sue@far.example", **more: object
     ) -> ITransaction:
-        """A transaction that must not be refused."""
+        """Return the transaction of a MAIL that must be accepted."""
         found = self.mail(client, sender, **more)
         assert not isinstance(found, Status), found
         return found
 
-    def rcpt(self, to: str, client: Client = STRANGER, sender: str = "sue@far.example") -> Status:
-        """The answer to one RCPT of a new transaction."""
+    def rcpt(
+        self, to: str, client: Client = UNKNOWN_CLIENT, sender: str = "sue@far.example"
+    ) -> Status:
+        """Return the answer to one RCPT in a new transaction."""
         status: Status = now(self.begin(client, sender).recipient(path(to)))
         return status
 
@@ -100,11 +102,11 @@ class ReceptionCase(SynchronousTestCase):
         self,
         content: bytes = MESSAGE,
         *to: str,
-        client: Client = STRANGER,
+        client: Client = UNKNOWN_CLIENT,
         sender: str = "sue@far.example",
         **more: object,
     ) -> Sequence[Status]:
-        """The answer to a whole message, to bob where nobody is named."""
+        """Return the answers to a whole message, to bob if `to` is empty."""
         transaction = self.begin(client, sender, **more)
         for each in to or ("bob@a.example",):
             status: Status = now(transaction.recipient(path(each)))
@@ -112,13 +114,13 @@ class ReceptionCase(SynchronousTestCase):
         return self.write(transaction, content)
 
     def collector(self, transaction: ITransaction) -> ICollector:
-        """Say DATA, which must not be refused."""
+        """Return the collector of a DATA that must be accepted."""
         collector = now(transaction.begin())
         assert not isinstance(collector, Status), collector
         return collector
 
     def write(self, transaction: ITransaction, content: bytes) -> Sequence[Status]:
-        """The answer to the content, which comes in small pieces."""
+        """Return the answers to the content, which arrives in small chunks."""
         collector = self.collector(transaction)
         for start in range(0, len(content), 40):
             now(collector.write(content[start : start + 40]))

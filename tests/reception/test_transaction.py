@@ -1,21 +1,18 @@
-"""Content on its way in: kept, looked at, given its Received field, handed over."""
+"""The content of a message: checked, completed with fields, handed over."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from mailhost.interfaces.events import Received
-from mailhost.message.content import ContentWriter
 from mailhost.message.envelope import Body
-from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
+from mailhost.message.header import values
+from mailhost.message.status import LOCAL_ERROR, Status
 from tests.fakes import now, path
-from tests.reception.context import ANN, MESSAGE, STRANGER, ReceptionCase
+from tests.reception.context import ANN, MESSAGE, UNKNOWN_CLIENT, ReceptionCase
 
 HOP = b"Received: from x by y; z\r\n"
 
@@ -56,17 +53,17 @@ class HandOverTests(ReceptionCase):
         envelope = self.handover.taken[0][0]
         self.assertEqual({name: getattr(envelope, name) for name in more}, more)
 
-    def test_the_answer_is_that_of_the_handover(self) -> None:
+    def test_the_reply_is_that_of_the_handover(self) -> None:
         self.handover.status = Status(452, "4.3.1", "Full")
         self.assertEqual(self.send(), [self.handover.status])
 
-    def test_lmtp_has_an_answer_for_each(self) -> None:
-        lmtp = replace(STRANGER, protocol="lmtp")
+    def test_lmtp_has_a_reply_for_each_recipient(self) -> None:
+        lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
         statuses = self.send(MESSAGE, "ann@a.example", "bob@a.example", client=lmtp)
         self.assertEqual(statuses, [self.handover.status] * 2)
         self.assertIn(b" with LMTP id ", self.handover.taken[0][1])
 
-    def test_it_is_told(self) -> None:
+    def test_the_log_line(self) -> None:
         content = b"Message-ID: <1@far.example>\r\n" + MESSAGE
         self.send(content, "ann@a.example", "bob@a.example")
         (event,) = self.events.of(Received)
@@ -77,13 +74,13 @@ class HandOverTests(ReceptionCase):
         )
         self.assertIn("Message-ID <1@far.example>, by smtp from [192.0.2.7]:4711", event.line)
 
-    def test_a_message_id_of_ours_is_told(self) -> None:
+    def test_an_added_message_id_is_logged(self) -> None:
         self.send(b"\r\n", client=ANN, sender="ann@a.example")
         (event,) = self.events.of(Received)
         self.assertEqual(event.message_id, f"<{event.identity}@mx.a.example>")
         self.assertIn("as ann@a.example", event.line)
 
-    def test_names_are_never_given_twice(self) -> None:
+    def test_each_message_has_its_own_identity(self) -> None:
         self.send()
         self.send()
         self.assertNotEqual(self.handover.taken[0][2], self.handover.taken[1][2])
@@ -99,10 +96,10 @@ class HopTests(ReceptionCase):
 
 
 class BeginningTests(ReceptionCase):
-    """Our fields go on top of a header section, and nothing else becomes one by that."""
+    """Trace fields go on top of a header section, and never turn a body into one."""
 
     def below(self, content: bytes, **more: Any) -> bytes:
-        """What lies below our Received field."""
+        """Return the octets below the Received field of the host."""
         self.handover.taken.clear()
         (status,) = self.send(content, **more)
         self.assertTrue(status.ok, status)
@@ -111,14 +108,16 @@ class BeginningTests(ReceptionCase):
         return rest
 
     def test_a_body_becomes_no_header(self) -> None:
-        odd = b"hello there\r\nFrom: bob@a.example\r\n\r\n" + b"x" * 500  # too long for memory
+        odd = (
+            b"hello there\r\nFrom: bob@a.example\r\n\r\n" + b"x" * 500
+        )  # so long that it is written to a file
         for content in (odd, odd[:30], b" " + odd):
             self.assertEqual(self.below(content), b"\r\n" + content)
         self.assertEqual(self.below(b"From x y\r\n" + MESSAGE), MESSAGE)
         self.assertEqual(self.below(MESSAGE), MESSAGE)
 
     def test_a_body_becomes_no_header_with_lmtp_or_a_login(self) -> None:
-        lmtp = replace(STRANGER, protocol="lmtp")
+        lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
         self.assertEqual(self.below(b"hello", client=lmtp), b"\r\nhello")
         rest = self.below(b"x\r\nFrom: bob@a.example\r\n", client=ANN, sender="ann@a.example")
         header, _, body = rest.partition(b"\r\n\r\n")
@@ -128,15 +127,15 @@ class BeginningTests(ReceptionCase):
     def test_received_fields_in_the_body_are_no_hops(self) -> None:
         self.below(b"no field\r\n" + HOP * 9)
 
-    def test_more_header_than_is_read_hides_nothing(self) -> None:
+    def test_a_header_that_is_too_large_is_refused(self) -> None:
         filler = b"X-Y: " + b"x" * 900 + b"\r\n"
         large = b"From: ann@a.example\r\n" + filler * 2000 + b"From: bob@a.example\r\n\r\nbody"
-        for client, sender in ((ANN, "ann@a.example"), (STRANGER, "sue@far.example")):
+        for client, sender in ((ANN, "ann@a.example"), (UNKNOWN_CLIENT, "sue@far.example")):
             (status,) = self.send(large, client=client, sender=sender)
             self.assertEqual((status.code, status.enhanced), (554, "5.6.0"))
         self.assertEqual(self.handover.taken, [])
 
-    def test_binary_mail_has_lines_in_its_header(self) -> None:
+    def test_binary_mail_with_other_line_ends_in_its_header(self) -> None:
         more: dict[str, Any] = {"client": ANN, "sender": "ann@a.example", "body": Body.BINARY}
         for content in (b"A: 1\rFrom: bob@a.example\r\n\r\n", b"A: 1\n\nFrom: x\r\n\r\n"):
             (status,) = self.send(content, **more)
@@ -144,71 +143,29 @@ class BeginningTests(ReceptionCase):
         self.assertTrue(self.below(b"A: 1\r\n\r\n\n\r\0", **more).endswith(b"\r\n\r\n\n\r\0"))
 
 
-class FullDiskTests(ReceptionCase):
-    def answer(self, number: int) -> Status:
-        def broken(writer: ContentWriter) -> None:
-            raise OSError(number, os.strerror(number))
+class AddedFieldTests(ReceptionCase):
+    def test_fields_are_added_only_with_a_login(self) -> None:
+        for client, sender, count in (
+            (UNKNOWN_CLIENT, "sue@far.example", 0),
+            (ANN, "ann@a.example", 1),
+        ):
+            self.handover.taken.clear()
+            self.send(b"Subject: x\r\n\r\nbody", client=client, sender=sender)
+            _, content, identity = self.handover.taken[0]
+            for name in ("From", "Date", "Message-ID"):
+                self.assertEqual(len(values(content, name)), count)
+        self.assertIn(f"Message-ID: <{identity}@mx.a.example>".encode(), content)
 
-        self.patch(ContentWriter, "spill", broken)
-        (status,) = self.send(b"x" * 1000)
-        return status
+    def test_the_author_of_a_message_with_the_null_reverse_path(self) -> None:
+        self.send(b"Subject: x\r\n\r\n", client=ANN, sender="")
+        self.assertEqual(values(self.handover.taken[0][1], "From"), ["<ann@a.example>"])
 
-    def test_a_full_disk_is_told_at_the_end(self) -> None:
-        for number in (errno.ENOSPC, errno.EDQUOT):
-            status = self.answer(number)
-            self.assertEqual(replace(status, cause=""), NO_STORAGE)
-            self.assertIn(os.strerror(number), status.cause)
-        self.assertEqual((self.handover.taken, self.events.told), ([], []))
+    def test_no_fields_are_added_for_networks(self) -> None:
+        self.send(b"\r\nbody", client=replace(UNKNOWN_CLIENT, ip="127.0.0.1"))
+        self.assertEqual(values(self.handover.taken[0][1], "Date"), [])
 
-    def test_a_slow_one_is_waited_for_in_a_thread(self) -> None:
-        threads: list[tuple[Callable[[], Any], Deferred[Any]]] = []
 
-        def in_thread(work: Callable[[], Any], /) -> Deferred[Any]:
-            threads.append((work, Deferred()))
-            return threads[-1][1]
-
-        self.in_thread = in_thread
-        self.reception = self.reception_with(self.rules)
-        transaction = self.begin()
-        now(transaction.recipient(path("bob@a.example")))
-        collector = self.collector(transaction)
-        self.assertIsNone(collector.write(b"x" * 100))
-        writing = Deferred.fromCoroutine(self.wait(collector.write(b"x")))
-        self.assertNoResult(writing)
-        self.let_go(threads)
-        self.successResultOf(writing)
-        finishing = Deferred.fromCoroutine(self.wait(collector.finish()))
-        self.assertNoResult(finishing)
-        self.let_go(threads)
-        content = self.successResultOf(finishing)
-        ending = Deferred.fromCoroutine(self.wait(transaction.end(content)))
-        self.assertNoResult(ending)
-        self.let_go(threads)
-        (status,) = self.successResultOf(ending)
-        self.assertTrue(status.ok)
-
-    async def wait(self, answer: Any) -> Any:
-        return await answer
-
-    def let_go(self, threads: list[tuple[Callable[[], Any], Deferred[Any]]]) -> None:
-        """The disk is done."""
-        work, done = threads.pop()
-        done.callback(work())
-
-    def test_so_is_a_broken_one(self) -> None:
-        self.assertEqual(replace(self.answer(errno.EIO), cause=""), LOCAL_ERROR)
-
-    def test_a_missing_folder_is_made_again(self) -> None:
-        os.rmdir(self.folder)
-        (status,) = self.send(b"x" * 1000)
-        self.assertTrue(status.ok)
-
-    def test_a_folder_that_cannot_be_made(self) -> None:
-        os.rmdir(self.folder)
-        with open(self.folder, "w"):
-            (status,) = self.send(b"x" * 1000)
-        self.assertEqual(replace(status, cause=""), LOCAL_ERROR)
-
+class DiskTests(ReceptionCase):
     def test_content_that_cannot_be_read_again(self) -> None:
         def broken(fd: int, length: int, offset: int) -> bytes:
             raise OSError(errno.EIO, "broken")
@@ -220,7 +177,7 @@ class FullDiskTests(ReceptionCase):
 
 
 class AbandonTests(ReceptionCase):
-    def test_what_is_abandoned_is_forgotten(self) -> None:
+    def test_an_abandoned_message_leaves_nothing(self) -> None:
         before = len(os.listdir("/dev/fd"))
         transaction = self.begin()
         now(transaction.recipient(path("bob@a.example")))
@@ -232,9 +189,5 @@ class AbandonTests(ReceptionCase):
         self.assertEqual(len(os.listdir("/dev/fd")), before)
         self.assertEqual((self.handover.taken, self.events.told), ([], []))
 
-    def test_before_anything_came(self) -> None:
+    def test_abandoned_before_data(self) -> None:
         self.begin().abandon()
-
-    def test_everybody_is_let_in(self) -> None:
-        self.assertIsNone(now(self.reception.connected(STRANGER)))
-        self.assertIsNone(now(self.reception.hello(STRANGER)))

@@ -24,8 +24,8 @@ from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Router
 from tests.fakes import FakeDelivery, FakeDirectory, RecordingEvents, view_of
 from tests.fakes import envelope as envelope_to
+from tests.relay.fake_resolver import FakeResolver
 from tests.relay.far_net import FarHost, FarNet
-from tests.relay.test_nexthop import FakeResolver
 
 OWN = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25:interface=192.0.2.77")
 TEXT = "Subject: hi\r\n\r\nhello\r\n"

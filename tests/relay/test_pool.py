@@ -14,7 +14,7 @@ from mailhost.config.model import Relay
 from mailhost.interfaces.events import Attempted
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.pool import PART, Connection, Pool
+from mailhost.relay.pool import PLACES_WITHOUT_PAUSE, Connection, Pool
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
 
@@ -192,8 +192,8 @@ class Crowds(SynchronousTestCase):
             self.begin(each)
         works = [self.begin(each, leaves=True) for each in self.places[100:]]
         self.pool.leave(self.places[0])
-        self.assertEqual(PART, sum(work.called for work in works))
-        for _ in range(4000 // PART):
+        self.assertEqual(PLACES_WITHOUT_PAUSE, sum(work.called for work in works))
+        for _ in range(4000 // PLACES_WITHOUT_PAUSE):
             self.clock.advance(0)
         self.assertTrue(all(work.called for work in works))
 

@@ -8,7 +8,7 @@ from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.message.envelope import Envelope
-from mailhost.relay.transport import REST
+from mailhost.relay.transport import FAILURE_MEMORY
 from tests.fakes import address, path
 from tests.fakes import envelope as envelope_to
 from tests.relay.carrying import TEXT, RelayCase
@@ -187,9 +187,20 @@ class LeftAlone(RelayCase):
         self.assertEqual(tried, len(self.net.tried))
         self.send("b@y.example")
         self.assertEqual(tried + 1, len(self.net.tried))
-        self.turn(REST)
+        self.turn(FAILURE_MEMORY)
         self.send("b@x.example")
         self.assertEqual(2 * tried + 1, len(self.net.tried))
+
+    def test_it_is_connected_to_again_after_its_failure_was_forgotten(self) -> None:
+        self.net.hosts.clear()
+        self.send("a@x.example")
+        tried = len(self.net.tried)
+        self.relay.forget_failure(self.relay.next_hop("us.example", "y.example", 1))
+        self.send("b@x.example")
+        self.assertEqual(tried, len(self.net.tried))
+        self.relay.forget_failure(self.relay.next_hop("us.example", "x.example", 1))
+        self.send("b@x.example")
+        self.assertEqual(2 * tried, len(self.net.tried))
 
     def test_new_settings_end_the_rest(self) -> None:
         """They may be what makes the destination reachable."""
@@ -289,7 +300,7 @@ class TLS(RelayCase):
             self.smart.offers, self.smart.tls, self.smart.mail = ("PIPELINING", *offers), tls, []
             self.assertEqual([outcome], self.send("a@y.example"))
             self.assertEqual(int(outcome.startswith("relayed")), len(self.smart.mail))
-            self.turn(REST)
+            self.turn(FAILURE_MEMORY)
         self.assertEqual({("smart.example", True)}, set(self.tls))
 
     def test_never_means_never(self) -> None:
@@ -320,7 +331,7 @@ class Smarthost(RelayCase):
             self.smart.offers, self.smart.tls = ("PIPELINING", *offers), tls
             self.assertIn("delayed 45", self.send("a@y.example")[0])
             self.assertFalse([word for word in self.smart.said if word.startswith("AUTH")])
-            self.turn(REST)
+            self.turn(FAILURE_MEMORY)
 
     def test_a_login_that_is_refused_has_the_mail_wait(self) -> None:
         self.login()

@@ -1,4 +1,4 @@
-"""The client side on a string transport: scripts of what the server says and what is sent to it."""
+"""The client on a string transport: scripts of the replies and the commands."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides, providedBy
 
+from mailhost.message.content import Content
+from mailhost.message.envelope import Envelope
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
+from mailhost.smtp.client.sending import Sending
 from mailhost.smtp.client.timeouts import Timeouts
+from tests.fakes import envelope as envelope_to
 
 T = TypeVar("T")
+TEXT = b"Subject: hi\r\n\r\n.dot\r\n"
+ON_WIRE = r"Subject: hi\r\n\r\n..dot\r\n.\r\n"
 
 
 class Transport(StringTransport):
@@ -38,7 +44,7 @@ class Transport(StringTransport):
 
 
 class ClientCase(SynchronousTestCase):
-    """A client whose server is the test."""
+    """Makes a client; the test is its server."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -85,7 +91,7 @@ class ClientCase(SynchronousTestCase):
             self.clock.advance(float(text.removeprefix("wait ")))
 
     def open_up(self, *offers: str) -> None:
-        """Greet, with these extensions."""
+        """Play the greeting of a server with these extensions."""
         lines = ["there.example", *offers]
         reply = "".join(
             f"S: 250{'-' if number < len(lines) else ' '}{line}\n"
@@ -95,6 +101,26 @@ class ClientCase(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(self.run_script(self.dialogue.greet(), script)))
 
 
+class SendCase(ClientCase):
+    """Sends `text` to the recipients of `envelope`."""
+
+    envelope: Envelope = envelope_to("a@x.example", "b@x.example")
+    text = TEXT
+
+    def send(self, script: str, broken: str | None = None) -> str:
+        """Play the script; return the code for each recipient, `-` for none."""
+        self.sending = Sending(self.envelope, Content((self.text,)), self.envelope.recipients)
+        work = self.run_script(self.dialogue.send(self.sending), script)
+        if broken is None:
+            self.successResultOf(work)
+        else:
+            self.assertIn(broken, str(self.failureResultOf(work, ConnectionBroken).value))
+        known = self.sending.statuses
+        return " ".join(
+            str(known[path].code) if path in known else "-" for path in self.sending.recipients
+        )
+
+
 def octets(text: str) -> bytes:
-    """What a Python literal without quotes says."""
+    """Return the octets of a Python literal without quotes."""
     return text.encode().decode("unicode_escape").encode("latin-1")

@@ -1,4 +1,4 @@
-"""A reception that a test tells what to answer, and a session on a fake wire."""
+"""A reception whose answers the test sets, and a session on a fake wire."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _REPLY_LINE = re.compile(rb"[2345][0-9]{2}[ -][ -~]*")
 
 @implementer(IEventSink)
 class Events:
-    """Keeps what is told."""
+    """Keeps the events."""
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.emitted: list[Event] = []
 
     def emit(self, event: Event) -> None:
-        self.told.append(event)
+        self.emitted.append(event)
 
     @property
     def lines(self) -> list[str]:
-        return [event.line for event in self.told]
+        return [event.line for event in self.emitted]
 
 
 @implementer(ITransaction, ICollector)
@@ -93,7 +93,7 @@ class FakeTransaction:
         assert not self.fate
         assert chunk
         self.content += chunk
-        return self._home.answer("write", None, None, told=False)
+        return self._home.answer("write", None, None, record=False)
 
     def finish(self) -> Answer[Content | Status]:
         assert not self.fate
@@ -118,10 +118,11 @@ class FakeTransaction:
 
 @implementer(IReception)
 class FakeReception:
-    """`answers` by the name of the question: a value, or what makes it. Otherwise all is well.
+    """Accepts everything, unless `answers` has an answer by the name of the question: a value, or a
+    function that returns it.
 
     A question in `slow` is answered by a Deferred when `release` is called, one in `quick` by a
-    Deferred that has fired. `seen` is every question in order.
+    Deferred that has fired. `seen` has every question in order.
     """
 
     def __init__(self) -> None:
@@ -153,8 +154,8 @@ class FakeReception:
     def disconnected(self) -> None:
         self.gone = True
 
-    def answer(self, question: str, about: Any, value: T, told: bool = True) -> Answer[T]:
-        if told:
+    def answer(self, question: str, about: Any, value: T, record: bool = True) -> Answer[T]:
+        if record:
             self.seen.append((question, about))
         if question in self.quick:
             quick: Deferred[T] = Deferred()
@@ -167,7 +168,7 @@ class FakeReception:
         return slow
 
     def release(self) -> None:
-        """Answer what waits longest."""
+        """Answer the question that waits longest."""
         deferred, value = self.waiting.pop(0)
         deferred.callback(value)
 
@@ -251,7 +252,7 @@ def codes(replies: bytes) -> list[str]:
 
 
 class TalkCase(SynchronousTestCase):
-    """Makes talks, and in the end holds each to the promises that all of them keep."""
+    """Makes sessions, and checks at the end that each transaction had exactly one end."""
 
     def setUp(self) -> None:
         self.talk = self.new_talk()
@@ -270,9 +271,10 @@ def checked_talk(
     binary: bool = False,
     **more: Any,
 ) -> Talk:
-    """Make a talk whose replies are looked at. `check_end` is to be called for it.
+    """Return a session whose replies are checked.
 
-    `binary` has BINARYMIME offered too."""
+    `check_end` must be called for it. With `binary`, BINARYMIME is offered too.
+    """
     talk = Talk(options, **more)
     if binary:
         everything = Extensions(options.message_size, options.recipients, EVERYTHING)

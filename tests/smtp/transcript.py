@@ -1,20 +1,20 @@
-"""Whole dialogues as text: reading them, and holding a session to them.
+"""Whole dialogues as text files: reading them, and checking a session against them.
 
 A transcript has a line for each step:
 
-    # words for the reader
-    % lmtp recipients=2        what the session is made with, see `_OPTIONS`
+    # a comment
+    % lmtp recipients=2        options of the session, see `_OPTIONS`
     C: NOOP                    the client sends this line, CRLF is added
     C| a\\n.\\n                  the client sends these octets, as in a Python literal
-    S: 250 2.0.0 OK            the server's next line of reply; `...` at the end stands for anything
+    S: 250 2.0.0 OK            the server's next line of reply; `...` at the end matches anything
     = tls                      the handshake after STARTTLS ends
     = closed | lost | silent | stop
     = taken <a@b> <c@d> ...    the last message was taken: reverse-path, recipients
     = content text\\r\\n         and this is its content
     = nothing taken            no message was taken at all
 
-At each step all that the server said before must have been expected. Recipients called `nobody` are
-refused for good, `later` for now, `leave` with 421; with LMTP `full` is over quota in the end.
+At each step, all earlier replies of the server must have been expected. Recipients called `nobody`
+are refused for good, `later` for now, `leave` with 421; with LMTP `full` is over quota in the end.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _OPTIONS = ("lmtp", "tls", "login", "binary", "recipients", "size", "errors", "g
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line: where it stands, its first word, the rest."""
+    """One line: its number, its first word, the rest."""
 
     number: int
     kind: str
@@ -55,7 +55,7 @@ class Step:
 
 
 class Mismatch(AssertionError):
-    """The session did otherwise; the message has the file and the line."""
+    """The session behaved differently; the message has the file and the line."""
 
 
 def read_transcript(path: Path) -> list[Step]:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,15 +20,17 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
-from mailhost.processes.child import LONGEST_PAUSE
+from mailhost.processes.child import LONGEST_RESTART_DELAY
 from mailhost.workers import calls, pool
 from mailhost.workers.connection_counts import SharedCounts, new_counts
 from mailhost.workers.pool import (
+    ACKNOWLEDGEMENT,
     CHANNEL,
     COUNTS,
-    RENEWAL,
-    RETIREMENT,
+    KILL_AFTER,
+    RELOAD_TIMEOUT,
     RETIREMENT_DRAIN,
+    RETIREMENT_LIMIT,
     STARTUP,
     Assignment,
     StartupData,
@@ -120,7 +122,7 @@ class WorkerPoolCase(SynchronousTestCase):
             self.events,
             self.one_died,
         )
-        self.workers.employ(FIRST, 2)
+        self.workers.assign(FIRST, 2)
 
     def one_died(self) -> None:
         self.died += 1
@@ -202,7 +204,7 @@ class StartingTests(WorkerPoolCase):
                 self.reactor.advance(0.5)
             waits.append(self.reactor.seconds() - begun)
             self.end(number)
-        self.assertEqual([1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE], waits)
+        self.assertEqual([1, 2, 4, 8, 16, LONGEST_RESTART_DELAY, LONGEST_RESTART_DELAY], waits)
 
     def test_output_of_a_worker_is_logged_as_a_fault(self) -> None:
         self.reactor.processes[0].childDataReceived(2, b"Traceback\nImport")
@@ -215,7 +217,7 @@ class ReloadTests(WorkerPoolCase):
 
     def test_workers_take_new_settings_and_go_on(self) -> None:
         self.ready(0, 1)
-        self.workers.employ(SECOND, 2)
+        self.workers.assign(SECOND, 2)
         for number in (0, 1):
             self.assertEqual([(calls.RELOAD, NEW, ["pem"])], self.calls_to(number)[3:])
         self.assertEqual([100, 101], self.pids())
@@ -223,22 +225,22 @@ class ReloadTests(WorkerPoolCase):
     def test_many_reloads_start_no_process(self) -> None:
         self.ready(0, 1)
         for number in range(100):
-            self.workers.employ((FIRST, SECOND)[number % 2], 2)
+            self.workers.assign((FIRST, SECOND)[number % 2], 2)
         self.assertEqual(2, len(self.reactor.processes))
 
     def test_a_new_listener_is_handed_after_the_settings(self) -> None:
         self.ready(0)
-        self.workers.employ(replace(SECOND, sockets=[(7, SMTP), (9, LMTP)]), 2)
+        self.workers.assign(replace(SECOND, sockets=[(7, SMTP), (9, LMTP)]), 2)
         self.assertEqual(
             [(calls.RELOAD, NEW, ["pem"]), (9, calls.SERVE, LMTP)], self.calls_to(0)[3:]
         )
-        self.workers.employ(replace(FIRST, sockets=[(7, SMTP), (11, POP3)]), 2)
+        self.workers.assign(replace(FIRST, sockets=[(7, SMTP), (11, POP3)]), 2)
         self.assertEqual(
             [(calls.RELOAD, OLD, ["pem"]), (11, calls.SERVE, POP3)], self.calls_to(0)[5:]
         )
 
     def test_a_reload_while_a_worker_starts_is_sent_when_it_is_ready(self) -> None:
-        self.workers.employ(SECOND, 2)
+        self.workers.assign(SECOND, 2)
         self.assertEqual([], self.calls_to(0))
         self.ready(0)
         self.assertEqual(
@@ -253,15 +255,15 @@ class ReloadTests(WorkerPoolCase):
 
     def test_a_worker_that_died_is_replaced_with_the_newest_settings(self) -> None:
         self.end(0)
-        self.workers.employ(SECOND, 2)
+        self.workers.assign(SECOND, 2)
         self.reactor.advance(60)
         loaded = [startup.loaded for startup in self.reactor.startups]
         self.assertEqual([OLD, OLD, NEW], loaded)
 
     def test_a_worker_that_cannot_take_them_is_replaced(self) -> None:
         self.ready(0, 1)
-        self.workers.employ(SECOND, 2)
-        waiting = Deferred.fromCoroutine(self.workers.renewed())
+        self.workers.assign(SECOND, 2)
+        waiting = Deferred.fromCoroutine(self.workers.reloaded())
         self.asked(1)[0].callback(None)
         self.assertNoResult(waiting)
         self.asked(0)[0].errback(ValueError("filter[1]: no such file"))
@@ -274,10 +276,10 @@ class ReloadTests(WorkerPoolCase):
 
     def test_a_worker_that_does_not_answer_is_replaced(self) -> None:
         self.ready(0, 1)
-        self.workers.employ(SECOND, 2)
-        waiting = Deferred.fromCoroutine(self.workers.renewed())
+        self.workers.assign(SECOND, 2)
+        waiting = Deferred.fromCoroutine(self.workers.reloaded())
         self.asked(1)[0].callback(None)
-        self.reactor.advance(RENEWAL)
+        self.reactor.advance(RELOAD_TIMEOUT)
         self.successResultOf(waiting)
         self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[-1])
         self.assertIn("no answer within 30 s", self.events.lines[-1])
@@ -289,7 +291,7 @@ class ReloadTests(WorkerPoolCase):
             raise OSError(errno.ENOSPC, "No space left on device")
 
         patch = self.patch(tempfile, "TemporaryFile", full)
-        self.workers.employ(SECOND, 2)
+        self.workers.assign(SECOND, 2)
         self.reactor.advance(1)
         patch.restore()
         self.assertIn("worker 100: cannot take new settings, is replaced: ", self.events.lines[0])
@@ -300,13 +302,13 @@ class ReloadTests(WorkerPoolCase):
 
     def test_fewer_workers_retire_and_more_are_started(self) -> None:
         self.ready(0, 1)
-        self.workers.employ(SECOND, 1)
+        self.workers.assign(SECOND, 1)
         self.asked(0)[0].callback(None)
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(1)[3:])
         self.end(1, ProcessDone(0))
         self.reactor.advance(60)
         self.assertEqual((0, 2), (self.died, len(self.reactor.processes)))
-        self.workers.employ(FIRST, 3)
+        self.workers.assign(FIRST, 3)
         self.assertEqual([100, 102, 103], self.pids())
 
     def test_renewed_certificates_reach_all_workers_and_those_that_replace_them(self) -> None:
@@ -327,23 +329,59 @@ class EndingTests(WorkerPoolCase):
 
     def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
         """What it answered last may be in the queue's folder, unknown to the head."""
-        self.workers.employ(SECOND, 0)
+        self.workers.assign(SECOND, 0)
         self.end(0)
         self.reactor.advance(60)
         self.assertEqual((1, 2), (self.died, len(self.reactor.processes)))
         self.assertIn("process 100 died", self.events.lines[0])
 
     def test_clients_cannot_keep_a_retired_one_for_ever(self) -> None:
-        self.workers.employ(SECOND, 0)
+        self.workers.assign(SECOND, 0)
         self.end(1, ProcessDone(0))
-        self.reactor.advance(RETIREMENT - 1)
+        self.reactor.processes[0].acknowledge()
+        self.reactor.advance(RETIREMENT_LIMIT - 1)
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(0))
         self.reactor.advance(1)
         self.assertEqual([(calls.RETIRE, None), (calls.RETIRE, RETIREMENT_DRAIN)], self.calls_to(0))
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(1))
 
+    def test_one_that_does_not_end_after_its_retirement_is_killed(self) -> None:
+        self.workers.assign(SECOND, 0)
+        for number in (0, 1):
+            self.reactor.processes[number].acknowledge()
+        self.reactor.advance(RETIREMENT_LIMIT + RETIREMENT_DRAIN)
+        self.end(1, ProcessDone(0))
+        self.assertEqual([], self.reactor.killed)
+        self.reactor.advance(KILL_AFTER)
+        self.assertEqual([100], self.reactor.killed)
+        self.assertEqual(["worker 100: does not end, is killed"], self.events.lines)
+
+    def test_one_that_hangs_is_killed_some_time_after_it_was_replaced(self) -> None:
+        self.ready(0, 1)
+        self.workers.assign(SECOND, 2)
+        self.asked(1)[0].callback(None)
+        self.reactor.advance(RELOAD_TIMEOUT)
+        self.reactor.advance(ACKNOWLEDGEMENT - 1)
+        self.assertEqual((3, []), (len(self.reactor.processes), self.reactor.killed))
+        self.reactor.advance(1)
+        self.assertEqual([100], self.reactor.killed)
+        self.assertEqual("worker 100: does not respond, is killed", self.events.lines[-1])
+        self.end(0)
+        self.assertEqual([101, 102], self.pids())
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_one_that_ended_meanwhile_cannot_be_killed(self) -> None:
+        def gone(signal: str) -> None:
+            raise ProcessExitedAlready
+
+        self.patch(self.reactor.processes[0].transport, "signalProcess", gone)
+        self.workers.assign(SECOND, 1)
+        self.workers.assign(SECOND, 0)
+        self.reactor.advance(ACKNOWLEDGEMENT)
+        self.assertEqual([101], self.reactor.killed)
+
     def test_one_that_retires_before_it_is_ready_gets_no_sockets(self) -> None:
-        self.workers.employ(SECOND, 0)
+        self.workers.assign(SECOND, 0)
         self.ready(0)
         self.assertEqual([(calls.RETIRE, None)], self.calls_to(0))
 

@@ -29,8 +29,8 @@ from mailhost.store.quota import RECENT
 from mailhost.workers import calls
 from mailhost.workers.channel import LARGEST_MESSAGE, Channel
 from mailhost.workers.remote import (
-    LONGEST_LINE,
-    ROOM_BELIEVED,
+    LONGEST_LOG_LINE,
+    QUOTA_ANSWER_VALIDITY,
     CountsForHead,
     RemoteAuthenticator,
     RemoteGuard,
@@ -175,7 +175,7 @@ class Quotas(RemoteCase):
     def test_an_answer_about_room_is_used_again_for_some_time(self) -> None:
         clock = Clock()
         usages = RemoteUsages(self.channel, clock.seconds)
-        for answer, seconds in ((80, ROOM_BELIEVED), (20, RECENT)):
+        for answer, seconds in ((80, QUOTA_ANSWER_VALIDITY), (20, RECENT)):
             for _ in range(3):
                 self.fake.answer = succeed(answer)
                 self.assertEqual(now(usages.left("/mail/ann", 50, 100)), answer)
@@ -280,7 +280,7 @@ class Lines(RemoteCase):
         self.assertEqual(1001, len(self.lines()))
         for _, lines in self.fake.notified:
             self.assertLess(sum(len(line.encode()) for _, line in lines), LARGEST_MESSAGE)
-        self.assertEqual(LONGEST_LINE, len(self.lines()[-1][1]))
+        self.assertEqual(LONGEST_LOG_LINE, len(self.lines()[-1][1]))
 
     def test_bugs_have_their_traceback_and_information_of_libraries_is_left_out(self) -> None:
         logger = Logger("somebody", observer=self.log)

@@ -1,1 +1,1 @@
-"""The settings of the filters: `[[filter]]`, one kind of filter a class."""
+"""The settings of the filters (`[[filter]]`): one class for each kind."""

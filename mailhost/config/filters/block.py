@@ -1,4 +1,4 @@
-"""The settings of filters that keep mail out."""
+"""The settings of filters that refuse mail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from mailhost.config.types import (
 
 
 class DNSList(Acting):
-    """`kind = "dnslist"`: a DNS blocklist or allowlist (RFC 5782). An answer in `answers` is a hit.
+    """`kind = "dnslist"`: a DNS blocklist or allowlist (RFC 5782). The filter matches if an answer
+    is in `answers`.
 
     Clients that logged in, or are in `relay.networks`, are never looked up.
     """
@@ -36,8 +37,8 @@ class DNSList(Acting):
 
 
 class List(Acting):
-    """`kind = "list"`: addresses, networks, names. `file` has one entry a line, and is read again
-    when it changes."""
+    """`kind = "list"`: addresses, networks, names. `file` has one entry in each line, and is read
+    again when it changes."""
 
     kind: Literal["list"]
     look_at: LookAt = LookAt.CLIENT
@@ -46,9 +47,9 @@ class List(Acting):
 
 
 class Greylist(Filter):
-    """`kind = "greylist"` (RFC 6647): a new client has to come again after `delay`, within `retry`,
-    and is then known for `remember`. Clients are counted by network, or by the pool of hosts that
-    they belong to. Those that logged in, or are in `relay.networks`, are never deferred."""
+    """`kind = "greylist"` (RFC 6647): a new client has to try again after `delay` and within
+    `retry`, and is then known for `remember`. All clients of a network, or of a pool of hosts,
+    count as one. Clients that logged in, or are in `relay.networks`, are never deferred."""
 
     kind: Literal["greylist"]
     delay: Positive = 5 * MINUTE
@@ -61,7 +62,7 @@ class Greylist(Filter):
 
 
 class CountBy(StrEnum):
-    """Whose mail a rate counts."""
+    """The property by which a rate counts messages."""
 
     CLIENT = "client"
     SENDER = "sender"
@@ -98,8 +99,8 @@ class Attachment(Acting):
 
 
 class Match(Acting):
-    """`kind = "match"`: a regular expression. `part` is "header", "body" or the name of a field.
-    Where it takes longer than `time_limit`, the filter failed."""
+    """`kind = "match"`: a regular expression. `part` is "header", "body" or the name of a field. If
+    matching takes longer than `time_limit`, the filter has failed."""
 
     kind: Literal["match"]
     part: FieldName = "header"

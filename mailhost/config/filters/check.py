@@ -1,4 +1,4 @@
-"""Checks of filters beyond their single values."""
+"""Checks of filters that concern several values or the machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEEDED: dict[type[Filter], tuple[tuple[str, ...], bool]] = {
 
 
 def check_filters(filters: Sequence[Filter]) -> Iterator[Problem]:
-    """Yield what is wrong with each filter, and between them."""
+    """Yield the faults of each filter, and those that concern several filters."""
     for number, each in enumerate(filters):
         place = ("filter", number)
         yield from _needed(place, each)
@@ -49,10 +49,10 @@ def check_filters(filters: Sequence[Filter]) -> Iterator[Problem]:
     yield from check_tags(filters)
 
 
-Place = tuple[str, int]
+_Place = tuple[str, int]
 
 
-def _needed(place: Place, each: Filter) -> Iterator[Problem]:
+def _needed(place: _Place, each: Filter) -> Iterator[Problem]:
     names, several = NEEDED.get(type(each), ((), True))
     given = [name for name in names if getattr(each, name)]
     if names and not given:
@@ -62,14 +62,14 @@ def _needed(place: Place, each: Filter) -> Iterator[Problem]:
         yield Problem(key_of((*place, given[1])), f"is one too many; {given[0]} is there already")
 
 
-def _wires(place: Place, each: Filter) -> Iterator[Problem]:
+def _wires(place: _Place, each: Filter) -> Iterator[Problem]:
     for number, wire in enumerate(each.listeners):
         if not wire.takes_mail:
             text = f"{wire.value!r} takes no mail; leave it out"
             yield Problem(key_of((*place, "listeners", number)), text)
 
 
-def _files(place: Place, each: Filter) -> Iterator[Problem]:
+def _files(place: _Place, each: Filter) -> Iterator[Problem]:
     for name in ("file", "text_file", "html_file"):
         path = getattr(each, name, None)
         if path is None or each.kind == "events":
@@ -83,15 +83,15 @@ def _files(place: Place, each: Filter) -> Iterator[Problem]:
             yield Problem(key_of((*place, name)), f"{path} is not UTF-8; save it as UTF-8")
 
 
-def _action(place: Place, each: Acting) -> Iterator[Problem]:
+def _action(place: _Place, each: Acting) -> Iterator[Problem]:
     if each.action is Action.TAG and not each.tag:
-        yield Problem(key_of((*place, "tag")), 'is missing; write the word, such as tag = "known"')
+        yield Problem(key_of((*place, "tag")), 'is missing; write the tag, such as tag = "known"')
     if each.tag and each.action is not Action.TAG:
         text = 'is of no use here; write action = "tag", or leave it out'
         yield Problem(key_of((*place, "tag")), text)
 
 
-def _entries(place: Place, each: List) -> Iterator[Problem]:
+def _entries(place: _Place, each: List) -> Iterator[Problem]:
     make = Networks if each.look_at is LookAt.CLIENT else Names
     for number, entry in enumerate(each.entries):
         try:
@@ -106,7 +106,7 @@ def _entries(place: Place, each: List) -> Iterator[Problem]:
             yield Problem(key_of((*place, "file")), f"{each.file}: {bad}")
 
 
-def _types(place: Place, each: Attachment | Strip) -> Iterator[Problem]:
+def _types(place: _Place, each: Attachment | Strip) -> Iterator[Problem]:
     kinds = frozenset(Kind)
     for number, name in enumerate(each.types):
         key = key_of((*place, "types", number))
@@ -114,10 +114,10 @@ def _types(place: Place, each: Attachment | Strip) -> Iterator[Problem]:
             text = f"{name!r} is no media type such as image/*, and no kind of file; known: "
             yield Problem(key, text + ", ".join(sorted(kinds)))
         elif "/" not in name and not each.look_inside:
-            yield Problem(key, f"{name!r} is told by the content; write look_inside = true")
+            yield Problem(key, f"{name!r} is found from the content; write look_inside = true")
 
 
-def _addresses(place: Place, each: Rewrite) -> Iterator[Problem]:
+def _addresses(place: _Place, each: Rewrite) -> Iterator[Problem]:
     for table, rules in (("senders", each.senders), ("recipients", each.recipients)):
         for old, new in rules.items():
             try:

@@ -9,21 +9,21 @@ from mailhost.config.section import MINUTE, Positive, Section
 
 
 class Mode(StrEnum):
-    """`observe` logs what would be done, and lets mail pass."""
+    """The mode of a filter: `observe` only logs the verdict, and lets mail pass."""
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
 
 
 class OnError(StrEnum):
-    """The fate of mail that a filter could not judge."""
+    """The treatment of mail when a filter has failed."""
 
     DEFER = "defer"
     PASS = "pass"
 
 
 class Action(StrEnum):
-    """The action of a filter that found something. `tag` only informs the filters after it."""
+    """The action on mail that a filter matches. `tag` leaves a tag for the filters after it."""
 
     REJECT = "reject"
     DEFER = "defer"
@@ -42,10 +42,12 @@ class LookAt(StrEnum):
 
 
 class Filter(Section):
-    """One filter of the chain. `name` stands in the log and in refusals, empty for the kind.
+    """One filter of the chain. `name` appears in the log and in refusals; if it is empty, the kind
+    appears.
 
-    `listeners` are protocols of `[[listen]]`; none: all that take mail. It is asked where mail has
-    one of the tags in `when`, if any, and none of those in `unless`.
+    `listeners` are protocols of `[[listen]]`; without any, the filter works on all listeners that
+    take mail. The filter is asked if the mail has one of the tags in `when` (or `when` is empty),
+    and none of the tags in `unless`.
     """
 
     kind: str
@@ -59,8 +61,9 @@ class Filter(Section):
 
 
 class Acting(Filter):
-    """A filter that does `action` about what it finds. `words` are for the client, empty for the
-    filter's own; `tag` is the word that `action = "tag"` leaves."""
+    """A filter that carries out `action` on mail that it matches. `words` is the text of the reply
+    to the client, empty for the filter's own text; `tag` is the tag that `action = "tag"` leaves.
+    """
 
     action: Action = Action.REJECT
     words: str = ""

@@ -21,13 +21,14 @@ class Header(Filter):
 
 
 class Subject(Filter):
-    """`kind = "subject"`: a word in front of the subject, where it is not there already."""
+    """`kind = "subject"`: a text in front of the subject, if the subject does not begin with it
+    already."""
 
     kind: Literal["subject"]
     prefix: Annotated[FieldValue, Field(min_length=1)]
 
 
-class Place(StrEnum):
+class DisclaimerPlace(StrEnum):
     """Where in a text a disclaimer goes."""
 
     TOP = "top"
@@ -35,20 +36,21 @@ class Place(StrEnum):
 
 
 class Disclaimer(Filter):
-    """`kind = "disclaimer"`: a text put into each text. `html` is for text/html, empty for `text`
-    escaped; `text_file` and `html_file` are read at the start and at a reload."""
+    """`kind = "disclaimer"`: a text that is added to each text part. `html` is for text/html; if it
+    is empty, `text` is used, escaped. `text_file` and `html_file` are read at the start and at a
+    reload."""
 
     kind: Literal["disclaimer"]
     text: str = ""
     text_file: Path | None = None
     html: str = ""
     html_file: Path | None = None
-    place: Place = Place.BOTTOM
+    place: DisclaimerPlace = DisclaimerPlace.BOTTOM
 
 
 class Strip(Filter):
-    """`kind = "strip"`: attachments by name (globs) or type are taken out, or renamed so that
-    nothing opens them by itself."""
+    """`kind = "strip"`: attachments by name (globs) or type are removed, or renamed so that no
+    program opens them by itself."""
 
     kind: Literal["strip"]
     names: tuple[str, ...] = ()
@@ -59,7 +61,7 @@ class Strip(Filter):
 
 
 class Rewrite(Filter):
-    """`kind = "rewrite"`: senders and recipients of the envelope become others. A key is an address
+    """`kind = "rewrite"`: senders and recipients of the envelope are replaced. A key is an address
     or "*@domain"; "*" before the @ of the new one keeps the local part."""
 
     kind: Literal["rewrite"]

@@ -1,4 +1,4 @@
-"""The settings of filters that watch."""
+"""The settings of filters that record mail and never refuse it."""
 
 from __future__ import annotations
 

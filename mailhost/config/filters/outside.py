@@ -1,4 +1,4 @@
-"""The settings of filters that are somebody else's program: milters, and code of one's own."""
+"""The settings of filters that are not part of mailhost: milters, and the operator's own code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mailhost.config.types import Path, Upstream
 
 
 class Milter(Filter):
-    """`kind = "milter"`: a mail filter that speaks Sendmail's protocol. `timeout` is for each of
-    its answers."""
+    """`kind = "milter"`: a mail filter that speaks the milter protocol. `timeout` is the time for
+    each of its answers."""
 
     kind: Literal["milter"]
     endpoint: Upstream
@@ -19,8 +19,9 @@ class Milter(Filter):
 
 
 class Python(Filter):
-    """`kind = "python"`: a filter of one's own. `file` has a function `make_filter`, or `plugin`
-    names a Twisted plugin that has; it gets `options` and returns an IFilter."""
+    """`kind = "python"`: a filter of the operator. `file`, or the Twisted plugin named `plugin`,
+    has a function `make_filter`, which gets `options` and returns an IFilter. A reload runs a file
+    again; a changed plugin needs a restart, since Python imports a module once in each process."""
 
     kind: Literal["python"]
     file: Path | None = None

@@ -51,7 +51,8 @@ REPEATED = (Stage.HELLO, Stage.RECIPIENT)
 
 
 def stages_of(settings: Filter) -> Sequence[Stage]:
-    """The stages at which a filter with these settings is asked; all where only its code knows."""
+    """Return the stages at which a filter with these settings is asked; all stages if this depends
+    on its code."""
     if isinstance(settings, List):
         return (BY_LOOK_AT[settings.look_at],)
     if isinstance(settings, Rate):
@@ -92,7 +93,7 @@ def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
 
 
 def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
-    """The reason why the filter never sees this tag, empty where it may."""
+    """Return the reason why the filter never sees this tag, empty if it may see the tag."""
     leaving = [place for place, each in enumerate(filters) if _tag(each) == tag]
     here = [place for place in leaving if _meet(filters[place], filters[number])]
     if not here:
@@ -108,7 +109,7 @@ def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
 
 
 def _in_time(filters: Sequence[Filter], first: int, second: int) -> bool:
-    """True where the second filter sees the tags of the first."""
+    """True if the second filter sees the tags of the first."""
     return first != second and any(
         left < seen or (left == seen and (first < second or seen in REPEATED))
         for left in stages_of(filters[first])
@@ -117,7 +118,7 @@ def _in_time(filters: Sequence[Filter], first: int, second: int) -> bool:
 
 
 def _meet(one: Filter, other: Filter) -> bool:
-    """True where a listener has both."""
+    """True if both filters are used for the same protocol."""
     return not one.listeners or not other.listeners or bool({*one.listeners} & {*other.listeners})
 
 

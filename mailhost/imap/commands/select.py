@@ -31,7 +31,7 @@ async def select(context: Context, command: Select) -> Completion:
     selected = Selected(folder, view, command.read_only)
     selected.looked(context.now())
     context.selected = selected
-    selected.watch(context.mail.watch(_notified(context, selected)))
+    selected.watch(folder.watch(_notified(context, selected)))
     _describe(context, selected, view)
     if command.qresync is not None and context.qresync:
         result = await _catch_up(context, selected, command.qresync)
@@ -41,13 +41,10 @@ async def select(context: Context, command: Select) -> Completion:
     return ok("Examined" if command.read_only else "Selected", code)
 
 
-def _notified(context: Context, selected: Selected) -> Callable[[str], None]:
-    name = selected.folder.name
-
-    def changed(folder: str) -> None:
-        if folder == name:
-            selected.changed = True
-            context.wire.wake()
+def _notified(context: Context, selected: Selected) -> Callable[[], None]:
+    def changed() -> None:
+        selected.changed = True
+        context.wire.wake()
 
     return changed
 
@@ -101,10 +98,7 @@ def vanished_uids(
 ) -> list[tuple[int, int]]:
     """Return the ranges of UIDs that are gone, of those that the client knows; None for all."""
     largest = view.uid_next - 1
-    if gone.complete:
-        ranges = list(gone.ranges)
-    else:
-        ranges = list(_absent(view, largest))
+    ranges = list(gone.ranges) if gone.complete else list(_absent(view, largest))
     if known is None:
         return ranges
     wanted = known.merged(max(largest, 1))

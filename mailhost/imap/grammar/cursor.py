@@ -245,6 +245,18 @@ class Cursor:
         """
         return b"=" if self.take(b"=") else self.token(_BASE64, "base64 or =")
 
+    def skip_to_announced(self) -> bytes | None:
+        """Move to the text before the literal that is announced. Return the text before the literal
+        before that, None where the cursor does not leave its text."""
+        last = len(self._parts) - 2
+        text = self._parts[last]
+        if self._next > last:
+            return None
+        before = self._parts[last - 2]
+        assert isinstance(text, bytes) and isinstance(before, bytes)
+        self.text, self.at, self._next = text, 0, last + 1
+        return before
+
     # --- numbers ---------------------------------------------------------------------------------
 
     def number(self, what: str = "a number", most: int = LARGEST_NUMBER) -> int:
@@ -271,16 +283,19 @@ class Cursor:
     # --- lists -----------------------------------------------------------------------------------
 
     def listed(self, item: Callable[[Cursor], T]) -> tuple[T, ...]:
-        """Return the items of a parenthesized list with one at least. Raises BadSyntax.
+        """Return the items of a parenthesized list with one at least. Raises BadSyntax. A space
+        before the end is let through, as some clients write it.
 
         "(" item *(SP item) ")"
         """
         self.expect(b"(")
         self.deeper()
-        found = self.spaced(item)
+        found = [item(self)]
+        while self.take(b" ") and not self.next_is(b")"):
+            found.append(item(self))
         self.depth -= 1
         self.expect(b")")
-        return found
+        return tuple(found)
 
     def listed_or_empty(self, item: Callable[[Cursor], T]) -> tuple[T, ...]:
         """As `listed`, or `()`."""

@@ -35,7 +35,7 @@ class SectionText(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """`<offset.size>`, in octets."""
+    """`<offset.size>`, in octets. Both may lie far beyond the message."""
 
     offset: int
     size: int

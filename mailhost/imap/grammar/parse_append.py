@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mailhost.imap.grammar.commands_mailbox import Append, AppendMessage
-from mailhost.imap.grammar.cursor import BadSyntax, Cursor
+from mailhost.imap.grammar.cursor import Cursor
 from mailhost.imap.grammar.dates import read_date_time
 from mailhost.imap.grammar.names import read_flags, read_mailbox
 from mailhost.imap.grammar.reader import Literal
 
-MOST_MESSAGES = 1000  # of one command
+_WRAPPED = b"UTF8 ("
 
 
 def append(cursor: Cursor) -> Append:
@@ -18,9 +18,18 @@ def append(cursor: Cursor) -> Append:
     messages = [_message(cursor)]
     while not cursor.at_end():
         messages.append(_message(cursor))
-        if len(messages) > MOST_MESSAGES:
-            raise BadSyntax(f"APPEND may have {MOST_MESSAGES} messages")
     return Append(mailbox, tuple(messages))
+
+
+def announced(cursor: Cursor) -> Append:
+    """APPEND with the message alone that is announced: the last part of the cursor. Those before it
+    were read when they were announced, and are not read again."""
+    cursor.space()
+    mailbox = read_mailbox(cursor)
+    before = cursor.skip_to_announced()
+    if before is not None and before.upper().endswith(_WRAPPED):
+        cursor.expect(b")")
+    return Append(mailbox, (_message(cursor),))
 
 
 def _message(cursor: Cursor) -> AppendMessage:

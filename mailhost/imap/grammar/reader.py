@@ -24,7 +24,8 @@ class Limits:
     """How much of a client's command is held in memory.
 
     `line` is octets of one line of text without CRLF, `literal` of one literal that is held,
-    `command` of all lines and held literals of one command, `literals` their number.
+    `command` of all lines and held literals of one command, `literals` the number of its literals,
+    also of those that are streamed.
     """
 
     line: int
@@ -88,7 +89,7 @@ class Octets:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A line or command exceeds the limits. The rest of it is thrown away.
+    """A line or command exceeds the limits. The rest of it is thrown away: the session answers BAD.
 
     `tag` is `*` where the command has none; `beginning` are its first octets.
     """
@@ -217,9 +218,12 @@ class CommandReader:
         line = bytes(self._data[self._at : end]).removesuffix(b"\r")
         if self._size + len(line) > self.limits.command:
             return self._too_long("The command is too long", len(line))
+        literal = _LITERAL.search(line[-_LONGEST_LITERAL:]) if line[-1:] == b"}" else None
+        if literal and len(self._parts) // 2 >= self.limits.literals:
+            return self._too_long("The command has too many literals", len(line))
         self._consume(end + 1)
         self._size += len(line)
-        if line[-1:] == b"}" and (literal := _LITERAL.search(line[-_LONGEST_LITERAL:])):
+        if literal:
             return self._announce(line, literal)
         if not self._parts:
             self._size = 0
@@ -242,8 +246,6 @@ class CommandReader:
             return f"A literal may have {self.limits.literal} octets here"
         if self._size + size > self.limits.command:
             return f"A command may have {self.limits.command} octets here"
-        if len(self._parts) // 2 >= self.limits.literals:
-            return f"A command may have {self.limits.literals} literals here"
         return ""
 
     def _read_held(self) -> bool:

@@ -24,7 +24,7 @@ from mailhost.imap.grammar.commands_session import (
     StartTls,
 )
 from mailhost.imap.grammar.cursor import REV1, TAG, BadSyntax, Cursor, Mode
-from mailhost.imap.grammar.parse_append import append
+from mailhost.imap.grammar.parse_append import announced, append
 from mailhost.imap.grammar.parse_list import list_, lsub
 from mailhost.imap.grammar.parse_mailbox import (
     create,
@@ -134,16 +134,12 @@ def read_command(parts: Sequence[Part], mode: Mode = REV1) -> Tagged:
     tag, name = head[1], head[2].upper()
     cursor.at = head.end()
     cursor.secret = name in _SECRET
-    try:
-        read = READERS.get(name)
-        if read is None:
-            raise UnknownCommand(f"There is no command {name[:40].decode()}")
-        command = read(cursor)
-        cursor.end()
-    except BadSyntax as fault:
-        fault.tag = tag
-        raise
-    return Tagged(tag, name, command)
+    return Tagged(tag, name, _with_tag(tag, READERS.get(name, _unknown), cursor))
+
+
+def _unknown(cursor: Cursor) -> Command:
+    name = cursor.text[: cursor.at].split(b" ", 1)[1]
+    raise UnknownCommand(f"There is no command {name[:40].decode().upper()}")
 
 
 def _no_command(text: bytes) -> BadSyntax:
@@ -156,17 +152,31 @@ def _no_command(text: bytes) -> BadSyntax:
 
 
 def read_announced(parts: Sequence[Part], mode: Mode = REV1) -> Tagged | None:
-    """Return the APPEND up to the message that is announced, the last of `parts`; None where that
-    is an argument, of APPEND or of another command.
+    """Return the APPEND of the message that is announced, the last of `parts`, with this message
+    alone; None where the literal is an argument, of APPEND or of another command.
 
-    Raises BadSyntax where the APPEND is wrong up to there: the message need not come.
+    Raises BadSyntax where the message need not come, as the command is wrong.
     """
     text = parts[0]
     if isinstance(text, Literal) or not (head := _APPEND.match(text)):
         return None
     if len(parts) == 2 and head.end() == len(text):  # the mailbox
         return None
-    return read_command(parts, mode)
+    cursor = Cursor(parts, mode)
+    cursor.at = head.end() - 1
+    tag = text.partition(b" ")[0]
+    return Tagged(tag, b"APPEND", _with_tag(tag, announced, cursor))
+
+
+def _with_tag(tag: bytes, read: Reader, cursor: Cursor) -> Command:
+    """Read up to the end. A fault is raised with the tag."""
+    try:
+        command = read(cursor)
+        cursor.end()
+    except BadSyntax as fault:
+        fault.tag = tag
+        raise
+    return command
 
 
 def is_done(parts: Sequence[Part]) -> bool:

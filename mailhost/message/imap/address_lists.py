@@ -76,7 +76,7 @@ class _Tokens:
         self._has_angles = False
         self._has_at = False  # within the angle brackets
         self._comment = b""
-        self._specials = list[int]()  # the places of each `@` among the words
+        self._ats = list[int]()  # the places of each `@` among the words
 
     def read(self) -> list[ListedAddress]:
         while self._at < len(self._value) and len(self._found) < MOST:
@@ -91,7 +91,9 @@ class _Tokens:
 
     def _take(self, token: bytes) -> None:
         if token == b"(":
-            self._comment = self._read_comment() or self._comment
+            comment = self._read_comment()
+            if any(self._words) or self._has_angles:
+                self._comment = comment or self._comment
         elif token in (b",", b";") and not self._is_open():
             self._end()
             self._end_group(token)
@@ -134,7 +136,7 @@ class _Tokens:
 
     def _add_word(self, token: bytes) -> None:
         if token == b"@":
-            self._specials.append(len(self._words))
+            self._ats.append(len(self._words))
         _append(self._words, _written(token))
 
     def _end(self) -> None:
@@ -156,9 +158,9 @@ class _Tokens:
 
     def _bare(self) -> ListedAddress:
         """An address without angle brackets: the words around the last `@`."""
-        if not self._specials:
+        if not self._ats:
             return ListedAddress(self._comment or None, None, self._phrase(), b"")
-        at = self._specials[-1]
+        at = self._ats[-1]
         begin = at
         while begin and not self._parts_words(begin):
             begin -= 1

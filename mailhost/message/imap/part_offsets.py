@@ -24,6 +24,7 @@ MESSAGES = frozenset({"message/rfc822", "message/global"})  # RFC 9051 §9 media
 
 _VERSION = b"1"
 _NONE, _ATTACHED = "-", "attachment"
+_TYPE = re.compile(r"[^/]+/[^/]+")
 _NO_TOKEN = re.compile(r"[^!-~]+")
 
 
@@ -89,7 +90,7 @@ def _converted(part: Part, lines: dict[int, int]) -> BodyPart:
     parts = part.parts if part.multipart or kind in MESSAGES else ()
     if not parts and kind.startswith("multipart/"):
         kind = TEXT  # the grammar has no multipart without parts (RFC 9051 §9)
-    elif not parts and kind in MESSAGES:
+    elif not parts and (kind in MESSAGES or not _TYPE.fullmatch(kind)):
         kind = FILE
     return BodyPart(
         part.start,
@@ -144,9 +145,7 @@ def decode_parts(octets: bytes) -> BodyPart:
     version, *lines = octets.split(b"\n")
     if version != _VERSION or not lines:
         raise BadOffsets(f"no part offsets: {octets[:40]!r}")
-    waiting = list[
-        tuple[int, BodyPart]
-    ]()  # those that have no part around them yet, the last first
+    waiting: list[tuple[int, BodyPart]] = []  # such as have no part around them yet, the last first
     try:
         for line in reversed(lines):
             depth, part = _decoded(line)

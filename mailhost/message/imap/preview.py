@@ -15,20 +15,17 @@ from mailhost.message.imap.reader import Reader
 
 LONGEST = 200  # characters, RFC 8970 §3.1
 _READ = {"text/plain": 1 << 13, "text/html": 1 << 15}  # octets of the encoded body
-_QUOTED = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
-# the line in front of a quote: "On Monday Joe wrote:", "-----Original Message-----"
-_ATTRIBUTION = re.compile(
-    r"^(?=[^\n]{4,200}\n(?:[^\n]{0,80}\n)?[ \t\r\n]*[>|])[^\n]*(?:\n[^\n>|]*)?:[ \t\r]*$"
-    r"|^[ \t]*-{2,}[^-\n]{1,60}-{2,}[ \t\r]*$",
-    re.MULTILINE,
-)
+_QUOTED = (">", "|")
+_MOST_LINES = 3  # of what stands in front of a quote: "On Monday Joe wrote:"
+# behind it all is quoted: "-----Original Message-----"
+_ORIGINAL = re.compile(r"^[ \t]*-{2,}[^-\n]{1,60}-{2,}[ \t\r]*$", re.MULTILINE)
 _SIGNATURE = re.compile(r"^-- \r?$", re.MULTILINE)
 _RULE = re.compile(r"([-=_*#~+.])\1{4,}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 _INVISIBLE = re.compile(r"[\x80-\x9f\xad\u034f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
 # HTML: what is not shown, tags within a line, all other tags, where a reply is quoted
 _HIDDEN = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<(head|script|style|title|template)\b.*?(?:</\1\b|\Z)",
+    rb"<!--.*?(?:-->|\Z)|<(head|script|style|title|template)\b.*?(?:</\1\b[^>]*>?|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _INLINE = re.compile(
@@ -62,10 +59,35 @@ def _text_part(root: BodyPart) -> BodyPart | None:
 def _of_plain(text: str) -> str:
     if text.startswith("-----BEGIN PGP SIGNED"):
         text = text.partition("\n\r\n")[2]
-    own = _SIGNATURE.split(text, maxsplit=1)[0]
-    if "\n>" in own or own.startswith(">"):
-        own = _QUOTED.sub("", _ATTRIBUTION.sub("", own))
-    return _folded(own) or _folded(text)
+    own = _SIGNATURE.split(_ORIGINAL.split(text, maxsplit=1)[0], maxsplit=1)[0]
+    return _folded(_without_quotes(own)) or _folded(text)
+
+
+def _without_quotes(text: str) -> str:
+    """The text without quoted lines, and without what tells who wrote them."""
+    if ">" not in text and "|" not in text:
+        return text
+    kept, is_quote = list[str](), False
+    for line in text.split("\n"):
+        if line.lstrip().startswith(_QUOTED):
+            if not is_quote:
+                _drop_attribution(kept)
+            is_quote = True
+        else:
+            kept.append(line.rstrip())
+            is_quote = is_quote and not kept[-1]
+    return "\n".join(kept)
+
+
+def _drop_attribution(lines: list[str]) -> None:
+    """Take away a short paragraph at the end that ends with a colon."""
+    while lines and not lines[-1]:
+        lines.pop()
+    start = len(lines)
+    while start and lines[start - 1] and len(lines) - start <= _MOST_LINES:
+        start -= 1
+    if lines and lines[-1].endswith(":") and len(lines) - start <= _MOST_LINES:
+        del lines[start:]
 
 
 def _of_html(octets: bytes, charset: str) -> str:

@@ -21,9 +21,11 @@ from mailhost.message.header import raw_fields
 from mailhost.message.imap.decoding import decoded, texts
 from mailhost.message.imap.part_offsets import BodyPart
 from mailhost.message.imap.reader import Reader
+from mailhost.message.imap.strings import text_of
 from mailhost.message.mime.encoded_words import decode_words
 
 HEADER_LIMIT = 1 << 20  # octets of a header that are searched
+FIELD_LIMIT = 1 << 16  # octets of a field that are searched
 SLICE = 1 << 14  # characters of a slice
 _LONGEST_TAG = 1 << 12  # characters
 _TAG = re.compile(r"<[^<>]*>")
@@ -75,11 +77,8 @@ def field_texts(header: bytes, name: bytes) -> list[str]:
 def decoded_value(value: bytes) -> str:
     """Return a raw value unfolded, its encoded words decoded. Octets above 127 are UTF-8 where they
     can be, otherwise Latin-1."""
-    value = _FOLD.sub(b"", value) if b"\n" in value else value
-    try:
-        text = value.strip().decode("utf-8")
-    except UnicodeDecodeError:
-        text = value.strip().decode("latin-1")
+    value = value[:FIELD_LIMIT]
+    text = text_of((_FOLD.sub(b"", value) if b"\n" in value else value).strip())
     return decode_words(text) if "=?" in text else text
 
 

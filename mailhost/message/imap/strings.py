@@ -36,6 +36,12 @@ def literal(octets: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
+def without_nul(octets: bytes) -> bytes:
+    """Return octets of a section for a literal, which can have no NUL (RFC 9051 §9 `CHAR8`): 0x80
+    stands in its place, so that sizes stay. A literal8 (BINARY) needs no such change."""
+    return octets.replace(b"\0", b"\x80") if b"\0" in octets else octets
+
+
 def unfolded(value: bytes) -> bytes:
     """Return a field's raw value as one line without the blanks around it. A fold becomes one
     blank; so does a NUL or bare CR, which no quoted string can have."""
@@ -44,6 +50,14 @@ def unfolded(value: bytes) -> bytes:
     if b"\0" in value or b"\r" in value:
         value = value.translate(_NO_CONTROLS)
     return value.strip(b" \t")
+
+
+def text_of(octets: bytes) -> str:
+    """Return octets that have no charset as text: UTF-8 where they can be, otherwise Latin-1."""
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def _utf8(octets: bytes) -> bool:

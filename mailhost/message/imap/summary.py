@@ -18,6 +18,7 @@ from mailhost.message.imap.object_ids import object_id
 from mailhost.message.imap.part_offsets import encode_parts, read_parts
 from mailhost.message.imap.preview import preview
 from mailhost.message.imap.reader import MemoryReader, Reader, octets_of
+from mailhost.message.imap.strings import text_of
 from mailhost.message.imap.threads import base_subject, message_ids
 from mailhost.message.mime.encoded_words import decode_words
 
@@ -103,7 +104,7 @@ def summary(reader: Reader) -> Summary:
 
 def _mailbox(addresses: list[ListedAddress]) -> str:
     """The mailbox of the first address; of a group it is the name (RFC 5256 §3)."""
-    return (addresses[0].mailbox or b"").decode("utf-8", "replace").upper() if addresses else ""
+    return text_of(addresses[0].mailbox or b"").upper() if addresses else ""
 
 
 def _display(addresses: list[ListedAddress]) -> str:
@@ -112,6 +113,5 @@ def _display(addresses: list[ListedAddress]) -> str:
         return ""
     name, _, mailbox, host = addresses[0]
     if name:
-        return decode_words(name.decode("utf-8", "replace")).upper()
-    octets = (mailbox or b"") + (b"@" + host if host else b"")
-    return octets.decode("utf-8", "replace").upper()
+        return decode_words(text_of(name)).upper()
+    return text_of((mailbox or b"") + (b"@" + host if host else b"")).upper()

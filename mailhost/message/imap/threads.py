@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from mailhost.message.imap.strings import text_of
 from mailhost.message.mime.encoded_words import decode_words
 
-_LONGEST = 1 << 14  # octets of a value that are read
+_LONGEST = 1 << 14  # octets of a list of identifiers that are read
+_LONGEST_SUBJECT = 1 << 11  # octets; reading takes the square of them where all are brackets
 _MOST = 200  # identifiers of a message
-_IDENTIFIER = re.compile(r'<\s*("(?:[^"\\]|\\.)*"|[^<>@"]+)@([^<>]+)>')
+_IDENTIFIER = re.compile(r'<("(?:[^"\\]|\\.)*"|[^<>@"]+)@([^<>]+)>')
 _PAIR = re.compile(r"\\(.)")
 # RFC 5256 §5: subj-blob, subj-leader, subj-trailer
 _BLOB = re.compile(r"\[[^\[\]]*\]\s*")
@@ -20,7 +22,7 @@ _FORWARDED = re.compile(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
 def base_subject(subject: bytes | None) -> tuple[str, bool]:
     """Return the base subject of an unfolded value, in upper case as it is compared, and True for a
     reply or a forwarded message (RFC 5256 §2.1)."""
-    text = (subject or b"")[:_LONGEST].decode("utf-8", "replace")
+    text = text_of((subject or b"")[:_LONGEST_SUBJECT])
     text = " ".join((decode_words(text) if "=?" in text else text).split())
     is_reply = False
     while True:
@@ -61,7 +63,7 @@ def message_ids(value: bytes | None) -> tuple[str, ...]:
     angle brackets and quotes, each once (RFC 5256 §3)."""
     if not value or b"<" not in value:
         return ()
-    text = value[-_LONGEST:].decode("utf-8", "replace")
+    text = text_of(value[-_LONGEST:])
     found = dict.fromkeys(f"{_unquoted(local)}@{host}" for local, host in _IDENTIFIER.findall(text))
     return tuple(found)[-_MOST:]
 

@@ -1,1 +1,1 @@
-"""Reading and editing MIME by offsets: what is not edited keeps its very octets."""
+"""Reading and editing MIME by offsets: the parts that are not edited keep their octets."""

@@ -1,9 +1,9 @@
-"""The attachments of a message: listed, taken out, renamed. Other parts keep their octets.
+"""The attachments of a message: listed, removed, renamed. Other parts keep their octets.
 
-A part is attached where it is no text to be read with the message: everything but text/plain and
-text/html without a file name; an attached message counts as one file, and what is in it counts too
-where the tree was parsed with `messages`. Edits break the signature of signed mail: who asks for
-them knows the tree.
+Each part is an attachment except composites and the text that is read with the message, that is
+text/plain and text/html without a file name. An attached message is one attachment; its own
+attachments are listed too where the tree was parsed with `Limits.messages`. Edits break the
+signature of signed mail, so the caller must examine the tree before.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from mailhost.message.header import fields, named, values
 from mailhost.message.mime.edits import Edit, apply
 from mailhost.message.mime.encodings import decode, encode_quoted_printable
 from mailhost.message.mime.fields import header_of, replace
-from mailhost.message.mime.kinds import HEAD, Kind, kind_of
+from mailhost.message.mime.kinds import HEAD_SIZE, Kind, kind_of
 from mailhost.message.mime.parameters import parse_value, with_parameter
 from mailhost.message.mime.structure import MESSAGES, Part, parse
 
 TEXTS = ("text/plain", "text/html")
-_LONGEST_LINE = 900
-_LONGEST_NAME = 255
-_NAMES = frozenset(
-    ("filename", "name")
-)  # few programs read the first in a type, the other elsewhere
+_LONGEST_LINE = 900  # octets
+_LONGEST_NAME = 255  # characters
+# each parameter in which a program looks for a file name, in Content-Type or Content-Disposition
+_NAMES = frozenset(("filename", "name"))
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file in a message. `path` is where it is in the tree (see Part.walk), `size` its decoded
-    octets, `head` the first of them, `kind` what these say it is."""
+class AttachedPart:
+    """An attachment. `path` is its path in the tree (see Part.walk), `size` the number of its
+    decoded octets, `head` the first HEAD_SIZE of them, `kind` the kind of file by its head."""
 
     path: tuple[int, ...]
     part: Part
@@ -40,12 +39,12 @@ class Attachment:
 
     @property
     def name(self) -> str:
-        """The file name, decoded; empty for none. It may be anything: also a path."""
+        """The decoded file name, empty for none. A sender may give any text, also a path."""
         return self.part.name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All file names that the part gives: readers differ in which they take."""
+        """All file names of the part. Mail programs differ in the name that they use."""
         return self.part.names
 
     @property
@@ -55,7 +54,7 @@ class Attachment:
 
 
 def is_attached(part: Part) -> bool:
-    """True for a file, False for text to be read with the message and for composites."""
+    """True for an attachment, False for text that is read with the message and for composites."""
     if part.parts and part.type not in MESSAGES:
         return False
     if part.multipart and not part.cut and not part.names:
@@ -63,29 +62,31 @@ def is_attached(part: Part) -> bool:
     return part.type not in TEXTS or part.disposition == "attachment" or bool(part.names)
 
 
-def attachments(message: bytes, root: Part | None = None) -> Iterator[Attachment]:
-    """Yield what is attached, in order. `root` is the tree, where it was parsed already."""
+def attachments(message: bytes, root: Part | None = None) -> Iterator[AttachedPart]:
+    """Yield the attachments in order. `root` is the tree of the message if it was parsed before."""
     for path, part in (root or parse(message)).walk():
         if is_attached(part):
             yield attachment_at(message, path, part)
 
 
-def attachment_at(message: bytes, path: tuple[int, ...], part: Part) -> Attachment:
-    """Return a part as an attachment, whatever it is."""
+def attachment_at(message: bytes, path: tuple[int, ...], part: Part) -> AttachedPart:
+    """Return a part as an attachment, also where `is_attached` is false for it."""
     octets = decode(message[part.body : part.end], part.encoding)
-    head = octets[:HEAD]
-    return Attachment(path, part, len(octets), head, kind_of(head))
+    head = octets[:HEAD_SIZE]
+    return AttachedPart(path, part, len(octets), head, kind_of(head))
 
 
 def strip(
-    message: bytes, chosen: Iterable[Attachment], notice: Callable[[Attachment], str]
+    message: bytes, chosen: Iterable[AttachedPart], notice: Callable[[AttachedPart], str]
 ) -> bytes:
-    """Put a small text in the place of each chosen attachment: what `notice` says of it, lines
-    joined by LF. Fields that are not about the content stay."""
+    """Return the message with a text in the place of each chosen attachment.
+
+    `notice` returns that text, lines joined by LF. The part keeps its other fields than Content-*.
+    """
     return apply(message, [_stripped(message, each, notice(each)) for each in chosen])
 
 
-def _stripped(message: bytes, attachment: Attachment, text: str) -> Edit:
+def _stripped(message: bytes, attachment: AttachedPart, text: str) -> Edit:
     part = attachment.part
     kind, encoding, body = _text_body(text)
     header = without_content_fields(message[part.start : part.body])
@@ -97,13 +98,13 @@ def _stripped(message: bytes, attachment: Attachment, text: str) -> Edit:
 
 
 def without_content_fields(header: bytes) -> bytes:
-    """A header section without what it says of its body (RFC 2045 §9)."""
+    """Return the header section without its Content-* fields (RFC 2045 §9)."""
     content = (each for each in fields(header) if each.name.lower().startswith(b"content-"))
     return apply(header, [Edit(each.start, each.end, b"") for each in content])
 
 
 def _text_body(text: str) -> tuple[str, str, bytes]:
-    """A text's type, encoding and body."""
+    """Return the type, the transfer encoding and the body of a part with this text."""
     lines = text.encode("utf-8", "replace").splitlines()
     body = b"".join(line + b"\r\n" for line in lines)
     if body.isascii() and b"\0" not in body and max(map(len, lines), default=0) <= _LONGEST_LINE:
@@ -111,14 +112,15 @@ def _text_body(text: str) -> tuple[str, str, bytes]:
     return "text/plain; charset=utf-8", "quoted-printable", encode_quoted_printable(body)
 
 
-def rename(message: bytes, names: Sequence[tuple[Attachment, str]]) -> bytes:
-    """Give attachments other file names, at most 255 characters each."""
+def rename(message: bytes, names: Sequence[tuple[AttachedPart, str]]) -> bytes:
+    """Return the message with other file names for attachments, cut to 255 characters."""
     edits = [_renamed(message, each.part, name[:_LONGEST_NAME]) for each, name in names]
     return apply(message, edits)
 
 
 def _renamed(message: bytes, part: Part, name: str) -> Edit:
-    """Name the part in Content-Disposition, and wherever else it has a name that programs read."""
+    """Return the edit that names the part in Content-Disposition, and in each other parameter in
+    which programs look for a name and the part has one."""
     header = message[part.start : part.body]
     disposition = next(named(header, "Content-Disposition"), None)
     value = disposition.value.strip() if disposition else b"attachment"
@@ -131,7 +133,7 @@ def _renamed(message: bytes, part: Part, name: str) -> Edit:
 
 
 def _with_names(value: bytes, name: str) -> bytes:
-    """The value with this name in each of its parameters that names a file."""
+    """Return the value with this name in each of its parameters that names a file."""
     for parameter in sorted(_NAMES):
         if parse_value(value).texts(parameter):
             value = with_parameter(value, parameter, name)

@@ -1,7 +1,7 @@
-"""Which parts of a message are the text that is read with it, and which must not be changed.
+"""Finds the parts of a message that are read as its body, and messages that must not be changed.
 
-Signed and encrypted mail is left alone: a change would break the signature, or what is encrypted.
-That counts where the text is; a signed message that is attached to another is no obstacle.
+Signed and encrypted mail is left alone: a change would break the signature or the encryption. Only
+the parts around the text count; a signed message that is an attachment is no obstacle.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from mailhost.message.mime.structure import Part
 
 PLAIN, HTML = "text/plain", "text/html"
+# composite types that must not be changed, and the reason
 _SEALED = {
     "multipart/signed": "it is signed",
     "multipart/encrypted": "it is encrypted",
@@ -19,23 +20,28 @@ _PGP = b"-----BEGIN PGP"
 
 
 class LeftAlone(Exception):
-    """The message must stay as it is; the text of the exception says why."""
+    """The message must not be changed; the text of the exception is the reason."""
 
 
 def text_bodies(part: Part) -> list[Part]:
-    """Return the text/plain and text/html parts that are read as the body: all of them in
-    multipart/alternative, the first in other multiparts. Raises LeftAlone."""
+    """Return the text/plain and text/html parts that are read as the body of the message.
+
+    These are all such parts of a multipart/alternative, and the first of another multipart. Raises
+    LeftAlone.
+    """
     if part.type in _SEALED:
         raise LeftAlone(_SEALED[part.type])
     if part.cut:
-        raise LeftAlone("it has more parts than are looked at, or such as readers take differently")
+        raise LeftAlone(
+            "it has more parts than are examined, or parts that programs read differently"
+        )
     if part.type in (PLAIN, HTML):
         return [] if _is_file(part) else [part]
     if not part.multipart:
         return []
     if part.type == "multipart/alternative":
         return [body for each in part.parts for body in text_bodies(each)]
-    # the first that has a text: what comes behind it is not looked at
+    # only the first part that has a text; the parts behind it are not examined
     return next(filter(None, map(text_bodies, part.parts)), [])
 
 
@@ -46,7 +52,7 @@ def _is_file(part: Part) -> bool:
 
 
 def refuse_inline_pgp(octets: bytes, html: bool) -> None:
-    """Raise LeftAlone for a decoded text that is signed or encrypted in itself (RFC 4880 §6.2)."""
+    """Raise LeftAlone where the decoded text has a PGP signature or encryption (RFC 4880 §6.2)."""
     at = octets.find(_PGP)
     while at >= 0:
         if html or at == 0 or octets[at - 1 : at] == b"\n":

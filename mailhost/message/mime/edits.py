@@ -1,4 +1,4 @@
-"""Edits of a message as offsets and new octets; all that lies between them is copied as it is."""
+"""Edits of a message as offsets and new octets; the octets between edits are copied."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Edit:
 
 
 def apply(message: bytes, edits: Iterable[Edit]) -> bytes:
-    """Return the message with the edits made: without any, the very same object.
+    """Return the message with the edits made; without edits, the same object.
 
-    Raises ValueError where two of them overlap.
+    Raises ValueError where two edits overlap.
     """
     pieces, at = list[bytes](), 0
     for edit in sorted(edits):

@@ -1,7 +1,8 @@
-"""Text in header fields that is not ASCII (RFC 2047), and the charsets we know.
+"""Encoded words: text outside ASCII in header fields (RFC 2047); and the known charsets.
 
-A charset's name comes from strangers: it is looked up in a table, not handed to Python, which would
-search for modules of that name, and which has codecs that are no charsets or take quadratic time.
+The sender chooses the name of a charset. The name is looked up in a table and not passed to Python:
+Python would search for a module of that name, and has codecs that are no charsets or take quadratic
+time.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _CODECS = {
     ]
     if codec not in _NO_CHARSET
 }
-# Text between the question marks may have blanks, which RFC 2047 §2 forbids and mailers write.
+# The encoded text may have blanks, which RFC 2047 §2 forbids but some mail programs write.
 _WORD = re.compile(r"=\?([^?\s]{1,75})\?([bBqQ])\?([^?]*)\?=")
 _LONGEST_WORD = 75  # RFC 2047 §2
 
 
 def codec_of(charset: str) -> str | None:
-    """Return Python's name for a charset, None where we do not know it.
+    """Return the name of Python's codec for a charset, None for an unknown charset.
 
     >>> codec_of("ISO-8859-1")
     'latin_1'
@@ -44,14 +45,16 @@ def codec_of(charset: str) -> str | None:
 
 
 def decode_text(octets: bytes, charset: str) -> str:
-    """Return the text; what is no text in the charset becomes U+FFFD. An unknown one is UTF-8."""
+    """Return the text. Octets that are invalid in the charset become U+FFFD; octets in an unknown
+    charset are read as UTF-8."""
     return octets.decode(codec_of(charset) or "utf-8", "replace")
 
 
 def decode_words(text: str, *, plainly: bool = False) -> str:
-    """Return an unfolded value with its encoded words read (RFC 2047 §6). Never raises.
+    """Return an unfolded value with its encoded words decoded (RFC 2047 §6). Never raises.
 
-    `plainly` reads them as the simplest program would: all as UTF-8, base64 up to its padding.
+    `plainly` decodes them as the simplest programs do: as UTF-8 whatever the charset, and base64 up
+    to its first padding.
 
     >>> decode_words("=?utf-8?q?J=C3=B6?= =?utf-8?b?cmc=?= (x)")
     'Jörg (x)'
@@ -63,8 +66,8 @@ def decode_words(text: str, *, plainly: bool = False) -> str:
 
 
 def _runs(text: str, plainly: bool) -> Iterator[tuple[str, bytes]]:
-    """Yield octets with their charsets. Runs of one charset are one text: a character may be
-    cut between two words, against RFC 2047 §5."""
+    """Yield charsets and octets. The caller joins the octets of adjacent words of one charset,
+    since a character may be split between two encoded words, against RFC 2047 §5."""
     at = 0
     for match in _WORD.finditer(text):
         between = text[at : match.start()]
@@ -82,6 +85,6 @@ def _octets(encoding: str, text: str) -> bytes:
 
 
 def encode_words(text: str) -> list[str]:
-    """Return the text as encoded words, to be put behind each other with blanks between."""
+    """Return the text as encoded words. The caller puts blanks between them."""
     encoded = Header(text, "utf-8", maxlinelen=_LONGEST_WORD).encode(splitchars="")
     return [word for word in encoded.split() if word]

@@ -1,4 +1,4 @@
-"""Transfer encodings (RFC 2045 §6): octets to what a body has on the wire, and back."""
+"""Transfer encodings (RFC 2045 §6): encoding and decoding of bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import string
 from itertools import islice
 
-RAW = frozenset({"7bit", "8bit", "binary"})  # the body is what it stands for
+RAW = frozenset({"7bit", "8bit", "binary"})  # the body is not encoded
 _QUOTED_LINE = 76  # octets of a line (RFC 2045 §6.7)
 _TO_QUOTE = re.compile(rb"[^\t !-<>-~]")
 UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
@@ -15,19 +15,19 @@ _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _NOT_PADDING = re.compile(rb"[^=]+")
 _LINE = re.compile(rb"[^\r\n]+")
-_UU_LINES = 1 << 20  # of 45 octets each
-_GROUPS = 1 << 18  # between paddings: who writes base64 has one
+_MOST_UU_LINES = 1 << 20  # that are decoded; a line has 45 octets
+_MOST_BASE64_GROUPS = 1 << 18  # texts between paddings that are decoded; correct base64 has one
 _UU_BEGIN = re.compile(rb"^begin [0-7]+ [^\n]*\n", re.MULTILINE)
 
 
 class BadEncoding(ValueError):
-    """A body is not what its transfer encoding wants, or nobody knows that encoding."""
+    """A body is not valid in its transfer encoding, or the encoding is unknown."""
 
 
 def decode(body: bytes, encoding: str) -> bytes:
-    """Return what a body stands for, as much as can be read of it. Never raises.
+    """Return the decoded body, as far as it can be decoded. Never raises.
 
-    A body in an unknown encoding is returned as it is.
+    A body in an unknown encoding is returned unchanged.
     """
     if encoding == "base64":
         return decode_base64(body)
@@ -37,10 +37,7 @@ def decode(body: bytes, encoding: str) -> bytes:
 
 
 def decode_exactly(body: bytes, encoding: str) -> bytes:
-    """Return what a body stands for, so that encoding it again loses nothing.
-
-    Raises BadEncoding.
-    """
+    """Return the decoded body, which encoded again has the same meaning. Raises BadEncoding."""
     if encoding in RAW:
         return body
     if encoding == "quoted-printable":
@@ -50,15 +47,15 @@ def decode_exactly(body: bytes, encoding: str) -> bytes:
     try:
         return binascii.a2b_base64(b"".join(body.split()), strict_mode=True)
     except binascii.Error as error:
-        raise BadEncoding(f"a body is not the base64 it should be: {error}") from error
+        raise BadEncoding(f"a body is not valid base64: {error}") from error
 
 
 def decode_base64(text: bytes) -> bytes:
-    """Read base64 as the most patient reader would: past foreign octets, and past padding, but
-    for paddings without end."""
+    """Decode base64 as the most lenient program does: octets outside the alphabet are skipped, and
+    the text behind padding is decoded too, up to a number of paddings."""
     octets = bytearray()
     groups = _NOT_PADDING.finditer(text.translate(None, _NOT_BASE64))
-    for match in islice(groups, _GROUPS):
+    for match in islice(groups, _MOST_BASE64_GROUPS):
         group = match[0]
         if len(group) % 4 == 1:  # six bits alone are no octet
             group = group[:-1]
@@ -67,8 +64,8 @@ def decode_base64(text: bytes) -> bytes:
 
 
 def is_clear_base64(body: bytes) -> bool:
-    """False where programs decode a body to different octets: it has others than base64 has, or
-    goes on behind its padding."""
+    """False where programs decode a body differently: it has octets outside the base64 alphabet,
+    or text behind its padding."""
     if body.translate(None, _BASE64 + b" \t\r\n"):
         return False
     return b"=" not in body.translate(None, b" \t\r\n").rstrip(b"=")
@@ -78,7 +75,7 @@ def _decode_uu(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
     octets = bytearray()
     lines = _LINE.finditer(body, begin.end() if begin else 0)
-    for match in islice(lines, _UU_LINES):
+    for match in islice(lines, _MOST_UU_LINES):
         if match[0] == b"end":
             break
         octets += _uu_line(match[0])
@@ -88,7 +85,7 @@ def _decode_uu(body: bytes) -> bytes:
 def _uu_line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
-    except binascii.Error:  # padding that some encoders add, or nothing that can be read
+    except binascii.Error:  # some encoders add octets at the end; other errors give no octets
         length = ((line[0] - 32 & 63) * 4 + 5) // 3
         try:
             return binascii.a2b_uu(line[:length])
@@ -97,26 +94,28 @@ def _uu_line(line: bytes) -> bytes:
 
 
 def encode_base64(octets: bytes) -> bytes:
-    """Return lines of 76 characters (RFC 2045 §6.8)."""
+    """Return the octets as base64 in lines of 76 characters (RFC 2045 §6.8)."""
     lines = (octets[at : at + 57] for at in range(0, len(octets), 57))
     return b"".join(binascii.b2a_base64(line, newline=False) + b"\r\n" for line in lines)
 
 
 def encode_quoted_printable(octets: bytes) -> bytes:
-    """Return lines of at most 76 characters (RFC 2045 §6.7). CRLF stays a line's end; a bare CR or
-    LF is an octet like others, so that decoding gives the same octets."""
+    """Return the octets as quoted-printable in lines of at most 76 characters (RFC 2045 §6.7).
+
+    A CRLF remains a line end. A bare CR or LF is quoted, so that decoding gives the same octets.
+    """
     return b"\r\n".join(map(_quoted_line, octets.split(b"\r\n")))
 
 
 def _quoted_line(line: bytes) -> bytes:
-    """One line, with soft line breaks. (`binascii.b2a_qp` makes lines of 77 where there are blanks
-    in front of an octet that is quoted.)"""
+    """Return one line with soft line breaks. (`binascii.b2a_qp` makes lines of 77 characters where
+    a blank is in front of a quoted octet.)"""
     text = _TO_QUOTE.sub(lambda match: b"=%02X" % match[0][0], line)
     if text.endswith((b" ", b"\t")) or text == b".":
         text = text[:-1] + b"=%02X" % text[-1]
     lines, at = list[bytes](), 0
     while len(text) - at > _QUOTED_LINE:
-        end = at + _QUOTED_LINE - 1  # one is for the soft line break
+        end = at + _QUOTED_LINE - 1  # without the `=` of the soft line break
         quoted = text.find(b"=", end - 2, end)
         end = quoted if quoted >= 0 else end
         lines.append(text[at:end])
@@ -125,7 +124,7 @@ def _quoted_line(line: bytes) -> bytes:
 
 
 def encode(octets: bytes, encoding: str) -> bytes:
-    """Return the octets in base64 or quoted-printable; for another encoding, as they are."""
+    """Return the octets in base64 or quoted-printable; unchanged for another encoding."""
     if encoding == "base64":
         return encode_base64(octets)
     return encode_quoted_printable(octets) if encoding == "quoted-printable" else octets

@@ -1,10 +1,11 @@
-"""Fields of one header section, put in, replaced and cut out by offset (RFC 5322 §2.2).
+"""Adds, replaces and removes the fields of a header section by offset (RFC 5322 §2.2).
 
-Each function takes a whole message, or its header section alone, and returns the same with the
-edit made: so a large message can stay where it is, `Content.slice` behind a new header. Names that
-are no field's raise BadField; control characters in values become blanks, so no value can end its
-field. A value is text, encoded where it is not ASCII (RFC 2047), unless `utf8` says that the
-message is sent with SMTPUTF8; octets are taken as they are, encoded already and perhaps folded.
+Each function takes a whole message or its header section alone, and returns the same with the edit
+made. So a large body need not be read: a new header section goes in front of `Content.slice`.
+An invalid field name raises BadField. Control characters in values become blanks, so that no value
+can end its field. A value that is text is encoded where it is not ASCII (RFC 2047), unless `utf8`
+says that the message is sent with SMTPUTF8. A value that is bytes is encoded already, and may be
+folded.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from mailhost.message.header import named
 from mailhost.message.mime.edits import Edit, apply
 from mailhost.message.mime.encoded_words import decode_words, encode_words
 
-LINE = 78  # octets a line should have at most, RFC 5322 §2.1.1
-_LONGEST = 900  # octets of a word that still fits into the 998 a line may have
+RECOMMENDED_LINE = 78  # octets that a line should have at most, RFC 5322 §2.1.1
+_LONGEST_WORD = 900  # characters of a word that is not encoded; a line may have 998 octets
 _NAME = re.compile(r"[!-9;-~]{1,70}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-# in octets folds stay, what would end the field does not
+# in a value that is bytes: control characters and line ends, but not folds
 _RAW_CONTROLS = re.compile(rb"\r\n(?![ \t])|\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_END = re.compile(rb"(?:\A|\n)(?=\r?\n)")
+_HEADER_END = re.compile(rb"(?:\A|\n)(?=\r?\n)")
 _TOKEN = re.compile(rb"[ \t]+[^ \t]+")
 
 
 class BadField(ValueError):
-    """No field can have such a name."""
+    """The name is no valid field name."""
 
 
 def header_end(message: bytes) -> int:
-    """Return where the fields end: before the empty line, or at the end of the message."""
-    match = _END.search(message)
+    """Return the offset of the empty line behind the fields, or the size of the message."""
+    match = _HEADER_END.search(message)
     return match.end() if match else len(message)
 
 
@@ -42,14 +43,15 @@ def header_of(message: bytes) -> bytes:
 
 
 def add(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
-    """Put a field on top."""
+    """Return the message with a field in front. Raises BadField."""
     return field(name, value, utf8=utf8) + message
 
 
 def replace(message: bytes, name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
-    """Put a field in the place of the first of that name, and cut out the others.
+    """Return the message with a field in the place of all fields of that name.
 
-    Where there is none, it comes behind all other fields: those of the way stay on top.
+    The field takes the place of the first of them. Without such a field it goes behind all other
+    fields, so that the trace fields remain on top. Raises BadField.
     """
     written = field(name, value, utf8=utf8)
     header = header_of(message)
@@ -63,17 +65,17 @@ def replace(message: bytes, name: str, value: str | bytes, *, utf8: bool = False
 
 
 def remove(message: bytes, name: str) -> bytes:
-    """Cut out all fields of that name."""
+    """Return the message without the fields of that name. Raises BadField."""
     found = named(header_of(message), _checked(name))
     return apply(message, [Edit(each.start, each.end, b"") for each in found])
 
 
 def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
-    """Put a tag such as "[LIST]" and a blank in front of the first Subject's value.
+    """Return the message with a tag such as "[LIST]" in front of the value of its first Subject.
 
-    Where the subject, decoded, has it anywhere (as in "Re: [LIST] x", however it is written), the
-    very same message is returned. The present value keeps its octets; a message without a Subject
-    gets one.
+    A blank follows the tag. Where the decoded subject contains the tag in any case of letters (such
+    as "Re: [LIST] x"), the same object is returned. The present value keeps its octets. A message
+    without a Subject field gets one.
     """
     found = next(named(header_of(message), "Subject"), None)
     if found is None:
@@ -87,15 +89,15 @@ def tag_subject(message: bytes, tag: str, *, utf8: bool = False) -> bytes:
 
 
 def _before(rest: bytes, used: int) -> bytes:
-    """The octets that go between `used` octets of a line and the rest of its value."""
+    """Return the blank or fold between the `used` octets of a line and the rest of the value."""
     if not rest.strip() or rest.startswith((b"\r", b"\n")):
         return b""
-    return b" " if used + 1 + len(rest.split(b"\n")[0].rstrip()) <= LINE else b"\r\n "
+    return b" " if used + 1 + len(rest.split(b"\n")[0].rstrip()) <= RECOMMENDED_LINE else b"\r\n "
 
 
 def _tag(tag: str, rest: bytes, utf8: bool) -> bytes:
-    """The tag as it is written. Readers drop a blank between encoded words (RFC 2047 §6.2): then
-    it must be in one of them."""
+    """Return the encoded tag. Programs ignore a blank between two encoded words (RFC 2047 §6.2), so
+    in front of an encoded word the blank is encoded with the tag."""
     if tag.isascii() or utf8:
         return fold(b"", _clean(tag, utf8)).strip()
     blank = " " if rest.startswith(b"=?") else ""
@@ -103,7 +105,7 @@ def _tag(tag: str, rest: bytes, utf8: bool) -> bytes:
 
 
 def unfold(value: bytes) -> str:
-    """Return a raw value as one line, without the blanks around it; encoded words stay."""
+    """Return a raw value as one line, without the blanks around it and without decoding."""
     return re.sub(rb"\r?\n", b"", value).strip().decode("utf-8", "replace")
 
 
@@ -117,28 +119,31 @@ def field(name: str, value: str | bytes, *, utf8: bool = False) -> bytes:
 
 
 def fold(start: bytes, value: bytes) -> bytes:
-    """Return `start` and the value behind it, folded at blanks so that lines are short where they
-    can be (RFC 5322 §2.2.3)."""
-    lines, begun = list[bytes](), start
+    """Return `start` and the value, folded at blanks so that lines have at most RECOMMENDED_LINE
+    octets, as far as the words allow that (RFC 5322 §2.2.3)."""
+    lines, line = list[bytes](), start
     for token in _TOKEN.findall(b" " + value.strip(b" \t")):
-        if len(begun) + len(token) > LINE and begun.strip() and begun is not start:
-            lines.append(begun)
-            begun = token
+        if len(line) + len(token) > RECOMMENDED_LINE and line.strip() and line is not start:
+            lines.append(line)
+            line = token
         else:
-            begun = begun + token
-    return b"\r\n".join([*lines, begun])
+            line = line + token
+    return b"\r\n".join([*lines, line])
 
 
 def encode(text: str) -> str:
-    """Return a value in ASCII: words that are not, and such as no line can hold, are encoded (RFC
-    2047); addresses beside them stay as they are. Blanks in a row become one."""
+    """Return a value in ASCII.
+
+    Words that are not ASCII, and words that are too long for a line, become encoded words (RFC
+    2047). Other words, such as addresses, are unchanged. Several blanks become one.
+    """
     return " ".join(_text(_one_line(text)))
 
 
 def _text(text: str) -> Iterator[str]:
-    together = list[str]()  # blanks between encoded words are lost, so they become one text
+    together = list[str]()  # adjacent words are encoded with their blanks, which are lost otherwise
     for word in text.split(" "):
-        if word.isascii() and len(word) <= _LONGEST and "=?" not in word:
+        if word.isascii() and len(word) <= _LONGEST_WORD and "=?" not in word:
             yield from _encoded(together)
             together = []
             yield word
@@ -161,5 +166,5 @@ def _one_line(text: str) -> str:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise BadField(f"{name[:80]!r} is no name of a field")
+        raise BadField(f"{name[:80]!r} is no valid field name")
     return name

@@ -1,4 +1,4 @@
-"""Plain text that mail programs may break anew: format=flowed (RFC 3676)."""
+"""Plain text whose lines mail programs may wrap again: format=flowed (RFC 3676)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 SIGNATURE = "-- "  # begins a signature, and does not flow (RFC 3676 §4.3)
-_WIDTH = 72
+_LONGEST_LINE = 72
 
 
 def flow(lines: Iterable[str], delete_space: bool = False) -> Iterator[str]:
-    """Yield the lines as flowed text: long ones in several that end with a blank, all others fixed.
+    """Yield the lines as flowed text: a long line as several lines that end with a blank.
 
-    `delete_space` is DelSp=yes (RFC 3676 §4.2): a reader takes that blank away.
+    `delete_space` is DelSp=yes (RFC 3676 §4.2): mail programs remove that blank, so another one is
+    written in front of it.
     """
     going_on = "  " if delete_space else " "
     for line in lines:
@@ -25,11 +26,11 @@ def flow(lines: Iterable[str], delete_space: bool = False) -> Iterator[str]:
 
 
 def _wrapped(line: str) -> list[str]:
-    if len(line) <= _WIDTH:
+    if len(line) <= _LONGEST_LINE:
         return [line]
     return textwrap.wrap(
         line,
-        _WIDTH,
+        _LONGEST_LINE,
         expand_tabs=False,
         replace_whitespace=False,
         break_long_words=False,
@@ -38,5 +39,6 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _stuffed(line: str) -> str:
-    """RFC 3676 §4.4: what could be read as a quote, or as stuffed already."""
+    """Return the line with a blank in front if it could be read as a quotation, as a From line of
+    an mbox file, or as stuffed already (RFC 3676 §4.4)."""
     return f" {line}" if line.startswith((" ", ">", "From ")) else line

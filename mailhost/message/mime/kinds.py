@@ -1,7 +1,8 @@
 """The kind of a file by its first octets, independent of its name and declared type.
 
-A small table of signatures, and a look into the beginning of ZIP archives, which many kinds of
-files are. It distinguishes programs from documents; it is no virus scanner.
+The kind comes from a small table of signatures; for ZIP archives, which are the container of many
+kinds of files, from the names at the beginning. That distinguishes programs from documents; it does
+not detect viruses.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-HEAD = 4096  # octets that are looked at
+HEAD_SIZE = 4096  # octets that are examined
 
 
 class Kind(StrEnum):
@@ -61,7 +62,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-# where the octets are, which they are, what they mean; the first that fits counts
+# offsets, octets, and the kinds of files that have these octets there; the first match counts
 _SIGNATURES = (
     (0, b"MZ", Kind.EXE),
     (0, b"\x7fELF", Kind.ELF),
@@ -108,8 +109,9 @@ _SIGNATURES = (
 )
 _PDF_WITHIN = 1024  # octets: readers look that far for its beginning
 
-# Names of the first files in a ZIP archive, each after 30 octets of its own header. Office writes
-# [Content_Types].xml first, others its folders; OpenDocument has its type as the first file.
+# Names of the first files in a ZIP archive, each behind the 30 octets of its header. Office writes
+# [Content_Types].xml first, other programs write the folders of Office first. The first file of an
+# OpenDocument archive has its media type.
 _FILE = rb"PK\x03\x04.{26}"
 _IN_ZIP = tuple(
     (re.compile(_FILE + name, re.DOTALL), kind)
@@ -119,7 +121,7 @@ _IN_ZIP = tuple(
         (rb"META-INF/", Kind.JAR),
     )
 )
-# what may stand before the first element
+# the beginnings and ends of comments and instructions, which may be in front of the first element
 _PROLOG = ((b"<!--", b"-->"), (b"<?", b"?>"))
 _TAGS = rb"!doctype\s+html|html|head|body|script|iframe|meta|title|style|table|div|a"
 _MARKUP = (
@@ -132,8 +134,8 @@ _BOMS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def kind_of(head: bytes) -> Kind:
-    """Tell a file's kind from its first HEAD octets, or fewer."""
-    head = head[:HEAD]
+    """Return the kind of a file by its first octets, of which HEAD_SIZE are examined."""
+    head = head[:HEAD_SIZE]
     if not head:
         return Kind.EMPTY
     for offset, signature, kind in _SIGNATURES:
@@ -149,7 +151,7 @@ def _in_zip(head: bytes) -> Kind:
 
 
 def _text(head: bytes) -> Kind:
-    """Markup, batch files, other text; UTF-16 is read too, since browsers read it."""
+    """Return the kind of markup, a batch file or other text, also in UTF-16."""
     for bom, charset in _BOMS:
         if head.startswith(bom):
             head = head[2:].decode(charset, "replace").encode("utf-8")
@@ -166,14 +168,15 @@ def _text(head: bytes) -> Kind:
 
 
 def _without_prolog(text: bytes) -> bytes:
-    """The text from the first that is no comment, no instruction and no blank."""
+    """Return the text without the blanks, comments and instructions at its beginning."""
     while (end := _prolog_end(text)) > 0:
         text = text[end:].lstrip()
     return text
 
 
 def _prolog_end(text: bytes) -> int:
-    """Where the comment or instruction at the beginning of a text ends; 0 where there is none."""
+    """Return the offset where the comment or instruction at the beginning of a text ends, 0 for
+    none."""
     for begin, end in _PROLOG:
         if text.startswith(begin):
             found = text.find(end, len(begin))

@@ -1,13 +1,13 @@
-"""Where a text can be put into HTML so that they are shown: in front of all else, or at the end.
+"""Finds the offset in HTML at which an added text is shown in front of, or behind, the content.
 
-A small scanner that follows the tokenizer of the HTML standard (§13.2.5) as far as this needs it:
+A small scanner that follows the tokenizer of the HTML standard (§13.2.5) as far as is needed here:
 tags with their attributes, comments, elements whose content is no markup (script, style, title
-...). So no place is inside of a tag, an attribute, a comment or such an element, also in broken
-HTML. It does not build a tree: what style sheets hide is not known, and SVG and MathML are read as
-HTML. The time is linear. The standard library's parser is not used, since its answers to broken
-HTML change between patch releases of Python.
+...). So no offset is inside of a tag, an attribute, a comment or such an element, also in broken
+HTML. The scanner builds no tree: it does not know what style sheets hide, and reads SVG and MathML
+as HTML. The time is linear. The parser of the standard library is not used, because its results
+for broken HTML change between patch releases of Python.
 
-The octets must be in a charset in which `<`, `>` and quotes stand for nothing else.
+The octets must be in a charset in which the octets of `<`, `>` and quotes are only these.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RAW_ELEMENTS = frozenset(
 _RAW_ENDS = {
     name: re.compile(rb"</" + name + rb"(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW_ELEMENTS
 }
-# what may stand in front of a body's content without being shown
+# elements that may be in front of the content of the body and are not shown
 _HEAD = frozenset(b"base basefont bgsound head html link meta noframes script style title".split())
 _INERT = frozenset((b"noscript", b"template"))
 _ENDS = frozenset((b"body", b"html"))
@@ -45,7 +45,7 @@ class _Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A piece of HTML. `name` is a tag's, in lower case."""
+    """A piece of HTML. `name` is that of a tag, in lower case, otherwise empty."""
 
     kind: _Kind
     start: int
@@ -54,7 +54,8 @@ class _Token:
 
 
 def place_in_front(html: bytes) -> int:
-    """Return the offset in front of all that is shown: after `<body>`, where that comes first."""
+    """Return the offset in front of the content that is shown, and behind `<body>` if that is in
+    front of the content."""
     place = inert = 0
     for token in _tokens(html):
         if token.kind is _Kind.START and token.name == b"body" and not inert:
@@ -70,8 +71,11 @@ def place_in_front(html: bytes) -> int:
 
 
 def place_at_end(html: bytes) -> int:
-    """Return the offset after all that is shown: before the end tags of body and html, where
-    nothing follows them, and before a tag, comment or raw element that has no end."""
+    """Return the offset behind the content that is shown.
+
+    That is in front of the end tags of body and html where no content follows them, and in front of
+    a tag, comment or raw element that has no end.
+    """
     ends: int | None = None
     end = 0
     for token in _tokens(html):
@@ -84,15 +88,17 @@ def place_at_end(html: bytes) -> int:
 
 
 def _is_shown(html: bytes, token: _Token) -> bool:
-    """True for what begins, or goes on with, the content of the body."""
+    """True for a token that begins or continues the content of the body."""
     if token.kind is _Kind.TEXT:
         return not html[token.start : token.end].isspace()
     return token.kind is _Kind.START
 
 
 def _tokens(html: bytes) -> Iterator[_Token]:
-    """Yield the pieces in order, each beginning where the last ended; what has no end is left
-    out, with all behind it: readers do not show it."""
+    """Yield the tokens in order, each beginning where the last one ended.
+
+    The last token is in front of a piece that has no end, because browsers do not show that piece.
+    """
     at = 0
     while at < len(html):
         token = _text(html, at) or _markup(html, at)
@@ -103,7 +109,7 @@ def _tokens(html: bytes) -> Iterator[_Token]:
 
 
 def _text(html: bytes, start: int) -> _Token | None:
-    """The text at `start`, None where markup begins there."""
+    """Return the text at `start`, None where markup begins there."""
     at = html.find(b"<", start)
     while at >= 0 and not _begins_markup(html, at):
         at = html.find(b"<", at + 1)
@@ -112,14 +118,14 @@ def _text(html: bytes, start: int) -> _Token | None:
 
 
 def _begins_markup(html: bytes, at: int) -> bool:
-    """True for a `<` that is no text; `</` at the very end is not text either, since with a text
-    behind it that would become a comment."""
+    """True for a `<` that is no text. `</` at the end of the HTML is no text either, since with an
+    added text behind it that would be a comment."""
     following = html[at + 1 : at + 2]
     return following in (b"/", b"!", b"?") or (following.isalpha() and following.isascii())
 
 
 def _markup(html: bytes, start: int) -> _Token | None:
-    """The tag or comment at `start`, None for one without an end."""
+    """Return the tag or comment at `start`, None where it has no end."""
     tag = _TAG.match(html, start)
     if tag is None:
         return _declaration(html, start)
@@ -131,7 +137,8 @@ def _markup(html: bytes, start: int) -> _Token | None:
 
 
 def _declaration(html: bytes, start: int) -> _Token | None:
-    """A comment, a document type, or what the standard takes for a comment."""
+    """Return the comment or document type at `start`, or the piece that the standard reads as a
+    comment; None where it has no end."""
     if html.startswith(b"<!--", start):
         found = _COMMENT_END.search(html, start + 4)
         # `<!-->` and `<!--->` are whole comments
@@ -144,12 +151,15 @@ def _declaration(html: bytes, start: int) -> _Token | None:
 
 
 def _tag_end(html: bytes, at: int) -> int:
-    """Return where the tag ends whose name ends at `at`, -1 where it never does. A `>` in a quoted
-    value ends no tag; quotes elsewhere are part of a name or a value (§13.2.5.32 to 39)."""
-    named = False  # an attribute's name ends at `at`
+    """Return where the tag ends whose name ends at `at`, -1 where it has no end.
+
+    A `>` in a quoted value ends no tag; quotes elsewhere are part of a name or a value (§13.2.5.32
+    to 39).
+    """
+    named = False  # the name of an attribute ends at `at`
     while True:
         run = at
-        at = _UNTIL_VALUE.match(html, run).end()  # type: ignore[union-attr]  # it may be empty
+        at = _UNTIL_VALUE.match(html, run).end()  # type: ignore[union-attr]  # always matches
         if at >= len(html):
             return -1
         if html[at : at + 1] == b">":
@@ -164,7 +174,7 @@ def _tag_end(html: bytes, at: int) -> int:
 
 
 def _value_end(html: bytes, at: int) -> int:
-    """Return where the value ends whose `=` is at `at`, -1 for a quote without its end."""
+    """Return where the value ends whose `=` is at `at`, -1 for a quoted value without its end."""
     value = _VALUE.match(html, at)
     assert value is not None
     if value[1] is None:
@@ -174,8 +184,10 @@ def _value_end(html: bytes, at: int) -> int:
 
 
 def _raw_end(html: bytes, at: int, name: bytes) -> int:
-    """Return where the element ends whose start tag ends at `at`: there, unless its content is no
-    markup; -1 where that has no end."""
+    """Return where the raw element ends whose start tag ends at `at`, -1 where it has no end.
+
+    For an element whose content is markup that is `at` itself.
+    """
     if name == b"plaintext":
         return -1
     if name == b"script":
@@ -189,8 +201,11 @@ def _raw_end(html: bytes, at: int, name: bytes) -> int:
 
 
 def _script_end(html: bytes, at: int) -> int:
-    """Return where the name of a script's end tag ends: a script within a comment within the
-    script does not end it (§13.2.5.15 to 31). -1 for none."""
+    """Return where the name of the end tag of a script ends, -1 for none.
+
+    The end tag of a script inside of a comment inside of the script does not count (§13.2.5.15 to
+    31).
+    """
     escaped = double = False
     for found in _SCRIPT.finditer(html, at):
         mark = found[0].lower()

@@ -1,9 +1,9 @@
 """Values with parameters: Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231).
 
-Read as patiently as mail programs read them: unquoted file names with blanks, encoded words inside
-quotes (RFC 2047 §5 forbids it, many send it), a quoted string without its end. Where programs read
-different things (comments, text behind a quoted string, percent signs ...) a parameter is given
-several times, once for each reading: the usual one first.
+Values are read as leniently as mail programs read them: unquoted file names with blanks, encoded
+words inside quoted strings (forbidden by RFC 2047 §5, but common), a quoted string without its end.
+Where programs read a parameter in different ways (comments, text behind a quoted string, percent
+signs ...), `Value.given` has it several times, once for each reading, the usual reading first.
 """
 
 from __future__ import annotations
@@ -31,32 +31,36 @@ _WORD = re.compile(r"\s*([^\s(]*)")
 _FIRST_OF_MAIN = re.compile(rb'\s*[^\s,="]*')
 _NOT_IN_TYPE = re.compile(r'[\s"]+')
 _NAME = re.compile(r"([^*]+)(?:\*([0-9]{1,6}))?(\*?)")
-# RFC 2045 §5.1, without what some programs read otherwise
+# a token of RFC 2045 §5.1, without characters that some programs do not accept in it
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~-]+")
 _QUOTABLE = re.compile(r"[ !#$&-\[\]-~]{0,60}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
-_LONGEST = 60  # octets of one section of a long parameter
-_MOST = 200  # parameters of a value that are read
+_LONGEST_SECTION = 60  # octets of a section of a long parameter that is written
+_MOST_PARAMETERS = 200  # parameters of a value that are read
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as it was meant: its name in lower case, its octets, its text."""
+    """One reading of a parameter: its name in lower case, its octets, its decoded text.
+
+    `extended`: it is written in the form of RFC 2231, which some programs do not know.
+    """
 
     name: str
     octets: bytes
     text: str
-    extended: bool = False  # written as RFC 2231 has it, which not all programs know
+    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The value before the parameters, in lower case, and the parameters.
+    """A value (`main`, in lower case) and its parameters.
 
-    `given` has all of them, also those that are given twice; those of RFC 2231 come first. `loose`
-    is `main` as a program reads it that takes out comments, blanks and quotes. `doubtful`: sections
-    of a parameter are missing or given twice, so that programs put together different texts, or
-    there are more parameters than were read. `commented`: it has comments, which not all take out.
+    `given` has all readings of all parameters, also of those that are given twice; those of RFC
+    2231 come first. `loose` is `main` as programs read it that remove comments, blanks and quotes.
+    `doubtful`: sections of a parameter are missing or given twice, so that programs join different
+    texts; or the value has more parameters than were read. `commented`: the value has comments,
+    which some programs do not remove.
     """
 
     main: str
@@ -67,47 +71,52 @@ class Value:
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """One text for each name: where there are several, the first that was given."""
+        """The text of each parameter: its first reading."""
         return {each.name: each.text for each in reversed(self.given)}
 
     def texts(self, name: str) -> list[str]:
-        """All that was given by that name."""
+        """Return the texts of all readings of the parameter with that name."""
         return [each.text for each in self.given if each.name == name]
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """One written parameter: a whole one, or a section of one (RFC 2231 §3)."""
+    """A parameter as it is written: a whole one, or a section of one (RFC 2231 §3).
+
+    `index` is the number of the section, None for a whole parameter. `others` are the octets that
+    other programs read.
+    """
 
     name: str
     index: int | None
     extended: bool
     octets: bytes
-    others: tuple[bytes, ...] = ()  # as other programs read it
+    others: tuple[bytes, ...] = ()
 
 
 def parse_value(value: bytes) -> Value:
-    """Read a field's raw value, folds and all. Never raises."""
+    """Return the value and parameters of a raw, perhaps folded field value. Never raises."""
     value = re.sub(rb"\r?\n", b"", value)
     main, *others = _segments(value)
-    sections = _sections(others[:_MOST])
+    sections = _sections(others[:_MOST_PARAMETERS])
     given = [*_in_sections(sections), *_in_one(sections)]
     bare = _without_comments(value) if b"(" in value else value
     if bare != value:
-        given += _in_one(_sections(_segments(bare)[1 : _MOST + 1]))
+        given += _in_one(_sections(_segments(bare)[1 : _MOST_PARAMETERS + 1]))
     if _has_open_quote(others):
         pieces = value.replace(b'"', b"").split(b";")
-        given += _in_one(_sections(pieces[1 : _MOST + 1]))
-    found = _sections(islice(_without_semicolon(bare), _MOST))
+        given += _in_one(_sections(pieces[1 : _MOST_PARAMETERS + 1]))
+    found = _sections(islice(_without_semicolon(bare), _MOST_PARAMETERS))
     given += [*_in_sections(found), *_in_one(found)]
     loose = _NOT_IN_TYPE.sub("", bare.partition(b";")[0].decode("latin-1")).lower()
     word = _WORD.match(main.decode("latin-1"))[1].lower()  # type: ignore[index]
-    doubtful = len(others) > _MOST or _is_doubtful(sections)
+    doubtful = len(others) > _MOST_PARAMETERS or _is_doubtful(sections)
     return Value(word, tuple(dict.fromkeys(given)), loose, doubtful, bare != value)
 
 
 def _without_semicolon(value: bytes) -> Iterator[bytes]:
-    """Yield file names that have no semicolon in front: `attachment filename=a`, `filename=a`."""
+    """Yield the parameters for file names that have no semicolon in front, such as in `attachment
+    filename=a` or `filename=a`."""
     first, *others = _segments(value)
     for segment in (first, *(each.partition(b"=")[2] for each in others)):
         if b"=" in segment:
@@ -116,14 +125,15 @@ def _without_semicolon(value: bytes) -> Iterator[bytes]:
 
 
 def _has_open_quote(segments: list[bytes]) -> bool:
-    """True where a quoted string has no end: it can be in the last segment alone."""
+    """True where a quoted string has no end. Such a string is in the last segment."""
     tokens = _TOKEN.findall(segments[-1]) if segments else [b""]
     last: bytes = tokens[-1] if tokens else b""
     return last.startswith(b'"') and (len(last) == 1 or _QUOTED.match(last)[0] == last)  # type: ignore[index]
 
 
 def _without_comments(value: bytes) -> bytes:
-    """Take out comments, nested ones too (RFC 822 §3.4.3); one without its end goes to the end."""
+    """Return the value without comments, also nested ones (RFC 822 §3.4.3). A comment without its
+    end extends to the end of the value."""
     pieces, at, depth = list[bytes](), 0, 0
     while at < len(value):
         match = (_PIECE_OF_COMMENT if depth else _PIECE).match(value, at)
@@ -147,9 +157,10 @@ def _is_doubtful(sections: list[_Section]) -> bool:
 
 
 def with_parameter(value: bytes, name: str, text: str) -> bytes:
-    """Return a raw value with one parameter set; the others keep their octets, folds and all.
+    """Return a raw value with one parameter set. The other parameters keep their octets and folds.
 
-    It is put in front of them: one may have a quoted string without its end.
+    The parameter is put in front of the others, since the last one may have a quoted string without
+    its end.
     """
     main, *others = _segments(value)
     kept = [each for each in others if not _is_named(each, name)]
@@ -162,7 +173,7 @@ def with_parameter(value: bytes, name: str, text: str) -> bytes:
 
 
 def _segments(value: bytes) -> list[bytes]:
-    """Cut at the semicolons; joined with them again this is the value."""
+    """Return the segments between the semicolons outside of quoted strings."""
     segments, current = list[bytes](), list[bytes]()
     for token in _TOKEN.findall(value):
         if token == b";":
@@ -184,7 +195,7 @@ def _section(segment: bytes) -> _Section | None:
         return None
     index = int(match[2]) if match[2] else None
     if index is not None and str(index) != match[2]:
-        index = -1  # "01": not all programs take that for 1
+        index = -1  # such as "01", which some programs do not read as 1
     first, *others = dict.fromkeys(_readings(octets.strip()))
     return _Section(match[1], index, bool(match[3]), first, tuple(others))
 
@@ -195,7 +206,7 @@ def _is_named(segment: bytes, name: str) -> bool:
 
 
 def _readings(octets: bytes) -> Iterator[bytes]:
-    """The readings that programs have of a written value, the usual reading first."""
+    """Yield the readings that programs have of a written value, the usual reading first."""
     match = _QUOTED.match(octets)
     if match is None:
         yield _without_last_comment(octets)
@@ -210,7 +221,8 @@ def _readings(octets: bytes) -> Iterator[bytes]:
 
 
 def _without_last_comment(octets: bytes) -> bytes:
-    """Take out a comment at the end, with a blank in front of it: "a(1)" may be a file's name."""
+    """Return the octets without a comment at the end. Without a blank in front it is no comment:
+    "a(1)" may be the name of a file."""
     at = octets.rfind(b"(")
     before = octets[:at].rstrip(b" \t") if at >= 0 else octets
     is_comment = octets.find(b")", at) == len(octets) - 1 and len(before) < at
@@ -218,7 +230,7 @@ def _without_last_comment(octets: bytes) -> bytes:
 
 
 def _in_sections(sections: list[_Section]) -> Iterator[Parameter]:
-    """The extended parameters, and those in several sections, put together (RFC 2231 §3, §4)."""
+    """Yield the extended parameters, and those in sections, joined (RFC 2231 §3, §4)."""
     found = dict[str, list[_Section]]()
     for section in sections:
         if section.index is not None:
@@ -238,7 +250,8 @@ def _in_one(sections: list[_Section]) -> Iterator[Parameter]:
 
 
 def _texts(octets: bytes) -> Iterator[str]:
-    """The text of octets; then what other programs make of encoded words and percent signs."""
+    """Yield the text of the octets, then the texts that other programs read where the octets have
+    encoded words or percent signs."""
     text = _plain(octets)
     yield decode_words(text)
     if "=?" in text:
@@ -248,7 +261,7 @@ def _texts(octets: bytes) -> Iterator[str]:
 
 
 def _plain(octets: bytes) -> str:
-    """Octets above 127 have no charset here: UTF-8 where it is that, otherwise Latin-1."""
+    """Return the text of octets without a charset: as UTF-8 where valid, otherwise as Latin-1."""
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
@@ -268,14 +281,14 @@ def _extended(sections: list[_Section]) -> Iterator[Parameter]:
     )
     text = decode_text(whole, charset) if charset else _plain(whole)
     yield Parameter(first.name, whole, text, extended=True)
-    if whole.isascii():  # for who does not know a charset in which ASCII is something else
+    if whole.isascii():  # the text for programs that do not know the charset
         yield Parameter(first.name, whole, whole.decode("ascii"), extended=True)
 
 
 def _written(name: str, text: str) -> Iterator[bytes]:
-    """The segments of a parameter, folded where they are long (RFC 2231 §3)."""
+    """Yield the segments of a parameter, folded where they are long (RFC 2231 §3)."""
     text = _CONTROLS.sub(" ", text)
-    if _TOKEN_TEXT.fullmatch(text) and len(text) <= _LONGEST:
+    if _TOKEN_TEXT.fullmatch(text) and len(text) <= _LONGEST_SECTION:
         yield f" {name}={text}".encode("ascii")
     elif _QUOTABLE.fullmatch(text) and "=?" not in text:
         yield f'\r\n\t{name}="{text}"'.encode("ascii")
@@ -288,11 +301,11 @@ def _written(name: str, text: str) -> Iterator[bytes]:
 
 
 def _cut(text: str) -> Iterator[str]:
-    """Percent-encode, and cut between characters."""
+    """Yield the percent-encoded text in sections, cut between characters."""
     section = ""
     for character in text:
         encoded = quote(character, safe="")
-        if len(section) + len(encoded) > _LONGEST:
+        if len(section) + len(encoded) > _LONGEST_SECTION:
             yield section
             section = ""
         section += encoded
@@ -305,7 +318,7 @@ def written_parameters(value: bytes) -> list[tuple[str, bytes]]:
     The sections of a long one are put together (RFC 2231 §3). One that is encoded (RFC 2231 §4)
     keeps its percent signs and the asterisk at the end of its name. Never raises.
     """
-    sections = _sections(_segments(re.sub(rb"\r?\n", b"", value))[1 : _MOST + 1])
+    sections = _sections(_segments(re.sub(rb"\r?\n", b"", value))[1 : _MOST_PARAMETERS + 1])
     found = dict[str, list[_Section]]()
     for section in sections:
         found.setdefault(section.name, []).append(section)

@@ -1,9 +1,10 @@
-"""The tree of a message's parts, by offsets (RFC 2046 §5.1). Nothing is copied, nothing decoded.
+"""The tree of the parts of a message, by offsets (RFC 2046 §5.1). No body is copied or decoded.
 
-One pass over the message, with `bytes.find`: the time grows with its size, not with the depth of
-its parts. Any octets give a tree; what is broken is read as most mail programs do:
-a part without its closing delimiter ends where the part around it ends, a delimiter inside of a
-header ends that header, a type that cannot be read is text/plain (RFC 2045 §5.2).
+`parse` makes one pass over the message, with `bytes.find`: the time grows with the size of the
+message, not with the depth of its parts. Any octets give a tree. Broken messages are read as most
+mail programs read them: a part without its closing delimiter ends where the part around it ends, a
+delimiter inside of a header section ends that section, an unreadable type is text/plain (RFC 2045
+§5.2).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MOST_ALIKE = 10  # fields of one name that are compared
 ENCODINGS = RAW | UU | {"base64", "quoted-printable"}
 _TYPE = re.compile(r"[^/]+/[^/]+")
 _COMPOSITE = ("multipart", "message/")
-# RFC 2046 §5.1.1 has fewer of them, and 70; programs agree on these
+# RFC 2046 §5.1.1 allows fewer characters, and at most 70; all programs read these boundaries alike
 _BOUNDARY = re.compile(rb"(?!')[!#-\[\]-~]([ !#-\[\]-~]{0,200}[!#-\[\]-~])?")
 _BITS = re.compile(r"[78]-?bits?")
 
@@ -34,13 +35,14 @@ _BITS = re.compile(r"[78]-?bits?")
 class Part:
     """A part of a message, or the message itself.
 
-    Its header is [start, body), with the empty line; its body [body, end), without the line break
-    that belongs to the next delimiter. A multipart's body has its delimiters, preamble and
-    epilogue too. `type`, `disposition` and `encoding` are in lower case; a disposition that is not
-    given is empty. `names` are the file names it gives, decoded, the best first. `cut`: because of
-    the limits it has parts that were not looked for, or fields that were not read to their end; or
-    programs differ in what they read: it says something twice, its type has comments, a line only
-    begins with its delimiter ...
+    Its header section, with the empty line, is [start, body). Its body is [body, end), without the
+    line break that belongs to the next delimiter; the body of a multipart includes its delimiters,
+    preamble and epilogue. `type`, `disposition` and `encoding` are in lower case; `disposition` is
+    empty where the part has none. `names` are its decoded file names, the most usual first.
+
+    `cut` means that the tree may differ from that of a mail program. Either the limits stopped the
+    search for parts, or the reading of a field; or programs read the part in different ways: it has
+    a field twice, its type has comments, a line only begins with its delimiter ...
     """
 
     start: int
@@ -56,22 +58,24 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The file name, empty for none."""
+        """The first of the file names, empty for none."""
         return self.names[0] if self.names else ""
 
     @property
     def whole(self) -> bool:
-        """True where all that is in it was looked for."""
+        """True where neither this part nor a part in it is `cut`."""
         return not any(part.cut for _, part in self.walk())
 
     @property
     def multipart(self) -> bool:
-        """True for a composite of parts."""
+        """True for the types multipart/*."""
         return self.type.startswith("multipart/")
 
     def walk(self) -> Iterator[tuple[tuple[int, ...], Part]]:
-        """Yield this part and all inside of it, each before its own, with its path: (2, 1) is the
-        first part of the second."""
+        """Yield this part and all parts in it, each with its path and in front of its own parts.
+
+        The path (2, 1) is that of the first part in the second part.
+        """
         waiting: list[tuple[tuple[int, ...], Part]] = [((), self)]
         while waiting:
             path, part = waiting.pop()
@@ -82,9 +86,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far to look: parts within parts, parts altogether, lines that could be a delimiter,
-    octets of content fields altogether, octets of a header that are searched for them. `messages`:
-    also into those messages that are parts."""
+    """Limits of the search for parts.
+
+    `depth` is the number of levels of parts in parts, `parts` the number of parts, `lines` that of
+    lines that begin like a delimiter, `fields` that of the octets of Content-* fields that are
+    read, `header` that of the octets of a header that are searched for them. With `messages` the
+    parts of attached messages are searched too.
+    """
 
     depth: int = 50
     parts: int = 10_000
@@ -114,8 +122,11 @@ def parse(message: Octets, limits: Limits = LIMITS) -> Part:
 
 @dataclass(slots=True)
 class _Open:
-    """A part whose end was not seen yet. `delimiter` is empty for one that has no parts to come;
-    `closed` is what it was, where an epilogue follows."""
+    """A part whose end is not found yet.
+
+    `delimiter` is empty for a part that can have no more parts. `closed` is then its former
+    delimiter if an epilogue follows, which begins at `epilogue`.
+    """
 
     start: int
     body: int
@@ -129,10 +140,11 @@ class _Open:
     cut: bool = False
 
     def close(self, at: int) -> Part:
-        """The part that ends at `at`, or later where what is in it ends later."""
+        """Return the part. It ends at `at`, or at the end of its last part if that is later."""
         end = max(at, self.body, self.parts[-1].end if self.parts else 0)
         names = [*self.disposition.texts("filename"), *self.type.texts("name")]
-        names += [*self.disposition.texts("name"), *self.type.texts("filename")]  # a few read these
+        # some programs read these too
+        names += [*self.disposition.texts("name"), *self.type.texts("filename")]
         return Part(
             self.start,
             self.body,
@@ -149,7 +161,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Delimiter:
-    """A line that is a delimiter of the open part number `depth`."""
+    """A line that is a delimiter of the open part with the index `depth`."""
 
     start: int
     end: int
@@ -158,7 +170,7 @@ class _Delimiter:
 
 
 class _Finder:
-    """Where a pattern is found next. Asked for ever later places, it looks at each octet once."""
+    """Finds the next occurrence of a pattern. With increasing offsets each octet is read once."""
 
     def __init__(self, message: Octets, pattern: bytes) -> None:
         self._message = message
@@ -173,7 +185,7 @@ class _Finder:
 
 
 class _Reader:
-    """One pass over a message. `_at` is where the next line begins that may be a delimiter."""
+    """One pass over a message. `_at` is the offset of the next line that may be a delimiter."""
 
     def __init__(self, message: Octets, limits: Limits) -> None:
         self._message = message
@@ -181,13 +193,15 @@ class _Reader:
         self._dashes = _Finder(message, b"\n--")
         self._blanks = (_Finder(message, b"\n\r\n"), _Finder(message, b"\n\n"))
         self._open: list[_Open] = []
-        self._delimiters: dict[bytes, list[int]] = {}  # who waits for it, the innermost last
-        self._starts: tuple[bytes, ...] = ()  # all of them
+        # for each delimiter the indices of the open parts that have it, the innermost last
+        self._delimiters: dict[bytes, list[int]] = {}
+        self._starts: tuple[bytes, ...] = ()  # the keys of _delimiters
         self._at = 0
-        self._seen = 0  # parts
-        self._lines = 0  # that could be a delimiter
+        self._seen = 0  # number of parts
+        self._lines = 0  # number of lines that began like a delimiter
         self._read = 0  # octets of fields
-        self._doubts = 0  # fields that were not read to their end, or say two things
+        # number of fields that were not read to their end, or that programs read differently
+        self._doubts = 0
 
     def read(self) -> Part:
         self._begin(0)
@@ -201,7 +215,7 @@ class _Reader:
         return self._open[0].close(len(self._message))
 
     def _cross(self, delimiter: _Delimiter) -> None:
-        """Go over a delimiter: it ends what is inside of its multipart, and may begin a part."""
+        """Read a delimiter: it ends the parts inside of its multipart, and may begin a part."""
         self._close(delimiter.depth + 1, self._before_line_break(delimiter.start))
         self._at = delimiter.end
         if delimiter.closing:
@@ -212,14 +226,17 @@ class _Reader:
             self._cut()
 
     def _end_of_parts(self, part: _Open, at: int) -> None:
-        """The octets that follow are the epilogue."""
+        """Begin the epilogue of a multipart at `at`."""
         closed = part.delimiter
         self._forget(part)
         if closed not in self._delimiters:
             part.closed, part.epilogue = closed, at
 
     def _judge_epilogue(self, part: _Open, end: int) -> None:
-        """Nothing in an epilogue is a part; some programs go on with one at a delimiter."""
+        """Mark a part as cut where its epilogue, which ends at `end`, has its delimiter.
+
+        An epilogue has no parts, but some programs read a part behind the delimiter.
+        """
         at = self._message.find(b"\n" + part.closed, part.epilogue - 1, end) if part.closed else -1
         while at >= 0 and not part.cut:
             line_end = self._message.find(b"\n", at + 1)
@@ -229,13 +246,13 @@ class _Reader:
             at = self._message.find(b"\n" + part.closed, at + 1, end)
 
     def _cut(self) -> None:
-        """Look for no more parts."""
+        """End the search for parts because of a limit."""
         for part in self._open:
             part.cut = True
         self._delimiters.clear()
 
     def _begin(self, start: int) -> None:
-        """Read a part's header, and the header of the message in it where that is wanted."""
+        """Read the header section of a part, and that of the message in it if demanded."""
         part = self._header(start)
         while self._enters(part):
             part = self._header(part.body)
@@ -268,7 +285,7 @@ class _Reader:
         return _Open(start, body, kind, disposition, _encoding(encoding), cut=cut)
 
     def _value(self, header: bytes, name: str) -> Value:
-        """The first field of that name, as far as the limits let us read."""
+        """Return the value of the first field with that name, as far as the limits allow."""
         found = list(islice(named(header, name), MOST_ALIKE))
         values = [self._parsed(each) for each in dict.fromkeys(each.value for each in found)]
         differ = any(value != values[0] for value in values)
@@ -283,7 +300,7 @@ class _Reader:
         return parse_value(octets)
 
     def _expect(self, part: _Open) -> None:
-        """Wait for the delimiters of a multipart."""
+        """Begin the search for the delimiters of a multipart."""
         given = [each for each in part.type.given if each.name == "boundary"]
         boundary = given[0].octets.rstrip(b" \t") if given else b""
         part.cut |= part.type.commented or any(each.extended for each in given)
@@ -296,7 +313,7 @@ class _Reader:
             self._delimiters.setdefault(part.delimiter, []).append(len(self._open) - 1)
             self._starts = tuple(self._delimiters)
         elif self._dashes.after(max(part.body - 1, 0)) < len(self._message):
-            part.cut = True  # some programs guess
+            part.cut = True  # some programs guess the boundary
 
     def _forget(self, part: _Open) -> None:
         if part.delimiter and self._delimiters:
@@ -318,7 +335,7 @@ class _Reader:
         return True
 
     def _close(self, depth: int, at: int) -> None:
-        """End the innermost parts until `depth` are open."""
+        """End the innermost parts at `at` until `depth` parts are open."""
         while len(self._open) > depth:
             part = self._open.pop()
             self._forget(part)
@@ -326,10 +343,11 @@ class _Reader:
             self._open[-1].parts.append(part.close(at))
 
     def _delimiter(self, before: int) -> _Delimiter | None:
-        """Find the next delimiter that begins before `before`; other lines are not seen again.
+        """Return the next delimiter that begins before `before`, None for none.
 
-        The whole line must be it, but for blanks at its end: so "--a" does not end "--ab". Some
-        programs take a line that only begins so (RFC 2046 §5.1.1 allows that).
+        The whole line must be the delimiter, except for blanks at its end: a line "--ab" is no
+        delimiter "--a". Some programs accept a line that only begins with the delimiter (RFC 2046
+        §5.1.1 allows that). Lines that are no delimiter are not read again.
         """
         while (start := self._dashes.after(max(self._at - 1, 0)) + 1) < before:
             found = self._message.find(b"\n", start)
@@ -351,26 +369,28 @@ class _Reader:
         return None
 
     def _doubt(self, line: bytes, name: bytes) -> None:
-        """Mark the multiparts whose delimiter the line begins with, other than `name`."""
+        """Mark as cut each multipart whose delimiter is not `name` but begins the line."""
         for delimiter, waiting in self._delimiters.items():
             if delimiter != name and line.startswith(delimiter):
                 self._open[waiting[-1]].cut = True
 
     def _header_end(self, start: int) -> int:
-        """Where the body begins: after the first empty line."""
-        if start == 0 and self._message[:2].startswith((b"\r\n", b"\n")):
-            return self._message.find(b"\n") + 1
+        """Return where the body begins: behind the first empty line."""
+        if start == 0 and self._message[0:2].startswith((b"\r\n", b"\n")):
+            return self._message[0:2].index(b"\n") + 1
         crlf, lf = (finder.after(max(start - 1, 0)) for finder in self._blanks)
         return min(crlf + 3, lf + 2, len(self._message))
 
     def _before_line_break(self, at: int) -> int:
-        """The line break before a delimiter is a part of it."""
+        """Return the offset of the line break in front of a delimiter, which is part of it."""
         return at - 2 if self._message[at - 2 : at - 1] == b"\r" else at - 1
 
 
 def _clear_type(value: Value) -> tuple[Value, bool]:
-    """The value with the type that hides most, and True where all programs read the same, or a
-    text."""
+    """Return the value with one type, and True where all programs read this type, or a text.
+
+    Where programs read different types, a composite counts, because it may have parts.
+    """
     if value.main == value.loose and _TYPE.fullmatch(value.main):
         return value, True
     found = [value.main, value.loose] if value.loose else [value.main]
@@ -396,5 +416,6 @@ def _is_clear_encoding(value: Value) -> bool:
 
 
 def _is_text(kind: Value) -> bool:
-    """True for a text that is no file: read as another kind of text it hides nothing."""
+    """True for a text without a file name. Programs that read it as another kind of text find no
+    attachment in it."""
     return kind.main.startswith("text/") and not kind.texts("name")

@@ -1,7 +1,7 @@
-"""Files in TNEF, Outlook's own format for attachments: `winmail.dat`, application/ms-tnef.
+"""The files in TNEF, the format of Outlook for attachments: `winmail.dat`, application/ms-tnef.
 
-Names and files are looked for wherever they are, without reading the whole structure (MS-OXTNEF
-§2.1): a truncated or broken stream hides nothing. The files are not compressed.
+Names and files are searched in all octets, without reading the structure (MS-OXTNEF §2.1), so that
+a truncated or broken stream hides none. The files are not compressed.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mailhost.message.mime.kinds import HEAD
+from mailhost.message.mime.kinds import HEAD_SIZE
 
-MARK = b"\x78\x9f\x3e\x22"
-_LONGEST = 256  # octets of a name
+TNEF_SIGNATURE = b"\x78\x9f\x3e\x22"
+_LONGEST_NAME = 256  # octets
 # attAttachTitle; PidTagDisplayName, PidTagAttachFilename, PidTagAttachLongFilename as text
 _TITLE = re.compile(rb"\x02(?=\x10\x80\x01\x00(....))", re.DOTALL)
 _PROPERTY = re.compile(
@@ -24,7 +24,7 @@ _UNICODE = b"\x1f"
 
 
 def names_in_tnef(octets: bytes) -> Iterator[str]:
-    """Yield the names of the files; one that stands there twice is yielded twice."""
+    """Yield the names of the files, as often as the stream has them."""
     for match in _TITLE.finditer(octets):
         yield _octets(octets, match.start() + _TITLE_SIZE, match[1]).decode("cp1252", "replace")
     for match in _PROPERTY.finditer(octets):
@@ -37,8 +37,8 @@ def heads_in_tnef(octets: bytes) -> Iterator[bytes]:
     """Yield the first octets of each file."""
     for match in _DATA.finditer(octets):
         start = match.start() + _DATA_SIZE
-        yield octets[start : start + HEAD]
+        yield octets[start : start + HEAD_SIZE]
 
 
 def _octets(octets: bytes, start: int, length: bytes) -> bytes:
-    return octets[start : start + min(int.from_bytes(length, "little"), _LONGEST)]
+    return octets[start : start + min(int.from_bytes(length, "little"), _LONGEST_NAME)]

@@ -1,5 +1,5 @@
-"""Files in plain text, between lines `begin` and `end`: uuencode, as mail had it before MIME, and
-yEnc. Some mail programs still show them as attachments."""
+"""Files in plain text, between the lines `begin` and `end`: uuencode, which mail used before MIME,
+and yEnc. Some mail programs still show such files as attachments."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _BEGIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FileInText:
-    """`octets` are what could be read of the file; nothing of yEnc."""
+    """A file in a text. `octets` are its decoded octets, as far as they can be decoded; empty for
+    yEnc."""
 
     name: str
     octets: bytes
 
 
 def files_in_text(text: bytes) -> Iterator[FileInText]:
-    """Yield the files in a text's octets. The time is linear."""
+    """Yield the files in the octets of a text. The time is linear."""
     found = _BEGIN.search(text)
     while found is not None:
         following = _BEGIN.search(text, found.end())

@@ -4,10 +4,10 @@ JSON lines over a unix socket that only the host's user and root can use. A requ
 
     {"command": "queue.list", "arguments": {"all": true}}
 
-and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "words"}`.
-Requests of one connection are answered one after the other. A line over LONGEST_REQUEST octets
-ends the connection. A command that fails for a reason the asker should know raises Refused; any
-other exception is a bug, told to the log with its traceback and answered as an internal fault.
+and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "text"}`. Requests
+of one connection are answered one after the other. A line over LARGEST_REQUEST octets ends the
+connection. A command raises CommandRefused for a reason that its client should read. Any other
+exception is a bug: it is logged with its traceback, and answered as an internal fault.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ from mailhost.net.peer_credentials import is_ours, peer_uid
 
 __all__ = [
     "CommandFailed",
+    "CommandRefused",
     "Commands",
     "ControlClient",
     "ControlFactory",
     "ControlProtocol",
     "NoHostRunning",
-    "Refused",
     "control_path",
     "listen_control",
 ]
 
-LONGEST_REQUEST = 1 << 20
-MOST_WAITING = 100
+LARGEST_REQUEST = 1 << 20
+MOST_WAITING_REQUESTS = 100
 
 Commands: TypeAlias = Mapping[str, Callable[..., Any]]
 """Command names to functions. They take the arguments by keyword, and return what JSON can say,
 or an awaitable of it."""
 
 
-class Refused(Exception):
-    """A command cannot be done; the message is for who asked."""
+class CommandRefused(Exception):
+    """A command cannot be done; the message is for its client."""
 
 
 class ControlProtocol(LineOnlyReceiver):
     """One connection of the control socket."""
 
     delimiter = b"\n"
-    MAX_LENGTH = LONGEST_REQUEST
+    MAX_LENGTH = LARGEST_REQUEST
     _log = Logger()
 
     def __init__(self, commands: Commands) -> None:
@@ -75,32 +75,32 @@ class ControlProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         """A command connected. Users other than root and our own get no answer."""
-        wire: socket.socket | None = getattr(self.transport, "socket", None)
-        if self.transport is not None and wire is not None and not is_ours(wire):
-            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(wire))
+        sock: socket.socket | None = getattr(self.transport, "socket", None)
+        if self.transport is not None and sock is not None and not is_ours(sock):
+            self._log.warn("the control socket is refused to user {uid}", uid=peer_uid(sock))
             self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nobody listens any more; what was asked for is done all the same."""
+        """The client is gone. Its requests are carried out all the same."""
         self._gone = True
 
     def lineReceived(self, line: bytes) -> None:
         """Take a request; answer it after those before it."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING_REQUESTS:
             self._answer({"ok": False, "error": "too many requests at once"})
             self.lineLengthExceeded(line)
             return
         self._waiting.append(line)
         if not self._busy:
             self._busy = True
-            Deferred.fromCoroutine(self._work())
+            Deferred.fromCoroutine(self._answer_all())
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """End the connection."""
         if self.transport is not None:
             self.transport.loseConnection()
 
-    async def _work(self) -> None:
+    async def _answer_all(self) -> None:
         while self._waiting:
             self._answer(await self._reply(self._waiting.popleft()))
         self._busy = False
@@ -109,15 +109,15 @@ class ControlProtocol(LineOnlyReceiver):
         try:
             command, arguments = _request(line)
             if command not in self._commands:
-                raise Refused(f"this host knows no command {command!r}")
+                raise CommandRefused(f"this host knows no command {command!r}")
             result = self._commands[command](**arguments)
             if isawaitable(result):
                 result = await result
             json.dumps(result)
             return {"ok": True, "result": result}
-        except Refused as error:
+        except CommandRefused as error:
             return {"ok": False, "error": str(error)}
-        except Exception:  # noqa: BLE001 -- told to the log; the host goes on
+        except Exception:  # noqa: BLE001 - logged; the host goes on
             self._log.failure("a control command failed")
             return {"ok": False, "error": "internal fault; the host's log says more"}
 
@@ -130,12 +130,12 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise Refused("the request is no JSON") from error
+        raise CommandRefused("the request is no JSON") from error
     if not isinstance(request, dict):
-        raise Refused("the request is no object")
+        raise CommandRefused("the request is no object")
     command, arguments = request.get("command"), request.get("arguments", {})
     if not isinstance(command, str) or not isinstance(arguments, dict):
-        raise Refused('a request has a "command" and perhaps "arguments"')
+        raise CommandRefused('a request has a "command" and perhaps "arguments"')
     return command, arguments
 
 
@@ -163,5 +163,5 @@ def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> ILis
     path = control_path(data)
     with suppress(FileNotFoundError):
         os.unlink(path)
-    # Twisted sets the mode between bind and listen: nobody can connect before.
+    # Twisted sets the mode between bind and listen, and no client can connect before
     return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600)

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 
 from mailhost.interfaces.dns import NoSuchDomain
 
-LONGEST = 3600.0  # seconds that any answer is believed
-NEGATIVE = 60.0  # seconds that "there is none" is believed
-MOST = 10_000
+LONGEST_VALIDITY = 3600.0  # seconds at most that an answer is used
+NEGATIVE_VALIDITY = 60.0  # seconds that an answer without records is used
+MOST_ANSWERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ Question = tuple[str, str]
 
 
 class AnswerCache:
-    """Asks through `ask`, which raises ResolveFailed where nothing can be known now."""
+    """Asks through `ask`, which raises ResolveFailed if the servers cannot answer now."""
 
     def __init__(self, clock: IReactorTime, ask: Callable[[Question], Awaitable[Answered]]) -> None:
         self._clock = clock
@@ -42,16 +42,16 @@ class AnswerCache:
         """Return the records. Raises NoSuchDomain, ResolveFailed."""
         until, answer = self._known.get(question, (0.0, None))
         if answer is None or until <= self._clock.seconds():
-            answer = await self._fresh(question)
+            answer = await self._ask_once(question)
         if not answer.exists:
             raise NoSuchDomain(question[1])
         return answer.records
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all answers."""
         self._known.clear()
 
-    async def _fresh(self, question: Question) -> Answered:
+    async def _ask_once(self, question: Question) -> Answered:
         if question in self._asked:
             waiting: Deferred[Answered] = Deferred()
             self._asked[question].append(waiting)
@@ -70,8 +70,8 @@ class AnswerCache:
         return answer
 
     def _remember(self, question: Question, answer: Answered) -> None:
-        until = self._clock.seconds() + min(answer.seconds, LONGEST)
+        until = self._clock.seconds() + min(answer.seconds, LONGEST_VALIDITY)
         self._known[question] = (until, answer)
         self._known.move_to_end(question)
-        if len(self._known) > MOST:
+        if len(self._known) > MOST_ANSWERS:
             self._known.popitem(last=False)

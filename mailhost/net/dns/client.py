@@ -20,8 +20,9 @@ _SHARES = (0.1, 0.25, 0.65)  # of the time for a question: its first, second and
 class DNSClient(client.Resolver):
     """Asks each of `servers` in turn, round after round, for `seconds` in all.
 
-    What a server answers counts, its troubles too; one that is silent or not there passes the turn
-    to the next. Fails with what twisted.names fails with, TimeoutError, OSError, ConnectError.
+    The first answer is taken, even if it is an error of the server. If a server is silent or cannot
+    be reached, the next is asked. Fails with the errors of twisted.names, TimeoutError, OSError and
+    ConnectError.
     """
 
     def __init__(self, reactor: IReactor, servers: Callable[[], Sequence[Server]], seconds: float):
@@ -37,11 +38,11 @@ class DNSClient(client.Resolver):
         return answer
 
     def queryUDP(self, queries: Sequence[Any], timeout: object = None) -> Deferred[Any]:
-        """What twisted.names calls for every question."""
+        """Ask one question; twisted.names calls this method."""
         return Deferred.fromCoroutine(self._in_rounds(queries[0]))
 
     def queryTCP(self, queries: Sequence[Any], timeout: object = None) -> Deferred[Any]:
-        """What twisted.names calls where the answer over UDP was cut short."""
+        """Ask over TCP; twisted.names calls this method after a truncated answer over UDP."""
         return Deferred.fromCoroutine(self._over_tcp(queries[0]))
 
     async def _in_rounds(self, query: dns.Query) -> Any:

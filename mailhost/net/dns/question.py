@@ -2,8 +2,7 @@
 
 Each question has a socket of its own, connected to its server: the port is as hard to guess as the
 id, what others send never arrives, and a server that is not there is known at once. (A port of
-twisted.names tells the log of every question, twice.) Whatever comes that is no answer to this
-question is passed over.
+twisted.names logs each question twice.) Octets that do not answer this question are ignored.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
-LARGEST = 65_535  # octets of an answer
+LARGEST_ANSWER = 65_535  # octets of an answer
 
 
-class Question:
+class QuestionMessage:
     """A question as a message, and what is an answer to it."""
 
     def __init__(self, query: dns.Query) -> None:
@@ -45,7 +44,7 @@ class Question:
         message = dns.Message()
         try:
             message.fromStr(data)
-        except Exception:  # noqa: BLE001 - twisted.names raises much for bytes without sense
+        except Exception:  # noqa: BLE001 - twisted.names raises many kinds for malformed octets
             return None
         if message.id != self._id or not message.answer or message.queries != [self._query]:
             return None
@@ -54,7 +53,7 @@ class Question:
 
 async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
-    asking = _Datagrams(reactor, server, Question(query))
+    asking = _Datagrams(reactor, server, QuestionMessage(query))
     try:
         return await asking.answer.addTimeout(seconds, reactor)
     finally:
@@ -64,7 +63,7 @@ async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seco
 async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
-    stream = _Stream(Question(query))
+    stream = _Stream(QuestionMessage(query))
     connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:
@@ -77,9 +76,9 @@ async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seco
 
 @implementer(IReadDescriptor)
 class _Datagrams:
-    """A UDP socket for one question. Raises OSError where there is none to be had."""
+    """A UDP socket for one question. Raises OSError."""
 
-    def __init__(self, reactor: IReactor, server: Server, question: Question) -> None:
+    def __init__(self, reactor: IReactor, server: Server, question: QuestionMessage) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self._reactor = reactor
         self._question = question
@@ -102,10 +101,10 @@ class _Datagrams:
 
     def doRead(self) -> None:
         try:
-            message = self._question.read(self._socket.recv(LARGEST))
+            message = self._question.read(self._socket.recv(LARGEST_ANSWER))
         except BlockingIOError:
             return
-        except OSError as error:  # the server's machine says that nobody listens there
+        except OSError as error:  # no process listens there, by ICMP
             if not self.answer.called:
                 self.answer.errback(error)
             return
@@ -113,7 +112,7 @@ class _Datagrams:
             self.answer.callback(message)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor gives up on the socket: the time runs out."""
+        """The reactor dropped the socket; the question ends by its timeout."""
 
     def close(self) -> None:
         self._reactor.removeReader(self)
@@ -123,7 +122,7 @@ class _Datagrams:
 class _Stream(Int16StringReceiver):
     """A TCP connection for one question."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: QuestionMessage) -> None:
         self.answer: Deferred[dns.Message] = Deferred()
         self.lost: Deferred[None] = Deferred()
         self._question = question

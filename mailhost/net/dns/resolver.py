@@ -1,8 +1,8 @@
 """IResolver over twisted.names: bounded in time, CNAMEs followed, answers cached.
 
 twisted.names has no typed answers and spreads its errors over many classes; here there are three
-outcomes: records, NoSuchDomain, ResolveFailed. A name in an answer that no host can have is passed
-over: it would only come up again in replies, reports and logs. Where all MX records have such
+outcomes: records, NoSuchDomain, ResolveFailed. A record with a name that no host can have is
+ignored, as that name would appear in replies, reports and logs. Where all MX records have such
 names, NoPossibleHost quotes one of them.
 """
 
@@ -21,7 +21,7 @@ from mailhost.config.model import DNS
 from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import BadAddress, literal_address, parse_domain
-from mailhost.net.dns.cache import NEGATIVE, AnswerCache, Answered, Question
+from mailhost.net.dns.cache import NEGATIVE_VALIDITY, AnswerCache, Answered, Question
 from mailhost.net.dns.client import DNSClient
 from mailhost.net.dns.servers import SystemServers, servers_of_settings
 
@@ -43,7 +43,7 @@ class Resolver:
         self.reconfigure(settings)
 
     def reconfigure(self, settings: DNS) -> None:
-        """Take other servers; what was learnt from the old ones is forgotten."""
+        """Ask other servers from now on, and forget the answers of the former ones."""
         self._timeout = settings.timeout
         named = servers_of_settings(settings.servers)
         find = (lambda: named) if named else self._system.get
@@ -75,13 +75,13 @@ class Resolver:
 
     async def _ask(self, question: Question) -> Answered:
         """Ask the servers. Raises ResolveFailed, NoPossibleHost."""
-        following = Deferred.fromCoroutine(self._following(question))
+        asking = Deferred.fromCoroutine(self._ask_through_aliases(question))
         try:
-            return await following.addTimeout(self._timeout, self._reactor)
+            return await asking.addTimeout(self._timeout, self._reactor)
         except TimeoutError as error:
             raise ResolveFailed(f"{question[1]}: no answer from the DNS servers") from error
 
-    async def _following(self, question: Question) -> Answered:
+    async def _ask_through_aliases(self, question: Question) -> Answered:
         """Ask the servers, following CNAMEs."""
         kind, name = question
         seconds = float("inf")
@@ -89,17 +89,17 @@ class Resolver:
             try:
                 answers = await self._query(name, _TYPES[kind])
             except NoSuchDomain:
-                return Answered((), NEGATIVE, exists=False)
+                return Answered((), NEGATIVE_VALIDITY, exists=False)
             name, followed = _follow(name, answers)
-            if followed and not _possible(name):
-                words = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
-                raise ResolveFailed(f"{question[1]}: {words}")
+            if followed and not _is_possible_host(name):
+                text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
+                raise ResolveFailed(f"{question[1]}: {text}")
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             wanted = _records(answers, name, _TYPES[kind])
             if kind == "MX" and not wanted:
-                _look_for_impossible(answers)
+                _refuse_impossible_hosts(answers)
             if wanted or not followed:
-                return Answered(wanted, seconds if wanted else NEGATIVE)
+                return Answered(wanted, seconds if wanted else NEGATIVE_VALIDITY)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
 
     async def _query(self, name: str, kind: int) -> list[Any]:
@@ -134,19 +134,19 @@ def _records(answers: Sequence[Any], name: str, kind: int) -> tuple[str, ...]:
     """The records of one kind and name as texts, MX records by preference."""
     found = [each for each in answers if each.type == kind and _name(each.name) == name]
     if kind == dns.MX:
-        found = [each for each in found if _possible(_name(each.payload.name))]
+        found = [each for each in found if _is_possible_host(_name(each.payload.name))]
         found.sort(key=lambda each: int(each.payload.preference))
     return tuple(map(_text, found[:MOST_RECORDS]))
 
 
-def _look_for_impossible(answers: Sequence[Any]) -> None:
+def _refuse_impossible_hosts(answers: Sequence[Any]) -> None:
     """Raise NoPossibleHost where an answer without a usable MX record has others."""
     for record in answers:
         if record.type == dns.MX:
             raise NoPossibleHost(f"{ascii(_name(record.payload.name))[:100]} is no host name")
 
 
-def _possible(host: str) -> bool:
+def _is_possible_host(host: str) -> bool:
     """True for a name that a host can have, and for the empty one of a null MX."""
     try:
         return not host or parse_domain(host) == host

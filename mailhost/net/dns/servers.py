@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from mailhost.config.types import split_host_port
 
 PORT = 53
-MOST = 3  # as the C library has it
-LARGEST = 65_536  # octets of a file that are looked at
+MOST_SERVERS = 3  # as the C library has it
+LARGEST_FILE = 65_536  # octets of a file that are read
 
 Server = tuple[str, int]
 
@@ -30,23 +30,23 @@ class SystemServers:
         self._servers: list[Server] = [("127.0.0.1", PORT)]
 
     def get(self) -> list[Server]:
-        """Return the servers. A file that cannot be read now means those known so far."""
+        """Return the servers. If the file cannot be read, the last ones known are returned."""
         with suppress(OSError):
             changed = os.stat(self._path).st_mtime
             if changed != self._changed:
                 with open(self._path, "rb") as file:
-                    text = file.read(LARGEST).decode("utf-8", "replace")
+                    text = file.read(LARGEST_FILE).decode("utf-8", "replace")
                 self._servers = _parse(text) or [("127.0.0.1", PORT)]
                 self._changed = changed
         return self._servers
 
 
 def _parse(text: str) -> list[Server]:
-    found: list[Server] = []
+    servers: list[Server] = []
     for line in text.splitlines():
-        explanation = line.split()
-        if len(explanation) > 1 and explanation[0] == "nameserver":
+        fields = line.split()
+        if len(fields) > 1 and fields[0] == "nameserver":
             with suppress(ValueError):
-                ip_address(explanation[1])
-                found.append((explanation[1], PORT))
-    return found[:MOST]
+                ip_address(fields[1])
+                servers.append((fields[1], PORT))
+    return servers[:MOST_SERVERS]

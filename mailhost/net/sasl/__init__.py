@@ -1,1 +1,2 @@
-"""SASL (RFC 4422): a mechanism a file, both sides, for every wire that logs in."""
+"""SASL (RFC 4422), client and server side, for all protocols with logins. Each server mechanism is
+one module."""

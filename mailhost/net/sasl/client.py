@@ -1,7 +1,8 @@
-"""SASL, client side: how we log in to a smarthost.
+"""SASL, client side: logging in to a smarthost.
 
-An exchange gives its initial response, None where it has none, then a response to each challenge.
-All bytes are before base64. `choose` takes the best mechanism that both sides know.
+An exchange gives its initial response, or None if it has none, and then a response to each
+challenge. All octets are without base64. `choose` returns an exchange of the best mechanism that
+both sides support.
 """
 
 from __future__ import annotations
@@ -17,31 +18,34 @@ from mailhost.net.sasl.saslprep import prepare_password
 from mailhost.net.sasl.scram_keys import client_proof, expected_signature, salted_password
 
 FEWEST_ITERATIONS = 4096  # RFC 7677 §4
-MOST_ITERATIONS = 500_000  # a tenth of a second; a server must not stop us for longer
+# takes a tenth of a second; a server must not block this process for longer
+MOST_ITERATIONS = 500_000
 
 
 class BadChallenge(Exception):
-    """The server's challenge makes no sense, or the server does not know the password itself."""
+    """The server's challenge is malformed, or the server did not prove that it has the password."""
 
 
 class ClientExchange(Protocol):
-    """One login, client side. Made new for each."""
+    """One login, client side. Each login needs a new exchange."""
 
     @property
     def name(self) -> str:
-        """The mechanism's name."""
+        """The name of the mechanism."""
 
     def initial(self) -> bytes | None:
-        """The initial response, None where the server speaks first."""
+        """Return the initial response, None if the server sends the first message."""
 
     def respond(self, challenge: bytes) -> bytes:
-        """Return the response to a challenge. Raises BadChallenge: give up the connection."""
+        """Return the response to a challenge. Raises BadChallenge: then the connection must be
+        closed."""
 
 
 def choose(
     offered: Iterable[str], username: str, password: str, secure: bool
 ) -> ClientExchange | None:
-    """Return an exchange of the best mechanism offered, None where none will do.
+    """Return an exchange of the best mechanism among the names in `offered`, None if none can be
+    used.
 
     On a connection that is not `secure` (no TLS) the password itself is never sent.
     """
@@ -56,7 +60,7 @@ def choose(
 
 
 class PlainClient:
-    """RFC 4616."""
+    """The mechanism PLAIN (RFC 4616)."""
 
     name = "PLAIN"
 
@@ -69,11 +73,12 @@ class PlainClient:
     def respond(self, challenge: bytes) -> bytes:
         if challenge:
             raise BadChallenge("PLAIN: the server asks for more")
-        return self._message  # a server that took no initial response asks with nothing
+        return self._message  # a server that ignored the initial response sends an empty challenge
 
 
 class LoginClient:
-    """Name, then password, whatever the words of the questions."""
+    """The mechanism LOGIN: sends the name, then the password, whatever the text of the
+    challenges."""
 
     name = "LOGIN"
 
@@ -90,7 +95,8 @@ class LoginClient:
 
 
 class ScramSha256Client:
-    """RFC 5802, RFC 7677, without channel binding. `nonce` is for tests."""
+    """The mechanism SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding. `nonce` is for
+    tests."""
 
     name = "SCRAM-SHA-256"
 
@@ -130,9 +136,9 @@ class ScramSha256Client:
             nonce, salt, iterations = server_first.split(",")[:3]
             found = nonce[2:], base64.b64decode(salt[2:], validate=True), int(iterations[2:])
         except (ValueError, binascii.Error) as error:
-            raise BadChallenge("SCRAM: the server's first message makes no sense") from error
+            raise BadChallenge("SCRAM: the server's first message is malformed") from error
         if (nonce[:2], salt[:2], iterations[:2]) != ("r=", "s=", "i="):
-            raise BadChallenge("SCRAM: the server's first message makes no sense")
+            raise BadChallenge("SCRAM: the server's first message is malformed")
         if not found[0].startswith(self._nonce) or found[0] == self._nonce:
             raise BadChallenge("SCRAM: the server's nonce does not continue ours")
         if not FEWEST_ITERATIONS <= found[2] <= MOST_ITERATIONS:

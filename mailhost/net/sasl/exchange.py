@@ -1,5 +1,5 @@
 """A SASL exchange over lines of base64: AUTH of SMTP (RFC 4954) and POP3 (RFC 5034), and IMAP's
-AUTHENTICATE (RFC 9051 §6.2.2). How a challenge is written is the protocol's own."""
+AUTHENTICATE (RFC 9051 §6.2.2). Each protocol writes challenges in its own way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mailhost.interfaces.logins import ILogins, ISASLMechanism, SASLStep
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 
-RESPONSE_LINE = 12288  # octets of one line, RFC 4954 §4, RFC 5034 §4
+LONGEST_RESPONSE_LINE = 12288  # octets of one line, RFC 4954 §4, RFC 5034 §4
 CANCELLED = Status(501, "5.7.0", "Login cancelled")
 NOT_BASE64 = Status(501, "5.5.2", "That is not base64")
 
@@ -23,13 +23,14 @@ class SASLExchange:
         self._mechanism = mechanism
 
     def begin(self, initial: bytes) -> Answer[SASLStep]:
-        """The command itself. `initial` is base64, `=` for an empty response, b"" for none."""
+        """Begin with the argument of the command: base64, `=` for an empty response, b"" for
+        none."""
         if not initial:
             return self._mechanism.respond(None)
         return self._respond(b"" if initial == b"=" else initial)
 
     def line(self, line: bytes) -> Answer[SASLStep]:
-        """The client's line after a challenge."""
+        """Take the client's line after a challenge, without its line end."""
         return CANCELLED if line == b"*" else self._respond(line)
 
     def _respond(self, text: bytes) -> Answer[SASLStep]:

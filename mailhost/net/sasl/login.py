@@ -1,6 +1,7 @@
-"""LOGIN, server side: user name and password, asked for one by one.
+"""LOGIN, server side: asks for the user name, then for the password.
 
-It has no RFC (draft-murchison-sasl-login); old Outlooks and many devices know nothing else.
+LOGIN has no RFC (draft-murchison-sasl-login). Old versions of Outlook and many devices support no
+other mechanism.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ASK_PASSWORD = Challenge(b"Password:")
 
 
 @implementer(ISASLMechanism)
-class Login:
+class LoginMechanism:
     """One exchange."""
 
     name = "LOGIN"

@@ -1,4 +1,4 @@
-"""Every mechanism of the server side by its name."""
+"""The table of all mechanisms of the server side, and the logins of a listener."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from mailhost.interfaces.logins import IAuthenticator, IPasswordLogins, ISASLMec
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.net.sasl.login import Login
-from mailhost.net.sasl.plain import Plain
-from mailhost.net.sasl.scram import ScramSha256
+from mailhost.net.sasl.login import LoginMechanism
+from mailhost.net.sasl.plain import PlainMechanism
+from mailhost.net.sasl.scram import ScramSha256Mechanism
 
 MECHANISMS: Mapping[str, Callable[[Client, IAuthenticator], ISASLMechanism]] = MappingProxyType(
-    {mechanism.name: mechanism for mechanism in (ScramSha256, Plain, Login)}
+    {
+        mechanism.name: mechanism
+        for mechanism in (ScramSha256Mechanism, PlainMechanism, LoginMechanism)
+    }
 )
 
 
 def new_mechanism(
     name: str, client: Client, authenticator: IAuthenticator
 ) -> ISASLMechanism | None:
-    """Return a new exchange, None for a mechanism that is not known or not for this client now.
+    """Return a new exchange, None for a mechanism that is unknown or not offered to this client.
 
-    Names are compared without case (RFC 4422 §3.1 has them in upper case; clients err).
+    Names are compared without case. RFC 4422 §3.1 has upper case, but some clients use lower case.
     """
     wanted = name.upper()
     if wanted not in authenticator.mechanisms(client):
@@ -36,7 +39,7 @@ def new_mechanism(
 
 @implementer(IPasswordLogins)
 class Logins:
-    """Logins that an authenticator judges."""
+    """Logins that an authenticator checks."""
 
     def __init__(self, authenticator: IAuthenticator) -> None:
         self._authenticator = authenticator

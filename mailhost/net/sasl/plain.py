@@ -17,7 +17,7 @@ from mailhost.net.sasl.terms import (
 
 
 @implementer(ISASLMechanism)
-class Plain:
+class PlainMechanism:
     """One exchange."""
 
     name = "PLAIN"

@@ -1,7 +1,7 @@
-"""SASLprep: one form for the many spellings of a user name or password (RFC 4013).
+"""SASLprep (RFC 4013): brings the different spellings of a user name or password into one form.
 
-Unassigned code points are let through, as for queries (RFC 3454 §7): what Unicode added since
-version 3.2 must not shut people out of their mail.
+Unassigned code points are accepted, as for queries (RFC 3454 §7), so that users can have characters
+that Unicode added after version 3.2 in their passwords.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ def saslprep(text: str) -> str:
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     for character in prepared:
         if any(prohibits(character) for prohibits in _PROHIBITED):
-            raise BadText(f"U+{ord(character):04X} cannot stand in a user name or password")
+            raise BadText(f"U+{ord(character):04X} is not allowed in a user name or password")
     _check_direction(prepared)
     return prepared
 
 
 def prepare_password(text: str) -> str:
-    """Return the prepared form of a password; one that has none stands for itself.
+    """Return the prepared form of a password, or the password itself if SASLprep does not allow it.
 
-    Client and server then still agree: both see the same text.
+    Client and server still agree then, since both use the same text.
     """
     try:
         return saslprep(text)
@@ -57,7 +57,8 @@ def _map(character: str) -> str:
 
 
 def _check_direction(text: str) -> None:
-    """RFC 3454 §6: text from right to left is not mixed with text from left to right."""
+    """Raise BadText for text from right to left that is mixed with text from left to right (RFC
+    3454 §6)."""
     if not any(map(stringprep.in_table_d1, text)):
         return
     mixed = any(map(stringprep.in_table_d2, text))

@@ -37,7 +37,7 @@ NO_BINDING = Status(535, "5.7.8", "Channel binding is not offered here; log in w
 
 @dataclass(frozen=True, slots=True)
 class ClientFirst:
-    """RFC 5802 §7 client-first-message. `bare` is what both sides sign."""
+    """The client-first-message of RFC 5802 §7. `bare` is its part that both sides sign."""
 
     gs2_header: str
     authzid: str
@@ -48,7 +48,7 @@ class ClientFirst:
 
 @dataclass(frozen=True, slots=True)
 class ClientFinal:
-    """RFC 5802 §7 client-final-message. `without_proof` is what both sides sign."""
+    """The client-final-message of RFC 5802 §7. `without_proof` is its part that both sides sign."""
 
     binding: bytes
     nonce: str
@@ -57,12 +57,12 @@ class ClientFinal:
 
 
 class BindingWanted(Exception):
-    """The client insists on channel binding."""
+    """The client requires channel binding."""
 
 
 @implementer(ISASLMechanism)
-class ScramSha256:
-    """One exchange. `nonce` is the server's part, for tests."""
+class ScramSha256Mechanism:
+    """One exchange. `nonce` is the server's part of the nonce, for tests."""
 
     name = "SCRAM-SHA-256"
 
@@ -79,7 +79,9 @@ class ScramSha256:
         if response is None:
             return Challenge(b"")
         if self._account is not None:
-            return self._account if not response else MALFORMED.because("SCRAM: words at the end")
+            if response:
+                return MALFORMED.because("SCRAM: text in the last response")
+            return self._account
         try:
             if self._first is None:
                 return self._begin(parse_client_first(decode_text(response)))
@@ -112,12 +114,12 @@ class ScramSha256:
             raise Malformed("the channel binding differs from the first message")
         if final.nonce != first.nonce + self._nonce:
             raise Malformed("the nonce differs from the challenge")
-        return self._judge(self._keys, first, final)
+        return self._check(self._keys, first, final)
 
-    async def _judge(self, keys: ScramKeys, first: ClientFirst, final: ClientFinal) -> SASLStep:
+    async def _check(self, keys: ScramKeys, first: ClientFirst, final: ClientFinal) -> SASLStep:
         signed = f"{first.bare},{self._server_first},{final.without_proof}".encode()
         proven = proves(keys, signed, final.proof)
-        # asked before the signature is sent: it would tell that the password is right
+        # called before the signature is sent, since that shows that the password is right
         result = await self._authenticator.scram_result(self._client, first.username, proven)
         if isinstance(result, Status):
             return result
@@ -126,7 +128,7 @@ class ScramSha256:
 
 
 def parse_client_first(message: str) -> ClientFirst:
-    """Raises Malformed, BindingWanted."""
+    """Return the parsed message. Raises Malformed, BindingWanted."""
     flag, _, rest = message.partition(",")
     authzid, comma, bare = rest.partition(",")
     if flag.startswith("p="):
@@ -135,7 +137,7 @@ def parse_client_first(message: str) -> ClientFirst:
         raise Malformed("no GS2 header")
     parts = bare.split(",")
     if len(parts) < 2 or not parts[0].startswith("n=") or not parts[1].startswith("r="):
-        raise Malformed("expected n=, then r=")  # `m=` too: RFC 5802 §5.1 has us refuse it
+        raise Malformed("expected n=, then r=")  # `m=` is refused too (RFC 5802 §5.1)
     username, nonce = _saslname(parts[0][2:]), parts[1][2:]
     if not username or not nonce or not (nonce.isascii() and nonce.isprintable()):
         raise Malformed("an empty or unfit user name or nonce")
@@ -143,7 +145,7 @@ def parse_client_first(message: str) -> ClientFirst:
 
 
 def parse_client_final(message: str) -> ClientFinal:
-    """Raises Malformed."""
+    """Return the parsed message. Raises Malformed."""
     without_proof, found, proof = message.rpartition(",p=")
     parts = without_proof.split(",")
     if not found or len(parts) < 2 or parts[0][:2] != "c=" or parts[1][:2] != "r=":
@@ -152,7 +154,7 @@ def parse_client_final(message: str) -> ClientFinal:
 
 
 def _saslname(text: str) -> str:
-    """Decode `=2C` and `=3D`; no other `=` may stand there (RFC 5802 §5.1)."""
+    """Decode `=2C` and `=3D`. Any other `=` is malformed (RFC 5802 §5.1)."""
     if "=" in text.replace("=2C", "").replace("=3D", ""):
         raise Malformed("a bare = in a name")
     return text.replace("=2C", ",").replace("=3D", "=")

@@ -1,4 +1,4 @@
-"""The arithmetic of SCRAM-SHA-256 (RFC 5802 §3)."""
+"""The computations of SCRAM-SHA-256 (RFC 5802 §3)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from mailhost.net.sasl.saslprep import prepare_password
 
 
 def derive_keys(password: str, salt: bytes, iterations: int) -> ScramKeys:
-    """Return what a server keeps. Takes about 0.25 s of processor time a million iterations."""
+    """Return the keys that a server stores. Takes about 0.25 s of processor time for a million
+    iterations."""
     salted = salted_password(password, salt, iterations)
     stored = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
     return ScramKeys(salt, iterations, stored, _hmac(salted, b"Server Key"))
 
 
 def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
-    """Hi(password, salt, i)."""
+    """Return SaltedPassword: Hi(password, salt, iterations)."""
     prepared = prepare_password(password).encode("utf-8", "surrogatepass")
     return hashlib.pbkdf2_hmac("sha256", prepared, salt, iterations)
 
 
 def client_proof(salted: bytes, signed: bytes) -> bytes:
-    """What a client sends to prove that it knows the password."""
+    """Return ClientProof, by which a client proves that it has the password."""
     client_key = _hmac(salted, b"Client Key")
     signature = _hmac(hashlib.sha256(client_key).digest(), signed)
     return _xor(client_key, signature)
 
 
 def proves(keys: ScramKeys, signed: bytes, proof: bytes) -> bool:
-    """True where `proof` could only be made with the password."""
+    """True if `proof` was made with the password of `keys`."""
     if len(proof) != 32:
         return False
     client_key = _xor(proof, _hmac(keys.stored_key, signed))
@@ -38,12 +39,12 @@ def proves(keys: ScramKeys, signed: bytes, proof: bytes) -> bool:
 
 
 def server_signature(keys: ScramKeys, signed: bytes) -> bytes:
-    """What a server sends to prove that it knows the keys."""
+    """Return ServerSignature, by which a server proves that it has the keys."""
     return _hmac(keys.server_key, signed)
 
 
 def expected_signature(salted: bytes, signed: bytes) -> bytes:
-    """The server's signature as a client expects it."""
+    """Return ServerSignature as a client computes it from the salted password."""
     return _hmac(_hmac(salted, b"Server Key"), signed)
 
 

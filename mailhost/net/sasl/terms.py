@@ -1,4 +1,4 @@
-"""What the mechanisms share: their refusals, and reading text from the wire."""
+"""The common parts of the mechanisms: refusals, and decoding text of a client."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from mailhost.message.address import BadAddress, parse_address
 from mailhost.message.status import Status
 from mailhost.net.sasl.saslprep import BadText, saslprep
 
-MALFORMED = Status(501, "5.5.2", "That is no proper response for this mechanism")
-NOT_YOURSELF = Status(535, "5.7.8", "You can log in as yourself only")
-LARGEST = 8192  # octets of one response
+MALFORMED = Status(501, "5.5.2", "Malformed response for this mechanism")
+NOT_YOURSELF = Status(535, "5.7.8", "The identity to act as must be your own")
+LONGEST_RESPONSE = 8192  # octets
 
 
 class Malformed(ValueError):
-    """The peer's response breaks the mechanism's grammar; the message says where."""
+    """The client's response does not follow the grammar of the mechanism; the text of the exception
+    says where."""
 
 
 def decode_text(octets: bytes) -> str:
     """Return UTF-8 text without NUL. Raises Malformed."""
-    if len(octets) > LARGEST:
+    if len(octets) > LONGEST_RESPONSE:
         raise Malformed("too long")
     try:
         text = octets.decode()
@@ -29,7 +30,7 @@ def decode_text(octets: bytes) -> str:
 
 
 def same_user(authzid: str, username: str) -> bool:
-    """True where the identity to act as is empty or the user's own, however written."""
+    """True if `authzid`, the identity to act as, is empty or the user's own, in any spelling."""
     return not authzid or _normal(authzid) == _normal(username)
 
 

@@ -77,7 +77,7 @@ def read_certificate(chain_path: str, key_path: str) -> CertificateFiles:
 
 
 def parse_certificate(pem: PEM) -> CertificateFiles:
-    """Take what another process has read and checked."""
+    """Return a certificate that another process has read and checked."""
     chain = _chain(pem.chain, "the head's certificate")
     key = _key(pem.key, "the head's key")
     return CertificateFiles(chain, key, names_of(chain[0]), pem)
@@ -150,5 +150,5 @@ def _key(pem: bytes, path: str) -> PrivateKeyTypes:
 
 
 def current_time() -> datetime:
-    """The time that validity is measured by."""
+    """Return the time with which dates of validity are compared."""
     return datetime.now(UTC)

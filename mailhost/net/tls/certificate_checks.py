@@ -15,12 +15,12 @@ from cryptography import x509
 
 from mailhost.net.tls.certificate import CertificateFiles
 
-SOON = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
-SOON_OF_SHORT = 4  # short-lived certificates: the last quarter of their life
+WARNING_TIME = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
+WARNING_SHARE = 4  # short-lived certificates: the last quarter of their life
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CertificateFinding:
     """`serious` means that clients which verify certificates cannot connect, or will not be able
     to after a reload."""
 
@@ -30,9 +30,9 @@ class Finding:
 
 def findings(
     certificates: Sequence[CertificateFiles], hostname: str, now: datetime
-) -> list[Finding]:
+) -> list[CertificateFinding]:
     """Return the findings about certificates and their keys. Blocks for the disk."""
-    found: list[Finding] = []
+    found: list[CertificateFinding] = []
     for files in certificates:
         chain_path, key_path = files.paths or ("memory", "")
         found += _validity(chain_path, files.chain[0], now)
@@ -47,23 +47,27 @@ def is_for(files: CertificateFiles, hostname: str) -> bool:
     return hostname in files.names or f"*.{hostname.partition('.')[2]}" in files.names
 
 
-def _validity(path: str, certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:
+def _validity(
+    path: str, certificate: x509.Certificate, now: datetime
+) -> Iterator[CertificateFinding]:
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     left = ends - now
     if left <= timedelta(0):
-        yield Finding(f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it", True)
-    elif left < min(SOON, (ends - begins) / SOON_OF_SHORT):
+        yield CertificateFinding(
+            f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it", True
+        )
+    elif left < min(WARNING_TIME, (ends - begins) / WARNING_SHARE):
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
-        yield Finding(
+        yield CertificateFinding(
             f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
             "find out why the ACME client did not renew it"
         )
     if begins > now:
         text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
-        yield Finding(f"{text}; check this machine's clock", True)
+        yield CertificateFinding(f"{text}; check this machine's clock", True)
 
 
-def _exposure(path: str) -> Iterator[Finding]:
+def _exposure(path: str) -> Iterator[CertificateFinding]:
     """A key that every user of the machine can read or write."""
     try:
         mode = os.stat(path).st_mode
@@ -71,17 +75,17 @@ def _exposure(path: str) -> Iterator[Finding]:
         return  # the reason is reported where the key is read
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         can = "read" if mode & stat.S_IROTH else "overwrite"
-        yield Finding(
+        yield CertificateFinding(
             f"everybody on this machine can {can} the key in {path}; run: chmod o= {path}"
         )
 
 
-def _no_name(certificates: Sequence[CertificateFiles], hostname: str) -> Finding:
+def _no_name(certificates: Sequence[CertificateFiles], hostname: str) -> CertificateFinding:
     names = [name for files in certificates for name in files.names]
     remedy = "get one for it, or change hostname"
     if "localhost" in names:  # the self-signed certificate has this name too
         remedy += "; the next start makes a self-signed one if its two files are removed"
-    return Finding(
+    return CertificateFinding(
         f"no certificate is for {hostname}, only for {', '.join(names) or 'no host'}: clients that "
         f"verify names cannot connect; {remedy}"
     )

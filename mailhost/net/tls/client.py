@@ -46,7 +46,7 @@ def _any_certificate() -> CertificateOptions:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Opportunistic:
-    """Encrypts to whoever answers."""
+    """Encrypts without a check of the certificate."""
 
     def __init__(self, hostname: str) -> None:
         name = "" if _is_ip(hostname) else normal_name(hostname)

@@ -1,7 +1,7 @@
-"""A self-signed certificate, made once, so that TLS works before anybody has a real one.
+"""A self-signed certificate, made once, so that TLS works before there is one of an authority.
 
-It holds for ten years: nobody renews it by hand, and who checks certificates trusts none that is
-signed by itself. It says `localhost` too, for trying things out on one machine.
+It is valid for ten years, since it is not renewed, and clients that verify certificates do not
+trust it anyway. It is for `localhost` too, for tests on one machine.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from mailhost.net.tls.certificate import current_time
 from mailhost.net.tls.server import CertificatePaths
 
-LIFE = timedelta(days=3650)
+VALIDITY = timedelta(days=3650)
 CLOCK_SKEW = timedelta(days=1)
-LOCAL = ("localhost", "127.0.0.1", "::1")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def make_self_signed(folder: str, hostname: str, names: Iterable[str] = ()) -> CertificatePaths:
@@ -42,7 +42,7 @@ def make_self_signed(folder: str, hostname: str, names: Iterable[str] = ()) -> C
         return chain_path, key_path
     os.makedirs(folder, mode=0o700, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(key, hostname, (hostname, *names, *LOCAL), current_time())
+    certificate = _certificate(key, hostname, (hostname, *names, *LOCAL_NAMES), current_time())
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write(key_path, secret)
     _write(chain_path, certificate.public_bytes(Encoding.PEM))
@@ -63,7 +63,7 @@ def _certificate(
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + LIFE)
+        .not_valid_after(now + VALIDITY)
         .add_extension(alternatives, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -42,7 +42,7 @@ CertificatePaths = tuple[str, str]
 
 CertificateSource = CertificatePaths | PEM | CertificateFiles
 
-TICKET_KEYS_LIVE = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
+TICKET_KEY_LIFETIME = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
 def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
@@ -64,7 +64,7 @@ class ServerTLS:
     """Our side of handshakes with clients.
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
-    that name no server, or one that nobody knows. Blocks for the disk. Raises BadCertificate.
+    that name no server, or one without a certificate. Blocks for the disk. Raises BadCertificate.
     `seconds` is a clock that is never set back.
     """
 
@@ -101,7 +101,7 @@ class ServerTLS:
         return tuple(files.pem for files in self.certificates)
 
     def factory(self, role: Role = STRICT) -> IOpenSSLServerConnectionCreator:
-        """What a listener hands to `startTLS`: good for as long as this object."""
+        """Return the value for `startTLS` of a listener; it is valid as long as this object."""
         return self if role == STRICT else _InRole(self, role)
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -110,7 +110,7 @@ class ServerTLS:
 
     def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection for a listener of this role."""
-        if self._seconds() - self._made > TICKET_KEYS_LIVE:
+        if self._seconds() - self._made > TICKET_KEY_LIFETIME:
             self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
         contexts = self._contexts.get(role)
         if contexts is None:

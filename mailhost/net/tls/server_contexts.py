@@ -28,7 +28,7 @@ VERSIONS = {
     "1.2": TLSVersion.TLSv1_2,
     "1.3": TLSVersion.TLSv1_3,
 }
-SESSIONS_OF = (
+SESSION_ID_CONTEXT = (
     b"mailhost"  # the same in all contexts, so that a ticket is valid for each server name
 )
 
@@ -109,7 +109,7 @@ def _options(
         raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
     if minimum < "1.2":
         context.set_cipher_list((ciphers + _SHA1).encode())
-    context.set_session_id(SESSIONS_OF)
+    context.set_session_id(SESSION_ID_CONTEXT)
     answer_alpn(context, role.protocols)
     return options
 

@@ -1,1 +1,1 @@
-"""Filters: the chain that every message passes on its way in, and what may stand in it."""
+"""The chain of filters that each incoming message passes, and the filters."""

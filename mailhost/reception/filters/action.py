@@ -1,4 +1,4 @@
-"""The action of a filter that found something, by its settings."""
+"""The verdict of a filter for mail that it has found, by the action in its settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from mailhost.interfaces.verdict import Verdict, defer, discard, quarantine, rej
 def verdict_of(
     settings: Acting, found: str, text: str, code: int = 550, enhanced: str = "5.7.1"
 ) -> Verdict:
-    """Return the verdict. `found` is for the log, `text` for a client that is refused, where the
-    settings have none of their own."""
+    """Return the verdict for mail that a filter has found.
+
+    `found` is the reason for the log. `text` is the text of a refusal unless the settings have a
+    text of their own; `code` and `enhanced` are its codes.
+    """
     text = settings.words or text
     match settings.action:
         case Action.REJECT:

@@ -1,6 +1,8 @@
-"""Finds the attachments that settings name: by file name, by type, by their first octets, and by
-the files in archives, texts and attached messages. A part that mail programs read in different ways
-counts as such an attachment."""
+"""Finds the attachments that the settings of a filter name.
+
+They are found by file name, by media type, by their first octets, and by the files in archives,
+texts and attached messages. A part that mail programs read in different ways counts as found.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +10,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailhost.config.lists import Globs
-from mailhost.message.mime.attachments import Attachment, attachment_at, is_attached
+from mailhost.message.mime.attachments import AttachedPart, attachment_at, is_attached
 from mailhost.message.mime.encodings import RAW, decode, is_clear_base64
 from mailhost.message.mime.fields import replace
 from mailhost.message.mime.filenames import readings
-from mailhost.message.mime.kinds import HEAD, kind_of
+from mailhost.message.mime.kinds import HEAD_SIZE, kind_of
 from mailhost.message.mime.packed import MOST_INFLATED, Budget, TooMuch, heads_in, names_in
 from mailhost.message.mime.structure import LIMITS, MESSAGES, TEXT, Limits, Part, parse
 from mailhost.message.mime.uuencoded import files_in_text
 
-DEEPEST = 5  # messages in base64 in messages in base64
-TOO_MANY = "more parts than can be looked at, or such as readers take differently"
-_MESSAGES = MESSAGES | {"message/external-body"}  # its body has the header of an external part
+DEEPEST_MESSAGE = 5  # levels of encoded messages in encoded messages
+NOT_EXAMINED = "more parts than can be examined, or parts that mail programs read differently"
+# the body of message/external-body has the header section of the external part
+_MESSAGES = MESSAGES | {"message/external-body"}
 _ENCODING = "Content-Transfer-Encoding"
 
 
-class Chosen:
-    """`names` are globs of file names. `types` are globs of media types as declared, or kinds of
-    files (`exe`, see `message/mime/kinds`), which `inside` recognises by the content. With `inside`
-    names in ZIP archives and TNEF count too, uuencoded files in texts, and what attached messages
-    have attached."""
+class AttachmentSelector:
+    """Selects attachments by their names and types.
+
+    `names` are globs of file names. `types` are globs of declared media types, or kinds of files
+    (such as `exe`, see `message/mime/kinds`). With `inside` the content is examined: for its kind,
+    for names in ZIP archives and TNEF, for uuencoded files in texts, and for the attachments of
+    attached messages.
+    """
 
     def __init__(self, names: Sequence[str], types: Sequence[str], inside: bool) -> None:
         self._names = Globs(names)
@@ -36,30 +42,32 @@ class Chosen:
         self._inside = inside
 
     def tree(self, message: bytes) -> Part:
-        """Return the message's tree, as far as `among` looks into it."""
+        """Return the tree of the message that `select` needs."""
         return parse(message, Limits(messages=True) if self._inside else LIMITS)
 
-    def among(self, message: bytes, root: Part) -> Iterator[tuple[Attachment, str]]:
-        """Yield each attachment that is one of those, and why; nothing that lies in another. A
-        text with a file in it counts as one, and so does a multipart that is encoded."""
-        # archives in archives hardly get larger when they are inflated
+    def select(self, message: bytes, root: Part) -> Iterator[tuple[AttachedPart, str]]:
+        """Yield each selected attachment and the reason, without attachments in selected ones.
+
+        A text that has a selected file in it is yielded too, and so is an encoded multipart.
+        """
+        # archives in archives hardly become larger when they are inflated
         whole = _Message(message, Budget(octets=MOST_INFLATED + 2 * len(message)))
         end = 0
         for path, part in root.walk():
-            why = self._why(whole, path, part) if part.start >= end else ""
-            if why:
+            reason = self._reason(whole, path, part) if part.start >= end else ""
+            if reason:
                 end = part.end
-                yield attachment_at(message, path, part), why
+                yield attachment_at(message, path, part), reason
 
-    def _why(self, message: _Message, path: tuple[int, ...], part: Part) -> str:
+    def _reason(self, message: _Message, path: tuple[int, ...], part: Part) -> str:
         try:
             if is_attached(part):
-                return self._why_attached(message, attachment_at(message.octets, path, part))
-            return self._why_not_attached(message, part) if self._inside else ""
+                return self._reason_attached(message, attachment_at(message.octets, path, part))
+            return self._reason_not_attached(message, part) if self._inside else ""
         except TooMuch:
-            return TOO_MANY
+            return NOT_EXAMINED
 
-    def _why_attached(self, message: _Message, attachment: Attachment) -> str:
+    def _reason_attached(self, message: _Message, attachment: AttachedPart) -> str:
         name = next(filter(self._fits, attachment.names), "")
         if name:
             return f"the attachment {name!r}"
@@ -69,52 +77,56 @@ class Chosen:
             return ""
         if attachment.kind in self._kinds:
             return f"an attachment that is {attachment.kind}"
-        return self._why_inside(message, attachment)
+        return self._reason_inside(message, attachment)
 
-    def _why_inside(self, message: _Message, attachment: Attachment) -> str:
+    def _reason_inside(self, message: _Message, attachment: AttachedPart) -> str:
         part = attachment.part
         if part.type == "message/partial":
-            return "a piece of a message that is sent in several mails"
+            return "a piece of a message that is sent in several messages"
         if part.type in MESSAGES and part.encoding in RAW:
             return ""  # its parts are in the tree
         if message.doubted and not message.is_clear(part):
             return f"the attachment {attachment.name!r}, whose base64 programs read differently"
         octets = message.body(part)
         if part.type in _MESSAGES or any(map(_is_message, attachment.names)):
-            return self._why_in_message(message.inner(octets))
-        why = self._why_in_file(octets, message.budget)
-        return f"{why} in the attachment {attachment.name!r}" if why else ""
+            return self._reason_in_message(message.inner(octets))
+        reason = self._reason_in_file(octets, message.budget)
+        return f"{reason} in the attachment {attachment.name!r}" if reason else ""
 
-    def _why_in_message(self, message: _Message) -> str:
-        """As `_why`, of an attached message that is not a part of the tree: it is encoded, against
-        RFC 2046 §5.2.1, or is not called a message."""
+    def _reason_in_message(self, message: _Message) -> str:
+        """Return the reason for an attached message whose parts are not in the tree.
+
+        It is encoded, against RFC 2046 §5.2.1, or has another media type.
+        """
         root = self.tree(message.octets)
-        if message.depth > DEEPEST or (message.doubted and not root.whole):
-            return TOO_MANY
-        some = (self._why(message, path, part) for path, part in root.walk())
-        return next(filter(None, some), "")
+        if message.depth > DEEPEST_MESSAGE or (message.doubted and not root.whole):
+            return NOT_EXAMINED
+        reasons = (self._reason(message, path, part) for path, part in root.walk())
+        return next(filter(None, reasons), "")
 
-    def _why_not_attached(self, message: _Message, part: Part) -> str:
+    def _reason_not_attached(self, message: _Message, part: Part) -> str:
         if part.multipart and part.encoding not in RAW:
-            # RFC 2045 §6.4 forbids it; some programs decode it, most do not
+            # RFC 2045 §6.4 forbids an encoded multipart; some programs decode it, most do not
             header = replace(message.octets[part.start : part.body], _ENCODING, "8bit")
-            return self._why_in_message(message.inner(header + message.body(part), doubted=False))
-        return self._why_text(message, part) if part.type == TEXT and not part.parts else ""
+            return self._reason_in_message(
+                message.inner(header + message.body(part), doubted=False)
+            )
+        return self._reason_in_text(message, part) if part.type == TEXT and not part.parts else ""
 
-    def _why_text(self, message: _Message, part: Part) -> str:
+    def _reason_in_text(self, message: _Message, part: Part) -> str:
         for file in files_in_text(message.body(part)):
             message.budget.use_name()
-            kind = kind_of(file.octets[:HEAD])
+            kind = kind_of(file.octets[:HEAD_SIZE])
             if self._fits(file.name):
                 return f"the file {file.name!r} in a text"
             if kind in self._kinds:
                 return f"a file in a text that is {kind}"
-            why = self._why_in_file(file.octets, message.budget)
-            if why:
-                return f"{why} in the file {file.name!r} in a text"
+            reason = self._reason_in_file(file.octets, message.budget)
+            if reason:
+                return f"{reason} in the file {file.name!r} in a text"
         return ""
 
-    def _why_in_file(self, octets: bytes, budget: Budget) -> str:
+    def _reason_in_file(self, octets: bytes, budget: Budget) -> str:
         kinds = set(map(kind_of, heads_in(octets, budget))) & self._kinds
         if kinds:
             return f"a file that is {min(kinds)}"
@@ -123,13 +135,14 @@ class Chosen:
         return repr(found) if found else ""
 
     def _fits(self, name: str) -> bool:
-        """True also for what programs make of a name."""
+        """True where the name, or a name that a program makes of it, matches."""
         return any(map(self._names.fit, dict.fromkeys(readings(name))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message that is examined. With `doubted`, parts that programs read differently count."""
+    """A message that is examined. With `doubted`, parts that programs read differently count as
+    found."""
 
     octets: bytes
     budget: Budget
@@ -137,11 +150,11 @@ class _Message:
     doubted: bool = True
 
     def inner(self, octets: bytes, doubted: bool = True) -> _Message:
-        """A message in this one."""
+        """Return a message that is in this one, with the same budget."""
         return _Message(octets, self.budget, self.depth + 1, self.doubted and doubted)
 
     def body(self, part: Part) -> bytes:
-        """A part's body, decoded."""
+        """Return the decoded body of a part."""
         return decode(self.octets[part.body : part.end], part.encoding)
 
     def is_clear(self, part: Part) -> bool:

@@ -1,7 +1,7 @@
-"""The chain of filters: asked in order at each stage, until one refuses or drops.
+"""The chain of filters, which are asked in order at each stage until one refuses or discards.
 
-A filter that observes is asked like any other; what it would do is logged, and mail passes. One
-that fails, or does not answer in time, has the mail deferred or passed on, as its settings say.
+A filter that observes is asked like the others; its verdict is logged and has no effect. When a
+filter fails or does not answer in time, the mail is deferred or passes, as its settings say.
 """
 
 from __future__ import annotations
@@ -31,21 +31,27 @@ from mailhost.message.envelope import Body
 from mailhost.message.status import Status
 from mailhost.net.dot_stuffing import BareLineEnd, checked
 
-FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
-LEFT = Status(421, "4.4.2", "The connection is gone", "the client went while filters were asked")
-ASKED = "asked"
+FILTER_FAILED = Status(451, "4.3.0", "A filter failed here; please try again later")
+CLIENT_GONE = Status(
+    421, "4.4.2", "The connection is gone", "the client disconnected while filters were asked"
+)
+ASKED_COUNT = "asked"  # the counter of the times that a filter was asked
 DECISIONS = frozenset(Decision)
 REFUSALS = (Decision.REJECT, Decision.DEFER)
-# whatever a filter raises, mail is not lost and the host goes on; it may be anybody's code
-WHATEVER = (Exception, SystemExit)
+# exceptions that the code of a filter may raise: no mail is lost, and the host goes on
+FILTER_FAULTS = (Exception, SystemExit)
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One filter and how it is treated. It is asked where the mail has one of the tags in `when`,
-    if there are any, and none of those in `unless`; it has `seconds` for an answer. The edits of
-    code that is the operator's `own` are looked at."""
+    """One filter of the chain, and its general settings.
+
+    With `observe` its verdicts have no effect; with `pass_errors` mail passes when it fails. The
+    filter is asked about mail that has one of the tags in `when`, if there are any, and none of
+    those in `unless`. It must answer within `seconds`. The edits of a filter that is the
+    operator's `own` code are checked.
+    """
 
     name: str
     filter: IFilter | ISessionFilter
@@ -57,20 +63,23 @@ class Link:
     own: bool = False
 
     def fits(self, mail: Mail) -> bool:
-        """True where it is to be asked."""
+        """True where the filter is to be asked about the mail at its stage."""
         return mail.stage in self.filter.stages and self.concerns(mail)
 
     def concerns(self, mail: Mail) -> bool:
-        """True where the tags of a mail are such that this filter has to do with it."""
+        """True where the tags of the mail fit `when` and `unless`."""
         if mail.tags & self.unless:
             return False
         return not self.when or bool(mail.tags & self.when)
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """The verdicts of the filters so far. `held` and `dropped` are the reasons of a quarantine or a
-    discard, empty for none; they hold for the whole message."""
+class ChainState:
+    """The verdicts of the filters so far.
+
+    `held` and `dropped` are the reasons of a quarantine and of a discard of the whole message,
+    empty for none.
+    """
 
     tags: frozenset[str] = frozenset()
     held: str = ""
@@ -79,18 +88,19 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The mail after the chain, what was said on the way, and the refusal if there is one."""
+class ChainResult:
+    """The mail after the edits of the chain, the verdicts, and the refusal or None."""
 
     mail: Mail
-    marks: Marks
+    state: ChainState
     refusal: Status | None = None
 
 
 class Chain:
-    """The filters of one listener, in order. Those that are witnesses hear how messages ended.
+    """The filters of one listener, in order.
 
-    `observing`: the whole chain observes. Then tags count all the same, as they only steer others.
+    Filters that provide IWitness are notified of the end of each message. `observing`: the whole
+    chain observes; tags have their effect even then, because they only select filters.
     """
 
     _log = Logger("mailhost.filters")
@@ -113,12 +123,12 @@ class Chain:
             (link, IWitness(link.filter)) for link in links if IWitness.providedBy(link.filter)
         ]
 
-    def visit(self, client: Client) -> Visit:
-        """A client connected."""
-        return Visit(self, client)
+    def visit(self, client: Client) -> ChainVisit:
+        """Return the chain for a client that has connected."""
+        return ChainVisit(self, client)
 
     def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
-        """A message has its answer."""
+        """Notify the witnesses that a message was answered with `statuses`."""
         for link, witness in self._witnesses:
             if link.concerns(mail):
                 self.notify_one(link, witness.ended, mail, findings, statuses)
@@ -126,14 +136,14 @@ class Chain:
     def notify_one(
         self, link: Link, call: Callable[P, None], *given: P.args, **named: P.kwargs
     ) -> None:
-        """Tell a filter something. One that fails over it is in nobody's way."""
+        """Call a method of a filter that returns no verdict. An exception is only logged."""
         try:
             call(*given, **named)
-        except WHATEVER as error:
+        except FILTER_FAULTS as error:
             self.failed(link, error)
 
     def failed(self, link: Link, error: BaseException) -> str:
-        """A filter failed: it is counted and logged. Return what the log has."""
+        """Count and log the fault of a filter. Return the text in the log."""
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
         if isinstance(error, TimeoutError):
             text = f"no answer in {link.seconds:g} seconds"
@@ -146,15 +156,15 @@ class Chain:
         return text
 
     def note(self, mail: Mail, finding: Finding) -> None:
-        """A filter found something: it is counted, and first."""
+        """Count a finding, and emit an event for it unless the client gets it as a reply."""
         would = "would " if finding.observed else ""
         self.counters.add(finding.filter, f"{would}{finding.decision}")
-        if finding.observed or finding.decision not in REFUSALS:  # the client gets those as a reply
+        if finding.observed or finding.decision not in REFUSALS:
             self.events.emit(Filtered(mail.client, mail.identity, finding))
 
 
-class Visit:
-    """The chain for one client."""
+class ChainVisit:
+    """The chain for one client, with the visits of the filters that keep state for a client."""
 
     def __init__(self, chain: Chain, client: Client) -> None:
         self.chain = chain
@@ -167,78 +177,82 @@ class Visit:
             return IFilter(link.filter)
         try:
             visit = ISessionFilter(link.filter).visit(client)
-        except WHATEVER as error:
+        except FILTER_FAULTS as error:
             return _Failing(link.filter.stages, error)
         self._visits.append((link, visit))
         return visit
 
     def abandon(self) -> None:
-        """A transaction is over without a message, or before all were asked about it."""
+        """End a transaction that has no message, or about which not all filters were asked."""
         if not self._left:
             for link, visit in self._visits:
                 self.chain.notify_one(link, visit.abandon)
 
     def leave(self) -> None:
-        """The client is gone. A filter that is being asked is the last one."""
+        """End the visits, because the client has disconnected. No more filters are asked."""
         self._left = True
         for link, visit in self._visits:
             self.chain.notify_one(link, visit.leave)
 
-    async def look(self, mail: Mail, marks: Marks) -> Judged:
-        """Ask those who want to be asked at this stage. Where the client leaves meanwhile that is
-        a refusal: nobody behind us is to hear of it any more."""
-        for link, one in self._links:
-            mail = mail if mail.tags == marks.tags else replace(mail, tags=marks.tags)
+    async def look(self, mail: Mail, state: ChainState) -> ChainResult:
+        """Ask the filters of this stage in order. Return the mail with their edits and verdicts.
+
+        A client that disconnects meanwhile is a refusal, so that the message is not handed on.
+        """
+        for link, filter in self._links:
+            mail = mail if mail.tags == state.tags else replace(mail, tags=state.tags)
             if not link.fits(mail):
                 continue
-            verdict = await self._ask(link, one, mail)
+            verdict = await self._ask(link, filter, mail)
             if self._left:
-                return Judged(mail, marks, LEFT)
-            if verdict == PASS or verdict.tag in marks.tags:
+                return ChainResult(mail, state, CLIENT_GONE)
+            if verdict == PASS or verdict.tag in state.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
-            if not _known(finding, marks):
-                marks = replace(marks, findings=(*marks.findings, finding))
+            if not _known(finding, state):
+                state = replace(state, findings=(*state.findings, finding))
                 self.chain.note(mail, finding)
             if link.observe and not (verdict.tag and self.chain.observing):
                 continue
             if verdict.decision in REFUSALS:
-                return Judged(mail, marks, _refusal(link, verdict))
-            mail, marks = _applied(mail, marks, verdict)
-            if marks.dropped:
+                return ChainResult(mail, state, _refusal(link, verdict))
+            mail, state = _applied(mail, state, verdict)
+            if state.dropped:
                 break
-        return Judged(mail, marks)
+        return ChainResult(mail, state)
 
-    async def _ask(self, link: Link, one: IFilter, mail: Mail) -> Verdict:
-        self.chain.counters.add(link.name, ASKED)
+    async def _ask(self, link: Link, filter: IFilter, mail: Mail) -> Verdict:
+        self.chain.counters.add(link.name, ASKED_COUNT)
         try:
-            answer = one.look(mail)
+            answer = filter.look(mail)
             if isinstance(answer, Awaitable):
                 answer = await self._in_time(answer, link.seconds)
             verdict = _checked(answer)
             if link.own and verdict.mail is not None:
                 _check_line_ends(mail, verdict.mail)
             return verdict
-        except WHATEVER as error:
+        except FILTER_FAULTS as error:
             text = self.chain.failed(link, error)
-            return PASS if link.pass_errors else Verdict(Decision.DEFER, text, FAILED)
+            return PASS if link.pass_errors else Verdict(Decision.DEFER, text, FILTER_FAILED)
 
     async def _in_time(self, answer: Awaitable[Verdict], seconds: float) -> Verdict:
-        """The answer, if it comes in time; a filter that is cancelled, and goes on, is left
-        to itself."""
+        """Return the answer. Raises TimeoutError after `seconds`.
+
+        The filter is then cancelled. The answer of a filter that goes on nevertheless is ignored.
+        """
 
         async def awaited() -> Verdict:
             return await answer
 
-        waiting = Deferred.fromCoroutine(awaited())
-        first: Deferred[Verdict] = Deferred(lambda _: waiting.cancel())
-        waiting.addBoth(lambda result: None if first.called else first.callback(result))
-        return await first.addTimeout(seconds, self.chain.clock)
+        answering = Deferred.fromCoroutine(awaited())
+        in_time: Deferred[Verdict] = Deferred(lambda _: answering.cancel())
+        answering.addBoth(lambda result: None if in_time.called else in_time.callback(result))
+        return await in_time.addTimeout(seconds, self.chain.clock)
 
 
 @implementer(IFilter)
 class _Failing:
-    """Stands for a visit that could not begin."""
+    """The replacement for a visit that could not begin: raises the error of that."""
 
     def __init__(self, stages: Collection[Stage], error: BaseException) -> None:
         self.stages = stages
@@ -249,8 +263,8 @@ class _Failing:
 
 
 def _checked(answer: object) -> Verdict:
-    """Return what a filter answered. Raises TypeError where that makes no sense: a refusal that a
-    client would take for a yes loses mail."""
+    """Return the verdict of a filter. Raises TypeError for an answer that is no valid verdict, such
+    as a refusal with a 2xx reply, which would lose mail."""
     if not isinstance(answer, Verdict):
         raise TypeError(f"look() returned {answer!r:.100}, which is no Verdict")
     decision, status, mail = answer.decision, answer.status, answer.mail
@@ -266,38 +280,38 @@ def _checked(answer: object) -> Verdict:
 
 
 def _check_line_ends(before: Mail, after: Mail) -> None:
-    """Raise FilterFailed for new content that could not be sent on; the sender is not to blame."""
+    """Raise FilterFailed for edited content with a bare CR or LF, which cannot be sent."""
     if after.content is before.content or before.envelope.body is Body.BINARY:
         return
     try:
         for _ in checked(after.content.chunks()):
             pass
-    except BareLineEnd as bare:
-        raise FilterFailed("its edit has a CR or LF alone; lines end in CRLF") from bare
+    except BareLineEnd as error:
+        raise FilterFailed("its edit has a bare CR or LF; lines must end with CRLF") from error
 
 
-def _known(finding: Finding, marks: Marks) -> bool:
-    """True where the same was observed at an earlier stage."""
+def _known(finding: Finding, state: ChainState) -> bool:
+    """True where the same finding was observed at an earlier stage."""
     return finding.observed and any(
-        replace(finding, stage=known.stage) == known for known in marks.findings
+        replace(finding, stage=known.stage) == known for known in state.findings
     )
 
 
 def _refusal(link: Link, verdict: Verdict) -> Status:
-    """Return the text for the client: the filter's own, and its name."""
-    status = verdict.status or FAILED
+    """Return the reply: the text of the filter, followed by its name in brackets."""
+    status = verdict.status or FILTER_FAILED
     cause = verdict.reason if verdict.reason != status.text else ""
     return replace(status, text=f"{status.text} [{link.name}]", cause=cause)
 
 
-def _applied(mail: Mail, marks: Marks, verdict: Verdict) -> tuple[Mail, Marks]:
+def _applied(mail: Mail, state: ChainState, verdict: Verdict) -> tuple[Mail, ChainState]:
     match verdict.decision:
         case Decision.TAG:
-            return mail, replace(marks, tags=marks.tags | {verdict.tag})
+            return mail, replace(state, tags=state.tags | {verdict.tag})
         case Decision.EDIT if verdict.mail is not None:
-            return verdict.mail, marks
+            return verdict.mail, state
         case Decision.QUARANTINE:
-            return verdict.mail or mail, replace(marks, held=marks.held or verdict.reason)
+            return verdict.mail or mail, replace(state, held=state.held or verdict.reason)
         case Decision.DISCARD:
-            return mail, replace(marks, dropped=verdict.reason or "discarded")
-    return mail, marks
+            return mail, replace(state, dropped=verdict.reason or "discarded")
+    return mail, state

@@ -1,4 +1,4 @@
-"""Filters that are not ours: a Python file, or a Twisted plugin."""
+"""Loads filters of the operator: from a Python file, or from a Twisted plugin."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mailhost.interfaces.verdict import Stage
 
 
 class BadCode(Exception):
-    """Code that makes no filter; the text of the exception says why."""
+    """The code makes no filter; the text of the exception is the reason."""
 
 
 def from_file(path: str, options: Mapping[str, Any]) -> IFilter | ISessionFilter:
-    """Run the Python file at `path`, and return what its `make_filter(**options)` returns.
+    """Run the Python file at `path`, and return the filter that its `make_filter(**options)` makes.
 
     Raises OSError, BadCode.
     """
-    with open(path, "rb"):  # import would only say that there is no module
+    with open(path, "rb"):  # for an OSError that has the reason
         pass
     spec = spec_from_file_location("mailhost_own_filter", path)
     if spec is None or spec.loader is None:
@@ -42,10 +42,9 @@ def from_file(path: str, options: Mapping[str, Any]) -> IFilter | ISessionFilter
 def from_plugin(
     name: str, options: Mapping[str, Any], package: ModuleType | None = None
 ) -> IFilter | ISessionFilter:
-    """Return what the Twisted plugin called `name` makes. `package` is where plugins lie, None for
-    `twisted.plugins`.
+    """Return the filter that the Twisted plugin with this name makes of `options`.
 
-    Raises BadCode.
+    `package` is the package that has the plugins, None for `twisted.plugins`. Raises BadCode.
     """
     found = {each.name: each for each in getPlugins(IFilterPlugin, package)}
     if name not in found:
@@ -64,7 +63,7 @@ def _made(
     except Invalid as error:
         raise BadCode(f"{where}: {' '.join(str(error).split())}") from error
     if not _are_stages(made.stages):
-        raise BadCode(f"{where}: stages must be a row of Stage, such as (Stage.MESSAGE,)")
+        raise BadCode(f"{where}: stages must be a sequence of Stage, such as (Stage.MESSAGE,)")
     return interface(made)
 
 

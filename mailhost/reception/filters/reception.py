@@ -1,6 +1,6 @@
-"""A reception whose mail passes the chain of filters first; what passes goes to the one behind it.
+"""A reception that asks the chain of filters, and hands on accepted mail to another reception.
 
-One is made for each connection.
+There is one for each connection.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from mailhost.interfaces.verdict import Mail, Stage
 from mailhost.message.client import Client
 from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
-from mailhost.reception.filters.chain import Chain, Marks
+from mailhost.reception.filters.chain import Chain, ChainState
 from mailhost.reception.filters.transaction import FilteredTransaction
 
 
 @implementer(IReception)
 class FilteredReception:
-    """`behind` takes what the chain lets pass, `quarantine` what it wants to be looked at."""
+    """`behind` is the reception that takes the mail that passes the chain; `quarantine` holds the
+    mail that the chain wants an operator to examine."""
 
     def __init__(
         self, chain: Chain, client: Client, behind: IReception, quarantine: IQuarantine
@@ -32,7 +33,7 @@ class FilteredReception:
         self._stages = chain.stages
         self._behind = behind
         self._quarantine = quarantine
-        self._marks = Marks()
+        self._state = ChainState()
 
     def connected(self, client: Client) -> Answer[Status | None]:
         if Stage.CONNECTED not in self._stages:
@@ -57,20 +58,20 @@ class FilteredReception:
         return await there(self._behind.hello(client))
 
     async def _look(self, mail: Mail) -> Status | None:
-        judged = await self._visit.look(mail, self._marks)
-        self._marks = judged.marks
-        return judged.refusal
+        result = await self._visit.look(mail, self._state)
+        self._state = result.state
+        return result.refusal
 
     async def transaction(self, client: Client, envelope: Envelope) -> ITransaction | Status:
-        mail, marks = Mail(Stage.SENDER, client, envelope), self._marks
+        mail, state = Mail(Stage.SENDER, client, envelope), self._state
         if Stage.SENDER in self._stages:
-            judged = await self._visit.look(mail, marks)
-            if judged.refusal is not None:
-                self._visit.chain.ended(mail, judged.marks.findings, [judged.refusal])
+            result = await self._visit.look(mail, state)
+            if result.refusal is not None:
+                self._visit.chain.ended(mail, result.state.findings, [result.refusal])
                 self._visit.abandon()
-                return judged.refusal
-            mail, marks = judged.mail, judged.marks
-        transaction = FilteredTransaction(self._visit, mail, marks, self._behind, self._quarantine)
+                return result.refusal
+            mail, state = result.mail, result.state
+        transaction = FilteredTransaction(self._visit, mail, state, self._behind, self._quarantine)
         refusal = await transaction.open()
         if refusal is not None:
             self._visit.abandon()

@@ -1,8 +1,8 @@
-"""One message that passes the chain of filters before the reception behind it gets it.
+"""The transaction of one message that passes the chain of filters.
 
-Messages that filters hold back go to the quarantine: the queue, where it is held until an operator
-releases or deletes it. Where they change the envelope of a message that came in whole, the
-transaction behind is begun anew with the new one.
+A message that passes is handed on to the transaction of the reception behind. A message that a
+filter quarantines is held in the queue until an operator releases or deletes it. When filters
+change the envelope of a whole message, the transaction behind is begun again with the new envelope.
 """
 
 from __future__ import annotations
@@ -28,33 +28,42 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.chain import LEFT, Judged, Marks, Visit
+from mailhost.reception.filters.chain import CLIENT_GONE, ChainResult, ChainState, ChainVisit
 
-GOOD_RECIPIENT = Status(250, "2.1.5", "Recipient OK")
-NOBODY_LEFT = Status(550, "5.7.1", "The filters left nobody to send this to")
+RECIPIENT_OK = Status(250, "2.1.5", "Recipient OK")
+NO_RECIPIENT_LEFT = Status(550, "5.7.1", "The filters have removed all recipients")
 
 
 @implementer(ITransaction)
 class FilteredTransaction:
-    """`mail` is what the chain made of the sender. Call `open` before anything else."""
+    """The transaction of one message.
+
+    `mail` has the envelope as edited by the chain at MAIL, `state` its verdicts. `open` must be
+    called first.
+    """
 
     def __init__(
-        self, visit: Visit, mail: Mail, marks: Marks, behind: IReception, quarantine: IQuarantine
+        self,
+        visit: ChainVisit,
+        mail: Mail,
+        state: ChainState,
+        behind: IReception,
+        quarantine: IQuarantine,
     ) -> None:
         self.identity = ""
         self.opened: Status | None = None
         self._visit = visit
         self._mail = mail
-        self._marks = marks
+        self._state = state
         self._behind = behind
         self._quarantine = quarantine
         self._transaction: IFilterable
-        self._accepted: list[ForwardPath | None] = []  # None: accepted, and dropped
-        self._refused: list[tuple[ForwardPath, Status]] = []  # by filters
+        self._accepted: list[ForwardPath | None] = []  # None: answered with 250, but discarded
+        self._refused: list[tuple[ForwardPath, Status]] = []  # refused by filters
         self._abandoned = False
 
     async def open(self) -> Status | None:
-        """Begin behind. A Status refuses."""
+        """Begin the transaction of the reception behind. Return the refusal of that, or None."""
         answer: ITransaction | Status = await there(
             self._behind.transaction(self._mail.client, self._mail.envelope)
         )
@@ -67,26 +76,26 @@ class FilteredTransaction:
         return None
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
-        if Stage.RECIPIENT not in self._visit.chain.stages:  # else filters are asked first
+        if Stage.RECIPIENT not in self._visit.chain.stages:  # otherwise filters are asked first
             self._transaction.coming(paths)
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         return self._recipient(path)
 
     async def _recipient(self, path: ForwardPath) -> Status:
-        judged = await self._look(Stage.RECIPIENT, self._mail, path)
-        if self._abandoned:  # while filters were asked
-            return LEFT
-        if judged.refusal is not None:
-            self._marks = judged.marks
-            self._refused.append((path, judged.refusal))
-            return judged.refusal
-        before, self._marks = self._marks, judged.marks
-        if judged.marks.dropped and not before.dropped:  # this recipient alone
-            self._marks = _not_dropped(judged.marks)
+        result = await self._look(Stage.RECIPIENT, self._mail, path)
+        if self._abandoned:  # by a client that disconnected while filters were asked
+            return CLIENT_GONE
+        if result.refusal is not None:
+            self._state = result.state
+            self._refused.append((path, result.refusal))
+            return result.refusal
+        before, self._state = self._state, result.state
+        if result.state.dropped and not before.dropped:  # discards this recipient alone
+            self._state = _not_dropped(result.state)
             self._accepted.append(None)
-            return GOOD_RECIPIENT
-        path = judged.mail.recipient or path
+            return RECIPIENT_OK
+        path = result.mail.recipient or path
         status = await there(self._transaction.recipient(path))
         if status.ok:
             self._accepted.append(path)
@@ -98,7 +107,7 @@ class FilteredTransaction:
     async def end(self, content: Content) -> Sequence[Status]:
         paths = [path for path in self._accepted if path is not None]
         mail = self._mail.sent_to(*paths).containing(content)
-        if self._marks.dropped or not paths:
+        if self._state.dropped or not paths:
             self._visit.abandon()
             return self._ended(mail, [self._dropped()])
         prepared: Prepared | Status = await there(self._transaction.prepare(content))
@@ -107,101 +116,108 @@ class FilteredTransaction:
             self._abandon()
             return self._ended(mail, [prepared])
         mail = replace(mail, content=prepared.content, received=prepared.top)
-        judged = await self._look(Stage.MESSAGE, mail)
-        self._marks = judged.marks
-        if judged.refusal is not None or self._marks.dropped:
-            self._visit.abandon()  # those that were not asked wait for the message still
-        if judged.refusal is not None:
+        result = await self._look(Stage.MESSAGE, mail)
+        self._state = result.state
+        if result.refusal is not None or self._state.dropped:
+            self._visit.abandon()  # some filters were not asked about the message
+        if result.refusal is not None:
             self._abandon()
-            return self._ended(mail, [judged.refusal])
-        prepared = replace(prepared, content=judged.mail.content)
-        return self._ended(judged.mail, await self._hand_on(mail, judged.mail, prepared))
+            return self._ended(mail, [result.refusal])
+        prepared = replace(prepared, content=result.mail.content)
+        return self._ended(result.mail, await self._hand_on(mail, result.mail, prepared))
 
     async def _hand_on(self, before: Mail, mail: Mail, message: Prepared) -> Sequence[Status]:
-        """Give the message to the transaction behind, or hold it. A held message has passed the
-        same rules, since none is checked when it is released."""
-        if self._marks.dropped:
+        """Hand the message on to the transaction behind, or hold it in the quarantine.
+
+        A held message must pass the same rules, since no rule is checked when it is released.
+        """
+        if self._state.dropped:
             return [self._dropped()]
         changed = mail.envelope != before.envelope
         paths: Sequence[ForwardPath] = mail.envelope.recipients
         if changed:
-            taken = await self._begin_anew(before.envelope, mail)
-            if isinstance(taken, Status):
-                return [taken]
-            paths = taken
+            accepted = await self._restart(before.envelope, mail)
+            if isinstance(accepted, Status):
+                return [accepted]
+            paths = accepted
         leaving: Prepared | Status = await there(self._transaction.leave(message))
         if isinstance(leaving, Status):
             self._abandon()
             return [leaving]
-        if self._marks.held:
+        if self._state.held:
             self._abandon()
-            envelope, reason = mail.envelope.to(paths), self._marks.held
+            envelope, reason = mail.envelope.to(paths), self._state.held
             hold = self._quarantine.hold
             return [await hold(envelope, leaving.held(), self.identity, reason)]
-        found = await there(self._transaction.hand_on(leaving))
-        return _worst(found) if changed else self._with_dropped(found)
+        statuses = await there(self._transaction.hand_on(leaving))
+        return _worst(statuses) if changed else self._with_dropped(statuses)
 
-    async def _begin_anew(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
-        """Begin a transaction with the changed envelope at the reception behind. Return the
-        recipients that were accepted; a Status refuses the message."""
+    async def _restart(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
+        """Begin a transaction with the changed envelope at the reception behind.
+
+        Return the recipients that were accepted, or the refusal of the message.
+        """
         self._transaction.abandon()
         self._mail = mail
         refusal = await self.open()
         if refusal is not None:
             return refusal
-        paths = await self._say_recipients(before, mail.envelope)
+        paths = await self._repeat_recipients(before, mail.envelope)
         if isinstance(paths, Status):
             self._transaction.abandon()
             return paths
         collector = await there(self._transaction.begin())
         return collector if isinstance(collector, Status) else paths
 
-    async def _say_recipients(
+    async def _repeat_recipients(
         self, before: Envelope, after: Envelope
     ) -> Sequence[ForwardPath] | Status:
-        """Pass on the recipients, and return those that were accepted.
+        """Repeat RCPT for the recipients of the changed envelope. Return those that were accepted.
 
-        A recipient that the client named, or its replacement, must be accepted: otherwise its loss
-        would not be reported to the sender. Other ones may be refused for good, and are left out.
+        A recipient that the client named, or its replacement, must be accepted; otherwise nobody
+        would report its loss to the sender, so the refusal is returned. A recipient that a filter
+        has added is left out when it is refused permanently.
         """
-        named, now = _addresses(before), _addresses(after)
-        last: Status = NOBODY_LEFT
-        taken: list[ForwardPath] = []
+        old, new = _addresses(before), _addresses(after)
+        status: Status = NO_RECIPIENT_LEFT
+        accepted: list[ForwardPath] = []
         for path in after.recipients:
-            last = await there(self._transaction.recipient(path))
-            if last.ok:
-                taken.append(path)
+            status = await there(self._transaction.recipient(path))
+            if status.ok:
+                accepted.append(path)
                 continue
-            more = named <= now and path.address not in named
-            if not (more and last.permanent):
-                return last
-            what = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-            self._visit.chain.events.emit(Refused(self._mail.client, what, last))
-        return taken or last
+            added = old <= new and path.address not in old
+            if not (added and status.permanent):
+                return status
+            command = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
+            self._visit.chain.events.emit(Refused(self._mail.client, command, status))
+        return accepted or status
 
-    def _with_dropped(self, found: Sequence[Status]) -> Sequence[Status]:
-        """Put the answers for recipients that were dropped between the others (LMTP)."""
-        if len(found) <= 1 or None not in self._accepted:
-            return found
-        rest = iter(found)
-        return [OK if path is None else next(rest, found[-1]) for path in self._accepted]
+    def _with_dropped(self, statuses: Sequence[Status]) -> Sequence[Status]:
+        """Return the replies with a reply for each discarded recipient in its place (LMTP)."""
+        if len(statuses) <= 1 or None not in self._accepted:
+            return statuses
+        rest = iter(statuses)
+        return [OK if path is None else next(rest, statuses[-1]) for path in self._accepted]
 
     def _dropped(self) -> Status:
         self._abandon()
         return OK
 
     def _ended(self, mail: Mail, statuses: Sequence[Status]) -> Sequence[Status]:
-        self._visit.chain.ended(mail, self._marks.findings, statuses)
+        self._visit.chain.ended(mail, self._state.findings, statuses)
         return statuses
 
-    async def _look(self, stage: Stage, mail: Mail, recipient: ForwardPath | None = None) -> Judged:
+    async def _look(
+        self, stage: Stage, mail: Mail, recipient: ForwardPath | None = None
+    ) -> ChainResult:
         mail = replace(mail, stage=stage, recipient=recipient)
         if stage not in self._visit.chain.stages:
-            return Judged(mail, self._marks)
-        return await self._visit.look(mail, self._marks)
+            return ChainResult(mail, self._state)
+        return await self._visit.look(mail, self._state)
 
     def abandon(self) -> None:
-        if self._refused and not any(self._accepted):  # nothing else will be heard of it
+        if self._refused and not any(self._accepted):  # witnesses are not notified otherwise
             paths, statuses = zip(*self._refused, strict=True)
             self._ended(self._mail.sent_to(*paths), statuses)
         self._abandoned = True
@@ -216,11 +232,13 @@ def _addresses(envelope: Envelope) -> frozenset[Address]:
     return frozenset(path.address for path in envelope.recipients)
 
 
-def _worst(found: Sequence[Status]) -> Sequence[Status]:
-    """One answer for all: the recipients are no longer those that the client named (LMTP). Better
-    twice than never."""
-    return [next((status for status in found if not status.ok), found[0])]
+def _worst(statuses: Sequence[Status]) -> Sequence[Status]:
+    """Return one reply for all recipients, since they differ from those that the client named.
+
+    The first refusal counts: some recipients may then get the message twice, but none is lost.
+    """
+    return [next((status for status in statuses if not status.ok), statuses[0])]
 
 
-def _not_dropped(marks: Marks) -> Marks:
-    return Marks(marks.tags, marks.held, "", marks.findings)
+def _not_dropped(state: ChainState) -> ChainState:
+    return ChainState(state.tags, state.held, "", state.findings)

@@ -1,7 +1,7 @@
-"""Where messages are read whole: few at a time, and the large ones out of the reactor's thread.
+"""Reads and edits whole messages for filters: large messages in threads, and few at a time.
 
-So filters that look into messages, or edit them, take a bounded amount of memory, however many
-messages are under way; the others wait in their files.
+So filters that examine or edit messages need a bounded amount of memory, however many messages
+arrive at a time; the other messages wait in their files.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from mailhost.message.content import HEADER_LIMIT, Content, ContentWriter
 
 T = TypeVar("T")
 
-AT_ONCE = 2  # large messages
-# octets that are read at once, in the reactor's thread: hostile MIME of this size takes up to
-# 10 ms, and a thread costs 0.04
-SMALL = 1 << 12
+LARGE_AT_ONCE = 2  # large messages that are read at a time
+# octets of a message that is read in the reactor's thread: hostile MIME of this size takes up to
+# 10 ms, and the use of a thread takes 0.04 ms
+SMALL_MESSAGE = 1 << 12
 
 
 def is_small(content: Content) -> bool:
-    """True where it may be read in the reactor's thread."""
-    return content.in_memory and content.size <= SMALL
+    """True for a message that may be read in the reactor's thread."""
+    return content.in_memory and content.size <= SMALL_MESSAGE
 
 
 class WholeMessages:
-    """Edited messages above `memory` octets lie in `folder`. `places` bounds the large messages
-    that are read at a time: AT_ONCE if it is None."""
+    """Reads and edits messages.
+
+    Edited messages of more than `memory` octets are written to files in `folder`. `places` bounds
+    the number of large messages that are read at a time, which is LARGE_AT_ONCE if it is None.
+    """
 
     def __init__(
         self,
@@ -42,22 +45,22 @@ class WholeMessages:
         self._folder = folder
         self._memory = memory
         self._in_thread = in_thread
-        self._places = places or DeferredSemaphore(AT_ONCE)
+        self._places = places or DeferredSemaphore(LARGE_AT_ONCE)
 
     async def read(self, content: Content, work: Callable[[bytes], T]) -> T:
-        """Return what `work` makes of the message. Raises OSError, and what `work` raises."""
+        """Return the result of `work` for the message. Raises OSError and what `work` raises."""
         if is_small(content):
             return work(content.read())
         return await self.read_apart(content, work)
 
     async def read_apart(self, content: Content, work: Callable[[bytes], T]) -> T:
-        """As `read`, and never in the reactor's thread: for what takes long whatever the size."""
+        """As `read`, but always in a thread, for work that may take long for small messages too."""
         return await self._alone(lambda: work(content.read()))
 
     async def edit(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
-        """Return the message as `change` makes it; the very same where it changes nothing.
+        """Return the message as edited by `change`; the same object if that returns its argument.
 
-        Raises OSError, and what `change` raises.
+        Raises OSError and what `change` raises.
         """
 
         def changed() -> Content:
@@ -70,16 +73,16 @@ class WholeMessages:
         return await self._alone(changed)
 
     async def edit_header(self, content: Content, change: Callable[[bytes], bytes]) -> Content:
-        """As `edit`, where `change` gets and returns the header section alone, without the empty
-        line after it; the rest stays where it is.
+        """As `edit`, but `change` takes and returns the header section, without the empty line.
 
-        Raises FilterFailed too, for one that is larger than can be looked at: it is cut somewhere.
+        The rest of the message is not read. Raises FilterFailed too, for a header section of more
+        than HEADER_LIMIT octets.
         """
 
         def changed() -> Content:
             before = content.header()
             if len(before) >= HEADER_LIMIT:
-                raise FilterFailed("the header is larger than can be looked at")
+                raise FilterFailed("the header is larger than can be examined")
             after = change(before)
             if after is before:
                 return content
@@ -88,7 +91,7 @@ class WholeMessages:
         return changed() if content.in_memory else await self._alone(changed)
 
     async def keep(self, content: Content) -> Content:
-        """Return the same, in a file where it is large. Raises OSError."""
+        """Return the same message, in a file if it exceeds `memory` octets. Raises OSError."""
         if not content.in_memory or content.size <= self._memory:
             return content
         return await self._in_thread(lambda: self._kept(content.read()))

@@ -1,9 +1,9 @@
-"""The client's end of an SMTP connection: replies awaited one by one, content sent at the peer's
-pace, TLS begun.
+"""The I/O of an SMTP client connection: commands are written, replies are awaited one by one,
+content is sent at the pace of the server, TLS is started.
 
-What to say is `dialogue`'s business; this is I/O alone. Whatever goes wrong raises a Broken, and
-the connection is of no more use. So does a reply that nobody asked for: the next one would be
-taken for the answer to something else, in the end to a message that the server never had.
+`dialogue` decides which commands are sent. Every fault raises ConnectionBroken, and the connection
+is unusable then. A reply to no command is such a fault: each later reply would be matched with the
+wrong command, in the end with a message that the server never received.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from mailhost.smtp.client.reply_reader import Reply, ReplyReader
 
 T = TypeVar("T")
 
-CLOSING = 10.0  # seconds that the peer has to read our last words
+CLOSE_TIMEOUT = 10.0  # seconds that the server has to read the last octets of a closed connection
 
 
-class Broken(Exception):
-    """The connection ended, stalled or spoke nonsense; the message says which.
+class ConnectionBroken(Exception):
+    """The connection ended or stalled, or the server violated the protocol; the message says which.
 
-    `status` is the server's reply where that is the reason: it closed the connection itself (421,
-    RFC 5321 §3.8), or refused a command that we need.
+    `status` is the reply of the server if that is the reason: the server closed the connection
+    (421, RFC 5321 §3.8) or refused a necessary command.
     """
 
     def __init__(self, text: str, status: Status | None = None) -> None:
@@ -50,42 +50,43 @@ class Broken(Exception):
         self.status = status
 
 
-class FateUnknown(Broken):
-    """The connection ended when the server may have taken a message, and did not say so."""
+class FateUnknown(ConnectionBroken):
+    """The connection ended after the content was sent and before the reply: the server may have
+    accepted the message."""
 
 
 @implementer(IPushProducer, IHandshakeListener)
 class SMTPClient(Protocol):
-    """One connection to a server. `first_words` are sent at once; `gone` is why the connection is
-    of no more use."""
+    """One connection to a server. `preamble` is sent before the greeting is read; `gone` is the
+    reason why the connection is unusable, None while it is usable."""
 
-    def __init__(self, clock: IReactorTime, first_words: bytes = b"") -> None:
+    def __init__(self, clock: IReactorTime, preamble: bytes = b"") -> None:
         self._clock = clock
-        self._first_words = first_words
+        self._preamble = preamble
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
-        self._owed = 1  # replies that the server has yet to give: its greeting
+        self._expected = 1  # replies that the server has not sent yet, at first the greeting
         self._waiting: Deferred[Reply] | None = None
-        self._room: Deferred[None] | None = None
+        self._writable: Deferred[None] | None = None
         self._handshake: Deferred[None] | None = None
         self._throttled = False
         self._closing: IDelayedCall | None = None
-        self._until = inf  # when we have waited long enough, by the clock
-        self._too_late = ""
-        self._watch: IDelayedCall | None = None
-        self.gone: Broken | None = None
+        self._deadline = inf  # time of the clock at which the present wait ends
+        self._timeout_text = ""
+        self._timer: IDelayedCall | None = None
+        self.gone: ConnectionBroken | None = None
         self.secure = False
 
-    # --- what the dialogue asks for --------------------------------------------------------------
+    # --- called by the dialogue ------------------------------------------------------------------
 
     def send(self, data: bytes, replies: int = 1) -> None:
-        """Send commands that get so many replies."""
+        """Send commands to which the server sends `replies` replies."""
         if self.gone is None:
-            self._owed += replies
+            self._expected += replies
             self._writer.write(data)
 
     async def reply(self, seconds: float) -> Reply:
-        """Return the next reply. Raises Broken after `seconds` without one."""
+        """Return the next reply. Raises ConnectionBroken, also after `seconds` without a reply."""
         if self._replies:
             return self._replies.popleft()
         if self.gone is not None:
@@ -94,13 +95,18 @@ class SMTPClient(Protocol):
         return await self._within(seconds, self._waiting, f"no reply in {seconds:g} s")
 
     async def stream(self, chunks: Iterable[bytes], seconds: float) -> bool:
-        """Send content, which gets one reply, at the peer's pace. False where that reply came
-        before all was sent. Raises Broken, also where the peer rests for more than `seconds`."""
-        self._owed += 1
+        """Send content, to which the server sends one reply, at the pace of the server.
+
+        Returns False if the reply came before the end of the content. Raises ConnectionBroken, also
+        if the server reads nothing for `seconds`.
+        """
+        self._expected += 1
         for chunk in gathered(chunks):
             if self._throttled and self.gone is None and not self._replies:
-                self._room = Deferred()
-                await self._within(seconds, self._room, "the peer reads no more")
+                self._writable = Deferred()
+                await self._within(
+                    seconds, self._writable, f"the server read nothing in {seconds:g} s"
+                )
             if self._replies:
                 return False
             if self.gone is not None:
@@ -109,11 +115,12 @@ class SMTPClient(Protocol):
         return True
 
     async def next_turn(self) -> None:
-        """Wait for the reactor's next turn, so that other connections are served."""
+        """Wait for the next iteration of the reactor, so that other connections are served."""
         await next_turn(self._clock)
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, seconds: float) -> None:
-        """Shake hands. What came in the clear before is forgotten. Raises Broken."""
+        """Perform the TLS handshake; replies that came before it are dropped. Raises
+        ConnectionBroken, also after `seconds` without the end of the handshake."""
         if self.gone is not None:
             raise self.gone
         self._reader.reset()
@@ -121,46 +128,46 @@ class SMTPClient(Protocol):
         self._handshake = Deferred()
         self._writer.stop()
         ITLSTransport(self._tcp).startTLS(options)
-        await self._within(seconds, self._handshake, "no TLS handshake in time")
+        await self._within(seconds, self._handshake, f"no TLS handshake in {seconds:g} s")
         self.secure = True
 
     def close(self) -> None:
-        """Close, once all is sent. The peer has not for ever to read it."""
+        """Close once all is sent. The connection is aborted if the server does not read it."""
         if self.gone is None:
-            # a TLS transport does not close while it has a producer
+            # A TLS transport does not close while it has a producer.
             IConsumer(self._tcp, cast(IConsumer, self._tcp)).unregisterProducer()
-            self._fail(Broken("closed"))
-            self._closing = self._clock.callLater(CLOSING, self._tcp.abortConnection)
+            self._fail(ConnectionBroken("closed"))
+            self._closing = self._clock.callLater(CLOSE_TIMEOUT, self._tcp.abortConnection)
             self._tcp.loseConnection()
 
     def abort(self) -> None:
-        """Close at once: the server must not take what it has for the whole."""
-        self._break(Broken("given up"))
+        """Close at once: the server must not take a part of a message for the whole."""
+        self._break(ConnectionBroken("aborted by the client"))
 
-    # --- what the transport tells ----------------------------------------------------------------
+    # --- called by the transport -----------------------------------------------------------------
 
     def connectionMade(self) -> None:
         self._tcp = cast(ITCPTransport, self.transport)
         IConsumer(self._tcp, cast(IConsumer, self._tcp)).registerProducer(self, True)
         self._writer = DirectWriter(self._tcp)
-        if self._first_words:
-            self._writer.write(self._first_words)
+        if self._preamble:
+            self._writer.write(self._preamble)
 
     def dataReceived(self, data: bytes) -> None:
         if self.gone is not None:
             return
         replies = self._reader.feed(data)
-        asked, surplus = replies[: self._owed], replies[self._owed :]
-        self._owed -= len(asked)
-        self._replies.extend(asked)
-        broken = _unasked(surplus[0]) if surplus else None
+        expected, surplus = replies[: self._expected], replies[self._expected :]
+        self._expected -= len(expected)
+        self._replies.extend(expected)
+        broken = _unexpected_reply(surplus[0]) if surplus else None
         if self._reader.fault:
-            broken = broken or Broken(self._reader.fault)
+            broken = broken or ConnectionBroken(self._reader.fault)
         waiting = None
         if self._replies:
             waiting, self._waiting = self._waiting, None
-            self._wake()  # whoever sends content is to look at it
-        if broken is not None:  # before a reply is used: nothing more is to be sent
+            self._resume_sending()  # `stream` stops at a reply
+        if broken is not None:  # before a reply is used, so that nothing more is sent
             self._break(broken)
         if waiting is not None:
             waiting.callback(self._replies.popleft())
@@ -174,67 +181,68 @@ class SMTPClient(Protocol):
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
         what = "connection lost" if self._handshake is None else "the TLS handshake failed"
-        self._fail(Broken(f"{what}: {reason.getErrorMessage()}"))
+        self._fail(ConnectionBroken(f"{what}: {reason.getErrorMessage()}"))
 
     def pauseProducing(self) -> None:
         self._throttled = True
 
     def resumeProducing(self) -> None:
         self._throttled = False
-        self._wake()
+        self._resume_sending()
 
     def stopProducing(self) -> None:
         self._throttled = False
 
-    # --- inside ----------------------------------------------------------------------------------
+    # --- waits and ends --------------------------------------------------------------------------
 
     async def _within(self, seconds: float, awaited: Deferred[T], text: str) -> T:
-        """Wait, but not for longer than that. One timer serves all waits that follow each other."""
-        self._too_late = text
-        self._until = self._clock.seconds() + seconds
-        if self._watch is None:
-            self._watch = self._clock.callLater(seconds, self._look_at_clock)
-        elif self._watch.getTime() > self._until:
-            self._watch.reset(seconds)
+        """Wait for `seconds` at most. Waits that follow each other share one timer. `text` is the
+        message of the ConnectionBroken that is raised at the timeout."""
+        self._timeout_text = text
+        self._deadline = self._clock.seconds() + seconds
+        if self._timer is None:
+            self._timer = self._clock.callLater(seconds, self._check_deadline)
+        elif self._timer.getTime() > self._deadline:
+            self._timer.reset(seconds)
         try:
             return await awaited
         finally:
-            self._until = inf
+            self._deadline = inf
 
-    def _look_at_clock(self) -> None:
-        self._watch = None
-        left = self._until - self._clock.seconds()
+    def _check_deadline(self) -> None:
+        self._timer = None
+        left = self._deadline - self._clock.seconds()
         if left <= 0:
-            self._break(Broken(self._too_late))
+            self._break(ConnectionBroken(self._timeout_text))
         elif left < inf:
-            self._watch = self._clock.callLater(left, self._look_at_clock)
+            self._timer = self._clock.callLater(left, self._check_deadline)
 
-    def _wake(self) -> None:
-        if self._room is not None:
-            room, self._room = self._room, None
-            room.callback(None)
+    def _resume_sending(self) -> None:
+        if self._writable is not None:
+            writable, self._writable = self._writable, None
+            writable.callback(None)
 
-    def _break(self, broken: Broken) -> None:
+    def _break(self, broken: ConnectionBroken) -> None:
         if self.gone is None:
             self._fail(broken)
             self._tcp.abortConnection()
 
-    def _fail(self, broken: Broken) -> None:
-        """Tell whoever waits; the first reason is the one that counts."""
+    def _fail(self, broken: ConnectionBroken) -> None:
+        """Fail all that wait for the connection. Only the first reason is kept."""
         if self.gone is None:
             self.gone = broken
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         waiting, self._waiting = self._waiting, None
-        room, self._room = self._room, None
+        writable, self._writable = self._writable, None
         handshake, self._handshake = self._handshake, None
-        for deferred in (waiting, room, handshake):
+        for deferred in (waiting, writable, handshake):
             if deferred is not None:
                 deferred.errback(self.gone)
 
 
-def _unasked(reply: Reply) -> Broken:
+def _unexpected_reply(reply: Reply) -> ConnectionBroken:
     if reply.code == 421:
-        return Broken(str(reply.status()), reply.refusal())
-    return Broken(f"a reply that nobody asked for: {reply.status()}")
+        return ConnectionBroken(str(reply.status()), reply.refusal())
+    return ConnectionBroken(f"a reply to no command: {reply.status()}")

@@ -1,9 +1,9 @@
-"""One message for some recipients on its way to another host: what the host can take of it, the
-commands of its envelope, and what is known of everybody's fate so far.
+"""One message that is sent to another host: whether the host can accept it, the commands of its
+envelope, and the statuses of its recipients so far.
 
-8-bit content goes to hosts without 8BITMIME as it is: converting it would break signatures, and
-hosts that cannot carry it are gone (RFC 6152 §3 would have us bounce it). Binary content does not
-go without CHUNKING and BINARYMIME, nor do UTF-8 addresses without SMTPUTF8.
+8-bit content is sent unchanged to hosts without 8BITMIME, though RFC 6152 §3 asks for a bounce. A
+conversion would break signatures, and hosts that cannot transport 8-bit content no longer exist.
+Binary content is not sent without CHUNKING and BINARYMIME, UTF-8 addresses not without SMTPUTF8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import Status
 
 Offers = Mapping[str, str]
-"""What EHLO told: keywords in upper case, each with its parameters."""
+"""The extensions in the reply to EHLO: keywords in upper case, each with its parameters."""
 
 TOO_LARGE = Status(552, "5.3.4", "The message is larger than the next host takes")
 NEEDS_SMTPUTF8 = Status(
@@ -26,15 +26,17 @@ NEEDS_SMTPUTF8 = Status(
 NEEDS_BINARY = Status(554, "5.6.3", "The next host takes no binary messages")
 
 
-# Encoded (RFC 3461 §4.2, §4.4). A host may refuse what is longer, and with it the mail for good, so
-# that is left out: reports lack it then. We take longer values, and some that are no xtext.
+# octets after encoding (RFC 3461 §4.2, §4.4). Another host may refuse a mail for good because of a
+# longer value, so a longer value is left out, and is missing in reports. Our server accepts longer
+# values, and some that are not xtext.
 LONGEST_ENVID = 100
 LONGEST_ORCPT = 500
 
 
 @dataclass(slots=True)
 class Sending:
-    """One message. Whoever has no status has not been given to any host that may have kept it."""
+    """One message. A recipient without a status has not been sent to any host that may have
+    accepted the message."""
 
     envelope: Envelope
     content: Content
@@ -43,24 +45,24 @@ class Sending:
 
     @property
     def undecided(self) -> list[ForwardPath]:
-        """Recipients without a status."""
+        """The recipients without a status."""
         return [path for path in self.recipients if path not in self.statuses]
 
     @property
     def binary(self) -> bool:
-        """True where the content can only go by BDAT."""
+        """True if the content can be sent by BDAT only."""
         return self.envelope.body is Body.BINARY
 
-    def decide(self, status: Status, some: Sequence[ForwardPath] | None = None) -> None:
-        """Give `status` to those that have none: all, or `some`."""
-        for path in self.recipients if some is None else some:
+    def decide(self, status: Status, only: Sequence[ForwardPath] | None = None) -> None:
+        """Set the status of all recipients that have none, or of those in `only`."""
+        for path in self.recipients if only is None else only:
             self.statuses.setdefault(path, status)
 
 
-def refusal(sending: Sending, offers: Offers) -> Status | None:
-    """Return why a host cannot take the message at all."""
-    size = offers.get("SIZE", "").split(" ")[0]
-    if size.isdecimal() and len(size) < 20 and 0 < int(size) < sending.content.size:
+def refusal_of_message(sending: Sending, offers: Offers) -> Status | None:
+    """Return the reason why a host with these `offers` cannot accept the message, or None."""
+    largest = size_limit(offers)
+    if largest is not None and sending.content.size > largest:
         return TOO_LARGE
     if needs_utf8(sending) and "SMTPUTF8" not in offers:
         return NEEDS_SMTPUTF8
@@ -70,12 +72,13 @@ def refusal(sending: Sending, offers: Offers) -> Status | None:
 
 
 def takes_binary(offers: Offers) -> bool:
-    """True for a host that takes any octets (RFC 3030)."""
+    """Return True if the host accepts binary content (RFC 3030)."""
     return "CHUNKING" in offers and "BINARYMIME" in offers
 
 
 def needs_utf8(sending: Sending) -> bool:
-    """True for UTF-8 addresses; else for UTF-8 in the header, where the sender asked for it."""
+    """Return True if the message needs SMTPUTF8: if it has UTF-8 addresses, or if the sender asked
+    for SMTPUTF8 and the header has UTF-8."""
     addresses = [path.address for path in sending.recipients]
     if sending.envelope.reverse_path:
         addresses.append(sending.envelope.reverse_path)
@@ -84,8 +87,15 @@ def needs_utf8(sending: Sending) -> bool:
     return sending.envelope.smtputf8 and not sending.content.header().isascii()
 
 
-def limit(offers: Offers, name: str) -> int | None:
-    """Return a limit that the host told (RFC 9422), None where it told none."""
+def size_limit(offers: Offers) -> int | None:
+    """Return the size of the largest message that the host accepts, in octets (RFC 1870), None
+    where the host announces no limit."""
+    size = offers.get("SIZE", "").split(" ")[0]
+    return int(size) or None if size.isdecimal() and len(size) < 20 else None
+
+
+def announced_limit(offers: Offers, name: str) -> int | None:
+    """Return a limit that the host announces (RFC 9422), such as RCPTMAX, None if it does not."""
     for word in offers.get("LIMITS", "").split():
         key, _, number = word.partition("=")
         if key.upper() == name and re.fullmatch("[1-9][0-9]{0,5}", number):
@@ -94,9 +104,9 @@ def limit(offers: Offers, name: str) -> int | None:
 
 
 def mail_command(envelope: Envelope, offers: Offers, size: int, utf8: bool) -> bytes:
-    """Return MAIL FROM with all parameters that the host knows, without CRLF.
+    """Return MAIL FROM with all parameters that the host supports, without CRLF.
 
-    `size` is in octets, 0 where it is not known; `utf8` asks for SMTPUTF8.
+    `size` is in octets, 0 if it is not known; `utf8` adds SMTPUTF8.
     """
     text = [f"MAIL FROM:<{envelope.reverse_path or ''}>"]
     if size and "SIZE" in offers:
@@ -116,7 +126,7 @@ def mail_command(envelope: Envelope, offers: Offers, size: int, utf8: bool) -> b
 
 
 def rcpt_command(path: ForwardPath, offers: Offers) -> bytes:
-    """Return RCPT TO with all parameters that the host knows, without CRLF."""
+    """Return RCPT TO with all parameters that the host supports, without CRLF."""
     text = [f"RCPT TO:<{path.address}>", *(_notify(path) if "DSN" in offers else ())]
     return " ".join(text).encode()
 
@@ -142,5 +152,5 @@ def encode_xtext(text: str) -> str:
 
 
 def encode_unitext(text: str) -> str:
-    """Return `text` as utf-8-addr-xtext (RFC 6533 §3), which needs no SMTPUTF8."""
+    """Return `text` as utf-8-addr-xtext (RFC 6533 §3), which does not need SMTPUTF8."""
     return re.sub(r"[^!-*,-<>-\[\]-~]", lambda match: f"\\x{{{ord(match[0]):X}}}", text)

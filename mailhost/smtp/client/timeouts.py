@@ -1,4 +1,4 @@
-"""How long a client waits for each reply (RFC 5321 §4.5.3.2), in seconds."""
+"""The timeouts of an SMTP client for each kind of reply (RFC 5321 §4.5.3.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """The RFC's numbers."""
+    """Seconds, with the values of the RFC as defaults. `block` is for one block of content, `end`
+    for the reply to the content."""
 
     greeting: float = 300.0
     command: float = 300.0

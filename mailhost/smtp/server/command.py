@@ -1,4 +1,4 @@
-"""Reading HELO, MAIL, RCPT and BDAT: from the bytes after the verb to a value."""
+"""Parsing of HELO, MAIL, RCPT and BDAT: the octets after the verb become a value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOTIFY = {b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Not
 
 
 class BadCommand(ValueError):
-    """The command is refused with `status`."""
+    """The syntax of the command is wrong; `status` is the reply."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(str(status))
@@ -41,14 +41,15 @@ class BadCommand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What BDAT announces: `size` octets, and whether they are the last (RFC 3030 §2)."""
+    """The arguments of BDAT (RFC 3030 §2): `size` in octets, and `last` with the last chunk."""
 
     size: int
     last: bool
 
 
 def parse_hello(verb: bytes, name: bytes, lmtp: bool) -> str:
-    """Return the client's name. Raises BadCommand. RFC 5321 §4.1.1.1, RFC 2033 §4.1."""
+    """Return the name in HELO, EHLO or LHLO (RFC 5321 §4.1.1.1, RFC 2033 §4.1). `lmtp` is True
+    if the listener speaks LMTP. Raises BadCommand."""
     if lmtp is not (verb == b"LHLO"):
         text = f"Say {'LHLO' if lmtp else 'EHLO or HELO'} here"
         raise BadCommand(Status(500, "5.5.1", text))
@@ -58,10 +59,11 @@ def parse_hello(verb: bytes, name: bytes, lmtp: bool) -> str:
 
 
 def parse_mail(arguments: bytes) -> Envelope:
-    """Return the envelope that MAIL opens. Raises BadCommand.
+    """Return an envelope without recipients from the arguments of MAIL (RFC 5321 §4.1.1.2).
 
-    RFC 5321 §4.1.1.2, with SIZE (1870), BODY (6152, 3030), SMTPUTF8 (6531), RET and ENVID (3461),
-    AUTH (4954 §5, not trusted and not looked at).
+    The parameters are SIZE (RFC 1870), BODY (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), RET and
+    ENVID (RFC 3461), and AUTH (RFC 4954 §5), which is not trusted and therefore ignored. Raises
+    BadCommand.
     """
     match = MAIL.fullmatch(arguments.rstrip(b" "))
     if not match:
@@ -69,24 +71,25 @@ def parse_mail(arguments: bytes) -> Envelope:
     sender = _address(match[1], BAD_SENDER) if match[1] else None
     if not match[2] and match[1].isascii():
         return Envelope(sender)
-    given = _parameters(match[2])
+    parameters = _parameters(match[2])
     envelope = Envelope(
         reverse_path=sender,
-        size=_take(given, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
-        body=_take(given, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
-        returns=_take(given, b"RET", lambda v: Return(v.upper().decode()), None),
-        envelope_id=_take(given, b"ENVID", _envelope_id, ""),
-        smtputf8=_flag(given, b"SMTPUTF8"),
+        size=_take(parameters, b"SIZE", lambda v: int(v) if SIZE.fullmatch(v) else None, 0),
+        body=_take(parameters, b"BODY", lambda v: Body(v.upper().decode()), Body.SEVEN_BIT),
+        returns=_take(parameters, b"RET", lambda v: Return(v.upper().decode()), None),
+        envelope_id=_take(parameters, b"ENVID", _envelope_id, ""),
+        smtputf8=_flag(parameters, b"SMTPUTF8"),
     )
-    given.pop(b"AUTH", None)
-    _nothing_left(given)
+    parameters.pop(b"AUTH", None)
+    _refuse_unknown(parameters)
     if not (envelope.smtputf8 or envelope.reverse_path is None or match[1].isascii()):
         raise BadCommand(NEEDS_SMTPUTF8)
     return envelope
 
 
 def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
-    """Return the recipient that RCPT names. Raises BadCommand. RFC 5321 §4.1.1.3, RFC 3461 §4."""
+    """Return the recipient from the arguments of RCPT (RFC 5321 §4.1.1.3, RFC 3461 §4).
+    `smtputf8` is True if MAIL had that parameter. Raises BadCommand."""
     match = RCPT.fullmatch(arguments.rstrip(b" "))
     if not match or not match[1]:
         raise BadCommand(BAD_RECIPIENT)
@@ -98,18 +101,18 @@ def parse_rcpt(arguments: bytes, smtputf8: bool) -> ForwardPath:
         raise BadCommand(NEEDS_SMTPUTF8)
     if match[2] is None:
         return ForwardPath(address)
-    given = _parameters(match[2])
+    parameters = _parameters(match[2])
     path = ForwardPath(
         address,
-        notify=_take(given, b"NOTIFY", _notify, None),
-        original=_take(given, b"ORCPT", decode_orcpt, ""),
+        notify=_take(parameters, b"NOTIFY", _notify, None),
+        original=_take(parameters, b"ORCPT", decode_orcpt, ""),
     )
-    _nothing_left(given)
+    _refuse_unknown(parameters)
     return path
 
 
 def parse_chunk(arguments: bytes) -> Chunk:
-    """Return what BDAT announces. Raises BadCommand."""
+    """Return the arguments of BDAT. Raises BadCommand."""
     match = BDAT.fullmatch(arguments)
     if not match:
         raise BadCommand(BAD_CHUNK)
@@ -121,31 +124,31 @@ def _address(path: bytes, bad: Status) -> Address:
         route = SOURCE_ROUTE.match(path)
         text = path[route.end() if route else 0 :].decode()
         if CONTROLS.search(text):
-            raise BadAddress(f"{text!r} holds a control character")
+            raise BadAddress(f"{text!r} contains a control character")
         return parse_address(text, lenient=True)
     except (BadAddress, UnicodeDecodeError) as error:
         raise BadCommand(bad.because(str(error))) from error
 
 
 def _parameters(text: bytes | None) -> dict[bytes, bytes | None]:
-    given: dict[bytes, bytes | None] = {}
+    parameters: dict[bytes, bytes | None] = {}
     for word in text.split() if text else ():
         match = PARAMETER.fullmatch(word)
-        if not match or match[1].upper() in given:
+        if not match or match[1].upper() in parameters:
             raise BadCommand(Status(501, "5.5.4", "Bad or repeated parameter"))
-        given[match[1].upper()] = match[2]
-    return given
+        parameters[match[1].upper()] = match[2]
+    return parameters
 
 
 def _take(
-    given: dict[bytes, bytes | None],
+    parameters: dict[bytes, bytes | None],
     key: bytes,
     read: Callable[[bytes], V | None],
     default: V,
 ) -> V:
-    if key not in given:
+    if key not in parameters:
         return default
-    text = given.pop(key)
+    text = parameters.pop(key)
     try:
         value = read(text) if text is not None else None
     except ValueError:
@@ -155,28 +158,29 @@ def _take(
     return value
 
 
-def _flag(given: dict[bytes, bytes | None], key: bytes) -> bool:
-    if given.get(key, b"") is not None and key in given:
+def _flag(parameters: dict[bytes, bytes | None], key: bytes) -> bool:
+    if parameters.get(key, b"") is not None and key in parameters:
         raise BadCommand(Status(501, "5.5.4", f"{key.decode()} takes no value"))
-    return given.pop(key, b"") is None
+    return parameters.pop(key, b"") is None
 
 
 def _envelope_id(value: bytes) -> str | None:
-    """At most 100 characters that can be printed in a report (RFC 3461 §4.4)."""
+    """Return the decoded envelope identifier, None if `value` has more than 100 octets or is not
+    printable (RFC 3461 §4.4)."""
     return decode_xtext(value) if len(value) <= 100 else None
 
 
 def _notify(value: bytes) -> Notify | None:
     if value.upper() == b"NEVER":
         return Notify.NEVER
-    wishes = Notify.NEVER
-    for word in value.upper().split(b","):
-        if word not in _NOTIFY:
+    flags = Notify.NEVER
+    for keyword in value.upper().split(b","):
+        if keyword not in _NOTIFY:
             return None
-        wishes |= _NOTIFY[word]
-    return wishes
+        flags |= _NOTIFY[keyword]
+    return flags
 
 
-def _nothing_left(given: Mapping[bytes, bytes | None]) -> None:
-    for key in given:
+def _refuse_unknown(parameters: Mapping[bytes, bytes | None]) -> None:
+    for key in parameters:
         raise BadCommand(Status(555, "5.5.4", f"The parameter {key.decode()} is not known here"))

@@ -1,4 +1,7 @@
-"""What EHLO and LHLO offer (RFC 5321 §4.1.1.1): only what this session can really do."""
+"""The reply to EHLO and LHLO (RFC 5321 §4.1.1.1), and the refusal of what that reply did not offer.
+
+A session offers an extension only if the reception behind the session supports that extension.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,26 @@ from functools import lru_cache
 from mailhost.interfaces.extensions import Extensions
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
 from mailhost.message.status import Status
-from mailhost.smtp.server.incoming import TOO_LARGE
 from mailhost.smtp.server.reply import encode_lines
+from mailhost.smtp.server.size_limit import refusal_of_size, size_keyword
 
-# RFC 6152, RFC 3030 (CHUNKING is ours whatever lies behind us), RFC 6531, RFC 3461, RFC 2034
-_WORDS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
+# RFC 6152, RFC 3030, RFC 6531, RFC 3461, RFC 2034. CHUNKING is always offered: the session itself
+# implements BDAT.
+_EXTENSIONS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
 
 
 @lru_cache(maxsize=64)
 def encode_hello(
     hostname: str, extensions: Extensions, starttls: bool, mechanisms: tuple[str, ...]
 ) -> bytes:
-    """Return the whole reply to EHLO."""
+    """Return the whole reply to EHLO. `mechanisms` are those that AUTH accepts now."""
     return encode_lines(250, [hostname, *_lines(extensions, starttls, mechanisms), "HELP"])
 
 
 def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) -> Iterator[str]:
     yield "PIPELINING"  # RFC 2920
-    yield f"SIZE {extensions.message_size}"  # RFC 1870
-    for word in _WORDS:
+    yield size_keyword(extensions)
+    for word in _EXTENSIONS:
         if word == "CHUNKING" or word in extensions.offered:
             yield word
     yield f"LIMITS RCPTMAX={extensions.recipients}"  # RFC 9422
@@ -37,15 +41,17 @@ def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) ->
         yield f"AUTH {' '.join(mechanisms)}"  # RFC 4954
 
 
-def unfit_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
-    """Return the refusal of a MAIL that asks for what was not offered."""
-    if envelope.size > extensions.message_size:
-        return TOO_LARGE
+def refusal_of_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
+    """Return the refusal of a MAIL that exceeds the SIZE limit or uses an extension that was not
+    offered, None if it may pass."""
+    too_large = refusal_of_size(envelope.size, extensions.message_size)
+    if too_large is not None:
+        return too_large
     offered = extensions.offered | extensions.ignored
-    return _not_offered(word for word in _asked(envelope) if word not in offered)
+    return _not_offered(word for word in _extensions_used(envelope) if word not in offered)
 
 
-def _asked(envelope: Envelope) -> Iterator[str]:
+def _extensions_used(envelope: Envelope) -> Iterator[str]:
     if envelope.body is not Body.SEVEN_BIT:
         yield envelope.body
     if envelope.smtputf8:
@@ -54,8 +60,8 @@ def _asked(envelope: Envelope) -> Iterator[str]:
         yield "DSN"
 
 
-def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
-    """Return the refusal of a RCPT that asks for what was not offered."""
+def refusal_of_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
+    """Return the refusal of a RCPT that uses DSN where DSN was not offered, None if it may pass."""
     if path.notify is None and not path.original:
         return None
     if "DSN" in extensions.offered or "DSN" in extensions.ignored:
@@ -64,14 +70,14 @@ def unfit_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:
 
 
 def as_offered(path: ForwardPath, extensions: Extensions) -> ForwardPath:
-    """Return the recipient without NOTIFY=SUCCESS where DSN is ignored. The other values are kept:
-    they ask for fewer reports."""
+    """Return the recipient, without NOTIFY=SUCCESS if DSN is ignored. The other values of NOTIFY
+    remain, since they ask for fewer reports."""
     if path.notify is None or "DSN" not in extensions.ignored:
         return path
     return replace(path, notify=path.notify & ~Notify.SUCCESS)
 
 
-def _not_offered(text: Iterable[str]) -> Status | None:
-    for word in text:
+def _not_offered(keywords: Iterable[str]) -> Status | None:
+    for word in keywords:
         return Status(555, "5.5.4", f"{word} is not offered here")
     return None

@@ -1,7 +1,7 @@
-"""Looking for what no text message may hold: a bare CR, a bare LF, a NUL.
+"""Detection of octets that no text message may contain: a bare CR, a bare LF, a NUL.
 
-Hosts that take a bare LF for a line end could be made to see a second message behind it (SMTP
-smuggling), so such a message is refused (RFC 5321 §2.3.8, RFC 5322 §2.2).
+A host that accepts a bare LF as a line end may read a second message behind it (SMTP smuggling), so
+a message with a bare CR or LF is refused (RFC 5321 §2.3.8, RFC 5322 §2.2).
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from mailhost.message.crlf import has_bare
 
 
 class LineEnds:
-    """Looks at a message block by block. `bare` and `nul` tell what was found so far."""
+    """Examines a message block by block: `bare` is True after a bare CR or LF, `nul` after NUL."""
 
     __slots__ = ("_cut", "bare", "nul")
 
     def __init__(self) -> None:
         self.bare = False
         self.nul = False
-        self._cut = False  # the last block ended with CR: its LF may come
+        self._cut = False  # the last block ended with CR, and the next one may begin with its LF
 
-    def look(self, block: bytes) -> None:
-        """Look at the next block."""
+    def feed(self, block: bytes) -> None:
+        """Examine the next block."""
         if b"\0" in block:
             self.nul = True
         if self._cut and block:
@@ -36,5 +36,5 @@ class LineEnds:
             self.bare = True
 
     def end(self) -> None:
-        """The message is whole."""
+        """Take note that the message is complete: a CR at its end is bare."""
         self.bare = self.bare or self._cut

@@ -1,4 +1,4 @@
-"""What LMTP does otherwise than SMTP once the content is whole (RFC 2033 §4.2)."""
+"""The replies to the content: one in SMTP, one for each recipient in LMTP (RFC 2033 §4.2)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from mailhost.message.status import LOCAL_ERROR, Status
 
 
-def final_replies(found: Sequence[Status], accepted: int, lmtp: bool) -> Sequence[Status]:
-    """Return one reply, or with LMTP one for each of the `accepted` recipients.
+def final_replies(statuses: Sequence[Status], accepted: int, lmtp: bool) -> Sequence[Status]:
+    """Return one reply, or with LMTP as many replies as there are accepted recipients.
 
-    A single status stands for all. Whatever was found, client and session stay in step.
+    A single status is the reply for every recipient. If the reception returned any other number of
+    statuses, they are cut or filled up with LOCAL_ERROR, so that each recipient has one reply.
     """
-    found = found or [LOCAL_ERROR]
+    statuses = statuses or [LOCAL_ERROR]
     if not lmtp:
-        return found[:1]
-    filling = found[0] if len(found) == 1 else LOCAL_ERROR
-    return [*found, *[filling] * accepted][:accepted]
+        return statuses[:1]
+    filling = statuses[0] if len(statuses) == 1 else LOCAL_ERROR
+    return [*statuses, *[filling] * accepted][:accepted]

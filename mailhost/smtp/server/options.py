@@ -1,4 +1,4 @@
-"""What a listener offers and how much it bears: handed to every session."""
+"""The settings of a listener that its SMTP sessions use: extensions, limits and timeouts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from mailhost.interfaces.extensions import Extensions
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """Sizes in octets, times in seconds.
+    """Sizes are in octets, times in seconds.
 
-    `errors` and `idle_commands` bound the bad, and the useless, commands of one session.
-    `extensions` is what a client may ask for where nobody behind us says otherwise.
+    `errors` limits the refused commands of one session, `idle_commands` the commands between two
+    messages that do not belong to a transaction. `extensions` are offered to a client unless the
+    reception offers fewer.
     """
 
     hostname: str
@@ -30,4 +31,4 @@ class SessionOptions:
         object.__setattr__(self, "extensions", Extensions(self.message_size, self.recipients))
 
 
-COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions ask for less
+LONGEST_COMMAND_LINE = 4096  # octets; RFC 5321 §4.5.3.1.4 and its extensions require less

@@ -1,4 +1,4 @@
-"""Recipients that a client sent in a row, without waiting for replies (RFC 2920)."""
+"""Recipients that a client pipelined: RCPT commands that wait in the buffer (RFC 2920)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from mailhost.interfaces.extensions import Extensions
 from mailhost.message.envelope import ForwardPath
 from mailhost.net.read_buffer import ReadBuffer
 from mailhost.smtp.server.command import BadCommand, parse_rcpt
-from mailhost.smtp.server.ehlo import unfit_recipient
-from mailhost.smtp.server.options import COMMAND_LINE
+from mailhost.smtp.server.ehlo import refusal_of_recipient
+from mailhost.smtp.server.options import LONGEST_COMMAND_LINE
 
 
 def recipients_ahead(
-    buffer: ReadBuffer, smtputf8: bool, extensions: Extensions, most: int
+    buffer: ReadBuffer, smtputf8: bool, extensions: Extensions, limit: int
 ) -> list[ForwardPath]:
-    """Return the recipients in the buffer, `most` at most, up to the first line that is anything
-    else than a RCPT which somebody will be asked about."""
+    """Return at most `limit` recipients from the RCPT commands in the buffer, which stay there.
+
+    The first line that is no RCPT, or a RCPT that the session itself refuses, ends the list.
+    """
     paths: list[ForwardPath] = []
-    for line in islice(buffer.lines_ahead(COMMAND_LINE), max(most, 0)):
+    for line in islice(buffer.lines_ahead(LONGEST_COMMAND_LINE), max(limit, 0)):
         word, _, arguments = line.partition(b" ")
         if word.upper() != b"RCPT":
             break
@@ -26,7 +28,7 @@ def recipients_ahead(
             path = parse_rcpt(arguments.rstrip(b" "), smtputf8)
         except BadCommand:
             break
-        if unfit_recipient(path, extensions) is not None:
+        if refusal_of_recipient(path, extensions) is not None:
             break
         paths.append(path)
     return paths

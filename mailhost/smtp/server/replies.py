@@ -1,6 +1,7 @@
-"""What a session says to its client, what the operator hears of it, and when it is enough.
+"""The replies of a session: they are written, refusals are logged, errors are counted.
 
-Errors are counted, and so are commands that bring no message nearer; too many end the session.
+Errors and idle commands (those that belong to no transaction) are counted, and too many of them end
+the session.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from mailhost.smtp.server.last_line import last_words
+from mailhost.smtp.server.last_line import closing_reply
 from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.statuses import TOO_IDLE, TOO_MANY_ERRORS
 
 
-class Replies:
-    """One session's. Methods return what `IMachine.step` does: False once `over`."""
+class SMTPReplies:
+    """The replies of one session. `over` is True once the session has written its last reply or
+    lost its connection.
+
+    Methods that return a bool return what `IMachine.step` returns, unless they say otherwise: False
+    once `over`. `what` is the subject of a refusal in the log, such as a command.
+    """
 
     def __init__(
         self, wire: IWire, client: Client, options: SessionOptions, events: IEventSink
@@ -28,45 +34,50 @@ class Replies:
         self._events = events
         self._errors = 0
         self._idle = 0
-        self._told: tuple[str, Status] | None = None
+        self._last_logged: tuple[str, Status] | None = None
 
     def write(self, status: Status) -> bool:
-        """Reply."""
+        """Write a reply."""
         self._wire.write(encode_reply(status))
         return True
 
+    def write_encoded(self, reply: bytes) -> bool:
+        """Write a reply that is already encoded."""
+        self._wire.write(reply)
+        return True
+
     def log(self, what: str, status: Status) -> None:
-        """Tell the operator, but not the same thing in a row: ten thousand RCPTs are one line."""
-        if self._told != (what, status):
-            self._told = (what, status)
+        """Log a refusal, unless it equals the last one: ten thousand refused RCPTs are one line."""
+        if self._last_logged != (what, status):
+            self._last_logged = (what, status)
             self._events.emit(Refused(self.client, what, status))
 
     def refuse(self, what: str, status: Status) -> bool:
-        """Reply with a refusal that the client may act on, and tell the operator."""
+        """Write and log a refusal. A 421 ends the session."""
         self.log(what, status)
-        return self.farewell(status) if status.code == 421 else self.write(status)
+        return self.close(status) if status.code == 421 else self.write(status)
 
-    def dismiss(self, what: str, status: Status) -> bool:
-        """Reply with a refusal that ends the session, and log it."""
+    def refuse_and_close(self, what: str, status: Status) -> bool:
+        """Write and log a refusal, and end the session."""
         self.log(what, status)
-        return self.farewell(status)
+        return self.close(status)
 
     def error(self, what: str, status: Status) -> bool:
-        """Refuse what makes no sense, or is a guess."""
+        """Refuse a command and count an error."""
         return self.refuse(what, TOO_MANY_ERRORS if self.count_error() else status)
 
     def no_command(self, what: str, line: bytes, status: Status) -> bool:
-        """Refuse a line, of which the beginning is enough. End the session where the octets that
-        follow may be no commands."""
-        ending = last_words(line)
-        return self.dismiss(what, ending) if ending else self.error(what, status)
+        """Refuse a line that is not a command; `line` may be its beginning. End the session if
+        the octets behind the line may not be commands either."""
+        ending = closing_reply(line)
+        return self.refuse_and_close(what, ending) if ending else self.error(what, status)
 
-    def turn_down(self, what: str, status: Status) -> bool:
-        """The reception refused: for good, which counts as an error, or for now."""
+    def refused_by_reception(self, what: str, status: Status) -> bool:
+        """Write and log a refusal of the reception. A permanent one (5xx) counts as an error."""
         return self.error(what, status) if status.permanent else self.refuse(what, status)
 
-    def useless(self, what: str) -> bool:
-        """Count a command that brings no message nearer. True where it was one too many."""
+    def count_idle(self, what: str) -> bool:
+        """Count an idle command. Return True if that was one too many; the session is over then."""
         self._idle += 1
         if self._idle <= self._options.idle_commands:
             return False
@@ -74,26 +85,26 @@ class Replies:
         return True
 
     def count_error(self) -> bool:
-        """Count an error. True where it is one too many."""
+        """Count an error. Return True if that was one too many."""
         self._errors += 1
         return self._errors > self._options.errors
 
     def opened(self) -> None:
-        """A transaction begins: its refusals are told, though they be like the last one's."""
-        self._told = None
+        """Take note that a transaction begins: its first refusal is logged in any case."""
+        self._last_logged = None
 
     def finished(self) -> None:
-        """A message came in whole: the client is of use."""
+        """Take note that a message was complete: idle commands are counted anew."""
         self._idle = 0
 
-    def farewell(self, status: Status) -> bool:
-        """The last words."""
+    def close(self, status: Status) -> bool:
+        """Write the last reply and close the connection."""
         self.over = True
         self.write(status)
         self._wire.hang_up()
         return False
 
 
-def shown(octets: bytes) -> str:
-    """What a client sent, for the log: printable and short."""
+def printable(octets: bytes) -> str:
+    """Return the beginning of a client's input for the log: at most 80 octets, escaped."""
     return octets[:80].decode("ascii", "backslashreplace").encode("unicode_escape").decode()

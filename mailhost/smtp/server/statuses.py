@@ -1,4 +1,4 @@
-"""What the session itself answers; all else it is told by its IReception and IAuthenticator."""
+"""The replies of the session itself. Other replies come from its IReception and its ILogins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ CAN_VERIFY = Status(252, "2.5.0", "Cannot verify the user; send mail and see")
 
 # the envelope and the content
 SENDER_OK = Status(250, "2.1.0", "Sender OK")
-TOO_MANY = Status(452, "4.5.3", "Too many recipients; send the rest in another transaction")
+TOO_MANY_RECIPIENTS = Status(
+    452, "4.5.3", "Too many recipients; send the rest in another transaction"
+)
 NEEDS_BDAT = Status(503, "5.5.1", "BINARYMIME goes with BDAT, not with DATA (RFC 3030)")
 GO_AHEAD = Status(354, "", "Send the message, then a line with a dot alone")
 
@@ -25,6 +27,6 @@ GOODBYE = Status(221, "2.0.0", "Goodbye")
 TOO_MANY_ERRORS = Status(421, "4.7.0", "Too many errors; goodbye")
 TOO_IDLE = Status(421, "4.7.0", "Too many commands without a message; goodbye")
 TIMED_OUT = Status(421, "4.4.2", "Silent too long; goodbye")
-STOPPING = Status(421, "4.3.2", "Going down for a while; please come back")
-BUG = Status(421, "4.3.0", "Something failed here; please try again later")
+STOPPING = Status(421, "4.3.2", "The server is stopping; please try again later")
+INTERNAL_ERROR = Status(421, "4.3.0", "Something failed here; please try again later")
 LOST = Status(451, "4.4.2", "Connection lost")

@@ -75,7 +75,8 @@ def vanished_since(
 ) -> list[tuple[int, int]]:
     """Return what vanished after a MODSEQ as ranges of UIDs, rising."""
     return connection.execute(
-        "SELECT first_uid, last_uid FROM vanished WHERE folder = ? AND modseq > ? ORDER BY first_uid",
+        "SELECT first_uid, last_uid FROM vanished WHERE folder = ? AND modseq > ?"
+        " ORDER BY first_uid",
         (folder, modseq),
     ).fetchall()
 

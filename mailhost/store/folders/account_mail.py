@@ -6,6 +6,7 @@ operation that changed something, all sessions that watch the account are notifi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -50,6 +51,7 @@ from mailhost.store.folders import (
 from mailhost.store.folders.account_thread import AccountThread, AccountThreads
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.quota import QuotaOf
@@ -70,6 +72,7 @@ class AccountContext:
     threads: AccountThreads
     disk: Disk
     watchers: Watchers
+    files: FileWatches
     quota_of: QuotaOf
     usages: IUsages
     keep_expunged: bool
@@ -145,6 +148,31 @@ class AccountMail:
         return self._context.watchers.watch(self._context.account, changed)
 
 
+@implementer(IWatch)
+class FolderWatch:
+    """A watch of one folder: changes of this host by `Watchers`, others by its files."""
+
+    def __init__(
+        self, context: AccountContext, name: str, path: str, changed: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._name = name
+        self._path = os.path.join(context.root, path) if path else context.root
+        self._changed = changed
+        self._watch: IWatch | None = context.watchers.watch(context.account, self._notified)
+        context.files.add(self._path, changed)
+
+    def _notified(self, folder: str) -> None:
+        if folder == self._name:
+            self._changed()
+
+    def stop(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+            self._context.files.remove(self._path, self._changed)
+
+
 @implementer(IFolder)
 class MailFolder:
     """A folder of an account. `path` is that of its Maildir below the account's."""
@@ -153,6 +181,9 @@ class MailFolder:
         self.name = name
         self._context = context
         self._path = path
+
+    def watch(self, changed: Callable[[], None]) -> IWatch:
+        return FolderWatch(self._context, self.name, self._path, changed)
 
     def view(self) -> Awaitable[FolderView | StoreRefusal]:
         return self._run(lambda work: refreshed(work, self._path).view)

@@ -1,7 +1,7 @@
 """The flags of a message as letters in the name of its file, and back.
 
-`D F R S T` are system flags, `a` to `z` are keywords by the folder's table. `P` (passed) has no name
-in IMAP; it is kept. All other letters are dropped when the flags change.
+`D F R S T` are system flags, `a` to `z` are keywords by the folder's table. `P` (passed) has no
+name in IMAP; it is kept. All other letters are dropped when the flags change.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ class _Reading:
         others = names - expected.keys()
         if missing:  # those that were renamed while the folder was read, or are in new/ again
             others |= set(_listed(os.path.join(self._path, "cur"))) - expected.keys()
-        flags_of_base = {base: flags for base, flags in map(split_name, others)}
+        flags_of_base = dict(map(split_name, others))
         present = {found.base: found for found in self._listed_new()}
         changed: dict[int, int] = {}
         gone: list[int] = []

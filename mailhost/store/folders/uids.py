@@ -84,7 +84,7 @@ class UidSource:
         if not bases:
             return []
         part = self._read = self._file.append(
-            self.lock, [(base, "") for base in bases], self._before
+            self.lock, [(base, "") for base in bases], self._before, above=first
         )
         uids = part.uid_list.uids
         return sorted((uids[base], base) for base in bases if uids.get(base, 0) >= first)
@@ -96,7 +96,7 @@ class UidSource:
 
     def keywords(self) -> tuple[str, ...]:
         """Return the names of the folder's keywords by letter, empty for one that is not used."""
-        return tuple(name or "" for name in self._keywords.read().names)
+        return tuple(name or "" for name in self._keywords.read().shown)
 
     def with_keywords(self, names: Sequence[str]) -> tuple[str, ...]:
         """As `keywords`, after letters were given to those of `names` that have none, as far as

@@ -6,7 +6,7 @@ view. So notifications may be joined, doubled or come from other processes, at n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from zope.interface import implementer
 
@@ -45,6 +45,11 @@ class Watchers:
         """This process has changed a folder."""
         self.notify_others(account, folder)
         self.changed_elsewhere(account, folder)
+
+    def all_changed_elsewhere(self, changes: Iterable[tuple[Address, str]]) -> None:
+        """Other processes have changed several."""
+        for account, folder in changes:
+            self.changed_elsewhere(account, folder)
 
     def changed_elsewhere(self, account: Address, folder: str) -> None:
         """Another process has."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mailhost.message import crlf
 from mailhost.message.content import Content, ContentWriter
 
 
@@ -27,8 +28,7 @@ def with_crlf(content: Content, folder: str) -> Content:
     """
     writer = ContentWriter(folder)
     for chunk, before in _with_last(content):
-        text = chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        writer.write(text[1:] if _continues(chunk, before) else text)
+        writer.write(crlf.with_crlf(chunk, before))
     return writer.finish()
 
 

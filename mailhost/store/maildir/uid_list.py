@@ -21,13 +21,13 @@ File names are text with surrogates for octets that are no UTF-8, as `os.fsdecod
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from operator import lt
 
 LARGEST = (1 << 32) - 2  # UID; Dovecot takes 2^32 - 1 for none
 _GUID = re.compile(r"[0-9a-f]{32}")
 _FIELDS = re.compile(r"(?:[A-Z][^ ]*(?: [A-Z][^ ]*)*)?")
+_DIGITS = 10  # of a number below 2^32
 _SLICE = 5000  # lines
 
 
@@ -120,7 +120,8 @@ class UidList:
         else:
             fields = []
         digits = "".join(heads)
-        if not (all(heads) and digits.isascii() and digits.isdigit()):
+        short = all(heads) and max(map(len, heads)) <= _DIGITS
+        if not (short and digits.isascii() and digits.isdigit()):
             return False
         uids = list(map(int, heads))
         bases = [part[2] for part in parts]
@@ -255,7 +256,7 @@ def parse_header(line: str) -> tuple[Header | None, bool]:
 
 def _number(text: str) -> int:
     """Return a number from 1 to 2^32 - 1, 0 for anything else."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
     return number if number < 1 << 32 else 0
 
 
@@ -287,8 +288,3 @@ def fields_of(extensions: Extensions) -> str:
         "G": extensions.guid,
     }
     return " ".join(f"{key}{value}" for key, value in values.items() if value is not None)
-
-
-def uids_of(uid_list: UidList, bases: Iterable[str]) -> list[int]:
-    """Return the UIDs of these messages, 0 for one that the list does not have."""
-    return [uid_list.uids.get(base, 0) for base in bases]

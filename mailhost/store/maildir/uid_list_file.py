@@ -31,6 +31,7 @@ from mailhost.store.maildir.whole_file import replace_file
 
 NAME = "dovecot-uidlist"
 DEAD_SHARE = 4  # the file is rewritten when one of so many lines is dead
+DAMAGED = -1  # as the check of a place
 _TAIL = 64  # octets before a place that are compared
 
 
@@ -43,7 +44,8 @@ class Place:
     """How far a file was read: `size` octets, which hold whole lines.
 
     `last_uid` and `lines` are those of the part that was read. `check` tells a file that got the
-    inode number of the one before from that one.
+    inode number of the one before from that one. It is DAMAGED where lines were broken: such a file
+    is read from its beginning each time, until it is written anew.
     """
 
     device: int
@@ -243,7 +245,7 @@ def _read_rest(file: BinaryIO, since: Place) -> Part | None:
 def _part(file: BinaryIO, uid_list: UidList, octets: bytes, start: int, whole: bool) -> Part:
     found = os.fstat(file.fileno())
     size = start + len(whole_lines(octets))
-    check = _check(file, size)
+    check = DAMAGED if uid_list.damaged else _check(file, size)
     place = Place(found.st_dev, found.st_ino, size, uid_list.last_uid, uid_list.lines, check)
     return Part(uid_list, place, whole, ragged=start + len(octets) > size)
 

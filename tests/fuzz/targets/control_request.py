@@ -8,7 +8,7 @@ from contextlib import suppress
 from twisted.internet.testing import StringTransport
 
 from mailhost.net.control.client import CommandFailed, _result
-from mailhost.net.control.server import ControlFactory, Refused
+from mailhost.net.control.server import CommandRefused, ControlFactory
 from tests.fuzz.cutting import result_of_any_cut
 
 
@@ -39,4 +39,4 @@ def _echo(**arguments: object) -> object:
 
 
 def _refuse(**arguments: object) -> None:
-    raise Refused(f"no {sorted(arguments)}")
+    raise CommandRefused(f"no {sorted(arguments)}")

@@ -12,7 +12,7 @@ from twisted.names import dns
 from mailhost.config.model import DNS
 from mailhost.interfaces.dns import NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.address import parse_domain
-from mailhost.net.dns.question import Question
+from mailhost.net.dns.question import QuestionMessage
 from mailhost.net.dns.resolver import MOST_CNAMES, MOST_RECORDS, Resolver
 
 NAME = "a.example"
@@ -22,7 +22,7 @@ KINDS = (dns.MX, dns.A, dns.AAAA)
 def target(data: bytes) -> None:
     for kind in KINDS:
         query = dns.Query(NAME.encode(), kind, dns.IN)
-        asking = Question(query)
+        asking = QuestionMessage(query)
         id_and_flags, question = bytes(asking)[:4], bytes(asking)[12:]
         assert asking.read(data) is None or data[:2] == id_and_flags[:2]
         answer = asking.read(id_and_flags[:2] + b"\x81\x80\0\1" + data[:6] + question + data[6:])

@@ -11,7 +11,7 @@ from mailhost.message.header import (
     named,
     values,
 )
-from mailhost.message.trace import passed
+from mailhost.message.trace import delivered_before
 
 NAMES = ("From", "Subject", "Received", "Delivered-To")
 
@@ -23,7 +23,7 @@ def target(data: bytes) -> None:
     for name in NAMES:
         _check_named(data, name)
     assert count_received(data) == len(values(data, "Received"))
-    for address in passed(data):
+    for address in delivered_before(data):
         assert address == address.lower()
     for value in values(data, "From"):
         _check_addresses(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailhost.message.beginning import LARGEST, begin
+from mailhost.message.beginning import LARGEST_HEADER, with_clear_header
 from mailhost.message.content import Content
 from mailhost.message.crlf import has_bare
 from mailhost.message.header import fields
@@ -21,13 +21,13 @@ def target(data: bytes) -> None:
 
 
 def _begun(content: Content, binary: bool) -> tuple[bytes, bytes] | Status:
-    begun = begin(content, content.header(), binary)
+    begun = with_clear_header(content, content.header(), binary)
     return begun if isinstance(begun, Status) else (begun[0].read(), begun[1])
 
 
 def _check(data: bytes, message: bytes, header: bytes, binary: bool) -> None:
     """All of the header section are fields, and nothing is lost but a line of an mbox file."""
-    assert len(header) <= LARGEST
+    assert len(header) <= LARGEST_HEADER
     assert message.startswith(header)
     assert sum(each.end - each.start for each in fields(header)) == len(header), header
     assert message == data or len(message) <= len(data) + 2

@@ -7,7 +7,7 @@ from contextlib import suppress
 from mailhost.milter.codec import MilterFailed, Packet, PacketReader, pack
 from mailhost.milter.edits import AddField, ChangeField, EditCollector, InsertField, ReplaceBody
 from mailhost.milter.negotiation import ALL_ACTIONS, OFFER, NegotiatedTerms, agree, parse_options
-from mailhost.milter.replies import ReplyCode, Word, parse_reply
+from mailhost.milter.replies import BareReply, ReplyCode, parse_reply
 from mailhost.milter.verdict import MilterVerdict, verdict_of
 from mailhost.smtp.server.reply import encode_reply
 from tests.fuzz.cutting import result_of_any_cut
@@ -21,7 +21,7 @@ def target(data: bytes) -> None:
     assert fault.isprintable()
     assert b"".join(map(pack, packets)) == data[: sum(5 + len(each.data) for each in packets)]
     collector = EditCollector(
-        NegotiatedTerms(6, ALL_ACTIONS, OFFER.wishes), ALL_ACTIONS, MOST_CHANGED
+        NegotiatedTerms(6, ALL_ACTIONS, OFFER.protocol_flags), ALL_ACTIONS, MOST_CHANGED
     )
     for packet in packets:
         assert len(packet.letter) == 1
@@ -45,9 +45,9 @@ def _reply(packet: Packet, collector: EditCollector) -> None:
     reply = parse_reply(packet)
     written = reply.packet()  # a NUL that the filter put into a string is left out
     assert parse_reply(written).packet() == written
-    if isinstance(reply, Word | ReplyCode) and reply is not Word.PROGRESS:
+    if isinstance(reply, BareReply | ReplyCode) and reply is not BareReply.PROGRESS:
         _check_verdict(verdict_of(reply))
-    if not isinstance(reply, Word | ReplyCode):
+    if not isinstance(reply, BareReply | ReplyCode):
         collector.add(reply)
 
 

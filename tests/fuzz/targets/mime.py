@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mailhost.message.mime.attachments import Attachment, attachments, rename, strip
-from mailhost.message.mime.disclaimer import Words, append, prepend
+from mailhost.message.mime.attachments import AttachedPart, attachments, rename, strip
+from mailhost.message.mime.disclaimer import AddedText, append, prepend
 from mailhost.message.mime.kinds import kind_of
 from mailhost.message.mime.structure import Limits, Part, parse
 
 TINY = Limits(depth=3, parts=8, lines=40, fields=300, messages=True)
 MOST_PARTS = 2000
 NOTICE = "An attachment was removed.\nAsk the postmaster."
-WORDS = Words("-- \nWords of ours: äöü", "<p>Words of ours</p>")
+WORDS = AddedText("-- \nWords of ours: äöü", "<p>Words of ours</p>")
 
 
 def target(data: bytes) -> None:
@@ -37,7 +37,7 @@ def _check_tree(part: Part, start: int, end: int) -> None:
         at = each.end
 
 
-def _check_stripped(data: bytes, found: list[Attachment]) -> None:
+def _check_stripped(data: bytes, found: list[AttachedPart]) -> None:
     """Nothing that was stripped is attached any more."""
     if any(
         each.path == outer.path[: len(each.path)]
@@ -53,7 +53,7 @@ def _check_stripped(data: bytes, found: list[Attachment]) -> None:
         assert list(attachments(stripped)) == [], stripped
 
 
-def _check_renamed(data: bytes, found: list[Attachment]) -> None:
+def _check_renamed(data: bytes, found: list[AttachedPart]) -> None:
     if not parse(data).whole or any(each.part.parts for each in found):
         return
     renamed = rename(data, [(each, "a.txt") for each in found])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from mailhost.message.mime.kinds import HEAD, kind_of
+from mailhost.message.mime.kinds import HEAD_SIZE, kind_of
 from mailhost.message.mime.packed import Budget, TooMuch, heads_in, names_in
 from mailhost.message.mime.uuencoded import files_in_text
 from mailhost.message.mime.zipped import inflate, members
@@ -24,7 +24,7 @@ def target(data: bytes) -> None:
     assert budget.octets >= 0
     assert all(len(name) <= LONGEST_NAME for name in found)
     with suppress(TooMuch):
-        assert all(len(head) <= HEAD for head in heads_in(data, Budget(NAMES, INFLATED)))
+        assert all(len(head) <= HEAD_SIZE for head in heads_in(data, Budget(NAMES, INFLATED)))
     kind_of(data)
     for member in members(data):
         assert len(inflate(data, member.start, 100)) <= 100 if member.deflated else True

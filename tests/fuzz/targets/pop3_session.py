@@ -10,7 +10,7 @@ from mailhost.pop3.session import Pop3Session
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents
 from tests.fuzz.cutting import result_of_any_cut
-from tests.pop3.test_session import MESSAGES, store_with_messages
+from tests.pop3.session_case import MESSAGES, store_with_messages
 from tests.smtp.fakes import ANN, FakeAuthenticator
 
 TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")

@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from mailhost.net.proxy_protocol import (
-    LONGEST_BINARY,
-    LONGEST_LINE,
+    LARGEST_BINARY_HEADER,
+    LONGEST_TEXT_HEADER,
     BadProxyHeader,
     ProxiedFactory,
     parse_proxy_header,
@@ -79,7 +79,7 @@ def _check_prefixes(data: bytes) -> None:
         assert str(bad).isprintable()
         return
     if header is None:
-        assert len(data) < max(LONGEST_LINE, LONGEST_BINARY)
+        assert len(data) < max(LONGEST_TEXT_HEADER, LARGEST_BINARY_HEADER)
         return
     assert 0 < header.length <= len(data)
     assert parse_proxy_header(data[: header.length]) == header

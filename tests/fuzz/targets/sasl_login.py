@@ -5,9 +5,9 @@ from __future__ import annotations
 from mailhost.interfaces.logins import Challenge
 from mailhost.message.address import Address
 from mailhost.message.status import Status
-from mailhost.net.sasl.login import Login
-from mailhost.net.sasl.plain import Plain
-from mailhost.net.sasl.scram import ScramSha256
+from mailhost.net.sasl.login import LoginMechanism
+from mailhost.net.sasl.plain import PlainMechanism
+from mailhost.net.sasl.scram import ScramSha256Mechanism
 from mailhost.smtp.server.reply import encode_reply
 from tests.net.sasl.fakes import SECURE, OneAccount, step
 
@@ -17,7 +17,11 @@ NONCE = "3rfcNHYJY1ZVvWVs7j"
 
 def target(data: bytes) -> None:
     lines = data.split(b"\n")[:10]
-    for make in (Plain, Login, lambda client, asked: ScramSha256(client, asked, NONCE)):
+    for make in (
+        PlainMechanism,
+        LoginMechanism,
+        lambda client, asked: ScramSha256Mechanism(client, asked, NONCE),
+    ):
         authenticator = OneAccount(password=PASSWORD)
         mechanism = make(SECURE, authenticator)
         for line in [None, *lines]:

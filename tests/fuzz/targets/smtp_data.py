@@ -44,7 +44,7 @@ def _read(blocks: Iterable[bytes]) -> tuple[bytes, bytes, bool, bool, bool]:
 def _kind(blocks: Iterable[bytes]) -> Body:
     reader = BodyReader()
     for block in blocks:
-        reader.look(block)
+        reader.feed(block)
     return reader.end()
 
 

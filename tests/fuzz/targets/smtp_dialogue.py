@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.smtp.client.dialogue import Dialogue
-from mailhost.smtp.client.protocol import Broken, SMTPClient
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
 from mailhost.smtp.client.sending import Sending
 from mailhost.smtp.client.timeouts import Timeouts
 from tests.fakes import envelope as envelope_to
@@ -31,7 +31,7 @@ def target(data: bytes) -> None:
     sending = Sending(ENVELOPE, Content((TEXT,)), ENVELOPE.recipients)
     done = list[Any]()
     work = _talk(Dialogue(client, "us.example", Timeouts()), sending)
-    Deferred.fromCoroutine(work).addErrback(lambda failure: failure.trap(Broken)).addBoth(
+    Deferred.fromCoroutine(work).addErrback(lambda failure: failure.trap(ConnectionBroken)).addBoth(
         done.append
     )
     accepted = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailhost.net.read_buffer import BEGINNING, BadLine, ReadBuffer
+from mailhost.net.read_buffer import BAD_LINE_BEGINNING, BadLine, ReadBuffer
 from tests.fuzz.cutting import result_of_any_cut
 
 LIMIT = 40  # octets of a line
@@ -15,7 +15,7 @@ def target(data: bytes) -> None:
             assert len(line) < LIMIT
             assert not set(line) & set(b"\r\n\0"), line
         else:
-            assert len(line[1]) <= BEGINNING
+            assert len(line[1]) <= BAD_LINE_BEGINNING
     _check_ahead(data, lines)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mailhost.message.status import Status
-from mailhost.smtp.client.reply_reader import LARGEST, MOST_LINES, Reply, ReplyReader
-from mailhost.smtp.server.reply import LONGEST, encode_lines
+from mailhost.smtp.client.reply_reader import LARGEST_REPLY, MOST_REPLY_LINES, Reply, ReplyReader
+from mailhost.smtp.server.reply import LONGEST_REPLY_TEXT, encode_lines
 from tests.fuzz.cutting import result_of_any_cut
 
 
@@ -13,8 +13,8 @@ def target(data: bytes) -> None:
     assert fault.isprintable(), fault
     for reply in replies:
         assert 200 <= reply.code < 600
-        assert 0 < len(reply.lines) <= MOST_LINES
-        assert sum(map(len, reply.lines)) <= LARGEST
+        assert 0 < len(reply.lines) <= MOST_REPLY_LINES
+        assert sum(map(len, reply.lines)) <= LARGEST_REPLY
         assert all(line.isprintable() for line in reply.lines), reply
         for status in (reply.status(), reply.refusal()):
             _check_status(reply, status)
@@ -32,10 +32,10 @@ def _check_status(reply: Reply, status: Status) -> None:
     assert status.enhanced.split(".")[0] == str(reply.code)[0]  # RFC 3463 §3
     assert status.ok is reply.ok
     if status.answer is not None:
-        assert status.answer == reply.as_said()
+        assert status.answer == reply.as_received()
 
 
 def _check_printed(reply: Reply) -> None:
     """A reply that we could have written is read as it was."""
-    if all(line.isascii() and len(line) <= LONGEST for line in reply.lines):
+    if all(line.isascii() and len(line) <= LONGEST_REPLY_TEXT for line in reply.lines):
         assert _read([encode_lines(reply.code, reply.lines)]) == ([reply], "")

@@ -55,6 +55,9 @@ class StringTests(SynchronousTestCase):
         for literal in (Literal(1, True, b"a"), Literal(1, False, b"\0")):
             self.assertRaises(BadSyntax, Cursor((b"", literal, b"")).string)
 
+    def test_a_literal_that_was_streamed_is_no_argument(self) -> None:
+        self.assertRaises(BadSyntax, Cursor((b"", Literal(1), b"")).string)
+
     def test_astrings_and_atoms(self) -> None:
         self.assertEqual(b"a]b", cursor(b"a]b c").astring())
         self.assertEqual(b"a", cursor(b"a]b").atom())
@@ -89,9 +92,10 @@ class NumberTests(SynchronousTestCase):
 
 class ListTests(SynchronousTestCase):
     def test_lists(self) -> None:
-        self.assertEqual((b"a", b"b"), cursor(b"(a b)").listed(Cursor.atom))
+        for text in (b"(a b)", b"(a b )"):
+            self.assertEqual((b"a", b"b"), cursor(text).listed(Cursor.atom))
         self.assertEqual((), cursor(b"()").listed_or_empty(Cursor.atom))
-        for text in (b"(a", b"a)", b"()", b"( a)", b"(a )", b"(a  b)", b""):
+        for text in (b"(a", b"a)", b"()", b"( a)", b"(a  b)", b""):
             self.assertRaises(BadSyntax, cursor(text).listed, Cursor.atom)
 
     def test_depth(self) -> None:

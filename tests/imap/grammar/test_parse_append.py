@@ -71,10 +71,11 @@ class AnnouncedTests(SynchronousTestCase):
         self.assertEqual(b"a", found.tag)
         found = read_announced((b"a append x (\\Seen) ", one, b" UTF8 (", two))
         assert found is not None
-        self.assertEqual(
-            Append("x", (AppendMessage(5, ("\\Seen",)), AppendMessage(6, (), None, True, True))),
-            found.command,
-        )
+        self.assertEqual(Append("x", (AppendMessage(6, (), None, True, True),)), found.command)
+        wrapped = (b"a APPEND ", Literal(1, False, b"x"), b" UTF8 (", one, b") (\\Seen) ", one)
+        found = read_announced(wrapped)
+        assert found is not None
+        self.assertEqual(Append("x", (AppendMessage(5, ("\\Seen",)),)), found.command)
 
     def test_arguments(self) -> None:
         """The session holds them."""
@@ -92,6 +93,8 @@ class AnnouncedTests(SynchronousTestCase):
             (b"a APPEND x ", Literal(5), b"x", Literal(6)),
             (b"a APPEND x y ", Literal(5)),
             (b"a APPEND x (", Literal(5)),
+            (b"a APPEND x UTF8 (", Literal(5), b" ", Literal(6)),
+            (b"a APPEND x ", Literal(5), b") ", Literal(6)),
         ):
             error = self.assertRaises(BadSyntax, read_announced, parts)
             self.assertEqual(b"a", error.tag)

@@ -105,6 +105,13 @@ class LineTests(SynchronousTestCase):
             commands(data),
         )
 
+    def test_too_many_literals(self) -> None:
+        data = b"a {1+}\r\nx {1+}\r\nx {9+}\r\nb LOGOUT\n\r\nc NOOP\r\n"
+        for decide in (accept, stream):
+            events = [e for e in commands(data, decide) if not isinstance(e, Octets)]
+            long = TooLong(b"a", "The command has too many literals", b"a ")
+            self.assertEqual([long, Complete((b"c NOOP",))], events)
+
     def test_between_commands(self) -> None:
         reader = CommandReader(SMALL)
         self.assertTrue(reader.between_commands)
@@ -176,7 +183,6 @@ class LiteralTests(SynchronousTestCase):
             (b"a X {11}\r\n", "A literal may have 10 octets here"),
             (b"a " + b"x" * 90 + b"{9+}\r\n123456789" + b"y" * 35 + b"{9}\r\n",
              "A command may have 150 octets here"),
-            (b"a {1+}\r\nx {1+}\r\nx {1}\r\n", "A command may have 2 literals here"),
         ):  # fmt: skip
             last = read([data])[-1]
             assert isinstance(last, Announced)

@@ -127,6 +127,9 @@ class WriteTests(SynchronousTestCase):
         self.assertEqual(set(numbers), members(read_set(cursor(text)), 1))
         self.assertEqual(write_ranges(merge(numbers)), text)
 
+    def test_no_numbers(self) -> None:
+        self.assertEqual(([], b""), (merge([]), write_set([])))
+
     def test_a_hundred_thousand(self) -> None:
         numbers = sorted(random.Random(1).sample(range(1, 200_001), 100_000))
         began = perf_counter()

@@ -1,4 +1,4 @@
-"""Messages for the tests, made of parts as mailers write them, and broken ones."""
+"""Strategies for messages with parts as mail programs write them, and for broken messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOUNDARIES = ["b", "bb", "=_b x", "b.0"]
 
 
 def encoded(octets: bytes, encoding: str) -> tuple[str, bytes]:
-    """The octets as a body, in an encoding that can say them."""
+    """Return an encoding that can represent the octets, and the encoded body."""
     if encoding == "base64":
         return encoding, base64.encodebytes(octets).replace(b"\n", b"\r\n").rstrip()
     if encoding == "quoted-printable" or not octets.isascii():
@@ -43,7 +43,7 @@ def encoded(octets: bytes, encoding: str) -> tuple[str, bytes]:
 
 @st.composite
 def text_part(draw: st.DrawFn, kinds: tuple[str, ...] = ("plain", "html")) -> bytes:
-    """A text to be read with the message."""
+    """A text part that is read with the message."""
     kind, charset = draw(st.sampled_from(kinds)), draw(charsets)
     text = draw(texts)
     if kind == "html":
@@ -60,7 +60,7 @@ def text_part(draw: st.DrawFn, kinds: tuple[str, ...] = ("plain", "html")) -> by
 
 @st.composite
 def attached_part(draw: st.DrawFn) -> bytes:
-    """A file."""
+    """An attachment."""
     octets = draw(st.binary(max_size=100))
     name = draw(st.sampled_from(["a.bin", "=?utf-8?q?=C3=B6.pdf?=", "two words.exe"]))
     head = f'Content-Type: application/octet-stream; name="{name}"\r\n'
@@ -70,7 +70,7 @@ def attached_part(draw: st.DrawFn) -> bytes:
 
 
 def multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
-    """A composite; the boundary must not be in the parts."""
+    """Return a multipart of these parts, which must not contain the boundary."""
     line = f"--{boundary}".encode()
     head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()
     return head + b"".join(line + b"\r\n" + part + b"\r\n" for part in parts) + line + b"--\r\n"
@@ -78,7 +78,7 @@ def multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
 
 @st.composite
 def entity(draw: st.DrawFn, depth: int = 3) -> bytes:
-    """A text, or a composite of texts and files."""
+    """A text part, or a multipart of texts and attachments."""
     if depth == 0 or draw(st.booleans()):
         return draw(text_part())
     subtype = draw(st.sampled_from(["mixed", "alternative", "related"]))

@@ -1,4 +1,4 @@
-"""Words are put into the text of a message, and nowhere else."""
+"""A text is added to the bodies of a message; other parts keep their octets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.mime.bodies import text_bodies
-from mailhost.message.mime.disclaimer import LARGEST_TEXT, Edited, Words, append, prepend
+from mailhost.message.mime.disclaimer import LARGEST_TEXT, AddedText, Edited, append, prepend
 from mailhost.message.mime.structure import parse
 from tests.message.mime.messages import broken, messages, multipart
 
 few = settings(deadline=None)
-ASCII = Words("Footer")
-GERMAN = Words("Grüße, 10 €", "<hr>Grüße, 10 €")
+ASCII = AddedText("Footer")
+GERMAN = AddedText("Grüße, 10 €", "<hr>Grüße, 10 €")
+EMOJI = AddedText("\U0001f600\n" * 30)
 
 
 def plain(body: str, fields: str = "", kind: str = "text/plain; charset=utf-8") -> bytes:
-    """A message of one text, 8bit where nothing else is said."""
+    """Return a message of one text part, with this body and these further fields."""
     return f"From: a\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n{fields}\r\n{body}".encode()
 
 
 def shown(message: bytes) -> list[str]:
-    """The texts of a message, as a mail program reads them."""
+    """Return the texts of a message as the standard library reads them."""
     read = message_from_bytes(message, _class=EmailMessage, policy=policy.default)
     return [
         part.get_content()
@@ -42,13 +43,13 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(edit.reason, "")
         return edit.message
 
-    def appended(self, message: bytes, explanation: Words = ASCII) -> bytes:
-        return self.edited(append(message, explanation))
+    def appended(self, message: bytes, added: AddedText = ASCII) -> bytes:
+        return self.edited(append(message, added))
 
-    def prepended(self, message: bytes, explanation: Words = ASCII) -> bytes:
-        return self.edited(prepend(message, explanation))
+    def prepended(self, message: bytes, added: AddedText = ASCII) -> bytes:
+        return self.edited(prepend(message, added))
 
-    # --- where the words go ----------------------------------------------------------------
+    # --- where the text goes ----------------------------------------------------------------
 
     def test_at_the_end_of_text(self) -> None:
         for body, wanted in {
@@ -68,7 +69,7 @@ class DisclaimerTests(SynchronousTestCase):
         self.assertEqual(self.appended(b"A: b"), b"A: b\r\n\r\nFooter\r\n")
         self.assertEqual(self.appended(b""), b"\r\nFooter\r\n")
         self.assertEqual(
-            self.appended(b"A: b\r\n\r\nHi", Words("ö")),
+            self.appended(b"A: b\r\n\r\nHi", AddedText("ö")),
             b"A: b\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n"
             b"\r\nHi\r\n=C3=B6\r\n",
@@ -97,11 +98,11 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_text_is_escaped_for_html_unless_html_is_given(self) -> None:
         message = plain("<p>Hi\r\n", kind="text/html")
-        text = Words("a < b\n& c\n")
+        text = AddedText("a < b\n& c\n")
         wanted = plain("<p>Hi\r\n<p>a &lt; b<br>\r\n&amp; c</p>\r\n", kind="text/html")
         self.assertEqual(self.appended(message, text), wanted)
         given = plain("<p>Hi\r\n<b>x</b>\r\n", kind="text/html")
-        self.assertEqual(self.appended(message, Words("x", "<b>x</b>")), given)
+        self.assertEqual(self.appended(message, AddedText("x", "<b>x</b>")), given)
 
     def test_each_alternative_and_the_first_of_a_mixture(self) -> None:
         text = b"Content-Type: text/plain\r\n\r\nHi"
@@ -139,7 +140,7 @@ class DisclaimerTests(SynchronousTestCase):
             plain("Hi=20\r\nGr=FC=DFe, 10 =80\r\n", quoted, kind),
         )
 
-    def test_utf_8_where_the_charset_cannot_say_it(self) -> None:
+    def test_utf_8_where_the_charset_lacks_a_character(self) -> None:
         old = 'text/plain; format=fixed;\r\n\tcharset="iso-8859-1"; x="y z'
         quoted = "Content-Transfer-Encoding: quoted-printable\r\n"
         self.assertEqual(
@@ -171,16 +172,16 @@ class DisclaimerTests(SynchronousTestCase):
             "AA==", "Content-Transfer-Encoding: base64\r\n", "text/plain; charset=utf-16"
         )
         self.assertEqual(
-            append(broken, ASCII), Edited(None, "a text is not in the charset it should be")
+            append(broken, ASCII), Edited(None, "a text is not in the charset that its header says")
         )
 
     def test_stateful_charset(self) -> None:
         body = "日本".encode("iso-2022-jp").decode("ascii")
         message = plain(body, kind="text/plain; charset=iso-2022-jp")
-        self.assertEqual(shown(self.appended(message, Words("語")))[0].split(), ["日本", "語"])
+        self.assertEqual(shown(self.appended(message, AddedText("語")))[0].split(), ["日本", "語"])
 
     def test_html_in_a_stateful_charset(self) -> None:
-        """Where octets of a character look like a tag (RFC 1468)."""
+        """The octets of a character look like a tag (RFC 1468)."""
         text = "<p>実験</p>"
         self.assertIn(b"<B", text.encode("iso-2022-jp"))
         message = plain(
@@ -191,7 +192,7 @@ class DisclaimerTests(SynchronousTestCase):
         broken = message.replace(b"\x1b(B", b"\x1b(X")
         self.assertIn("charset", append(broken, ASCII).reason)
 
-    def test_what_the_charset_is_when_it_lies(self) -> None:
+    def test_a_charset_that_is_wrong_or_unknown(self) -> None:
         lies = plain("ö\r\n", "Content-Transfer-Encoding: 8bit\r\n", "text/plain")
         self.assertEqual(shown(self.appended(lies, GERMAN)), ["ö\r\nGrüße, 10 €\r\n"])
         latin = lies.replace("ö".encode(), b"\xf6")
@@ -207,15 +208,15 @@ class DisclaimerTests(SynchronousTestCase):
             self.assertEqual(message.count(b"Content-Transfer-Encoding: quoted-printable\r\n"), 1)
             self.assertTrue(message.isascii())
 
-    def test_8bit_stays_where_it_was_used(self) -> None:
+    def test_8bit_stays_where_the_body_has_8bit_octets(self) -> None:
         fields = "Content-Transfer-Encoding: 8bit\r\n"
         self.assertEqual(
             self.appended(plain("ö", fields), GERMAN), plain("ö\r\nGrüße, 10 €\r\n", fields)
         )
         self.assertTrue(self.appended(plain("o", fields), GERMAN).isascii())
 
-    def test_long_lines_are_not_sent_raw(self) -> None:
-        message = self.appended(plain("Hi\r\n"), Words("word " * 400))
+    def test_long_lines_are_encoded(self) -> None:
+        message = self.appended(plain("Hi\r\n"), AddedText("word " * 400))
         self.assertLess(max(map(len, message.split(b"\r\n"))), 80)
         self.assertEqual(shown(message)[0].split(), ["Hi", *["word"] * 400])
 
@@ -246,7 +247,7 @@ class DisclaimerTests(SynchronousTestCase):
 
     def test_flowed(self) -> None:
         kind = "text/plain; charset=us-ascii; format=Flowed"
-        explanation = Words("-- \n> x \n y\n" + "word " * 20)
+        text = AddedText("-- \n> x \n y\n" + "word " * 20)
         first, last = "word " * 14, "word " * 6
         added = f"-- \r\n > x\r\n  y\r\n{first}\r\n{last.strip()}\r\n"
         for body, between in {
@@ -257,9 +258,9 @@ class DisclaimerTests(SynchronousTestCase):
             "-- \r\n": "",
             "": "",
         }.items():
-            message = self.appended(plain(body, kind=kind), explanation)
+            message = self.appended(plain(body, kind=kind), text)
             self.assertEqual(message, plain(body + between + added, kind=kind), body)
-        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), explanation)
+        message = self.prepended(plain("Hi \r\n", kind=kind + "; delsp=yes"), text)
         added = added.replace(f"{first}\r\n", f"{first} \r\n")
         self.assertEqual(message, plain(added + "Hi \r\n", kind=kind + "; delsp=yes"))
 
@@ -295,7 +296,7 @@ class DisclaimerTests(SynchronousTestCase):
     def test_a_quoted_pgp_message_is_no_obstacle(self) -> None:
         self.appended(plain("> -----BEGIN PGP MESSAGE-----\r\n"))
 
-    def test_a_text_that_nobody_reads_to_its_end(self) -> None:
+    def test_a_text_that_is_too_large(self) -> None:
         edit = append(plain("\r\n" * (LARGEST_TEXT // 2 + 1)), GERMAN)
         self.assertIsNone(edit.message)
         self.assertIn("more than 5000000 octets", edit.reason)
@@ -311,13 +312,13 @@ class DisclaimerTests(SynchronousTestCase):
     # --- any message ------------------------------------------------------------------------
 
     @few
-    @given(messages, st.booleans(), st.sampled_from([ASCII, GERMAN, Words("\U0001f600\n" * 30)]))
-    def test_the_words_are_in_each_body_and_other_parts_keep_their_octets(
-        self, message: bytes, in_front: bool, explanation: Words
+    @given(messages, st.booleans(), st.sampled_from([ASCII, GERMAN, EMOJI]))
+    def test_the_text_is_in_each_body_and_other_parts_keep_their_octets(
+        self, message: bytes, in_front: bool, added: AddedText
     ) -> None:
         root = parse(message)
         bodies = text_bodies(root)
-        edit = (prepend if in_front else append)(message, explanation)
+        edit = (prepend if in_front else append)(message, added)
         if not bodies:
             self.assertIsNone(edit.message)
             return
@@ -334,7 +335,7 @@ class DisclaimerTests(SynchronousTestCase):
         for (old, new), part in zip(leaves, found, strict=True):
             if old in bodies:
                 text = markup.unescape(part.get_content())
-                self.assertIn(explanation.text.split()[0], text)
+                self.assertIn(added.text.split()[0], text)
                 self.assertNotIn("\ufffd", text)
             else:
                 self.assertEqual(message[old.start : old.end], edited[new.start : new.end])

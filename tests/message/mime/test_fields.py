@@ -1,4 +1,4 @@
-"""Fields come, go and change; all others keep their octets."""
+"""Fields are added, removed and replaced; all others keep their octets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ texts = st.text(max_size=300) | st.text("aö =?_\t\r\n[]\U0001f600", max_size=30
 
 
 def shown(message: bytes, name: str) -> str:
-    """What a mail program shows of a field."""
+    """Return the value of a field as the standard library reads it."""
     return str(message_from_bytes(message, policy=policy.default)[name])
 
 
@@ -51,7 +51,7 @@ class AddTests(SynchronousTestCase):
             b"To: =?utf-8?b?SsO2cmcgw5Zs?= <j@a.example>, Bob <b@a.example>\r\n",
         )
 
-    def test_utf8_stays_where_the_message_is_international(self) -> None:
+    def test_utf8_is_not_encoded_with_smtputf8(self) -> None:
         self.assertEqual(fields.field("X", "Jörg\r\n", utf8=True), "X: Jörg\r\n".encode())
 
     def test_octets_are_not_encoded_again(self) -> None:
@@ -80,13 +80,13 @@ class AddTests(SynchronousTestCase):
 
 
 class ReplaceTests(SynchronousTestCase):
-    def test_the_first_is_replaced_and_others_go(self) -> None:
+    def test_the_first_field_is_replaced_and_the_others_removed(self) -> None:
         self.assertEqual(
             fields.replace(MESSAGE, "X-A", "9"),
             MESSAGE.replace(b"X-A: 1\nx-a : 2\r\n", b"X-A: 9\r\n"),
         )
 
-    def test_new_ones_come_last(self) -> None:
+    def test_new_fields_come_last(self) -> None:
         self.assertEqual(
             fields.replace(MESSAGE, "X-B", "9"), MESSAGE.replace(b"\r\n\r\n", b"\r\nX-B: 9\r\n\r\n")
         )
@@ -133,7 +133,7 @@ class ReplaceTests(SynchronousTestCase):
 
 class TagTests(SynchronousTestCase):
     def tag(self, subject: bytes, tag: str = "[TAG]", *, utf8: bool = False) -> bytes:
-        """The Subject's field after it was tagged."""
+        """Return the Subject field after the edit."""
         before, after = b"A: b\n", b"To: x\r\n\r\nSubject: body"
         tagged = fields.tag_subject(before + subject + after, tag, utf8=utf8)
         self.assertTrue(tagged.startswith(before))
@@ -153,7 +153,7 @@ class TagTests(SynchronousTestCase):
         }.items():
             self.assertEqual(self.tag(subject), wanted)
 
-    def test_already_there(self) -> None:
+    def test_a_subject_that_has_the_tag(self) -> None:
         for subject in (
             b"Subject: [TAG] Hi\r\n",
             b"Subject: Re: [tag] Hi\r\n",
@@ -179,7 +179,7 @@ class TagTests(SynchronousTestCase):
 
     @few
     @given(texts, st.sampled_from(["[TAG]", "[TÄG]", "{two words}"]), st.booleans())
-    def test_what_was_said_is_still_said(self, text: str, tag: str, utf8: bool) -> None:
+    def test_the_subject_is_still_readable(self, text: str, tag: str, utf8: bool) -> None:
         before = fields.field("Subject", text, utf8=utf8)
         tagged = fields.tag_subject(before, tag, utf8=utf8)
         (was,), (now,) = fields_of(before), fields_of(tagged)

@@ -1,4 +1,4 @@
-"""Places in HTML are outside of tags, comments and elements that hold no markup."""
+"""Offsets in HTML are outside of tags, comments and elements whose content is no markup."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = b"<x-words>"
 
 
 class PlaceTests(SynchronousTestCase):
-    """`|` is where the words go."""
+    """In the tables `|` is the offset of the added text."""
 
     def ends(self, *texts: str) -> None:
         for text in texts:
@@ -53,7 +53,7 @@ class PlaceTests(SynchronousTestCase):
             "<p>Hi</body></html>you|",
         )
 
-    def test_the_end_is_in_front_of_what_has_no_end(self) -> None:
+    def test_the_end_is_in_front_of_markup_without_an_end(self) -> None:
         self.ends(
             "Hi|<!-- </body> >",
             "Hi|</body><!-- x",
@@ -71,7 +71,7 @@ class PlaceTests(SynchronousTestCase):
             "Hi|<style></style a='>",
         )
 
-    def test_what_is_no_end_tag(self) -> None:
+    def test_text_that_looks_like_an_end_tag(self) -> None:
         self.ends(
             "<!-- </body> -->Hi|",
             "<!--></body>Hi--><b>|</body>",
@@ -91,8 +91,8 @@ class PlaceTests(SynchronousTestCase):
             "</>Hi|</body>",
         )
 
-    def test_quotes_that_are_none(self) -> None:
-        """They quote a value alone (HTML, §13.2.5.33 to 37)."""
+    def test_quotes_outside_of_values(self) -> None:
+        """Only a value is quoted (HTML, §13.2.5.33 to 37)."""
         self.ends(
             "<a b'>Hi|</body>",
             '<a ">Hi|</body>',
@@ -132,8 +132,8 @@ class PlaceTests(SynchronousTestCase):
     @example(b"<!-->")
     @example(b"<a =")
     @example(b"</html></")
-    def test_words_at_a_place_are_read_as_such(self, html: bytes) -> None:
-        """A tag that is put there is the last thing that is shown up to its end."""
+    def test_text_at_the_offset_is_read_as_text(self, html: bytes) -> None:
+        """A tag at the offset is read as a tag, with the same tokens in front of it."""
         for place in (place_at_end, place_in_front):
             at = place(html)
             added = html[:at] + WORDS

@@ -1,4 +1,4 @@
-"""Parameters are read as mail programs read them, and set without touching the others."""
+"""Parameters are read as mail programs read them, and set without a change of the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.mime.parameters import parse_value, with_parameter
 
 few = settings(deadline=None)
-odd = st.lists(
+any_value = st.lists(
     st.sampled_from(
         b"a/b,;,name,=,\",\\,*,*0,*1*,',%41, ,x,\r\n\t,(,),\xff,=?utf-8?q?x?=".split(b",")
     ),
@@ -48,11 +48,11 @@ class ParameterTests(SynchronousTestCase):
         }.items():
             self.assertEqual(dict(parse_value(value).parameters), wanted, value)
 
-    def test_all_that_are_given(self) -> None:
+    def test_repeated_parameters(self) -> None:
         value = parse_value(b"x/y; name=a; NAME=b; name*0=c; name*=d")
         self.assertEqual(value.texts("name"), ["d", "c", "a", "b"])
 
-    def test_all_that_programs_read(self) -> None:
+    def test_all_readings_of_programs(self) -> None:
         for value, wanted in {
             b'name="a.txt".exe': ["a.txt", "a.txt.exe", '"a.txt".exe'],
             b"name=a.exe b": ["a.exe b", "a.exe"],
@@ -125,12 +125,12 @@ class ParameterTests(SynchronousTestCase):
 
     @few
     @given(
-        odd,
+        any_value,
         (st.text(max_size=100) | st.text("=?utf8q", max_size=30)).filter(
             lambda text: text.isprintable()
         ),
     )
-    def test_what_was_set_is_read(self, value: bytes, text: str) -> None:
+    def test_a_parameter_that_was_set_is_read(self, value: bytes, text: str) -> None:
         before = parse_value(value)
         written = with_parameter(value, "name", text)
         after = parse_value(written)

@@ -1,4 +1,4 @@
-"""The tree of parts: where they lie, in good messages and in broken ones."""
+"""The tree of parts and its offsets, for valid and for broken messages."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ end
 
 
 def shape(part: Part) -> object:
-    """Types and nothing else."""
+    """Return the types of a tree."""
     return (part.type, *map(shape, part.parts)) if part.parts else part.type
 
 
 class TreeTests(SynchronousTestCase):
     def check(self, message: bytes, limits: Limits | None = None) -> Part:
-        """Parse, and see that offsets nest."""
+        """Return the tree. The offsets of parts must be inside of those of the part around them."""
         root = parse(message, limits or Limits())
         self.assertEqual((root.start, root.end), (0, len(message)))
         for _, part in root.walk():
@@ -84,7 +84,7 @@ class TreeTests(SynchronousTestCase):
             self.assertEqual(found[2,].disposition, "attachment")
             self.assertEqual(found[2,].name, "x")
 
-    def test_attached_messages_are_entered_when_asked(self) -> None:
+    def test_attached_messages_are_parsed_on_demand(self) -> None:
         root = self.check(NESTED, Limits(messages=True))
         inner = dict(root.walk())[2, 1]
         self.assertEqual(NESTED[inner.start : inner.end], b"Subject: x\n\nhi")
@@ -93,7 +93,7 @@ class TreeTests(SynchronousTestCase):
         coded = deep.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
         self.assertEqual(self.check(coded, Limits(messages=True)).parts, ())
 
-    def test_line_break_before_a_delimiter_is_its_own(self) -> None:
+    def test_the_line_break_in_front_of_a_delimiter_is_part_of_it(self) -> None:
         head = b"Content-Type: multipart/x; boundary=b\r\n\r\n"
         for body, wanted in {
             b"--b\r\n\r\nHi\r\n\r\n--b--": [b"Hi\r\n"],
@@ -148,8 +148,8 @@ class TreeTests(SynchronousTestCase):
         parts = b"Content-Type: multipart/x; boundary*0=a; boundary*1=b\n\n--ab\n\nHi"
         self.assertEqual(len(parse(parts).parts), 1)
 
-    def test_what_readers_take_differently(self) -> None:
-        """One takes the first, another one the last: it may hide a part."""
+    def test_fields_that_programs_read_differently(self) -> None:
+        """Some programs read the first field of a name, others the last, which may hide a part."""
         two = b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--"
         self.assertFalse(parse(two).whole)
         for name in ("Content-Type", "content-transfer-encoding", "Content-Disposition"):
@@ -167,7 +167,7 @@ class TreeTests(SynchronousTestCase):
         self.assertTrue(parse(same).whole)
 
     def test_types_that_programs_read_differently(self) -> None:
-        """The parts of a composite are found however its type is written, and it is told."""
+        """The parts of a composite are found however its type is written, and the part is `cut`."""
         for kind in (
             "multipart/(c)mixed",
             "(c)multipart/mixed",
@@ -246,7 +246,7 @@ class TreeTests(SynchronousTestCase):
             self.assertEqual((len(tree.parts), tree.whole), (1, True), written)
 
     def test_lines_that_only_begin_with_a_delimiter(self) -> None:
-        """RFC 2046 §5.1.1 lets programs take them for one."""
+        """RFC 2046 §5.1.1 allows programs to read such lines as delimiters."""
         head = b"Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n"
         for line in (b"--bc", b"--b-", b"--b---", b"--b--c", b"--b c", b"--b\0", b"--b (c)"):
             tree = self.check(head + line + b"\r\nContent-Type: x/y\r\n\r\nz\r\n--b--")
@@ -257,7 +257,7 @@ class TreeTests(SynchronousTestCase):
         self.assertFalse(self.check(head + b"--b\r\n" + inner + b"--b--").whole)
 
     def test_delimiters_in_an_epilogue(self) -> None:
-        """Some programs read on there."""
+        """Some programs read more parts there."""
         head = b"Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n"
         text = head + b"\r\nHi\r\n--b--\r\n"
         part = b"Content-Type: x/y\r\n\r\nz\r\n--b--\r\n"
@@ -335,18 +335,18 @@ class TreeTests(SynchronousTestCase):
     @given(st.binary(max_size=200) | broken)
     @example(b"\n\n")
     @example(b"\r\n--b")
-    def test_whatever_the_octets_there_is_a_tree(self, message: bytes) -> None:
+    def test_any_octets_give_a_tree(self, message: bytes) -> None:
         self.check(message)
         self.check(message, Limits(depth=2, parts=4, messages=True))
 
     @few
     @given(messages)
-    def test_as_the_standard_library_reads_it(self, message: bytes) -> None:
+    def test_the_standard_library_reads_the_same_tree(self, message: bytes) -> None:
         read = message_from_bytes(message, policy=policy.default)
         parts = [part for _, part in self.check(message).walk()]
-        ours = [(part.type, part.name) for part in parts]
+        described = [(part.type, part.name) for part in parts]
         self.assertEqual(
-            ours, [(each.get_content_type(), each.get_filename("")) for each in read.walk()]
+            described, [(each.get_content_type(), each.get_filename("")) for each in read.walk()]
         )
         bodies = [message[part.body : part.end] for part in parts if not part.multipart]
         theirs = [

@@ -22,14 +22,14 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from mailhost.application.privileges import as_user
 from mailhost.net.control.server import (
-    LONGEST_REQUEST,
-    MOST_WAITING,
+    LARGEST_REQUEST,
+    MOST_WAITING_REQUESTS,
     CommandFailed,
+    CommandRefused,
     Commands,
     ControlClient,
     ControlFactory,
     NoHostRunning,
-    Refused,
     control_path,
     listen_control,
 )
@@ -38,7 +38,7 @@ reactor: Any = the_reactor
 
 
 def refuse(**_: object) -> None:
-    raise Refused("there is no such message")
+    raise CommandRefused("there is no such message")
 
 
 def break_down(**_: object) -> None:
@@ -133,12 +133,12 @@ class WireTests(SynchronousTestCase):
         self.assertEqual([answer["result"] for answer in self.answers()], ["first", 1])
 
     def test_a_line_too_long_ends_the_connection(self) -> None:
-        self.protocol.dataReceived(b"x" * (LONGEST_REQUEST + 1))
+        self.protocol.dataReceived(b"x" * (LARGEST_REQUEST + 1))
         self.assertTrue(self.transport.disconnecting)
 
     def test_too_many_requests_at_once_end_the_connection(self) -> None:
         self.commands["slow"] = Deferred
-        self.send(*[{"command": "slow"}] * (MOST_WAITING + 2))
+        self.send(*[{"command": "slow"}] * (MOST_WAITING_REQUESTS + 2))
         self.assertIn("too many", self.answers()[0]["error"])
         self.assertTrue(self.transport.disconnecting)
 
@@ -164,7 +164,7 @@ class SocketTests(TestCase):
         # Socket paths are short; trial's own folders may not be.
         self.data = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.data)
-        self.client = ControlClient(control_path(self.data), patience=10)
+        self.client = ControlClient(control_path(self.data), timeout=10)
 
     def listen(self) -> Any:
         port = listen_control(reactor, self.data, COMMANDS)
@@ -190,10 +190,10 @@ class SocketTests(TestCase):
         path = self.open_to_all()
         self.listen()
         os.chmod(path, 0o666)
-        with socket.socket(socket.AF_UNIX) as wire:
+        with socket.socket(socket.AF_UNIX) as sock:
             with as_user("nobody"):
-                wire.connect(path)
-            said = yield deferToThread(wire.recv, 1000)
+                sock.connect(path)
+            said = yield deferToThread(sock.recv, 1000)
         self.assertEqual(said, b"")
 
     def test_another_user_is_not_asked(self) -> None:
@@ -252,7 +252,7 @@ class SocketTests(TestCase):
 
 
 def _answer(listening: socket.socket, text: bytes) -> None:
-    wire, _ = listening.accept()
-    with wire:
-        wire.recv(4096)
-        wire.sendall(text)
+    sock, _ = listening.accept()
+    with sock:
+        sock.recv(4096)
+        sock.sendall(text)

@@ -39,7 +39,7 @@ class CacheCase(SynchronousTestCase):
     def test_no_answer_holds_for_ever(self) -> None:
         self.answers["a"] = Answered(("1",), 1e9)
         now(self.cache.get(("A", "a")))
-        self.clock.advance(cache.LONGEST + 1)
+        self.clock.advance(cache.LONGEST_VALIDITY + 1)
         now(self.cache.get(("A", "a")))
         self.assertEqual(2, len(self.asked))
 
@@ -56,7 +56,7 @@ class CacheCase(SynchronousTestCase):
         self.assertEqual(1, len(self.asked))
 
     def test_memory_is_bounded(self) -> None:
-        self.patch(cache, "MOST", 3)
+        self.patch(cache, "MOST_ANSWERS", 3)
         for name in "abcd":
             self.answers[name] = Answered((name,), 30.0)
             now(self.cache.get(("A", name)))

@@ -14,13 +14,19 @@ from twisted.names import dns
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailhost.net.dns.question import Question, _Datagrams, _Stream, ask_over_tcp, ask_over_udp
+from mailhost.net.dns.question import (
+    QuestionMessage,
+    _Datagrams,
+    _Stream,
+    ask_over_tcp,
+    ask_over_udp,
+)
 
 reactor: Any = running_reactor
 QUERY = dns.Query(b"a.example", dns.MX, dns.IN)
 
 
-def answer_to(question: Question, query: dns.Query = QUERY) -> bytes:
+def answer_to(question: QuestionMessage, query: dns.Query = QUERY) -> bytes:
     """An answer without records, to this query."""
     message = dns.Message(int.from_bytes(bytes(question)[:2]), answer=1)
     message.queries = [query]
@@ -29,7 +35,7 @@ def answer_to(question: Question, query: dns.Query = QUERY) -> bytes:
 
 class Reading(SynchronousTestCase):
     def setUp(self) -> None:
-        self.question = Question(QUERY)
+        self.question = QuestionMessage(QUERY)
 
     def test_an_answer(self) -> None:
         self.assertIsNotNone(self.question.read(answer_to(self.question)))
@@ -61,7 +67,7 @@ class OverUDP(TestCase):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
             self.patch(socket, "socket", Refused)
-            asking = _Datagrams(reactor, server.getsockname(), Question(QUERY))
+            asking = _Datagrams(reactor, server.getsockname(), QuestionMessage(QUERY))
         self.addCleanup(asking.close)
         for _ in range(2):
             asking.doRead()
@@ -84,7 +90,7 @@ class OverUDP(TestCase):
         self.addCleanup(server.close)
         server.bind(("127.0.0.1", 0))
         server.settimeout(5)
-        question = Question(QUERY)
+        question = QuestionMessage(QUERY)
         asking = _Datagrams(reactor, server.getsockname(), question)
         self.addCleanup(asking.close)
         asked, client = server.recvfrom(1000)
@@ -110,7 +116,7 @@ class OverTCP(TestCase):
         return self.assertFailure(asking, ConnectionClosed)
 
     def test_the_first_answer_counts(self) -> None:
-        question = Question(QUERY)
+        question = QuestionMessage(QUERY)
         stream = _Stream(question)
         stream.stringReceived(b"nonsense")
         self.assertNoResult(stream.answer)

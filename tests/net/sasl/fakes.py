@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.interfaces.logins import (
@@ -19,10 +20,15 @@ from mailhost.interfaces.logins import (
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
+from mailhost.net.sasl.mechanisms import new_mechanism
 from mailhost.net.sasl.scram_keys import derive_keys
 
 ANN = Address("ann", "example.com")
+
+
 SECURE = Client("192.0.2.1", tls=TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
+
+
 WRONG = Status(535, "5.7.8", "Wrong")
 
 
@@ -59,11 +65,28 @@ def step(mechanism: ISASLMechanism, response: bytes | None) -> SASLStep:
     answer = mechanism.respond(response)
     if isinstance(answer, Challenge | Address | Status):
         return answer
-    return _now(answer)
+    return now(answer)
 
 
-def _now(answer: Awaitable[SASLStep]) -> SASLStep:
+def now(answer: Awaitable[SASLStep]) -> SASLStep:
+    """Return the result of an awaitable that is ready."""
     assert isinstance(answer, CoroutineType)
     results: list[SASLStep] = []
     Deferred.fromCoroutine(answer).addCallback(results.append)
     return results[0]
+
+
+class MechanismCase(SynchronousTestCase):
+    """Tests of exchanges with `authenticator`, which knows one account."""
+
+    def setUp(self) -> None:
+        self.authenticator = OneAccount()
+
+    def begin(self, name: str) -> ISASLMechanism:
+        mechanism = new_mechanism(name, SECURE, self.authenticator)
+        assert mechanism is not None
+        return mechanism
+
+    def assertCode(self, code: int, answer: SASLStep) -> None:
+        assert isinstance(answer, Status), answer
+        self.assertEqual(answer.code, code)

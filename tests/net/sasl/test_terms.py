@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.net.sasl.terms import LARGEST, Malformed, decode_text, same_user
+from mailhost.net.sasl.terms import LONGEST_RESPONSE, Malformed, decode_text, same_user
 
 
 class SameUser(SynchronousTestCase):
@@ -24,6 +24,8 @@ class SameUser(SynchronousTestCase):
 
 class Text(SynchronousTestCase):
     def test_limits(self) -> None:
-        self.assertEqual("\u00e4" * (LARGEST // 2), decode_text(b"\xc3\xa4" * (LARGEST // 2)))
-        for octets in (b"x" * (LARGEST + 1), b"\xff", b"a\0b"):
+        self.assertEqual(
+            "\u00e4" * (LONGEST_RESPONSE // 2), decode_text(b"\xc3\xa4" * (LONGEST_RESPONSE // 2))
+        )
+        for octets in (b"x" * (LONGEST_RESPONSE + 1), b"\xff", b"a\0b"):
             self.assertRaises(Malformed, decode_text, octets)

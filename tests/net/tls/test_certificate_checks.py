@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.net.tls.certificate import CertificateFiles, read_certificate
-from mailhost.net.tls.certificate_checks import Finding, findings
+from mailhost.net.tls.certificate_checks import CertificateFinding, findings
 from tests.net.tls.handshakes import issue, key_pem, pem
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -29,7 +29,9 @@ class Checks(SynchronousTestCase):
                 file.write(contents)
         return read_certificate(*paths)
 
-    def one(self, *certificates: CertificateFiles, hostname: str = "mx.example.org") -> Finding:
+    def one(
+        self, *certificates: CertificateFiles, hostname: str = "mx.example.org"
+    ) -> CertificateFinding:
         [found] = findings(certificates, hostname, NOW)
         return found
 

@@ -1,1 +1,1 @@
-"""Tests of the chain of filters and what may stand in it."""
+"""Tests of the chain of filters, and of filters."""

@@ -1,4 +1,4 @@
-"""Filters that say what a test wants, and a reception behind them that keeps what it gets."""
+"""Fakes for the chain: filters, a witness, and the reception behind."""
 
 from __future__ import annotations
 
@@ -22,105 +22,105 @@ from mailhost.observe.counts import Counts
 from mailhost.reception.filters.chain import Chain, Link
 from tests.fakes import RecordingEvents
 
-Says = Verdict | Exception | Awaitable[Verdict] | Callable[[Mail], Any]
+FilterAnswer = Verdict | Exception | Awaitable[Verdict] | Callable[[Mail], Any]
 
 
 @implementer(IFilter)
-class Saying:
-    """Says `says` at each of `stages`: a verdict, an exception, an awaitable, or what makes one."""
+class FakeFilter:
+    """Gives `answer` at each of `stages`: a verdict, an exception, an awaitable, or a function."""
 
-    def __init__(self, says: Says = PASS, *stages: Stage) -> None:
+    def __init__(self, answer: FilterAnswer = PASS, *stages: Stage) -> None:
         self.stages: Collection[Stage] = stages or (Stage.MESSAGE,)
-        self.says = says
+        self.answer = answer
         self.asked: list[Mail] = []
 
     def look(self, mail: Mail) -> Answer[Verdict]:
         self.asked.append(mail)
-        says = self.says
-        if isinstance(says, Exception):
-            raise says
-        if callable(says):
-            says = says(mail)
-        return says
+        answer = self.answer
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer = answer(mail)
+        return answer
 
 
 @implementer(ISessionFilter)
-class Visited:
-    """Passes; notes what its visits hear."""
+class FakeSessionFilter:
+    """Passes all mail, and records the calls of its visits."""
 
     stages = tuple(Stage)
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def visit(self, client: Client) -> IVisit:
-        self.heard.append("visit")
-        return OneVisit(self.heard)
+        self.calls.append("visit")
+        return FakeVisit(self.calls)
 
 
 @implementer(IVisit)
-class OneVisit:
-    """One client's visit."""
+class FakeVisit:
+    """The visit of one client."""
 
     stages = tuple(Stage)
 
-    def __init__(self, heard: list[str]) -> None:
-        self._heard = heard
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
 
     def look(self, mail: Mail) -> Verdict:
-        self._heard.append(mail.stage.name)
+        self._calls.append(mail.stage.name)
         return PASS
 
     def abandon(self) -> None:
-        self._heard.append("abandon")
+        self._calls.append("abandon")
 
     def leave(self) -> None:
-        self._heard.append("leave")
+        self._calls.append("leave")
 
 
 @implementer(IFilter, IWitness)
-class Watching:
-    """Is never asked; keeps what it hears."""
+class FakeWitness:
+    """A witness that records its notifications; it must not be asked."""
 
     stages: Collection[Stage] = ()
 
     def __init__(self) -> None:
-        self.heard: list[tuple[Mail, list[str], list[str]]] = []
+        self.calls: list[tuple[Mail, list[str], list[str]]] = []
 
     def look(self, mail: Mail) -> Verdict:
         raise AssertionError("nobody asked for it")
 
     def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
-        self.heard.append((mail, [each.filter for each in findings], list(map(str, statuses))))
+        self.calls.append((mail, [each.filter for each in findings], list(map(str, statuses))))
 
 
 @implementer(IFilterable, ICollector)
-class Behind:
-    """One message for whoever stands behind. `over` is how it ended; a second end raises."""
+class FakeTransaction:
+    """The transaction of one message. `state` is empty, ended or abandoned; a second end fails."""
 
     identity = "m1"
     opened: Status | None = Status(250, "2.1.0", "Welcome")
 
-    def __init__(self, home: Home, envelope: Envelope) -> None:
-        self.home = home
+    def __init__(self, behind: FakeReception, envelope: Envelope) -> None:
+        self.behind = behind
         self.envelope = envelope
         self.paths: list[str] = []
-        self.over = ""
+        self.state = ""
         self.begun = False
         self.content = b""
 
     def coming(self, paths: Sequence[ForwardPath]) -> None:
-        self.home.coming.append([str(each.address) for each in paths])
+        self.behind.coming.append([str(each.address) for each in paths])
 
     def recipient(self, path: ForwardPath) -> Answer[Status]:
-        assert not self.over
-        status: Status = self.home.answers.get(str(path.address), OK)
+        assert not self.state
+        status: Status = self.behind.answers.get(str(path.address), OK)
         if status.ok:
             self.paths.append(str(path.address))
         return status
 
     def begin(self) -> Answer[ICollector | Status]:
-        assert not self.over
+        assert not self.state
         self.begun = True
         return self
 
@@ -134,12 +134,12 @@ class Behind:
         raise AssertionError("it ends in three steps")
 
     def prepare(self, content: Content) -> Answer[Prepared | Status]:
-        assert self.begun and not self.over
-        refusal: Status | None = self.home.answers.get("rules")
+        assert self.begun and not self.state
+        refusal: Status | None = self.behind.answers.get("rules")
         if refusal is not None:
             return refusal
-        top = self.home.received
-        return Prepared(content.after(self.home.added), top, top, self.identity, "")
+        top = self.behind.received
+        return Prepared(content.after(self.behind.added), top, top, self.identity, "")
 
     def leave(self, message: Prepared) -> Answer[Prepared | Status]:
         return message
@@ -148,30 +148,33 @@ class Behind:
         assert self.begun
         self._end("ended")
         self.content = message.handed_on().read()
-        found = [self.home.answers.get(f"end of {path}", OK) for path in self.paths]
-        return found if self.home.lmtp else found[:1]
+        found = [self.behind.answers.get(f"end of {path}", OK) for path in self.paths]
+        return found if self.behind.lmtp else found[:1]
 
     def abandon(self) -> None:
         self._end("abandoned")
 
     def _end(self, how: str) -> None:
-        assert not self.over, f"{how} after {self.over}"
-        self.over = how
+        assert not self.state, f"{how} after {self.state}"
+        self.state = how
 
 
 @implementer(IReception)
-class Home:
-    """A reception that takes all but what `answers` has something about: an address, `mail`, the
-    `rules` that a message must keep, the `end of` an address."""
+class FakeReception:
+    """A reception that accepts all mail unless `answers` has another answer.
+
+    The keys of `answers` are an address for RCPT, `mail` for MAIL, `rules` for the check of the
+    message, and `end of ADDRESS` for the end of the message.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
-        self.all: list[Behind] = []
+        self.all: list[FakeTransaction] = []
         self.coming: list[list[str]] = []
         self.lmtp = False
         self.gone = False
         self.added = b""  # put in front before filters are asked
-        self.received = b""  # and after
+        self.received = b""  # put in front after filters were asked
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return None
@@ -183,15 +186,15 @@ class Home:
         status: Status | None = self.answers.get("mail")
         if status is not None:
             return status
-        self.all.append(Behind(self, envelope))
+        self.all.append(FakeTransaction(self, envelope))
         return self.all[-1]
 
     def disconnected(self) -> None:
         self.gone = True
 
 
-class ChainWorld:
-    """What a chain is made of. Links are named `first`, `second` ... but for `named` ones."""
+class ChainServices:
+    """The services of a chain. Filters are named `first`, `second`, `third`, `fourth`."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -199,7 +202,7 @@ class ChainWorld:
         self.counters = Counts()
 
     def chain(self, *filters: Any, observing: bool = False) -> Chain:
-        """A chain of filters, or of links."""
+        """Return a chain of filters or links."""
         names = ("first", "second", "third", "fourth")
         links = [
             each if isinstance(each, Link) else Link(name, each)

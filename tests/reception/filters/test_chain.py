@@ -1,4 +1,4 @@
-"""The chain: who is asked, what counts, what is told."""
+"""The chain: the filters that are asked, the verdicts that count, the log."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body
-from mailhost.reception.filters.chain import FAILED, Chain, Judged, Link, Marks
+from mailhost.reception.filters.chain import FILTER_FAILED, Chain, ChainResult, ChainState, Link
 from tests.fakes import now
-from tests.reception.filters.chain_fakes import ChainWorld, Saying, Visited, Watching
+from tests.reception.filters.chain_fakes import (
+    ChainServices,
+    FakeFilter,
+    FakeSessionFilter,
+    FakeWitness,
+)
 from tests.reception.filters.mails import CLIENT, message
 
 MAIL = message("Subject: x\n\nhello\n")
@@ -37,74 +42,76 @@ SPAM = reject("Go away", "smells")
 
 class ChainCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = ChainWorld()
+        self.services = ChainServices()
 
-    def look(self, *filters: Any, mail: Mail = MAIL, **more: bool) -> Judged:
-        """What the chain of these makes of a mail."""
-        return now(self.world.chain(*filters, **more).visit(CLIENT).look(mail, Marks()))
+    def look(self, *filters: Any, mail: Mail = MAIL, **more: bool) -> ChainResult:
+        """Return the result of a chain of these filters for a mail."""
+        return now(self.services.chain(*filters, **more).visit(CLIENT).look(mail, ChainState()))
 
-    def refusal(self, judged: Judged) -> str:
-        """What the client reads."""
-        assert judged.refusal is not None
-        return str(judged.refusal)
+    def refusal(self, result: ChainResult) -> str:
+        """Return the text of the reply."""
+        assert result.refusal is not None
+        return str(result.refusal)
 
 
 class OrderTests(ChainCase):
-    """One after the other, until one refuses or drops."""
+    """Filters are asked in order until one refuses or discards."""
 
     def test_all_are_asked(self) -> None:
-        filters = Saying(), Saying(), Saying()
-        judged = self.look(*filters)
+        filters = FakeFilter(), FakeFilter(), FakeFilter()
+        result = self.look(*filters)
         self.assertEqual([len(each.asked) for each in filters], [1, 1, 1])
-        self.assertEqual(judged, Judged(MAIL, Marks()))
-        self.assertEqual(self.world.events.lines, [])
+        self.assertEqual(result, ChainResult(MAIL, ChainState()))
+        self.assertEqual(self.services.events.lines, [])
 
-    def test_nobody_is_asked_after_a_refusal(self) -> None:
-        last = Saying()
-        judged = self.look(Saying(), Saying(SPAM), last)
-        self.assertEqual(self.refusal(judged), "550 5.7.1 Go away [second]")
-        assert judged.refusal is not None
-        self.assertEqual(judged.refusal.cause, "smells")
+    def test_no_filter_is_asked_after_a_refusal(self) -> None:
+        last = FakeFilter()
+        result = self.look(FakeFilter(), FakeFilter(SPAM), last)
+        self.assertEqual(self.refusal(result), "550 5.7.1 Go away [second]")
+        assert result.refusal is not None
+        self.assertEqual(result.refusal.cause, "smells")
         self.assertEqual(last.asked, [])
 
-    def test_nobody_is_asked_after_a_discard(self) -> None:
-        last = Saying(SPAM)
-        judged = self.look(Saying(discard("not wanted")), last)
-        self.assertIsNone(judged.refusal)
-        self.assertEqual(judged.marks.dropped, "not wanted")
+    def test_no_filter_is_asked_after_a_discard(self) -> None:
+        last = FakeFilter(SPAM)
+        result = self.look(FakeFilter(discard("not wanted")), last)
+        self.assertIsNone(result.refusal)
+        self.assertEqual(result.state.dropped, "not wanted")
         self.assertEqual(last.asked, [])
 
     def test_quarantine_goes_on(self) -> None:
-        judged = self.look(Saying(quarantine("odd")), Saying(quarantine("odder")), Saying(SPAM))
-        self.assertEqual(judged.marks.held, "odd")
-        self.assertIsNotNone(judged.refusal)
+        result = self.look(
+            FakeFilter(quarantine("odd")), FakeFilter(quarantine("odder")), FakeFilter(SPAM)
+        )
+        self.assertEqual(result.state.held, "odd")
+        self.assertIsNotNone(result.refusal)
 
-    def test_each_stage_has_its_own(self) -> None:
-        hello, sender = Saying(PASS, Stage.HELLO), Saying(PASS, Stage.SENDER, Stage.MESSAGE)
-        chain = self.world.chain(hello, sender)
+    def test_each_stage_has_its_filters(self) -> None:
+        hello, sender = FakeFilter(PASS, Stage.HELLO), FakeFilter(PASS, Stage.SENDER, Stage.MESSAGE)
+        chain = self.services.chain(hello, sender)
         self.assertEqual(chain.stages, {Stage.HELLO, Stage.SENDER, Stage.MESSAGE})
-        now(chain.visit(CLIENT).look(Mail(Stage.HELLO, CLIENT), Marks()))
+        now(chain.visit(CLIENT).look(Mail(Stage.HELLO, CLIENT), ChainState()))
         self.assertEqual((len(hello.asked), len(sender.asked)), (1, 0))
 
-    def test_the_next_sees_what_was_edited(self) -> None:
+    def test_the_next_filter_gets_the_edited_mail(self) -> None:
         changed = message("Subject: changed\n\n")
-        last = Saying()
-        judged = self.look(Saying(edit(changed, "better")), last)
+        last = FakeFilter()
+        result = self.look(FakeFilter(edit(changed, "better")), last)
         self.assertEqual(last.asked, [changed])
-        self.assertEqual(judged.mail, changed)
+        self.assertEqual(result.mail, changed)
 
     def test_an_edit_may_come_with_a_quarantine(self) -> None:
         changed = message("Subject: changed\n\n")
-        judged = self.look(Saying(Verdict(Decision.QUARANTINE, "odd", mail=changed)))
-        self.assertEqual((judged.mail, judged.marks.held), (changed, "odd"))
+        result = self.look(FakeFilter(Verdict(Decision.QUARANTINE, "odd", mail=changed)))
+        self.assertEqual((result.mail, result.state.held), (changed, "odd"))
 
     def test_temporary_refusals(self) -> None:
-        judged = self.look(Saying(defer("Later")))
-        self.assertEqual(self.refusal(judged), "451 4.7.1 Later [first]")
+        result = self.look(FakeFilter(defer("Later")))
+        self.assertEqual(self.refusal(result), "451 4.7.1 Later [first]")
 
 
 class TagTests(ChainCase):
-    """Filters that steer others."""
+    """Tags select filters."""
 
     def test_when_and_unless(self) -> None:
         for tagged, when, unless, asked in (
@@ -117,24 +124,24 @@ class TagTests(ChainCase):
             ("b", {}, {"a"}, 1),
             ("a", {"a"}, {"a"}, 0),
         ):
-            last = Saying()
+            last = FakeFilter()
             link = Link("last", last, when=frozenset(when), unless=frozenset(unless))
-            self.look(Saying(tag(tagged, "known") if tagged else PASS), link)
+            self.look(FakeFilter(tag(tagged, "known") if tagged else PASS), link)
             self.assertEqual(len(last.asked), asked, (tagged, when, unless))
 
-    def test_a_tag_is_told_once(self) -> None:
-        chain = self.world.chain(Saying(tag("a", "known")))
+    def test_a_tag_is_logged_once(self) -> None:
+        chain = self.services.chain(FakeFilter(tag("a", "known")))
         visit = chain.visit(CLIENT)
-        judged = now(visit.look(MAIL, Marks()))
-        now(visit.look(MAIL, judged.marks))
-        self.assertEqual(len(self.world.events.lines), 1)
-        self.assertEqual(judged.marks.tags, {"a"})
+        result = now(visit.look(MAIL, ChainState()))
+        now(visit.look(MAIL, result.state))
+        self.assertEqual(len(self.services.events.lines), 1)
+        self.assertEqual(result.state.tags, {"a"})
 
 
 class ObserveTests(ChainCase):
-    """Nothing is done, all is told."""
+    """Verdicts of filters that observe are logged and have no effect."""
 
-    def test_each_decision_is_told_and_not_done(self) -> None:
+    def test_each_decision_is_logged_and_has_no_effect(self) -> None:
         changed = message("Subject: changed\n\n")
         for verdict in (
             SPAM,
@@ -145,50 +152,50 @@ class ObserveTests(ChainCase):
             tag("a", "smells"),
         ):
             self.setUp()
-            last = Saying()
-            judged = self.look(Link("nose", Saying(verdict), observe=True), last)
-            self.assertIsNone(judged.refusal)
-            self.assertEqual(judged.mail, MAIL)
-            self.assertEqual((judged.marks.held, judged.marks.dropped), ("", ""))
-            self.assertEqual(judged.marks.tags, frozenset())
+            last = FakeFilter()
+            result = self.look(Link("nose", FakeFilter(verdict), observe=True), last)
+            self.assertIsNone(result.refusal)
+            self.assertEqual(result.mail, MAIL)
+            self.assertEqual((result.state.held, result.state.dropped), ("", ""))
+            self.assertEqual(result.state.tags, frozenset())
             self.assertEqual(len(last.asked), 1)
-            [line] = self.world.events.lines
+            [line] = self.services.events.lines
             self.assertEqual(line, f"m1 filter nose: would {verdict.decision}, smells")
-            self.assertEqual(self.world.counters.filters["nose", f"would {verdict.decision}"], 1)
+            self.assertEqual(self.services.counters.filters["nose", f"would {verdict.decision}"], 1)
 
-    def test_a_chain_that_observes_has_its_tags_all_the_same(self) -> None:
-        last = Saying(SPAM)
-        known = Link("known", Saying(tag("a", "friend")), observe=True)
+    def test_tags_have_their_effect_in_a_chain_that_observes(self) -> None:
+        last = FakeFilter(SPAM)
+        known = Link("known", FakeFilter(tag("a", "friend")), observe=True)
         link = Link("last", last, observe=True, unless=frozenset("a"))
-        self.assertEqual(self.look(known, link, observing=True).marks.tags, {"a"})
+        self.assertEqual(self.look(known, link, observing=True).state.tags, {"a"})
         self.assertEqual(last.asked, [])
 
-    def test_the_same_is_told_once_for_a_message(self) -> None:
-        chain = self.world.chain(Link("nose", Saying(SPAM, *Stage), observe=True))
+    def test_the_same_finding_is_logged_once_for_a_message(self) -> None:
+        chain = self.services.chain(Link("nose", FakeFilter(SPAM, *Stage), observe=True))
         visit = chain.visit(CLIENT)
-        judged = now(visit.look(Mail(Stage.SENDER, CLIENT), Marks()))
-        judged = now(visit.look(MAIL, judged.marks))
-        self.assertEqual(len(self.world.events.lines), 1)
-        self.assertEqual(len(judged.marks.findings), 1)
+        result = now(visit.look(Mail(Stage.SENDER, CLIENT), ChainState()))
+        result = now(visit.look(MAIL, result.state))
+        self.assertEqual(len(self.services.events.lines), 1)
+        self.assertEqual(len(result.state.findings), 1)
 
 
 class FailureTests(ChainCase):
-    """Filters that cannot judge."""
+    """Filters that fail."""
 
-    def failed(self, says: Any, text: str, logged: int = 0) -> None:
-        """Mail is deferred, or passes where it is to; what went wrong is told."""
+    def failed(self, answer: Any, text: str, logged: int = 0) -> None:
+        """Mail is deferred, or passes with `pass_errors`; the fault is logged."""
         for open in (False, True):
-            self.world = ChainWorld()
-            judged = self.look(Link("nose", Saying(says), pass_errors=open))
-            self.assertEqual(judged.refusal is None, open)
-            if judged.refusal is not None:
-                self.assertEqual(str(judged.refusal), f"{FAILED} [nose]")
-                self.assertEqual(judged.refusal.cause, text)
-            self.assertIn(f"filter nose: {text}", self.world.events.lines)
-            self.assertEqual(self.world.counters.filters["nose", "failed"], 1)
+            self.services = ChainServices()
+            result = self.look(Link("nose", FakeFilter(answer), pass_errors=open))
+            self.assertEqual(result.refusal is None, open)
+            if result.refusal is not None:
+                self.assertEqual(str(result.refusal), f"{FILTER_FAILED} [nose]")
+                self.assertEqual(result.refusal.cause, text)
+            self.assertIn(f"filter nose: {text}", self.services.events.lines)
+            self.assertEqual(self.services.counters.filters["nose", "failed"], 1)
             self.assertEqual(len(self.flushLoggedErrors()), logged)
 
-    def test_what_it_needs_is_not_there(self) -> None:
+    def test_a_filter_that_reports_a_failure(self) -> None:
         self.failed(FilterFailed("no DNS"), "no DNS")
 
     def test_a_disk_that_fails(self) -> None:
@@ -208,8 +215,8 @@ class FailureTests(ChainCase):
 
         self.failed(leaves, "SystemExit: 1", logged=1)
 
-    def test_a_verdict_without_sense(self) -> None:
-        """A refusal that the client would take for a yes loses mail."""
+    def test_an_invalid_verdict(self) -> None:
+        """A refusal with a 2xx reply would lose mail."""
         nothing = message("Subject: x\n\n")
         for verdict, text in (
             (reject("Fine", code=250), "to refuse with 250 5.7.1 Fine"),
@@ -220,15 +227,15 @@ class FailureTests(ChainCase):
         ):
             for observe in (False, True):
                 self.setUp()
-                judged = self.look(Link("nose", Saying(verdict), observe=observe), mail=nothing)
-                self.assertEqual(judged.mail, nothing)
-                self.assertEqual(judged.refusal is None, observe)
-                self.assertIn(text, self.world.events.lines[0])
+                result = self.look(Link("nose", FakeFilter(verdict), observe=observe), mail=nothing)
+                self.assertEqual(result.mail, nothing)
+                self.assertEqual(result.refusal is None, observe)
+                self.assertIn(text, self.services.events.lines[0])
                 self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
-    def test_code_of_ones_own_whose_edit_has_line_ends_of_unix(self) -> None:
-        """Sent as it is it could be taken for two messages; it is the filter's fault, not the
-        sender's."""
+    def test_an_edit_of_own_code_with_bare_line_feeds(self) -> None:
+        """Such content could be read as two messages by the next hop; the mail is deferred, since
+        the fault is that of the filter."""
         for body, mail, good in (
             (b"Subject: y\n\nhello\n", MAIL, False),
             (b"Subject: y\r\n\r\nhello\r", MAIL, False),
@@ -236,104 +243,104 @@ class FailureTests(ChainCase):
             (b"Subject: y\r\n\r\na\nb", replace(MAIL, envelope=BINARY), True),
         ):
             self.setUp()
-            changed = Saying(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
-            judged = self.look(Link("nose", changed, own=True), mail=mail)
-            self.assertEqual(judged.refusal is None, good)
+            changed = FakeFilter(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
+            result = self.look(Link("nose", changed, own=True), mail=mail)
+            self.assertEqual(result.refusal is None, good)
             if not good:
-                self.assertIn("a CR or LF alone", self.world.events.lines[0])
-                self.assertEqual(judged.mail, MAIL)
+                self.assertIn("a bare CR or LF", self.services.events.lines[0])
+                self.assertEqual(result.mail, MAIL)
         self.flushLoggedErrors()
 
-    def test_one_that_does_not_give_up_when_its_time_is_over(self) -> None:
+    def test_a_filter_that_goes_on_after_its_time(self) -> None:
         async def stubborn() -> Verdict:
             while True:
                 with contextlib.suppress(Exception):
                     await Deferred()
 
-        link = Link("nose", Saying(lambda mail: stubborn()), seconds=5.0)
-        visit = self.world.chain(link).visit(CLIENT)
-        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
-        self.world.clock.advance(5.1)
-        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FAILED} [nose]")
+        link = Link("nose", FakeFilter(lambda mail: stubborn()), seconds=5.0)
+        visit = self.services.chain(link).visit(CLIENT)
+        looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
+        self.services.clock.advance(5.1)
+        self.assertEqual(str(self.successResultOf(looking).refusal), f"{FILTER_FAILED} [nose]")
 
     def test_no_answer_in_time(self) -> None:
         for open in (False, True):
-            link = Link("nose", Saying(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
-            visit = self.world.chain(link).visit(CLIENT)
-            looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
-            self.world.clock.advance(4.9)
+            link = Link("nose", FakeFilter(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
+            visit = self.services.chain(link).visit(CLIENT)
+            looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
+            self.services.clock.advance(4.9)
             self.assertNoResult(looking)
-            self.world.clock.advance(0.2)
-            judged = self.successResultOf(looking)
-            self.assertEqual(judged.refusal is None, open)
-            self.assertIn("no answer in 5 seconds", self.world.events.lines[-1])
+            self.services.clock.advance(0.2)
+            result = self.successResultOf(looking)
+            self.assertEqual(result.refusal is None, open)
+            self.assertIn("no answer in 5 seconds", self.services.events.lines[-1])
 
-    def test_waiting_is_fine(self) -> None:
+    def test_an_answer_within_the_time(self) -> None:
         answer: Deferred[Verdict] = Deferred()
-        visit = self.world.chain(Saying(answer)).visit(CLIENT)
-        looking = Deferred.fromCoroutine(visit.look(MAIL, Marks()))
+        visit = self.services.chain(FakeFilter(answer)).visit(CLIENT)
+        looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
         answer.callback(SPAM)
         self.assertIsNotNone(self.successResultOf(looking).refusal)
-        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+        self.assertEqual(self.services.clock.getDelayedCalls(), [])
 
 
 class OthersTests(ChainCase):
-    """Those that keep something for a client, and those that watch."""
+    """Filters that keep state for a client, and witnesses."""
 
     def test_a_visit_for_each_client(self) -> None:
-        visited = Visited()
-        chain = self.world.chain(visited)
+        session_filter = FakeSessionFilter()
+        chain = self.services.chain(session_filter)
         visit = chain.visit(CLIENT)
-        now(visit.look(MAIL, Marks()))
+        now(visit.look(MAIL, ChainState()))
         visit.abandon()
         visit.leave()
-        self.assertEqual(visited.heard, ["visit", "MESSAGE", "abandon", "leave"])
+        self.assertEqual(session_filter.calls, ["visit", "MESSAGE", "abandon", "leave"])
 
     def test_a_visit_that_cannot_begin(self) -> None:
-        """It fails like any other filter, and the client is served."""
+        """The visit fails like a filter, and the client is served."""
         for open in (False, True):
-            broken = Visited()
+            broken = FakeSessionFilter()
             broken.visit = self.fault  # type: ignore[method-assign, assignment]
-            visit = self.world.chain(Link("nose", broken, pass_errors=open), Visited()).visit(
-                CLIENT
-            )
-            judged = now(visit.look(MAIL, Marks()))
-            self.assertEqual(judged.refusal is None, open)
-            self.assertIn("filter nose: ZeroDivisionError: no", self.world.events.lines)
+            visit = self.services.chain(
+                Link("nose", broken, pass_errors=open), FakeSessionFilter()
+            ).visit(CLIENT)
+            result = now(visit.look(MAIL, ChainState()))
+            self.assertEqual(result.refusal is None, open)
+            self.assertIn("filter nose: ZeroDivisionError: no", self.services.events.lines)
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
             visit.abandon()
             visit.leave()
 
-    def test_a_visit_that_cannot_end_is_in_nobodys_way(self) -> None:
-        broken, other = Visited(), Visited()
+    def test_a_visit_that_fails_at_its_end(self) -> None:
+        broken, other = FakeSessionFilter(), FakeSessionFilter()
         one = broken.visit(CLIENT)
         one.abandon = one.leave = self.fault  # type: ignore[method-assign]
         broken.visit = lambda client: one  # type: ignore[method-assign]
-        visit = self.world.chain(broken, other).visit(CLIENT)
+        visit = self.services.chain(broken, other).visit(CLIENT)
         visit.abandon()
         visit.leave()
-        self.assertEqual(other.heard, ["visit", "abandon", "leave"])
+        self.assertEqual(other.calls, ["visit", "abandon", "leave"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
-    def test_a_witness_that_fails_is_in_nobodys_way(self) -> None:
-        broken, other = Watching(), Watching()
+    def test_a_witness_that_fails(self) -> None:
+        broken, other = FakeWitness(), FakeWitness()
         broken.ended = self.fault  # type: ignore[method-assign, assignment]
-        self.world.chain(broken, other).ended(MAIL, [], [])
-        self.assertEqual(len(other.heard), 1)
+        self.services.chain(broken, other).ended(MAIL, [], [])
+        self.assertEqual(len(other.calls), 1)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertIn("filter first: ZeroDivisionError: no", self.world.events.lines)
+        self.assertIn("filter first: ZeroDivisionError: no", self.services.events.lines)
 
     def fault(self, *_: Any) -> Any:
-        """A bug."""
+        """Raise, as a bug would."""
         raise ZeroDivisionError("no")
 
-    def test_witnesses_hear_of_what_concerns_them(self) -> None:
-        all, some = Watching(), Watching()
-        chain: Chain = self.world.chain(all, Link("some", some, when=frozenset("a")))
+    def test_witnesses_are_notified_of_mail_with_their_tags(self) -> None:
+        all, some = FakeWitness(), FakeWitness()
+        chain: Chain = self.services.chain(all, Link("some", some, when=frozenset("a")))
         chain.ended(MAIL, [], [])
-        self.assertEqual((len(all.heard), len(some.heard)), (1, 0))
+        self.assertEqual((len(all.calls), len(some.calls)), (1, 0))
 
-    def test_a_pass_with_a_reason_is_told(self) -> None:
-        judged = self.look(Saying(Verdict(Decision.PASS, "signed, left alone")))
-        self.assertIsNone(judged.refusal)
-        self.assertEqual(self.world.events.lines, ["m1 filter first: pass, signed, left alone"])
+    def test_a_pass_with_a_reason_is_logged(self) -> None:
+        result = self.look(FakeFilter(Verdict(Decision.PASS, "signed, left alone")))
+        self.assertIsNone(result.refusal)
+        self.assertEqual(self.services.events.lines, ["m1 filter first: pass, signed, left alone"])

@@ -33,10 +33,10 @@ make_filter = No
 
 
 class FileTests(SynchronousTestCase):
-    """Python files."""
+    """Filters from Python files."""
 
     def write(self, code: str, name: str = "own.py") -> str:
-        """The path of a file with this code."""
+        """Return the path of a file with this code."""
         folder = Path(self.mktemp())
         folder.mkdir()
         (folder / name).write_text(code)
@@ -53,7 +53,7 @@ class FileTests(SynchronousTestCase):
             from_file(self.write(code, name), options)
         self.assertIn(text, str(raised.exception))
 
-    def test_what_is_wrong_is_told_with_its_line(self) -> None:
+    def test_faults_have_the_line_of_the_code(self) -> None:
         self.bad("x = 1\nraise KeyError('k')\n", "own.py, line 2: KeyError: 'k'")
         self.bad("def (\n", "SyntaxError")
         self.bad("x = 1\n", "lacks make_filter")
@@ -61,17 +61,17 @@ class FileTests(SynchronousTestCase):
         self.bad("raise SystemExit(3)\n", "own.py, line 1: SystemExit: 3")
         for stages in ("Stage.MESSAGE", "('message',)", "None"):
             code = GOOD.replace("(Stage.MESSAGE,)", stages)
-            self.bad(code, "own.py: stages must be a row of Stage, such as (Stage.MESSAGE,)")
+            self.bad(code, "own.py: stages must be a sequence of Stage, such as (Stage.MESSAGE,)")
         self.bad(GOOD, "unexpected keyword argument 'wrod'", wrod="x")
         self.bad(GOOD, "name has to end in .py", name="own.txt")
 
-    def test_no_file_is_an_error_of_the_system(self) -> None:
+    def test_a_missing_file(self) -> None:
         self.assertRaises(OSError, from_file, "/nowhere/own.py", {})
 
 
 @implementer(IFilter)
 class Passing:
-    """Lets everything pass."""
+    """A filter that passes all mail."""
 
     stages = (Stage.MESSAGE,)
 
@@ -80,7 +80,7 @@ class Passing:
 
 
 class PluginTests(SynchronousTestCase):
-    """Twisted plugins."""
+    """Filters from Twisted plugins."""
 
     def setUp(self) -> None:
         plugin = types.SimpleNamespace(name="passing", make_filter=Passing)
@@ -91,14 +91,14 @@ class PluginTests(SynchronousTestCase):
         self.assertTrue(IFilter.providedBy(made))
         self.assertFalse(ISessionFilter.providedBy(made))
 
-    def test_a_wrong_name_tells_the_known(self) -> None:
+    def test_an_unknown_name(self) -> None:
         with self.assertRaises(BadCode) as raised:
             from_plugin("pasing", {})
         self.assertIn("known: passing", str(raised.exception))
 
 
 class RealPluginTests(SynchronousTestCase):
-    """As an installed package brings it."""
+    """A plugin of an installed package."""
 
     def test_found_in_a_package_of_plugins(self) -> None:
         folder = Path(self.mktemp())
@@ -122,15 +122,4 @@ class RealPluginTests(SynchronousTestCase):
 
         self.addCleanup(sys.modules.pop, "somebodys_plugins")
         self.assertTrue(IFilter.providedBy(from_plugin("real", {}, somebodys_plugins)))
-        self.flushWarnings()  # twisted.python.modules has some about a path that is new
-
-
-class FormerModuleTests(SynchronousTestCase):
-    """Filters that were written for version 0.1."""
-
-    def test_all_verdicts_are_still_there(self) -> None:
-        from mailhost.interfaces import verdict
-        from mailhost.message import verdict as former
-
-        for name in former.__all__:
-            self.assertIs(getattr(former, name), getattr(verdict, name))
+        self.flushWarnings()  # twisted.python.modules warns about a new path

@@ -1,186 +1,79 @@
-"""Messages that pass the chain: what the one behind gets, and what the client hears."""
+"""The transaction with filters: what the reception behind gets, and the replies of the client."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
 from mailhost.interfaces.verdict import (
     PASS,
     Decision,
     Mail,
     Stage,
     Verdict,
-    defer,
     discard,
     edit,
     quarantine,
     reject,
-    tag,
 )
 from mailhost.message.content import Content
 from mailhost.message.status import OK, Status
-from mailhost.reception.filters.reception import FilteredReception
-from mailhost.reception.filters.transaction import NOBODY_LEFT, FilteredTransaction
-from tests.fakes import FakeQueue, envelope, now, path
-from tests.reception.filters.chain_fakes import ChainWorld, Home, Saying, Visited, Watching
+from mailhost.reception.filters.transaction import NO_RECIPIENT_LEFT
+from tests.fakes import envelope, now, path
+from tests.reception.filters.chain_fakes import FakeFilter, FakeSessionFilter, FakeWitness
+from tests.reception.filters.filtered import CONTENT, FilteredCase
 from tests.reception.filters.mails import CLIENT
 
 NO = Status(550, "5.1.1", "Nobody of that name here")
-CONTENT = Content((b"Subject: x\r\n\r\nhello\r\n",))
+
+
 GO_AWAY = "550 5.7.1 Go away [first]"
 
 
 def with_eve(mail: Mail) -> Verdict:
-    """One recipient more."""
+    """Add a recipient."""
     return edit(mail.sent_to(*mail.envelope.recipients, path("eve@a.example")), "a copy for eve")
 
 
-class FilteredCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = ChainWorld()
-        self.home = Home()
-        self.queue = FakeQueue()
-
-    def make(self, *filters: Any) -> None:
-        """A reception behind these filters."""
-        chain = self.world.chain(*filters)
-        self.reception = FilteredReception(chain, CLIENT, self.home, self.queue)
-
-    def mail(self) -> Any:
-        """MAIL: a transaction or a refusal."""
-        return now(self.reception.transaction(CLIENT, envelope()))
-
-    def send(self, *to: str) -> list[str]:
-        """All replies to a message for these, from the first RCPT on."""
-        return now(self._send(to))
-
-    async def _send(self, to: Sequence[str]) -> list[str]:
-        transaction = await self.reception.transaction(CLIENT, envelope())
-        assert isinstance(transaction, FilteredTransaction), transaction
-        replies = [await there(transaction.recipient(path(each))) for each in to]
-        if not any(each.ok for each in replies):
-            transaction.abandon()
-            return list(map(str, replies))
-        begun = await there(transaction.begin())
-        if isinstance(begun, Status):
-            transaction.abandon()
-            return [*map(str, replies), str(begun)]
-        replies += await there(transaction.end(CONTENT))
-        return list(map(str, replies))
-
-    @property
-    def ends(self) -> list[str]:
-        """How the transactions behind ended; each must have."""
-        return [each.over for each in self.home.all]
-
-
-class StageTests(FilteredCase):
-    """Before a message."""
-
-    def test_a_greeting_has_its_own_codes(self) -> None:
-        for verdict, code in ((reject("Go away"), 554), (defer("Later"), 421)):
-            self.make(Saying(verdict, Stage.CONNECTED))
-            refusal: Any = now(self.reception.connected(CLIENT))
-            self.assertEqual(refusal.code, code)
-
-    def test_hello(self) -> None:
-        self.make(Saying(reject("Go away"), Stage.HELLO))
-        self.assertIsNone(now(self.reception.connected(CLIENT)))
-        self.assertEqual(str(now(self.reception.hello(CLIENT))), GO_AWAY)
-
-    def test_a_sender(self) -> None:
-        visited = Visited()
-        self.make(Saying(reject("Go away"), Stage.SENDER), visited)
-        self.assertEqual(str(self.mail()), GO_AWAY)
-        self.assertEqual(self.home.all, [])
-        self.assertEqual(visited.heard, ["visit", "abandon"])
-
-    def test_the_one_behind_refuses_the_sender(self) -> None:
-        visited = Visited()
-        self.make(visited)
-        self.home.answers["mail"] = NO
-        self.assertEqual(self.mail(), NO)
-        self.assertEqual(visited.heard, ["visit", "SENDER", "abandon"])
-
-    def test_the_answer_is_that_of_the_one_behind(self) -> None:
-        self.make(Saying(PASS, Stage.SENDER))
-        self.assertEqual(str(self.mail().opened), "250 2.1.0 Welcome")
-
-    def test_another_sender(self) -> None:
-        def changed(mail: Mail) -> Verdict:
-            return edit(mail.sent_by(None), "nobody")
-
-        self.make(Saying(changed, Stage.SENDER))
-        self.send("ann@a.example")
-        self.assertIsNone(self.home.all[0].envelope.reverse_path)
-
-    def test_tags_of_the_connection_stay(self) -> None:
-        last = Saying()
-        self.make(Saying(tag("friend", "known"), Stage.CONNECTED), last)
-        now(self.reception.connected(CLIENT))
-        for _ in range(2):
-            self.send("ann@a.example")
-        self.assertEqual([each.tags for each in last.asked], [{"friend"}] * 2)
-
-    def test_what_was_said_of_one_message_is_not_said_of_the_next(self) -> None:
-        verdicts = [quarantine("odd"), PASS]
-        self.make(Saying(lambda mail: verdicts.pop(0)))
-        self.send("ann@a.example")
-        self.send("ann@a.example")
-        self.assertEqual(len(self.queue.kept), 1)
-        self.assertEqual(self.ends, ["abandoned", "ended"])
-
-    def test_the_client_goes(self) -> None:
-        visited = Visited()
-        self.make(visited)
-        self.reception.disconnected()
-        self.assertEqual(visited.heard, ["visit", "leave"])
-        self.assertTrue(self.home.gone)
-
-
 class RecipientTests(FilteredCase):
-    """One recipient at a time."""
+    """Verdicts at RCPT."""
 
-    def only(self, name: str, verdict: Verdict) -> Saying:
-        """Says it of one recipient."""
+    def only(self, name: str, verdict: Verdict) -> FakeFilter:
+        """Return a filter that gives this verdict for one recipient."""
 
-        def says(mail: Mail) -> Verdict:
+        def answer(mail: Mail) -> Verdict:
             assert mail.recipient is not None
             return verdict if str(mail.recipient.address) == name else PASS
 
-        return Saying(says, Stage.RECIPIENT)
+        return FakeFilter(answer, Stage.RECIPIENT)
 
-    def test_one_is_refused_by_us_one_behind(self) -> None:
+    def test_one_is_refused_by_a_filter_and_one_behind(self) -> None:
         self.make(self.only("bob@a.example", reject("Go away")))
-        self.home.answers["eve@a.example"] = NO
+        self.behind.answers["eve@a.example"] = NO
         replies = self.send("ann@a.example", "bob@a.example", "eve@a.example")
         self.assertEqual(replies, [str(OK), GO_AWAY, str(NO), str(OK)])
-        self.assertEqual(self.home.all[0].paths, ["ann@a.example"])
+        self.assertEqual(self.behind.all[0].paths, ["ann@a.example"])
 
     def test_all_are_refused(self) -> None:
         self.make(self.only("bob@a.example", reject("Go away")))
         self.assertEqual(self.send("bob@a.example"), [GO_AWAY])
         self.assertEqual(self.ends, ["abandoned"])
 
-    def test_one_is_dropped(self) -> None:
+    def test_one_is_discarded(self) -> None:
         self.make(self.only("bob@a.example", discard("unwanted")))
         replies = self.send("bob@a.example", "ann@a.example")
         self.assertEqual(replies, ["250 2.1.5 Recipient OK", str(OK), str(OK)])
-        self.assertEqual(self.home.all[0].paths, ["ann@a.example"])
+        self.assertEqual(self.behind.all[0].paths, ["ann@a.example"])
 
-    def test_lmtp_has_an_answer_for_the_dropped_too(self) -> None:
-        self.home.lmtp = True
+    def test_lmtp_has_a_reply_for_a_discarded_recipient(self) -> None:
+        self.behind.lmtp = True
         self.make(self.only("bob@a.example", discard("unwanted")))
         replies = self.send("ann@a.example", "bob@a.example", "eve@a.example")
         self.assertEqual(replies[3:], [str(OK)] * 3)
 
-    def test_all_are_dropped(self) -> None:
+    def test_all_are_discarded(self) -> None:
         self.make(self.only("bob@a.example", discard("unwanted")))
         self.assertEqual(self.send("bob@a.example")[-1], str(OK))
         self.assertEqual(self.ends, ["abandoned"])
@@ -189,196 +82,202 @@ class RecipientTests(FilteredCase):
         def changed(mail: Mail) -> Verdict:
             return edit(replace(mail, recipient=path("new@a.example")), "moved")
 
-        last = Saying()
-        self.make(Saying(changed, Stage.RECIPIENT), last)
+        last = FakeFilter()
+        self.make(FakeFilter(changed, Stage.RECIPIENT), last)
         self.send("old@a.example")
-        self.assertEqual(self.home.all[0].paths, ["new@a.example"])
+        self.assertEqual(self.behind.all[0].paths, ["new@a.example"])
         recipients = last.asked[0].envelope.recipients
         self.assertEqual([str(each.address) for each in recipients], ["new@a.example"])
 
-    def test_those_that_come_in_a_row_are_told_where_nobody_asks_about_them(self) -> None:
+    def test_pipelined_recipients_are_announced_where_no_filter_is_asked(self) -> None:
         paths = [path("ann@a.example"), path("bob@a.example")]
         for stage, told in ((Stage.MESSAGE, 1), (Stage.RECIPIENT, 0)):
             self.setUp()
-            self.make(Saying(PASS, stage))
+            self.make(FakeFilter(PASS, stage))
             self.mail().coming(paths)
-            self.assertEqual(len(self.home.coming), told)
+            self.assertEqual(len(self.behind.coming), told)
 
 
 class MessageTests(FilteredCase):
-    """The whole message."""
+    """Verdicts at the end of the message."""
 
     def test_it_passes(self) -> None:
-        self.make(Saying())
+        self.make(FakeFilter())
         self.assertEqual(self.send("ann@a.example"), [str(OK), str(OK)])
-        self.assertEqual(self.home.all[0].content, CONTENT.read())
+        self.assertEqual(self.behind.all[0].content, CONTENT.read())
         self.assertEqual(self.ends, ["ended"])
 
     def test_it_is_refused(self) -> None:
-        self.make(Saying(reject("Go away")))
+        self.make(FakeFilter(reject("Go away")))
         self.assertEqual(self.send("ann@a.example")[-1], GO_AWAY)
         self.assertEqual(self.ends, ["abandoned"])
 
-    def test_it_is_dropped(self) -> None:
-        self.make(Saying(discard("unwanted")))
+    def test_it_is_discarded(self) -> None:
+        self.make(FakeFilter(discard("unwanted")))
         self.assertEqual(self.send("ann@a.example")[-1], str(OK))
         self.assertEqual(self.ends, ["abandoned"])
 
     def test_it_is_held(self) -> None:
-        self.make(Saying(quarantine("looks odd")))
+        self.make(FakeFilter(quarantine("looks odd")))
         self.assertEqual(self.send("ann@a.example", "bob@a.example")[-1], str(OK))
         self.assertEqual(self.queue.held, ["looks odd"])
         self.assertEqual(self.queue.waiting, [["ann@a.example", "bob@a.example"]])
         self.assertEqual(self.ends, ["abandoned"])
 
     def test_a_held_message_is_the_one_that_would_have_been_handed_on(self) -> None:
-        self.home.added, self.home.received = b"Date: now\r\n", b"Received: here\r\n"
-        for says in (PASS, quarantine("looks odd")):
-            self.make(Saying(says))
+        self.behind.added, self.behind.received = b"Date: now\r\n", b"Received: here\r\n"
+        for answer in (PASS, quarantine("looks odd")):
+            self.make(FakeFilter(answer))
             self.send("ann@a.example")
-        self.assertEqual(self.queue.kept[0][1], self.home.all[0].content)
-        self.assertTrue(self.home.all[0].content.startswith(b"Received: here\r\nDate: now\r\nS"))
+        self.assertEqual(self.queue.kept[0][1], self.behind.all[0].content)
+        self.assertTrue(self.behind.all[0].content.startswith(b"Received: here\r\nDate: now\r\nS"))
 
     def test_a_held_message_has_passed_the_rules(self) -> None:
-        self.home.answers["rules"] = Status(554, "5.7.1", "Not your name")
-        visited, watching, asked = Visited(), Watching(), Saying(quarantine("looks odd"))
-        self.make(visited, watching, asked)
+        self.behind.answers["rules"] = Status(554, "5.7.1", "Not your name")
+        session_filter, witness, asked = (
+            FakeSessionFilter(),
+            FakeWitness(),
+            FakeFilter(quarantine("looks odd")),
+        )
+        self.make(session_filter, witness, asked)
         self.assertEqual(self.send("ann@a.example")[-1], "554 5.7.1 Not your name")
         self.assertEqual((self.queue.kept, asked.asked, self.ends), ([], [], ["abandoned"]))
-        self.assertEqual(visited.heard[-1], "abandon")
-        self.assertEqual(watching.heard[0][2], ["554 5.7.1 Not your name"])
+        self.assertEqual(session_filter.calls[-1], "abandon")
+        self.assertEqual(witness.calls[0][2], ["554 5.7.1 Not your name"])
 
     def test_a_changed_envelope_is_checked_before_the_message_is_held(self) -> None:
         def held(mail: Mail) -> Verdict:
             more = (*mail.envelope.recipients, path("eve@a.example"), path("kit@a.example"))
             return Verdict(Decision.QUARANTINE, "odd", mail=mail.sent_to(*more))
 
-        self.make(Saying(held))
-        self.home.answers["eve@a.example"] = NO
+        self.make(FakeFilter(held))
+        self.behind.answers["eve@a.example"] = NO
         self.send("ann@a.example")
         self.assertEqual(self.queue.waiting, [["ann@a.example", "kit@a.example"]])
         self.assertEqual(self.ends, ["abandoned", "abandoned"])
-        self.home.answers["ann@a.example"] = NO
+        self.behind.answers["ann@a.example"] = NO
         del self.queue.kept[:]
-        self.make(Saying(lambda mail: held(mail.sent_to(path("ann@a.example")))))
+        self.make(FakeFilter(lambda mail: held(mail.sent_to(path("ann@a.example")))))
         self.assertEqual(self.send("bob@a.example")[-1], str(NO))
         self.assertEqual(self.queue.kept, [])
 
-    def test_filters_see_what_leaves(self) -> None:
-        self.home.added, self.home.received = b"Date: now\r\n", b"Received: here\r\n"
-        self.make(saying := Saying())
+    def test_filters_get_the_message_that_leaves(self) -> None:
+        self.behind.added, self.behind.received = b"Date: now\r\n", b"Received: here\r\n"
+        self.make(fake_filter := FakeFilter())
         self.send("ann@a.example")
-        self.assertEqual(saying.asked[0].content.read(), b"Date: now\r\n" + CONTENT.read())
-        self.assertEqual(saying.asked[0].received, b"Received: here\r\n")
+        self.assertEqual(fake_filter.asked[0].content.read(), b"Date: now\r\n" + CONTENT.read())
+        self.assertEqual(fake_filter.asked[0].received, b"Received: here\r\n")
 
     def test_it_cannot_be_held(self) -> None:
         self.queue.answers = [Status(452, "4.3.1", "Full")]
-        self.make(Saying(quarantine("looks odd")))
+        self.make(FakeFilter(quarantine("looks odd")))
         self.assertEqual(self.send("ann@a.example")[-1], "452 4.3.1 Full")
 
-    def test_who_keeps_something_hears_when_a_message_does_not_come_to_it(self) -> None:
-        """Else what it heard of this one would be taken for the beginning of the next."""
+    def test_visits_are_abandoned_when_an_earlier_filter_refuses(self) -> None:
+        """Otherwise a visit would mix the message with the next one."""
         for verdict in (reject("Go away"), discard("unwanted")):
             self.setUp()
-            visited = Visited()
-            self.make(Saying(verdict), visited)
+            session_filter = FakeSessionFilter()
+            self.make(FakeFilter(verdict), session_filter)
             self.send("ann@a.example")
-            self.assertEqual(visited.heard, ["visit", "SENDER", "RECIPIENT", "abandon"])
+            self.assertEqual(session_filter.calls, ["visit", "SENDER", "RECIPIENT", "abandon"])
         self.setUp()
-        self.make(Saying(discard("unwanted"), Stage.RECIPIENT), visited := Visited())
+        self.make(
+            FakeFilter(discard("unwanted"), Stage.RECIPIENT), session_filter := FakeSessionFilter()
+        )
         self.send("ann@a.example")
-        self.assertEqual(visited.heard[-1], "abandon")
+        self.assertEqual(session_filter.calls[-1], "abandon")
 
     def test_other_content(self) -> None:
         new = Content((b"Subject: new\r\n\r\n",))
-        self.make(Saying(lambda mail: edit(mail.containing(new), "new")))
+        self.make(FakeFilter(lambda mail: edit(mail.containing(new), "new")))
         self.send("ann@a.example")
-        self.assertEqual(self.home.all[0].content, new.read())
+        self.assertEqual(self.behind.all[0].content, new.read())
         self.assertEqual(self.ends, ["ended"])
 
-    def test_another_envelope_is_said_anew(self) -> None:
+    def test_a_changed_envelope_begins_another_transaction(self) -> None:
         def changed(mail: Mail) -> Verdict:
             return edit(mail.sent_to(path("eve@a.example"), path("kit@a.example")), "others")
 
-        self.make(Saying(changed))
+        self.make(FakeFilter(changed))
         self.assertEqual(self.send("ann@a.example")[-1], str(OK))
         self.assertEqual(self.ends, ["abandoned", "ended"])
-        self.assertEqual(self.home.all[1].paths, ["eve@a.example", "kit@a.example"])
-        self.assertEqual(self.home.all[1].content, CONTENT.read())
+        self.assertEqual(self.behind.all[1].paths, ["eve@a.example", "kit@a.example"])
+        self.assertEqual(self.behind.all[1].content, CONTENT.read())
 
-    def test_whom_the_client_was_promised_is_not_left_out(self) -> None:
-        """The server accepted them before; a recipient that it refuses now would hear nothing."""
+    def test_a_recipient_of_the_client_must_be_accepted(self) -> None:
+        """The client was told that they are accepted; nobody would report the loss of one."""
         for later in (NO, Status(451, "4.7.1", "Slow down")):
             self.setUp()
-            self.make(Saying(with_eve))
+            self.make(FakeFilter(with_eve))
             transaction = self.mail()
             for name in ("ann@a.example", "bob@a.example"):
                 now(transaction.recipient(path(name)))
             now(transaction.begin())
-            self.home.answers["bob@a.example"] = later
+            self.behind.answers["bob@a.example"] = later
             self.assertEqual(now(transaction.end(CONTENT)), [later])
             self.assertEqual(self.ends, ["abandoned", "abandoned"])
 
-    def test_one_that_comes_in_the_place_of_another_is_not_left_out(self) -> None:
+    def test_a_replaced_recipient_must_be_accepted(self) -> None:
         others = path("bob@a.example"), path("eve@a.example")
-        self.make(Saying(lambda mail: edit(mail.sent_to(*others), "others")))
-        self.home.answers["eve@a.example"] = NO
+        self.make(FakeFilter(lambda mail: edit(mail.sent_to(*others), "others")))
+        self.behind.answers["eve@a.example"] = NO
         self.assertEqual(self.send("ann@a.example", "bob@a.example")[-1], str(NO))
         self.assertEqual(self.ends, ["abandoned", "abandoned"])
 
-    def test_one_more_that_is_not_taken_now_has_the_client_come_again(self) -> None:
+    def test_an_added_recipient_that_is_deferred_defers_the_message(self) -> None:
         for status, answer in ((Status(452, "4.2.2", "Full"), "452 4.2.2 Full"), (NO, str(OK))):
             self.setUp()
-            self.make(Saying(with_eve))
-            self.home.answers["eve@a.example"] = status
+            self.make(FakeFilter(with_eve))
+            self.behind.answers["eve@a.example"] = status
             self.assertEqual(self.send("ann@a.example")[-1], answer)
         self.assertEqual(self.ends, ["abandoned", "ended"])
-        self.assertIn("eve@a.example", "".join(self.world.events.lines))
+        self.assertIn("eve@a.example", "".join(self.services.events.lines))
 
-    def test_nobody_of_another_envelope_is_taken(self) -> None:
-        self.make(Saying(lambda mail: edit(mail.sent_to(path("eve@a.example")), "other")))
-        self.home.answers["eve@a.example"] = NO
+    def test_no_recipient_of_a_changed_envelope_is_accepted(self) -> None:
+        self.make(FakeFilter(lambda mail: edit(mail.sent_to(path("eve@a.example")), "other")))
+        self.behind.answers["eve@a.example"] = NO
         self.assertEqual(self.send("ann@a.example")[-1], str(NO))
         self.assertEqual(self.ends, ["abandoned", "abandoned"])
 
     def test_an_envelope_without_recipients(self) -> None:
-        self.make(Saying(lambda mail: edit(mail.sent_to(), "nobody")))
-        self.assertEqual(self.send("ann@a.example")[-1], str(NOBODY_LEFT))
+        self.make(FakeFilter(lambda mail: edit(mail.sent_to(), "nobody")))
+        self.assertEqual(self.send("ann@a.example")[-1], str(NO_RECIPIENT_LEFT))
         self.assertEqual(self.ends, ["abandoned", "abandoned"])
 
     def test_another_sender_that_is_refused(self) -> None:
-        self.make(Saying(lambda mail: edit(mail.sent_by(None), "nobody")))
+        self.make(FakeFilter(lambda mail: edit(mail.sent_by(None), "nobody")))
         transaction = self.mail()
         now(transaction.recipient(path("ann@a.example")))
         now(transaction.begin())
-        self.home.answers["mail"] = NO
+        self.behind.answers["mail"] = NO
         self.assertEqual(now(transaction.end(CONTENT)), [NO])
         self.assertEqual(self.ends, ["abandoned"])
 
-    def test_lmtp_with_another_envelope_has_one_answer(self) -> None:
-        """The client counts the recipients that it named, and the worst is for all of them."""
-        self.home.lmtp = True
+    def test_lmtp_with_a_changed_envelope_has_one_reply(self) -> None:
+        """The client expects as many replies as it named recipients; all get the worst reply."""
+        self.behind.lmtp = True
         others = path("eve@a.example"), path("kit@a.example")
-        self.make(Saying(lambda mail: edit(mail.sent_to(*others), "others")))
+        self.make(FakeFilter(lambda mail: edit(mail.sent_to(*others), "others")))
         self.assertEqual(self.send("ann@a.example")[1:], [str(OK)])
-        self.home.answers["end of kit@a.example"] = Status(452, "4.2.2", "Full")
+        self.behind.answers["end of kit@a.example"] = Status(452, "4.2.2", "Full")
         self.assertEqual(self.send("ann@a.example")[1:], ["452 4.2.2 Full"])
 
 
 class GoneTests(FilteredCase):
-    """The client goes while a filter thinks: whoever stands behind is asked nothing any more."""
+    """The client disconnects while a filter is asked: the reception behind is not asked then."""
 
     def wait_for(self, stage: Stage) -> Deferred[Verdict]:
-        """A filter that thinks until the test has it end."""
+        """Make a reception with a filter whose answer is the returned Deferred."""
         answer: Deferred[Verdict] = Deferred()
-        self.make(Saying(answer, stage))
+        self.make(FakeFilter(answer, stage))
         return answer
 
     def test_at_hello(self) -> None:
         answer = self.wait_for(Stage.HELLO)
         hello: Any = self.reception.hello(CLIENT)
         asked: Deferred[Any] = Deferred.fromCoroutine(hello)
-        self.home.hello = self.fail  # type: ignore[assignment]
+        self.behind.hello = self.fail  # type: ignore[assignment]
         self.reception.disconnected()
         answer.callback(PASS)
         self.assertIsInstance(self.successResultOf(asked), Status)
@@ -389,10 +288,10 @@ class GoneTests(FilteredCase):
         self.reception.disconnected()
         answer.callback(PASS)
         self.assertIsInstance(self.successResultOf(asked), Status)
-        self.assertEqual(self.home.all, [])
+        self.assertEqual(self.behind.all, [])
 
     def test_at_a_recipient(self) -> None:
-        for gone in (True, False):  # or only given up: it was silent for too long
+        for gone in (True, False):  # or `abandon`, as after a timeout
             self.setUp()
             answer = self.wait_for(Stage.RECIPIENT)
             transaction = self.mail()
@@ -402,23 +301,23 @@ class GoneTests(FilteredCase):
                 self.reception.disconnected()
             answer.callback(PASS)
             self.assertFalse(self.successResultOf(asked).ok)
-            self.assertEqual((self.home.all[0].paths, self.ends), ([], ["abandoned"]))
+            self.assertEqual((self.behind.all[0].paths, self.ends), ([], ["abandoned"]))
 
     def test_at_the_end(self) -> None:
-        answer, visited = Deferred[Verdict](), Visited()
-        self.make(Saying(answer), visited)
+        answer, session_filter = Deferred[Verdict](), FakeSessionFilter()
+        self.make(FakeFilter(answer), session_filter)
         asked = Deferred.fromCoroutine(self._send(["ann@a.example"]))
         self.reception.disconnected()
         answer.callback(PASS)
         self.assertEqual(self.successResultOf(asked)[-1][:3], "421")
-        self.assertEqual(visited.heard[-1], "leave")
+        self.assertEqual(session_filter.calls[-1], "leave")
         self.assertEqual(self.ends, ["abandoned"])
 
 
 class WitnessTests(FilteredCase):
-    """Who watches."""
+    """Witnesses."""
 
-    def test_it_hears_of_each_end_once(self) -> None:
+    def test_each_end_is_notified_once(self) -> None:
         for verdict, answer in (
             (PASS, str(OK)),
             (reject("Go away"), GO_AWAY),
@@ -426,24 +325,24 @@ class WitnessTests(FilteredCase):
             (quarantine("odd"), str(OK)),
         ):
             self.setUp()
-            watching = Watching()
-            self.make(Saying(verdict), watching)
+            witness = FakeWitness()
+            self.make(FakeFilter(verdict), witness)
             self.send("ann@a.example")
-            [(mail, findings, statuses)] = watching.heard
+            [(mail, findings, statuses)] = witness.calls
             self.assertEqual(mail.identity, "m1")
             self.assertEqual(len(findings), verdict is not PASS)
             self.assertEqual(statuses, [answer])
 
-    def test_a_message_that_never_came(self) -> None:
-        watching = Watching()
-        self.make(Saying(), watching)
+    def test_a_transaction_without_a_message(self) -> None:
+        witness = FakeWitness()
+        self.make(FakeFilter(), witness)
         self.mail().abandon()
-        self.assertEqual(watching.heard, [])
+        self.assertEqual(witness.calls, [])
 
-    def test_one_that_filters_did_not_let_come(self) -> None:
-        watching = Watching()
-        self.make(Saying(reject("Go away"), Stage.RECIPIENT), watching)
+    def test_a_transaction_whose_recipients_were_all_refused(self) -> None:
+        witness = FakeWitness()
+        self.make(FakeFilter(reject("Go away"), Stage.RECIPIENT), witness)
         self.send("ann@a.example")
-        [(mail, findings, statuses)] = watching.heard
+        [(mail, findings, statuses)] = witness.calls
         self.assertEqual((findings, statuses), (["first"], [GO_AWAY]))
         self.assertEqual(mail.content.size, 0)

@@ -1,84 +1,72 @@
-"""Reading and editing messages, small and large."""
+"""Reading and editing of whole messages, small and large."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.filters import FilterFailed
 from mailhost.message.content import HEADER_LIMIT, Content, FileSlice
-from mailhost.reception.filters.whole_messages import AT_ONCE, SMALL, WholeMessages
+from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE, SMALL_MESSAGE, WholeMessages
 from tests.fakes import now
 from tests.queue.fakes import here
+from tests.reception.filters.threads import WaitingThreads
 
-LARGE = Content((b"A: 1\r\n\r\n" + b"x" * SMALL,))
-
-
-class Threads:
-    """Work that waits until the test lets it run."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
-
-    def __call__(self, work: Callable[[], Any], /) -> Deferred[Any]:
-        done: Deferred[Any] = Deferred()
-        self.waiting.append((work, done))
-        return done
-
-    def run(self) -> None:
-        """Run what has waited longest."""
-        work, done = self.waiting.pop(0)
-        done.callback(work())
+LARGE = Content((b"A: 1\r\n\r\n" + b"x" * SMALL_MESSAGE,))
 
 
-class WorkbenchTests(SynchronousTestCase):
-    """Where the work is done, and what comes of it."""
+class WholeMessagesTests(SynchronousTestCase):
+    """The thread in which the work is done, and its result."""
 
     def test_small_messages_are_read_at_once(self) -> None:
-        bench = WholeMessages("/nowhere", 10, self.fail)
-        self.assertEqual(now(bench.read(Content((b"abc", b"def")), bytes.upper)), b"ABCDEF")
+        whole_messages = WholeMessages("/nowhere", 10, self.fail)
+        self.assertEqual(
+            now(whole_messages.read(Content((b"abc", b"def")), bytes.upper)), b"ABCDEF"
+        )
 
     def test_few_large_ones_at_a_time(self) -> None:
-        threads = Threads()
-        bench = WholeMessages("/nowhere", 10, threads)
-        waiting = [Deferred.fromCoroutine(bench.read(LARGE, len)) for _ in range(AT_ONCE + 2)]
-        self.assertEqual(len(threads.waiting), AT_ONCE)
+        threads = WaitingThreads()
+        whole_messages = WholeMessages("/nowhere", 10, threads)
+        waiting = [
+            Deferred.fromCoroutine(whole_messages.read(LARGE, len))
+            for _ in range(LARGE_AT_ONCE + 2)
+        ]
+        self.assertEqual(len(threads.waiting), LARGE_AT_ONCE)
         for _ in waiting:
             threads.run()
         self.assertEqual([self.successResultOf(each) for each in waiting], [LARGE.size] * 4)
 
-    def test_a_fault_gives_its_place_back(self) -> None:
-        bench = WholeMessages("/nowhere", 10, here)
-        for _ in range(AT_ONCE + 1):
-            reading = Deferred.fromCoroutine(bench.read(LARGE, lambda octets: 1 // 0))
+    def test_a_fault_releases_the_semaphore(self) -> None:
+        whole_messages = WholeMessages("/nowhere", 10, here)
+        for _ in range(LARGE_AT_ONCE + 1):
+            reading = Deferred.fromCoroutine(whole_messages.read(LARGE, lambda octets: 1 // 0))
             self.failureResultOf(reading, ZeroDivisionError)
 
-    def test_nothing_changed_is_the_very_same(self) -> None:
-        bench = WholeMessages("/nowhere", 10, here)
+    def test_without_a_change_the_same_object(self) -> None:
+        whole_messages = WholeMessages("/nowhere", 10, here)
         for content in (Content((b"a",)), LARGE):
-            self.assertIs(now(bench.edit(content, lambda octets: octets)), content)
-            self.assertIs(now(bench.edit_header(content, lambda octets: octets)), content)
+            self.assertIs(now(whole_messages.edit(content, lambda octets: octets)), content)
+            self.assertIs(now(whole_messages.edit_header(content, lambda octets: octets)), content)
 
-    def test_what_was_edited_lies_in_a_file_where_it_is_large(self) -> None:
-        bench = WholeMessages(self.mktemp(), 10, here)
-        edited = now(bench.edit(LARGE, lambda octets: octets + b"y"))
+    def test_a_large_edited_message_is_in_a_file(self) -> None:
+        whole_messages = WholeMessages(self.mktemp(), 10, here)
+        edited = now(whole_messages.edit(LARGE, lambda octets: octets + b"y"))
         self.assertIsInstance(edited.pieces[0], FileSlice)
         self.assertEqual(edited.read(), LARGE.read() + b"y")
 
-    def test_only_the_header_is_touched(self) -> None:
-        bench = WholeMessages("/nowhere", 10, here)
-        edited = now(bench.edit_header(LARGE, lambda header: header + b"B: 2\r\n"))
-        self.assertEqual(edited.read(), b"A: 1\r\nB: 2\r\n\r\n" + b"x" * SMALL)
+    def test_the_body_is_not_read(self) -> None:
+        whole_messages = WholeMessages("/nowhere", 10, here)
+        edited = now(whole_messages.edit_header(LARGE, lambda header: header + b"B: 2\r\n"))
+        self.assertEqual(edited.read(), b"A: 1\r\nB: 2\r\n\r\n" + b"x" * SMALL_MESSAGE)
 
-    def test_a_header_that_is_larger_than_can_be_looked_at_is_not_edited(self) -> None:
-        """It is cut somewhere: a field put there would end another."""
+    def test_a_header_that_is_too_large_is_not_edited(self) -> None:
+        """Such a header is cut, so that an added field could be inside of another."""
         large = Content((b"A: 1\r\n" * (HEADER_LIMIT // 6 + 1) + b"\r\n", b"x"))
-        bench = WholeMessages("/nowhere", 10, here)
-        editing = Deferred.fromCoroutine(bench.edit_header(large, lambda header: header + b"B: 2"))
+        whole_messages = WholeMessages("/nowhere", 10, here)
+        editing = Deferred.fromCoroutine(
+            whole_messages.edit_header(large, lambda header: header + b"B: 2")
+        )
         failure = self.failureResultOf(editing, FilterFailed)
         self.assertIn("header", str(failure.value))
         fits = large.slice(6, large.size)
-        self.assertEqual(now(bench.edit_header(fits, bytes.lower)).read()[:6], b"a: 1\r\n")
+        self.assertEqual(now(whole_messages.edit_header(fits, bytes.lower)).read()[:6], b"a: 1\r\n")

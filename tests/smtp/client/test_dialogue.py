@@ -1,4 +1,4 @@
-"""What the client side says, as scripts: hello, TLS, login, goodbye."""
+"""The commands of the client as scripts: EHLO, TLS, login, QUIT."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 
 from mailhost.message.status import Status
 from mailhost.smtp.client.dialogue import NO_LOGIN
-from mailhost.smtp.client.protocol import Broken
+from mailhost.smtp.client.protocol import ConnectionBroken
 from tests.smtp.client_talk import ClientCase
 
 
@@ -58,7 +58,7 @@ class Hello(ClientCase):
         ):
             self.setUp()
             work = self.run_script(self.dialogue.greet(), script)
-            broken = self.failureResultOf(work, Broken).value
+            broken = self.failureResultOf(work, ConnectionBroken).value
             self.assertEqual(Status(421, "4.3.2", "busy"), broken.status)
             self.assertTrue(self.wire.aborted)
             self.assertFalse(self.dialogue.alive)
@@ -67,7 +67,7 @@ class Hello(ClientCase):
         for script in ("= wait 300", "S: 220 hi\nC: EHLO us.example\n= wait 300"):
             self.setUp()
             work = self.run_script(self.dialogue.greet(), script)
-            self.assertIn("no reply", str(self.failureResultOf(work, Broken).value))
+            self.assertIn("no reply", str(self.failureResultOf(work, ConnectionBroken).value))
 
     def test_goodbye(self) -> None:
         self.open_up()
@@ -108,7 +108,9 @@ class TLS(ClientCase):
         self.open_up("STARTTLS")
         script = "C: STARTTLS\nS| 220 go\\r\\n250 injected\\r\\n"
         work = self.run_script(self.dialogue.secure(None), script)  # type: ignore[arg-type]
-        self.assertIn("nobody asked", str(self.failureResultOf(work, Broken).value))
+        self.assertIn(
+            "reply to no command", str(self.failureResultOf(work, ConnectionBroken).value)
+        )
 
 
 class Login(ClientCase):
@@ -153,5 +155,5 @@ class Login(ClientCase):
             self.client.secure = True
             work = self.dialogue.log_in("ann", "secret")
             done = self.run_script(work, f"C: AUTH LOGIN\n{script}")
-            self.assertIn("login: ", str(self.failureResultOf(done, Broken).value))
+            self.assertIn("login: ", str(self.failureResultOf(done, ConnectionBroken).value))
             self.assertTrue(self.wire.aborted)

@@ -1,4 +1,4 @@
-"""Replies put together from what a server sends."""
+"""Parsing of the replies of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.status import Status
-from mailhost.smtp.client.reply_reader import LARGEST, LONGEST_LINE, MOST_LINES, Reply, ReplyReader
+from mailhost.smtp.client.reply_reader import (
+    LARGEST_REPLY,
+    LONGEST_REPLY_LINE,
+    MOST_REPLY_LINES,
+    Reply,
+    ReplyReader,
+)
 
 
 def read(data: bytes) -> tuple[list[Reply], str]:
@@ -42,11 +48,14 @@ class Reading(SynchronousTestCase):
             (b"250+OK\r\n", "no SMTP reply"),
             (b"HTTP/1.1 400 Bad Request\r\n", "no SMTP reply"),
             (b"250-a\r\n251 b\r\n", "two codes"),
-            (b"250 " + b"x" * (LONGEST_LINE - 3) + b"\r\n", "a line that is too long"),
-            (b"250 " + b"x" * (LONGEST_LINE - 3), "a line that is too long"),
-            (b"250-a\r\n" * MOST_LINES + b"250 a\r\n", "a reply that is too long"),
+            (b"250 " + b"x" * (LONGEST_REPLY_LINE - 3) + b"\r\n", "a line that is too long"),
+            (b"250 " + b"x" * (LONGEST_REPLY_LINE - 3), "a line that is too long"),
+            (b"250-a\r\n" * MOST_REPLY_LINES + b"250 a\r\n", "a reply that is too long"),
             (b"250-" + b"x" * 1000 + b"\r\n", ""),
-            ((b"250-" + b"x" * 1000 + b"\r\n") * (LARGEST // 1000 + 1), "a reply that is too long"),
+            (
+                (b"250-" + b"x" * 1000 + b"\r\n") * (LARGEST_REPLY // 1000 + 1),
+                "a reply that is too long",
+            ),
         ):
             with self.subTest(data[:40]):
                 replies, fault = read(data)
@@ -55,7 +64,7 @@ class Reading(SynchronousTestCase):
                 self.assertEqual(bool(text), bool(fault))
 
     def test_the_longest_line(self) -> None:
-        replies, fault = read(b"250 " + b"x" * (LONGEST_LINE - 4) + b"\r\n")
+        replies, fault = read(b"250 " + b"x" * (LONGEST_REPLY_LINE - 4) + b"\r\n")
         self.assertEqual((1, ""), (len(replies), fault))
 
     def test_replies_before_a_fault_count(self) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.smtp.server.dot_unstuffing import DotReader
-from mailhost.smtp.server.line_ends import LineEnds
 
 
 def read(blocks: list[bytes]) -> tuple[bytes, bytes, DotReader]:
-    """Return the content, what came behind it, and the reader."""
+    """Return the content, the octets behind it, and the reader."""
     reader = DotReader()
     content, rest = b"", b""
     for block in blocks:
@@ -104,30 +101,3 @@ class DotTests(SynchronousTestCase):
         content = "".join(f"{line}\r\n" for line in text).encode()
         wire = b"".join(b"." * (line[:1] == ".") + f"{line}\r\n".encode() for line in text)
         self.assertEqual(read([wire + b".\r\n"])[0], content)
-
-
-class LineEndsTests(SynchronousTestCase):
-    def look(self, *blocks: bytes) -> tuple[bool, bool]:
-        ends = LineEnds()
-        for block in blocks:
-            ends.look(block)
-        ends.end()
-        return ends.bare, ends.nul
-
-    def test_pairs(self) -> None:
-        for blocks in ([b"a\r\nb\r\n"], [b"a\r", b"\nb"], [b"a\r", b"", b"\n"], [b"\r\n\r", b"\n"]):
-            self.assertEqual(self.look(*blocks), (False, False), blocks)
-
-    def test_bare(self) -> None:
-        for blocks in ([b"\n"], [b"\r"], [b"\r", b"a"], [b"a", b"\n"], [b"\n\r"], [b"\r", b"\r\n"]):
-            self.assertEqual(self.look(*blocks), (True, False), blocks)
-
-    def test_nul(self) -> None:
-        self.assertEqual(self.look(b"a\0b"), (False, True))
-
-    @settings(deadline=None)
-    @given(st.lists(st.text("\r\na", max_size=4).map(str.encode)))
-    def test_any_cut_gives_the_same(self, blocks: list[bytes]) -> None:
-        whole = b"".join(blocks)
-        bare = re.search(rb"\r(?!\n)|(?<!\r)\n", whole) is not None
-        self.assertEqual(self.look(*blocks)[0], bare)

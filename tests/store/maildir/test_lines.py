@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.content import CHUNK, Content, FileSlice, content_of_file
+from mailhost.message.content import CHUNK_SIZE, Content, FileSlice, content_of_file
 from mailhost.store.maildir.lines import bare_feeds, has_bare_feed, with_crlf
 
 BARE = re.compile(rb"(?<!\r)\n")
@@ -31,7 +31,7 @@ class LinesTests(SynchronousTestCase):
     def test_a_pair_over_the_border_of_two_chunks(self) -> None:
         path = self.mktemp()
         with open(path, "wb") as file:
-            file.write(b"x" * (CHUNK - 1) + b"\r\n" + b"x" * (CHUNK - 1) + b"\n")
+            file.write(b"x" * (CHUNK_SIZE - 1) + b"\r\n" + b"x" * (CHUNK_SIZE - 1) + b"\n")
         content = content_of_file(path)
         self.assertEqual(bare_feeds(content), 1)
         with open(path, "rb") as file:

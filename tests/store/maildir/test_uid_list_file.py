@@ -184,6 +184,17 @@ class WritingTests(FileCase):
             self.assertFalse(found.uid_list.damaged)
             self.assertTrue(self.path.read_text().endswith("\n4 :c\n"))
 
+    def test_a_list_that_was_found_damaged_before_is_written_anew(self) -> None:
+        """Not only by the one who reads the broken line and appends at once."""
+        self.written("1 :a\nbroken\n3 :b\n")
+        first = place_of(self.file.read())
+        with self.file.lock() as lock:
+            part = self.file.append(lock, [("c", "")], first)
+        self.assertEqual((part.whole, part.uid_list.uids), (True, {"a": 1, "b": 3, "c": 4}))
+        self.assertNotIn("broken", self.path.read_text())
+        again = self.file.read(part.place)
+        self.assertEqual(again and again.whole, False)
+
     def test_a_ragged_end_beyond_what_was_read(self) -> None:
         self.written("1 :a\n")
         first = self.file.read()

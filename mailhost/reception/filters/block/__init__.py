@@ -1,1 +1,1 @@
-"""Filters that keep mail out: lists, greylisting, rates, sizes, attachments, expressions."""
+"""Filters that find unwanted mail: lists, greylisting, rates, sizes, attachments, expressions."""

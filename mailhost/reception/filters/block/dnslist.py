@@ -1,7 +1,8 @@
-"""DNS blocklists and allowlists (RFC 5782): who is listed is known by an address in 127.0.0.0/8.
+"""DNS blocklists and allowlists (RFC 5782): listed names have an address in 127.0.0.0/8.
 
-An answer in 127.255.255.0/24 says nothing about anybody: so lists tell that they do not answer us,
-as we ask too often or by way of a public resolver. Such an answer is logged, and never a hit.
+An answer in 127.255.255.0/24 means that the list refuses the queries of this host, because there
+are too many or because they come from a public resolver. Such an answer is logged, and never counts
+as listed.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import BadAddress, parse_domain
 from mailhost.reception.filters.action import verdict_of
 
-REFUSED = ip_network("127.255.255.0/24")
-EVERY = 3600.0  # seconds between two log lines about a list that refuses us
+REFUSED_ANSWERS = ip_network("127.255.255.0/24")
+LOG_INTERVAL = 3600.0  # seconds between two log lines about a list that refuses queries
 
 
 @implementer(IFilter)
-class DNSListed:
-    """Asks all zones at once, when a recipient is known, so that the log has both sides.
+class DNSListFilter:
+    """Queries all zones at the same time, at RCPT, so that the log has sender and recipient.
 
-    Clients that logged in or are in `trusted` networks are never looked up.
+    There are no queries for clients that have logged in or are in `trusted` networks.
     """
 
     stages = (Stage.RECIPIENT,)
@@ -49,40 +50,43 @@ class DNSListed:
         self._clock = clock
         self._events = events
         self._trusted = trusted
-        self._told: dict[str, float] = {}
+        self._next_log: dict[str, float] = {}
 
     def look(self, mail: Mail) -> Answer[Verdict]:
         if mail.client.trusted(self._trusted):
             return PASS
         label = _label(self._settings.look_at, mail)
-        return self._ask(label, _what(self._settings.look_at, mail)) if label else PASS
+        return self._ask(label, _subject(self._settings.look_at, mail)) if label else PASS
 
-    async def _ask(self, label: str, what: str) -> Verdict:
-        asking = [Deferred.fromCoroutine(self._zone(label, zone)) for zone in self._settings.zones]
-        troubles = []
+    async def _ask(self, label: str, subject: str) -> Verdict:
+        asking = [
+            Deferred.fromCoroutine(self._ask_zone(label, zone)) for zone in self._settings.zones
+        ]
+        failures = []
         for zone, found in zip(self._settings.zones, await gatherResults(asking), strict=True):
             if isinstance(found, ResolveFailed):
-                troubles.append(str(found))
+                failures.append(str(found))
             elif found:
-                text = f"{what} is listed by {zone} ({found})"
-                return verdict_of(self._settings, text, f"{what} is listed by {zone}")
-        if len(troubles) == len(asking):
-            raise FilterFailed("; ".join(troubles))
+                text = f"{subject} is listed by {zone} ({found})"
+                return verdict_of(self._settings, text, f"{subject} is listed by {zone}")
+        if len(failures) == len(asking):
+            raise FilterFailed("; ".join(failures))
         return PASS
 
-    async def _zone(self, label: str, zone: str) -> str | ResolveFailed:
-        """Return the answer that is a hit, or nothing, or why nothing can be known."""
+    async def _ask_zone(self, label: str, zone: str) -> str | ResolveFailed:
+        """Return the answer by which the label is listed, an empty text if it is not listed, or the
+        fault of the DNS."""
         try:
             answers = await self._resolver.ipv4(f"{label}.{zone}")
         except NoSuchDomain:
             return ""
-        except ResolveFailed as trouble:
-            return trouble
+        except ResolveFailed as failure:
+            return failure
         return self._hit(zone, answers)
 
     def _hit(self, zone: str, answers: Sequence[str]) -> str:
         for answer in map(ip_address, answers):
-            if answer in REFUSED:
+            if answer in REFUSED_ANSWERS:
                 self._log_refused(zone, str(answer))
             elif any(answer in network for network in self._settings.answers):
                 return str(answer)
@@ -90,23 +94,23 @@ class DNSListed:
 
     def _log_refused(self, zone: str, answer: str) -> None:
         now = self._clock.seconds()
-        if now >= self._told.get(zone, now):
-            self._told[zone] = now + EVERY
+        if now >= self._next_log.get(zone, now):
+            self._next_log[zone] = now + LOG_INTERVAL
             text = (
-                f"could not tell: the list does not answer our questions ({answer}); "
-                "ask it by a resolver of your own, or less often"
+                f"could not tell: the list refuses the queries of this host ({answer}); "
+                "query it less often, or through a resolver of your own"
             )
             self._events.emit(Faulted(f"list {zone}", text))
 
 
 def _label(look_at: LookAt, mail: Mail) -> str:
-    """The labels before the zone in a question; nothing where there is nothing to ask about."""
+    """Return the labels in front of the zone in a query, empty where nothing is to be queried."""
     if look_at is LookAt.CLIENT:
         return _reversed(mail.client.ip) if not mail.client.local_machine else ""
     try:
         return parse_domain(_name(look_at, mail))
     except BadAddress:
-        return ""  # an address in brackets, a name that nobody can have
+        return ""  # such as an address literal in HELO, or an invalid domain name
 
 
 def _name(look_at: LookAt, mail: Mail) -> str:
@@ -119,11 +123,11 @@ def _name(look_at: LookAt, mail: Mail) -> str:
     return path.domain if path is not None else ""
 
 
-def _what(look_at: LookAt, mail: Mail) -> str:
+def _subject(look_at: LookAt, mail: Mail) -> str:
     return mail.client.ip if look_at is LookAt.CLIENT else _name(look_at, mail)
 
 
 def _reversed(ip: str) -> str:
-    """`192.0.2.1` as `1.2.0.192`, an IPv6 address digit by digit (RFC 5782 §2.1, §2.4)."""
+    """Return `1.2.0.192` for `192.0.2.1`; an IPv6 address by hex digits (RFC 5782 §2.1, §2.4)."""
     pointer = ip_address(ip.partition("%")[0]).reverse_pointer
     return pointer.rsplit(".", 2)[0]

@@ -1,9 +1,9 @@
-"""Greylisting (RFC 6647): who was never here before is asked to come again later.
+"""Greylisting (RFC 6647): the first attempt of an unknown client to send a message is deferred.
 
-Remembered are the network of the client, the sender and the recipient of who came once; and the
-networks of those who came again, which are let in at once from then on. Hosts of one pool (`pool`)
-count as one client: it may come again from any of its networks. Once it has come again, mail of the
-same sender's domain is accepted from the whole pool.
+The memory has the network of the client, the sender and the recipient of each first attempt. When
+the client tries again after the delay, its network becomes known, and its later mail is accepted at
+once. The hosts of a pool (`pool`) count as one client, which may try again from any of its
+networks; then mail from the same sender's domain is accepted from the whole pool.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.filters import FilterFailed, IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, defer
-from mailhost.reception.filters.block.greylist_memory import GreylistMemory, MemoryLost
+from mailhost.reception.filters.block.greylist_memory import GreylistMemory, MemoryUnavailable
 from mailhost.reception.filters.block.listed import recipient, sender
 from mailhost.reception.filters.block.pool import pool_of
 
 
 @implementer(IFilter)
-class Greylisted:
-    """Never defers clients that logged in, are on this machine, or are in the networks of the
-    settings or of `trusted`."""
+class GreylistFilter:
+    """Defers mail from unknown clients.
+
+    Clients that have logged in, are on this machine, or are in the networks of the settings or of
+    `trusted`, are never deferred.
+    """
 
     stages = (Stage.RECIPIENT,)
 
@@ -57,25 +60,24 @@ class Greylisted:
     async def _ask(self, mail: Mail, network: IPv4Network | IPv6Network) -> Verdict:
         try:
             wait = await self._wait(mail, network)
-        except MemoryLost as lost:
-            raise FilterFailed(str(lost)) from lost
+        except MemoryUnavailable as error:
+            raise FilterFailed(str(error)) from error
         if wait <= 0:
             return PASS
         text = f"You are new here; please try again in {wait:.0f} seconds"
         return defer(text, f"{network} is new here, {wait:.0f} seconds to wait")
 
     async def _wait(self, mail: Mail, network: IPv4Network | IPv6Network) -> float:
-        """Return the seconds to wait. The DNS is asked only where the network is not known."""
+        """Return the seconds to wait, 0 for none. The DNS is queried only for unknown networks."""
         settings, memory = self._settings, self._memory
         names = [str(network)]
         if await self._in_thread(lambda: memory.knows(names, settings.remember)):
             return 0.0
-        who, sent_by = str(network), sender(mail)
+        reverse_path = sender(mail)
         pool = await pool_of(mail.client.hello, network, self._resolver)
         if pool:
-            who = pool
-            names.append(f"{pool} {sent_by.rpartition('@')[2]}")
-        visit = (who, sent_by, recipient(mail))
+            names.append(f"{pool} {reverse_path.rpartition('@')[2]}")
+        triplet = (pool or str(network), reverse_path, recipient(mail))
         return await self._in_thread(
-            lambda: memory.wait(visit, names, settings.delay, settings.retry, settings.remember)
+            lambda: memory.wait(triplet, names, settings.delay, settings.retry, settings.remember)
         )

@@ -1,7 +1,6 @@
-"""The memory of greylisting, in SQLite, shared by all processes.
+"""The memory of greylisting: an SQLite database that all processes share.
 
-Losing the last seconds of it in a crash costs somebody another retry and nothing else, so nothing
-is synced.
+The database is not synced: if a crash loses its last seconds, some clients have to try once more.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import TypeVar
 from urllib.parse import quote
 
 T = TypeVar("T")
-Visit = tuple[str, str, str]  # a network or a pool, a sender, a recipient
+Triplet = tuple[str, str, str]  # a network or a pool, a sender, a recipient
 
-CLEAN_EVERY = 600.0  # seconds
-PATIENCE = 5.0  # seconds to wait for another process
+CLEANING_INTERVAL = 600.0  # seconds between two deletions of expired rows
+LOCK_TIMEOUT = 5.0  # seconds to wait for the lock of another process
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -30,13 +29,15 @@ CREATE TABLE IF NOT EXISTS known (network TEXT PRIMARY KEY, until REAL NOT NULL)
 """
 
 
-class MemoryLost(Exception):
-    """The file cannot be read or written now."""
+class MemoryUnavailable(Exception):
+    """The database cannot be read or written now."""
 
 
 class GreylistMemory:
-    """The file at `path`, made when it is first asked. `time` is the time of day in seconds. May be
-    asked in any thread; blocks for the disk."""
+    """The database at `path`, which is made at the first query.
+
+    `time` returns seconds since the epoch. The methods may be called in any thread, and block.
+    """
 
     def __init__(self, path: str, time: Callable[[], float]) -> None:
         self._path = path
@@ -46,28 +47,30 @@ class GreylistMemory:
         self._clean_at = 0.0
 
     def knows(self, names: Sequence[str], remember: float) -> bool:
-        """True where one of these clients is known; that one is then known for `remember` from now
-        on. A client is a network, or a pool of hosts with a sender's domain. Raises MemoryLost."""
+        """True where one of these clients is known. A known client stays known for `remember`
+        seconds from now on. A client is a network, or a pool of hosts and the domain of a sender.
+        Raises MemoryUnavailable."""
         return self._locked(lambda database, now: _known(database, now, names, remember))
 
     def wait(
-        self, visit: Visit, names: Sequence[str], delay: float, retry: float, remember: float
+        self, triplet: Triplet, names: Sequence[str], delay: float, retry: float, remember: float
     ) -> float:
-        """Return the seconds for which a visit has to wait, 0 where its mail may be accepted.
+        """Return the seconds for which a triplet has to wait, 0 where its mail may be accepted.
 
-        A new visit waits for `delay`, and has to be repeated within `retry`. Then the client is
-        known by all of `names` for `remember`, from the last visit. Raises MemoryLost.
+        A new triplet waits for `delay` seconds, and the attempt must be repeated within `retry`
+        seconds. Then the client is known by all of `names` for `remember` seconds after its last
+        attempt. Raises MemoryUnavailable.
         """
 
-        def look(database: sqlite3.Connection, now: float) -> float:
+        def ask(database: sqlite3.Connection, now: float) -> float:
             if _known(database, now, names, remember):
                 return 0.0
-            left = _left(database, now, visit, delay, retry)
+            left = _seconds_left(database, now, triplet, delay, retry)
             if left <= 0:
                 _learn(database, names, now + remember)
             return max(left, 0.0)
 
-        return self._locked(look)
+        return self._locked(ask)
 
     def _locked(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
         with self._lock:
@@ -77,10 +80,10 @@ class GreylistMemory:
                     return work(database, self._time())
             except (sqlite3.Error, OSError) as error:
                 self.close()
-                raise MemoryLost(f"{self._path}: {error}") from error
+                raise MemoryUnavailable(f"{self._path}: {error}") from error
 
     def close(self) -> None:
-        """Let go of the file; it is opened again when it is needed."""
+        """Close the database. The next query opens it again."""
         opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
@@ -89,7 +92,7 @@ class GreylistMemory:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(self._path, flags, 0o600))
         name = f"file:{quote(os.path.abspath(self._path))}?mode=rw"  # SQLite itself makes no file
-        return sqlite3.connect(name, PATIENCE, check_same_thread=False, uri=True)
+        return sqlite3.connect(name, LOCK_TIMEOUT, check_same_thread=False, uri=True)
 
     def _database(self) -> sqlite3.Connection:
         if self._opened is None:
@@ -97,7 +100,7 @@ class GreylistMemory:
             self._opened.executescript(_SCHEMA)
         now = self._time()
         if now >= self._clean_at:
-            self._clean_at = now + CLEAN_EVERY
+            self._clean_at = now + CLEANING_INTERVAL
             with self._opened:
                 for table in ("seen", "known"):
                     self._opened.execute(f"DELETE FROM {table} WHERE until <= ?", (now,))
@@ -116,15 +119,15 @@ def _learn(database: sqlite3.Connection, names: Sequence[str], until: float) -> 
     database.executemany("INSERT OR REPLACE INTO known VALUES (?, ?)", values)
 
 
-def _left(
-    database: sqlite3.Connection, now: float, visit: Visit, delay: float, retry: float
+def _seconds_left(
+    database: sqlite3.Connection, now: float, triplet: Triplet, delay: float, retry: float
 ) -> float:
-    """Return the seconds that a visit still has to wait. A new visit is recorded."""
+    """Return the seconds that a triplet still has to wait. A new triplet is recorded."""
     seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?) AND until > ?"
-    row = database.execute(seen, (*visit, now)).fetchone()
+    row = database.execute(seen, (*triplet, now)).fetchone()
     if row is None:
         database.execute(
-            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (*visit, now, now + retry)
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (*triplet, now, now + retry)
         )
         return delay
     first: float = row[0]

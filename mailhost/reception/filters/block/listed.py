@@ -15,7 +15,7 @@ from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.reception.filters.action import verdict_of
-from mailhost.reception.filters.block.watched import Watched
+from mailhost.reception.filters.block.watched import WatchedList
 
 STAGES = {
     LookAt.CLIENT: Stage.CONNECTED,
@@ -26,8 +26,9 @@ STAGES = {
 
 
 @implementer(IFilter)
-class Listed:
-    """Looks at who connects, says hello, sends or receives, as soon as that is known."""
+class ListFilter:
+    """Checks the client at its connection, or its name at HELO, or the sender at MAIL, or the
+    recipient at RCPT."""
 
     def __init__(
         self, settings: List, clock: IReactorTime, in_thread: InThread, events: IEventSink
@@ -36,32 +37,32 @@ class Listed:
         self.stages = (STAGES[settings.look_at],)
         self._settings = settings
         make = Networks if settings.look_at is LookAt.CLIENT else Names
-        self._list = Watched[Networks | Names](
+        self._list = WatchedList[Networks | Names](
             settings.entries, settings.file, make, clock, in_thread, events
         )
 
     def look(self, mail: Mail) -> Verdict:
-        what = self._settings.look_at
-        name = WHAT[what](mail)
-        if not self._list.now.has(name):
+        part = self._settings.look_at
+        name = PARTS[part](mail)
+        if not self._list.current.has(name):
             return PASS
         return verdict_of(
-            self._settings, f"{what} {name or '<>'} is listed", f"Your {what} is refused"
+            self._settings, f"{part} {name or '<>'} is listed", f"Your {part} is refused"
         )
 
 
 def sender(mail: Mail) -> str:
-    """The sender as people write it, `<>` for none."""
+    """Return the sender as an address without angle brackets, `<>` for the null reverse-path."""
     path = mail.envelope.reverse_path
     return str(path) if path is not None else "<>"
 
 
 def recipient(mail: Mail) -> str:
-    """The recipient in question."""
+    """Return the recipient that the filter is asked about, empty for none."""
     return str(mail.recipient.address) if mail.recipient is not None else ""
 
 
-WHAT: dict[LookAt, Callable[[Mail], str]] = {
+PARTS: dict[LookAt, Callable[[Mail], str]] = {
     LookAt.CLIENT: lambda mail: mail.client.ip,
     LookAt.HELLO: lambda mail: mail.client.hello,
     LookAt.SENDER: sender,

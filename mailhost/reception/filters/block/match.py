@@ -1,8 +1,8 @@
 """Regular expressions on header and body, with a limit on the time that matching may take.
 
-The expressions see the text that people read: encoded words and transfer encodings are decoded. All
-texts of a message share the time. Small messages are matched at once, for as long as nobody
-notices; what takes longer goes to a thread.
+The expressions are matched with the decoded text: encoded words and transfer encodings are decoded.
+The limit is for all texts of a message together. A small message is matched in the reactor's thread
+for REACTOR_SECONDS at most; if that is not enough, matching is done again in a thread.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from mailhost.message.mime.encodings import decode
 from mailhost.message.mime.fields import header_of
 from mailhost.message.mime.structure import parse
 from mailhost.reception.filters.action import verdict_of
-from mailhost.reception.filters.attached import TOO_MANY
+from mailhost.reception.filters.attached import NOT_EXAMINED
 from mailhost.reception.filters.whole_messages import WholeMessages, is_small
 
 TEXTS = ("text/plain", "text/html")
-LONGEST = 1 << 20  # characters of a text that are looked at
-UNNOTICED = 0.01  # seconds
-SHOWN = 60  # characters of what matched
+LONGEST_TEXT = 1 << 20  # characters of a text that are matched
+REACTOR_SECONDS = 0.01  # of matching in the reactor's thread
+LONGEST_SHOWN_MATCH = 60  # characters of the matched text in the log
 
 
 @implementer(IFilter)
-class Matching:
-    """Looks at the whole header (a field a line), at one field, or at the texts of the body."""
+class MatchFilter:
+    """Matches the whole header (a line for each field), one field, or the texts of the body."""
 
     stages = (Stage.MESSAGE,)
 
@@ -58,24 +58,29 @@ class Matching:
             return PASS
         part = self._settings.part
         return verdict_of(
-            self._settings, f"{part} has {found[:SHOWN]!r}", "The content is not wanted"
+            self._settings,
+            f"{part} has {found[:LONGEST_SHOWN_MATCH]!r}",
+            "The content is not wanted",
         )
 
     async def _found(self, content: Content) -> str:
         limit = self._settings.time_limit
         if is_small(content):
             with suppress(TimeoutError):
-                return self._find(content.read(), min(limit, UNNOTICED))
+                return self._find(content.read(), min(limit, REACTOR_SECONDS))
         return await self._whole_messages.read_apart(content, partial(self._find, seconds=limit))
 
     def _find(self, message: bytes, seconds: float) -> str:
-        """Return what matched, nothing where nothing did. Raises TimeoutError, and FilterFailed
-        where there is more than can be looked at."""
+        """Return the text that matched, empty for none.
+
+        Raises TimeoutError, and FilterFailed where the message has more parts, or a larger header,
+        than can be examined.
+        """
         for text in _texts(self._settings.part, message):
             begun = monotonic()
-            match = self._pattern.search(text[:LONGEST], timeout=seconds, concurrent=True)
+            match = self._pattern.search(text[:LONGEST_TEXT], timeout=seconds, concurrent=True)
             if match is not None:
-                return match[0] or "it"
+                return match[0] or "it"  # an expression may match an empty text
             seconds -= monotonic() - begun
             if seconds <= 0:
                 raise TimeoutError
@@ -95,7 +100,7 @@ def _texts(part: str, message: bytes) -> Iterator[str]:
         for field in named(header, part):
             yield decode_words(field.text)
     if len(header) >= HEADER_LIMIT:
-        raise FilterFailed("the header is larger than can be looked at")
+        raise FilterFailed("the header is larger than can be examined")
 
 
 def _bodies(message: bytes) -> Iterator[str]:
@@ -105,4 +110,4 @@ def _bodies(message: bytes) -> Iterator[str]:
             octets = decode(message[each.body : each.end], each.encoding)
             yield decode_text(octets, each.parameters.get("charset", "utf-8"))
     if not root.whole:
-        raise FilterFailed(f"the message has {TOO_MANY}")
+        raise FilterFailed(f"the message has {NOT_EXAMINED}")

@@ -1,9 +1,9 @@
 """Finds the pool of sending hosts that a client belongs to, where the DNS confirms it.
 
-Large senders come again from another host, in another network, than the first time. Their hosts
-have the domain of the name in HELO in common: `mail-wr1-f43.google.com` and
-`mail-ej1-f53.google.com`. The name counts only if it has an address in the client's network, so
-that a client cannot join a pool by its HELO alone.
+A large sender repeats an attempt from another host, in another network. The names of its hosts in
+HELO have the same domain, for example `mail-wr1-f43.google.com` and `mail-ej1-f53.google.com`. A
+name counts only if it has an address in the network of the client, so that a client cannot join a
+pool by its HELO alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REGISTRIES = frozenset(
 
 
 async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IResolver) -> str:
-    """Return the domain of the pool, empty for none or where the DNS does not answer."""
+    """Return the domain of the pool, empty if there is none or the DNS does not answer."""
     try:
         name = parse_domain(hello)
         addresses = await resolver.addresses(name) if "." in name else ()
@@ -33,7 +33,7 @@ async def pool_of(hello: str, network: IPv4Network | IPv6Network, resolver: IRes
 
 
 def _is_shared(domain: str) -> bool:
-    """True for a top-level domain, and for one such as `co.uk` below which domains are registered;
-    REGISTRIES has the usual names of such domains, not all."""
+    """True for a top-level domain, and for a domain such as `co.uk` below which domains are
+    registered. REGISTRIES has the usual names of such domains, not all."""
     second, _, top = domain.rpartition(".")
     return not second or (second in REGISTRIES and len(top) == 2)

@@ -1,7 +1,7 @@
 """Limits how many messages a client, sender, recipient or account may send or get in a given time.
 
-Counted as a leaky bucket (the generic cell rate algorithm): one number for each who is counted. It
-says when their bucket will be empty; a message that would make it overflow is one too many.
+Each key is counted by a leaky bucket (the generic cell rate algorithm): one number, the time at
+which the bucket will be empty. A message that would make the bucket overflow exceeds the limit.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mailhost.message.address import Address
 from mailhost.net.limits import client_key
 from mailhost.reception.filters.action import verdict_of
 
-MOST = 100_000  # who is counted at a time; the one who was quiet longest is forgotten
+MOST_KEYS = 100_000  # keys that are counted at a time; the least recently used is forgotten
 
 
 @implementer(IRates)
 class Rates:
-    """All rates of a host; asked by workers too, so that several processes allow no more."""
+    """All rates of a host. Workers ask the head, so that all processes share one limit."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -38,14 +38,14 @@ class Rates:
             return False
         self._empty_at[key] = empty_at
         self._empty_at.move_to_end(key)
-        if len(self._empty_at) > MOST:
+        if len(self._empty_at) > MOST_KEYS:
             self._empty_at.popitem(last=False)
         return True
 
 
 @implementer(IFilter)
-class TooMany:
-    """`name` keeps this filter's counts apart from those of another."""
+class RateFilter:
+    """Refuses messages above a rate. `name` is that of the filter, whose counts are its own."""
 
     def __init__(self, settings: Rate, name: str, rates: IRates) -> None:
         by_recipient = settings.count_by is CountBy.RECIPIENT
@@ -73,7 +73,7 @@ class TooMany:
 
 
 def _counted(by: CountBy, mail: Mail) -> str:
-    """The key that is counted, nothing if there is none: a bounce has no sender."""
+    """Return the key that is counted, empty for none, such as for the sender of a bounce."""
     match by:
         case CountBy.CLIENT:
             return client_key(mail.client.ip)

@@ -1,4 +1,4 @@
-"""Messages that are too large for who they are for."""
+"""Refuses messages that are larger than the limit of the settings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mailhost.reception.filters.action import verdict_of
 
 
 @implementer(IFilter)
-class TooLarge:
-    """Goes by what the client announced, and by what it sent."""
+class SizeFilter:
+    """Checks the size that the client announced at MAIL, and the size of the message."""
 
     stages = (Stage.SENDER, Stage.MESSAGE)
 

@@ -1,6 +1,6 @@
-"""A list in a file: read at the start, and again when the file changes.
+"""A list in a file, which is read at the start, and again when the file changes.
 
-A file that went away or has a fault leaves the list as it was, and is logged once.
+While the file is missing or has a fault, the list stays as it was; the fault is logged once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mailhost.config.lists import BadEntry, entries_of
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 
 T = TypeVar("T")
-EVERY = 5.0  # seconds between looks at the file
+CHECK_INTERVAL = 5.0  # seconds between two checks of the file
 
 
-class Watched(Generic[T]):
-    """The list that `make` makes of `entries` and of those in the file at `path`, None for no file.
+class WatchedList(Generic[T]):
+    """The list that `make` makes of `entries` and of the entries in the file at `path`.
 
-    Reads the file at once. Raises OSError, BadEntry.
+    `path` is None for a list without a file. Reads the file: blocks; raises OSError, BadEntry.
     """
 
     def __init__(
@@ -41,43 +41,43 @@ class Watched(Generic[T]):
         self._clock = clock
         self._in_thread = in_thread
         self._events = events
-        self._looked = clock.seconds()
-        self._seen: object = None
-        self._trouble = ""
+        self._checked_at = clock.seconds()
+        self._state_read: object = None
+        self._last_fault = ""
         self._list = self._read() if path else make(entries)
 
     @property
-    def now(self) -> T:
-        """The list as far as it is known; the file is looked at meanwhile, now and then."""
-        if self._path and self._clock.seconds() - self._looked >= EVERY:
-            self._looked = self._clock.seconds()
-            Deferred.fromCoroutine(self.look_again())
+    def current(self) -> T:
+        """The list. At most every CHECK_INTERVAL this starts a check of the file in a thread."""
+        if self._path and self._clock.seconds() - self._checked_at >= CHECK_INTERVAL:
+            self._checked_at = self._clock.seconds()
+            Deferred.fromCoroutine(self.check())
         return self._list
 
-    async def look_again(self) -> None:
-        """Read the file where it changed."""
+    async def check(self) -> None:
+        """Read the file if it has changed."""
         try:
             changed = await self._in_thread(self._read_if_changed)
         except (OSError, BadEntry) as error:
-            if str(error) != self._trouble:
+            if str(error) != self._last_fault:
                 text = f"{error}; the list stays as it was"
                 self._events.emit(Faulted(f"list {self._path}", text))
-            self._trouble = str(error)
+            self._last_fault = str(error)
             return
-        self._trouble = ""
+        self._last_fault = ""
         if changed is not None:
             self._list = changed
             self._events.emit(Notice(f"list {self._path} read again"))
 
     def _read_if_changed(self) -> T | None:
-        return self._read() if self._state() != self._seen else None
+        return self._read() if self._state() != self._state_read else None
 
     def _read(self) -> T:
         assert self._path is not None
-        seen = self._state()
+        state = self._state()
         with open(self._path, encoding="utf-8", errors="replace") as file:
             found = self._make([*self._entries, *entries_of(file.read())])
-        self._seen = seen
+        self._state_read = state
         return found
 
     def _state(self) -> object:

@@ -1,1 +1,1 @@
-"""Filters that change mail: header fields, subjects, disclaimers, attachments, envelopes."""
+"""Filters that edit mail: header fields, subjects, disclaimers, attachments, envelopes."""

@@ -1,32 +1,33 @@
-"""A text put into every message: a disclaimer, a banner."""
+"""Adds a text to the body of each message: a disclaimer, a banner."""
 
 from __future__ import annotations
 
 from zope.interface import implementer
 
-from mailhost.config.filters.edit import Disclaimer, Place
+from mailhost.config.filters.edit import Disclaimer, DisclaimerPlace
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import Decision, Mail, Stage, Verdict, edit
-from mailhost.message.mime.disclaimer import Words, append, prepend
+from mailhost.message.mime.disclaimer import AddedText, append, prepend
 from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 class _LeftAlone(Exception):
-    """The message has to stay as it is; the text of the exception says why."""
+    """The message must not be changed; the text of the exception is the reason."""
 
 
 @implementer(IFilter)
-class Disclaimed:
-    """Leaves signed and encrypted mail alone, and mail without a text; the log says why."""
+class DisclaimerFilter:
+    """Adds a text. Signed and encrypted mail, and mail without a text, is not changed; the log has
+    the reason."""
 
     stages = (Stage.MESSAGE,)
 
     def __init__(self, settings: Disclaimer, whole_messages: WholeMessages) -> None:
-        """Reads the settings' files. Raises OSError."""
+        """Read the files that the settings name: blocks; raises OSError."""
         text = _of_file(settings.text_file) if settings.text_file else settings.text
         html = _of_file(settings.html_file) if settings.html_file else settings.html
-        self._text = Words(text, html)
-        self._add = prepend if settings.place is Place.TOP else append
+        self._text = AddedText(text, html)
+        self._add = prepend if settings.place is DisclaimerPlace.TOP else append
         self._whole_messages = whole_messages
 
     async def look(self, mail: Mail) -> Verdict:

@@ -1,4 +1,4 @@
-"""Header fields: removed, replaced, added; and a word in front of the subject."""
+"""Removes, replaces and adds header fields; and puts a tag in front of the subject."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mailhost.reception.filters.whole_messages import WholeMessages
 
 
 @implementer(IFilter)
-class HeaderEdited:
-    """Removes first, then replaces, then adds: a field may be removed and added anew."""
+class HeaderFilter:
+    """Removes, then replaces, then adds fields. So a field may be removed and added again."""
 
     stages = (Stage.MESSAGE,)
 
@@ -39,8 +39,8 @@ class HeaderEdited:
 
 
 @implementer(IFilter)
-class SubjectTagged:
-    """Puts a word in front of the subject, once."""
+class SubjectFilter:
+    """Puts a tag in front of the subject unless the subject has it."""
 
     stages = (Stage.MESSAGE,)
 

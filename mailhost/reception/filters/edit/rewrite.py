@@ -1,4 +1,4 @@
-"""Other senders and recipients, in the envelope alone: header fields stay as they are."""
+"""Replaces senders and recipients of the envelope. Header fields are not changed."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.message.address import Address, parse_address
 from mailhost.message.envelope import ForwardPath
 
-ANY = "*"
+ANY_LOCAL_PART = "*"
 
 
 class Rewrites:
-    """Which address becomes which: `ann@a.example`, or `*@a.example` for all of a domain."""
+    """The replacements of addresses: of `ann@a.example`, or of `*@a.example` for a whole domain."""
 
     def __init__(self, rules: Mapping[str, str]) -> None:
         """Raises BadAddress."""
         self._new = {_key(parse_address(old)): parse_address(new) for old, new in rules.items()}
 
     def of(self, address: Address) -> Address:
-        """Return what it becomes, itself where nothing is said about it."""
-        new = self._new.get(_key(address)) or self._new.get((ANY, address.domain))
+        """Return the replacement of an address, or the address itself where there is none."""
+        new = self._new.get(_key(address)) or self._new.get((ANY_LOCAL_PART, address.domain))
         if new is None:
             return address
-        return replace(address, domain=new.domain) if new.local == ANY else new
+        return replace(address, domain=new.domain) if new.local == ANY_LOCAL_PART else new
 
 
 def _key(address: Address) -> tuple[str, str]:
@@ -36,8 +36,8 @@ def _key(address: Address) -> tuple[str, str]:
 
 
 @implementer(IFilter)
-class Rewritten:
-    """Rewrites the sender at MAIL and each recipient at RCPT, before anybody else sees them."""
+class RewriteFilter:
+    """Rewrites the sender at MAIL and each recipient at RCPT, before the reception gets them."""
 
     stages = (Stage.SENDER, Stage.RECIPIENT)
 
@@ -63,6 +63,6 @@ class Rewritten:
         old, new = path.address, self._recipients.of(path.address)
         if new == old:
             return PASS
-        # the sender's reports speak of the address that it wrote (RFC 3461 §4.2)
+        # reports to the sender have the address that the sender wrote (RFC 3461 §4.2)
         changed = ForwardPath(new, path.notify, path.original or f"rfc822;{old}")
         return edit(replace(mail, recipient=changed), f"recipient {old} becomes {new}")

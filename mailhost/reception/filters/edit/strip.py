@@ -1,4 +1,4 @@
-"""Attachments taken out of mail, or renamed."""
+"""Removes attachments from mail, or renames them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from zope.interface import implementer
 from mailhost.config.filters.edit import Strip
 from mailhost.interfaces.filters import FilterFailed, IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
-from mailhost.message.mime.attachments import Attachment, rename, strip
-from mailhost.reception.filters.attached import TOO_MANY, Chosen
+from mailhost.message.mime.attachments import AttachedPart, rename, strip
+from mailhost.reception.filters.attached import NOT_EXAMINED, AttachmentSelector
 from mailhost.reception.filters.whole_messages import WholeMessages
 
-NOBODY_OPENS = ".blocked"  # behind the name
+BLOCKED_SUFFIX = ".blocked"  # added to the name of a renamed attachment
 
 
 @implementer(IFilter)
-class Stripped:
-    """Edits signed mail too: what must not come in must not come in signed."""
+class StripFilter:
+    """Removes or renames the selected attachments, also of signed mail, whose signature breaks."""
 
     stages = (Stage.MESSAGE,)
 
     def __init__(self, settings: Strip, whole_messages: WholeMessages) -> None:
         self._settings = settings
         self._whole_messages = whole_messages
-        self._chosen = Chosen(settings.names, settings.types, settings.look_inside)
+        self._selector = AttachmentSelector(settings.names, settings.types, settings.look_inside)
 
     async def look(self, mail: Mail) -> Verdict:
         reasons: list[str] = []
@@ -35,18 +35,18 @@ class Stripped:
         return edit(mail.containing(content), ", ".join(reasons))
 
     def _edited(self, message: bytes, reasons: list[str]) -> bytes:
-        root = self._chosen.tree(message)
+        root = self._selector.tree(message)
         if not root.whole:
-            raise FilterFailed(f"the message has {TOO_MANY}")
+            raise FilterFailed(f"the message has {NOT_EXAMINED}")
         chosen = []
-        for each, why in self._chosen.among(message, root):
+        for each, reason in self._selector.select(message, root):
             chosen.append(each)
-            reasons.append(why)
+            reasons.append(reason)
         if not chosen:
             return message
         if self._settings.rename:
-            return rename(message, [(each, each.name + NOBODY_OPENS) for each in chosen])
+            return rename(message, [(each, each.name + BLOCKED_SUFFIX) for each in chosen])
         return strip(message, chosen, self._notice)
 
-    def _notice(self, attachment: Attachment) -> str:
+    def _notice(self, attachment: AttachedPart) -> str:
         return self._settings.notice.replace("{name}", attachment.name or attachment.type)

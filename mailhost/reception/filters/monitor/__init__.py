@@ -1,1 +1,1 @@
-"""Filters that watch: journals, events."""
+"""Filters that observe mail: journals, events."""

@@ -1,4 +1,4 @@
-"""A line of JSON for each message that came in whole, or that a filter refused before."""
+"""Writes a line of JSON for each message that arrived whole, or was refused by a filter before."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ Line = tuple[dict[str, Any], Content]
 
 
 @implementer(IFilter, IWitness)
-class JSONEvents:
-    """Adds to the file at `path`, which others may rename at any time: it is opened anew each time.
+class EventsFilter:
+    """Appends lines to the file at `path`.
 
-    Lines are written in a thread, those that come meanwhile together afterwards. Lines that cannot
+    The file is opened for each write, so that other programs may rename it at any time. A thread
+    writes the lines; lines that come meanwhile are written together afterwards. Lines that cannot
     be written are lost, and the fault is logged.
     """
 
@@ -44,10 +45,10 @@ class JSONEvents:
         self._events = events
         self._lines: list[Line] = []
         self._writing = False
-        self._trouble = ""
+        self._last_fault = ""
 
     def look(self, mail: Mail) -> Verdict:
-        """See IFilter; there is nothing to ask."""
+        """See IFilter. The filter has no stage, so it is never asked."""
         return PASS
 
     def ended(self, mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status]) -> None:
@@ -63,17 +64,17 @@ class JSONEvents:
             lines, self._lines = self._lines, []
             try:
                 await self._in_thread(lambda lines=lines: self._append(lines))  # type: ignore[misc]
-                self._trouble = ""
+                self._last_fault = ""
             except OSError as error:
-                if str(error) != self._trouble:
+                if str(error) != self._last_fault:
                     self._events.emit(Faulted(f"events {self._path}", str(error)))
-                self._trouble = str(error)
-            except Exception:  # noqa: BLE001 - a bug over these lines is not the end of all others
+                self._last_fault = str(error)
+            except Exception:  # noqa: BLE001 - a bug must not stop the writing of later lines
                 self._log.failure(f"Lines for {self._path} are lost")
         self._writing = False
 
     def _append(self, lines: Sequence[Line]) -> None:
-        # what is no text becomes an escape that JSON has too
+        # a lone surrogate becomes an escape that is valid in JSON too
         text = memoryview("".join(map(_written, lines)).encode("utf-8", "backslashreplace"))
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
@@ -86,7 +87,7 @@ class JSONEvents:
 def message_event(
     mail: Mail, findings: Sequence[Finding], statuses: Sequence[Status], now: datetime
 ) -> dict[str, Any]:
-    """Return what is known of a message but for its header."""
+    """Return the values of the line, without those from the header section of the message."""
     client, envelope = mail.client, mail.envelope
     return {
         "time": now.isoformat(timespec="milliseconds"),

@@ -1,7 +1,7 @@
-"""A copy of each message, with its envelope, kept before the client has its answer.
+"""Keeps a copy of each message with its envelope, before the client gets the reply.
 
-Messages that a filter or a server after this one refuses are in the journal all the same, and again
-when the client comes back: better that than a message without a copy.
+The journal also has a message that a later filter, or the server behind, refuses, and has it again
+when the client tries again. So each accepted message has a copy.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Keep = Callable[[Mail, Content], Awaitable[Status]]
 
 
 @implementer(IFilter)
-class Journaled:
-    """`keep` takes a mail and its copy; `where` describes that in the log. `observe`: nothing is
-    kept."""
+class JournalFilter:
+    """Keeps copies by `keep`, which takes a mail and its copy. `where` is their destination in the
+    log. With `observe` no copy is kept."""
 
     stages = (Stage.MESSAGE,)
 
@@ -44,8 +44,11 @@ class Journaled:
 
 
 def to_address(handover: IHandover, to: Address) -> Keep:
-    """Have copies go to an address, here or elsewhere. They come from `<>`: nobody is to hear that
-    one could not be delivered but our log."""
+    """Return the function that sends copies to an address of this host or of another host.
+
+    The copies have the null reverse-path, so that no report is sent when one cannot be delivered;
+    that is only logged.
+    """
 
     def keep(mail: Mail, copy: Content) -> Awaitable[Status]:
         envelope = Envelope(
@@ -60,7 +63,7 @@ def to_address(handover: IHandover, to: Address) -> Keep:
 
 
 def to_maildir(mailbox: IMailbox) -> Keep:
-    """Have copies go into a Maildir."""
+    """Return the function that delivers copies to a Maildir."""
 
     def keep(mail: Mail, copy: Content) -> Awaitable[Status]:
         return mailbox.deliver((copy,))
@@ -69,7 +72,7 @@ def to_maildir(mailbox: IMailbox) -> Keep:
 
 
 def envelope_fields(envelope: Envelope) -> bytes:
-    """Return fields for the top of a copy that say what was in the envelope."""
+    """Return the fields for the top of a copy, with the sender and recipients of the envelope."""
     recipients: Sequence[Address] = [path.address for path in envelope.recipients]
     fields = [f"X-Envelope-From: <{envelope.reverse_path or ''}>"]
     fields += [f"X-Envelope-To: <{address}>" for address in recipients]

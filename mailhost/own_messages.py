@@ -1,0 +1,64 @@
+"""Messages that this host writes itself, from the last steps before they leave to the handover.
+
+A part that writes a message does not hand it over. It calls `complete`, and returns the OwnMessage
+as a value to its caller, up to a part that has the handover; that part calls `hand_over`. So no
+part below the handover depends on it:
+
+- The handover finds that recipients of a message fail: the queue's reports compose a bounce, and
+  the handover hands the bounce over.
+- An attempt of the queue fails: the same reports compose a bounce, and the attempt hands it over
+  before the recipients are written down as settled. A crash in between sends the bounce twice, and
+  never loses it.
+
+A Sieve script runs at local delivery, which is below the handover as well. Its vacation replies,
+redirected copies and rejections take the same way: local delivery returns OwnMessages beside the
+outcomes, and the caller of the delivery (the handover at first, an attempt of the queue later)
+hands them over before it settles the recipient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailhost.concurrency.answers import there
+from mailhost.interfaces.events import Faulted, IEventSink, Reported
+from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage, OwnMessage
+from mailhost.interfaces.reception import IHandover
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.status import Status
+
+
+async def complete(
+    message: OwnMessage, author: Address, outgoing: IOutgoing, events: IEventSink
+) -> OwnMessage | None:
+    """Return the message as it leaves, after the last steps of `outgoing`.
+
+    None where these refuse it for good: only the log has it then. Raises OSError where they may
+    take it later.
+    """
+    leaving = OutgoingMessage(message.envelope, message.content, author, message.identity)
+    content: Content | Status = await there(outgoing.leave(leaving))
+    if not isinstance(content, Status):
+        envelope = replace(message.envelope, size=content.size)
+        return replace(message, envelope=envelope, content=content)
+    if content.temporary:
+        raise OSError(_refusal(message, content))
+    events.emit(Faulted("queue", _refusal(message, content)))
+    return None
+
+
+async def hand_over(message: OwnMessage, handover: IHandover, events: IEventSink) -> bool:
+    """Hand over a completed message, and log the result. True if it is safe, or is refused for
+    good: only the log has it then. False if that must be tried again later."""
+    status = await handover.take_or_queue(message.envelope, message.content, message.identity)
+    if status.ok:
+        events.emit(Reported(message.about, message.kind, message.to))
+        return True
+    events.emit(Faulted("queue", _refusal(message, status)))
+    return status.permanent
+
+
+def _refusal(message: OwnMessage, status: Status) -> str:
+    text = f"{message.about}: the {message.kind} to <{message.to}> was refused: {status}"
+    return f"{text} {status.cause}".rstrip()

@@ -1,0 +1,99 @@
+"""Listeners that a start or a reload opens and closes; no socket is opened."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.error import CannotListenError
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application import listener_set
+from mailhost.application.listener_set import ListenerSet
+from mailhost.config.model import Listen, Settings
+from mailhost.config.protocol import ListenProtocol
+from tests.fakes import now
+
+
+def settings(*endpoints: str) -> Settings:
+    listen = [{"protocol": "smtp", "endpoint": endpoint} for endpoint in endpoints]
+    values: Any = {"version": 1, "hostname": "mx.example.com", "data": "/d", "listen": listen}
+    return Settings.model_validate(values)
+
+
+class FakeListener:
+    """Notes what is done to it in `made`. A unix socket has no descriptor to share."""
+
+    made: list[FakeListener]
+
+    def __init__(self, reactor: object, listen: Listen, factory: str) -> None:
+        self.listen = listen
+        self.factory = factory
+        self.done: list[object] = []
+        self.made.append(self)
+
+    @property
+    def address(self) -> str:
+        return self.listen.endpoint
+
+    @property
+    def shared(self) -> int | None:
+        return None if self.listen.endpoint.startswith("unix:") else 7
+
+    def open(self, user: str) -> None:
+        if self.listen.endpoint == "unix:/taken":
+            raise CannotListenError("::", 25, OSError("in use"))
+        self.done.append("open")
+
+    async def close(self) -> None:
+        self.done.append("close")
+
+    async def drain(self, seconds: float) -> None:
+        self.done.append(seconds)
+
+
+class ListenerSetTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.made: list[FakeListener] = []
+        FakeListener.made = self.made
+        self.patch(listener_set, "Listener", FakeListener)
+        self.patch(listener_set, "make_factory", lambda foundation, listen: listen.endpoint)
+        self.served: list[tuple[object, ...]] = []
+        self.patch(listener_set, "serve", lambda *given: self.served.append(given))
+        self.listeners = ListenerSet(cast(Any, None))
+        self.take(settings("tcp:25", "unix:/run/smtp"))
+
+    def take(self, wanted: Settings) -> None:
+        self.listeners.use(self.listeners.open(cast(Any, None), wanted), wanted)
+
+    def test_a_start_opens_all(self) -> None:
+        self.assertEqual([["open"], ["open"]], [each.done for each in self.made])
+        self.assertEqual(["smtp on tcp:25", "smtp on unix:/run/smtp"], self.listeners.addresses())
+
+    def test_unix_sockets_are_not_shared_with_workers(self) -> None:
+        listen = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25")
+        self.assertEqual([(7, listen)], self.listeners.shared())
+
+    def test_a_reload_opens_those_that_are_new_and_closes_those_that_are_gone(self) -> None:
+        new = settings("tcp:25", "tcp:26")
+        self.take(new)
+        self.assertEqual([["open"], ["open", "close", 30.0], ["open"]], [m.done for m in self.made])
+        self.assertEqual(["smtp on tcp:25", "smtp on tcp:26"], self.listeners.addresses())
+        self.assertIs(new.listen[0], self.made[0].listen)
+
+    def test_all_new_ones_are_opened_or_none(self) -> None:
+        new = settings("tcp:26", "unix:/taken")
+        self.assertRaises(CannotListenError, self.listeners.open, cast(Any, None), new)
+        self.assertEqual([["open"], ["open"], ["open", "close"], []], [m.done for m in self.made])
+        self.assertEqual(2, len(self.listeners.addresses()))
+
+    def test_each_serves_by_its_own_settings(self) -> None:
+        services: Any = "services"
+        self.listeners.serve(services)
+        self.assertEqual(
+            [(each.factory, "services", each.listen) for each in self.made], self.served
+        )
+
+    def test_a_stop_closes_and_drains_all(self) -> None:
+        now(self.listeners.close())
+        now(self.listeners.drain(5))
+        self.assertEqual([["open", "close", 5]] * 2, [each.done for each in self.made])

@@ -1,0 +1,114 @@
+"""The steps of a reload, in order, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.application import reload as reload_module
+from mailhost.application.filters import BadFilter
+from mailhost.application.reload import Reload
+from mailhost.config.load import BadSettings, Loaded
+from mailhost.config.model import Settings
+from mailhost.config.problems import Problem
+from mailhost.config.secrets import Secrets
+from mailhost.net.control.server import CommandRefused
+from mailhost.net.tls.server import BadCertificate
+from tests.fakes import RecordingEvents, now
+
+
+def loaded(hostname: str) -> Loaded:
+    settings = Settings(version=1, hostname=hostname, data="/nowhere")
+    return Loaded(settings, Secrets({}), "/etc/mailhost.toml")
+
+
+OLD, NEW = loaded("old.example"), loaded("new.example")
+REFUSED = "reload refused, the old settings go on"
+STEPS = [
+    "RELOADING=1",
+    "load",
+    "open",
+    "replace",
+    "use",
+    "serve",
+    "assign_workers",
+    "reloaded",
+    "READY=1",
+]
+
+
+class ReloadTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events, self.steps = RecordingEvents(), list[str]()
+        self.failing: dict[str, Exception] = {}
+        self.reloaded: Deferred[None] = Deferred()
+        self.patch(reload_module, "load", lambda path: self.step("load", NEW))
+        head: Any = SimpleNamespace(
+            loaded=OLD,
+            events=self.events,
+            foundation=None,
+            services=None,
+            replace=lambda new: self.step("replace"),
+            assign_workers=lambda: self.step("assign_workers"),
+            workers=SimpleNamespace(reloaded=lambda: self.step("reloaded", self.reloaded)),
+        )
+        listeners: Any = SimpleNamespace(
+            open=lambda foundation, settings: self.step("open", [self]),
+            use=lambda opened, settings: self.step("use"),
+            serve=lambda services: self.step("serve"),
+        )
+        notifier: Any = SimpleNamespace(
+            reloading=lambda: self.steps.append("RELOADING=1"),
+            ready=lambda: self.steps.append("READY=1"),
+        )
+        self.reload = Reload(head, listeners, notifier)
+
+    async def close(self) -> None:
+        """This test stands for the listener that was opened."""
+        self.steps.append("close")
+
+    def step(self, name: str, result: Any = None) -> Any:
+        self.steps.append(name)
+        if name in self.failing:
+            raise self.failing[name]
+        return result
+
+    def test_it_ends_when_all_workers_have_the_new_settings(self) -> None:
+        running = self.reload.run()
+        self.assertEqual(STEPS[:-1], self.steps)
+        self.assertNoResult(running)
+        self.reloaded.callback(None)
+        self.assertEqual([], self.successResultOf(running))
+        self.assertEqual(STEPS, self.steps)
+        self.assertIn("reloaded: hostname", self.events.lines[-1])
+
+    def test_each_fault_refuses_it_as_a_whole(self) -> None:
+        problem = Problem("hostname", "is missing")
+        for step, error, text, more in (
+            ("load", BadSettings("/etc/mailhost.toml", [problem]), "hostname: is missing", []),
+            ("open", CannotListenError("::", 25, OSError("in use")), "cannot listen on", []),
+            ("replace", BadFilter("filter[1]: no file"), "filter[1]: no file", ["close"]),
+            ("replace", BadCertificate("no key"), "no key", ["close"]),
+            ("replace", OSError("disk full"), "disk full", ["close"]),
+        ):
+            self.steps.clear()
+            self.failing = {step: error}
+            (found,) = self.successResultOf(self.reload.run())
+            self.assertIn(text, found)
+            self.assertEqual(f"{REFUSED}: {found}", self.events.lines[-1])
+            expected = [*STEPS[: STEPS.index(step) + 1], *more, "READY=1"]
+            self.assertEqual(expected, self.steps)
+
+    def test_the_command_fails_with_the_problems(self) -> None:
+        self.failing = {"replace": BadFilter("filter[1]: no file")}
+        failure = self.failureResultOf(
+            Deferred.fromCoroutine(self.reload.command()), CommandRefused
+        )
+        self.assertEqual("filter[1]: no file", failure.getErrorMessage())
+        self.failing = {}
+        self.reloaded.callback(None)
+        self.assertEqual([], now(self.reload.command()))

@@ -1,0 +1,66 @@
+"""`mailhost export`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from mailhost.config.load import load
+from tests.cli.directory_case import DirectoryCase
+
+
+class ExportTests(DirectoryCase):
+    """The directory as TOML that a settings file takes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
+        self.run_ok("account", "add", "ann@example.com", "--quota", "2 GB", stdin="hunter2\n")
+        self.run_ok("account", "add", "b.c@example.com", stdin="hunter2\n")
+        self.run_ok("alias", "add", "team@example.com", "ann@example.com", "carl@far.example")
+        self.run_ok("domain", "catch-all", "example.com", "ann@example.com")
+
+    def test_without_secrets(self) -> None:
+        text = self.run_ok("export")
+        self.assertNotIn("argon2", text)
+        self.assertIn("--secrets DIR", text)
+        self.settings(text)
+        domains = load(self.config).settings.domain
+        self.assertEqual(set(domains), {"example.com", "file.example"})
+        self.assertIsNone(domains["example.com"].account["ann"].password)
+
+    def test_with_secrets(self) -> None:
+        folder = os.path.join(self.folder, "exported")
+        text = self.run_ok("export", "--secrets", folder)
+        path = os.path.join(folder, "ann@example.com")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertIn('password = { file = "exported/ann@example.com" }', text)
+        self.assertIn('password = { file = "secrets/ann" }', text)
+        self.assertNotIn("argon2", text)
+        before = load(self.config).settings.domain["file.example"]
+        self.settings(text)
+        loaded = load(self.config)
+        domain = loaded.settings.domain["example.com"]
+        self.assertEqual(loaded.settings.domain["file.example"], before)
+        self.assertEqual(domain.aliases, ("example.org",))
+        self.assertEqual(domain.catch_all, "ann")
+        self.assertEqual(set(domain.alias["team"]), {"ann", "carl@far.example"})
+        self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
+
+    def test_ids_stay(self) -> None:
+        before = json.loads(self.run_ok("account", "list", "--json"))
+        text = self.run_ok("export")
+        self.assertEqual(text.count("id = "), 2)  # those of the file follow from the address
+        self.settings(text)
+        after = json.loads(self.run_ok("account", "list", "--json"))
+        in_file = {row["account"]: row["id"] for row in after if row["where"] == "settings file"}
+        self.assertEqual(in_file, {row["account"]: row["id"] for row in before})
+        self.assertEqual(self.run_ok("export").count("id = "), 4)  # both halves have them
+
+    def test_secrets_elsewhere_are_named_absolutely_and_never_overwritten(self) -> None:
+        folder = os.path.abspath(self.mktemp())
+        self.assertIn(f'"{folder}/ann@example.com"', self.run_ok("export", "--secrets", folder))
+        self.assertIn("there already", self.run_fails("export", "--secrets", folder))

@@ -1,0 +1,58 @@
+"""An event of each kind, with the key that it is counted under."""
+
+from __future__ import annotations
+
+from mailhost.interfaces.events import (
+    Attempted,
+    Event,
+    Faulted,
+    Filtered,
+    LoggedIn,
+    LoginRefused,
+    Notice,
+    Parked,
+    PassedOn,
+    Queued,
+    Received,
+    Refused,
+    Reported,
+)
+from mailhost.interfaces.verdict import Decision, Finding, Stage
+from mailhost.message.client import Client
+from mailhost.message.envelope import ForwardPath
+from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.status import NO_STORAGE, OK, Status
+from tests.fakes import address
+
+ANN = address("ann@example.com")
+CLIENT = Client("192.0.2.1", 1, "submission")
+NO_USER = Status(550, "5.1.1", "no such user")
+
+
+def attempted(fate: Fate) -> Attempted:
+    return Attempted("one", Outcome(ForwardPath(ANN), fate, OK))
+
+
+KEYS: list[tuple[Event, tuple[str, str, str]]] = [
+    (Received(CLIENT, "one", ANN, (ANN,), 5, ""), ("received", "submission", "")),
+    (Refused(CLIENT, "RCPT", NO_USER), ("refused", "submission", "5xx")),
+    (Refused(CLIENT, "message", NO_STORAGE), ("refused", "submission", "4xx")),
+    *((attempted(fate), ("attempted", "", fate.value)) for fate in Fate),
+    (PassedOn("one", "127.0.0.1", OK), ("passed on", "", "")),
+    (Queued("one", ANN, (ANN,)), ("queued", "", "")),
+    (Queued("one", ANN, (ANN,), "odd"), ("queued", "", "quarantined")),
+    (Reported("one", "bounce", ANN), ("reported", "", "bounce")),
+    (Parked("one", "a bug"), ("parked", "", "")),
+    (LoggedIn(CLIENT, ANN, "PLAIN"), ("logged in", "submission", "PLAIN")),
+    (LoginRefused(CLIENT, "ann", NO_USER, 1), ("login refused", "submission", "5xx")),
+    (Faulted("disk", "full"), ("faulted", "", "")),
+    (Notice("all is well"), ("notice", "", "")),
+    (
+        Filtered(CLIENT, "one", Finding("list", Stage.SENDER, Decision.TAG, "x")),
+        ("filtered", "submission", "tag"),
+    ),
+    (
+        Filtered(CLIENT, "one", Finding("list", Stage.SENDER, Decision.REJECT, "x", True)),
+        ("filtered", "submission", "would reject"),
+    ),
+]
