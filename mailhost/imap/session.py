@@ -18,12 +18,14 @@ from zope.interface import implementer
 from mailhost.concurrency.answers import there
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
+from mailhost.imap.commands.needed import needed
 from mailhost.imap.commands.table import ALLOWED, command_of
-from mailhost.imap.completion import Completion, bad, no
+from mailhost.imap.commands.table import BEFORE_LOGIN as BEFORE_LOGIN_ONLY
+from mailhost.imap.completion import Completion, bad, no, ok
 from mailhost.imap.context import Context, State
 from mailhost.imap.exchange import LoginExchange
 from mailhost.imap.grammar.commands import Tagged
-from mailhost.imap.grammar.commands_mailbox import Append
+from mailhost.imap.grammar.commands_mailbox import Append, NotifyEvent
 from mailhost.imap.grammar.commands_session import Authenticate, Idle, StartTls
 from mailhost.imap.grammar.cursor import BadCharset, BadEvent, BadMailboxName, BadSyntax
 from mailhost.imap.grammar.reader import (
@@ -34,6 +36,15 @@ from mailhost.imap.grammar.reader import (
     Complete,
     Octets,
     TooLong,
+)
+from mailhost.imap.grammar.response import (
+    BYE,
+    UNTAGGED,
+    bad_charset,
+    bad_event,
+    capability,
+    continuation,
+    status,
 )
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
 from mailhost.imap.updates import tell_updates
@@ -46,10 +57,10 @@ from mailhost.net.http import NO_HTTP, is_http
 MOST_ERRORS = 20  # BAD replies before the session ends
 BEFORE_LOGIN_TIMEOUT = 120.0  # seconds
 IDLE_TIMEOUT = 1800.0  # seconds, RFC 9051 §5.4
+LOGGED_IN = "You are logged in already"
 _WHY_NOT = {
     State.NOT_AUTHENTICATED: "Log in first",
     State.AUTHENTICATED: "Select a mailbox first",
-    State.SELECTED: "Not while a mailbox is selected",
 }
 
 
@@ -82,9 +93,9 @@ class ImapSession:
         return bool(self._idle_tag)
 
     def greet(self) -> Answer[None]:
-        offered = " ".join(capabilities(self._context)).encode()
-        text = b"* OK [CAPABILITY %b] %b IMAP ready\r\n"
-        self._context.wire.write(text % (offered, self._context.options.hostname.encode()))
+        offered = capability(capabilities(self._context))
+        text = f"{self._context.options.hostname} IMAP ready"
+        self._context.wire.write(ok(text, offered).line(UNTAGGED))
         return None
 
     def receive(self, data: bytes) -> None:
@@ -121,14 +132,13 @@ class ImapSession:
             self._farewell("Going down for a while; please come back")
 
     def lost(self, reason: str) -> None:
-        self._context.over = True
-        self._context.deselect()
+        self._context.ended()
         if self._appending is not None:
             self._appending.drop()
 
     def _farewell(self, text: str) -> None:
         self._context.over = True
-        self._context.wire.write(b"* BYE %b\r\n" % text.encode())
+        self._context.wire.write(status(UNTAGGED, BYE, text))
         self._context.wire.hang_up()
 
     # --- reading ---------------------------------------------------------------------------------
@@ -158,10 +168,18 @@ class ImapSession:
         return self._run(tagged)
 
     def _not_allowed(self, tagged: Tagged) -> Completion | None:
-        state = self._context.state
-        if state in ALLOWED[type(tagged.command)]:
+        state, allowed = self._context.state, ALLOWED[type(tagged.command)]
+        if state not in allowed:
+            return bad(LOGGED_IN if allowed == BEFORE_LOGIN_ONLY else _WHY_NOT[state])
+        return self._not_offered(tagged)
+
+    def _not_offered(self, tagged: Tagged) -> Completion | None:
+        if not self._context.disabled:
             return None
-        return bad(_WHY_NOT[state])
+        for name in needed(tagged.command):
+            if not self._context.offers([name]):
+                return bad(f"{name} is not offered")
+        return None
 
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
@@ -183,9 +201,9 @@ class ImapSession:
         return self._finish(tagged, completion)
 
     def _finish(self, tagged: Tagged, completion: Completion) -> bool:
-        if completion.status == b"BAD":
-            return self._error(tagged.tag, completion)
         context = self._context
+        if completion.status == b"BAD" and not context.over:
+            return self._error(tagged.tag, completion)
         context.wire.write(completion.line(tagged.tag))
         if context.state is not State.NOT_AUTHENTICATED:
             self._reader.limits = AFTER_LOGIN
@@ -202,11 +220,11 @@ class ImapSession:
         if isinstance(line, bytes) and is_http(line):
             return self._dismiss(NO_HTTP)
         if isinstance(fault, BadCharset):
-            return self._refuse(fault, b"BADCHARSET (UTF-8 US-ASCII)")
+            return self._refuse(fault, bad_charset())
         if isinstance(fault, BadMailboxName):
             return self._refuse(fault, b"CANNOT")
         if isinstance(fault, BadEvent):
-            return self._refuse(fault, b"BADEVENT")
+            return self._refuse(fault, bad_event(event.value for event in NotifyEvent))
         return self._error(fault.tag, bad(str(fault)))
 
     def _refuse(self, fault: BadSyntax, code: bytes) -> bool:
@@ -251,7 +269,7 @@ class ImapSession:
             return self._error(_tag_of(event), bad(event.too_big, b"TOOBIG"))
         self._reader.accept()
         if event.waiting:
-            self._context.wire.write(b"+ Go on\r\n")
+            self._context.wire.write(continuation(b"Go on"))
         return True
 
     def _begin_append(self, event: Announced, tagged: Tagged) -> Answer[bool]:
@@ -274,7 +292,10 @@ class ImapSession:
             return self._error(fault.tag, bad(str(fault)))
         assert found is not None
         assert isinstance(found.command, Append)
-        refusal = appending.announced(found.command)
+        if tagged is None and not self._context.offers(["MULTIAPPEND"]):
+            refusal: Completion | None = bad("MULTIAPPEND is not offered")
+        else:
+            refusal = self._not_offered(found) or appending.announced(found.command)
         if refusal is not None:
             self._reader.refuse()
             self._end_append()
@@ -282,7 +303,7 @@ class ImapSession:
             return True
         self._reader.stream()
         if event.waiting:
-            self._context.wire.write(b"+ Send the message\r\n")
+            self._context.wire.write(continuation(b"Send the message"))
         return True
 
     def _appended(self, event: Complete) -> Answer[bool]:
@@ -305,12 +326,14 @@ class ImapSession:
     # --- AUTHENTICATE ----------------------------------------------------------------------------
 
     def _response(self, event: Complete) -> Answer[bool]:
-        assert self._exchange is not None
+        exchange = self._exchange
+        assert exchange is not None
         line = event.line
-        if line is None:
+        if line is None or b" " in line:  # a command, which base64 cannot be
             self._exchange = None
-            return self._error(b"*", bad("No literal belongs here"))
-        return self._exchanged(self._exchange.line(line))
+            going_on = self._error(exchange.tag, bad("The exchange was ended by a command"))
+            return self._command(event) if going_on else False
+        return self._exchanged(exchange.line(line))
 
     def _exchanged(self, answer: Answer[Completion | None]) -> Answer[bool]:
         if hasattr(answer, "__await__"):
@@ -342,7 +365,7 @@ class ImapSession:
 
     def _begin_idle(self, tag: bytes) -> Answer[bool]:
         self._idle_tag = tag
-        self._context.wire.write(b"+ idling\r\n")
+        self._context.wire.write(continuation(b"idling"))
         selected = self._context.selected
         if selected is None:
             return True
@@ -353,7 +376,7 @@ class ImapSession:
         """The client sent a line. None where that is a command in place of DONE, as phones do."""
         tag, self._idle_tag = self._idle_tag, b""
         if is_done(event.parts):
-            self._context.wire.write(Completion(b"OK", "IDLE ended").line(tag))
+            self._context.wire.write(ok("IDLE ended").line(tag))
             return True
         self._context.wire.write(bad("IDLE is ended by DONE").line(tag))
         return None
@@ -367,6 +390,9 @@ class ImapSession:
 
     async def _tell(self) -> bool:
         await tell_updates(self._context, None)
+        if self._context.over:
+            self._context.wire.hang_up()
+            return False
         selected = self._context.selected
         if selected is not None and self._idle_tag:
             selected.forget_view()

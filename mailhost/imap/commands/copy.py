@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mailhost.imap.commands.expunge import READ_ONLY
+from mailhost.imap.commands.expunge import READ_ONLY, highest_modseq
 from mailhost.imap.completion import Completion, bad, ok, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Copy, Move
-from mailhost.imap.uid_sets import uid_set
+from mailhost.imap.grammar.response import copy_uid
 from mailhost.interfaces.folders import Copied, StoreRefusal
 
 
@@ -43,14 +43,10 @@ async def move(context: Context, command: Move) -> Completion:
     if code:
         context.wire.write(ok("Moved", code).line(b"*"))
     selected.changed = True
-    return ok("Moved")
+    return ok("Moved", await highest_modseq(context))
 
 
 def _copyuid(result: Copied) -> bytes:
     if not result.uids:
         return b""
-    return b"COPYUID %d %b %b" % (
-        result.uid_validity,
-        uid_set(result.uids),
-        uid_set(result.copies),
-    )
+    return copy_uid(result.uid_validity, result.uids, result.copies)

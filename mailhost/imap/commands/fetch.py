@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.imap.commands.select import ranges_text, vanished_uids
+from mailhost.imap.commands.qresync import vanished_ranges
 from mailhost.imap.completion import Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.fetching.columns import (
@@ -31,11 +31,14 @@ from mailhost.imap.grammar.fetch_items import (
     BodySection,
     FetchItem,
 )
+from mailhost.imap.grammar.numbers import write_ranges
+from mailhost.imap.grammar.response import vanished
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.folders import (
     FlagAction,
     FlagChange,
     FolderView,
+    Reason,
     StoreRefusal,
     SummaryField,
 )
@@ -47,6 +50,7 @@ from mailhost.message.imap.reader import ContentReader
 
 AT_ONCE = 500  # messages between two pauses, if their octets are not asked for
 CONTENTS_AT_ONCE = 16  # messages whose octets are read together
+REMOVED = StoreRefusal(Reason.NONEXISTENT, "The selected mailbox was removed")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 
 
@@ -87,8 +91,10 @@ async def fetch(context: Context, command: Fetch) -> Completion:
     if not command.uid and command.set.beyond(selected.count):
         return bad("There is no message with such a number")
     items = command.items
+    if command.vanished and not context.qresync:
+        return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.6
     if command.changed_since is not None or Attribute.MODSEQ in items:
-        context.condstore = True
+        context.enable_condstore()
     uids = selected.chosen(command.set, command.uid)
     view = await _view(context, selected, items, uids)
     if isinstance(view, StoreRefusal):
@@ -106,6 +112,9 @@ async def fetch(context: Context, command: Fetch) -> Completion:
         ]
     if _marks(selected, items):
         view, items = await _marked(context, selected, view, items, uids)
+    if Attribute.FLAGS in items and (Attribute.MODSEQ in items or not context.condstore):
+        selected.silence(uids)
+    context.wire.write(selected.new_keywords())
     return await _answer(context, selected, view, uids, plan_of(items), command.uid)
 
 
@@ -113,17 +122,16 @@ async def _view(
     context: Context, selected: Selected, items: Sequence[FetchItem], uids: Sequence[int]
 ) -> FolderView | StoreRefusal:
     """Return the state to answer from, with sizes where they are asked for."""
-    if not selected.has_view or Attribute.SIZE in items:
-        view = await selected.folder.sized_view()
-        if not isinstance(view, StoreRefusal):
-            selected.seen(view)
-        return view
-    if context.selected is not None and selected.changed:
-        view = await selected.folder.view()
-        if not isinstance(view, StoreRefusal):
-            selected.seen(view)
-        return view
-    return selected.view
+    sized = Attribute.SIZE in items
+    if selected.has_view and not sized and not selected.due(context.now()):
+        return selected.view
+    view = await (selected.folder.sized_view() if sized else selected.folder.view())
+    if not isinstance(view, StoreRefusal):
+        if not selected.is_same_folder(view):
+            return REMOVED
+        selected.seen(view)
+        selected.looked(context.now())
+    return view
 
 
 async def _tell_vanished(context: Context, selected: Selected, command: Fetch) -> Completion | None:
@@ -131,9 +139,9 @@ async def _tell_vanished(context: Context, selected: Selected, command: Fetch) -
     gone = await selected.folder.vanished(command.changed_since)
     if isinstance(gone, StoreRefusal):
         return refused(gone)
-    ranges = vanished_uids(selected.view, gone, command.set)
+    ranges = vanished_ranges(selected.view, gone, command.set)
     if ranges:
-        context.wire.write(b"* VANISHED (EARLIER) %b\r\n" % ranges_text(ranges))
+        context.wire.write(vanished(write_ranges(ranges), earlier=True))
     return None
 
 
@@ -164,10 +172,8 @@ async def _marked(
     if isinstance(result, StoreRefusal):
         return view, items  # logged; the message can be read all the same
     selected.seen(result.view)
-    selected.silence(unseen)
-    if Attribute.FLAGS not in items:
-        items = (*items, Attribute.FLAGS)
-    return result.view, items
+    told = (Attribute.FLAGS, Attribute.MODSEQ) if context.condstore else (Attribute.FLAGS,)
+    return result.view, (*items, *(item for item in told if item not in items))
 
 
 async def _answer(
@@ -197,6 +203,10 @@ async def _answer(
             if isinstance(contents, StoreRefusal):
                 return refused(contents)
             for number, place in zip(numbers, rows.places, strict=True):
+                uid = view.uids[place]
+                if uid not in contents and _is_read(plan, rows, uid):
+                    some_gone = True
+                    continue
                 try:
                     chunks = list_start(number, place, rows, plan, contents)
                 except UnknownEncoding:
@@ -276,10 +286,9 @@ def list_start(
             assert isinstance(item, BodySection)
             data = answer_from(head, [name.encode() for name in item.fields])
             parts.append(labelled(item, data))
-        elif reader is not None:
+        else:
+            assert reader is not None
             parts.append(section_data(item, reader, root if needs_parts(item) else None))
-        else:  # gone since the view was read
-            parts.append(iter((item.label + b" NIL",)))
     return _joined(number, parts)
 
 

@@ -102,6 +102,8 @@ def without_nul(data: bytes) -> bytes:
 
 
 def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
+    if not item.part:
+        return _whole(item, reader)
     part = _decodable(item, root)
     if part is None:
         return iter((item.label + b" " + NIL,))
@@ -113,9 +115,22 @@ def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Itera
     return iter((item.label + b" " + head + data,))
 
 
+def _whole(item: BinarySection, reader: Reader) -> Iterator[bytes]:
+    """The whole message has no encoding: it goes as it is."""
+    where = Range(0, reader.size)
+    if item.partial is not None:
+        where = where.partial(item.partial.offset, item.partial.size)
+    head = literal_header(where.size, binary=True) if where.size else b'""'
+    yield item.label + b" " + head
+    yield from read_range(reader, where)
+
+
 def _binary_size(item: BinarySize, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
-    part = _decodable(item, root)
-    size = decoded_size(reader, part) if part is not None else 0
+    if item.part:
+        part = _decodable(item, root)
+        size = decoded_size(reader, part) if part is not None else 0
+    else:
+        size = reader.size
     return iter((b"%b %d" % (item.label, size),))
 
 

@@ -18,6 +18,7 @@ from mailhost.interfaces.folders import Added, IFolder, NewMessage, StoreRefusal
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
+from mailhost.net.account_limit import AccountLimit
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
@@ -26,6 +27,7 @@ from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.quota import Usages
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, now
+from tests.imap.host import NoWatches
 
 DAY = 86400
 NOW = 1_800_000_000
@@ -58,7 +60,7 @@ class Session:
         store = AccountStore(
             folder,
             disk,
-            AccountParts(AccountThreads(self.clock, execute), Watchers()),
+            AccountParts(AccountThreads(self.clock, execute), Watchers(), cast("Any", NoWatches())),
             lambda account: None,
             usages,
         )
@@ -73,6 +75,8 @@ class Session:
             no_pause,
             execute,
             self.clock.seconds,
+            self.clock,
+            AccountLimit(9),
             mode,
         )
         self.context.log_in(ANN)

@@ -1,4 +1,4 @@
-"""A search finds what looking at each message by itself would find, and asks the store for little."""
+"""A search finds what a look at each message would find, and asks the store for little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.concurrency.pauses import no_pause
-from mailhost.imap.context import Context
+from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.grammar.search_keys import (
     All,
     And,
@@ -212,7 +212,11 @@ def scope_of(messages: Sequence[Message], gaps: bool) -> tuple[Scope, FakeFolder
 
 def find(key: SearchKey, scope: Scope) -> list[int]:
     nothing = cast("Any", None)
-    context = Context(*[nothing] * 6, no_pause, nothing, lambda: 0.0)
+    options = ImapOptions("h.example", 1, 1, "")
+    context = Context(
+        nothing, nothing, nothing, nothing, nothing, options, no_pause, nothing, lambda: 0.0,
+        nothing, nothing,
+    )  # fmt: skip
     mask = now(Evaluation(scope, Progress(context, scope.count)).matching(key))
     return picked(range(scope.count), mask, scope.count)
 
