@@ -12,6 +12,7 @@ from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.threads import InThread
 from mailhost.imap.grammar.cursor import REV1, Mode
 from mailhost.imap.grammar.response import OK, UNTAGGED, number_code, status
+from mailhost.imap.notifying import Notifying
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.folders import IAccountMail, IAccountStore
@@ -36,7 +37,8 @@ class State(Enum):
 class ImapOptions:
     """What all sessions of a listener share. `append_limit` is the largest message in octets,
     `disabled` are capabilities that are switched off, in capitals, `disabled_for` those of single
-    accounts; `folder` is where large messages are kept while they arrive."""
+    accounts; `folder` is where large messages are kept while they arrive, and `data_timeout` the
+    seconds of silence within a command after which the connection ends."""
 
     hostname: str
     append_limit: int
@@ -45,6 +47,7 @@ class ImapOptions:
     disabled: frozenset[str] = frozenset()
     disabled_for: Mapping[Address, frozenset[str]] = field(default_factory=dict)
     tls_available: bool = True
+    data_timeout: float = 600.0
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class Context:
     selected: Selected | None = None
     over: bool = False
     tag: bytes = b""
+    notifying: Notifying | None = None
+    compressed: bool = False
     identified: bool = False  # the client has said which program it is
     disabled: frozenset[str] = frozenset()
 
@@ -117,6 +122,8 @@ class Context:
         """The connection is gone: give back what the session has."""
         self.over = True
         self.deselect()
+        if self.notifying is not None:
+            self.notifying.stop()
         if self.account is not None:
             self.account_limit.release(self.account)
 
@@ -137,6 +144,12 @@ class Context:
     def refused(self, what: str, status: Status) -> None:
         """Log a refusal."""
         self.events.emit(Refused(self.client, what, status))
+
+    async def send(self, data: bytes) -> None:
+        """Send a part of a long answer: wait while the client does not read, and then let other
+        connections be served."""
+        await self.wire.stream(iter((data,)))
+        await self.pause()
 
     def offers(self, names: Collection[str]) -> list[str]:
         """Return those of `names` that are not switched off. One that is switched off takes along

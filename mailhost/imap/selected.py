@@ -38,6 +38,15 @@ class Silent:
 NOTHING_SILENT = Silent()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client may be told of now: what is gone, as VANISHED or EXPUNGE, and changed flags."""
+
+    expunge: bool
+    vanished: bool
+    flags: bool = True
+
+
 class Selected:
     """`uids` are those that the client knows, `modseq` is up to which it knows of changes. `view`
     is the newest state of the folder; None while the session is idle, to save its memory."""
@@ -110,6 +119,12 @@ class Selected:
         index = bisect_left(self.uids, uid)
         return index + 1 if index < len(self.uids) and self.uids[index] == uid else 0
 
+    def numbers_at(self, view: FolderView, places: Sequence[int]) -> Sequence[int]:
+        """Return the message numbers of messages by their places in a view."""
+        if self.uids is view.uids:
+            return [place + 1 for place in places]
+        return [self.number_of(view.uids[place]) for place in places]
+
     def chosen(self, wanted: SequenceSet, by_uid: bool) -> list[int]:
         """Return the UIDs of a set, rising, as far as the client knows them."""
         if wanted.saved:
@@ -124,6 +139,8 @@ class Selected:
     def seen(self, view: FolderView) -> None:
         """Take a newer state of the folder; the client is told of it by `updates`."""
         self._view = view
+        if self.uids is not view.uids and self.uids == view.uids:
+            self.uids = view.uids  # all sessions of a folder share one array
 
     def is_same_folder(self, view: FolderView) -> bool:
         """False where the folder was removed, and another one has its name."""
@@ -141,13 +158,12 @@ class Selected:
         self._keywords = self.view.keywords
         return known_flags(self.view, self.read_only)
 
-    def updates(self, with_expunge: bool, vanished: bool, lines: FlagLines) -> Iterator[bytes]:
-        """Yield what the client does not know yet, AT_ONCE lines at most at a time. Without
-        `with_expunge` it is not told of what is gone; with `vanished` it is so by UIDs."""
+    def updates(self, told: Told, lines: FlagLines) -> Iterator[bytes]:
+        """Yield what the client does not know yet, AT_ONCE lines at most at a time."""
         view = self.view
         yield self.new_keywords()
-        if with_expunge:
-            yield from self._expunged(view, vanished)
+        if told.expunge:
+            yield from self._expunged(view, told.vanished)
         known = len(self.uids)
         last = self.uids[-1] if known else 0
         first_new = bisect_left(view.uids, last + 1)
@@ -156,7 +172,8 @@ class Selected:
             self.uids = view.uids if known == first_new else self.uids + added
             yield response.exists(len(self.uids))
         if view.highest_modseq > self.modseq:
-            yield from self._changed(view, first_new, lines)
+            if told.flags:
+                yield from self._changed(view, first_new, lines)
             self.modseq = view.highest_modseq
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:

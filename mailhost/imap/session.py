@@ -19,6 +19,7 @@ from mailhost.concurrency.answers import there
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
 from mailhost.imap.commands.needed import needed
+from mailhost.imap.commands.notify import tell_changes
 from mailhost.imap.commands.table import ALLOWED, command_of
 from mailhost.imap.commands.table import BEFORE_LOGIN as BEFORE_LOGIN_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok
@@ -26,7 +27,7 @@ from mailhost.imap.context import Context, State
 from mailhost.imap.exchange import LoginExchange
 from mailhost.imap.grammar.commands import Tagged
 from mailhost.imap.grammar.commands_mailbox import Append, NotifyEvent
-from mailhost.imap.grammar.commands_session import Authenticate, Idle, StartTls
+from mailhost.imap.grammar.commands_session import Authenticate, Compress, Idle, StartTls
 from mailhost.imap.grammar.cursor import BadCharset, BadEvent, BadMailboxName, BadSyntax
 from mailhost.imap.grammar.reader import (
     AFTER_LOGIN,
@@ -47,6 +48,8 @@ from mailhost.imap.grammar.response import (
     status,
 )
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
+from mailhost.imap.idling import Idling
+from mailhost.imap.notifying import Notifying
 from mailhost.imap.updates import tell_updates
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.wire import IMachine
@@ -68,29 +71,29 @@ _WHY_NOT = {
 class ImapSession:
     """One connection's life."""
 
-    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idle_tag", "_reader", "_woken")
+    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idling", "_reader")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reader = CommandReader(BEFORE_LOGIN)
         self._exchange: LoginExchange | None = None
         self._appending: Appending | None = None
-        self._idle_tag = b""  # of the IDLE under way
+        self._idling: Idling | None = None
         self._errors = 0
-        self._woken = False
 
     # --- IMachine --------------------------------------------------------------------------------
 
     @property
     def timeout(self) -> float:
         """Seconds of silence after which the connection ends."""
-        logged_in = self._context.state is not State.NOT_AUTHENTICATED
-        return IDLE_TIMEOUT if logged_in else BEFORE_LOGIN_TIMEOUT
+        if self._context.state is State.NOT_AUTHENTICATED:
+            return BEFORE_LOGIN_TIMEOUT
+        return IDLE_TIMEOUT if self._reader.between_commands else self._context.options.data_timeout
 
     @property
     def may_be_silent(self) -> bool:
         """True while the client idles."""
-        return bool(self._idle_tag)
+        return self._idling is not None
 
     def greet(self) -> Answer[None]:
         offered = capability(capabilities(self._context))
@@ -106,7 +109,7 @@ class ImapSession:
             return False
         event = self._reader.next()
         if event is None:
-            return self._tell_while_idle()
+            return self._tell_unasked()
         if isinstance(event, Complete):
             return self._complete(event)
         if isinstance(event, Octets):
@@ -133,6 +136,7 @@ class ImapSession:
 
     def lost(self, reason: str) -> None:
         self._context.ended()
+        self._stop_idling()
         if self._appending is not None:
             self._appending.drop()
 
@@ -148,7 +152,7 @@ class ImapSession:
             return self._response(event)
         if self._appending is not None:
             return self._appended(event)
-        if self._idle_tag:
+        if self._idling is not None:
             done = self._end_idle(event)
             if done is not None:
                 return done
@@ -197,7 +201,7 @@ class ImapSession:
     async def _wait(self, tagged: Tagged, result: Answer[Completion]) -> bool:
         completion = await there(result)
         if self._context.selected is not None:
-            await tell_updates(self._context, tagged)
+            await tell_updates(self._context, tagged.command)
         return self._finish(tagged, completion)
 
     def _finish(self, tagged: Tagged, completion: Completion) -> bool:
@@ -210,6 +214,9 @@ class ImapSession:
         if isinstance(tagged.command, StartTls) and completion.status == b"OK":
             self._reader.clear()  # what was pipelined behind it came in the clear
             context.wire.start_tls()
+        if isinstance(tagged.command, Compress) and completion.status == b"OK":
+            self._reader.clear()  # a client waits for the reply (RFC 4978 §3)
+            context.wire.compress()
         if context.over:
             context.wire.hang_up()
             return False
@@ -247,7 +254,8 @@ class ImapSession:
     def _too_long(self, event: TooLong) -> bool:
         if is_http(event.beginning):
             return self._dismiss(NO_HTTP)
-        self._exchange, self._idle_tag = None, b""
+        self._exchange = None
+        self._stop_idling()
         return self._error(event.tag, bad(event.text))
 
     # --- literals --------------------------------------------------------------------------------
@@ -364,37 +372,55 @@ class ImapSession:
     # --- IDLE ------------------------------------------------------------------------------------
 
     def _begin_idle(self, tag: bytes) -> Answer[bool]:
-        self._idle_tag = tag
+        self._idling = Idling(self._context, tag)
         self._context.wire.write(continuation(b"idling"))
         selected = self._context.selected
         if selected is None:
             return True
         selected.changed = True  # what happened before is told at once
-        return self._tell_while_idle()
+        return self._tell_unasked()
 
     def _end_idle(self, event: Complete) -> bool | None:
         """The client sent a line. None where that is a command in place of DONE, as phones do."""
-        tag, self._idle_tag = self._idle_tag, b""
+        tag = self._stop_idling()
         if is_done(event.parts):
             self._context.wire.write(ok("IDLE ended").line(tag))
             return True
         self._context.wire.write(bad("IDLE is ended by DONE").line(tag))
         return None
 
-    def _tell_while_idle(self) -> Answer[bool]:
-        """Nothing arrived: tell an idle client what has changed."""
-        selected = self._context.selected
-        if not self._idle_tag or selected is None or not selected.changed:
+    def _stop_idling(self) -> bytes:
+        """Returns the tag of the IDLE that ends, b"" for none."""
+        idling, self._idling = self._idling, None
+        if idling is None:
+            return b""
+        idling.stop()
+        return idling.tag
+
+    def _tell_unasked(self) -> Answer[bool]:
+        """Nothing arrived: tell a client that idles, or has asked for it, what has changed."""
+        context, idling = self._context, self._idling
+        selected, notifying = context.selected, context.notifying
+        if idling is None and (notifying is None or not self._reader.between_commands):
             return False
-        return self._tell()
+        if selected is not None and selected.changed:
+            return self._tell()
+        if notifying is not None and notifying.due:
+            return self._tell_others(notifying)
+        return idling is not None and idling.keep_alive()
+
+    async def _tell_others(self, notifying: Notifying) -> bool:
+        await tell_changes(self._context, notifying)
+        return True
 
     async def _tell(self) -> bool:
-        await tell_updates(self._context, None)
+        idling = self._idling is not None
+        await tell_updates(self._context, None, idling)
         if self._context.over:
             self._context.wire.hang_up()
             return False
         selected = self._context.selected
-        if selected is not None and self._idle_tag:
+        if selected is not None:
             selected.forget_view()
         return True
 

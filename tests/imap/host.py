@@ -17,6 +17,7 @@ from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.session import ImapSession
+from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.ids import maildir_name
@@ -98,7 +99,7 @@ class Host:
             Usages(lambda path: at_once(lambda: usage(path)), self.clock.seconds),
         )
         self.options = options or ImapOptions(HOSTNAME, 100_000, 1000, incoming)
-        self.account_limit = AccountLimit(9)
+        self.account_limit = AccountLimit(50)
         self.sessions: list[Talk] = []
         now(self.store.account(ANN).folders())  # makes what every account has
 
@@ -111,6 +112,29 @@ class Host:
         if greet:
             talk.session.greet()
         return talk
+
+    def context(
+        self,
+        wire: IWire,
+        client: Client,
+        authenticator: FakeAuthenticator,
+        events: RecordingEvents,
+        options: ImapOptions | None = None,
+    ) -> Context:
+        """What the commands of a new session share."""
+        return Context(
+            wire,
+            client,
+            Logins(authenticator),
+            self.store,
+            events,
+            options or self.options,
+            no_pause,
+            at_once,
+            self.clock.seconds,
+            self.clock,
+            self.account_limit,
+        )
 
     def deliver(self, folder: str, *texts: bytes, notify: bool = True) -> None:
         """Messages come to a folder; without `notify` another program writes them."""
@@ -164,19 +188,7 @@ class Talk:
         self.waits = False
         self.secured = 0  # handshakes that are done
         client = Client("192.0.2.1", 1, "imap", tls=TLS if tls else None)
-        self.context = Context(
-            self.wire,
-            client,
-            Logins(self.authenticator),
-            host.store,
-            self.events,
-            options,
-            no_pause,
-            at_once,
-            host.clock.seconds,
-            host.clock,
-            host.account_limit,
-        )
+        self.context = host.context(self.wire, client, self.authenticator, self.events, options)
         self.session = ImapSession(self.context)
 
     def step(self, data: bytes) -> None:

@@ -14,7 +14,7 @@ A transcript has a line for each step:
     = write INBOX Subject: ... another program writes one, and notifies nobody
     = remove INBOX             another program removes the messages of a folder
     = wait 60                  so many seconds pass
-    = tls | closed | lost | silent | stop               of the first session; `2= closed` of another
+    = tls | compressed | closed | lost | silent | stop  of the first session; `2= lost` of another
     = files INBOX 2            so many files lie in a folder
 
 At each step all that this session said before must have been expected. `{name}` in a line of the
@@ -205,6 +205,9 @@ class Runner:
 
     def _is_closed(self, step: Step, _: str) -> None:
         self._require(step, self._talks[step.session].wire.hung_up, "the connection is open")
+
+    def _is_compressed(self, step: Step, _: str) -> None:
+        self._require(step, self._talks[step.session].wire.compressed, "nothing is compressed")
 
     def _is_lost(self, step: Step, _: str) -> None:
         self._talks.pop(step.session).lost()

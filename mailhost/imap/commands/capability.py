@@ -17,7 +17,8 @@ AFTER_LOGIN = (
     "SEARCHRES", "WITHIN", "SORT", "THREAD=REFERENCES", "THREAD=ORDEREDSUBJECT", "CONDSTORE",
     "QRESYNC", "NAMESPACE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE",
     "CREATE-SPECIAL-USE", "STATUS=SIZE", "OBJECTID", "SAVEDATE", "PREVIEW", "QUOTA",
-    "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "UTF8=ACCEPT", "INPROGRESS",
+    "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "UTF8=ACCEPT", "COMPRESS=DEFLATE", "INPROGRESS",
+    "NOTIFY",
 )  # fmt: skip
 _ENABLED = ("IMAP4REV2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT")
 _UNPRINTABLE = re.compile(r"[^ -~]+")
@@ -28,7 +29,10 @@ def capabilities(context: Context) -> list[str]:
     """Return what is offered to this client now."""
     if context.state is not State.NOT_AUTHENTICATED:
         limit = f"APPENDLIMIT={context.options.append_limit}"
-        return context.offers([*ALWAYS, *AFTER_LOGIN, limit])
+        names = [*ALWAYS, *AFTER_LOGIN, limit]
+        if context.compressed:  # RFC 4978 §3
+            names.remove("COMPRESS=DEFLATE")
+        return context.offers(names)
     mechanisms = context.logins.mechanisms(context.client)
     names = [*ALWAYS, "LITERAL-", *(f"AUTH={name}" for name in mechanisms)]
     if not mechanisms:

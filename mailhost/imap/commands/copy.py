@@ -7,6 +7,7 @@ from mailhost.imap.completion import Completion, bad, ok, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Copy, Move
 from mailhost.imap.grammar.response import copy_uid
+from mailhost.imap.progress import with_progress
 from mailhost.interfaces.folders import Copied, StoreRefusal
 
 
@@ -19,7 +20,8 @@ async def copy(context: Context, command: Copy) -> Completion:
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to copy")
-    result = await selected.folder.copy(uids, command.mailbox)
+    copying = selected.folder.copy(uids, command.mailbox)
+    result = await with_progress(context, "Copying", copying)
     if isinstance(result, StoreRefusal):
         return refused_target(result)
     return ok("Copied", _copyuid(result))
@@ -36,7 +38,8 @@ async def move(context: Context, command: Move) -> Completion:
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to move")
-    result = await selected.folder.move(uids, command.mailbox)
+    moving = selected.folder.move(uids, command.mailbox)
+    result = await with_progress(context, "Moving", moving)
     if isinstance(result, StoreRefusal):
         return refused_target(result)
     code = _copyuid(result)

@@ -101,11 +101,16 @@ def _is_wanted(folder: FolderInfo, command: List) -> bool:
 
 
 def _attributes(folder: FolderInfo, command: List) -> list[str]:
+    return attributes_of(folder, command.return_subscribed or command.only_subscribed)
+
+
+def attributes_of(folder: FolderInfo, with_subscribed: bool) -> list[str]:
+    """Return the attributes of a folder in LIST lines, with \\Subscribed where it is asked for."""
     attributes = []
     if not folder.selectable:
         attributes.append("\\Noselect" if folder.has_children else "\\NonExistent")
     attributes.append("\\HasChildren" if folder.has_children else "\\HasNoChildren")
-    if folder.subscribed and (command.return_subscribed or command.only_subscribed):
+    if folder.subscribed and with_subscribed:
         attributes.append("\\Subscribed")
     if folder.special_use:
         attributes.append(folder.special_use)

@@ -40,8 +40,7 @@ async def catch_up(context: Context, selected: Selected, known: QResync) -> Comp
         places = [place for some in asked for place in some if place in changed]
     for start in range(0, len(places), AT_ONCE):
         some = places[start : start + AT_ONCE]
-        context.wire.write(b"".join(lines([place + 1 for place in some], some)))
-        await context.pause()
+        await context.send(b"".join(lines([place + 1 for place in some], some)))
     return None
 
 

@@ -8,7 +8,14 @@ from mailhost.imap.context import Context
 from mailhost.imap.exchange import ENCRYPT_FIRST, logged_in
 from mailhost.imap.grammar import response
 from mailhost.imap.grammar.commands_mailbox import Check
-from mailhost.imap.grammar.commands_session import Login, Logout, Namespace, Noop, StartTls
+from mailhost.imap.grammar.commands_session import (
+    Compress,
+    Login,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+)
 from mailhost.interfaces.answer import Answer
 
 
@@ -32,6 +39,16 @@ def start_tls(context: Context, _: StartTls) -> Completion:
     if not context.options.tls_available or context.client.tls is not None:
         return bad("TLS is not offered now")
     return ok("Start the handshake")
+
+
+def compress(context: Context, command: Compress) -> Completion:
+    """COMPRESS (RFC 4978); the session does the rest."""
+    if command.mechanism != "DEFLATE":
+        return no("DEFLATE is the only algorithm here", b"CANNOT")
+    if context.compressed:
+        return no("DEFLATE is in use already", b"COMPRESSIONACTIVE")
+    context.compressed = True
+    return ok("Compression begins")
 
 
 def login(context: Context, command: Login) -> Answer[Completion]:

@@ -68,8 +68,7 @@ async def _tell(
     for start in range(0, len(done), AT_ONCE):
         some = done[start : start + AT_ONCE]
         numbers = [selected.number_of(uid) for uid, _ in some]
-        context.wire.write(b"".join(lines(numbers, [place for _, place in some])))
-        await context.pause()
+        await context.send(b"".join(lines(numbers, [place for _, place in some])))
 
 
 def _modseq_lines(view: FolderView, uid: bool) -> FlagLines:

@@ -107,12 +107,17 @@ def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Itera
     part = _decodable(item, root)
     if part is None:
         return iter((item.label + b" " + NIL,))
+    return _decoded(item, reader, part)
+
+
+def _decoded(item: BinarySection, reader: Reader, part: BodyPart) -> Iterator[bytes]:
     octets: Iterable[bytes] = decoded(reader, part)
     data = b"".join(octets)
     if item.partial is not None:
         data = data[item.partial.offset : item.partial.offset + item.partial.size]
     head = literal_header(len(data), binary=b"\0" in data) if data else b'""'
-    return iter((item.label + b" " + head + data,))
+    yield item.label + b" " + head
+    yield data
 
 
 def _whole(item: BinarySection, reader: Reader) -> Iterator[bytes]:
