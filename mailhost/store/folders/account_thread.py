@@ -101,11 +101,18 @@ class AccountThread:
 
 
 def _run(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
-    """Run an operation, a second time with a new cache where the cache is damaged."""
+    """Run an operation, a second time with a new cache where the cache is damaged, and with one in
+    memory where it cannot be used. What was changed by the first run was taken back."""
+    work.check()
     try:
         return operation(work)
-    except sqlite3.OperationalError:
-        raise  # locked for too long, or no room
-    except sqlite3.DatabaseError:
-        work.rebuild()
-        return operation(work)
+    except sqlite3.OperationalError as error:  # locked for too long, or no room
+        if work.in_memory:
+            raise
+        work.use_memory(error)
+    except sqlite3.DatabaseError as error:
+        try:
+            work.rebuild()
+        except OSError:
+            work.use_memory(error)
+    return operation(work)

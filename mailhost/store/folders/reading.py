@@ -12,12 +12,15 @@ from mailhost.message.content import Content, content_of_file
 from mailhost.message.imap.reader import reader_of
 from mailhost.message.imap.summary import Summary
 from mailhost.message.imap.summary import summary as summary_of
+from mailhost.store.cache.by_uid import Kind, read_texts
 from mailhost.store.cache.contents import fields_of, read_summaries, write_summaries
-from mailhost.store.cache.messages import rows_of, vanished_since
 from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
+from mailhost.store.cache.vanished import vanished_since
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.refresh import refreshed, refreshed_locked, size_in_name
-from mailhost.store.folders.removal import message_paths
+from mailhost.store.folders.file_names import message_paths, named
+from mailhost.store.folders.reading_files import size_in_name
+from mailhost.store.folders.refresh import refreshed, refreshed_locked
+from mailhost.store.folders.uids import guid_of
 from mailhost.store.maildir.scan import as_sent, wire_size
 
 SMALL = 1 << 16  # octets of a message that is read at once
@@ -71,8 +74,13 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
 def details(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, Details]:
     """See IFolder.details. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
-    rows = rows_of(work.cache, known.row.id, uids)
-    return {uid: Details(row.guid or row.base, "", row.saved) for uid, row in rows.items()}
+    listed = read_texts(work.cache, known.row.id, Kind.LISTED, uids)
+    return {
+        message.uid: Details(
+            guid_of(listed.get(message.uid, "")) or message.base, "", message.saved
+        )
+        for message in named(work, known, uids)
+    }
 
 
 def vanished(work: AccountWork, folder: str, since: int) -> Vanished:
