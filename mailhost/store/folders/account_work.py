@@ -69,6 +69,7 @@ class AccountWork:
         self.root = root
         self.disk = disk
         self.known: dict[str, KnownFolder] = {}
+        self.no_size: set[tuple[int, int]] = set()  # folders and UIDs whose octets count nothing
         self.in_memory = False
         self.files_changed = False  # by the transaction under way
         self.fault = ""  # why a cache in memory is used, for the log
@@ -131,6 +132,7 @@ class AccountWork:
         self._file = None
         self.in_memory = False
         self.known.clear()
+        self.no_size.clear()
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()

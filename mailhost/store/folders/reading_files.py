@@ -30,8 +30,9 @@ from mailhost.store.cache.vanished import add_vanished, forget_vanished
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import flags_of, info_of, split_name
 from mailhost.store.folders.file_names import all_infos, all_names, keep_odd
-from mailhost.store.folders.mtimes import Mtimes, dirty_until, mtimes_of
+from mailhost.store.folders.mtimes import READ_AGAIN, Mtimes, dirty_until, mtimes_of
 from mailhost.store.folders.uids import UidSource, cannot_write
+from mailhost.store.maildir.uid_list import can_be_listed
 
 _WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")
 
@@ -230,7 +231,10 @@ class Reading:
             keep_odd(work, row.id, differences.infos, flags)
         if numbered:
             self._add(row, pages, unknown, numbered)
-        known = KnownFolder(self._settled(row, pages), pages)
+        row = self._settled(row, pages)
+        if len(numbered) < sum(map(can_be_listed, unknown)):  # the list cannot be written now
+            row = replace(row, dirty=work.disk.now() + READ_AGAIN)
+        known = KnownFolder(row, pages)
         self._drop_dead(known)
         row = replace(known.row, place=self._source.place)
         return work.written(KnownFolder(self._with_list_mtime(row), pages))
