@@ -21,6 +21,7 @@ from mailhost.message.content import Content
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.quota import Usages
@@ -35,6 +36,16 @@ ANN = Address("ann", "a.example")
 def mail(*lines: str, body: str = "") -> bytes:
     """Return a message with these header fields."""
     return "\r\n".join([*lines, "", body, ""]).encode()
+
+
+class NoFileWatches:
+    """Nothing is changed by other programs, or it is found when the folder is read."""
+
+    def add(self, path: str, changed: object) -> None:
+        pass
+
+    def remove(self, path: str, changed: object) -> None:
+        pass
 
 
 class Session:
@@ -58,7 +69,11 @@ class Session:
         store = AccountStore(
             folder,
             disk,
-            AccountParts(AccountThreads(self.clock, execute), Watchers()),
+            AccountParts(
+                AccountThreads(self.clock, execute),
+                Watchers(),
+                cast("FileWatches", NoFileWatches()),
+            ),
             lambda account: None,
             usages,
         )

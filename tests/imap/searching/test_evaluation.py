@@ -211,8 +211,8 @@ def scope_of(messages: Sequence[Message], gaps: bool) -> tuple[Scope, FakeFolder
 
 
 def find(key: SearchKey, scope: Scope) -> list[int]:
-    nothing = cast("Any", None)
-    context = Context(*[nothing] * 6, no_pause, nothing, lambda: 0.0)
+    no: Any = None
+    context = Context(no, no, no, no, no, no, no_pause, no, lambda: 0.0)
     mask = now(Evaluation(scope, Progress(context, scope.count)).matching(key))
     return picked(range(scope.count), mask, scope.count)
 
