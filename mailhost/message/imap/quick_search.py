@@ -52,8 +52,8 @@ class QuickSearch:
         self._characters = frozenset(needle)
         self._has_blank = " " in needle or "\t" in needle
         places = range(1, len(self._octets))
-        self._heads = [self._octets[:place] + b"<" for place in places]  # in front of a tag
-        self._tails = [b">" + self._octets[place:] for place in places]
+        self._heads = _one_of(self._octets[:place] + b"<" for place in places)  # before a tag
+        self._tails = _one_of(b">" + self._octets[place:] for place in places)
 
     def look(self, octets: bytes) -> bool | None:
         """Return False where no text of the message contains the needle, True where its body does,
@@ -120,10 +120,10 @@ class QuickSearch:
     def _is_in_references(self, octets: bytes) -> bool:
         """True where a character reference may stand for a character of the needle."""
         found = set(_REFERENCE.findall(octets)) if b"&" in octets else ()
+        written = [each.decode("latin-1") for each in found if each.lower() not in _NO_BREAK]
         return any(
-            self._has_one_of(unescape(each.decode("latin-1")))
-            for each in found
-            if each.lower() not in _NO_BREAK
+            text != each and self._has_one_of(text)
+            for each, text in ((each, unescape(each)) for each in written)
         )
 
     def _has_one_of(self, text: str) -> bool:
@@ -132,9 +132,12 @@ class QuickSearch:
     def _is_among_tags(self, lowered: bytes) -> bool:
         """True where tags may stand between the characters of the needle: its beginning stands in
         front of one, and its end behind one."""
-        return any(tail in lowered for tail in self._tails) and any(
-            head in lowered for head in self._heads
-        )
+        return bool(self._tails.search(lowered) and self._heads.search(lowered))
+
+
+def _one_of(texts: Iterable[bytes]) -> re.Pattern[bytes]:
+    """A pattern of any of the texts; nothing is found of none."""
+    return re.compile(b"|".join(map(re.escape, texts)) or rb"(?!)")
 
 
 def _with_blanks(lowered: bytes) -> bytes:
