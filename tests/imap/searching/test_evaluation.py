@@ -1,4 +1,4 @@
-"""A search finds what looking at each message by itself would find, and asks the store for little."""
+"""A search finds what a look at each message would find, and asks the store for little."""
 
 from __future__ import annotations
 
