@@ -26,11 +26,11 @@ async def tell_updates(context: Context, tagged: Tagged | None) -> None:
     if not selected.due(context.now()) and selected.has_view:
         view = selected.view
     else:
+        selected.looked(context.now())  # before it is read: what changes meanwhile is told next
         found = await selected.folder.view()
         if isinstance(found, StoreRefusal):
             return  # logged by the store; the next command tries again
         view = found
-        selected.looked(context.now())
     if selected.is_current(view):
         selected.seen(view)
         return
