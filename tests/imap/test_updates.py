@@ -39,9 +39,10 @@ def view_of(messages: int) -> FolderView:
 class ChangesWhileReadingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.wire = FakeWire()
-        self.folder: Any = SlowFolder()
-        self.selected = Selected(self.folder, view_of(0), False)
+        self.folder = SlowFolder()
+        folder: Any = self.folder
         fake: Any = None
+        self.selected = Selected(folder, view_of(0), False)
         self.context = Context(
             self.wire, fake, fake, fake, fake, fake, fake, fake, now=lambda: 100.0
         )
