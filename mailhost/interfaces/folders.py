@@ -19,6 +19,7 @@ from zope.interface import Attribute, Interface
 
 from mailhost.message.address import Address
 from mailhost.message.content import Content
+from mailhost.message.imap.content_keys import ContentKey
 
 
 class Reason(Enum):
@@ -123,11 +124,12 @@ class FlagChange:
 class FlagsSet:
     """The result of a change of flags. `modified` have another MODSEQ than the client allowed for
     (RFC 7162 §3.1.3), `expunged` are gone; both are UIDs and were not changed. `view` is the folder
-    after the change."""
+    after the change, `modseq_before` its highest MODSEQ before it, to find what others changed."""
 
     view: FolderView
     modified: Sequence[int] = ()
     expunged: Sequence[int] = ()
+    modseq_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,10 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What FETCH answers of a message that is neither in a view nor in its content: EMAILID and
-    THREADID (RFC 8474), and SAVEDATE (RFC 8514) in seconds since 1970."""
+    """What FETCH answers of a message that is neither in a view nor in its content: EMAILID (RFC
+    8474), and SAVEDATE (RFC 8514) in seconds since 1970."""
 
     email_id: str
-    thread_id: str
     saved: int
 
 
@@ -187,6 +188,15 @@ class Usage:
     octets: int
     messages: int
     limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """One part of a search: the first `searched` of the messages that were asked for were looked
+    at, and of those `uids` match, in their order."""
+
+    searched: int
+    uids: Sequence[int]
 
 
 class SummaryField(Enum):
@@ -213,6 +223,7 @@ class SummaryField(Enum):
     SORT_CC = "sort_cc"
     DISPLAY_FROM = "display_from"
     DISPLAY_TO = "display_to"
+    THREAD_ID = "thread_id"
 
 
 class IWatch(Interface):
@@ -270,6 +281,12 @@ class IFolder(Interface):
         """Return these fields of the summaries of messages by UID, in their order; messages that
         are gone are left out. Those without a summary are read for it: ask for some hundred at a
         time."""
+
+    def matching(uids: Sequence[int], key: ContentKey) -> Awaitable[Matches | StoreRefusal]:
+        """Return which messages have a content that matches, of as many of `uids` as can be looked
+        at within a tenth of a second, one at least; ask again for the others. So a store that reads
+        messages lets other operations go on between two parts, and whoever asks can stop. A store
+        with an index answers for all at once. Messages that are gone do not match."""
 
     def contents(uids: Sequence[int]) -> Awaitable[Mapping[int, Content] | StoreRefusal]:
         """Return messages with CRLF line ends by UID; those that are gone are left out. Small ones

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.imap.context import Context
+from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.selected import Selected
 from mailhost.imap.updates import tell_updates
 from mailhost.interfaces.folders import FolderView, Reason, StoreRefusal
@@ -43,8 +43,9 @@ class ChangesWhileReadingTests(SynchronousTestCase):
         folder: Any = self.folder
         fake: Any = None
         self.selected = Selected(folder, view_of(0), False)
+        options = ImapOptions("mx.example.org", 1000, 1000, "")
         self.context = Context(
-            self.wire, fake, fake, fake, fake, fake, fake, fake, now=lambda: 100.0
+            self.wire, fake, fake, fake, fake, options, fake, fake, lambda: 100.0, fake, fake
         )
         self.context.selected = self.selected
         self.selected.changed = True
@@ -58,6 +59,6 @@ class ChangesWhileReadingTests(SynchronousTestCase):
 
     def test_a_folder_that_cannot_be_read_is_not_read_again_and_again(self) -> None:
         done = Deferred.fromCoroutine(tell_updates(self.context, None))
-        self.folder.reading[0].callback(StoreRefusal(Reason.NONEXISTENT, "There is none"))
+        self.folder.reading[0].callback(StoreRefusal(Reason.UNAVAILABLE, "Later"))
         self.successResultOf(done)
         self.assertFalse(self.selected.changed)

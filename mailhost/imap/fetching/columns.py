@@ -25,8 +25,9 @@ _SUMMARY_ATTRIBUTES = {
     Attribute.ENVELOPE: SummaryField.ENVELOPE,
     Attribute.BODY: SummaryField.BODY,
     Attribute.BODYSTRUCTURE: SummaryField.BODY_STRUCTURE,
+    Attribute.THREADID: SummaryField.THREAD_ID,
 }
-_DETAILS = frozenset({Attribute.EMAILID, Attribute.THREADID, Attribute.SAVEDATE})
+_DETAILS = frozenset({Attribute.EMAILID, Attribute.SAVEDATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,12 @@ def format_of(item: FetchItem) -> bytes:
 
 _FORMATS = {
     Attribute.UID: b"UID %d",
-    Attribute.FLAGS: b"FLAGS (%b)",
+    Attribute.FLAGS: b"FLAGS %b",
     Attribute.INTERNALDATE: b"INTERNALDATE %b",
     Attribute.SIZE: b"RFC822.SIZE %d",
     Attribute.MODSEQ: b"MODSEQ (%d)",
     Attribute.EMAILID: b"EMAILID (%b)",
-    Attribute.THREADID: b"THREADID %b",
+    Attribute.THREADID: b"THREADID (%b)",
     Attribute.SAVEDATE: b"SAVEDATE %b",
     Attribute.ENVELOPE: b"ENVELOPE %b",
     Attribute.BODY: b"BODY %b",
@@ -106,6 +107,8 @@ def column(item: FetchItem, rows: Rows, fields: Sequence[SummaryField]) -> Itera
         values = [rows.summaries[uid][at] for uid in rows.uids]
         if wanted is SummaryField.PREVIEW:
             return [string(text.encode()) for text in values]
+        if wanted is SummaryField.THREAD_ID:
+            return [text.encode() for text in values]
         return values
     assert isinstance(item, Attribute)
     return _COLUMNS[item](rows)
@@ -120,10 +123,6 @@ _COLUMNS: Mapping[Attribute, Callable[[Rows], Iterable[Any]]] = {
     Attribute.SIZE: lambda rows: picked(rows.view.sizes, rows.places),
     Attribute.MODSEQ: lambda rows: picked(rows.view.modseqs, rows.places),
     Attribute.EMAILID: lambda rows: [rows.details[uid].email_id.encode() for uid in rows.uids],
-    Attribute.THREADID: lambda rows: [
-        b"(%b)" % thread if (thread := rows.details[uid].thread_id.encode()) else b"NIL"
-        for uid in rows.uids
-    ],
     Attribute.SAVEDATE: lambda rows: [
         write_date_time(rows.details[uid].saved) for uid in rows.uids
     ],

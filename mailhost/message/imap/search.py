@@ -83,9 +83,16 @@ def decoded_value(value: bytes) -> str:
 
 
 def header_text(header: bytes) -> Iterator[str]:
-    """Yield a header section, a field at a time."""
+    """Yield a header section in slices."""
+    lines = list[str]()
+    length = 0
     for name, value, _ in raw_fields(header):
-        yield from _sliced(f"{name.decode('ascii')}: {decoded_value(value)}\n")
+        lines.append(f"{name.decode('ascii')}: {decoded_value(value)}\n")
+        length += len(lines[-1])
+        if length > SLICE:
+            yield from _sliced("".join(lines))
+            lines, length = [], 0
+    yield from _sliced("".join(lines))
 
 
 def _sliced(text: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from mailhost.message.imap.body_structure import body_structures
 from mailhost.message.imap.envelope import read_envelope, write_envelope
 from mailhost.message.imap.header_fields import LONGEST, HeaderFields
 from mailhost.message.imap.headers import KEPT, kept_fields
+from mailhost.message.imap.object_ids import object_id
 from mailhost.message.imap.part_offsets import encode_parts, read_parts
 from mailhost.message.imap.preview import preview
 from mailhost.message.imap.reader import MemoryReader, Reader, octets_of
@@ -35,6 +36,9 @@ class Summary:
     5256 §2.1. For SORT and SEARCH: `sent` is None where the Date field cannot be read. `sort_from`,
     `sort_to` and `sort_cc` are the mailbox of the first address, `display_from` and `display_to`
     its name where it has one (RFC 5957); all in upper case.
+
+    `thread_id` is THREADID (RFC 8474): made of the first identifier of References, or else of the
+    message's own.
     """
 
     size: int
@@ -55,6 +59,7 @@ class Summary:
     sort_cc: str
     display_from: str
     display_to: str
+    thread_id: str
 
 
 def summary(reader: Reader) -> Summary:
@@ -69,17 +74,20 @@ def summary(reader: Reader) -> Summary:
     body, structure = body_structures(octets, root, fields)
     subject, is_reply = base_subject(envelope.subject)
     answered = message_ids(envelope.in_reply_to)[:1]
+    message_id = "".join(message_ids(envelope.message_id)[:1])
+    references = message_ids(fields.joined(b"references")) or answered
+    written = write_envelope(envelope)
     return Summary(
         size=reader.size,
-        envelope=write_envelope(envelope),
+        envelope=written,
         body=body,
         body_structure=structure,
         parts=encode_parts(root),
         head=kept_fields(header, fields.kept),
         preview=preview(reader, root),
-        message_id="".join(message_ids(envelope.message_id)[:1]),
+        message_id=message_id,
         in_reply_to="".join(answered),
-        references=message_ids(fields.joined(b"references")) or answered,
+        references=references,
         base_subject=subject,
         is_reply=is_reply,
         sent=parse_date((envelope.date or b"").decode("latin-1")),
@@ -88,6 +96,9 @@ def summary(reader: Reader) -> Summary:
         sort_cc=_mailbox(envelope.cc),
         display_from=_display(envelope.from_),
         display_to=_display(envelope.to),
+        thread_id=object_id(
+            "T", "".join(references[:1]) or message_id or written.decode("latin-1")
+        ),
     )
 
 

@@ -34,6 +34,15 @@ def read_summaries(
     return found
 
 
+def heads_of(
+    connection: sqlite3.Connection, folder: int, uids: Sequence[int]
+) -> dict[int, bytes | None]:
+    """Return the kept header fields of the messages that have a summary, by UID; None for a message
+    with too many to be kept."""
+    found = read_summaries(connection, folder, uids, (SummaryField.HEAD,))
+    return {uid: head for uid, (head,) in found.items()}
+
+
 def _where(uids: Sequence[int]) -> tuple[str, Sequence[int]]:
     """A range is looked up several times faster than as many numbers."""
     if uids[-1] - uids[0] == len(uids) - 1:

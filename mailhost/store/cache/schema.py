@@ -83,6 +83,7 @@ CREATE TABLE content (
     sort_cc TEXT NOT NULL,
     display_from TEXT NOT NULL,
     display_to TEXT NOT NULL,
+    thread_id TEXT NOT NULL,
     PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
 """

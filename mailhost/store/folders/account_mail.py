@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 from zope.interface import implementer
@@ -26,6 +27,7 @@ from mailhost.interfaces.folders import (
     IAccountMail,
     IFolder,
     IWatch,
+    Matches,
     NewMessage,
     Reason,
     StoreRefusal,
@@ -36,7 +38,16 @@ from mailhost.interfaces.folders import (
 from mailhost.interfaces.store import IUsages
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.store.folders import adding, flag_changes, reading, removal, transfer, tree
+from mailhost.message.imap.content_keys import ContentKey
+from mailhost.store.folders import (
+    adding,
+    flag_changes,
+    matching,
+    reading,
+    removal,
+    transfer,
+    tree,
+)
 from mailhost.store.folders.account_thread import AccountThread, AccountThreads
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
@@ -152,7 +163,7 @@ class FolderWatch:
         context.files.add(self._path, changed)
 
     def _notified(self, folder: str) -> None:
-        if folder == self._name:
+        if folder in (self._name, ""):  # with another list of folders, this one may be gone
             self._changed()
 
     def stop(self) -> None:
@@ -240,6 +251,27 @@ class MailFolder:
     ) -> Awaitable[Mapping[int, Sequence[Any]] | StoreRefusal]:
         operation = partial(reading.summaries, folder=self._path, uids=uids, fields=fields)
         return self._run(operation)
+
+    async def matching(self, uids: Sequence[int], key: ContentKey) -> Matches | StoreRefusal:
+        search = matching.search_of(key)
+        begin = partial(
+            matching.begin, folder=self._path, uids=uids[: matching.AT_ONCE], key=key, search=search
+        )
+        step = await self._run(begin)
+        if isinstance(step, StoreRefusal):
+            return step
+        if not step.paths:
+            return Matches(len(step.uids), [uid for uid in step.uids if uid in step.found])
+        found = await self._context.thread.beside(partial(matching.read, step, search))
+        if isinstance(found, StoreRefusal) or not step.lost:
+            return found
+        again = await self._run(partial(matching.found_again, folder=self._path, step=step))
+        if isinstance(again, StoreRefusal):
+            return again
+        late = await self._context.thread.beside(partial(matching.read, again, search, inf))
+        if isinstance(late, StoreRefusal):
+            return late
+        return Matches(found.searched, sorted({*found.uids, *late.uids}))
 
     def contents(self, uids: Sequence[int]) -> Awaitable[Mapping[int, Content] | StoreRefusal]:
         return self._run(partial(reading.contents, folder=self._path, uids=uids))

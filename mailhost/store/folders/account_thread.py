@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import DeferredLock, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -23,6 +23,7 @@ from mailhost.interfaces.folders import Reason, StoreRefusal
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 
+READINGS = 2  # that are done beside the operations of accounts at once
 IDLE = 30.0  # seconds without an operation after which an account's cache is closed
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class AccountThreads:
         self.clock = clock
         self.in_thread = in_thread
         self._serials: dict[str, AccountThread] = {}
+        self._readings = DeferredSemaphore(READINGS)
 
     def of(self, root: str, disk: Disk) -> AccountThread:
         """Return what runs the operations of the account at `root`, the same for all callers."""
@@ -46,6 +48,15 @@ class AccountThreads:
         if serial is None:
             serial = self._serials[root] = AccountThread(self, root, AccountWork(root, disk))
         return serial
+
+    async def beside(self, reading: Callable[[], T]) -> T:
+        """Do what needs no more of an account than its files, while its operations go on. Few are
+        done at once, so that threads are left for those."""
+        await self._readings.acquire()
+        try:
+            return await self.in_thread(reading)
+        finally:
+            self._readings.release()
 
     def forget(self, root: str) -> None:
         """An account has had no operation for a while."""
@@ -79,6 +90,13 @@ class AccountThread:
             self._lock.release()
             self._waiting -= 1
             self._close_later()
+
+    async def beside(self, reading: Callable[[], T]) -> T | StoreRefusal:
+        """As `run`, for a reading that needs no more of the account than its files."""
+        try:
+            return await self._accounts.beside(reading)
+        except OSError as error:
+            return self.refusal(error)
 
     def refusal(self, error: OSError | sqlite3.Error) -> StoreRefusal:
         """Log a fault, and return what the client is told."""

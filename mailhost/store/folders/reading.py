@@ -9,6 +9,7 @@ from typing import Any
 
 from mailhost.interfaces.folders import Details, SummaryField, Vanished
 from mailhost.message.content import Content, content_of_file
+from mailhost.message.imap.object_ids import object_id
 from mailhost.message.imap.reader import reader_of
 from mailhost.message.imap.summary import Summary
 from mailhost.message.imap.summary import summary as summary_of
@@ -72,7 +73,9 @@ def details(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, De
     """See IFolder.details. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
     rows = rows_of(work.cache, known.row.id, uids)
-    return {uid: Details(row.guid or row.base, "", row.saved) for uid, row in rows.items()}
+    return {
+        uid: Details(object_id("M", row.guid or row.base), row.saved) for uid, row in rows.items()
+    }
 
 
 def vanished(work: AccountWork, folder: str, since: int) -> Vanished:

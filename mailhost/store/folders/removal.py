@@ -61,25 +61,33 @@ def without(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> Known
 def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
     """Return the paths of the files of messages by UID, also of those that another program has
     renamed just now; what is gone is left out."""
-    cur = os.path.join(work.path_of(known.row.path), "cur")
-    view = known.view
-    paths: dict[int, str] = {}
-    lost: dict[str, int] = {}
-    for uid, row in rows_of(work.cache, known.row.id, uids).items():
-        index = view.index_of(uid)
-        if index is None:
-            continue
-        path = os.path.join(cur, row.base + info_of(view.flags[index]))
-        if os.path.lexists(path):
-            paths[uid] = path
-        else:
-            lost[row.base] = uid
+    paths = probable_paths(work, known, uids)
+    lost = {
+        split_name(os.path.basename(path))[0]: uid
+        for uid, path in paths.items()
+        if not os.path.lexists(path)
+    }
     if lost:
+        for uid in lost.values():
+            del paths[uid]
+        cur = os.path.join(work.path_of(known.row.path), "cur")
         for name in os.listdir(cur):
             uid = lost.get(split_name(name)[0], 0)
             if uid:
                 paths[uid] = os.path.join(cur, name)
     return paths
+
+
+def probable_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
+    """Return where the files of messages are by UID, unless another program has renamed or removed
+    them just now."""
+    cur = os.path.join(work.path_of(known.row.path), "cur")
+    view = known.view
+    return {
+        uid: os.path.join(cur, row.base + info_of(view.flags[index]))
+        for uid, row in rows_of(work.cache, known.row.id, uids).items()
+        if (index := view.index_of(uid)) is not None
+    }
 
 
 def _octets(known: KnownFolder, uids: Sequence[int]) -> int:

@@ -1,0 +1,152 @@
+"""Finds out in microseconds that most messages do not have a text, before they are parsed.
+
+`may_contain` looks at a whole message at once: headers, bodies and boundaries together. A text that
+`search` finds in a part stands in these octets as it is, unfolded or in quoted-printable, unless
+some of its characters are written as a character reference or as octets that are not ASCII, or
+tags stand between them. All this is ruled out one by one; a message for which something cannot be
+ruled out, as one with base64 or encoded words, may contain the text.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable
+from html import unescape
+
+from mailhost.message.imap.search import fold
+from mailhost.message.mime.encoded_words import codec_of
+
+_CHARSET = re.compile(rb'charset\s*=\s*"?([^\s";]*)')
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_REFERENCE = re.compile(rb"&#?\w+;?")
+_ASCII = bytes(range(128))
+_NAME = re.compile(rb"[a-z0-9_.:-]*=*")
+# charsets of one octet for a character, with ASCII as their lower half
+_SINGLE = frozenset({"latin_1", "koi8_r", "koi8_u", "mac_roman"}).union(
+    [f"iso8859_{number}" for number in range(2, 17)], [f"cp125{number}" for number in range(9)]
+)
+_PLAIN = _SINGLE | {"ascii", "utf_8"}
+# characters that the searched texts have where the message has something else: a field's name is
+# divided from its value by `: `, tags and references are taken away
+_NOT_LITERAL = re.compile("[\r\n:<>&;\ufffd]")
+
+
+_TYPE = b"\r\ncontent-type:"
+_NOT_SIMPLE = (b"base64", b"quoted-printable", b"multipart", b"message/")
+
+
+class QuickSearch:
+    """Looks for one text in whole messages. `needle` is folded (`search.fold`)."""
+
+    __slots__ = (
+        "_characters", "_has_blank", "_heads", "_is_ascii", "_is_literal", "_octets", "_tails",
+    )  # fmt: skip
+
+    def __init__(self, needle: str) -> None:
+        self._is_literal = bool(needle) and not _NOT_LITERAL.search(needle)
+        self._is_ascii = needle.isascii()
+        self._octets = needle.encode()
+        self._characters = frozenset(needle)
+        self._has_blank = " " in needle or "\t" in needle
+        places = range(1, len(self._octets))
+        self._heads = [self._octets[:place] + b"<" for place in places]  # in front of a tag
+        self._tails = [b">" + self._octets[place:] for place in places]
+
+    def may_contain(self, octets: bytes) -> bool:
+        """Return False where no text of the message contains the needle."""
+        if not self._is_literal:
+            return True
+        lowered = octets.lower()
+        if self._octets in lowered and self._is_ascii:
+            return True
+        if b"=?" in lowered or b"base64" in lowered:
+            return True
+        codecs = _codecs_of(lowered)
+        if codecs is None:
+            return True
+        has_html = b"html" in lowered
+        if self._may_be_in(octets, lowered, codecs, has_html):
+            return True
+        if b"quoted-printable" not in lowered:
+            return False
+        octets = binascii.a2b_qp(octets)
+        return self._may_be_in(octets, octets.lower(), codecs, has_html)
+
+    def is_in_simple_body(self, octets: bytes) -> bool:
+        """Return True where the message is one text, which is written as it is read, and contains
+        the needle; False where that is not certain."""
+        if not (self._is_literal and self._is_ascii and octets.isascii()):
+            return False
+        lowered = octets.lower()
+        end = lowered.find(b"\r\n\r\n")
+        if end < 0 or self._octets not in lowered[end + 4 :]:
+            return False
+        header = b"\r\n" + lowered[: end + 2]
+        if any(word in header for word in _NOT_SIMPLE) or _codecs_of(header) is None:
+            return False
+        types = header.count(b"content-type")
+        return not types or (types == 1 and _TYPE + b" text/" in header)
+
+    def may_be_in_header(self, header: bytes) -> bool:
+        """Return False where no field of the header section contains the needle."""
+        if not self._is_literal or b"=?" in header or not header.isascii():
+            return True
+        return self._is_in(header.lower())
+
+    def _may_be_in(
+        self, octets: bytes, lowered: bytes, codecs: Iterable[str], has_html: bool
+    ) -> bool:
+        if self._is_in(lowered) or self._is_in_upper_half(octets, codecs):
+            return True
+        return has_html and (self._is_in_references(octets) or self._is_among_tags(lowered))
+
+    def _is_in(self, lowered: bytes) -> bool:
+        if not self._is_ascii:
+            return False
+        if self._octets in lowered:
+            return True
+        return self._has_blank and self._octets in _FOLD.sub(b"", lowered)
+
+    def _is_in_upper_half(self, octets: bytes, codecs: Iterable[str]) -> bool:
+        """True where octets that are not ASCII may stand for characters of the needle. Fields are
+        UTF-8, or else Latin-1."""
+        if octets.isascii():
+            return False
+        octets = octets.translate(None, _ASCII)
+        return not self._is_ascii or any(
+            self._has_one_of(octets.decode(codec, "replace"))
+            for codec in ("utf-8", "latin-1", *codecs)
+        )
+
+    def _is_in_references(self, octets: bytes) -> bool:
+        """True where a character reference may stand for a character of the needle."""
+        found = set(_REFERENCE.findall(octets)) if b"&" in octets else ()
+        return any(self._has_one_of(unescape(each.decode("latin-1"))) for each in found)
+
+    def _has_one_of(self, text: str) -> bool:
+        return not self._characters.isdisjoint(fold(text))
+
+    def _is_among_tags(self, lowered: bytes) -> bool:
+        """True where tags may stand between the characters of the needle: its beginning stands in
+        front of one, and its end behind one."""
+        return any(tail in lowered for tail in self._tails) and any(
+            head in lowered for head in self._heads
+        )
+
+
+def _codecs_of(lowered: bytes) -> set[str] | None:
+    """The charsets of single octets that a message names; those that nobody knows are read as
+    UTF-8. None where ASCII octets may stand for other characters."""
+    if b"\x1b" in lowered or b"\0" in lowered:
+        return None
+    names = _CHARSET.findall(lowered)
+    if len(names) != lowered.count(b"charset"):
+        return None
+    if not names:
+        return set()
+    wanted = set(names)
+    if not all(map(_NAME.fullmatch, wanted)):
+        return None
+    codecs = {codec_of(name.rstrip(b"=").decode("ascii")) or "utf_8" for name in wanted}
+    return codecs & _SINGLE if codecs <= _PLAIN else None

@@ -1,0 +1,106 @@
+"""Finds the messages whose content matches a key: from the cache where that is enough, otherwise by
+reading their files.
+
+The first step belongs to the account's operations and is short. Files are read beside them, so that
+a long search holds up neither other operations of the account nor the threads that all share.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mailhost.interfaces.folders import Matches
+from mailhost.message.content import content_of_file
+from mailhost.message.crlf import with_crlf
+from mailhost.message.imap.content_keys import ContentKey
+from mailhost.message.imap.content_search import ContentSearch, is_kept
+from mailhost.message.imap.reader import MemoryReader, Reader, reader_of
+from mailhost.store.cache.contents import heads_of
+from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.refresh import refreshed, size_in_name
+from mailhost.store.folders.removal import message_paths, probable_paths
+
+AT_ONCE = 500  # messages that are looked at in one step
+LONGEST = 0.05  # seconds of one step
+_SMALL = 1 << 16  # octets of a file that is read by one call
+
+
+def search_of(key: ContentKey) -> ContentSearch:
+    """Return a search that lets other threads go on between two slices of a large message."""
+    return ContentSearch(key, lambda: time.sleep(0))
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of a search. `found` are those of `uids` that the cache decided for; the files of
+    the others are in `paths`, and `lost` are those whose files were not there."""
+
+    uids: Sequence[int]
+    found: set[int] = field(default_factory=set)
+    paths: Mapping[int, str] = field(default_factory=dict)
+    lost: list[int] = field(default_factory=list)
+
+
+def begin(
+    work: AccountWork, folder: str, uids: Sequence[int], key: ContentKey, search: ContentSearch
+) -> Step:
+    """Decide what the cache can decide. Raises OSError, sqlite3.Error."""
+    known = work.read(folder) or refreshed(work, folder)
+    step = Step(uids)
+    open_uids: Iterable[int] = uids
+    if is_kept(key):
+        heads = heads_of(work.cache, known.row.id, uids)
+        decided = {uid: search.in_kept(head) for uid, head in heads.items()}
+        step.found = {uid for uid, found in decided.items() if found}
+        open_uids = [uid for uid in uids if decided.get(uid) is None]
+    step.paths = probable_paths(work, known, list(open_uids))
+    return step
+
+
+def found_again(work: AccountWork, folder: str, step: Step) -> Step:
+    """Return a step with the files that were renamed meanwhile. Raises OSError, sqlite3.Error."""
+    known = refreshed(work, folder)
+    return Step(step.lost, paths=message_paths(work, known, step.lost))
+
+
+def read(step: Step, search: ContentSearch, seconds: float = LONGEST) -> Matches:
+    """Read files until the step is done or takes longer than that: at least one. Raises OSError."""
+    ends = time.monotonic() + seconds
+    last = len(step.uids)
+    for place, uid in enumerate(step.uids):
+        path = step.paths.get(uid)
+        if path is None:
+            continue
+        try:
+            if search.in_message(_reader(path, search.needs_body)):
+                step.found.add(uid)
+        except FileNotFoundError:
+            step.lost.append(uid)
+        if time.monotonic() > ends:
+            last = place + 1
+            break
+    return Matches(last, [uid for uid in step.uids[:last] if uid in step.found])
+
+
+def _reader(path: str, whole: bool) -> Reader:
+    """Open a message. A small file is read by one call. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        octets = os.read(descriptor, _SMALL)
+    finally:
+        os.close(descriptor)
+    size = size_in_name(os.path.basename(path)) or None
+    if len(octets) == _SMALL:
+        return reader_of(content_of_file(path), size) if whole else _beginning(path, octets, size)
+    return MemoryReader(octets if size == len(octets) else with_crlf(octets))
+
+
+def _beginning(path: str, octets: bytes, size: int | None) -> Reader:
+    """The reader of a large message of which the header is wanted."""
+    beginning = with_crlf(octets)
+    if b"\r\n\r\n" in beginning:
+        return MemoryReader(beginning)
+    return reader_of(content_of_file(path), size)
