@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from functools import partial
 
 from mailhost.imap.commands.status import status_lines
 from mailhost.imap.completion import Completion, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import List, Lsub
 from mailhost.imap.grammar.response_mailbox import list_line
+from mailhost.imap.list_patterns import Patterns
 from mailhost.interfaces.folders import FolderInfo, StoreRefusal
 
 
@@ -22,11 +23,13 @@ async def list_folders(context: Context, command: List) -> Completion:
     if isinstance(folders, StoreRefusal):
         return refused(folders)
     utf8 = context.mode.utf8_names
-    matches = _matcher([command.reference + pattern for pattern in command.patterns])
+    patterns = [command.reference + pattern for pattern in command.patterns]
+    matching = await context.in_thread(partial(_matching, folders, patterns))
+    levels = _levels_of_subscribed(folders, command)
     shown = []
     for folder in folders:
-        children = _matching_children(folders, folder, command)
-        if not matches.fullmatch(folder.name) or not (_is_wanted(folder, command) or children):
+        children = folder.name in levels
+        if folder.name not in matching or not (_is_wanted(folder, command) or children):
             continue
         info = ("SUBSCRIBED",) if children else ()
         attributes = _attributes(folder, command)
@@ -38,18 +41,10 @@ async def list_folders(context: Context, command: List) -> Completion:
     return ok("Listed")
 
 
-def _matcher(patterns: Sequence[str]) -> re.Pattern[str]:
-    """`*` is any text, `%` any within a level; INBOX is the same in any case."""
-    texts = []
-    for pattern in patterns:
-        if pattern.upper() == "INBOX" or pattern.upper().startswith("INBOX/"):
-            pattern = "INBOX" + pattern[5:]
-        pattern = re.sub(r"[*%]*\*[*%]*", "*", pattern)
-        pattern = re.sub("%+", "%", pattern)
-        texts.append(
-            "".join({"*": ".*", "%": "[^/]*"}.get(one) or re.escape(one) for one in pattern)
-        )
-    return re.compile("|".join(texts), re.DOTALL)
+def _matching(folders: Sequence[FolderInfo], patterns: Sequence[str]) -> set[str]:
+    """Return the names that match. For a thread: a client may send thousands of patterns."""
+    matches = Patterns(patterns)
+    return {folder.name for folder in folders if matches.match(folder.name)}
 
 
 def _is_wanted(folder: FolderInfo, command: List) -> bool:
@@ -60,12 +55,18 @@ def _is_wanted(folder: FolderInfo, command: List) -> bool:
     return folder.selectable or folder.has_children or command.only_subscribed
 
 
-def _matching_children(folders: Sequence[FolderInfo], folder: FolderInfo, command: List) -> bool:
-    """True where a subscribed folder lies below this one, for RECURSIVEMATCH."""
+def _levels_of_subscribed(folders: Sequence[FolderInfo], command: List) -> set[str]:
+    """Return the levels that have subscribed folders below them, for RECURSIVEMATCH."""
     if not (command.recursive_match and command.only_subscribed):
-        return False
-    below = f"{folder.name}/"
-    return any(other.subscribed and other.name.startswith(below) for other in folders)
+        return set()
+    return {
+        level for folder in folders if folder.subscribed for level in _levels_above(folder.name)
+    }
+
+
+def _levels_above(name: str) -> list[str]:
+    levels = name.split("/")
+    return ["/".join(levels[:depth]) for depth in range(1, len(levels))]
 
 
 def _attributes(folder: FolderInfo, command: List) -> list[str]:
@@ -86,12 +87,12 @@ async def lsub(context: Context, command: Lsub) -> Completion:
     if isinstance(folders, StoreRefusal):
         return refused(folders)
     utf8 = context.mode.utf8_names
-    matches = _matcher([command.reference + command.pattern])
+    matches = Patterns([command.reference + command.pattern])
     names: dict[str, list[str]] = {}
     for folder in folders:
         if not folder.subscribed:
             continue
-        if matches.fullmatch(folder.name):
+        if matches.match(folder.name):
             names[folder.name] = []
         elif command.pattern.endswith("%"):
             _add_level_above(names, folder.name, matches)
@@ -100,10 +101,8 @@ async def lsub(context: Context, command: Lsub) -> Completion:
     return ok("Listed")
 
 
-def _add_level_above(names: dict[str, list[str]], name: str, matches: re.Pattern[str]) -> None:
+def _add_level_above(names: dict[str, list[str]], name: str, matches: Patterns) -> None:
     """A level that has subscribed folders below it, and is not subscribed itself."""
-    levels = name.split("/")
-    for depth in range(1, len(levels)):
-        above = "/".join(levels[:depth])
-        if matches.fullmatch(above):
+    for above in _levels_above(name):
+        if matches.match(above):
             names.setdefault(above, ["\\Noselect"])
