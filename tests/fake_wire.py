@@ -13,13 +13,14 @@ from mailhost.interfaces.wire import IMachine, IWire
 @implementer(IWire)
 class FakeWire:
     """`sent` is all that was written. `handshakes` counts start_tls, `wakes` counts
-    wake, `hung_up` is for ever."""
+    wake; `compressed` and `hung_up` are for ever."""
 
     def __init__(self) -> None:
         self.sent = bytearray()
         self.handshakes = 0
         self.wakes = 0
         self.hung_up = False
+        self.compressed = False
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -33,6 +34,9 @@ class FakeWire:
 
     def start_tls(self) -> None:
         self.handshakes += 1
+
+    def compress(self) -> None:
+        self.compressed = True
 
     def hang_up(self) -> None:
         self.hung_up = True

@@ -29,8 +29,9 @@ from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
+from mailhost.net.account_limit import AccountLimit
 from mailhost.net.dns.resolver import Resolver
-from mailhost.net.limits import Bounds, ConnectionLimits, OtherCounts
+from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
@@ -41,6 +42,7 @@ from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import Usages
+from mailhost.workers.connection_counts import SharedCounts
 
 
 class Foundation:
@@ -56,7 +58,7 @@ class Foundation:
         loaded: Loaded,
         certificates: Sequence[CertificateSource],
         events: IEventSink,
-        others: OtherCounts | None = None,
+        others: SharedCounts | None = None,
         usages: IUsages | None = None,
     ) -> None:
         settings = loaded.settings
@@ -67,6 +69,7 @@ class Foundation:
         self.pause = pauses_of(reactor)
         self.tls = ServerTLS(certificates, _minimums(settings))
         self.limits = ConnectionLimits(_bounds(settings), others)
+        self.account_limit = AccountLimit(settings.limits.connections_per_account, others)
         self.writer_socket = os.path.join(self.data, "writer.sock")
         own = Committer(reactor, OperatingSystem())
         self.committer = BySize(
@@ -108,6 +111,7 @@ class Foundation:
         settings = loaded.settings
         self.tls.replace(certificates, _minimums(settings))
         self.limits.bounds = _bounds(settings)
+        self.account_limit.most = settings.limits.connections_per_account
         self.resolver.reconfigure(settings.dns)
         self.directory.reconfigure(view_of_settings(settings, loaded.secrets))
 

@@ -201,6 +201,11 @@ def _imap_maker(services: Services, listen: Listen) -> MachineMaker:
         append_limit=settings.limits.message_size,
         message_memory=settings.limits.message_memory,
         folder=services.incoming,
+        data_timeout=settings.limits.data_timeout,
+        disabled=frozenset(listen.disable),
+        disabled_for={
+            account: frozenset(names) for account, names in settings.imap.disable.items()
+        },
     )
 
     def make(output: IWire, client: Client) -> IMachine:
@@ -215,6 +220,8 @@ def _imap_maker(services: Services, listen: Listen) -> MachineMaker:
                 foundation.pause,
                 foundation.in_thread,
                 time.time,
+                foundation.reactor,
+                foundation.account_limit,
             )
         )
 

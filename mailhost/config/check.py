@@ -23,6 +23,7 @@ from mailhost.config.model import (
 from mailhost.config.ownership import check_ownership
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
+from mailhost.config.protocol import ListenProtocol
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
@@ -91,6 +92,7 @@ def _listeners(settings: Settings) -> Iterator[Problem]:
                 yield Problem(key_of(("listen", number, "endpoint")), explanation)
                 break
         yield from _proxy(number, settings.listen[number])
+        yield from _disabled(number, settings.listen[number])
 
 
 def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
@@ -117,6 +119,12 @@ def _proxy(number: int, listen: Listen) -> Iterator[Problem]:
             yield Problem(key, explanation)
         if server.tls_first and listen.identity is Identity.HAPROXY:
             yield Problem(key, 'identity = "haproxy" goes before TLS; write a tcp endpoint')
+
+
+def _disabled(number: int, listen: Listen) -> Iterator[Problem]:
+    if listen.disable and listen.protocol not in (ListenProtocol.IMAP, ListenProtocol.IMAPS):
+        explanation = f"is for IMAP; leave it out where protocol is {listen.protocol.value!r}"
+        yield Problem(key_of(("listen", number, "disable")), explanation)
 
 
 def _quarantine(settings: Settings) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from mailhost.config.types import (
     AccountId,
     AccountName,
     Bytes,
+    Capability,
     CertificateName,
     ClientEndpoint,
     Count,
@@ -57,6 +58,7 @@ class Identity(StrEnum):
 
 class Listen(Section):
     """`[[listen]]`: one listening socket. `endpoint` is a Twisted server endpoint description.
+    `disable` are IMAP capabilities that are neither offered nor accepted there.
 
     The other settings are for proxies: `upstream` are Twisted client endpoints, `upstream_name` is
     the name to expect in the certificate there, empty for the host of the endpoint.
@@ -69,6 +71,7 @@ class Listen(Section):
     upstream_name: CertificateName = ""
     identity: Identity = Identity.NONE
     trace: Switch = True
+    disable: tuple[Capability, ...] = ()
 
     @property
     def socket(self) -> tuple[ListenProtocol, str]:
@@ -123,6 +126,7 @@ class LimitSettings(Section):
     recipients: Annotated[Count, Field(ge=1)] = 1000
     connections: Annotated[Count, Field(ge=1)] = 10_000
     connections_per_client: Annotated[Count, Field(ge=1)] = 100
+    connections_per_account: Annotated[Count, Field(ge=1)] = 50
     errors: Annotated[Count, Field(ge=1)] = 20
     hops: Annotated[Count, Field(ge=1)] = 50
     dsn: OfferDSN = OfferDSN.EVERYONE
@@ -140,6 +144,12 @@ class LoginSettings(Section):
     delay: Seconds = 1.0
     gateways: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
     account_failures: Annotated[Count, Field(ge=1)] = 100
+
+
+class IMAP(Section):
+    """`[imap]`. `disable` are capabilities that are neither offered to an account nor accepted."""
+
+    disable: dict[MailAddress, tuple[Capability, ...]] = {}
 
 
 class DNS(Section):
@@ -235,6 +245,7 @@ class Settings(Section):
     tls: TLS = TLS()
     limits: LimitSettings = LimitSettings()
     login: LoginSettings = LoginSettings()
+    imap: IMAP = IMAP()
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()

@@ -17,6 +17,7 @@ import idna
 import regex
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
+from mailhost.config.capabilities import capability
 from mailhost.config.client_endpoint import absolute_client_endpoint
 from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
 from mailhost.message.address import (
@@ -314,6 +315,7 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     )
 
 
+Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Path = Annotated[str, BeforeValidator(_path)]

@@ -6,7 +6,7 @@ from mailhost.imap.completion import Completion, no, ok, refused, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import Append
 from mailhost.imap.grammar.reader import Octets
-from mailhost.imap.uid_sets import uid_set
+from mailhost.imap.grammar.response import append_uid
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.folders import NewMessage, StoreRefusal
 from mailhost.message.content import Content, ContentWriter
@@ -24,6 +24,8 @@ class Appending:
     def announced(self, command: Append) -> Completion | None:
         """The next message is announced. Returns why it is refused, before it is sent."""
         options = self._context.options
+        if not command.messages[-1].size:  # RFC 3502 §3: a client cancels APPEND by that
+            return no("A message has at least one octet; nothing was added")
         if command.messages[-1].size > options.append_limit:
             return no(f"A message may have {options.append_limit} octets here", b"TOOBIG")
         self._writer = ContentWriter(options.folder, options.message_memory)
@@ -77,5 +79,4 @@ class Appending:
             return refused(added)
         if context.selected is not None and context.selected.folder.name == folder.name:
             context.selected.changed = True
-        code = b"APPENDUID %d %b" % (added.uid_validity, uid_set(added.uids))
-        return ok("Message added", code)
+        return ok("Message added", append_uid(added.uid_validity, added.uids))

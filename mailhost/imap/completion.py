@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailhost.imap.grammar import response
 from mailhost.interfaces.folders import Reason, StoreRefusal
 
 
@@ -17,23 +18,22 @@ class Completion:
 
     def line(self, tag: bytes) -> bytes:
         """Return the reply; `*` as the tag makes it an untagged one."""
-        code = b"[%b] " % self.code if self.code else b""
-        return b"%b %b %b%b\r\n" % (tag, self.status, code, self.text.encode("ascii", "replace"))
+        return response.status(tag, self.status, self.text, self.code)
 
 
 def ok(text: str, code: bytes = b"") -> Completion:
     """The command was done."""
-    return Completion(b"OK", text, code)
+    return Completion(response.OK, text, code)
 
 
 def no(text: str, code: bytes = b"") -> Completion:
     """The command cannot be done."""
-    return Completion(b"NO", text, code)
+    return Completion(response.NO, text, code)
 
 
 def bad(text: str, code: bytes = b"") -> Completion:
     """The command is wrong, or not for now."""
-    return Completion(b"BAD", text, code)
+    return Completion(response.BAD, text, code)
 
 
 def refused(refusal: StoreRefusal, code: bytes = b"") -> Completion:

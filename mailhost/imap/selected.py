@@ -10,13 +10,41 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-from mailhost.imap.flag_lists import FlagLists
-from mailhost.imap.grammar.sequence_set import SequenceSet, merge
+from mailhost.imap.flag_lists import FlagLines, known_flags
+from mailhost.imap.grammar import response
+from mailhost.imap.grammar.numbers import write_set
+from mailhost.imap.grammar.sequence_set import SequenceSet
 from mailhost.interfaces.folders import FolderView, IFolder, IWatch
 
 LOOK_AGAIN = 1.0  # seconds between two looks at a folder for what other programs have changed
+AT_ONCE = 500  # lines between two pauses
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Messages whose flags the client knows up to a MODSEQ."""
+
+    uids: frozenset[int] = frozenset()
+    modseq: int = 0
+
+    def has(self, uid: int, modseq: int) -> bool:
+        """Whether the client knows the flags that this message had from this MODSEQ on."""
+        return modseq <= self.modseq and uid in self.uids
+
+
+NOTHING_SILENT = Silent()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a client may be told of now: what is gone, as VANISHED or EXPUNGE, and changed flags."""
+
+    expunge: bool
+    vanished: bool
+    flags: bool = True
 
 
 class Selected:
@@ -24,8 +52,8 @@ class Selected:
     is the newest state of the folder; None while the session is idle, to save its memory."""
 
     __slots__ = (
-        "_looked", "_silent", "_view", "_watch", "changed", "folder", "modseq", "read_only",
-        "saved", "uids",
+        "_keywords", "_looked", "_silent", "_uid_validity", "_view", "_watch", "changed", "folder",
+        "modseq", "read_only", "saved", "uids",
     )  # fmt: skip
 
     def __init__(self, folder: IFolder, view: FolderView, read_only: bool) -> None:
@@ -36,7 +64,9 @@ class Selected:
         self.saved: Sequence[int] = ()  # the UIDs of the last SEARCH with SAVE
         self.changed = False  # somebody says that there is something new
         self._looked = 0.0
-        self._silent: frozenset[int] = frozenset()
+        self._keywords = view.keywords  # those that the client was told of
+        self._uid_validity = view.uid_validity
+        self._silent = NOTHING_SILENT
         self._view: FolderView | None = view
         self._watch: IWatch | None = None
 
@@ -70,13 +100,9 @@ class Selected:
         self._looked = now
 
     def silence(self, uids: Collection[int]) -> None:
-        """Tell no change of flags of these messages in the next updates."""
-        self._silent = frozenset(uids)
-
-    def silenced(self) -> frozenset[int]:
-        """Return those UIDs, once."""
-        silent, self._silent = self._silent, frozenset()
-        return silent
+        """Tell no change of flags of these messages up to the present view in the next updates:
+        the client knows it."""
+        self._silent = Silent(frozenset(uids), self.view.highest_modseq)
 
     @property
     def has_view(self) -> bool:
@@ -93,6 +119,12 @@ class Selected:
         index = bisect_left(self.uids, uid)
         return index + 1 if index < len(self.uids) and self.uids[index] == uid else 0
 
+    def numbers_at(self, view: FolderView, places: Sequence[int]) -> Sequence[int]:
+        """Return the message numbers of messages by their places in a view."""
+        if self.uids is view.uids:
+            return [place + 1 for place in places]
+        return [self.number_of(view.uids[place]) for place in places]
+
     def chosen(self, wanted: SequenceSet, by_uid: bool) -> list[int]:
         """Return the UIDs of a set, rising, as far as the client knows them."""
         if wanted.saved:
@@ -107,36 +139,58 @@ class Selected:
     def seen(self, view: FolderView) -> None:
         """Take a newer state of the folder; the client is told of it by `updates`."""
         self._view = view
+        if self.uids is not view.uids and self.uids == view.uids:
+            self.uids = view.uids  # all sessions of a folder share one array
+
+    def is_same_folder(self, view: FolderView) -> bool:
+        """False where the folder was removed, and another one has its name."""
+        return view.uid_validity == self._uid_validity
 
     def is_current(self, view: FolderView) -> bool:
         """True where the client knows all of this state."""
         return view.highest_modseq == self.modseq and len(view.uids) == len(self.uids)
 
-    def updates(
-        self,
-        with_expunge: bool,
-        vanished: bool,
-        fetch_line: Callable[[int, int], bytes],
-        without: Collection[int] = (),
-    ) -> Iterator[bytes]:
-        """Yield what the client does not know yet. `fetch_line` makes the FETCH line of a message
-        number and a place in the view; UIDs in `without` get none."""
+    def new_keywords(self) -> bytes:
+        """Return the lines with the flags of the folder, if it has keywords that are new to the
+        client."""
+        if self.view.keywords == self._keywords:
+            return b""
+        self._keywords = self.view.keywords
+        return known_flags(self.view, self.read_only)
+
+    def updates(self, told: Told, lines: FlagLines) -> Iterator[bytes]:
+        """Yield what the client does not know yet, AT_ONCE lines at most at a time."""
         view = self.view
-        if with_expunge:
-            yield from self._expunged(view, vanished)
+        yield self.new_keywords()
+        if told.expunge:
+            yield from self._expunged(view, told.vanished)
         known = len(self.uids)
         last = self.uids[-1] if known else 0
         first_new = bisect_left(view.uids, last + 1)
         added = view.uids[first_new:]
         if added:
             self.uids = view.uids if known == first_new else self.uids + added
-            yield b"* %d EXISTS\r\n" % len(self.uids)
+            yield response.exists(len(self.uids))
         if view.highest_modseq > self.modseq:
-            for index in view.changed_since(self.modseq):
-                uid = view.uids[index]
-                if index < first_new and uid not in without:
-                    yield fetch_line(self.number_of(uid), index)
+            if told.flags:
+                yield from self._changed(view, first_new, lines)
             self.modseq = view.highest_modseq
+
+    def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
+        """Yield the flags of messages that the client knows, as far as they are new to it."""
+        silent, self._silent = self._silent, NOTHING_SILENT
+        numbers, places = [], []
+        for place in view.changed_since(self.modseq):
+            uid = view.uids[place]
+            if place >= first_new or silent.has(uid, view.modseqs[place]):
+                continue
+            number = self.number_of(uid)
+            if number:
+                numbers.append(number)
+                places.append(place)
+        for start in range(0, len(numbers), AT_ONCE):
+            end = start + AT_ONCE
+            yield b"".join(lines(numbers[start:end], places[start:end]))
 
     def _expunged(self, view: FolderView, vanished: bool) -> Iterator[bytes]:
         """Yield what is gone; the numbers of the messages behind it fall."""
@@ -147,30 +201,11 @@ class Selected:
         gone = [uid for uid in known if uid not in present]
         if not gone:
             return
-        missing = set(gone)
         if vanished:
-            ranges = ",".join(
-                f"{first}:{last}" if last > first else str(first) for first, last in merge(gone)
-            )
-            yield b"* VANISHED %b\r\n" % ranges.encode()
+            yield response.vanished(write_set(gone))
         else:
-            fallen = 0
-            for number, uid in enumerate(known, 1):
-                if uid in missing:
-                    yield b"* %d EXPUNGE\r\n" % (number - fallen)
-                    fallen += 1
+            numbers = [self.number_of(uid) - fallen for fallen, uid in enumerate(gone)]
+            for start in range(0, len(numbers), AT_ONCE):
+                yield response.expunges(numbers[start : start + AT_ONCE])
+        missing = set(gone)
         self.uids = array("I", [uid for uid in known if uid not in missing])
-
-
-def flags_line(selected: Selected, uid: bool, modseq: bool) -> Callable[[int, int], bytes]:
-    """Return what makes the FETCH line for changed flags, with UID and MODSEQ where wanted."""
-    view = selected.view
-    names = FlagLists(view.keywords)
-
-    def line(number: int, index: int) -> bytes:
-        more = b" UID %d" % view.uids[index] if uid else b""
-        if modseq:
-            more += b" MODSEQ (%d)" % view.modseqs[index]
-        return b"* %d FETCH (FLAGS (%b)%b)\r\n" % (number, names[view.flags[index]], more)
-
-    return line

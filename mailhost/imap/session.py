@@ -18,13 +18,16 @@ from zope.interface import implementer
 from mailhost.concurrency.answers import there
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
+from mailhost.imap.commands.needed import needed
+from mailhost.imap.commands.notify import tell_changes
 from mailhost.imap.commands.table import ALLOWED, command_of
-from mailhost.imap.completion import Completion, bad, no
+from mailhost.imap.commands.table import BEFORE_LOGIN as BEFORE_LOGIN_ONLY
+from mailhost.imap.completion import Completion, bad, no, ok
 from mailhost.imap.context import Context, State
 from mailhost.imap.exchange import LoginExchange
 from mailhost.imap.grammar.commands import Tagged
-from mailhost.imap.grammar.commands_mailbox import Append
-from mailhost.imap.grammar.commands_session import Authenticate, Idle, StartTls
+from mailhost.imap.grammar.commands_mailbox import Append, NotifyEvent
+from mailhost.imap.grammar.commands_session import Authenticate, Compress, Idle, StartTls
 from mailhost.imap.grammar.cursor import BadCharset, BadEvent, BadMailboxName, BadSyntax
 from mailhost.imap.grammar.reader import (
     AFTER_LOGIN,
@@ -35,7 +38,18 @@ from mailhost.imap.grammar.reader import (
     Octets,
     TooLong,
 )
+from mailhost.imap.grammar.response import (
+    BYE,
+    UNTAGGED,
+    bad_charset,
+    bad_event,
+    capability,
+    continuation,
+    status,
+)
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
+from mailhost.imap.idling import Idling
+from mailhost.imap.notifying import Notifying
 from mailhost.imap.updates import tell_updates
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.wire import IMachine
@@ -46,10 +60,10 @@ from mailhost.net.http import NO_HTTP, is_http
 MOST_ERRORS = 20  # BAD replies before the session ends
 BEFORE_LOGIN_TIMEOUT = 120.0  # seconds
 IDLE_TIMEOUT = 1800.0  # seconds, RFC 9051 §5.4
+LOGGED_IN = "You are logged in already"
 _WHY_NOT = {
     State.NOT_AUTHENTICATED: "Log in first",
     State.AUTHENTICATED: "Select a mailbox first",
-    State.SELECTED: "Not while a mailbox is selected",
 }
 
 
@@ -57,34 +71,34 @@ _WHY_NOT = {
 class ImapSession:
     """One connection's life."""
 
-    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idle_tag", "_reader", "_woken")
+    __slots__ = ("_appending", "_context", "_errors", "_exchange", "_idling", "_reader")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._reader = CommandReader(BEFORE_LOGIN)
         self._exchange: LoginExchange | None = None
         self._appending: Appending | None = None
-        self._idle_tag = b""  # of the IDLE under way
+        self._idling: Idling | None = None
         self._errors = 0
-        self._woken = False
 
     # --- IMachine --------------------------------------------------------------------------------
 
     @property
     def timeout(self) -> float:
         """Seconds of silence after which the connection ends."""
-        logged_in = self._context.state is not State.NOT_AUTHENTICATED
-        return IDLE_TIMEOUT if logged_in else BEFORE_LOGIN_TIMEOUT
+        if self._context.state is State.NOT_AUTHENTICATED:
+            return BEFORE_LOGIN_TIMEOUT
+        return IDLE_TIMEOUT if self._reader.between_commands else self._context.options.data_timeout
 
     @property
     def may_be_silent(self) -> bool:
         """True while the client idles."""
-        return bool(self._idle_tag)
+        return self._idling is not None
 
     def greet(self) -> Answer[None]:
-        offered = " ".join(capabilities(self._context)).encode()
-        text = b"* OK [CAPABILITY %b] %b IMAP ready\r\n"
-        self._context.wire.write(text % (offered, self._context.options.hostname.encode()))
+        offered = capability(capabilities(self._context))
+        text = f"{self._context.options.hostname} IMAP ready"
+        self._context.wire.write(ok(text, offered).line(UNTAGGED))
         return None
 
     def receive(self, data: bytes) -> None:
@@ -95,7 +109,7 @@ class ImapSession:
             return False
         event = self._reader.next()
         if event is None:
-            return self._tell_while_idle()
+            return self._tell_unasked()
         if isinstance(event, Complete):
             return self._complete(event)
         if isinstance(event, Octets):
@@ -121,14 +135,14 @@ class ImapSession:
             self._farewell("Going down for a while; please come back")
 
     def lost(self, reason: str) -> None:
-        self._context.over = True
-        self._context.deselect()
+        self._context.ended()
+        self._stop_idling()
         if self._appending is not None:
             self._appending.drop()
 
     def _farewell(self, text: str) -> None:
         self._context.over = True
-        self._context.wire.write(b"* BYE %b\r\n" % text.encode())
+        self._context.wire.write(status(UNTAGGED, BYE, text))
         self._context.wire.hang_up()
 
     # --- reading ---------------------------------------------------------------------------------
@@ -138,7 +152,7 @@ class ImapSession:
             return self._response(event)
         if self._appending is not None:
             return self._appended(event)
-        if self._idle_tag:
+        if self._idling is not None:
             done = self._end_idle(event)
             if done is not None:
                 return done
@@ -158,10 +172,18 @@ class ImapSession:
         return self._run(tagged)
 
     def _not_allowed(self, tagged: Tagged) -> Completion | None:
-        state = self._context.state
-        if state in ALLOWED[type(tagged.command)]:
+        state, allowed = self._context.state, ALLOWED[type(tagged.command)]
+        if state not in allowed:
+            return bad(LOGGED_IN if allowed == BEFORE_LOGIN_ONLY else _WHY_NOT[state])
+        return self._not_offered(tagged)
+
+    def _not_offered(self, tagged: Tagged) -> Completion | None:
+        if not self._context.disabled:
             return None
-        return bad(_WHY_NOT[state])
+        for name in needed(tagged.command):
+            if not self._context.offers([name]):
+                return bad(f"{name} is not offered")
+        return None
 
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
@@ -179,19 +201,22 @@ class ImapSession:
     async def _wait(self, tagged: Tagged, result: Answer[Completion]) -> bool:
         completion = await there(result)
         if self._context.selected is not None:
-            await tell_updates(self._context, tagged)
+            await tell_updates(self._context, tagged.command)
         return self._finish(tagged, completion)
 
     def _finish(self, tagged: Tagged, completion: Completion) -> bool:
-        if completion.status == b"BAD":
-            return self._error(tagged.tag, completion)
         context = self._context
+        if completion.status == b"BAD" and not context.over:
+            return self._error(tagged.tag, completion)
         context.wire.write(completion.line(tagged.tag))
         if context.state is not State.NOT_AUTHENTICATED:
             self._reader.limits = AFTER_LOGIN
         if isinstance(tagged.command, StartTls) and completion.status == b"OK":
             self._reader.clear()  # what was pipelined behind it came in the clear
             context.wire.start_tls()
+        if isinstance(tagged.command, Compress) and completion.status == b"OK":
+            self._reader.clear()  # a client waits for the reply (RFC 4978 §3)
+            context.wire.compress()
         if context.over:
             context.wire.hang_up()
             return False
@@ -202,11 +227,11 @@ class ImapSession:
         if isinstance(line, bytes) and is_http(line):
             return self._dismiss(NO_HTTP)
         if isinstance(fault, BadCharset):
-            return self._refuse(fault, b"BADCHARSET (UTF-8 US-ASCII)")
+            return self._refuse(fault, bad_charset())
         if isinstance(fault, BadMailboxName):
             return self._refuse(fault, b"CANNOT")
         if isinstance(fault, BadEvent):
-            return self._refuse(fault, b"BADEVENT")
+            return self._refuse(fault, bad_event(event.value for event in NotifyEvent))
         return self._error(fault.tag, bad(str(fault)))
 
     def _refuse(self, fault: BadSyntax, code: bytes) -> bool:
@@ -229,7 +254,8 @@ class ImapSession:
     def _too_long(self, event: TooLong) -> bool:
         if is_http(event.beginning):
             return self._dismiss(NO_HTTP)
-        self._exchange, self._idle_tag = None, b""
+        self._exchange = None
+        self._stop_idling()
         return self._error(event.tag, bad(event.text))
 
     # --- literals --------------------------------------------------------------------------------
@@ -251,7 +277,7 @@ class ImapSession:
             return self._error(_tag_of(event), bad(event.too_big, b"TOOBIG"))
         self._reader.accept()
         if event.waiting:
-            self._context.wire.write(b"+ Go on\r\n")
+            self._context.wire.write(continuation(b"Go on"))
         return True
 
     def _begin_append(self, event: Announced, tagged: Tagged) -> Answer[bool]:
@@ -274,7 +300,10 @@ class ImapSession:
             return self._error(fault.tag, bad(str(fault)))
         assert found is not None
         assert isinstance(found.command, Append)
-        refusal = appending.announced(found.command)
+        if tagged is None and not self._context.offers(["MULTIAPPEND"]):
+            refusal: Completion | None = bad("MULTIAPPEND is not offered")
+        else:
+            refusal = self._not_offered(found) or appending.announced(found.command)
         if refusal is not None:
             self._reader.refuse()
             self._end_append()
@@ -282,7 +311,7 @@ class ImapSession:
             return True
         self._reader.stream()
         if event.waiting:
-            self._context.wire.write(b"+ Send the message\r\n")
+            self._context.wire.write(continuation(b"Send the message"))
         return True
 
     def _appended(self, event: Complete) -> Answer[bool]:
@@ -305,12 +334,14 @@ class ImapSession:
     # --- AUTHENTICATE ----------------------------------------------------------------------------
 
     def _response(self, event: Complete) -> Answer[bool]:
-        assert self._exchange is not None
+        exchange = self._exchange
+        assert exchange is not None
         line = event.line
-        if line is None:
+        if line is None or b" " in line:  # a command, which base64 cannot be
             self._exchange = None
-            return self._error(b"*", bad("No literal belongs here"))
-        return self._exchanged(self._exchange.line(line))
+            going_on = self._error(exchange.tag, bad("The exchange was ended by a command"))
+            return self._command(event) if going_on else False
+        return self._exchanged(exchange.line(line))
 
     def _exchanged(self, answer: Answer[Completion | None]) -> Answer[bool]:
         if hasattr(answer, "__await__"):
@@ -341,34 +372,55 @@ class ImapSession:
     # --- IDLE ------------------------------------------------------------------------------------
 
     def _begin_idle(self, tag: bytes) -> Answer[bool]:
-        self._idle_tag = tag
-        self._context.wire.write(b"+ idling\r\n")
+        self._idling = Idling(self._context, tag)
+        self._context.wire.write(continuation(b"idling"))
         selected = self._context.selected
         if selected is None:
             return True
         selected.changed = True  # what happened before is told at once
-        return self._tell_while_idle()
+        return self._tell_unasked()
 
     def _end_idle(self, event: Complete) -> bool | None:
         """The client sent a line. None where that is a command in place of DONE, as phones do."""
-        tag, self._idle_tag = self._idle_tag, b""
+        tag = self._stop_idling()
         if is_done(event.parts):
-            self._context.wire.write(Completion(b"OK", "IDLE ended").line(tag))
+            self._context.wire.write(ok("IDLE ended").line(tag))
             return True
         self._context.wire.write(bad("IDLE is ended by DONE").line(tag))
         return None
 
-    def _tell_while_idle(self) -> Answer[bool]:
-        """Nothing arrived: tell an idle client what has changed."""
-        selected = self._context.selected
-        if not self._idle_tag or selected is None or not selected.changed:
+    def _stop_idling(self) -> bytes:
+        """Returns the tag of the IDLE that ends, b"" for none."""
+        idling, self._idling = self._idling, None
+        if idling is None:
+            return b""
+        idling.stop()
+        return idling.tag
+
+    def _tell_unasked(self) -> Answer[bool]:
+        """Nothing arrived: tell a client that idles, or has asked for it, what has changed."""
+        context, idling = self._context, self._idling
+        selected, notifying = context.selected, context.notifying
+        if idling is None and (notifying is None or not self._reader.between_commands):
             return False
-        return self._tell()
+        if selected is not None and selected.changed:
+            return self._tell()
+        if notifying is not None and notifying.due:
+            return self._tell_others(notifying)
+        return idling is not None and idling.keep_alive()
+
+    async def _tell_others(self, notifying: Notifying) -> bool:
+        await tell_changes(self._context, notifying)
+        return True
 
     async def _tell(self) -> bool:
-        await tell_updates(self._context, None)
+        idling = self._idling is not None
+        await tell_updates(self._context, None, idling)
+        if self._context.over:
+            self._context.wire.hang_up()
+            return False
         selected = self._context.selected
-        if selected is not None and self._idle_tag:
+        if selected is not None:
             selected.forget_view()
         return True
 

@@ -265,6 +265,24 @@ class LoggedIn(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Identified(Event):
+    """An IMAP client said which program it is (RFC 2971). `text` has what it said."""
+
+    client: Client
+    account: Address | None
+    text: str
+
+    @property
+    def line(self) -> str:
+        account = f" of {self.account}" if self.account else ""
+        return f"{self.client.protocol} client {self.client}{account} is {self.text}"
+
+    @property
+    def key(self) -> CountKey:
+        return _key("identified", self.client.protocol)
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
     """A login failed. `failures` is the number of recent failures from this address. `username` is
     empty if it must not be logged."""

@@ -124,11 +124,12 @@ class FlagChange:
 class FlagsSet:
     """The result of a change of flags. `modified` have another MODSEQ than the client allowed for
     (RFC 7162 §3.1.3), `expunged` are gone; both are UIDs and were not changed. `view` is the folder
-    after the change."""
+    after the change, `modseq_before` its highest MODSEQ before it, to find what others changed."""
 
     view: FolderView
     modified: Sequence[int] = ()
     expunged: Sequence[int] = ()
+    modseq_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,11 @@ class IWire(Interface):
         """Send the octets written so far, then begin the TLS handshake. `IMachine.secured` is
         called after it."""
 
+    def compress() -> None:
+        """Send what was written, then compress all that follows by DEFLATE, in both directions
+        (RFC 1951). What the peer sends reaches the machine in small pieces however far it expands;
+        a peer whose data is malformed is disconnected."""
+
     def hang_up() -> None:
         """Send the octets written so far, then close the connection. `step` is not called after
         this."""

@@ -46,6 +46,7 @@ from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
+from mailhost.net.deflate import BadDeflate, Deflate
 from mailhost.net.direct_writer import DirectWriter, gathered
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.open_connections import OpenConnections
@@ -107,6 +108,7 @@ class Pump(Protocol):
         self._stop_when_idle = False
         self._wake_scheduled = False
         self._unsolicited = False  # the client has sent nothing since the machine was woken
+        self._deflate: Deflate | None = None
         self._last_heard = 0.0  # seconds: when the client last sent or read something
         self._silence_timer: IDelayedCall | None = None
 
@@ -137,7 +139,10 @@ class Pump(Protocol):
         if self._machine is None or self._phase is not OPEN:
             return
         self._unsolicited = False
-        self._machine.receive(data)
+        if self._deflate is None:
+            self._machine.receive(data)
+        else:
+            self._deflate.feed(data)
         if self._busy or self._throttled:
             self._pause_reading()
         else:
@@ -206,6 +211,10 @@ class Pump(Protocol):
         self._last_heard = self._clock.seconds()
         ITLSTransport(self.transport).startTLS(self._factory.tls)
 
+    def compress(self) -> None:
+        self._flush()
+        self._deflate = Deflate()
+
     def hang_up(self) -> None:
         self._flush()
         if self._phase in (CLOSING, GONE):
@@ -261,6 +270,8 @@ class Pump(Protocol):
                 steps += 1
                 answer = machine.step()
                 if answer is False:
+                    if self._deflate is not None and self._inflated(self._deflate):
+                        continue
                     break
                 if answer is not True and not self._is_ready(answer):
                     return
@@ -274,6 +285,20 @@ class Pump(Protocol):
         self._busy = False
         self._flush()
         self._resume_reading()
+
+    def _inflated(self, deflate: Deflate) -> bool:
+        """Hand the machine the next octets that came compressed; False where there are none."""
+        try:
+            data = deflate.take()
+        except BadDeflate as error:
+            status = Status(500, "5.5.2", "The compressed data is malformed", str(error))
+            self._factory.events.emit(Refused(self._client, "compressed data", status))
+            self.abort()
+            return False
+        if data:
+            assert self._machine is not None
+            self._machine.receive(data)
+        return bool(data)
 
     def _wake(self) -> None:
         """Take a step, unless one follows anyway when a wait ends."""
@@ -317,9 +342,8 @@ class Pump(Protocol):
 
     def _flush(self) -> None:
         if self._output and self._phase is not GONE:
-            self._writer.write(
-                self._output[0] if len(self._output) == 1 else b"".join(self._output)
-            )
+            data = self._output[0] if len(self._output) == 1 else b"".join(self._output)
+            self._writer.write(data if self._deflate is None else self._deflate.compressed(data))
         self._output.clear()
         self._output_size = 0
 

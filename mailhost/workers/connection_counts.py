@@ -1,8 +1,9 @@
 """How many connections the other processes hold: a table in memory that all processes map.
 
 Each process writes a row of its own and reads all others, so no process waits for a lock. Clients
-are counted in columns by a keyed hash. Two clients that share a column are counted together: that
-happens to one pair in COLUMNS, and no client can bring it about, as the key is random.
+are counted in columns by a keyed hash, and so are accounts, in columns of their own. Two clients
+that share a column are counted together: that happens to one pair in COLUMNS, and no client can
+bring it about, as the key is random.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from functools import lru_cache
 from hashlib import blake2b
 
 ROWS = 64  # processes at a time, those that retire included
-COLUMNS = 16_384
+COLUMNS = 16_384  # for clients, and as many for accounts
 _WIDTH = 4  # octets of a number
-_ROW = (1 + COLUMNS) * _WIDTH  # the first column counts all connections
+_NUMBERS = 1 + 2 * COLUMNS  # of a row; the first one counts all connections
+_ROW = _NUMBERS * _WIDTH
 _SIZE = ROWS * _ROW + _WIDTH  # the last number says how many rows were ever in use
 
 
@@ -27,7 +29,7 @@ class SharedCounts:
         self.fd = fd
         self._key = key
         self._table = memoryview(mmap.mmap(fd, _SIZE)).cast("I")
-        self._own = row * (1 + COLUMNS)
+        self._own = row * _NUMBERS
         self._column = lru_cache(10_000)(self._hashed)  # needed three times for each connection
 
     def total(self) -> int:
@@ -38,6 +40,14 @@ class SharedCounts:
         """How many connections of this client the other processes hold."""
         return self._others(self._column(client))
 
+    def of_account(self, account: str) -> int:
+        """How many connections of this account the other processes hold."""
+        return self._others(COLUMNS + self._column(account))
+
+    def add_account(self, account: str, change: int) -> None:
+        """Count a connection of an account, which is counted by `add` already."""
+        self._table[self._own + COLUMNS + self._column(account)] += change
+
     def add(self, client: str, change: int) -> None:
         """Count a connection of this process: 1 for one more, -1 for one less."""
         for column in (0, self._column(client)):
@@ -45,7 +55,7 @@ class SharedCounts:
 
     def of_process(self, row: int) -> int:
         """How many connections the process with this row holds."""
-        return self._table[row * (1 + COLUMNS)]
+        return self._table[row * _NUMBERS]
 
     def open(self, row: int) -> None:
         """A process is to have this row. The head alone calls this."""
@@ -53,12 +63,12 @@ class SharedCounts:
 
     def clear(self, row: int) -> None:
         """Count no connections in a row, as its process ended. The head alone calls this."""
-        start = row * (1 + COLUMNS)
-        self._table[start : start + 1 + COLUMNS] = memoryview(bytes(_ROW)).cast("I")
+        start = row * _NUMBERS
+        self._table[start : start + _NUMBERS] = memoryview(bytes(_ROW)).cast("I")
 
     def _others(self, column: int) -> int:
-        end = self._table[-1] * (1 + COLUMNS)  # rows beyond were never used, and reading them costs
-        return sum(self._table[column : end : 1 + COLUMNS]) - self._table[self._own + column]
+        end = self._table[-1] * _NUMBERS  # rows beyond were never used, and reading them costs
+        return sum(self._table[column:end:_NUMBERS]) - self._table[self._own + column]
 
     def _hashed(self, client: str) -> int:
         digest = blake2b(client.encode(), digest_size=4, key=self._key).digest()

@@ -41,6 +41,7 @@ admin = "ann@example.org"
 [tls]
 [limits]
 [login]
+[imap]
 [dns]
 [queue]
 [relay]
@@ -65,6 +66,7 @@ OTHERS = {
     "admin": '"team@example.org"',
     "tls.certificate": None,  # read from files, see CertificateTests
     "login.gateways": '["192.0.2.0/24"]',
+    "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
     "relay.networks": '["192.0.2.0/24"]',
     "relay.bind": '"127.0.0.9"',

@@ -18,6 +18,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
+from mailhost.net.account_limit import AccountLimit
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.server.session import Session
@@ -51,6 +52,7 @@ def foundation() -> Foundation:
             in_thread=None,
             pause=no_pause,
             limits=ConnectionLimits(Bounds(0, 0)),
+            account_limit=AccountLimit(1),
             tls=SimpleNamespace(factory=lambda role: role),
         ),
     )

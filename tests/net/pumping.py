@@ -44,7 +44,7 @@ class Events:
 @implementer(IMachine)
 class Lines:
     """Each line is an order: `wait`, `fired`, `boom`, `later boom`, `big`, `stream N`, `tls`,
-    `long` or `bye`. Anything else is echoed. `ran` has the lines in the order they ran.
+    `compress`, `long` or `bye`. Anything else is echoed. `ran` has the lines in their order.
     `push` sends a line that no order asked for.
     """
 
@@ -100,6 +100,9 @@ class Lines:
             return self._stream(int(arguments[0]))
         if order == "tls":
             self._wire.start_tls()
+        elif order == "compress":
+            self._wire.write(b"compressing\n")
+            self._wire.compress()
         elif order == "long":
             self.waste()
         elif order == "bye":

@@ -6,9 +6,12 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.net.account_limit import AccountLimit
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.workers.connection_counts import SharedCounts, new_counts
+from tests.fakes import address
 
+ANN, BOB = address("ann@example.com"), address("bob@example.com")
 KEY = b"k" * 16
 
 
@@ -32,6 +35,21 @@ class Counting(SynchronousTestCase):
         self.two.add("192.0.2.1", 1)
         self.one.clear(1)
         self.assertEqual((0, 0), (self.one.total(), self.one.of_client("192.0.2.1")))
+
+    def test_accounts_are_counted_apart_from_clients(self) -> None:
+        limits = [AccountLimit(2, counts) for counts in (self.one, self.two)]
+        self.assertIsNone(limits[0].admit(ANN))
+        self.assertIsNone(limits[1].admit(ANN))
+        for process in limits:
+            refusal = process.admit(ANN)
+            assert refusal is not None
+            self.assertEqual(421, refusal.code)
+            self.assertIsNone(process.admit(BOB))
+        self.assertEqual((0, 0), (self.one.total(), self.one.of_client(str(ANN))))
+        limits[0].release(ANN)
+        self.assertIsNone(limits[1].admit(ANN))
+        self.one.clear(1)
+        self.assertIsNone(limits[0].admit(ANN))
 
     def test_limits_hold_for_all_processes_together(self) -> None:
         limits = [ConnectionLimits(Bounds(3, 2), counts) for counts in (self.one, self.two)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mailhost.imap.commands.expunge import READ_ONLY
+from mailhost.imap.commands.expunge import READ_ONLY, highest_modseq
 from mailhost.imap.completion import Completion, bad, ok, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Copy, Move
-from mailhost.imap.uid_sets import uid_set
+from mailhost.imap.grammar.response import copy_uid
+from mailhost.imap.progress import with_progress
 from mailhost.interfaces.folders import Copied, StoreRefusal
 
 
@@ -19,7 +20,8 @@ async def copy(context: Context, command: Copy) -> Completion:
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to copy")
-    result = await selected.folder.copy(uids, command.mailbox)
+    copying = selected.folder.copy(uids, command.mailbox)
+    result = await with_progress(context, "Copying", copying)
     if isinstance(result, StoreRefusal):
         return refused_target(result)
     return ok("Copied", _copyuid(result))
@@ -36,21 +38,18 @@ async def move(context: Context, command: Move) -> Completion:
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to move")
-    result = await selected.folder.move(uids, command.mailbox)
+    moving = selected.folder.move(uids, command.mailbox)
+    result = await with_progress(context, "Moving", moving)
     if isinstance(result, StoreRefusal):
         return refused_target(result)
     code = _copyuid(result)
     if code:
         context.wire.write(ok("Moved", code).line(b"*"))
     selected.changed = True
-    return ok("Moved")
+    return ok("Moved", await highest_modseq(context))
 
 
 def _copyuid(result: Copied) -> bytes:
     if not result.uids:
         return b""
-    return b"COPYUID %d %b %b" % (
-        result.uid_validity,
-        uid_set(result.uids),
-        uid_set(result.copies),
-    )
+    return copy_uid(result.uid_validity, result.uids, result.copies)

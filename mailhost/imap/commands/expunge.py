@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailhost.imap.completion import Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Expunge
+from mailhost.imap.grammar.response import number_code
 from mailhost.interfaces.folders import FolderView, StoreRefusal
 from mailhost.message.flags import DELETED
 
@@ -38,5 +39,15 @@ async def expunge(context: Context, command: Expunge) -> Completion:
     if isinstance(result, StoreRefusal):
         return refused(result)
     selected.changed = True
-    code = b"HIGHESTMODSEQ %d" % result.highest_modseq if context.qresync else b""
-    return ok("Expunged", code)
+    return ok("Expunged", await highest_modseq(context))
+
+
+async def highest_modseq(context: Context) -> bytes:
+    """Return the code for the reply to a command that has expunged messages, for a client with
+    QRESYNC: the MODSEQ up to which it knows all (RFC 7162 §3.2.7, RFC 6851 §4.4)."""
+    if not context.qresync or context.selected is None:
+        return b""
+    view = await context.selected.folder.view()
+    if isinstance(view, StoreRefusal):
+        return b""
+    return number_code(b"HIGHESTMODSEQ", view.highest_modseq)

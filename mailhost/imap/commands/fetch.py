@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from mailhost.imap.commands.select import ranges_text, vanished_uids
+from mailhost.imap.commands.qresync import vanished_ranges
 from mailhost.imap.completion import Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.fetching.columns import (
@@ -31,11 +32,14 @@ from mailhost.imap.grammar.fetch_items import (
     BodySection,
     FetchItem,
 )
+from mailhost.imap.grammar.numbers import write_ranges
+from mailhost.imap.grammar.response import vanished
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.folders import (
     FlagAction,
     FlagChange,
     FolderView,
+    Reason,
     StoreRefusal,
     SummaryField,
 )
@@ -47,6 +51,7 @@ from mailhost.message.imap.reader import ContentReader
 
 AT_ONCE = 500  # messages between two pauses, if their octets are not asked for
 CONTENTS_AT_ONCE = 16  # messages whose octets are read together
+REMOVED = StoreRefusal(Reason.NONEXISTENT, "The selected mailbox was removed")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 
 
@@ -87,43 +92,56 @@ async def fetch(context: Context, command: Fetch) -> Completion:
     if not command.uid and command.set.beyond(selected.count):
         return bad("There is no message with such a number")
     items = command.items
+    if command.vanished and not context.qresync:
+        return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.6
     if command.changed_since is not None or Attribute.MODSEQ in items:
-        context.condstore = True
+        context.enable_condstore()
     uids = selected.chosen(command.set, command.uid)
     view = await _view(context, selected, items, uids)
     if isinstance(view, StoreRefusal):
         return refused(view)
+    if command.vanished:
+        failure = await _tell_vanished(context, selected, command)
+        if failure is not None:
+            return failure
     if command.changed_since is not None:
-        since = command.changed_since
-        if command.vanished:
-            refusal = await _tell_vanished(context, selected, command)
-            if refusal is not None:
-                return refusal
-        uids = [
-            uid
-            for uid in uids
-            if (place := view.index_of(uid)) is not None and view.modseqs[place] > since
-        ]
+        uids = _changed(view, uids, command.changed_since)
     if _marks(selected, items):
         view, items = await _marked(context, selected, view, items, uids)
-    return await _answer(context, selected, view, uids, plan_of(items), command.uid)
+    if Attribute.FLAGS in items and (Attribute.MODSEQ in items or not context.condstore):
+        selected.silence(uids)
+    context.wire.write(selected.new_keywords())
+    answer = _Answer(context, selected, view, plan_of(items))
+    refusal = await answer.send(uids)
+    if refusal is not None:
+        return refused(refusal)
+    if answer.unknown_encoding:
+        return UNKNOWN_CTE
+    if answer.some_gone and not command.uid:
+        return no("Some of these messages are gone", b"EXPUNGEISSUED")
+    return ok("Fetched")
 
 
 async def _view(
     context: Context, selected: Selected, items: Sequence[FetchItem], uids: Sequence[int]
 ) -> FolderView | StoreRefusal:
     """Return the state to answer from, with sizes where they are asked for."""
-    if not selected.has_view or Attribute.SIZE in items:
-        view = await selected.folder.sized_view()
-        if not isinstance(view, StoreRefusal):
-            selected.seen(view)
-        return view
-    if context.selected is not None and selected.changed:
-        view = await selected.folder.view()
-        if not isinstance(view, StoreRefusal):
-            selected.seen(view)
-        return view
-    return selected.view
+    sized = Attribute.SIZE in items
+    if selected.has_view and not sized and not selected.due(context.now()):
+        return selected.view
+    view = await (selected.folder.sized_view() if sized else selected.folder.view())
+    if not isinstance(view, StoreRefusal):
+        if not selected.is_same_folder(view):
+            return REMOVED
+        selected.seen(view)
+        selected.looked(context.now())
+    return view
+
+
+def _changed(view: FolderView, uids: Sequence[int], since: int) -> list[int]:
+    """Return the messages that were added or changed after a MODSEQ."""
+    places = ((uid, view.index_of(uid)) for uid in uids)
+    return [uid for uid, place in places if place is not None and view.modseqs[place] > since]
 
 
 async def _tell_vanished(context: Context, selected: Selected, command: Fetch) -> Completion | None:
@@ -131,9 +149,9 @@ async def _tell_vanished(context: Context, selected: Selected, command: Fetch) -
     gone = await selected.folder.vanished(command.changed_since)
     if isinstance(gone, StoreRefusal):
         return refused(gone)
-    ranges = vanished_uids(selected.view, gone, command.set)
+    ranges = vanished_ranges(selected.view, gone, command.set)
     if ranges:
-        context.wire.write(b"* VANISHED (EARLIER) %b\r\n" % ranges_text(ranges))
+        context.wire.write(vanished(write_ranges(ranges), earlier=True))
     return None
 
 
@@ -164,51 +182,64 @@ async def _marked(
     if isinstance(result, StoreRefusal):
         return view, items  # logged; the message can be read all the same
     selected.seen(result.view)
-    selected.silence(unseen)
-    if Attribute.FLAGS not in items:
-        items = (*items, Attribute.FLAGS)
-    return result.view, items
+    told = (Attribute.FLAGS, Attribute.MODSEQ) if context.condstore else (Attribute.FLAGS,)
+    return result.view, (*items, *(item for item in told if item not in items))
 
 
-async def _answer(
-    context: Context,
-    selected: Selected,
-    view: FolderView,
-    uids: Sequence[int],
-    plan: Plan,
-    by_uid: bool,
-) -> Completion:
-    names = FlagLists(view.keywords)
-    some_gone = unknown_encoding = False
-    size = CONTENTS_AT_ONCE if plan.needs_contents else AT_ONCE
-    for start in range(0, len(uids), size):
-        places = [
-            place for uid in uids[start : start + size] if (place := view.index_of(uid)) is not None
-        ]
-        rows = await _rows(selected, plan, Rows(view, names, places))
+class _Answer:
+    """One FETCH on its way out. Messages that are gone are left out."""
+
+    def __init__(self, context: Context, selected: Selected, view: FolderView, plan: Plan) -> None:
+        self._context = context
+        self._selected = selected
+        self._view = view
+        self._plan = plan
+        self._names = FlagLists(view.keywords)
+        self.some_gone = False
+        self.unknown_encoding = False
+
+    async def send(self, uids: Sequence[int]) -> StoreRefusal | None:
+        """Send the lines of messages, some at a time."""
+        size = CONTENTS_AT_ONCE if self._plan.needs_contents else AT_ONCE
+        for start in range(0, len(uids), size):
+            refusal = await self._send_some(uids[start : start + size])
+            if refusal is not None:
+                return refusal
+        return None
+
+    async def _send_some(self, uids: Sequence[int]) -> StoreRefusal | None:
+        found = map(self._view.index_of, uids)
+        places = [place for place in found if place is not None]
+        rows = await _rows(self._selected, self._plan, Rows(self._view, self._names, places))
         if isinstance(rows, StoreRefusal):
-            return refused(rows)
-        some_gone |= len(rows.places) < min(size, len(uids) - start)
-        numbers = [selected.number_of(uid) for uid in rows.uids]
-        if not plan.sections:
-            context.wire.write(b"".join(_lines(numbers, rows, plan)))
-        else:
-            contents = await _contents(selected, plan, rows)
-            if isinstance(contents, StoreRefusal):
-                return refused(contents)
-            for number, place in zip(numbers, rows.places, strict=True):
-                try:
-                    chunks = list_start(number, place, rows, plan, contents)
-                except UnknownEncoding:
-                    unknown_encoding = True
-                    continue
-                await context.wire.stream(chunks)
-        await context.pause()
-    if unknown_encoding:
-        return UNKNOWN_CTE
-    if some_gone and not by_uid:
-        return no("Some of these messages are gone", b"EXPUNGEISSUED")
-    return ok("Fetched")
+            return rows
+        self.some_gone |= len(rows.places) < len(uids)
+        numbers = self._selected.numbers_at(rows.view, rows.places)
+        if not self._plan.sections:
+            await self._context.send(b"".join(_lines(numbers, rows, self._plan)))
+            return None
+        contents = await _contents(self._selected, self._plan, rows)
+        if isinstance(contents, StoreRefusal):
+            return contents
+        lines = self._lines_with_sections(numbers, rows, contents)
+        await self._context.wire.stream(chain.from_iterable(lines))
+        await self._context.pause()
+        return None
+
+    def _lines_with_sections(
+        self, numbers: Sequence[int], rows: Rows, contents: Mapping[int, Content]
+    ) -> list[Iterator[bytes]]:
+        lines: list[Iterator[bytes]] = []
+        for number, place in zip(numbers, rows.places, strict=True):
+            uid = rows.view.uids[place]
+            if uid not in contents and _is_read(self._plan, rows, uid):
+                self.some_gone = True
+                continue
+            try:
+                lines.append(list_start(number, place, rows, self._plan, contents))
+            except UnknownEncoding:
+                self.unknown_encoding = True
+        return lines
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:
@@ -257,7 +288,7 @@ def _is_read(plan: Plan, rows: Rows, uid: int) -> bool:
 
 
 def list_start(
-    number: int, place: int, rows: Rows, plan: Plan, contents: dict[int, Content]
+    number: int, place: int, rows: Rows, plan: Plan, contents: Mapping[int, Content]
 ) -> Iterator[bytes]:
     """Return the chunks of one message's line. Raises UnknownEncoding."""
     uid = rows.view.uids[place]
@@ -276,10 +307,9 @@ def list_start(
             assert isinstance(item, BodySection)
             data = answer_from(head, [name.encode() for name in item.fields])
             parts.append(labelled(item, data))
-        elif reader is not None:
+        else:
+            assert reader is not None
             parts.append(section_data(item, reader, root if needs_parts(item) else None))
-        else:  # gone since the view was read
-            parts.append(iter((item.label + b" NIL",)))
     return _joined(number, parts)
 
 

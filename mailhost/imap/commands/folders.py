@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailhost.imap.commands.select import watch
 from mailhost.imap.completion import Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import (
@@ -11,6 +12,7 @@ from mailhost.imap.grammar.commands_mailbox import (
     Subscribe,
     Unsubscribe,
 )
+from mailhost.imap.grammar.response import mailbox_id
 from mailhost.interfaces.folders import StoreRefusal
 
 USES = frozenset(("\\Sent", "\\Drafts", "\\Junk", "\\Trash", "\\Archive"))
@@ -29,7 +31,7 @@ async def create(context: Context, command: Create) -> Completion:
     subscribed = await context.mail.subscribe(command.mailbox.removesuffix("/"), True)
     if isinstance(subscribed, StoreRefusal):
         return refused(subscribed)
-    return ok("Created", b"MAILBOXID (F%b)" % result.encode())
+    return ok("Created", mailbox_id(f"F{result}"))
 
 
 async def delete(context: Context, command: Delete) -> Completion:
@@ -43,9 +45,20 @@ async def delete(context: Context, command: Delete) -> Completion:
 
 
 async def rename(context: Context, command: Rename) -> Completion:
-    """RENAME."""
+    """RENAME. A session that has the folder selected keeps it under its new name."""
     result = await context.mail.rename(command.mailbox, command.new)
-    return refused(result) if isinstance(result, StoreRefusal) else ok("Renamed")
+    if isinstance(result, StoreRefusal):
+        return refused(result)
+    selected = context.selected
+    if selected is not None and command.mailbox != "INBOX":
+        name = selected.folder.name
+        if name == command.mailbox or name.startswith(f"{command.mailbox}/"):
+            folder = await context.mail.open(command.new + name[len(command.mailbox) :])
+            if not isinstance(folder, StoreRefusal):
+                selected.close()
+                selected.folder = folder
+                watch(context, selected)
+    return ok("Renamed")
 
 
 async def subscribe(context: Context, command: Subscribe | Unsubscribe) -> Completion:

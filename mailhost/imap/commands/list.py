@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from mailhost.imap.commands.status import status_lines
 from mailhost.imap.completion import Completion, ok, refused
@@ -16,26 +17,65 @@ from mailhost.interfaces.folders import FolderInfo, StoreRefusal
 async def list_folders(context: Context, command: List) -> Completion:
     """LIST."""
     if not command.extended and command.patterns == ("",):
-        context.wire.write(b'* LIST (\\Noselect) "/" ""\r\n')  # the delimiter, and no prefix
+        context.wire.write(list_line("", ["\\Noselect"]))  # the delimiter, and no prefix
         return ok("Listed")
     folders = await context.mail.folders()
     if isinstance(folders, StoreRefusal):
         return refused(folders)
-    utf8 = context.mode.utf8_names
-    matches = _matcher([command.reference + pattern for pattern in command.patterns])
     shown = []
-    for folder in folders:
-        children = _matching_children(folders, folder, command)
-        if not matches.fullmatch(folder.name) or not (_is_wanted(folder, command) or children):
-            continue
-        info = ("SUBSCRIBED",) if children else ()
-        attributes = _attributes(folder, command)
-        context.wire.write(list_line(folder.name, attributes, children=info, utf8=utf8))
-        if folder.selectable:
-            shown.append(folder.name)
+    for line in _lines(folders, command):
+        attributes = _attributes(line.folder, command)
+        name = line.folder.name
+        context.wire.write(
+            list_line(name, attributes, children=line.children, utf8=context.mode.utf8_names)
+        )
+        if line.folder.selectable:
+            shown.append(name)
     if command.return_status and shown:
         return await status_lines(context, shown, command.return_status)
     return ok("Listed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A folder to be listed. `children` are the selection options that folders below it match."""
+
+    folder: FolderInfo
+    children: Sequence[str] = ()
+
+
+def _lines(folders: Sequence[FolderInfo], command: List) -> Iterator[_Line]:
+    matches = _matcher([command.reference + pattern for pattern in command.patterns])
+    if not command.recursive_match:
+        for folder in folders:
+            if matches.fullmatch(folder.name) and _is_wanted(folder, command):
+                yield _Line(folder)
+        return
+    options = [
+        *(["SUBSCRIBED"] if command.only_subscribed else []),
+        *(["SPECIAL-USE"] if command.only_special_use else []),
+    ]
+    wanted = [folder.name for folder in folders if _is_wanted(folder, command)]
+    above = set(_levels_above(wanted))
+    above_hidden = set(_levels_above(name for name in wanted if not matches.fullmatch(name)))
+    for folder in [*folders, *_missing_levels(folders, above)]:
+        if matches.fullmatch(folder.name):
+            children = options if folder.name in above else ()
+            if _is_wanted(folder, command) or folder.name in above_hidden:
+                yield _Line(folder, children)
+
+
+def _levels_above(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        levels = name.split("/")
+        for depth in range(1, len(levels)):
+            yield "/".join(levels[:depth])
+
+
+def _missing_levels(folders: Sequence[FolderInfo], above: Collection[str]) -> list[FolderInfo]:
+    """Return the levels above subscriptions to folders that do not exist."""
+    known = {folder.name for folder in folders}
+    return [FolderInfo(name, selectable=False) for name in sorted(above) if name not in known]
 
 
 def _matcher(patterns: Sequence[str]) -> re.Pattern[str]:
@@ -60,20 +100,17 @@ def _is_wanted(folder: FolderInfo, command: List) -> bool:
     return folder.selectable or folder.has_children or command.only_subscribed
 
 
-def _matching_children(folders: Sequence[FolderInfo], folder: FolderInfo, command: List) -> bool:
-    """True where a subscribed folder lies below this one, for RECURSIVEMATCH."""
-    if not (command.recursive_match and command.only_subscribed):
-        return False
-    below = f"{folder.name}/"
-    return any(other.subscribed and other.name.startswith(below) for other in folders)
-
-
 def _attributes(folder: FolderInfo, command: List) -> list[str]:
+    return attributes_of(folder, command.return_subscribed or command.only_subscribed)
+
+
+def attributes_of(folder: FolderInfo, with_subscribed: bool) -> list[str]:
+    """Return the attributes of a folder in LIST lines, with \\Subscribed where it is asked for."""
     attributes = []
     if not folder.selectable:
         attributes.append("\\Noselect" if folder.has_children else "\\NonExistent")
     attributes.append("\\HasChildren" if folder.has_children else "\\HasNoChildren")
-    if folder.subscribed and (command.return_subscribed or command.only_subscribed):
+    if folder.subscribed and with_subscribed:
         attributes.append("\\Subscribed")
     if folder.special_use:
         attributes.append(folder.special_use)
@@ -102,8 +139,6 @@ async def lsub(context: Context, command: Lsub) -> Completion:
 
 def _add_level_above(names: dict[str, list[str]], name: str, matches: re.Pattern[str]) -> None:
     """A level that has subscribed folders below it, and is not subscribed itself."""
-    levels = name.split("/")
-    for depth in range(1, len(levels)):
-        above = "/".join(levels[:depth])
+    for above in _levels_above([name]):
         if matches.fullmatch(above):
             names.setdefault(above, ["\\Noselect"])

@@ -1,26 +1,29 @@
-"""SELECT, EXAMINE, CLOSE, UNSELECT, and how a client that was away catches up (QRESYNC)."""
+"""SELECT, EXAMINE, CLOSE and UNSELECT."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from mailhost.imap.commands.expunge import deleted_uids
-from mailhost.imap.completion import Completion, ok, refused
+from mailhost.imap.commands.qresync import catch_up
+from mailhost.imap.completion import Completion, bad, ok, refused
 from mailhost.imap.context import Context
-from mailhost.imap.grammar.commands_mailbox import Close, QResync, Select, Unselect
-from mailhost.imap.grammar.sequence_set import SequenceSet, merge
-from mailhost.imap.grammar.strings import mailbox
-from mailhost.imap.selected import Selected, flags_line
-from mailhost.interfaces.folders import FolderView, StoreRefusal, Vanished
-from mailhost.message.flags import SEEN, SYSTEM_FLAGS
+from mailhost.imap.flag_lists import known_flags
+from mailhost.imap.grammar import response
+from mailhost.imap.grammar.commands_mailbox import Close, Select, Unselect
+from mailhost.imap.grammar.response import number_code
+from mailhost.imap.grammar.response_mailbox import list_line
+from mailhost.imap.selected import Selected
+from mailhost.interfaces.folders import FolderView, StoreRefusal
+from mailhost.message.flags import SEEN
 
 
 async def select(context: Context, command: Select) -> Completion:
     """SELECT and EXAMINE."""
+    if command.qresync is not None and not context.qresync:
+        return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.5
     was_selected = context.selected is not None
     context.deselect()
     if was_selected:
-        context.wire.write(b"* OK [CLOSED] The mailbox before is closed\r\n")
+        context.wire.write(ok("The mailbox before is closed", b"CLOSED").line(response.UNTAGGED))
     context.condstore |= command.condstore or command.qresync is not None
     folder = await context.mail.open(command.mailbox)
     if isinstance(folder, StoreRefusal):
@@ -31,107 +34,53 @@ async def select(context: Context, command: Select) -> Completion:
     selected = Selected(folder, view, command.read_only)
     selected.looked(context.now())
     context.selected = selected
-    selected.watch(folder.watch(_notified(context, selected)))
+    watch(context, selected)
     _describe(context, selected, view)
-    if command.qresync is not None and context.qresync:
-        result = await _catch_up(context, selected, command.qresync)
+    if command.qresync is not None:
+        result = await catch_up(context, selected, command.qresync)
         if result is not None:
             return result
     code = b"READ-ONLY" if command.read_only else b"READ-WRITE"
     return ok("Examined" if command.read_only else "Selected", code)
 
 
-def _notified(context: Context, selected: Selected) -> Callable[[], None]:
+def watch(context: Context, selected: Selected) -> None:
+    """Have the session woken when the mailbox changes."""
+
     def changed() -> None:
         selected.changed = True
         context.wire.wake()
 
-    return changed
+    selected.watch(selected.folder.watch(changed))
 
 
 def _describe(context: Context, selected: Selected, view: FolderView) -> None:
     """Write what SELECT answers (RFC 9051 §6.3.2, RFC 7162 §3.1.2.1)."""
-    known = [*SYSTEM_FLAGS, *filter(None, view.keywords)]
-    flags = " ".join(known)
-    settable = "" if selected.read_only else f"{flags} \\*"
-    lines = [
-        f"* {len(view.uids)} EXISTS",
-        f"* FLAGS ({flags})",
-        f"* OK [PERMANENTFLAGS ({settable})] These can be set",
-        f"* OK [UIDVALIDITY {view.uid_validity}] UIDs are valid",
-        f"* OK [UIDNEXT {view.uid_next}] The next UID",
-        f"* OK [HIGHESTMODSEQ {view.highest_modseq}] The last change",
-        f"* OK [MAILBOXID (F{view.mailbox_id})] The mailbox",
+    write, rev2 = context.wire.write, context.mode.rev2
+    write(response.exists(len(view.uids)))
+    if not rev2:
+        write(response.recent(0))
+    write(known_flags(view, selected.read_only))
+    codes = [
+        (number_code(b"UIDVALIDITY", view.uid_validity), "UIDs are valid"),
+        (number_code(b"UIDNEXT", view.uid_next), "The next UID"),
+        (number_code(b"HIGHESTMODSEQ", view.highest_modseq), "The last change"),
+        (response.mailbox_id(f"F{view.mailbox_id}"), "The mailbox"),
     ]
-    if not context.mode.rev2:
-        lines.insert(1, "* 0 RECENT")
-        unseen = next((n for n, flags in enumerate(view.flags, 1) if not flags & SEEN), 0)
-        if unseen:
-            lines.append(f"* OK [UNSEEN {unseen}] The first unseen message")
-    context.wire.write("\r\n".join([*lines, ""]).encode())
-    if context.mode.rev2:
-        name = mailbox(selected.folder.name, utf8=True)
-        context.wire.write(b'* LIST () "/" %b\r\n' % name)
-
-
-async def _catch_up(context: Context, selected: Selected, known: QResync) -> Completion | None:
-    """Tell what has changed since the client was here (RFC 7162 §3.2.5)."""
-    view = selected.view
-    if known.uid_validity != view.uid_validity:
-        return None
-    gone = await selected.folder.vanished(known.modseq)
-    if isinstance(gone, StoreRefusal):
-        return refused(gone)
-    uids = vanished_uids(view, gone, known.known_uids)
-    if uids:
-        context.wire.write(b"* VANISHED (EARLIER) %b\r\n" % ranges_text(uids))
-    line = flags_line(selected, True, True)
-    for index in view.changed_since(known.modseq):
-        uid = view.uids[index]
-        if known.known_uids is None or known.known_uids.has(uid, view.uid_next - 1):
-            context.wire.write(line(index + 1, index))
-    return None
-
-
-def vanished_uids(
-    view: FolderView, gone: Vanished, known: SequenceSet | None
-) -> list[tuple[int, int]]:
-    """Return the ranges of UIDs that are gone, of those that the client knows; None for all."""
-    largest = view.uid_next - 1
-    ranges = list(gone.ranges) if gone.complete else list(_absent(view, largest))
-    if known is None:
-        return ranges
-    wanted = known.merged(max(largest, 1))
-    return [
-        (max(first, low), min(last, high))
-        for first, last in ranges
-        for low, high in wanted
-        if low <= last and high >= first
-    ]
-
-
-def _absent(view: FolderView, largest: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of UIDs up to the largest that no message has."""
-    before = 0
-    for first, last in merge(view.uids):
-        if first > before + 1:
-            yield before + 1, first - 1
-        before = last
-    if largest > before:
-        yield before + 1, largest
-
-
-def ranges_text(ranges: list[tuple[int, int]]) -> bytes:
-    """Return ranges of UIDs as a set."""
-    return ",".join(
-        f"{first}:{last}" if last > first else str(first) for first, last in sorted(ranges)
-    ).encode()
+    unseen = next((n for n, flags in enumerate(view.flags, 1) if not flags & SEEN), 0)
+    if unseen and not rev2:
+        codes.append((number_code(b"UNSEEN", unseen), "The first unseen message"))
+    for code, text in codes:
+        write(ok(text, code).line(response.UNTAGGED))
+    if rev2:
+        write(list_line(selected.folder.name, utf8=True))
 
 
 async def close(context: Context, _: Close) -> Completion:
-    """CLOSE: expunge without a word, then leave the mailbox."""
+    """CLOSE: expunge without EXPUNGE lines, then leave the mailbox."""
     selected = context.selected
     assert selected is not None
+    code = b""
     if not selected.read_only:
         view = await selected.folder.view()
         if not isinstance(view, StoreRefusal):
@@ -140,8 +89,10 @@ async def close(context: Context, _: Close) -> Completion:
                 result = await selected.folder.expunge(uids)
                 if isinstance(result, StoreRefusal):
                     return refused(result)
+                if context.qresync:  # RFC 7162 §3.2.8
+                    code = number_code(b"HIGHESTMODSEQ", result.highest_modseq)
     context.deselect()
-    return ok("Closed")
+    return ok("Closed", code)
 
 
 def unselect(context: Context, _: Unselect) -> Completion:

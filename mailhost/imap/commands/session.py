@@ -5,12 +5,18 @@ from __future__ import annotations
 from mailhost.concurrency.answers import then
 from mailhost.imap.completion import Completion, bad, no, ok
 from mailhost.imap.context import Context
-from mailhost.imap.exchange import logged_in
+from mailhost.imap.exchange import ENCRYPT_FIRST, logged_in
+from mailhost.imap.grammar import response
 from mailhost.imap.grammar.commands_mailbox import Check
-from mailhost.imap.grammar.commands_session import Login, Logout, Namespace, Noop, StartTls
+from mailhost.imap.grammar.commands_session import (
+    Compress,
+    Login,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+)
 from mailhost.interfaces.answer import Answer
-
-ENCRYPT_FIRST = "No password in the clear here; use STARTTLS first"
 
 
 def noop(context: Context, _: Noop | Check) -> Completion:
@@ -22,7 +28,7 @@ def noop(context: Context, _: Noop | Check) -> Completion:
 
 def logout(context: Context, _: Logout) -> Completion:
     """LOGOUT."""
-    context.wire.write(b"* BYE Goodbye\r\n")
+    context.wire.write(response.status(response.UNTAGGED, response.BYE, "Goodbye"))
     context.deselect()
     context.over = True
     return ok("Logged out")
@@ -33,6 +39,16 @@ def start_tls(context: Context, _: StartTls) -> Completion:
     if not context.options.tls_available or context.client.tls is not None:
         return bad("TLS is not offered now")
     return ok("Start the handshake")
+
+
+def compress(context: Context, command: Compress) -> Completion:
+    """COMPRESS (RFC 4978); the session does the rest."""
+    if command.mechanism != "DEFLATE":
+        return no("DEFLATE is the only algorithm here", b"CANNOT")
+    if context.compressed:
+        return no("DEFLATE is in use already", b"COMPRESSIONACTIVE")
+    context.compressed = True
+    return ok("Compression begins")
 
 
 def login(context: Context, command: Login) -> Answer[Completion]:
@@ -51,5 +67,5 @@ def login(context: Context, command: Login) -> Answer[Completion]:
 
 def namespace(context: Context, _: Namespace) -> Completion:
     """NAMESPACE (RFC 2342): the personal one, without a prefix."""
-    context.wire.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    context.wire.write(response.namespace([("", "/")]))
     return ok("That is all")

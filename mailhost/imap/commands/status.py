@@ -37,7 +37,7 @@ def _write(
     context: Context, found: Mapping[str, FolderStatus], items: Sequence[StatusItem]
 ) -> None:
     if StatusItem.HIGHESTMODSEQ in items:
-        context.condstore = True
+        context.enable_condstore()
     for name, each in found.items():
         values = {item: _value(context, each, item) for item in items}
         context.wire.write(status_line(name, values, utf8=context.mode.utf8_names))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
-from mailhost.imap.grammar.commands_message import Store
-from mailhost.imap.selected import Selected, flags_line
-from mailhost.imap.uid_sets import uid_set
-from mailhost.interfaces.folders import FlagAction, FlagChange, FlagsSet, StoreRefusal
-
-AT_ONCE = 500  # lines between two pauses
+from mailhost.imap.flag_lists import FlagLines, flag_lines
+from mailhost.imap.grammar.commands_message import Store, StoreAction
+from mailhost.imap.grammar.response import modified
+from mailhost.imap.grammar.response_message import fetch_line
+from mailhost.imap.selected import AT_ONCE, Selected
+from mailhost.interfaces.folders import (
+    FlagAction,
+    FlagChange,
+    FlagsSet,
+    FolderView,
+    StoreRefusal,
+)
 
 
 async def store(context: Context, command: Store) -> Completion:
@@ -22,7 +30,7 @@ async def store(context: Context, command: Store) -> Completion:
     if not command.uid and command.set.beyond(selected.count):
         return bad("There is no message with such a number")
     if command.unchanged_since is not None:
-        context.condstore = True
+        context.enable_condstore()
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to store")
@@ -32,6 +40,7 @@ async def store(context: Context, command: Store) -> Completion:
         return refused(result)
     selected.seen(result.view)
     selected.looked(context.now())
+    context.wire.write(selected.new_keywords())
     await _tell(context, selected, command, uids, result)
     return _completion(selected, command, result)
 
@@ -40,38 +49,62 @@ async def _tell(
     context: Context, selected: Selected, command: Store, uids: list[int], result: FlagsSet
 ) -> None:
     """Write the new flags. What the client asked for is not told a second time."""
-    view, modified = result.view, frozenset(result.modified)
-    line = flags_line(selected, command.uid or context.uid_in_fetch, context.condstore)
-    selected.silence(uids)
-    lines = []
-    for uid in uids:
-        index = view.index_of(uid)
-        if index is None or (command.silent and not context.condstore) or uid in modified:
-            continue
-        if command.silent:
-            lines.append(
-                _modseq_line(context, command, selected.number_of(uid), uid, view.modseqs[index])
+    view, others = result.view, frozenset(result.modified)
+    done = [
+        (uid, place)
+        for uid in uids
+        if uid not in others and (place := view.index_of(uid)) is not None
+    ]
+    with_uid = command.uid or context.uid_in_fetch
+    if not command.silent:
+        lines = flag_lines(view, with_uid, context.condstore)
+    elif context.condstore:
+        lines = _modseq_lines(view, with_uid)
+    else:
+        lines = _no_lines
+    # with .SILENT the client does not learn what others have changed meanwhile
+    if not command.silent or result.modseq_before <= selected.modseq:
+        selected.silence([uid for uid, _ in done])
+    for start in range(0, len(done), AT_ONCE):
+        some = done[start : start + AT_ONCE]
+        numbers = [selected.number_of(uid) for uid, _ in some]
+        await context.send(b"".join(lines(numbers, [place for _, place in some])))
+
+
+def _modseq_lines(view: FolderView, uid: bool) -> FlagLines:
+    """The client knows the flags, and not their MODSEQ (RFC 7162 §3.1.3)."""
+
+    def lines(numbers: Sequence[int], places: Sequence[int]) -> list[bytes]:
+        return [
+            fetch_line(
+                number,
+                [
+                    *([b"UID %d" % view.uids[place]] if uid else []),
+                    b"MODSEQ (%d)" % view.modseqs[place],
+                ],
             )
-        else:
-            lines.append(line(selected.number_of(uid), index))
-        if len(lines) == AT_ONCE:
-            context.wire.write(b"".join(lines))
-            lines.clear()
-            await context.pause()
-    context.wire.write(b"".join(lines))
+            for number, place in zip(numbers, places, strict=True)
+        ]
+
+    return lines
 
 
-def _modseq_line(context: Context, command: Store, number: int, uid: int, modseq: int) -> bytes:
-    shown = b"UID %d " % uid if command.uid or context.uid_in_fetch else b""
-    return b"* %d FETCH (%bMODSEQ (%d))\r\n" % (number, shown, modseq)
+def _no_lines(numbers: Sequence[int], places: Sequence[int]) -> list[bytes]:
+    return []
 
 
 def _completion(selected: Selected, command: Store, result: FlagsSet) -> Completion:
     if result.modified:
-        named = (
-            result.modified if command.uid else [selected.number_of(uid) for uid in result.modified]
-        )
-        return ok("Some were changed by others", b"MODIFIED %b" % uid_set(named))
+        named = result.modified if command.uid else list(map(selected.number_of, result.modified))
+        return ok("Some were changed by others", modified(named))
     if result.expunged and not command.uid:
         return no("Some of these messages are gone", b"EXPUNGEISSUED")
+    if command.action is not StoreAction.REMOVE and _is_unknown(result.view, command.flags):
+        return no("The folder has as many keywords as it can have", b"LIMIT")
     return ok("Stored")
+
+
+def _is_unknown(view: FolderView, flags: Sequence[str]) -> bool:
+    """True where a keyword could not be set: the folder had no room for it."""
+    known = {name.lower() for name in view.keywords}
+    return any(flag[:1] != "\\" and flag.lower() not in known for flag in flags)

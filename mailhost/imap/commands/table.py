@@ -11,10 +11,11 @@ from mailhost.imap.commands.expunge import expunge
 from mailhost.imap.commands.fetch import fetch
 from mailhost.imap.commands.folders import create, delete, rename, subscribe
 from mailhost.imap.commands.list import list_folders, lsub
+from mailhost.imap.commands.notify import notify
 from mailhost.imap.commands.quota import get_quota, get_quota_root, set_quota
 from mailhost.imap.commands.search import search
 from mailhost.imap.commands.select import close, select, unselect
-from mailhost.imap.commands.session import login, logout, namespace, noop, start_tls
+from mailhost.imap.commands.session import compress, login, logout, namespace, noop, start_tls
 from mailhost.imap.commands.sort import sort
 from mailhost.imap.commands.status import status
 from mailhost.imap.commands.store import store
@@ -53,7 +54,7 @@ _TABLE: dict[type, tuple[frozenset[State], Run]] = {
     session.Enable: (AFTER_LOGIN, enable),
     session.Idle: (AFTER_LOGIN, _by_session),
     session.Namespace: (AFTER_LOGIN, namespace),
-    session.Compress: (AFTER_LOGIN, _not_yet),
+    session.Compress: (AFTER_LOGIN, compress),
     mailbox.Select: (AFTER_LOGIN, select),
     mailbox.Create: (AFTER_LOGIN, create),
     mailbox.Delete: (AFTER_LOGIN, delete),
@@ -67,7 +68,7 @@ _TABLE: dict[type, tuple[frozenset[State], Run]] = {
     mailbox.GetQuota: (AFTER_LOGIN, get_quota),
     mailbox.GetQuotaRoot: (AFTER_LOGIN, get_quota_root),
     mailbox.SetQuota: (AFTER_LOGIN, set_quota),
-    mailbox.Notify: (AFTER_LOGIN, _not_yet),
+    mailbox.Notify: (AFTER_LOGIN, notify),
     mailbox.Check: (SELECTED, noop),
     mailbox.Close: (SELECTED, close),
     mailbox.Unselect: (SELECTED, unselect),

@@ -86,7 +86,7 @@ def format_of(item: FetchItem) -> bytes:
 
 _FORMATS = {
     Attribute.UID: b"UID %d",
-    Attribute.FLAGS: b"FLAGS (%b)",
+    Attribute.FLAGS: b"FLAGS %b",
     Attribute.INTERNALDATE: b"INTERNALDATE %b",
     Attribute.SIZE: b"RFC822.SIZE %d",
     Attribute.MODSEQ: b"MODSEQ (%d)",

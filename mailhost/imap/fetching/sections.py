@@ -102,20 +102,40 @@ def without_nul(data: bytes) -> bytes:
 
 
 def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
+    if not item.part:
+        return _whole(item, reader)
     part = _decodable(item, root)
     if part is None:
         return iter((item.label + b" " + NIL,))
+    return _decoded(item, reader, part)
+
+
+def _decoded(item: BinarySection, reader: Reader, part: BodyPart) -> Iterator[bytes]:
     octets: Iterable[bytes] = decoded(reader, part)
     data = b"".join(octets)
     if item.partial is not None:
         data = data[item.partial.offset : item.partial.offset + item.partial.size]
     head = literal_header(len(data), binary=b"\0" in data) if data else b'""'
-    return iter((item.label + b" " + head + data,))
+    yield item.label + b" " + head
+    yield data
+
+
+def _whole(item: BinarySection, reader: Reader) -> Iterator[bytes]:
+    """The whole message has no encoding: it goes as it is."""
+    where = Range(0, reader.size)
+    if item.partial is not None:
+        where = where.partial(item.partial.offset, item.partial.size)
+    head = literal_header(where.size, binary=True) if where.size else b'""'
+    yield item.label + b" " + head
+    yield from read_range(reader, where)
 
 
 def _binary_size(item: BinarySize, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
-    part = _decodable(item, root)
-    size = decoded_size(reader, part) if part is not None else 0
+    if item.part:
+        part = _decodable(item, root)
+        size = decoded_size(reader, part) if part is not None else 0
+    else:
+        size = reader.size
     return iter((b"%b %d" % (item.label, size),))
 
 

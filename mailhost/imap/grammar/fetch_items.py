@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -84,3 +84,10 @@ class Preview:
 
 
 FetchItem = Attribute | BodySection | BinarySection | BinarySize | Preview
+
+
+def peeking(item: FetchItem) -> FetchItem:
+    """Return the item in the form that does not set \\Seen."""
+    if isinstance(item, BodySection | BinarySection):
+        return replace(item, peek=True)
+    return item

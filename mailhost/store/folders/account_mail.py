@@ -163,7 +163,7 @@ class FolderWatch:
         context.files.add(self._path, changed)
 
     def _notified(self, folder: str) -> None:
-        if folder == self._name:
+        if folder in (self._name, ""):  # with another list of folders, this one may be gone
             self._changed()
 
     def stop(self) -> None:

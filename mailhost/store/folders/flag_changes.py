@@ -32,6 +32,7 @@ def set_flags(
     """See IFolder.set_flags. `uids` rise. Raises OSError, sqlite3.Error."""
     with work.transaction():
         known = refreshed_locked(work, folder)
+        before = known.row.modseq
         bits, keywords = flag_bits(
             work, known, change.flags, change.action is not FlagAction.REMOVE
         )
@@ -39,7 +40,7 @@ def set_flags(
         if wanted or keywords != known.row.keywords:
             known, missing = _changed(work, known, wanted, keywords)
             expunged += missing
-    return FlagsSet(known.view, modified, expunged)
+    return FlagsSet(known.view, modified, expunged, before)
 
 
 def flag_bits(

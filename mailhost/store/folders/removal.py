@@ -84,7 +84,7 @@ def probable_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -
     cur = os.path.join(work.path_of(known.row.path), "cur")
     view = known.view
     return {
-        uid: os.path.join(cur, row.base + info_of(view.flags[index]))
+        uid: f"{cur}/{row.base}{info_of(view.flags[index])}"
         for uid, row in rows_of(work.cache, known.row.id, uids).items()
         if (index := view.index_of(uid)) is not None
     }

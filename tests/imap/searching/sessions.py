@@ -18,15 +18,16 @@ from mailhost.interfaces.folders import Added, IFolder, NewMessage, StoreRefusal
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
+from mailhost.net.account_limit import AccountLimit
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
-from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.quota import Usages
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, now
+from tests.imap.host import NoWatches
 
 DAY = 86400
 NOW = 1_800_000_000
@@ -36,16 +37,6 @@ ANN = Address("ann", "a.example")
 def mail(*lines: str, body: str = "") -> bytes:
     """Return a message with these header fields."""
     return "\r\n".join([*lines, "", body, ""]).encode()
-
-
-class NoFileWatches:
-    """Nothing is changed by other programs, or it is found when the folder is read."""
-
-    def add(self, path: str, changed: object) -> None:
-        pass
-
-    def remove(self, path: str, changed: object) -> None:
-        pass
 
 
 class Session:
@@ -69,11 +60,7 @@ class Session:
         store = AccountStore(
             folder,
             disk,
-            AccountParts(
-                AccountThreads(self.clock, execute),
-                Watchers(),
-                cast("FileWatches", NoFileWatches()),
-            ),
+            AccountParts(AccountThreads(self.clock, execute), Watchers(), cast("Any", NoWatches())),
             lambda account: None,
             usages,
         )
@@ -88,6 +75,8 @@ class Session:
             no_pause,
             execute,
             self.clock.seconds,
+            self.clock,
+            AccountLimit(9),
             mode,
         )
         self.context.log_in(ANN)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.concurrency.pauses import no_pause
-from mailhost.imap.context import Context
+from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.grammar.search_keys import (
     All,
     And,
@@ -211,8 +211,12 @@ def scope_of(messages: Sequence[Message], gaps: bool) -> tuple[Scope, FakeFolder
 
 
 def find(key: SearchKey, scope: Scope) -> list[int]:
-    no: Any = None
-    context = Context(no, no, no, no, no, no, no_pause, no, lambda: 0.0)
+    nothing = cast("Any", None)
+    options = ImapOptions("h.example", 1, 1, "")
+    context = Context(
+        nothing, nothing, nothing, nothing, nothing, options, no_pause, nothing, lambda: 0.0,
+        nothing, nothing,
+    )  # fmt: skip
     mask = now(Evaluation(scope, Progress(context, scope.count)).matching(key))
     return picked(range(scope.count), mask, scope.count)
 

@@ -1,0 +1,71 @@
+"""IMAP sessions, where a dialogue as text cannot show it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.capabilities import CAPABILITIES
+from mailhost.imap.commands.capability import AFTER_LOGIN, ALWAYS
+from mailhost.interfaces.events import Identified, Refused
+from tests.imap.host import ANN, Host, without
+
+
+class SessionCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.host = Host(os.path.abspath(self.mktemp()))
+
+
+class Capabilities(SessionCase):
+    def test_all_that_are_offered_can_be_switched_off(self) -> None:
+        names = {name.upper() for name in (*ALWAYS, *AFTER_LOGIN)}
+        self.assertEqual(set(), names - set(CAPABILITIES))
+
+    def test_some_are_switched_off_for_one_account(self) -> None:
+        options = replace(self.host.options, disabled_for={ANN: frozenset({"CONDSTORE"})})
+        talk = self.host.talk(options=options)
+        talk.wire.take()
+        answer = talk.send("a LOGIN ann@example.com secret")
+        self.assertNotIn("CONDSTORE", answer)
+        self.assertNotIn("QRESYNC", answer)
+        self.assertIn("b BAD CONDSTORE is not", talk.send("b SELECT INBOX (CONDSTORE)"))
+
+    def test_names_before_the_login(self) -> None:
+        talk = self.host.talk(tls=False, options=without(self.host.options, "STARTTLS", "LITERAL-"))
+        greeting = talk.wire.take().decode()
+        self.assertNotIn("STARTTLS", greeting)
+        self.assertNotIn("LITERAL", greeting)
+        self.assertIn("a BAD STARTTLS is not offered", talk.send("a STARTTLS"))
+
+
+class Identification(SessionCase):
+    def test_the_client_is_logged_once(self) -> None:
+        talk = self.host.talk()
+        talk.log_in()
+        talk.send("a ID NIL", 'b ID ("name" "mu\\"tt" "version" NIL "os" "x")')
+        talk.send('c ID ("name" "other")')
+        (event,) = talk.events.of(Identified)
+        self.assertEqual(
+            'imap client [192.0.2.1]:1 of ann@example.com is name=mu"tt os=x', event.line
+        )
+
+    def test_what_it_says_cannot_forge_lines(self) -> None:
+        talk = self.host.talk()
+        talk.say(b'a ID ("name" {5+}\r\na\r\nb\xff)\r\n')
+        talk.say(b'b ID ("x" "' + b"y" * 1000 + b'")\r\n')
+        (event,) = talk.events.of(Identified)
+        self.assertEqual("name=a?b?", event.text)
+
+
+class Connections(SessionCase):
+    def test_a_refused_login_is_logged(self) -> None:
+        self.host.account_limit.most = 1
+        self.host.talk().log_in()
+        talk = self.host.talk()
+        talk.send("a LOGIN ann@example.com secret")
+        (event,) = talk.events.of(Refused)
+        self.assertIn("1 connections of ann@example.com", event.line)
+        talk.lost()  # gives back no place that it did not have
+        self.assertIsNotNone(self.host.account_limit.admit(ANN))
