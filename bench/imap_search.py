@@ -51,9 +51,23 @@ COMMANDS = (
     "SORT (SUBJECT) UTF-8 ALL",
     "THREAD REFERENCES UTF-8 ALL",
 )
-WORDS = (
-    "meeting lunch report invoice project garden weather travel music the of and to in is".split()
-)
+WORDS = [
+    "meeting",
+    "lunch",
+    "report",
+    "invoice",
+    "project",
+    "garden",
+    "weather",
+    "travel",
+    "music",
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "is",
+]
 
 
 # --- mails ---------------------------------------------------------------------------------------
@@ -166,7 +180,17 @@ class Mailhost:
         options = ImapOptions("h.example", 1 << 20, 1 << 16, str(folder))
         wire: Any = Wire()
         self._context = Context(
-            wire, nothing, nothing, nothing, nothing, options, no_pause, execute, time.time
+            wire=wire,
+            client=nothing,
+            logins=nothing,
+            store=nothing,
+            events=nothing,
+            options=options,
+            pause=no_pause,
+            in_thread=execute,
+            now=time.time,
+            clock=Clock(),
+            account_limit=nothing,
         )
         inbox = _now(AccountMail(account).open("INBOX"))
         self._context.selected = Selected(inbox, _now(inbox.view()), False)

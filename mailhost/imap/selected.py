@@ -95,7 +95,7 @@ class Selected:
         return self.changed or now - self._looked > LOOK_AGAIN
 
     def looked(self, now: float) -> None:
-        """The folder was read just now."""
+        """The folder is read now."""
         self.changed = False
         self._looked = now
 

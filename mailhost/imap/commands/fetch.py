@@ -129,12 +129,12 @@ async def _view(
     sized = Attribute.SIZE in items
     if selected.has_view and not sized and not selected.due(context.now()):
         return selected.view
+    selected.looked(context.now())
     view = await (selected.folder.sized_view() if sized else selected.folder.view())
     if not isinstance(view, StoreRefusal):
         if not selected.is_same_folder(view):
             return REMOVED
         selected.seen(view)
-        selected.looked(context.now())
     return view
 
 
