@@ -3,7 +3,7 @@
 `python -m bench.imap_search [FOLDER] [--messages N] [--rounds N]`: the mails are the files below
 FOLDER, or are made. Both read Maildirs with the same files: Dovecot by its `imap` as it is before
 login, mailhost by a session in this process, without sockets and threads. Each command is given to
-both in turn; medians, and the median of the ratios (how many times as fast mailhost is), are printed.
+both in turn. Printed are medians, and the median of the ratios: how many times as fast mailhost is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def made(count: int) -> Iterator[bytes]:
         reference = f"References: <{chance.randrange(number)}@x>\n" if number % 3 == 2 else ""
         yield (
             f"Subject: {'Re: ' * (number % 3 == 2)}{' '.join(words[:3])}\n"
-            f"From: {words[3]}@far.example\nTo: ann@a.example\nMessage-ID: <{number}@x>\n{reference}"
+            f"From: {words[3]}@far.example\nTo: ann@a.example\nMessage-ID: <{number}@x>\n"
+            f"{reference}"
             f"Date: {number % 28 + 1} Feb 2022 10:00:00 +0000\n\n" + "\n".join(lines) + "\n"
         ).encode()
 
