@@ -102,7 +102,9 @@ class Selected:
     def silence(self, uids: Collection[int]) -> None:
         """Tell no change of flags of these messages up to the present view in the next updates:
         the client knows it."""
-        self._silent = Silent(frozenset(uids), self.view.highest_modseq)
+        modseq = self.view.highest_modseq
+        if modseq > self.modseq:
+            self._silent = Silent(frozenset(uids), modseq)
 
     @property
     def has_view(self) -> bool:
@@ -175,10 +177,11 @@ class Selected:
             if told.flags:
                 yield from self._changed(view, first_new, lines)
             self.modseq = view.highest_modseq
+        self._silent = NOTHING_SILENT
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
         """Yield the flags of messages that the client knows, as far as they are new to it."""
-        silent, self._silent = self._silent, NOTHING_SILENT
+        silent = self._silent
         numbers, places = [], []
         for place in view.changed_since(self.modseq):
             uid = view.uids[place]
