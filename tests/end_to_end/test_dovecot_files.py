@@ -157,7 +157,7 @@ class DovecotReadsTests(DovecotCase):
             for base in bases[3:]:
                 os.unlink(os.path.join(self.maildir, "cur", f"{base}:2,"))
             with self.file.lock() as lock:
-                part = self.file.rewrite(lock, set(bases[3:]))
+                part = self.file.rewrite(lock, set(bases[:3]))
                 more = self.delivered()
                 part = self.file.append(lock, [(more, "")], part.place)
             self.assertEqual(part.uid_list.uids[more], 9)
