@@ -134,8 +134,8 @@ class ImaplibTests(ImapHost):
             self.deliver(MESSAGES[0])
             self.assertEqual(b"* 1 EXISTS", self.line(idle))
             writer.noop()
-            writer.store("1", "+FLAGS", "(\\Seen Work)")
-            self.assertRegex(self.line(idle), rb"^\* 1 FETCH \(.*FLAGS \(\\Seen Work\)")
+            writer.store("1", "+FLAGS", "(\\Seen)")
+            self.assertRegex(self.line(idle), rb"^\* 1 FETCH \(.*FLAGS \(\\Seen\)")
             writer.append("INBOX", "", "", MESSAGES[1])
             self.assertEqual(b"* 2 EXISTS", self.line(idle))
             writer.store("1:2", "+FLAGS.SILENT", "(\\Deleted)")
@@ -200,14 +200,14 @@ class ImapClientTests(ImapHost):
             client.move([2, 3], "Entwürfe/Käse & Brot")
             client.delete_messages([4])
             client.uid_expunge([4])
-            self.assertEqual({1, 5}, set(client.fetch("1:*", ["UID"])))
+            self.assertEqual({1, 5}, set(client.fetch([1, 2, 3, 4, 5], ["UID"])))
             status = client.folder_status("Entwürfe/Käse & Brot", ["MESSAGES", "UNSEEN"])
             self.assertEqual({b"MESSAGES": 3, b"UNSEEN": 0}, status)
             client.idle()
             self.deliver(MESSAGES[0])
             self.assertIn((3, b"EXISTS"), client.idle_check(PATIENCE))
             client.idle_done()
-            self.assertEqual(b"plain", client.fetch("*", ["ENVELOPE"])[6][b"ENVELOPE"].subject)
+            self.assertEqual(b"plain", client.fetch([6], ["ENVELOPE"])[6][b"ENVELOPE"].subject)
 
 
 class AioimaplibTests(ImapHost):

@@ -6,6 +6,8 @@ compressor, which no message does. Such mail is refused: `doveadm` can write it 
 
 from __future__ import annotations
 
+import os
+
 from mailhost.message.content import Content, content_of_file
 
 MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"Dovecot-LZ4\r\x2a\x9b\xc5")
@@ -22,3 +24,18 @@ def opened(path: str) -> Content:
     if content.read(_LONGEST).startswith(MAGIC):
         raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
     return content
+
+
+def read_small(path: str, most: int) -> bytes | None:
+    """Return a message of `most` octets at most as it lies in its file, None for a larger one.
+
+    Raises CompressedMail, OSError.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        octets = os.read(fd, most + 1)
+    finally:
+        os.close(fd)
+    if octets.startswith(MAGIC):
+        raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
+    return octets if len(octets) <= most else None

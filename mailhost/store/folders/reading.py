@@ -9,6 +9,7 @@ from typing import Any
 
 from mailhost.interfaces.folders import Details, SummaryField, Vanished
 from mailhost.message.content import Content
+from mailhost.message.crlf import with_crlf
 from mailhost.message.imap.object_ids import object_id
 from mailhost.message.imap.reader import reader_of
 from mailhost.message.imap.summary import Summary
@@ -18,8 +19,8 @@ from mailhost.store.cache.contents import fields_of, read_summaries, write_summa
 from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
 from mailhost.store.cache.vanished import vanished_since
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_names import message_paths, named
-from mailhost.store.folders.opening import opened
+from mailhost.store.folders.file_names import NamedMessage, locate, message_paths, named
+from mailhost.store.folders.opening import opened, read_small
 from mailhost.store.folders.reading_files import size_in_name
 from mailhost.store.folders.refresh import refreshed, refreshed_locked
 from mailhost.store.folders.uids import guid_of
@@ -69,15 +70,20 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     """Return messages with CRLF line ends by UID, those that are gone left out. Small ones are in
     memory. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
-    found: dict[int, Content] = {}
-    paths = message_paths(work, known, uids)
     temporary = os.path.join(work.path_of(folder), "tmp")
-    for uid, path in paths.items():
-        try:
-            content = as_sent(opened(path), os.path.basename(path), temporary)
-        except FileNotFoundError:
-            continue
-        found[uid] = Content((content.read(),)) if content.size <= SMALL else content
+    cur = os.path.join(work.path_of(folder), "cur")
+    found: dict[int, Content] = {}
+
+    def take(message: NamedMessage, name: str) -> None:
+        path = os.path.join(cur, name)
+        octets = read_small(path, SMALL)
+        if octets is None:
+            found[message.uid] = as_sent(opened(path), name, temporary)
+        else:
+            as_it_is = message.size == len(octets)
+            found[message.uid] = Content((octets if as_it_is else with_crlf(octets),))
+
+    locate(cur, named(work, known, uids), take)
     return found
 
 
