@@ -51,6 +51,7 @@ fuzz: $(VENV)/.fuzz
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.imap
 
 soak: $(VENV)/.installed
 	$(BIN)/python -m tests.soak

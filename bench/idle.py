@@ -20,7 +20,7 @@ def kib_for_each(port: int, pid: int, connections: int) -> float:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     opened: list[socket.socket] = []
-    before = _kib(pid)
+    before = kib_of(pid)
     try:
         for _ in range(connections):
             client = socket.create_connection((ADDRESS, port), 60)
@@ -29,13 +29,13 @@ def kib_for_each(port: int, pid: int, connections: int) -> float:
             client.sendall(b"EHLO bench.example\r\n")
             client.recv(1000)
         time.sleep(1.0)
-        return (_kib(pid) - before) / connections
+        return (kib_of(pid) - before) / connections
     finally:
         for client in opened:
             client.close()
 
 
-def _kib(pid: int) -> int:
+def kib_of(pid: int) -> int:
     """Memory of a process and its children; what several share counts once (Pss)."""
     return sum(_pss(each) for each in _family(pid))
 

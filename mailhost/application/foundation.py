@@ -104,6 +104,7 @@ class Foundation:
         """End when all that was begun is on the disk."""
         self.directory.stop()
         self.accounts.files.stop()
+        await self.accounts.threads.close()
         await self.committer.stop()
 
     def reconfigure(self, loaded: Loaded, certificates: Sequence[CertificateSource]) -> None:

@@ -95,7 +95,7 @@ class Selected:
         return self.changed or now - self._looked > LOOK_AGAIN
 
     def looked(self, now: float) -> None:
-        """The folder was read just now."""
+        """The folder is read now."""
         self.changed = False
         self._looked = now
 
@@ -124,6 +124,8 @@ class Selected:
     def numbers_at(self, view: FolderView, places: Sequence[int]) -> Sequence[int]:
         """Return the message numbers of messages by their places in a view."""
         if self.uids is view.uids:
+            if isinstance(places, range):
+                return range(places.start + 1, places.stop + 1)
             return [place + 1 for place in places]
         return [self.number_of(view.uids[place]) for place in places]
 

@@ -84,6 +84,7 @@ async def newest_view(context: Context, selected: Selected) -> FolderView | None
     """Return the newest state of the mailbox, None where there is none now."""
     if selected.has_view and not selected.due(context.now()):
         return selected.view
+    selected.looked(context.now())  # before it is read: what changes meanwhile is told next
     view = await selected.folder.view()
     if isinstance(view, StoreRefusal):
         if view.reason is Reason.NONEXISTENT:
@@ -92,7 +93,6 @@ async def newest_view(context: Context, selected: Selected) -> FolderView | None
     if not selected.is_same_folder(view):
         _end(context)
         return None
-    selected.looked(context.now())
     selected.seen(view)
     return view
 

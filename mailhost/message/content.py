@@ -93,6 +93,10 @@ class Content:
 
         Raises OSError.
         """
+        if len(self.pieces) == 1 and limit is None:
+            piece = self.pieces[0]
+            if isinstance(piece, bytes):
+                return piece
         whole = bytearray()
         for chunk in self.chunks():
             whole += chunk

@@ -14,7 +14,7 @@ _OTHERS = re.compile(r"[^\x20-\x25\x27-\x7e]+")
 def encode_utf7(text: str) -> bytes:
     """Return the name in modified UTF-7.
 
-    >>> encode_utf7("Entw\\u00fcrfe & Co")
+    >>> encode_utf7("Entwürfe & Co")
     b'Entw&APw-rfe &- Co'
     """
     if text.isascii() and text.isprintable() and "&" not in text:
@@ -27,7 +27,7 @@ def decode_utf7(name: bytes) -> str:
     that RFC 3501 forbids: two names must not mean one mailbox.
 
     >>> decode_utf7(b"Entw&APw-rfe &- Co")
-    'Entw\\u00fcrfe & Co'
+    'Entwürfe & Co'
     """
     if _PLAIN.fullmatch(name):
         return name.decode("ascii")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.message import utf7
 from mailhost.message.utf7 import decode_utf7, encode_utf7
 
 NAMES = {
@@ -55,3 +58,6 @@ class Utf7Tests(SynchronousTestCase):
         except ValueError:
             return
         self.assertEqual(encode_utf7(text), name)
+
+    def test_examples(self) -> None:
+        self.assertEqual(doctest.testmod(utf7).failed, 0)

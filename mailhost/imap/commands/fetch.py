@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+
+from twisted.internet.defer import Deferred
 
 from mailhost.imap.commands.qresync import vanished_ranges
 from mailhost.imap.completion import Completion, bad, no, ok, refused
@@ -14,6 +16,7 @@ from mailhost.imap.fetching.columns import (
     column,
     format_of,
     needs_details,
+    places_of,
     summary_field,
 )
 from mailhost.imap.fetching.sections import (
@@ -47,10 +50,12 @@ from mailhost.message.content import Content
 from mailhost.message.flags import SEEN
 from mailhost.message.imap.headers import answer_from
 from mailhost.message.imap.part_offsets import BodyPart, decode_parts
-from mailhost.message.imap.reader import ContentReader
+from mailhost.message.imap.reader import ContentReader, MemoryReader, Reader
 
-AT_ONCE = 500  # messages between two pauses, if their octets are not asked for
-CONTENTS_AT_ONCE = 16  # messages whose octets are read together
+AT_ONCE = 1000  # messages between two pauses, if their octets are not asked for
+CONTENTS_AT_ONCE = 64  # messages whose octets are read together, fewer if they are large:
+OCTETS_AT_ONCE = 1 << 18
+UNKNOWN_SIZE = 1 << 14  # octets, as a guess
 REMOVED = StoreRefusal(Reason.NONEXISTENT, "The selected mailbox was removed")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 
@@ -129,12 +134,12 @@ async def _view(
     sized = Attribute.SIZE in items
     if selected.has_view and not sized and not selected.due(context.now()):
         return selected.view
+    selected.looked(context.now())
     view = await (selected.folder.sized_view() if sized else selected.folder.view())
     if not isinstance(view, StoreRefusal):
         if not selected.is_same_folder(view):
             return REMOVED
         selected.seen(view)
-        selected.looked(context.now())
     return view
 
 
@@ -186,6 +191,15 @@ async def _marked(
     return result.view, (*items, *(item for item in told if item not in items))
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of some messages; of `asked` messages those that are gone are left out."""
+
+    asked: int
+    rows: Rows
+    contents: Mapping[int, Content]
+
+
 class _Answer:
     """One FETCH on its way out. Messages that are gone are left out."""
 
@@ -199,44 +213,84 @@ class _Answer:
         self.unknown_encoding = False
 
     async def send(self, uids: Sequence[int]) -> StoreRefusal | None:
-        """Send the lines of messages, some at a time."""
-        size = CONTENTS_AT_ONCE if self._plan.needs_contents else AT_ONCE
-        for start in range(0, len(uids), size):
-            refusal = await self._send_some(uids[start : start + size])
-            if refusal is not None:
-                return refusal
+        """Send the lines of messages, some at a time. While some are sent, the next are read."""
+        parts = self._parts(uids)
+        reading = self._begin(next(parts, []))
+        for following in chain(parts, [[]]):
+            read = await reading
+            if isinstance(read, StoreRefusal):
+                return read
+            reading = self._begin(following)
+            try:
+                await self._write(read)
+            except BaseException:
+                reading.addErrback(lambda _: None)  # of no interest any more
+                raise
         return None
 
-    async def _send_some(self, uids: Sequence[int]) -> StoreRefusal | None:
-        found = map(self._view.index_of, uids)
-        places = [place for place in found if place is not None]
+    def _begin(self, uids: Sequence[int]) -> Deferred[_Read | StoreRefusal]:
+        return Deferred.fromCoroutine(self._read(uids))
+
+    def _parts(self, uids: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield the messages that are read together."""
+        if not self._plan.needs_contents:
+            for start in range(0, len(uids), AT_ONCE):
+                yield uids[start : start + AT_ONCE]
+            return
+        part: list[int] = []
+        octets = 0
+        for uid in uids:
+            part.append(uid)
+            octets += self._size(uid)
+            if octets >= OCTETS_AT_ONCE or len(part) == CONTENTS_AT_ONCE:
+                yield part
+                part, octets = [], 0
+        if part:
+            yield part
+
+    def _size(self, uid: int) -> int:
+        place = self._view.index_of(uid)
+        size = self._view.sizes[place] if place is not None else 0
+        return size or UNKNOWN_SIZE
+
+    async def _read(self, uids: Sequence[int]) -> _Read | StoreRefusal:
+        """Get from the store what the lines of some messages need."""
+        if not uids:
+            return _Read(0, Rows(self._view, self._names, ()), {})
+        places = places_of(self._view, uids)
         rows = await _rows(self._selected, self._plan, Rows(self._view, self._names, places))
         if isinstance(rows, StoreRefusal):
             return rows
-        self.some_gone |= len(rows.places) < len(uids)
-        numbers = self._selected.numbers_at(rows.view, rows.places)
         if not self._plan.sections:
-            await self._context.send(b"".join(_lines(numbers, rows, self._plan)))
-            return None
+            return _Read(len(uids), rows, {})
         contents = await _contents(self._selected, self._plan, rows)
         if isinstance(contents, StoreRefusal):
             return contents
-        lines = self._lines_with_sections(numbers, rows, contents)
+        return _Read(len(uids), rows, contents)
+
+    async def _write(self, read: _Read) -> None:
+        rows = read.rows
+        self.some_gone |= len(rows.places) < read.asked
+        numbers = self._selected.numbers_at(rows.view, rows.places)
+        if not self._plan.sections:
+            await self._context.send(b"".join(_starts(numbers, rows, self._plan, b")\r\n")))
+            return
+        lines = self._lines_with_sections(numbers, rows, read.contents)
         await self._context.wire.stream(chain.from_iterable(lines))
         await self._context.pause()
-        return None
 
     def _lines_with_sections(
         self, numbers: Sequence[int], rows: Rows, contents: Mapping[int, Content]
     ) -> list[Iterator[bytes]]:
         lines: list[Iterator[bytes]] = []
-        for number, place in zip(numbers, rows.places, strict=True):
-            uid = rows.view.uids[place]
-            if uid not in contents and _is_read(self._plan, rows, uid):
+        starts = _starts(numbers, rows, self._plan, b" " if self._plan.plain else b"")
+        for start, uid in zip(starts, rows.uids, strict=True):
+            content = contents.get(uid)
+            if content is None and _is_read(self._plan, rows, uid):
                 self.some_gone = True
                 continue
             try:
-                lines.append(list_start(number, place, rows, self._plan, contents))
+                lines.append(_joined(start, sections(uid, rows, self._plan, content)))
             except UnknownEncoding:
                 self.unknown_encoding = True
         return lines
@@ -263,9 +317,10 @@ def _left(rows: Rows, found: object) -> list[int]:
     return [place for place in rows.places if rows.view.uids[place] in found]
 
 
-def _lines(numbers: Sequence[int], rows: Rows, plan: Plan) -> list[bytes]:
+def _starts(numbers: Sequence[int], rows: Rows, plan: Plan, end: bytes) -> list[bytes]:
+    """Return the beginnings of lines with all items that have columns, and `end` behind them."""
     formats = b" ".join(map(format_of, plan.plain))
-    line = b"* %%d FETCH (%b)\r\n" % formats
+    line = b"* %%d FETCH (%b%b" % (formats, end)
     columns = [column(item, rows, plan.fields) for item in plan.plain]
     return [line % row for row in zip(numbers, *columns, strict=True)]
 
@@ -287,21 +342,14 @@ def _is_read(plan: Plan, rows: Rows, uid: int) -> bool:
     return rows.summaries[uid][plan.fields.index(SummaryField.HEAD)] is None
 
 
-def list_start(
-    number: int, place: int, rows: Rows, plan: Plan, contents: Mapping[int, Content]
-) -> Iterator[bytes]:
-    """Return the chunks of one message's line. Raises UnknownEncoding."""
-    uid = rows.view.uids[place]
-    content = contents.get(uid)
-    reader = ContentReader(content) if content is not None else None
+def sections(uid: int, rows: Rows, plan: Plan, content: Content | None) -> list[Iterable[bytes]]:
+    """Return the chunks of each item that is made from octets. Raises UnknownEncoding."""
+    reader = _reader_of(content) if content is not None else None
     root = _root(plan, rows, uid)
     head = None
     if SummaryField.HEAD in plan.fields:
         head = rows.summaries[uid][plan.fields.index(SummaryField.HEAD)]
-    one = Rows(rows.view, rows.flag_lists, [place], rows.details, rows.summaries)
-    parts: list[Iterator[bytes]] = [
-        iter((format_of(item) % tuple(column(item, one, plan.fields)),)) for item in plan.plain
-    ]
+    parts: list[Iterable[bytes]] = []
     for item in plan.sections:
         if item in plan.kept and head is not None:
             assert isinstance(item, BodySection)
@@ -310,7 +358,12 @@ def list_start(
         else:
             assert reader is not None
             parts.append(section_data(item, reader, root if needs_parts(item) else None))
-    return _joined(number, parts)
+    return parts
+
+
+def _reader_of(content: Content) -> Reader:
+    first = content.pieces[0] if len(content.pieces) == 1 else None
+    return MemoryReader(first) if isinstance(first, bytes) else ContentReader(content)
 
 
 def _root(plan: Plan, rows: Rows, uid: int) -> BodyPart | None:
@@ -319,8 +372,8 @@ def _root(plan: Plan, rows: Rows, uid: int) -> BodyPart | None:
     return decode_parts(rows.summaries[uid][plan.fields.index(SummaryField.PARTS)])
 
 
-def _joined(number: int, parts: Sequence[Iterator[bytes]]) -> Iterator[bytes]:
-    yield b"* %d FETCH (" % number
+def _joined(start: bytes, parts: Sequence[Iterable[bytes]]) -> Iterator[bytes]:
+    yield start
     for place, part in enumerate(parts):
         if place:
             yield b" "

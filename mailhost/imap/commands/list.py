@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mailhost.imap.commands.status import status_lines
 from mailhost.imap.completion import Completion, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import List, Lsub
 from mailhost.imap.grammar.response_mailbox import list_line
+from mailhost.imap.list_patterns import Patterns
 from mailhost.interfaces.folders import FolderInfo, StoreRefusal
 
 
@@ -23,7 +24,7 @@ async def list_folders(context: Context, command: List) -> Completion:
     if isinstance(folders, StoreRefusal):
         return refused(folders)
     shown = []
-    for line in _lines(folders, command):
+    for line in await context.in_thread(partial(_lines, folders, command)):
         attributes = _attributes(line.folder, command)
         name = line.folder.name
         context.wire.write(
@@ -44,11 +45,16 @@ class _Line:
     children: Sequence[str] = ()
 
 
-def _lines(folders: Sequence[FolderInfo], command: List) -> Iterator[_Line]:
-    matches = _matcher([command.reference + pattern for pattern in command.patterns])
+def _lines(folders: Sequence[FolderInfo], command: List) -> list[_Line]:
+    """Return what LIST shows. For a thread: a client may send thousands of patterns."""
+    matches = Patterns([command.reference + pattern for pattern in command.patterns])
+    return list(_matching(folders, command, matches))
+
+
+def _matching(folders: Sequence[FolderInfo], command: List, matches: Patterns) -> Iterator[_Line]:
     if not command.recursive_match:
         for folder in folders:
-            if matches.fullmatch(folder.name) and _is_wanted(folder, command):
+            if matches.match(folder.name) and _is_wanted(folder, command):
                 yield _Line(folder)
         return
     options = [
@@ -57,9 +63,9 @@ def _lines(folders: Sequence[FolderInfo], command: List) -> Iterator[_Line]:
     ]
     wanted = [folder.name for folder in folders if _is_wanted(folder, command)]
     above = set(_levels_above(wanted))
-    above_hidden = set(_levels_above(name for name in wanted if not matches.fullmatch(name)))
+    above_hidden = set(_levels_above(name for name in wanted if not matches.match(name)))
     for folder in [*folders, *_missing_levels(folders, above)]:
-        if matches.fullmatch(folder.name):
+        if matches.match(folder.name):
             children = options if folder.name in above else ()
             if _is_wanted(folder, command) or folder.name in above_hidden:
                 yield _Line(folder, children)
@@ -76,20 +82,6 @@ def _missing_levels(folders: Sequence[FolderInfo], above: Collection[str]) -> li
     """Return the levels above subscriptions to folders that do not exist."""
     known = {folder.name for folder in folders}
     return [FolderInfo(name, selectable=False) for name in sorted(above) if name not in known]
-
-
-def _matcher(patterns: Sequence[str]) -> re.Pattern[str]:
-    """`*` is any text, `%` any within a level; INBOX is the same in any case."""
-    texts = []
-    for pattern in patterns:
-        if pattern.upper() == "INBOX" or pattern.upper().startswith("INBOX/"):
-            pattern = "INBOX" + pattern[5:]
-        pattern = re.sub(r"[*%]*\*[*%]*", "*", pattern)
-        pattern = re.sub("%+", "%", pattern)
-        texts.append(
-            "".join({"*": ".*", "%": "[^/]*"}.get(one) or re.escape(one) for one in pattern)
-        )
-    return re.compile("|".join(texts), re.DOTALL)
 
 
 def _is_wanted(folder: FolderInfo, command: List) -> bool:
@@ -123,12 +115,12 @@ async def lsub(context: Context, command: Lsub) -> Completion:
     if isinstance(folders, StoreRefusal):
         return refused(folders)
     utf8 = context.mode.utf8_names
-    matches = _matcher([command.reference + command.pattern])
+    matches = Patterns([command.reference + command.pattern])
     names: dict[str, list[str]] = {}
     for folder in folders:
         if not folder.subscribed:
             continue
-        if matches.fullmatch(folder.name):
+        if matches.match(folder.name):
             names[folder.name] = []
         elif command.pattern.endswith("%"):
             _add_level_above(names, folder.name, matches)
@@ -137,8 +129,8 @@ async def lsub(context: Context, command: Lsub) -> Completion:
     return ok("Listed")
 
 
-def _add_level_above(names: dict[str, list[str]], name: str, matches: re.Pattern[str]) -> None:
+def _add_level_above(names: dict[str, list[str]], name: str, matches: Patterns) -> None:
     """A level that has subscribed folders below it, and is not subscribed itself."""
     for above in _levels_above([name]):
-        if matches.fullmatch(above):
+        if matches.match(above):
             names.setdefault(above, ["\\Noselect"])

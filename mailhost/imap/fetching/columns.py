@@ -4,6 +4,8 @@ tens of milliseconds."""
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +54,17 @@ def picked(values: Sequence[int], places: Sequence[int]) -> Sequence[int]:
     if places and places[-1] - places[0] == len(places) - 1:
         return values[places[0] : places[-1] + 1]
     return [values[place] for place in places]
+
+
+def places_of(view: FolderView, uids: Sequence[int]) -> Sequence[int]:
+    """Return the places of messages in a view, given by rising UIDs; those that are gone are left
+    out."""
+    if not uids:
+        return ()
+    first = bisect_left(view.uids, uids[0])
+    if view.uids[first : first + len(uids)] == array("I", uids):
+        return range(first, first + len(uids))
+    return [place for place in map(view.index_of, uids) if place is not None]
 
 
 def summary_field(item: FetchItem) -> SummaryField | None:

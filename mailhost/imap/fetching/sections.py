@@ -12,7 +12,7 @@ from mailhost.imap.grammar.fetch_items import BinarySection, BinarySize, BodySec
 from mailhost.imap.grammar.strings import NIL, literal_header
 from mailhost.message.imap.decoding import can_decode, decoded, decoded_size
 from mailhost.message.imap.part_offsets import BodyPart
-from mailhost.message.imap.reader import Reader
+from mailhost.message.imap.reader import MemoryReader, Reader
 from mailhost.message.imap.sections import (
     Range,
     Section,
@@ -45,8 +45,8 @@ def needs_parts(item: SectionItem) -> bool:
     )
 
 
-def section_data(item: SectionItem, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
-    """Yield an item with its label. `root` may be None where `needs_parts` says so.
+def section_data(item: SectionItem, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:
+    """Return the chunks of an item with its label. `root` may be None where `needs_parts` says so.
 
     Raises UnknownEncoding before the first octets; OSError.
     """
@@ -57,7 +57,7 @@ def section_data(item: SectionItem, reader: Reader, root: BodyPart | None) -> It
     return _body(item, reader, root)
 
 
-def _body(item: BodySection, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
+def _body(item: BodySection, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:
     if root is None:
         return _literal(item, Range(0, reader.size), reader)
     section = Section(
@@ -72,9 +72,16 @@ def _body(item: BodySection, reader: Reader, root: BodyPart | None) -> Iterator[
     return _literal(item, where, reader)
 
 
-def _literal(item: BodySection, where: Range, reader: Reader) -> Iterator[bytes]:
+def _literal(item: BodySection, where: Range, reader: Reader) -> Iterable[bytes]:
     if item.partial is not None:
         where = where.partial(item.partial.offset, item.partial.size)
+    if isinstance(reader, MemoryReader):
+        data = without_nul(reader.read(where.start, where.size))
+        return item.label, b" ", sized(where.size), data
+    return _streamed(item, where, reader)
+
+
+def _streamed(item: BodySection, where: Range, reader: Reader) -> Iterator[bytes]:
     yield item.label + b" " + sized(where.size)
     for block in read_range(reader, where):
         yield without_nul(block)
@@ -101,7 +108,7 @@ def without_nul(data: bytes) -> bytes:
     return data.replace(b"\0", b"\x80") if b"\0" in data else data
 
 
-def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
+def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:
     if not item.part:
         return _whole(item, reader)
     part = _decodable(item, root)
@@ -130,7 +137,7 @@ def _whole(item: BinarySection, reader: Reader) -> Iterator[bytes]:
     yield from read_range(reader, where)
 
 
-def _binary_size(item: BinarySize, reader: Reader, root: BodyPart | None) -> Iterator[bytes]:
+def _binary_size(item: BinarySize, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:
     if item.part:
         part = _decodable(item, root)
         size = decoded_size(reader, part) if part is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailhost.imap.grammar.cursor import ATOM, BadMailboxName, BadSyntax, Cursor
-from mailhost.imap.grammar.utf7 import decode_utf7
+from mailhost.message.utf7 import decode_utf7
 
 # list-mailbox = 1*list-char / string;  list-char = ATOM-CHAR / list-wildcards / resp-specials
 _PATTERN = re.compile(rb"[!#-'*-\[\]^-z|}~]+")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mailhost.imap.grammar.utf7 import encode_utf7
+from mailhost.message.utf7 import encode_utf7
 
 _ATOM = re.compile(rb"[!#$&'+-\[^-z|}~]+")
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*")  # within quotes, with no escape

@@ -54,18 +54,14 @@ class Scope:
 
 async def scope_of(selected: Selected, now: float, sized: bool) -> Scope | StoreRefusal:
     """Return what a command searches in, as it is now; with `sized` all sizes are known."""
+    if not sized and selected.has_view and not selected.due(now):
+        return _scope(selected, selected.view, now)
     folder = selected.folder
-    if sized:
-        view = await folder.sized_view()
-    elif selected.has_view and not selected.due(now):
-        view = selected.view
-    else:
-        view = await folder.view()
+    selected.looked(now)  # before it is read: what changes meanwhile is told next
+    view = await (folder.sized_view() if sized else folder.view())
     if isinstance(view, StoreRefusal):
         return view
-    if not selected.has_view or view is not selected.view:
-        selected.seen(view)
-        selected.looked(now)
+    selected.seen(view)
     return _scope(selected, view, now)
 
 

@@ -121,11 +121,9 @@ class Message:
         if self._octets is None:
             self._octets = octets_of(self._reader)
         octets = self._octets
-        if isinstance(octets, bytes):
-            if not quick.may_contain(octets):
-                return False
-            if quick.is_in_simple_body(octets):
-                return True
+        certain = quick.look(octets) if isinstance(octets, bytes) else None
+        if certain is not None:
+            return certain
         if self._root is None:
             self._root = read_parts(octets)
         find = all_texts if key.headers else body_texts

@@ -8,8 +8,8 @@ from typing import Any
 
 from mailhost.interfaces.folders import SummaryField
 from mailhost.message.imap.summary import Summary
-from mailhost.store.cache.messages import AT_ONCE
 
+AT_ONCE = 500  # UIDs asked for by one statement
 _COLUMNS = ", ".join(field.value for field in SummaryField)
 _MARKS = ", ".join("?" * (len(SummaryField) + 2))
 
@@ -77,3 +77,10 @@ def fields_of(summary: Summary, fields: Sequence[SummaryField]) -> Sequence[Any]
     """Return some fields of a summary."""
     row = dict(zip(SummaryField, row_of(summary), strict=True))
     return [row[field] for field in fields]
+
+
+def remove_summaries(connection: sqlite3.Connection, folder: int, uids: Iterable[int]) -> None:
+    """Forget the summaries of these messages."""
+    connection.executemany(
+        "DELETE FROM content WHERE folder = ? AND uid = ?", [(folder, uid) for uid in uids]
+    )

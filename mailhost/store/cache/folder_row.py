@@ -78,7 +78,7 @@ def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
 
 def remove_folder(connection: sqlite3.Connection, folder: int) -> None:
     """Remove all that the cache has of a folder."""
-    for table in ("page", "message", "vanished", "content"):
+    for table in ("page", "names", "odd_name", "listed", "vanished", "content"):
         connection.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
     connection.execute("DELETE FROM folder WHERE id = ?", (folder,))
 

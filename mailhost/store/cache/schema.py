@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 BUSY = 20.0  # seconds to wait for another process that writes
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 TABLES = """
 CREATE TABLE account (
-    modseq INTEGER NOT NULL      -- the highest that was given to a change
+    modseq INTEGER NOT NULL,     -- the highest that was given to a change
+    boot TEXT NOT NULL           -- of the system, when the cache was opened last
 );
 CREATE TABLE folder (
     id INTEGER PRIMARY KEY,
@@ -46,12 +49,23 @@ CREATE TABLE page (
     dates BLOB NOT NULL,
     PRIMARY KEY (folder, first_uid)
 ) WITHOUT ROWID;
-CREATE TABLE message (
+CREATE TABLE names (            -- of the files of a page's messages
+    folder INTEGER NOT NULL,
+    first_uid INTEGER NOT NULL,
+    bases BLOB NOT NULL,         -- names without flags, one a line
+    saved BLOB NOT NULL,         -- seconds since 1970
+    PRIMARY KEY (folder, first_uid)
+) WITHOUT ROWID;
+CREATE TABLE odd_name (         -- files whose names do not end as their flags are written
     folder INTEGER NOT NULL,
     uid INTEGER NOT NULL,
-    base BLOB NOT NULL,          -- its file's name without the flags
-    guid TEXT NOT NULL,          -- empty where it is the name
-    saved INTEGER NOT NULL,      -- seconds since 1970
+    info BLOB NOT NULL,          -- what follows the base name
+    PRIMARY KEY (folder, uid)
+) WITHOUT ROWID;
+CREATE TABLE listed (           -- messages of which the UID list says more than the UID
+    folder INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    fields BLOB NOT NULL,        -- as they stand there
     PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
 CREATE TABLE vanished (
@@ -89,13 +103,31 @@ CREATE TABLE content (
 """
 
 
-def open_cache(path: str) -> sqlite3.Connection:
+@dataclass(frozen=True, slots=True)
+class OpenedCache:
+    """`behind` says that the cache may lack what was written last: the power was cut meanwhile."""
+
+    connection: sqlite3.Connection
+    behind: bool = False
+
+
+def open_cache(path: str) -> OpenedCache:
     """Open the cache at `path`, made where it is missing or damaged. Raises OSError where the
-    folder takes no file, sqlite3.OperationalError where it is locked for too long."""
-    with suppress(sqlite3.DatabaseError):
+    folder takes no file, sqlite3.OperationalError where the file cannot be used now."""
+    try:
         return _opened(path)
-    remove_cache(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        remove_cache(path)
     return _opened(path)
+
+
+def open_in_memory() -> sqlite3.Connection:
+    """Return an empty cache that needs no disk."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _complete(connection)
+    return connection
 
 
 def remove_cache(path: str) -> None:
@@ -105,20 +137,49 @@ def remove_cache(path: str) -> None:
             os.unlink(name)
 
 
-def _opened(path: str) -> sqlite3.Connection:
+def _opened(path: str) -> OpenedCache:
     if not os.path.isfile(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    unfinished = _has_octets(f"{path}-wal")  # its last user did not close it, or is still there
     connection = sqlite3.connect(path, BUSY, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # a lost commit is healed by the scan
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA cache_size = -2000")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         _complete(connection)
+        booted = _booted(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    return OpenedCache(connection, booted and unfinished)
+
+
+def _has_octets(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _booted(connection: sqlite3.Connection) -> bool:
+    """True for the first user of the cache since the system was started."""
+    boot = boot_id()
+    row = connection.execute("SELECT boot FROM account").fetchone()
+    if row is None or row[0] == boot:
+        return False
+    changed = connection.execute("UPDATE account SET boot = ? WHERE boot != ?", (boot, boot))
+    return changed.rowcount > 0
+
+
+def boot_id() -> str:
+    """Return what names the time since the system was started, empty where it has no such name."""
+    try:
+        with open(BOOT_ID, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def _complete(connection: sqlite3.Connection) -> None:
@@ -135,8 +196,10 @@ def _complete(connection: sqlite3.Connection) -> None:
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
-    finally:
-        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _version(connection: sqlite3.Connection) -> int:

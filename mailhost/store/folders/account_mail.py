@@ -213,9 +213,12 @@ class MailFolder:
         into = await self._target(target)
         if isinstance(into, StoreRefusal):
             return into
-        size = await self._run(partial(reading.octets, folder=self._path, uids=uids))
-        if isinstance(size, StoreRefusal):
-            return size
+        size = 0
+        if self._context.quota_of(self._context.account) is not None:
+            octets = await self._run(partial(reading.octets, folder=self._path, uids=uids))
+            if isinstance(octets, StoreRefusal):
+                return octets
+            size = octets
         operation = partial(transfer.copy, folder=self._path, uids=uids, target=into.path)
         return await self._with_room(size, operation, into.name)
 
@@ -224,8 +227,10 @@ class MailFolder:
         if isinstance(into, StoreRefusal):
             return into
         operation = partial(transfer.move, folder=self._path, uids=uids, target=into.path)
-        result = self._notified(await self._run(operation), into.name)
-        return self._notified(result, self.name)
+        result = await self._run(operation)
+        for name in {into.name, self.name}:  # also where some had moved before it failed
+            self._context.changed(name)
+        return result
 
     async def expunge(self, uids: Sequence[int]) -> FolderView | StoreRefusal:
         operation = partial(

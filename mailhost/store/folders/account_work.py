@@ -1,7 +1,8 @@
 """What the operations on one account share: its cache, its lock, and the folders that were read.
 
 Everything here blocks and runs in threads, for one operation at a time. The lock between processes
-is the write transaction of the cache.
+is the write transaction of the cache. Where the disk takes no cache (it is full, or read-only) one
+in memory is used until the account is closed: then only the locks of the UID lists are left.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from mailhost.interfaces.folders import FolderView
 from mailhost.store.cache.folder_row import FolderRow, folder_row, write_row
 from mailhost.store.cache.pages import Page, joined, read_pages
-from mailhost.store.cache.schema import open_cache, remove_cache
+from mailhost.store.cache.restart import restart
+from mailhost.store.cache.schema import boot_id, open_cache, open_in_memory, remove_cache
 from mailhost.store.folders.disk import Disk
 from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
 
@@ -49,6 +51,16 @@ class KnownFolder:
             )
         return self._view
 
+    def with_row(self, row: FolderRow) -> KnownFolder:
+        """Return the same messages with another row; the view is the same where the row shows
+        nothing new."""
+        same = _shown(row) == _shown(self.row)
+        return KnownFolder(row, self.pages, self._view if same else None)
+
+
+def _shown(row: FolderRow) -> tuple[object, ...]:
+    return row.id, row.mailbox_id, row.uid_validity, row.uid_next, row.modseq, row.keywords
+
 
 class AccountWork:
     """The mail of one account at `root`, the path of its Maildir."""
@@ -57,22 +69,73 @@ class AccountWork:
         self.root = root
         self.disk = disk
         self.known: dict[str, KnownFolder] = {}
+        self.no_size: set[tuple[int, int]] = set()  # folders and UIDs whose octets count nothing
+        self.in_memory = False
+        self.files_changed = False  # by the transaction under way
+        self.fault = ""  # why a cache in memory is used, for the log
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # the device and inode of the cache
         self._mark = 0  # no MODSEQ of the account has passed it
+        self._told = 0  # the highest MODSEQ that was given by a cache in memory
 
     @property
     def cache(self) -> sqlite3.Connection:
-        """The connection to the cache. Raises OSError, sqlite3.Error."""
+        """The connection to the cache."""
         if self._connection is None:
-            self._connection = open_cache(os.path.join(self.root, CACHE))
+            try:
+                self._open()
+            except (OSError, sqlite3.Error) as error:
+                self.use_memory(error)
+        assert self._connection is not None
         return self._connection
+
+    @property
+    def is_open(self) -> bool:
+        """True where the cache takes open files."""
+        return self._connection is not None
+
+    @property
+    def gave_modseqs(self) -> bool:
+        """True where the cache on the disk does not know all MODSEQs that were told."""
+        return self._told > 0
+
+    def _open(self) -> None:
+        path = os.path.join(self.root, CACHE)
+        opened = open_cache(path)
+        self._connection, self._file = opened.connection, _identity(path)
+        if opened.behind or self._told:
+            with self.transaction() as cache:
+                restart(cache, self._restarting_modseq())
+            self._told = 0
+
+    def _restarting_modseq(self) -> int:
+        """A MODSEQ above all that the account may have told, also to clients of other processes."""
+        mark = read_mark(self.root)
+        self.cache.execute("UPDATE account SET modseq = max(modseq, ?, ?)", (mark, self._told))
+        return self.next_modseq()
+
+    def use_memory(self, error: Exception) -> None:
+        """Use a cache in memory until the account is closed, because of `error`."""
+        self.close()
+        self.fault = f"{error}; {os.path.join(self.root, CACHE)} is not used for now"
+        self.in_memory = True
+        self._connection = open_in_memory()
+
+    def check(self) -> None:
+        """Notice that the file of the cache was removed; to be called before each operation."""
+        if self._file is not None and _identity(os.path.join(self.root, CACHE)) != self._file:
+            self.close()
 
     def close(self) -> None:
         """Close the cache, and forget what was read."""
         connection, self._connection = self._connection, None
+        self._file = None
+        self.in_memory = False
         self.known.clear()
+        self.no_size.clear()
         if connection is not None:
-            connection.close()
+            with suppress(sqlite3.Error):
+                connection.close()
 
     def rebuild(self) -> None:
         """Remove the cache, which was found damaged: it is made anew from the files."""
@@ -86,16 +149,27 @@ class AccountWork:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Have the account alone, against all processes, until the block ends; an exception takes
-        back what was written to the cache."""
+        back what was written to the cache.
+
+        The block sets `files_changed` once the files are as they shall be. A cache that fails after
+        it is no error: a cache in memory is used, and the next reading finds the changes.
+        """
         cache = self.cache
         cache.execute("BEGIN IMMEDIATE")
+        self.files_changed = False
         try:
-            yield cache
-        except BaseException:
-            cache.execute("ROLLBACK")
-            self.known.clear()
-            raise
-        cache.execute("COMMIT")
+            try:
+                yield cache
+                cache.execute("COMMIT")
+            except BaseException:
+                self.known.clear()
+                with suppress(sqlite3.Error):
+                    cache.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            if not self.files_changed:
+                raise
+            self.use_memory(error)
 
     def read(self, folder: str) -> KnownFolder | None:
         """Return a folder as the cache has it, None where it was never read."""
@@ -104,37 +178,66 @@ class AccountWork:
             self.known.pop(folder, None)
             return None
         known = self.known.get(folder)
-        if known is not None and known.row.id == row.id and known.row.modseq == row.modseq:
-            if known.row != row:
-                known.row = row
-            return known
+        if known is not None and known.row.id == row.id:
+            if known.row == row:
+                return known
+            if known.row.modseq == row.modseq:
+                known = self.known[folder] = known.with_row(row)
+                return known
         before = known.pages if known is not None and known.row.id == row.id else {}
         known = self.known[folder] = KnownFolder(row, read_pages(self.cache, row.id, before))
         return known
 
     def written(self, known: KnownFolder) -> KnownFolder:
-        """Write the row of a folder within a transaction, with counts made anew from its pages."""
-        messages = unseen = deleted = 0
-        for page in known.pages.values():
-            messages += len(page.uids)
-            unseen += sum(1 for flags in page.flags if not flags & 8)
-            deleted += sum(1 for flags in page.flags if flags & 4)
-        row = replace(known.row, messages=messages, unseen=unseen, deleted=deleted)
+        """Write the row of a folder within a transaction, with the counts of its pages."""
+        counts = [page.counts for page in known.pages.values()]
+        row = replace(
+            known.row,
+            messages=sum(count.messages for count in counts),
+            unseen=sum(count.unseen for count in counts),
+            deleted=sum(count.deleted for count in counts),
+        )
         known = KnownFolder(write_row(self.cache, row), known.pages)
+        before = self.known.get(row.path)
+        if before is not None and before.pages == known.pages:
+            known = before.with_row(known.row)
         self.known[row.path] = known
         return known
 
     def next_modseq(self) -> int:
-        """Return a MODSEQ above all that were given in this account; within a transaction."""
+        """Return a MODSEQ above all that were given in this account; within a transaction.
+
+        Raises sqlite3.OperationalError where the disk cannot keep it.
+        """
         row = self.cache.execute("SELECT modseq FROM account").fetchone()
         if row is None:
-            modseq = max(int(self.disk.now() * 1_000_000), read_mark(self.root) + 1)
-            self.cache.execute("INSERT INTO account (modseq) VALUES (?)", (modseq,))
+            since = int(self.disk.now() * 1_000_000)
+            modseq = max(since, read_mark(self.root) + 1, self._told + 1)
+            values = (modseq, boot_id())
+            self.cache.execute("INSERT INTO account (modseq, boot) VALUES (?, ?)", values)
         else:
             modseq = row[0] + 1
             self.cache.execute("UPDATE account SET modseq = ?", (modseq,))
+        if self.in_memory:
+            self._told = max(self._told, modseq)
+        self._keep_mark_above(modseq)
+        return int(modseq)
+
+    def _keep_mark_above(self, modseq: int) -> None:
         if modseq > self._mark:
             self._mark = read_mark(self.root)
-        if modseq > self._mark:
+        if modseq <= self._mark:
+            return
+        try:
             self._mark = raise_mark(self.disk.system, self.root, modseq)
-        return int(modseq)
+        except OSError as error:
+            if not self.in_memory:
+                raise sqlite3.OperationalError(f"no MODSEQ can be kept: {error}") from error
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -8,86 +8,94 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from mailhost.interfaces.changes import NewFile
 from mailhost.interfaces.folders import Added, NewMessage
 from mailhost.message.ids import maildir_name
-from mailhost.store.cache.messages import MessageRow, add_rows
-from mailhost.store.cache.pages import PageMessage
+from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of
 from mailhost.store.folders.flag_changes import flag_bits
-from mailhost.store.folders.refresh import (
-    append_to_pages,
-    numbered_row,
-    refreshed_locked,
-    settled,
-    uid_source,
-)
+from mailhost.store.folders.refresh import locked, numbered_row, settled
 from mailhost.store.maildir.filename import sized_name
 
 
 def add(work: AccountWork, folder: str, messages: Sequence[NewMessage]) -> Added:
     """See IFolder.add. Raises OSError, sqlite3.Error: then none was added."""
     path = work.path_of(folder)
+    names = [
+        sized_name(maildir_name(work.disk.hostname, work.disk.now()), message.content.size)
+        for message in messages
+    ]
     with work.transaction():
-        known = refreshed_locked(work, folder)
-        flags = []
-        for message in messages:
-            bits, keywords = flag_bits(work, known, message.flags, True)
-            known = KnownFolder(replace(known.row, keywords=keywords), known.pages)
-            flags.append(bits)
-        names = [
-            sized_name(maildir_name(work.disk.hostname, work.disk.now()), message.content.size)
-            for message in messages
-        ]
-        with uid_source(work, folder, known.row.place) as source:
+        with locked(work, folder) as (known, source):
+            flags = []
+            for message in messages:
+                bits, known = flag_bits(known, message.flags, source)
+                flags.append(bits)
             numbered = source.numbered(names, known.row.uid_next)
-            known = KnownFolder(numbered_row(known.row, source), known.pages)
-        changes = [
-            NewFile(
-                f"{path}/tmp/{name}",
-                f"{path}/cur/{name}{info_of(bits)}",
-                (message.content,),
-            )
-            for name, message, bits in zip(names, messages, flags, strict=True)
-        ]
-        _commit(work, changes)
-        known = _entered(work, known, numbered, messages, flags)
-    return Added(known.row.uid_validity, [uid for uid, _ in numbered])
+            row = numbered_row(known.row, source)
+            finals = [
+                f"{path}/cur/{name}{info_of(bits)}" for name, bits in zip(names, flags, strict=True)
+            ]
+            _make_files(work, path, messages, finals)
+            _set_dates(messages, finals)
+            uids = {name: uid for uid, name in numbered}
+            added = Added(row.uid_validity, [uids[name] for name in names])
+            work.files_changed = True
+        _enter(work, known.with_row(row), list(uids.items()), messages, flags)
+    return added
 
 
-def _commit(work: AccountWork, changes: Sequence[NewFile]) -> None:
+def _make_files(
+    work: AccountWork, path: str, messages: Sequence[NewMessage], finals: Sequence[str]
+) -> None:
     """Make the files, all or none. Raises OSError."""
-    errors = work.disk.commit(changes)
+    files = [
+        NewFile(f"{path}/tmp/{os.path.basename(final)}", final, (message.content,))
+        for final, message in zip(finals, messages, strict=True)
+    ]
+    errors = work.disk.commit(files)
     fault = next((error for error in errors if error is not None), None)
     if fault is not None:
-        for change, error in zip(changes, errors, strict=True):
+        for final, error in zip(finals, errors, strict=True):
             if error is None:
-                os.unlink(change.final)
+                work.disk.system.remove(final)
         raise fault
 
 
-def _entered(
+def _set_dates(messages: Sequence[NewMessage], finals: Sequence[str]) -> None:
+    """A file's mtime is INTERNALDATE. It is not synced: after a power cut it may be the time of the
+    addition."""
+    for message, final in zip(messages, finals, strict=True):
+        if message.date is not None:
+            with suppress(OSError, OverflowError):  # renamed just now
+                os.utime(final, (message.date, message.date))
+
+
+def _enter(
     work: AccountWork,
     known: KnownFolder,
-    numbered: Sequence[tuple[int, str]],
+    numbered: Sequence[tuple[str, int]],
     messages: Sequence[NewMessage],
     flags: Sequence[int],
-) -> KnownFolder:
-    """Enter new messages into the cache, and set the dates of their files."""
+) -> None:
+    """Enter new messages into the cache."""
     now = int(work.disk.now())
-    row = replace(known.row, modseq=work.next_modseq())
-    pages = dict(known.pages)
-    entries, rows = [], []
-    cur = os.path.join(work.path_of(row.path), "cur")
-    for (uid, base), message, bits in zip(numbered, messages, flags, strict=True):
-        date = now if message.date is None else message.date
-        if message.date is not None:
-            os.utime(os.path.join(cur, base + info_of(bits)), (date, date))
-        entries.append(PageMessage(uid, bits, row.modseq, message.content.size, date))
-        rows.append(MessageRow(uid, base, saved=now))
-    add_rows(work.cache, row.id, rows)
-    append_to_pages(work, row.id, pages, entries)
-    return work.written(KnownFolder(settled(work, row), pages))
+    row, pages = replace(known.row, modseq=work.next_modseq()), dict(known.pages)
+    order = sorted(range(len(messages)), key=lambda index: numbered[index][1])
+    entries = Entries(
+        [numbered[index][1] for index in order],
+        [numbered[index][0] for index in order],
+        [flags[index] for index in order],
+        [messages[index].content.size for index in order],
+        [_date(messages[index], now) for index in order],
+    )
+    add_entries(work.cache, row.id, pages, entries, row.modseq, now)
+    work.written(KnownFolder(settled(work, row), pages))
+
+
+def _date(message: NewMessage, now: int) -> int:
+    return now if message.date is None else message.date

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from mailhost.interfaces.folders import FlagAction, FlagChange, FlagsSet
-from mailhost.message.flags import SYSTEM_BITS, SYSTEM_FLAGS, keyword_bit
-from mailhost.store.cache.messages import rows_of
-from mailhost.store.cache.pages import by_page, write_page
+from mailhost.message.flags import SYSTEM_FLAGS, keyword_bit
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import PASSED, info_of, split_name
-from mailhost.store.folders.refresh import refreshed_locked, settled, uid_source
+from mailhost.store.folders.file_flags import letters
+from mailhost.store.folders.file_names import NamedMessage, keep_odd, locate, named
+from mailhost.store.folders.reading_files import write_flags
+from mailhost.store.folders.refresh import locked, refreshed, refreshed_locked, settled
+from mailhost.store.folders.uids import UidSource
 
 _SYSTEM = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 
@@ -32,42 +34,64 @@ def set_flags(
     """See IFolder.set_flags. `uids` rise. Raises OSError, sqlite3.Error."""
     with work.transaction():
         known = refreshed_locked(work, folder)
-        before = known.row.modseq
-        bits, keywords = flag_bits(
-            work, known, change.flags, change.action is not FlagAction.REMOVE
-        )
+        before, modseq = known.row.keywords, known.row.modseq
+        if change.action is not FlagAction.REMOVE and unknown_keywords(known, change.flags):
+            with locked(work, folder) as (known, source):
+                bits, known = flag_bits(known, change.flags, source)
+        else:
+            bits = known_bits(known.row.keywords, change.flags)
         wanted, modified, expunged = _wanted(known, uids, change.action, bits, unchanged_since)
-        if wanted or keywords != known.row.keywords:
-            known, missing = _changed(work, known, wanted, keywords)
-            expunged += missing
-    return FlagsSet(known.view, modified, expunged, before)
+        if wanted or known.row.keywords != before:
+            flags = _renamed(work, known, wanted)
+            work.files_changed = True
+            missing = wanted.keys() - flags.keys()
+            expunged = sorted({*expunged, *missing})
+            known = _entered(work, known, flags, again=bool(missing))
+    if work.files_changed and work.in_memory:
+        known = refreshed(work, folder)
+    return FlagsSet(known.view, modified, expunged, modseq)
+
+
+# --- keywords ------------------------------------------------------------------------------------
+
+
+def known_bits(keywords: Sequence[str], flags: Sequence[str]) -> int:
+    """Return the bits of flags by their names; keywords that the folder does not have are left
+    out."""
+    numbers = _numbers(keywords)
+    bits = 0
+    for flag in map(str.lower, flags):
+        if flag in numbers:
+            bits |= keyword_bit(numbers[flag])
+        else:
+            bits |= _SYSTEM.get(flag, 0)
+    return bits
+
+
+def unknown_keywords(known: KnownFolder, flags: Sequence[str]) -> list[str]:
+    """Return the keywords among `flags` that the folder does not have."""
+    numbers = _numbers(known.row.keywords)
+    return [flag for flag in flags if flag[:1] != "\\" and flag.lower() not in numbers]
 
 
 def flag_bits(
-    work: AccountWork, known: KnownFolder, flags: Sequence[str], add: bool
-) -> tuple[int, tuple[str, ...]]:
-    """Return the bits of flags by their names, and the folder's keywords; unknown keywords are
-    added to it first with `add`, as far as there is room. Raises OSError."""
-    names = known.row.keywords
-    numbers = _numbers(names)
-    wanted = [flag for flag in flags if not flag.startswith("\\")]
-    unknown = [flag for flag in wanted if flag.lower() not in numbers]
-    if add and unknown:
-        with uid_source(work, known.row.path, known.row.place) as source:
-            names = source.with_keywords(unknown)
-        numbers = _numbers(names)
-    bits = 0
-    for flag in flags:
-        bits |= _SYSTEM.get(flag.lower(), 0)
-    for flag in wanted:
-        number = numbers.get(flag.lower())
-        if number is not None:
-            bits |= keyword_bit(number)
-    return bits, names
+    known: KnownFolder, flags: Sequence[str], source: UidSource
+) -> tuple[int, KnownFolder]:
+    """Return the bits of flags by their names, and the folder with the keywords that it lacked, as
+    far as there is room for them. Raises OSError."""
+    unknown = unknown_keywords(known, flags)
+    if unknown:
+        used = letters(reduce(or_, known.view.flags, 0))
+        keywords = source.with_keywords(unknown, used)
+        known = known.with_row(replace(known.row, keywords=keywords))
+    return known_bits(known.row.keywords, flags), known
 
 
-def _numbers(names: Sequence[str]) -> dict[str, int]:
-    return {name.lower(): number for number, name in enumerate(names) if name}
+def _numbers(keywords: Sequence[str]) -> dict[str, int]:
+    return {name.lower(): number for number, name in enumerate(keywords) if name}
+
+
+# --- the change ----------------------------------------------------------------------------------
 
 
 def _wanted(
@@ -76,11 +100,11 @@ def _wanted(
     action: FlagAction,
     bits: int,
     unchanged_since: int | None,
-) -> tuple[dict[int, tuple[int, int]], list[int], list[int]]:
-    """Return flags before and after for each UID to be changed, then UIDs that were modified since
-    and UIDs that are gone."""
+) -> tuple[dict[int, int], list[int], list[int]]:
+    """Return the flags after the change for each UID to be changed, then UIDs that were modified
+    since and UIDs that are gone."""
     view = known.view
-    wanted: dict[int, tuple[int, int]] = {}
+    wanted: dict[int, int] = {}
     modified: list[int] = []
     expunged: list[int] = []
     for uid in uids:
@@ -94,7 +118,7 @@ def _wanted(
         before = view.flags[index]
         after = _after(before, action, bits)
         if after != before:
-            wanted[uid] = (before, after)
+            wanted[uid] = after
     return wanted, modified, expunged
 
 
@@ -103,59 +127,37 @@ def _after(before: int, action: FlagAction, bits: int) -> int:
         return before | bits
     if action is FlagAction.REMOVE:
         return before & ~bits
-    return before & PASSED | bits
+    return bits
 
 
-def _changed(
-    work: AccountWork,
-    known: KnownFolder,
-    wanted: Mapping[int, tuple[int, int]],
-    keywords: tuple[str, ...],
-) -> tuple[KnownFolder, list[int]]:
-    """Rename the files and write the pages. Returns the folder, and UIDs whose files are gone."""
-    renamed = renamed_files(work, known, wanted)
-    row, pages = replace(known.row, keywords=keywords), dict(known.pages)
-    if renamed:
-        row = replace(row, modseq=work.next_modseq())
-    for page, uids in by_page(pages, sorted(renamed)):
-        page = page.with_flags({uid: wanted[uid][1] for uid in uids}, row.modseq)
-        pages[page.first_uid] = page
-        write_page(work.cache, row.id, page)
-    missing = [uid for uid in wanted if uid not in renamed]
-    row = settled(work, row, again=bool(missing))
-    return work.written(KnownFolder(row, pages)), missing
-
-
-def renamed_files(
-    work: AccountWork, known: KnownFolder, wanted: Mapping[int, tuple[int, int]]
-) -> set[int]:
-    """Give the files of messages other flags; returns the UIDs whose files were there."""
+def _renamed(work: AccountWork, known: KnownFolder, wanted: Mapping[int, int]) -> dict[int, int]:
+    """Give the files of messages other flags; returns those of the files that were there."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    renamed: set[int] = set()
-    rows = rows_of(work.cache, known.row.id, list(wanted))
-    lost: dict[str, int] = {}
-    for uid, row in rows.items():
-        before, after = wanted[uid]
-        try:
-            os.rename(
-                os.path.join(cur, row.base + info_of(before)),
-                os.path.join(cur, row.base + info_of(after)),
-            )
-            renamed.add(uid)
-        except FileNotFoundError:
-            lost[row.base] = uid
-    if lost:  # another program has renamed or removed them just now
-        for name in os.listdir(cur):
-            uid = lost.get(split_name(name)[0], 0)
-            if uid:
-                after = wanted[uid][1]
-                with suppress(FileNotFoundError):
-                    base = split_name(name)[0]
-                    os.rename(os.path.join(cur, name), os.path.join(cur, base + info_of(after)))
-                    renamed.add(uid)
-    return renamed
+    rename = work.disk.system.rename
+    done: dict[int, int] = {}
+    odd: dict[int, str] = {}
+
+    def take(message: NamedMessage, name: str) -> None:
+        after = wanted[message.uid]
+        info = message.info_after(after)
+        if name != message.base + info:
+            rename(f"{cur}/{name}", f"{cur}/{message.base}{info}")
+        done[message.uid] = after
+        if message.is_odd:
+            odd[message.uid] = info
+
+    locate(cur, named(work, known, list(wanted)), take)
+    if odd:
+        keep_odd(work, known.row.id, odd, done)
+    return done
 
 
-def kept_keywords(flags: int) -> int:
-    """Return those of `flags` that are keywords."""
-    return flags & ~(SYSTEM_BITS | PASSED)
+def _entered(
+    work: AccountWork, known: KnownFolder, flags: Mapping[int, int], again: bool
+) -> KnownFolder:
+    """Write the flags to the cache."""
+    row, pages = known.row, dict(known.pages)
+    if flags:
+        row = replace(row, modseq=work.next_modseq())
+    write_flags(work, row, pages, dict(sorted(flags.items())))
+    return work.written(KnownFolder(settled(work, row, again), pages))

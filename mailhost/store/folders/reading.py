@@ -8,17 +8,22 @@ from contextlib import suppress
 from typing import Any
 
 from mailhost.interfaces.folders import Details, SummaryField, Vanished
-from mailhost.message.content import Content, content_of_file
+from mailhost.message.content import Content
+from mailhost.message.crlf import with_crlf
 from mailhost.message.imap.object_ids import object_id
 from mailhost.message.imap.reader import reader_of
 from mailhost.message.imap.summary import Summary
 from mailhost.message.imap.summary import summary as summary_of
+from mailhost.store.cache.by_uid import Kind, read_texts
 from mailhost.store.cache.contents import fields_of, read_summaries, write_summaries
-from mailhost.store.cache.messages import rows_of, vanished_since
 from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
+from mailhost.store.cache.vanished import vanished_since
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.refresh import refreshed, refreshed_locked, size_in_name
-from mailhost.store.folders.removal import message_paths
+from mailhost.store.folders.file_names import NamedMessage, locate, message_paths, named
+from mailhost.store.folders.opening import opened, read_small
+from mailhost.store.folders.reading_files import size_in_name
+from mailhost.store.folders.refresh import refreshed, refreshed_locked
+from mailhost.store.folders.uids import guid_of
 from mailhost.store.maildir.scan import as_sent, wire_size
 
 SMALL = 1 << 16  # octets of a message that is read at once
@@ -27,29 +32,37 @@ SMALL = 1 << 16  # octets of a message that is read at once
 def sized(work: AccountWork, folder: str) -> KnownFolder:
     """Return a folder in which the sizes of all messages are known. Raises as `refreshed`."""
     known = refreshed(work, folder)
-    if not any(UNKNOWN_SIZE in page.sizes for page in known.pages.values()):
+    if not _unsized(work, known):
         return known
     with work.transaction():
         known = refreshed_locked(work, folder)
-        pages = dict(known.pages)
-        unknown = [
-            uid
-            for page in pages.values()
-            for uid, size in zip(page.uids, page.sizes, strict=True)
-            if size == UNKNOWN_SIZE
-        ]
+        row, pages = known.row, dict(known.pages)
+        unknown = _unsized(work, known)
         sizes = {uid: _size(path) for uid, path in message_paths(work, known, unknown).items()}
-        for page, uids in by_page(pages, sorted(sizes)):
+        work.no_size.update((row.id, uid) for uid, size in sizes.items() if size == UNKNOWN_SIZE)
+        for page, uids in list(by_page(pages, sorted(sizes))):
             page = page.with_sizes({uid: sizes[uid] for uid in uids})
             pages[page.first_uid] = page
-            write_page(work.cache, known.row.id, page)
-        return work.written(KnownFolder(known.row, pages))
+            write_page(work.cache, row.id, page)
+        return work.written(KnownFolder(row, pages))
+
+
+def _unsized(work: AccountWork, known: KnownFolder) -> list[int]:
+    """Return the UIDs of the messages whose octets are to be counted."""
+    folder = known.row.id
+    return [
+        uid
+        for page in known.pages.values()
+        if UNKNOWN_SIZE in page.sizes
+        for uid, size in zip(page.uids, page.sizes, strict=True)
+        if size == UNKNOWN_SIZE and (folder, uid) not in work.no_size
+    ]
 
 
 def _size(path: str) -> int:
     try:
         return wire_size(path)
-    except FileNotFoundError:
+    except OSError:  # it is gone, or an error is raised when the message is opened
         return UNKNOWN_SIZE
 
 
@@ -57,24 +70,32 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     """Return messages with CRLF line ends by UID, those that are gone left out. Small ones are in
     memory. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
-    found: dict[int, Content] = {}
-    paths = message_paths(work, known, uids)
     temporary = os.path.join(work.path_of(folder), "tmp")
-    for uid, path in paths.items():
-        try:
-            content = as_sent(content_of_file(path), os.path.basename(path), temporary)
-        except FileNotFoundError:
-            continue
-        found[uid] = Content((content.read(),)) if content.size <= SMALL else content
+    cur = os.path.join(work.path_of(folder), "cur")
+    found: dict[int, Content] = {}
+
+    def take(message: NamedMessage, name: str) -> None:
+        path = os.path.join(cur, name)
+        octets = read_small(path, SMALL)
+        if octets is None:
+            found[message.uid] = as_sent(opened(path), name, temporary)
+        else:
+            as_it_is = message.size == len(octets)
+            found[message.uid] = Content((octets if as_it_is else with_crlf(octets),))
+
+    locate(cur, named(work, known, uids), take)
     return found
 
 
 def details(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, Details]:
     """See IFolder.details. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
-    rows = rows_of(work.cache, known.row.id, uids)
+    listed = read_texts(work.cache, known.row.id, Kind.LISTED, uids)
     return {
-        uid: Details(object_id("M", row.guid or row.base), row.saved) for uid, row in rows.items()
+        message.uid: Details(
+            object_id("M", guid_of(listed.get(message.uid, "")) or message.base), message.saved
+        )
+        for message in named(work, known, uids)
     }
 
 
@@ -115,7 +136,7 @@ def _made(
     """Yield the summaries of messages; those that are gone are left out."""
     for uid, path in message_paths(work, known, uids).items():
         with suppress(FileNotFoundError):
-            yield uid, summary_of(reader_of(content_of_file(path), _known_size(path)))
+            yield uid, summary_of(reader_of(opened(path), _known_size(path)))
 
 
 def _known_size(path: str) -> int | None:

@@ -3,9 +3,8 @@ changed flags, and files that are gone have vanished.
 
 Nothing is read while the mtimes of new/, cur/ and the UID list are those of the last reading. A
 change by another program within the same tick of the file system's clock leaves the mtime as it
-was, so a folder whose mtime was recent is read once more later (`dirty`). A file that a reading
-misses counts as vanished only if a second reading misses it too: readdir(3) may leave out a file
-that is renamed meanwhile.
+was, so a folder whose mtime was recent is read once more later (`mtimes`); new/, which is nearly
+always empty, is read each time then.
 
 Everything blocks, and runs within the account's transaction.
 """
@@ -13,62 +12,35 @@ Everything blocks, and runs within the account's transaction.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
+from mailhost.store.cache.by_uid import Kind, read_texts
 from mailhost.store.cache.folder_row import FolderRow, remove_folder
-from mailhost.store.cache.messages import (
-    MessageRow,
-    add_rows,
-    all_bases,
-    forget_vanished,
-    remove_rows,
-)
-from mailhost.store.cache.pages import (
-    MOST_IN_PAGE,
-    UNKNOWN_SIZE,
-    Page,
-    PageMessage,
-    by_page,
-    write_page,
-)
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import info_of, split_name
-from mailhost.store.folders.uids import UidSource
-from mailhost.store.maildir.filename import arrival, parse_name
+from mailhost.store.folders.file_names import all_names
+from mailhost.store.folders.mtimes import dirty_until, mtimes_of
+from mailhost.store.folders.reading_files import Reading
+from mailhost.store.folders.uids import Backup, UidSource, cannot_write
+from mailhost.store.maildir.pop3_uidls import settle_adoption
+from mailhost.store.maildir.uid_list import Header, UidList
+from mailhost.store.maildir.uid_list_file import NAME
 
-RECENT = 1.0  # seconds: a change in the same tick as an mtime so recent may not be seen by it
-READ_AGAIN = 2.0  # seconds after which a folder is read again whose mtime was recent
-READ_AGAIN_LARGE = 60.0  # the same for a folder of more than LARGE messages
-LARGE = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Mtimes:
-    """The mtimes of new/, cur/ and the UID list in nanoseconds; 0 for one that is missing."""
-
-    new: int
-    cur: int
-    uid_list: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A message file: its base name, flags, and whether it lies in new/ under `name`."""
-
-    base: str
-    flags: int
-    name: str
-    is_new: bool
+_GUID = re.compile(r"[0-9a-f]{32}")
 
 
 def refreshed(work: AccountWork, folder: str) -> KnownFolder:
     """Return a folder up to date with its files; takes the account's lock only where something has
     changed. Raises OSError (FileNotFoundError where there is no such folder), sqlite3.Error."""
-    mtimes = _mtimes(work.path_of(folder))
-    known = work.read(folder)
-    if known is not None and _is_current(known.row, mtimes, work.disk.now()):
+    path = work.path_of(folder)
+    mtimes, known, now = mtimes_of(path), work.read(folder), work.disk.now()
+    if (
+        known is not None
+        and mtimes.cur_as(known.row, now)
+        and (mtimes.new_as(known.row, now) or not os.listdir(os.path.join(path, "new")))
+    ):
         return known
     with work.transaction():
         return refreshed_locked(work, folder)
@@ -76,252 +48,71 @@ def refreshed(work: AccountWork, folder: str) -> KnownFolder:
 
 def refreshed_locked(work: AccountWork, folder: str) -> KnownFolder:
     """As `refreshed`, within the transaction of the caller."""
-    mtimes = _mtimes(work.path_of(folder))
-    known = work.read(folder)
-    if known is not None and _is_current(known.row, mtimes, work.disk.now()):
+    mtimes, known, now = mtimes_of(work.path_of(folder)), work.read(folder), work.disk.now()
+    if known is not None and mtimes.cur_as(known.row, now) and mtimes.new_as(known.row, now):
         return known
+    with _uid_source(work, folder, known, to_read=True) as source:
+        return _up_to_date(work, folder, known, source)
+
+
+@contextmanager
+def locked(work: AccountWork, folder: str) -> Iterator[tuple[KnownFolder, UidSource]]:
+    """Have a folder up to date and its UID list locked, so that no other program gives UIDs until
+    the block ends; within the transaction of the caller. Raises as `refreshed`."""
+    mtimes_of(work.path_of(folder))
+    known = work.read(folder)
+    with _uid_source(work, folder, known) as source:
+        yield _up_to_date(work, folder, known, source), source
+
+
+def _up_to_date(
+    work: AccountWork, folder: str, known: KnownFolder | None, source: UidSource
+) -> KnownFolder:
+    mtimes, now = mtimes_of(work.path_of(folder)), work.disk.now()
+    if known is not None and source.part.uid_list.header.uid_validity != known.row.uid_validity:
+        remove_folder(work.cache, known.row.id)  # the UIDs that it has are of no use
+        known = None
+    if known is None:
+        return Reading(work, folder, source, mtimes).run_first()
+    same = mtimes.cur_as(known.row, now) and mtimes.new_as(known.row, now)
+    if same and known.row.place == source.place:
+        return known
+    return Reading(work, folder, source, mtimes).run(known)
+
+
+def _uid_source(
+    work: AccountWork, folder: str, known: KnownFolder | None, to_read: bool = False
+) -> UidSource:
+    """Return the UID list of a folder, read so far as is known."""
     place = known.row.place if known is not None else ""
-    with uid_source(work, folder, place) as source:
-        if known is not None and source.part.uid_list.header.uid_validity != known.row.uid_validity:
-            remove_folder(work.cache, known.row.id)  # the UIDs that it has are of no use
-            known = None
-        return _Reading(work, folder, source, mtimes).run(known)
+    backup = None
+    if known is None and not folder:
+        _settle_adoption(work, to_read)
+    if known is not None:
+        row, pages = known.row, known
+        backup = Backup(row.uid_validity, row.uid_next, lambda: _listed(work, pages))
+    return UidSource(work.root, work.path_of(folder), work.disk, place, backup, to_read)
 
 
-def _is_current(row: FolderRow, mtimes: Mtimes, now: float) -> bool:
-    if row.dirty and now >= row.dirty:
-        return False
-    return (row.new_mtime, row.cur_mtime, row.list_mtime) == (
-        mtimes.new,
-        mtimes.cur,
-        mtimes.uid_list,
-    )
-
-
-def _mtimes(path: str) -> Mtimes:
-    """Raises FileNotFoundError where there is no Maildir."""
-    return Mtimes(
-        _mtime(os.path.join(path, "new"), required=True),
-        _mtime(os.path.join(path, "cur")),
-        _mtime(os.path.join(path, "dovecot-uidlist")),
-    )
-
-
-def _mtime(path: str, required: bool = False) -> int:
+def _settle_adoption(work: AccountWork, to_read: bool) -> None:
     try:
-        return os.stat(path).st_mtime_ns
-    except FileNotFoundError:
-        if required:
+        settle_adoption(work.disk.system, work.root, makes_list=True)
+    except OSError as error:
+        listed = os.path.exists(os.path.join(work.root, NAME))
+        if not (listed and to_read and cannot_write(error)):
             raise
-        return 0
 
 
-def uid_source(work: AccountWork, folder: str, place: str) -> UidSource:
-    """Return the UID list of a folder, read so far as `place` says."""
-    return UidSource(work.root, work.path_of(folder), work.disk, place)
-
-
-class _Reading:
-    """One reading of a folder, with the lock of its UID list."""
-
-    def __init__(self, work: AccountWork, folder: str, source: UidSource, mtimes: Mtimes) -> None:
-        self._work = work
-        self._folder = folder
-        self._path = work.path_of(folder)
-        self._source = source
-        self._mtimes = mtimes
-
-    def run(self, known: KnownFolder | None) -> KnownFolder:
-        """Return the folder as it is now, written to the cache."""
-        if known is None:
-            known = self._new_folder()
-        if self._only_new(known.row):
-            missing: list[int] = []
-            flags: dict[int, int] = {}
-            unknown = list(self._listed_new())
-        else:
-            missing, flags, unknown = self._compared(known)
-        known = self._apply(known, missing, flags, unknown)
-        return self._work.written(known)
-
-    def _new_folder(self) -> KnownFolder:
-        modseq = self._work.next_modseq()
-        uid_list = self._source.part.uid_list
-        row = FolderRow(
-            0,
-            self._folder,
-            self._source.mailbox_id,
-            uid_list.header.uid_validity,
-            uid_list.next_uid,
-            modseq,
-            horizon=modseq,
-        )
-        return self._work.written(KnownFolder(row, {}))
-
-    def _only_new(self, row: FolderRow) -> bool:
-        """True where nothing but new/ has changed."""
-        read = (row.cur_mtime, row.list_mtime) == (self._mtimes.cur, self._mtimes.uid_list)
-        return read and not (row.dirty and self._work.disk.now() >= row.dirty)
-
-    # --- what has changed ------------------------------------------------------------------------
-
-    def _compared(self, known: KnownFolder) -> tuple[list[int], dict[int, int], list[Found]]:
-        """Return the UIDs of missing messages, the flags of changed ones, and unknown files."""
-        bases = all_bases(self._work.cache, known.row.id)
-        expected: dict[str, int] = {}
-        flags_before: dict[int, int] = {}
-        for page in known.pages.values():
-            for uid, flags in zip(page.uids, page.flags, strict=True):
-                expected[bases[uid] + info_of(flags)] = uid
-                flags_before[uid] = flags
-        names = set(_listed(os.path.join(self._path, "cur")))
-        missing = expected.keys() - names
-        others = names - expected.keys()
-        if missing:  # those that were renamed while the folder was read, or are in new/ again
-            others |= set(_listed(os.path.join(self._path, "cur"))) - expected.keys()
-        flags_of_base = dict(map(split_name, others))
-        present = {found.base: found for found in self._listed_new()}
-        changed: dict[int, int] = {}
-        gone: list[int] = []
-        for name in missing:
-            uid = expected[name]
-            base = bases[uid]
-            if base in flags_of_base:
-                after = flags_of_base.pop(base)
-                if after != flags_before[uid]:
-                    changed[uid] = after
-            elif base not in present and not _exists(os.path.join(self._path, "cur", name)):
-                gone.append(uid)
-        known_bases = set(bases.values())
-        unknown = [
-            Found(base, flags, "", False)
-            for base, flags in flags_of_base.items()
-            if base not in known_bases and _is_message(base)
-        ]
-        unknown += [found for base, found in present.items() if base not in known_bases]
-        return sorted(gone), changed, unknown
-
-    def _listed_new(self) -> Iterable[Found]:
-        for name in _listed(os.path.join(self._path, "new")):
-            base, flags = split_name(name)
-            if _is_message(base):
-                yield Found(base, flags, name, True)
-
-    # --- what follows from it --------------------------------------------------------------------
-
-    def _apply(
-        self,
-        known: KnownFolder,
-        missing: Sequence[int],
-        flags: dict[int, int],
-        unknown: list[Found],
-    ) -> KnownFolder:
-        cache, row, pages = self._work.cache, known.row, dict(known.pages)
-        unknown = self._moved_to_cur(unknown)
-        # a file that came back after it had vanished is another message to those who were told so
-        first = row.uid_next if row.cur_mtime >= 0 else 0
-        numbered = self._source.numbered([found.base for found in _in_order(unknown)], first)
-        if missing or flags or numbered:
-            row = replace(row, modseq=self._work.next_modseq())
-        if missing:
-            remove_from_pages(self._work, row.id, pages, missing, row.modseq)
-        if flags:
-            for page, uids in by_page(pages, sorted(flags)):
-                page = page.with_flags({uid: flags[uid] for uid in uids}, row.modseq)
-                pages[page.first_uid] = page
-                write_page(cache, row.id, page)
-        if numbered:
-            self._add(row, pages, {found.base: found for found in unknown}, numbered)
-        keywords = self._source.keywords()
-        mtimes = _mtimes(self._path)
-        row = replace(
-            row,
-            uid_next=max(row.uid_next, self._source.part.uid_list.next_uid),
-            keywords=keywords,
-            new_mtime=mtimes.new if self._quiet(self._mtimes.new, mtimes.new) else -1,
-            cur_mtime=mtimes.cur,
-            list_mtime=mtimes.uid_list,
-            dirty=dirty_until(self._work, mtimes, row.messages),
-            place=self._source.place,
-        )
-        return KnownFolder(row, pages)
-
-    def _quiet(self, before: int, after: int) -> bool:
-        """Files may have come to new/ while it was read; moving ours to cur/ changes it too."""
-        return before == after or not any(True for _ in self._listed_new())
-
-    def _moved_to_cur(self, unknown: list[Found]) -> list[Found]:
-        """Move the files from new/ to cur/. One that is gone meanwhile is left out."""
-        moved = []
-        for found in unknown:
-            if not found.is_new:
-                moved.append(found)
-                continue
-            target = os.path.join(self._path, "cur", found.base + info_of(found.flags))
-            with suppress(FileNotFoundError):
-                os.rename(os.path.join(self._path, "new", found.name), target)
-                moved.append(found)
-        return moved
-
-    def _add(
-        self,
-        row: FolderRow,
-        pages: dict[int, Page],
-        unknown: dict[str, Found],
-        numbered: Sequence[tuple[int, str]],
-    ) -> None:
-        now = int(self._work.disk.now())
-        rows, messages = [], []
-        for uid, base in numbered:
-            found = unknown[base]
-            path = os.path.join(self._path, "cur", base + info_of(found.flags))
-            rows.append(MessageRow(uid, base, self._source.guid(uid), now))
-            messages.append(
-                PageMessage(uid, found.flags, row.modseq, size_in_name(base), _date(path, now))
-            )
-        add_rows(self._work.cache, row.id, rows)
-        append_to_pages(self._work, row.id, pages, messages)
-
-
-def append_to_pages(
-    work: AccountWork, folder: int, pages: dict[int, Page], messages: Sequence[PageMessage]
-) -> None:
-    """Add messages with rising UIDs at the end, and write the pages that change."""
-    page = pages[max(pages)] if pages else None
-    if page is not None:
-        page = page.without(frozenset(), page.changed)  # readers may have the one that is there
-    for message in messages:
-        if page is None or len(page.uids) >= MOST_IN_PAGE:
-            if page is not None:
-                write_page(work.cache, folder, page)
-            page = Page(message.uid)
-        page.append(message)
-        pages[page.first_uid] = page
-    if page is not None:
-        write_page(work.cache, folder, page)
-
-
-def remove_from_pages(
-    work: AccountWork, folder: int, pages: dict[int, Page], uids: Sequence[int], modseq: int
-) -> None:
-    """Remove messages, given by rising UIDs, from the cache and from `pages`."""
-    remove_rows(work.cache, folder, uids, modseq)
-    forget_vanished(work.cache, folder)
-    for page, some in list(by_page(pages, uids)):
-        page = page.without(frozenset(some), modseq)
-        write_page(work.cache, folder, page)
-        if page.uids:
-            pages[page.first_uid] = page
-        else:
-            del pages[page.first_uid]
-
-
-def dirty_until(work: AccountWork, mtimes: Mtimes, messages: int) -> float:
-    """Return when a folder must be read again though its mtimes stay as they are, 0 for never."""
-    now = work.disk.now()
-    if now - max(mtimes.new, mtimes.cur) / 1e9 > RECENT:
-        return 0.0
-    return now + (READ_AGAIN if messages <= LARGE else READ_AGAIN_LARGE)
+def _listed(work: AccountWork, known: KnownFolder) -> UidList:
+    """Return the UID list that the cache knows."""
+    row = known.row
+    guid = row.mailbox_id if _GUID.fullmatch(row.mailbox_id) else ""
+    uids = {base: uid for uid, base in all_names(work, known).items()}
+    uid_list = UidList(Header(row.uid_validity, row.uid_next, guid), 0, len(uids))
+    uid_list.uids = uids
+    uid_list.last_uid = max(uids.values(), default=0)
+    uid_list.extensions = read_texts(work.cache, row.id, Kind.LISTED, list(uids.values()))
+    return uid_list
 
 
 def numbered_row(row: FolderRow, source: UidSource) -> FolderRow:
@@ -333,41 +124,7 @@ def numbered_row(row: FolderRow, source: UidSource) -> FolderRow:
 def settled(work: AccountWork, row: FolderRow, again: bool = False) -> FolderRow:
     """Return the row with the mtimes after a change of ours. With `again` the folder is read at
     the next opportunity, as it is not as the cache says."""
-    mtimes = _mtimes(work.path_of(row.path))
-    cur = -1 if again else mtimes.cur
-    new = row.new_mtime  # what was delivered meanwhile is found by the next reading
-    dirty = dirty_until(work, mtimes, row.messages)
-    return replace(row, new_mtime=new, cur_mtime=cur, list_mtime=mtimes.uid_list, dirty=dirty)
-
-
-def size_in_name(base: str) -> int:
-    """Return the octets on the wire as a file's name tells them, UNKNOWN_SIZE where it does not."""
-    name = parse_name(base)
-    size = name.wire_size if name is not None else None
-    return UNKNOWN_SIZE if size is None else size
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except FileNotFoundError:
-        return []
-
-
-def _exists(path: str) -> bool:
-    return os.path.lexists(path)
-
-
-def _is_message(base: str) -> bool:
-    return bool(base) and not base.startswith(".")
-
-
-def _in_order(unknown: Iterable[Found]) -> list[Found]:
-    return sorted(unknown, key=lambda found: arrival(found.base))
-
-
-def _date(path: str, now: int) -> int:
-    try:
-        return int(os.stat(path).st_mtime)
-    except FileNotFoundError:
-        return now
+    mtimes = mtimes_of(work.path_of(row.path))
+    dirty = dirty_until(work.disk.now(), mtimes, row.messages)
+    cur = -1 if again else mtimes.cur  # what came to new/ meanwhile is found by the next reading
+    return replace(row, cur_mtime=cur, list_mtime=mtimes.uid_list, dirty=dirty)

@@ -7,46 +7,77 @@ lie in the name: `SECONDS,FOLDER/NAME`.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 
 from mailhost.interfaces.changes import RemovedFile, RenamedFile
 from mailhost.interfaces.folders import FolderView
-from mailhost.store.cache.messages import rows_of
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import info_of, split_name
-from mailhost.store.folders.refresh import refreshed_locked, remove_from_pages, settled
+from mailhost.store.folders.file_names import message_paths
+from mailhost.store.folders.reading_files import forget
+from mailhost.store.folders.refresh import refreshed, refreshed_locked, settled
 
 EXPUNGED = "mailhost-expunged"
+ATTEMPTS = 3
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def expunge(
     work: AccountWork, folder: str, uids: Sequence[int], keep: bool
 ) -> tuple[FolderView, int]:
-    """See IFolder.expunge. With `keep` the files can be had back. Returns the octets removed too.
+    """See IFolder.expunge. With `keep` the files can be had back, unless the disk is full.
 
-    Raises OSError where one could not be removed; those before it are gone. sqlite3.Error.
+    Returns the octets removed too. Raises OSError where one could not be removed; those before it
+    are gone. sqlite3.Error.
     """
     with work.transaction():
         known = refreshed_locked(work, folder)
-        paths = message_paths(work, known, uids)
-        changes = [
-            RenamedFile(path, _kept_name(work, folder, path)) if keep else RemovedFile(path)
-            for path in paths.values()
-        ]
-        errors = work.disk.commit(changes)
-        gone = sorted(
-            uid
-            for uid, error in zip(paths, errors, strict=True)
-            if error is None or isinstance(error, FileNotFoundError)
-        )
+        present = set(known.view.uids)
+        faults = _removed(work, known, uids, keep)
+        gone = [uid for uid in uids if uid in present and uid not in faults]
         octets = _octets(known, gone)
+        work.files_changed = bool(gone)
         known = without(work, known, gone)
-        fault = next((error for error in errors if error is not None), None)
-    if fault is not None and not isinstance(fault, FileNotFoundError):
-        raise fault
+    if faults:
+        raise next(iter(faults.values()))
+    if work.in_memory:
+        known = refreshed(work, folder)
     return known.view, octets
+
+
+def _removed(
+    work: AccountWork, known: KnownFolder, uids: Sequence[int], keep: bool
+) -> dict[int, OSError]:
+    """Remove the files of messages. Returns the faults by UID; what is gone already is none."""
+    faults: dict[int, OSError] = {}
+    for _ in range(ATTEMPTS):
+        paths = message_paths(work, known, uids)
+        errors = _committed(work, known.row.path, list(paths.values()), keep)
+        uids = []
+        for uid, error in zip(paths, errors, strict=True):
+            if isinstance(error, FileNotFoundError):
+                uids.append(uid)  # renamed by another program, or gone
+            elif error is not None:
+                faults[uid] = error
+        if not uids:
+            break
+    return faults
+
+
+def _committed(
+    work: AccountWork, folder: str, paths: Sequence[str], keep: bool
+) -> list[OSError | None]:
+    changes = [
+        RenamedFile(path, _kept_name(work, folder, path)) if keep else RemovedFile(path)
+        for path in paths
+    ]
+    errors = list(work.disk.commit(changes))
+    for index, error in enumerate(errors):
+        if error is not None and error.errno in FULL:
+            (errors[index],) = work.disk.commit([RemovedFile(paths[index])])
+    return errors
 
 
 def without(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> KnownFolder:
@@ -54,40 +85,8 @@ def without(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> Known
     row, pages = known.row, dict(known.pages)
     if uids:
         row = replace(row, modseq=work.next_modseq())
-        remove_from_pages(work, row.id, pages, uids, row.modseq)
+    row = forget(work, row, pages, uids)
     return work.written(KnownFolder(settled(work, row), pages))
-
-
-def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
-    """Return the paths of the files of messages by UID, also of those that another program has
-    renamed just now; what is gone is left out."""
-    paths = probable_paths(work, known, uids)
-    lost = {
-        split_name(os.path.basename(path))[0]: uid
-        for uid, path in paths.items()
-        if not os.path.lexists(path)
-    }
-    if lost:
-        for uid in lost.values():
-            del paths[uid]
-        cur = os.path.join(work.path_of(known.row.path), "cur")
-        for name in os.listdir(cur):
-            uid = lost.get(split_name(name)[0], 0)
-            if uid:
-                paths[uid] = os.path.join(cur, name)
-    return paths
-
-
-def probable_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
-    """Return where the files of messages are by UID, unless another program has renamed or removed
-    them just now."""
-    cur = os.path.join(work.path_of(known.row.path), "cur")
-    view = known.view
-    return {
-        uid: os.path.join(cur, row.base + info_of(view.flags[index]))
-        for uid, row in rows_of(work.cache, known.row.id, uids).items()
-        if (index := view.index_of(uid)) is not None
-    }
 
 
 def _octets(known: KnownFolder, uids: Sequence[int]) -> int:

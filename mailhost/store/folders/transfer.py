@@ -1,179 +1,203 @@
 """Copies and moves messages to another folder of the account (COPY, MOVE).
 
-A copy is a second name for the file where the disk can link, else its str; a move is a new name.
-The UIDs in the target are written to its UID list first. A message that moves has one of its two
-names at any time, so it is never in both folders nor in neither.
+A copy is a second name for the file where the disk can link, else its octets; a move is a new name.
+The UIDs in the target are written to its UID list first, which stays locked until the files have
+their names. A message that moves has one of its two names at any time, so it is never in both
+folders nor in neither.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mailhost.interfaces.changes import CANNOT_LINK, LinkedFile, NewFile, RenamedFile
 from mailhost.interfaces.folders import Copied
 from mailhost.message.content import content_of_file
-from mailhost.message.flags import FIRST_KEYWORD, SYSTEM_BITS
+from mailhost.message.flags import SYSTEM_BITS, flag_names
 from mailhost.message.ids import maildir_name
-from mailhost.store.cache.messages import MessageRow, add_rows
-from mailhost.store.cache.pages import PageMessage
+from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import PASSED, info_of
-from mailhost.store.folders.flag_changes import flag_bits
-from mailhost.store.folders.refresh import (
-    append_to_pages,
-    numbered_row,
-    refreshed_locked,
-    settled,
-    uid_source,
+from mailhost.store.folders.file_flags import renamed
+from mailhost.store.folders.file_names import (
+    NamedMessage,
+    keep_odd,
+    message_paths,
+    named,
 )
-from mailhost.store.folders.removal import message_paths, without
-from mailhost.store.maildir.filename import parse_name
+from mailhost.store.folders.flag_changes import flag_bits
+from mailhost.store.folders.refresh import locked, numbered_row, refreshed_locked, settled
+from mailhost.store.folders.removal import without
+from mailhost.store.folders.uids import UidSource
+
+_SIZES = re.compile(r",[SW]=[0-9]{1,18}(?=,|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Transferred:
-    """One message on its way: `uid` in the source, and what it will be in the target."""
+class _Transfer:
+    """One message on its way: the path of its file, and what it will be in the target."""
 
-    uid: int
+    message: NamedMessage
     source: str
     base: str
     flags: int
-    size: int
-    date: int
+    info: str
+    final: str
+
+    @property
+    def uid(self) -> int:
+        """In the source."""
+        return self.message.uid
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What was transferred, each with its UID in the target, and the first fault."""
+
+    done: list[tuple[_Transfer, int]]
+    fault: OSError | None
 
 
 def copy(work: AccountWork, folder: str, uids: Sequence[int], target: str) -> Copied:
     """See IFolder.copy. `uids` rise. Raises OSError, sqlite3.Error: then nothing was copied."""
-    return _transfer(work, folder, uids, target, moves=False)
+    with work.transaction():
+        known = refreshed_locked(work, folder)
+        with locked(work, target) as (into, source):
+            plan, into = _plan(work, known, uids, into, source, target)
+            numbers = _numbers(source, plan, into)
+            errors = _linked(work, plan)
+            result = _result(plan, numbers, errors)
+            if result.fault is not None:
+                for one, _ in result.done:
+                    with suppress(FileNotFoundError):
+                        work.disk.system.remove(one.final)
+                raise result.fault
+            copied = _copied(into, result)
+            into = into.with_row(numbered_row(into.row, source))
+            work.files_changed = True
+        _enter(work, into, result.done)
+    return copied
 
 
 def move(work: AccountWork, folder: str, uids: Sequence[int], target: str) -> Copied:
     """See IFolder.move. Raises OSError, sqlite3.Error; what had moved by then has moved."""
-    return _transfer(work, folder, uids, target, moves=True)
-
-
-def _transfer(
-    work: AccountWork, folder: str, uids: Sequence[int], target: str, moves: bool
-) -> Copied:
     with work.transaction():
         known = refreshed_locked(work, folder)
-        into = refreshed_locked(work, target)
-        plan, into = _plan(work, known, uids, into)
-        with uid_source(work, target, into.row.place) as source:
-            numbered = source.numbered([one.base for one in plan], into.row.uid_next)
-            into = KnownFolder(numbered_row(into.row, source), into.pages)
-        cur = os.path.join(work.path_of(target), "cur")
-        names = [os.path.join(cur, one.base + info_of(one.flags)) for one in plan]
-        errors = (_moved if moves else _linked)(work, plan, names)
-        done = [
-            (one, uid)
-            for one, (uid, _), error in zip(plan, numbered, errors, strict=True)
-            if error is None
-        ]
-        fault = next((error for error in errors if _is_fault(error)), None)
-        if fault is not None and not moves:
-            for name, error in zip(names, errors, strict=True):
-                if error is None:
-                    os.unlink(name)
-            raise fault
-        if folder == target and moves:
-            known = into
-        into = _entered(work, into, done)
-        if moves:
-            known = into if folder == target else known
-            without(work, known, [one.uid for one, _ in done])
-    if fault is not None:
-        raise fault
-    return Copied(into.row.uid_validity, [one.uid for one, _ in done], [uid for _, uid in done])
+        with locked(work, target) as (into, source):
+            plan, into = _plan(work, known, uids, into, source, target)
+            numbers = _numbers(source, plan, into)
+            errors = work.disk.commit([RenamedFile(one.source, one.final) for one in plan])
+            result = _result(plan, numbers, errors)
+            copied = _copied(into, result)
+            into = into.with_row(numbered_row(into.row, source))
+            work.files_changed = bool(result.done)
+        into = _enter(work, into, result.done)
+        without(work, into if folder == target else known, [one.uid for one, _ in result.done])
+    if result.fault is not None:
+        raise result.fault
+    return copied
+
+
+# --- what is to be done --------------------------------------------------------------------------
 
 
 def _plan(
-    work: AccountWork, known: KnownFolder, uids: Sequence[int], into: KnownFolder
-) -> tuple[list[_Transferred], KnownFolder]:
+    work: AccountWork,
+    known: KnownFolder,
+    uids: Sequence[int],
+    into: KnownFolder,
+    source: UidSource,
+    target: str,
+) -> tuple[list[_Transfer], KnownFolder]:
     """Return what is to be transferred; the target gets the keywords that it lacks."""
-    view, plan = known.view, []
+    cur = os.path.join(work.path_of(target), "cur")
     paths = message_paths(work, known, uids)
     translated: dict[int, int] = {}
-    for uid in uids:
-        index = view.index_of(uid)
-        if index is None or uid not in paths:
+    plan = []
+    for message in named(work, known, uids):
+        path = paths.get(message.uid)
+        if path is None:
             continue
-        flags = view.flags[index]
-        if flags not in translated:
-            names = [
-                name
-                for number, name in enumerate(known.row.keywords)
-                if name and flags >> FIRST_KEYWORD + number & 1
-            ]
-            bits, keywords = flag_bits(work, into, names, True)
-            into = KnownFolder(replace(into.row, keywords=keywords), into.pages)
-            translated[flags] = flags & (SYSTEM_BITS | PASSED) | bits
-        plan.append(
-            _Transferred(
-                uid,
-                paths[uid],
-                _new_base(work, paths[uid]),
-                translated[flags],
-                view.sizes[index],
-                view.dates[index],
-            )
-        )
+        flags = translated.get(message.flags)
+        if flags is None:
+            keywords = flag_names(message.flags & ~SYSTEM_BITS, known.row.keywords)
+            bits, into = flag_bits(into, keywords, source)
+            flags = translated[message.flags] = message.flags & SYSTEM_BITS | bits
+        base = _new_base(work, message.base)
+        info = renamed(message.info, flags)
+        plan.append(_Transfer(message, path, base, flags, info, f"{cur}/{base}{info}"))
     return plan, into
 
 
-def _new_base(work: AccountWork, path: str) -> str:
+def _new_base(work: AccountWork, base: str) -> str:
     """Return a new name that tells the same sizes."""
     unique = maildir_name(work.disk.hostname, work.disk.now())
-    name = parse_name(os.path.basename(path))
-    fields = f",{name.fields}" if name is not None and name.fields else ""
-    return unique + fields
+    return unique + "".join(_SIZES.findall(base))
 
 
-def _moved(
-    work: AccountWork, plan: Sequence[_Transferred], names: Sequence[str]
-) -> Sequence[OSError | None]:
-    return work.disk.commit(
-        [RenamedFile(one.source, name) for one, name in zip(plan, names, strict=True)]
-    )
+def _numbers(source: UidSource, plan: Sequence[_Transfer], into: KnownFolder) -> dict[str, int]:
+    bases = [one.base for one in plan]
+    return {base: uid for uid, base in source.numbered(bases, into.row.uid_next)}
 
 
-def _linked(
-    work: AccountWork, plan: Sequence[_Transferred], names: Sequence[str]
-) -> Sequence[OSError | None]:
-    errors = list(
-        work.disk.commit(
-            [LinkedFile(one.source, name) for one, name in zip(plan, names, strict=True)]
-        )
-    )
+# --- what was done -------------------------------------------------------------------------------
+
+
+def _linked(work: AccountWork, plan: Sequence[_Transfer]) -> Sequence[OSError | None]:
+    errors = list(work.disk.commit([LinkedFile(one.source, one.final) for one in plan]))
     for index, error in enumerate(errors):
         if error is not None and error.errno in CANNOT_LINK:
-            (errors[index],) = work.disk.commit([_bytes_of(plan[index], names[index])])
-            if errors[index] is None:
-                os.utime(names[index], (plan[index].date, plan[index].date))
+            errors[index] = _octets_copied(work, plan[index])
     return errors
 
 
-def _bytes_of(one: _Transferred, name: str) -> NewFile:
-    final = name
-    folder = os.path.dirname(os.path.dirname(final))
-    content = content_of_file(one.source)
-    return NewFile(f"{folder}/tmp/{one.base}", final, (content,))
+def _octets_copied(work: AccountWork, one: _Transfer) -> OSError | None:
+    folder = os.path.dirname(os.path.dirname(one.final))
+    try:
+        content = content_of_file(one.source)
+    except OSError as error:
+        return error
+    (fault,) = work.disk.commit([NewFile(f"{folder}/tmp/{one.base}", one.final, (content,))])
+    if fault is None:
+        with suppress(OSError):
+            os.utime(one.final, (one.message.date, one.message.date))
+    return fault
 
 
-def _is_fault(error: OSError | None) -> bool:
+def _result(
+    plan: Sequence[_Transfer], numbers: dict[str, int], errors: Sequence[OSError | None]
+) -> _Result:
     """A file that is gone is no fault: another program removed the message."""
-    return error is not None and not isinstance(error, FileNotFoundError)
+    done = [
+        (one, numbers[one.base]) for one, error in zip(plan, errors, strict=True) if error is None
+    ]
+    faults = (error for error in errors if error and not isinstance(error, FileNotFoundError))
+    return _Result(sorted(done, key=lambda pair: pair[1]), next(faults, None))
 
 
-def _entered(
-    work: AccountWork, into: KnownFolder, done: Sequence[tuple[_Transferred, int]]
+def _copied(into: KnownFolder, result: _Result) -> Copied:
+    done = sorted(result.done, key=lambda pair: pair[0].uid)
+    return Copied(into.row.uid_validity, [one.uid for one, _ in done], [uid for _, uid in done])
+
+
+def _enter(
+    work: AccountWork, into: KnownFolder, done: Sequence[tuple[_Transfer, int]]
 ) -> KnownFolder:
+    """Enter the messages into the cache of the target."""
     row, pages, now = into.row, dict(into.pages), int(work.disk.now())
     if done:
         row = replace(row, modseq=work.next_modseq())
-        add_rows(work.cache, row.id, [MessageRow(uid, one.base, saved=now) for one, uid in done])
-        entries = [PageMessage(uid, one.flags, row.modseq, one.size, one.date) for one, uid in done]
-        append_to_pages(work, row.id, pages, entries)
+        entries = Entries(
+            [uid for _, uid in done],
+            [one.base for one, _ in done],
+            [one.flags for one, _ in done],
+            [one.message.size for one, _ in done],
+            [one.message.date for one, _ in done],
+        )
+        add_entries(work.cache, row.id, pages, entries, row.modseq, now)
+        infos = {uid: one.info for one, uid in done}
+        keep_odd(work, row.id, infos, {uid: one.flags for one, uid in done})
     return work.written(KnownFolder(settled(work, row), pages))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from zlib import crc32
 
@@ -27,6 +27,7 @@ from mailhost.store.maildir.uid_list import (
     parse_header,
     whole_lines,
 )
+from mailhost.store.maildir.uid_validity import new_guid
 from mailhost.store.maildir.whole_file import replace_file
 
 NAME = "dovecot-uidlist"
@@ -102,7 +103,7 @@ class UidListFile:
         uid_list = UidList(header)
         for base in bases:
             uid_list.add(base)
-        return self._write(lock, uid_list)
+        return self.write(lock, uid_list)
 
     def append(
         self,
@@ -126,7 +127,7 @@ class UidListFile:
         if _wanted(part, new := list(new), above) and _must_be_rewritten(part):
             part = part if part.whole else self._read_locked(None)
             _add_all(part, new, above)
-            return self._write(lock, part.uid_list)
+            return self.write(lock, part.uid_list)
         first = part.uid_list.next_uid
         if not _add_all(part, new, above):
             return part
@@ -163,19 +164,22 @@ class UidListFile:
         place = Place(place.device, place.inode, size, uid_list.last_uid, uid_list.lines, check)
         return Part(uid_list, place, part.whole)
 
-    def rewrite(self, lock: Dotlock, dead: Container[str] = ()) -> Part:
-        """Write the file anew, without the lines of messages that are gone for good.
+    def rewrite(self, lock: Dotlock, alive: Container[str] | None = None) -> Part:
+        """Write the file anew, without the lines of messages that are not among `alive`.
 
         Also a file of version 1 or a damaged one. All others keep their UIDs, and the header tells
         the next one. Raises NoUidList, LockTimeout, OSError.
         """
         part = self._read_locked(None)
-        gone = [base for base in part.uid_list.uids if base in dead]
-        for base in gone:
+        dead = [base for base in part.uid_list.uids if alive is not None and base not in alive]
+        for base in dead:
             part.uid_list.extensions.pop(part.uid_list.uids.pop(base), None)
-        return self._write(lock, part.uid_list)
+        header = part.uid_list.header
+        part.uid_list.header = replace(header, guid=header.guid or new_guid())
+        return self.write(lock, part.uid_list)
 
-    def _write(self, lock: Dotlock, uid_list: UidList) -> Part:
+    def write(self, lock: Dotlock, uid_list: UidList) -> Part:
+        """Write a whole list in place of what is there. Raises LockTimeout, OSError."""
         octets = uid_list.text().encode("utf-8", "surrogateescape")
         lock.check()
         replace_file(self._system, self.path, f"{self.path}.tmp", octets)

@@ -208,7 +208,7 @@ class WritingTests(FileCase):
     def test_rewrite_leaves_out_dead_lines_and_no_uid_is_given_again(self) -> None:
         self.written("1 :a\n2 W5 :b\n3 Px :c\n", f"3 V1700000000 N1 G{GUID} Xkept\n")
         with self.file.lock() as lock:
-            part = self.file.rewrite(lock, {"a", "c"})
+            part = self.file.rewrite(lock, {"b"})
             self.assertEqual(self.path.read_text(), f"3 V1700000000 N4 G{GUID} Xkept\n2 W5 :b\n")
             part = self.file.append(lock, [("d", "")], part.place)
         self.assertEqual(part.uid_list.uids, {"d": 4})
@@ -235,7 +235,7 @@ class WritingTests(FileCase):
         with self.file.lock() as lock:
             os.unlink(f"{self.path}.lock")
             self.assertRaises(LockTimeout, self.file.append, lock, [("b", "")])
-            self.assertRaises(LockTimeout, self.file.rewrite, lock, {"a"})
+            self.assertRaises(LockTimeout, self.file.rewrite, lock, {"b"})
         self.assertEqual(self.path.read_text(), f"{HEAD}1 :a\n")
 
 
@@ -261,7 +261,7 @@ class FaultTests(FileCase):
             file = opened(self.folder, system)
             lock = self.file.lock()
             try:
-                file.rewrite(lock, {"a"})
+                file.rewrite(lock, {"b", "c"})
             except OSError:
                 found = self.file.read()
                 assert found is not None
@@ -295,7 +295,7 @@ class FaultTests(FileCase):
                 with file.lock() as lock:
                     told |= file.create(lock, HEADER, ["a"]).uid_list.uids
                     told |= file.append(lock, [("b", ""), ("c", "")]).uid_list.uids
-                    told |= file.rewrite(lock, {"a"}).uid_list.uids
+                    told |= file.rewrite(lock, {"b", "c"}).uid_list.uids
                     told |= file.append(lock, [("d", "")]).uid_list.uids
                 finished = True
             except PowerCut:

@@ -1,0 +1,1 @@
+"""mailhost against Dovecot on the same machine, disk and IMAP sessions: `python -m bench.imap`."""

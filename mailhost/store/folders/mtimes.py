@@ -1,0 +1,58 @@
+"""When the directories and the UID list of a folder were changed last: what tells that a folder
+must be read again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mailhost.store.cache.folder_row import FolderRow
+from mailhost.store.maildir.uid_list_file import NAME
+
+RECENT = 1.0  # seconds: a change in the same tick as an mtime so recent may not be seen by it
+READ_AGAIN = 2.0  # seconds after which a folder is read again whose mtime was recent
+READ_AGAIN_LARGE = 60.0  # the same for a folder of more than LARGE messages
+LARGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Mtimes:
+    """The mtimes of new/, cur/ and the UID list in nanoseconds; 0 for one that is missing."""
+
+    new: int
+    cur: int
+    uid_list: int
+
+    def cur_as(self, row: FolderRow, now: float) -> bool:
+        """True where cur/ and the UID list are as `row` has them, at `now` seconds since 1970."""
+        again = row.dirty and not row.dirty - READ_AGAIN_LARGE <= now < row.dirty
+        return not again and (row.cur_mtime, row.list_mtime) == (self.cur, self.uid_list)
+
+    def new_as(self, row: FolderRow, now: float) -> bool:
+        """True where new/ is as `row` has it for sure."""
+        return row.new_mtime == self.new and not -RECENT < now - self.new / 1e9 < RECENT
+
+
+def mtimes_of(path: str) -> Mtimes:
+    """Return those of the Maildir at `path`. Raises FileNotFoundError where there is none."""
+    return Mtimes(
+        _mtime(os.path.join(path, "new"), required=True),
+        _mtime(os.path.join(path, "cur")),
+        _mtime(os.path.join(path, NAME)),
+    )
+
+
+def _mtime(path: str, required: bool = False) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        if required:
+            raise
+        return 0
+
+
+def dirty_until(now: float, mtimes: Mtimes, messages: int) -> float:
+    """Return when a folder must be read again though its mtimes stay as they are, 0 for never."""
+    if now - mtimes.cur / 1e9 > RECENT:
+        return 0.0
+    return now + (READ_AGAIN if messages <= LARGE else READ_AGAIN_LARGE)

@@ -1,0 +1,41 @@
+"""Opens the file of a message, unless it is compressed.
+
+Dovecot's plugin `zlib` may have compressed mail; then the file begins with the magic number of a
+compressor, which no message does. Such mail is refused: `doveadm` can write it uncompressed.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mailhost.message.content import Content, content_of_file
+
+MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"Dovecot-LZ4\r\x2a\x9b\xc5")
+_LONGEST = max(map(len, MAGIC))
+
+
+class CompressedMail(OSError):
+    """The message is compressed, so that it cannot be shown."""
+
+
+def opened(path: str) -> Content:
+    """Return the message in a file as it lies there. Raises CompressedMail, OSError."""
+    content = content_of_file(path)
+    if content.read(_LONGEST).startswith(MAGIC):
+        raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
+    return content
+
+
+def read_small(path: str, most: int) -> bytes | None:
+    """Return a message of `most` octets at most as it lies in its file, None for a larger one.
+
+    Raises CompressedMail, OSError.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        octets = os.read(fd, most + 1)
+    finally:
+        os.close(fd)
+    if octets.startswith(MAGIC):
+        raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
+    return octets if len(octets) <= most else None

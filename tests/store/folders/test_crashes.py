@@ -1,0 +1,205 @@
+"""A process that dies, or a disk that fails, at each call of the system."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.adding import add
+from mailhost.store.folders.flag_changes import set_flags
+from mailhost.store.folders.reading import contents
+from mailhost.store.folders.refresh import refreshed
+from mailhost.store.folders.removal import expunge
+from mailhost.store.folders.transfer import copy, move
+from tests.store.folders.accounts import AccountCase, QuickSystem, adding, message
+
+
+class Dead(BaseException):
+    """The process is dead."""
+
+
+class DyingSystem(QuickSystem):
+    """Dies before call number `dies_at` that changes something, or fails there with `error`."""
+
+    def __init__(self, dies_at: int, error: int = 0) -> None:
+        super().__init__()
+        self.left = dies_at
+        self.error = error
+
+    def _call(self) -> None:
+        if self.left == 0 and self.error:
+            self.left -= 1
+            raise OSError(self.error, os.strerror(self.error))
+        if self.left <= 0 and not self.error:
+            raise Dead
+        self.left -= 1
+
+    def create(self, path: str) -> int:
+        self._call()
+        return super().create(path)
+
+    def open_to_append(self, path: str) -> int:
+        self._call()
+        return super().open_to_append(path)
+
+    def write(self, fd: int, chunks: object) -> None:
+        self._call()
+        super().write(fd, chunks)  # type: ignore[arg-type]
+
+    def sync(self, fd: int) -> None:
+        self._call()
+
+    def sync_folder(self, path: str) -> None:
+        self._call()
+
+    def rename(self, old: str, new: str) -> None:
+        self._call()
+        super().rename(old, new)
+
+    def link(self, old: str, new: str) -> None:
+        self._call()
+        super().link(old, new)
+
+    def remove(self, path: str) -> None:
+        self._call()
+        super().remove(path)
+
+
+Told = dict[str, dict[int, bytes]]
+
+
+class CrashTests(AccountCase):
+    """`told` are the octets of the messages by folder and UID that a client was told."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: Told = {"": {}, ".Other": {}}
+        self.highest = {"": 0, ".Other": 0}
+
+    def look(self, work: AccountWork) -> dict[str, set[int]]:
+        """Look at both folders: no UID has changed its message."""
+        shown = {}
+        for folder, told in self.told.items():
+            view = refreshed(work, folder).view
+            found = {u: c.read() for u, c in contents(work, folder, list(view.uids)).items()}
+            self.assertEqual(set(found), set(view.uids))
+            for uid, octets in found.items():
+                self.assertEqual(told.setdefault(uid, octets), octets, (folder, uid))
+            self.assertGreaterEqual(view.highest_modseq, self.highest[folder])
+            self.highest[folder] = view.highest_modseq
+            shown[folder] = set(view.uids)
+        return shown
+
+    def counted(self, text: bytes) -> int:
+        """How many files have it."""
+        files = [*Path(self.root).glob("cur/*"), *Path(self.root).glob(".Other/cur/*")]
+        return sum(text in path.read_bytes() for path in files)
+
+    def each(self, act: Callable[[AccountWork], None], error: int = 0) -> None:
+        """Let `act` die or fail at each of its calls, with a look after each."""
+        for number in range(100):
+            system = DyingSystem(number, error)
+            work = self.opened(system)
+            finished = False
+            try:
+                act(work)
+                finished = True
+            except (Dead, OSError):
+                pass
+            work.close()
+            for lock in Path(self.root).glob("**/*.lock"):
+                lock.unlink()  # as its process is dead
+            after = self.opened()
+            self.look(after)
+            self.check(finished)
+            after.close()
+            if finished and (system.left > 0 if not error else system.left >= 0):
+                return
+        self.fail("more calls than that")
+
+    def check(self, finished: bool) -> None:
+        """Look for what must be so after a step that ended, or did not."""
+
+    def put(self, text: bytes) -> int:
+        """Add a message to INBOX; returns its UID."""
+        (uid,) = add(self.work, "", [message(text)]).uids
+        self.look(self.work)
+        return uid
+
+    def test_adding(self) -> None:
+        for error in (0, errno.ENOSPC):
+            self.each(self._add, error)
+
+    def _add(self, work: AccountWork) -> None:
+        for _ in range(2):
+            added = add(work, "", [message(b"added", "\\Seen", "Work"), message(b"more")])
+            for uid, text in zip(added.uids, (b"added", b"more"), strict=True):
+                octets = b"Subject: x\r\n\r\n" + text + b"\r\n"
+                self.assertEqual(self.told[""].setdefault(uid, octets), octets)
+
+    def test_moving(self) -> None:
+        """The message is in one of the two folders at any time."""
+        number = 0
+
+        def act(work: AccountWork) -> None:
+            nonlocal number
+            number += 1
+            uids = [self.put(b"moved %d." % number), self.put(b"beside %d." % number)]
+            move(work, "", uids, ".Other")
+
+        def check(finished: bool) -> None:
+            for text in (b"moved %d.", b"beside %d."):
+                self.assertEqual(self.counted(text % number), 1)
+
+        self.check = check  # type: ignore[method-assign]
+        for error in (0, errno.ENOSPC):
+            self.each(act, error)
+
+    def test_copying(self) -> None:
+        uid = self.put(b"copied")
+
+        def act(work: AccountWork) -> None:
+            copied = copy(work, "", [uid], ".Other")
+            self.told[".Other"][copied.copies[0]] = b"Subject: x\r\n\r\ncopied\r\n"
+
+        for error in (0, errno.ENOSPC):
+            self.each(act, error)
+
+    def test_copying_on_a_disk_without_links(self) -> None:
+        uid = self.put(b"copied")
+        work = self.opened()
+        work.disk.system.link = _no_links  # type: ignore[method-assign]
+        copied = copy(work, "", [uid], ".Other")
+        self.assertEqual(list(copied.uids), [uid])
+        self.look(work)
+        self.assertEqual(self.counted(b"copied"), 2)
+
+    def test_flags_and_removal(self) -> None:
+        def act(work: AccountWork) -> None:
+            uid = self.put(b"changed")
+            set_flags(work, "", [uid], adding("\\Flagged", "$Work"), None)
+            expunge(work, "", [uid], keep=True)
+
+        for error in (0, errno.ENOSPC):
+            self.each(act, error)
+
+    def test_a_list_with_many_dead_lines(self) -> None:
+        def act(work: AccountWork) -> None:
+            for _ in range(120):
+                add(self.work, "", [message(b"dead")])
+            uids = list(refreshed(self.work, "").view.uids)
+            expunge(self.work, "", uids[2:], keep=False)
+            self.later(100)
+            self.inbox.touch("cur")
+            self.later(100)
+            refreshed(work, "")
+
+        self.each(act)
+        self.assertLess(len(self.inbox.list_lines()), 100)
+
+
+def _no_links(old: str, new: str) -> None:
+    raise OSError(errno.EPERM, "no links here")
