@@ -27,7 +27,7 @@ AT_ONCE = 500  # lines between two pauses
 class Silent:
     """Messages whose flags the client knows up to a MODSEQ."""
 
-    uids: frozenset[int] = frozenset()
+    uids: Collection[int] = ()
     modseq: int = 0
 
     def has(self, uid: int, modseq: int) -> bool:
@@ -102,7 +102,11 @@ class Selected:
     def silence(self, uids: Collection[int]) -> None:
         """Tell no change of flags of these messages up to the present view in the next updates:
         the client knows it."""
-        self._silent = Silent(frozenset(uids), self.view.highest_modseq)
+        self._silent = Silent(array("I", uids), self.view.highest_modseq)
+
+    def silence_ends(self) -> None:
+        """The client knows all changes up to the present view."""
+        self._silent = NOTHING_SILENT
 
     @property
     def has_view(self) -> bool:
@@ -180,7 +184,8 @@ class Selected:
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
         """Yield the flags of messages that the client knows, as far as they are new to it."""
-        silent, self._silent = self._silent, NOTHING_SILENT
+        silent = Silent(frozenset(self._silent.uids), self._silent.modseq)
+        self._silent = NOTHING_SILENT
         numbers, places = [], []
         for place in view.changed_since(self.modseq):
             uid = view.uids[place]
