@@ -27,7 +27,7 @@ AT_ONCE = 500  # lines between two pauses
 class Silent:
     """Messages whose flags the client knows up to a MODSEQ."""
 
-    uids: frozenset[int] = frozenset()
+    uids: Collection[int] = ()
     modseq: int = 0
 
     def has(self, uid: int, modseq: int) -> bool:
@@ -104,7 +104,11 @@ class Selected:
         the client knows it."""
         modseq = self.view.highest_modseq
         if modseq > self.modseq:
-            self._silent = Silent(frozenset(uids), modseq)
+            self._silent = Silent(array("I", uids), modseq)
+
+    def silence_ends(self) -> None:
+        """The client knows all changes up to the present view."""
+        self._silent = NOTHING_SILENT
 
     @property
     def has_view(self) -> bool:
@@ -183,7 +187,8 @@ class Selected:
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
         """Yield the flags of messages that the client knows, as far as they are new to it."""
-        silent = self._silent
+        silent = Silent(frozenset(self._silent.uids), self._silent.modseq)
+        self._silent = NOTHING_SILENT
         numbers, places = [], []
         for place in view.changed_since(self.modseq):
             uid = view.uids[place]

@@ -38,7 +38,10 @@ async def tell_updates(context: Context, command: object = None, idling: bool = 
     if selected is None:
         return
     view = await newest_view(context, selected)
-    if view is None or selected.is_current(view):
+    if view is None:
+        return
+    if selected.is_current(view):
+        selected.silence_ends()
         return
     told = _told(context, command, idling)
     if told is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 from mailhost.imap.completion import Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Expunge
 from mailhost.imap.grammar.response import number_code
+from mailhost.imap.searching.masks import octets_of_bit
 from mailhost.interfaces.folders import FolderView, StoreRefusal
 from mailhost.message.flags import DELETED
 
@@ -14,8 +17,8 @@ READ_ONLY = no("The mailbox is open for reading alone", b"READ-ONLY")
 
 def deleted_uids(view: FolderView) -> list[int]:
     """Return the UIDs of messages that are flagged \\Deleted."""
-    pairs = zip(view.uids, view.flags, strict=True)
-    return [uid for uid, flags in pairs if flags & DELETED]
+    deleted = octets_of_bit(view.flags, DELETED)
+    return list(compress(view.uids, deleted)) if 1 in deleted else []
 
 
 async def expunge(context: Context, command: Expunge) -> Completion:

@@ -52,7 +52,8 @@ from mailhost.message.imap.headers import answer_from
 from mailhost.message.imap.part_offsets import BodyPart, decode_parts
 from mailhost.message.imap.reader import ContentReader, MemoryReader, Reader
 
-AT_ONCE = 1000  # messages between two pauses, if their octets are not asked for
+AT_ONCE = 1000  # messages between two pauses, if the view has all that is asked for
+SUMMARIES_AT_ONCE = 500  # messages whose summaries are read together
 CONTENTS_AT_ONCE = 64  # messages whose octets are read together, fewer if they are large:
 OCTETS_AT_ONCE = 1 << 18
 UNKNOWN_SIZE = 1 << 14  # octets, as a guess
@@ -234,8 +235,9 @@ class _Answer:
     def _parts(self, uids: Sequence[int]) -> Iterator[Sequence[int]]:
         """Yield the messages that are read together."""
         if not self._plan.needs_contents:
-            for start in range(0, len(uids), AT_ONCE):
-                yield uids[start : start + AT_ONCE]
+            size = SUMMARIES_AT_ONCE if self._plan.fields else AT_ONCE
+            for start in range(0, len(uids), size):
+                yield uids[start : start + size]
             return
         part: list[int] = []
         octets = 0

@@ -11,6 +11,7 @@ from mailhost.imap.grammar import response
 from mailhost.imap.grammar.commands_mailbox import Close, Select, Unselect
 from mailhost.imap.grammar.response import number_code
 from mailhost.imap.grammar.response_mailbox import list_line
+from mailhost.imap.searching.masks import octets_of_bit
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.folders import FolderView, StoreRefusal
 from mailhost.message.flags import SEEN
@@ -67,8 +68,8 @@ def _describe(context: Context, selected: Selected, view: FolderView) -> None:
         (number_code(b"HIGHESTMODSEQ", view.highest_modseq), "The last change"),
         (response.mailbox_id(f"F{view.mailbox_id}"), "The mailbox"),
     ]
-    unseen = next((n for n, flags in enumerate(view.flags, 1) if not flags & SEEN), 0)
-    if unseen and not rev2:
+    unseen = 0 if rev2 else octets_of_bit(view.flags, SEEN).find(0) + 1
+    if unseen:
         codes.append((number_code(b"UNSEEN", unseen), "The first unseen message"))
     for code, text in codes:
         write(ok(text, code).line(response.UNTAGGED))

@@ -37,9 +37,14 @@ def mask_where(values: Iterable[T], holds: Callable[[T], bool]) -> Mask:
 
 def mask_of_bit(flags: array[int], bit: int) -> Mask:
     """Return the mask of the messages that have this bit in their flags."""
+    return mask_of(octets_of_bit(flags, bit))
+
+
+def octets_of_bit(flags: array[int], bit: int) -> bytes:
+    """Return an octet for each message, 1 for one that has this bit in its flags."""
     octet, within = divmod(bit.bit_length() - 1, 8)
     first = octet if sys.byteorder == "little" else _OCTETS - 1 - octet
-    return mask_of(flags.tobytes()[first::_OCTETS].translate(_TABLES[within]))
+    return flags.tobytes()[first::_OCTETS].translate(_TABLES[within])
 
 
 _TABLES = [bytes(octet >> within & 1 for octet in range(256)) for within in range(8)]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mailhost.interfaces.folders import FlagAction, FlagChange
+from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
 from mailhost.store.folders.opening import CompressedMail
@@ -89,7 +90,7 @@ class RefreshTests(AccountCase):
         self.inbox.put("cur", "1.a:2,")
         self.inbox.put("cur", "2.b:2,")
         before = self.view()
-        self.assertEqual(details(self.work, "", [3])[3].email_id, "77")
+        self.assertEqual(details(self.work, "", [3])[3].email_id, object_id("M", "77"))
         os.unlink(f"{self.root}/dovecot-uidlist")
         after = self.view()
         self.assertEqual((after.uids, after.uid_validity), (before.uids, before.uid_validity))
