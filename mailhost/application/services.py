@@ -15,6 +15,7 @@ from mailhost.alias_loops import AliasLoops
 from mailhost.application.filters import FilterContext, make_chains
 from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
+from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
 from mailhost.handover import Handover
 from mailhost.interfaces.filters import ICounters, IRates
@@ -60,6 +61,7 @@ class Services:
             foundation.usages,
             foundation.message_sizes,
             changed=foundation.accounts.watchers.changed,
+            keep_expunged=settings.store.keep_expunged,
         )
         self.accounts = AccountStore(
             os.path.join(foundation.data, "mail"),
@@ -73,9 +75,15 @@ class Services:
             foundation.accounts,
             quotas_of(foundation.directory),
             foundation.usages,
+            keep_expunged=settings.store.keep_expunged > 0,
         )
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
+        self.delivery = LocalDelivery(
+            self.store,
+            foundation.events,
+            foundation.pause,
+            JunkFolders(self.accounts, settings.delivery.junk),
+        )
         self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing

@@ -27,6 +27,7 @@ from mailhost.config.types import (
     DomainPattern,
     MailAddress,
     Network,
+    OptionalFieldName,
     Path,
     Seconds,
     SecretSource,
@@ -187,6 +188,19 @@ class Queue(Section):
     concurrency: Annotated[Count, Field(ge=1)] = 50
 
 
+class Delivery(Section):
+    """`[delivery]`: which mail goes to other folders than INBOX. `junk` is a header field, empty
+    for none."""
+
+    junk: OptionalFieldName = ""
+
+
+class Store(Section):
+    """`[store]`: the mail of the accounts."""
+
+    keep_expunged: Seconds = 7 * DAY
+
+
 class AccountSettings(Section):
     """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
     stays when the account gets another name; without it the id follows from the address."""
@@ -237,6 +251,8 @@ class Settings(Section):
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()
+    delivery: Delivery = Delivery()
+    store: Store = Store()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -281,6 +281,10 @@ def _field_name(value: Any) -> str:
     return value
 
 
+def _optional_field_name(value: Any) -> str:
+    return "" if value == "" else _field_name(value)
+
+
 def _field_value(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 800:
         raise ValueError("write one line of text, 800 characters at most")
@@ -333,5 +337,6 @@ Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]
+OptionalFieldName = Annotated[str, BeforeValidator(_optional_field_name)]
 FieldValue = Annotated[str, BeforeValidator(_field_value)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

@@ -43,6 +43,8 @@ admin = "ann@example.org"
 [login]
 [dns]
 [queue]
+[delivery]
+[store]
 [relay]
 
 [[relay.route]]
@@ -67,6 +69,7 @@ OTHERS = {
     "login.gateways": '["192.0.2.0/24"]',
     "dns.servers": '["192.0.2.53"]',
     "relay.networks": '["192.0.2.0/24"]',
+    "delivery.junk": '"X-Spam"',
     "relay.bind": '"127.0.0.9"',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
