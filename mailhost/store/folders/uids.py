@@ -79,12 +79,13 @@ class UidSource:
         """Return UIDs with base names, rising; messages that the list does not have get UIDs in the
         order in which they are given. The UIDs are safe on the disk then.
 
-        Those whose UID is below `first` are left out: the UID was told to be gone.
+        One whose UID is below `first` gets another: that UID was told to be gone. Names that the
+        list cannot hold are left out.
         """
         if not bases:
             return []
         part = self._read = self._file.append(
-            self.lock, [(base, "") for base in bases], self._before
+            self.lock, [(base, "") for base in bases], self._before, first
         )
         uids = part.uid_list.uids
         return sorted((uids[base], base) for base in bases if uids.get(base, 0) >= first)
