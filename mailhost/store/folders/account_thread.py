@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.folders import Reason, StoreRefusal
-from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.account_work import AccountWork, attempt
 from mailhost.store.folders.disk import Disk
 
 IDLE = 30.0  # seconds without an operation after which an account's cache is closed
@@ -70,7 +70,7 @@ class AccountThread:
         self._waiting += 1
         await self._lock.acquire()
         try:
-            return await self._accounts.in_thread(partial(_run, self._work, operation))
+            return await self._accounts.in_thread(partial(attempt, self._work, operation))
         except FileNotFoundError as error:
             return replace(NO_SUCH_FOLDER, cause=str(error))
         except (OSError, sqlite3.Error) as error:
@@ -98,14 +98,3 @@ class AccountThread:
         else:
             self._accounts.forget(self._root)
             self._work.close()
-
-
-def _run(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
-    """Run an operation, a second time with a new cache where the cache is damaged."""
-    try:
-        return operation(work)
-    except sqlite3.OperationalError:
-        raise  # locked for too long, or no room
-    except sqlite3.DatabaseError:
-        work.rebuild()
-        return operation(work)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mailhost.interfaces.folders import FolderView
 from mailhost.store.cache.folder_row import FolderRow, folder_row, write_row
@@ -20,6 +21,8 @@ from mailhost.store.folders.disk import Disk
 from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
 
 CACHE = "mailhost.db"
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -138,3 +141,17 @@ class AccountWork:
         if modseq > self._mark:
             self._mark = raise_mark(self.disk.system, self.root, modseq)
         return int(modseq)
+
+
+def attempt(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
+    """Run an operation, a second time with a new cache where the cache is damaged.
+
+    Raises what the operation raises.
+    """
+    try:
+        return operation(work)
+    except sqlite3.OperationalError:
+        raise  # locked for too long, or no room
+    except sqlite3.DatabaseError:
+        work.rebuild()
+        return operation(work)
