@@ -46,6 +46,24 @@ def as_owner(path: str) -> Iterator[None]:
 
 
 @contextmanager
+def as_other_owner(path: str) -> Iterator[None]:
+    """Within `as_owner`: give what root started the rights of the owner of another path for a
+    while. Raises OSError."""
+    if os.getuid() != 0:
+        yield
+        return
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    os.seteuid(0)
+    try:
+        with as_owner(path):
+            yield
+    finally:
+        os.setgroups(before[2])
+        os.setegid(before[1])
+        os.seteuid(before[0])
+
+
+@contextmanager
 def _effective(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
     before = os.getgroups(), os.getegid()
     os.setgroups(groups)

@@ -46,6 +46,10 @@ class OpenMail:
             raise Fail(result.text)
         return result
 
+    def call(self, operation: Callable[[], T | StoreRefusal]) -> T:
+        """As `run`, for an operation that knows the mail already."""
+        return self.run(lambda _: operation())
+
     def notify_host(self, folders: Sequence[str]) -> None:
         """Have the sessions of a running host look at these folders; an empty name is the list of
         folders. Without an answer they find the changes by themselves, a little later."""

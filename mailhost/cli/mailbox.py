@@ -9,6 +9,8 @@ import click
 
 from mailhost.cli.account_mail import open_mail
 from mailhost.cli.context import ADDRESS, Fail, config_option
+from mailhost.cli.mailbox_export import export
+from mailhost.cli.mailbox_import import import_
 from mailhost.cli.mailbox_undelete import undelete
 from mailhost.cli.table import counted, print_json, print_table, size
 from mailhost.message.address import Address
@@ -22,6 +24,8 @@ def command() -> None:
     """Look at the folders of an account and change them, whether the host runs or not."""
 
 
+command.add_command(import_)
+command.add_command(export)
 command.add_command(undelete)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
+from tests.store.exchange.source import dovecot_maildir
 
 ANN = "ann@example.com"
 
@@ -113,3 +114,65 @@ class MessageTests(MailboxCase):
         self.assertIn("1 message restored to Old", self.mailbox("undelete", "--restore"))
         self.assertEqual(self.folders()["Old"]["messages"], 1)
         self.assertIn("no such message", self.mailbox("undelete"))
+
+
+class TransferTests(MailboxCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.source = os.path.join(self.folder, "Maildir")
+        dovecot_maildir(self.source)
+
+    def rows(self, command: str, *arguments: str) -> dict[str, dict[str, Any]]:
+        rows = json.loads(self.mailbox(command, *arguments, "--json"))
+        return {row["folder"]: row for row in rows}
+
+    def test_a_maildir_in_and_out(self) -> None:
+        rows = self.rows("import", self.source)
+        self.assertEqual((rows["INBOX"]["imported"], rows["INBOX"]["kept_uids"]), (3, True))
+        self.assertRegex(self.mailbox("import", self.source), r"INBOX +0 +3 +-")
+        self.assertEqual(self.folders()["Sent Messages"]["special_use"], "\\Sent")
+        target = os.path.join(self.folder, "new", "out")
+        self.assertEqual(self.rows("export", target)["INBOX"]["exported"], 3)
+        self.assertEqual(self.rows("export", target)["INBOX"]["known"], 3)
+        (row,) = self.rows("status", "INBOX").values()
+        self.run_ok("account", "add", "bob@example.com", stdin="hunter2\n")
+        self.run_ok("mailbox", "import", "bob@example.com", target)
+        (other,) = json.loads(
+            self.run_ok("mailbox", "status", "bob@example.com", "INBOX", "--json")
+        )
+        for key in ("messages", "uid_next", "uid_validity", "mailbox_id", "unseen"):
+            self.assertEqual(row[key], other[key])
+
+    def test_mbox_files_out_and_in(self) -> None:
+        self.mailbox("import", self.source)
+        target = os.path.join(self.folder, "out")
+        self.mailbox("export", target, "--mbox")
+        rows = self.rows("import", target, "--into", "Old")
+        self.assertEqual(rows["Old"]["imported"], 3)
+        self.assertEqual(rows["Old/Sent Messages"]["imported"], 1)
+        path = os.path.join(target, "INBOX.mbox")
+        self.assertEqual(self.rows("import", path, "--into", "x")["x"]["imported"], 3)
+
+    def test_one_folder_below_another(self) -> None:
+        rows = self.rows("import", self.source, "--into", "Old")
+        self.assertEqual(sorted(rows), ["Old", "Old/Empty", "Old/Sent Messages"])
+        self.assertTrue(self.folders()["Old/Sent Messages"]["subscribed"])
+
+    def test_refusals(self) -> None:
+        path = os.path.join(self.folder, "text")
+        with open(path, "wb") as file:
+            file.write(b"no mail")
+        for arguments in (
+            ("import", ANN, path),
+            ("import", ANN, os.path.join(self.folder, "missing")),
+            ("export", ANN, os.path.join(self.folder, "out"), "--folder", "missing"),
+            ("export", ANN, os.path.join(self.maildir, "out")),
+            ("export", ANN, self.source),
+        ):
+            self.run_fails("mailbox", *arguments)
+
+    def test_a_message_that_cannot_be_read(self) -> None:
+        with open(os.path.join(self.source, "cur", "9.x:2,"), "wb") as file:
+            file.write(b"BZh91AY")
+        self.assertIn("9.x:2,: it is packed", self.run_fails("mailbox", "import", ANN, self.source))
+        self.assertEqual(self.folders()["INBOX"]["messages"], 3)

@@ -47,6 +47,7 @@ class Difference:
 
 def check(work: AccountWork) -> list[Difference]:
     """Return all differences in an account."""
+    paths = directories(work)
     found = []
     row = work.cache.execute("PRAGMA quick_check").fetchone()
     if row[0] != "ok":
@@ -54,7 +55,7 @@ def check(work: AccountWork) -> list[Difference]:
     for directory in find_folders(work.root).left_out:
         text = f"{directory} has no name that a client can say, or one that another folder has"
         found.append(Difference("", Place.FOLDER, text))
-    for name, path in directories(work).items():
+    for name, path in paths.items():
         found += check_folder(work, name, path)
     return found
 

@@ -99,20 +99,25 @@ def _is_current(row: FolderRow, mtimes: Mtimes, now: float) -> bool:
 
 
 def _mtimes(path: str) -> Mtimes:
-    """Raises FileNotFoundError where there is no Maildir."""
+    """Return the mtimes of a Maildir. What was half made when a process died is completed. Raises
+    FileNotFoundError where there is no Maildir."""
+    new = _mtime(os.path.join(path, "new"))
+    if not new:
+        for name in ("cur", "new"):
+            with suppress(FileExistsError):
+                os.mkdir(os.path.join(path, name), 0o700)
+        new = _mtime(os.path.join(path, "new"))
     return Mtimes(
-        _mtime(os.path.join(path, "new"), required=True),
+        new,
         _mtime(os.path.join(path, "cur")),
         _mtime(os.path.join(path, "dovecot-uidlist")),
     )
 
 
-def _mtime(path: str, required: bool = False) -> int:
+def _mtime(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except FileNotFoundError:
-        if required:
-            raise
         return 0
 
 

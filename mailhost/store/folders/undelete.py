@@ -90,7 +90,7 @@ def restore(
         by_folder.setdefault(into or message.folder, []).append(message)
     counts: dict[str, int] = {}
     for folder, some in by_folder.items():
-        place = _place(work, folder)
+        place = tree.found_or_made(work, folder)
         if isinstance(place, StoreRefusal):
             return place
         for start in range(0, len(some), AT_ONCE):
@@ -98,17 +98,6 @@ def restore(
                 work, place.path, some[start : start + AT_ONCE]
             )
     return counts
-
-
-def _place(work: AccountWork, folder: str) -> tree.Place | StoreRefusal:
-    place = tree.found(work, folder)
-    if isinstance(place, StoreRefusal):
-        made = tree.create(work, folder, "")
-        if isinstance(made, StoreRefusal):
-            return made
-        tree.subscribe(work, folder, True)
-        place = tree.found(work, folder)
-    return place
 
 
 def _add(work: AccountWork, path: str, messages: Sequence[Expunged]) -> int:
