@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
@@ -19,11 +21,13 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
+from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
+from mailhost.logins.last_uses import LastUses
 from mailhost.logins.loggable_names import may_be_shown
 from mailhost.logins.salt_key import lasting_key
 from mailhost.net.tls.certificate import read_certificate
@@ -82,8 +86,11 @@ class Head:
             self._may_show,
             lambda name: base.directory.view.name_of(name),
         )
+        self.last_uses = LastUses(
+            reactor, base.in_thread, partial(note_uses, base.data), events, time.time
+        )
         self.authenticator = Authenticator(
-            reactor, base.directory, settings.login, events, self.guard
+            reactor, base.directory, settings.login, events, self.guard, used=self.last_uses.used
         )
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
@@ -125,6 +132,7 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         self.queue.start().addCallback(lambda _: self.employ())
         self.housekeeping.start()
+        self.last_uses.start()
         self.certificates.start()
         self._log_warnings()
 
@@ -137,6 +145,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        await self.last_uses.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()

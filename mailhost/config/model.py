@@ -23,6 +23,7 @@ from mailhost.config.types import (
     CertificateName,
     ClientEndpoint,
     Count,
+    DeviceName,
     DomainName,
     DomainPattern,
     MailAddress,
@@ -202,10 +203,12 @@ class Store(Section):
 
 
 class AccountSettings(Section):
-    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`, those of
+    `app_passwords` are made by `mailhost hash-password --app`. `id`
     stays when the account gets another name; without it the id follows from the address."""
 
     password: SecretSource | None = None
+    app_passwords: dict[DeviceName, SecretSource] = {}
     quota: Bytes | None = None
     id: AccountId | None = None
 

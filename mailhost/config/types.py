@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 
 from mailhost.config.client_endpoint import absolute_client_endpoint
 from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
+from mailhost.interfaces.accounts import name_fault
 from mailhost.message.address import (
     Address,
     BadAddress,
@@ -135,6 +136,13 @@ def _account_name(value: Any) -> str:
         return parse_own_address(f"{value}@localhost").local
     except BadAddress as error:
         raise ValueError(f"{value!r} cannot stand before the @ of an address") from error
+
+
+def _device_name(value: Any) -> str:
+    fault = name_fault(value) if isinstance(value, str) else "write a text"
+    if fault:
+        raise ValueError(fault)
+    return str(value)
 
 
 def _account_id(value: Any) -> str:
@@ -334,6 +342,7 @@ ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 Upstream = Annotated[str, BeforeValidator(_upstream)]
 CertificateName = Annotated[str, BeforeValidator(_certificate_name)]
 Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
+DeviceName = Annotated[str, BeforeValidator(_device_name)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]

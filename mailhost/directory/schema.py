@@ -5,7 +5,7 @@ A step that was released is never changed: what is to be otherwise comes as anot
 
 Domains are in their normal form. `key` is an address's local part as it is compared, `local` as it
 was written; targets are two columns for the same reason. An account's `id` is 32 hexadecimal
-digits.
+digits. Times are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -61,6 +61,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE account ADD COLUMN id TEXT NOT NULL DEFAULT ''",
         "UPDATE account SET id = lower(hex(randomblob(16)))",
         "CREATE UNIQUE INDEX account_id ON account (id)",
+    ),
+    (
+        """
+        CREATE TABLE app_password (
+            domain TEXT NOT NULL,
+            key TEXT NOT NULL,
+            name TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            last_used INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (domain, key, name),
+            FOREIGN KEY (domain, key) REFERENCES account ON DELETE CASCADE
+        ) WITHOUT ROWID
+        """,
     ),
 )
 

@@ -10,6 +10,9 @@ from twisted.trial.unittest import SkipTest
 
 from mailhost.application.privileges import as_user
 from mailhost.config.load import load
+from mailhost.directory.from_settings import view_of_settings
+from mailhost.logins.app_passwords import hash_app_password, is_app_hash
+from mailhost.message.address import parse_address
 from mailhost.net.control.client import control_path
 from tests.cli.bench import CommandCase, fake_host
 from tests.directory.fakes import set_up_data
@@ -76,6 +79,26 @@ class EditTests(DirectoryCase):
         self.run_fails("account", "quota", "ann@example.com")
         self.run_ok("account", "remove", "ann@example.com")
         self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
+
+    def test_app_passwords(self) -> None:
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        own = ("account", "password")
+        password = self.run_ok(*own, "add", "ann@example.com", "Ann's phone").strip()
+        self.assertRegex(password, r"\A[0-9a-z-]{31}\Z")
+        self.assertIn("already", self.run_fails(*own, "add", "ann@example.com", "Ann's phone"))
+        (row,) = json.loads(self.run_ok(*own, "list", "ann@example.com", "--json"))
+        self.assertEqual((row["name"], row["last_used"]), ("Ann's phone", 0))
+        self.assertRegex(self.run_ok(*own, "list", "ann@example.com"), r"Ann's phone +20.* +never")
+        self.run_ok(*own, "revoke", "ann@example.com", "Ann's phone")
+        self.assertIn("there is none", self.run_ok(*own, "list", "ann@example.com"))
+        for arguments in (
+            ("revoke", "ann@example.com", "Ann's phone"),
+            ("add", "ann@example.com", " "),
+            ("add", "bob@example.com", "phone"),
+            ("add", "ann@file.example", "phone"),
+            ("list", "bob@example.com"),
+        ):
+            self.run_fails(*own, *arguments)
 
     def test_names_made_by_the_commands_must_follow_the_rfc(self) -> None:
         for local in ("a" * 65, "a..b"):
@@ -184,6 +207,32 @@ class ExportTests(DirectoryCase):
         self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
+
+    def test_app_passwords(self) -> None:
+        self.run_ok("account", "password", "add", "ann@example.com", "Ann's phone")
+        self.assertIn("# its app passwords are left out", self.run_ok("export"))
+        made = self.call("hash-password", "--app")
+        self.assertEqual(hash_app_password(made.stderr.strip()), made.stdout.strip())
+        path = os.path.join(self.folder, "secrets", "fay")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(made.stdout)
+        line = 'app_passwords = { tv = { file = "secrets/fay" } }'
+        self.settings(f'{IN_FILE}\n[domain."file.example".account.fay]\n{line}\n')
+        text = self.run_ok("export", "--secrets", os.path.join(self.folder, "exported"))
+        self.assertIn(line, text)
+        self.settings(text)
+        view = view_of_settings(load(self.config).settings, load(self.config).secrets)
+        for who, name in (("ann@example.com", "Ann's phone"), ("fay@file.example", "tv")):
+            account = view.account(parse_address(who))
+            assert account is not None
+            (app_password,) = account.app_passwords
+            self.assertEqual(app_password.name, name)
+            self.assertTrue(is_app_hash(app_password.hash))
+
+    def test_a_file_without_the_hash_of_an_app_password(self) -> None:
+        line = 'app_passwords = { tv = { file = "secrets/ann" } }'
+        self.settings(f'{IN_FILE}\n[domain."file.example".account.fay]\n{line}\n')
+        self.assertIn("hash-password --app", self.run_fails("account", "list"))
 
     def test_ids_stay(self) -> None:
         before = json.loads(self.run_ok("account", "list", "--json"))

@@ -17,7 +17,17 @@ from mailhost.config.model import Demo, Route, Settings
 from mailhost.config.section import Section
 
 ETC = Path(__file__).parents[2] / "etc"
-NAMED = ("domain", "account", "alias", "replace", "add", "senders", "recipients", "options")
+NAMED = (
+    "domain",
+    "account",
+    "app_passwords",
+    "alias",
+    "replace",
+    "add",
+    "senders",
+    "recipients",
+    "options",
+)
 
 
 class ExampleCase(SynchronousTestCase):
