@@ -84,7 +84,7 @@ def _app_passwords(domain: Domain, loaded: Loaded, folder: str | None) -> dict[A
         if not account.app_passwords:
             continue
         settings = loaded.settings.domain.get(domain.name)
-        ours = settings.account.get(_local(account.address)) if settings else None
+        ours = settings.account.get(account.address.local) if settings else None
         if ours is not None:
             sources: Mapping[str, Secret] = ours.app_passwords
         elif folder:
@@ -93,8 +93,7 @@ def _app_passwords(domain: Domain, loaded: Loaded, folder: str | None) -> dict[A
                 for each in account.app_passwords
             }
         else:
-            text = "# its app passwords are left out; --secrets DIR exports them"
-            found[account.address] = text
+            found[account.address] = "# its app passwords are left out; --secrets DIR exports them"
             continue
         pairs = (f"{_key(name)} = {_inline(each, loaded.path)}" for name, each in sources.items())
         found[account.address] = f"app_passwords = {{ {', '.join(pairs)} }}"

@@ -13,6 +13,7 @@ from mailhost.cli.context import ADDRESS, Fail, Parsed, config_option
 from mailhost.cli.table import counted, print_json, print_table, size
 from mailhost.message.address import Address
 from mailhost.store.folders.undelete import Expunged, Wanted, kept, restore
+from mailhost.store.maildir.folder_names import canonical
 
 
 def _time(text: str) -> float:
@@ -53,7 +54,9 @@ def undelete(
     """
     if into and not brings_back:
         raise Fail("--into belongs to --restore")
-    wanted = Wanted(folder, after or 0.0, float("inf") if before is None else before, subject)
+    wanted = Wanted(
+        canonical(folder), after or 0.0, float("inf") if before is None else before, subject
+    )
     with open_mail(config, account) as mail:
         found = mail.run(lambda work: list(kept(work, wanted)))
         if not brings_back:

@@ -187,7 +187,8 @@ class MboxExport:
         found = contents(self._work, place.path, uids)
         for uid in uids:
             if uid in found:
-                _write_all(fd, _as_mbox(view, uid, found[uid].read()))
+                first = not os.lseek(fd, 0, os.SEEK_CUR)
+                _write_all(fd, _as_mbox(view, uid, found[uid].read(), first))
         os.fsync(fd)
         size = os.lseek(fd, 0, os.SEEK_CUR)
         with self._writing():
@@ -214,11 +215,11 @@ def _opened(path: str, state: _State | None) -> int:
     return fd
 
 
-def _as_mbox(view: FolderView, uid: int, text: bytes) -> bytes:
+def _as_mbox(view: FolderView, uid: int, text: bytes, first: bool) -> bytes:
     index = view.index_of(uid)
     assert index is not None
     flags = flag_names(view.flags[index], view.keywords)
-    return written(text, flags, uid, view.dates[index])
+    return written(text, flags, uid, view.dates[index], view.uid_validity if first else None)
 
 
 def _write_all(fd: int, octets: bytes) -> None:

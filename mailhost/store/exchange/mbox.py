@@ -3,7 +3,8 @@
 Lines of a message that begin with `From ` are quoted. mboxrd puts a `>` in front of them, and of
 those that begin with `>From `, `>>From ` and so on, so that reading gives back what was written.
 mboxo quotes only `From `. Flags lie in the fields Status, X-Status and X-Keywords, a UID in X-UID;
-they are taken out again when a message is read. Files have LF line ends, messages CRLF.
+they are taken out again when a message is read, and so is X-IMAPbase of the first message. Files
+have LF line ends, messages CRLF.
 
 A message whose last line has no line end gets one in an mbox file.
 """
@@ -52,10 +53,12 @@ class Quoting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MboxMessage:
-    """`raw` is what the file has behind the From line, `from_line` what follows `From ` there."""
+    """`raw` is what the file has behind the From line, `from_line` what follows `From ` there.
+    `first` is True for the first message of the file."""
 
     from_line: bytes
     raw: bytes
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def split(file: mmap.mmap | bytes) -> Iterator[MboxMessage]:
         else:
             raw = _LAST_LINE.sub(b"", file[begin : len(file)])
         if found is not first or not _is_internal(raw):
-            yield MboxMessage(found[1].removesuffix(b"\r"), raw)
+            yield MboxMessage(found[1].removesuffix(b"\r"), raw, found is first)
         found = following
 
 
@@ -90,7 +93,9 @@ def _is_internal(raw: bytes) -> bool:
     """True for the message in which some programs keep data of the folder."""
     end = _HEADER_END.search(raw)
     header = raw[: end.start() + 1] if end else raw
-    return _INTERNAL_DATA.search(header) is not None and b"FOLDER INTERNAL DATA" in header
+    if _INTERNAL_DATA.search(header) is None or _IMAP_BASE.search(header) is not None:
+        return False
+    return b"FOLDER INTERNAL DATA" in header
 
 
 def read(message: MboxMessage, quoting: Quoting) -> ReadMessage:
@@ -106,7 +111,8 @@ def read(message: MboxMessage, quoting: Quoting) -> ReadMessage:
         if match is not None:
             found[name] = match[1].decode("ascii", "replace")
             header = header[: match.start()] + header[match.end() :]
-    header = _IMAP_BASE.sub(b"", header, count=1)
+    if message.first:
+        header = _IMAP_BASE.sub(b"", header, count=1)
     line_end = raw.find(b"\n")
     text = header + body
     if not (line_end > 0 and raw[line_end - 1 : line_end] == b"\r"):
@@ -132,10 +138,13 @@ def _date(from_line: bytes, header: bytes) -> int | None:
     return next((date.seconds for date in dates if date is not None), None)
 
 
-def written(text: bytes, flags: Sequence[str], uid: int, date: int) -> bytes:
+def written(
+    text: bytes, flags: Sequence[str], uid: int, date: int, uid_validity: int | None = None
+) -> bytes:
     """Return a message as mboxrd, with its From line and the empty line behind it.
 
-    `flags` are names, `date` is in seconds since 1970.
+    `flags` are names, `date` is in seconds since 1970. `uid_validity` is for the first message of a
+    file.
     """
     cut = _HEADER_END.search(text)
     header = text[: cut.start() + 2] if cut else text
@@ -146,13 +155,15 @@ def written(text: bytes, flags: Sequence[str], uid: int, date: int) -> bytes:
     seen = "R" if "\\seen" in names else ""
     letters = "".join(letter for letter, name in _LETTERS.items() if name.lower() in names)
     keywords = " ".join(flag for flag in flags if not flag.startswith("\\"))
-    lines = (
+    lines = [
         f"From {sender} {time.asctime(time.gmtime(date))}",
         f"Status: {seen}O",
         f"X-Status: {letters}",
         f"X-Keywords: {keywords}",
         f"X-UID: {uid}",
-    )
+    ]
+    if uid_validity is not None:
+        lines.append(f"X-IMAPbase: {uid_validity} {uid:010d}")
     body = _QUOTED.sub(b">", text.replace(b"\r\n", b"\n"))
     if body and not body.endswith(b"\n"):
         body += b"\n"

@@ -93,9 +93,10 @@ class ReadTests(SynchronousTestCase):
     def test_fields_of_mail_programs(self) -> None:
         line = b"From a Thu Jan  1 00:00:00 1970\n"
         folder = line + b"X-IMAP: 1 2\nSubject: FOLDER INTERNAL DATA\n\nx\n\n"
-        file = (
-            folder + line + b"A: b\nX-IMAPbase: 1 2\nStatus: RO\nX-Keywords: Work  \n\nStatus: O\n"
-        )
+        base = b"X-IMAPbase: 1 2\n"
+        (other,) = split(folder + line + base + b"\n")
+        self.assertEqual(read(other, Quoting.MBOXRD).text, b"X-IMAPbase: 1 2\r\n")
+        file = line + b"A: b\n" + base + b"Status: RO\nX-Keywords: Work  \n\nStatus: O\n"
         (message,) = split(file)
         found = read(message, Quoting.MBOXRD)
         self.assertEqual(found.text, b"A: b\r\n\r\nStatus: O\r\n")
