@@ -79,13 +79,7 @@ class Head:
         self.foundation = base = Foundation(
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
-        self.guard = LoginGuard(
-            reactor,
-            settings.login,
-            events,
-            self._may_show,
-            lambda name: base.directory.view.name_of(name),
-        )
+        self.guard = self._make_guard(reactor, settings)
         self.last_uses = LastUses(
             reactor, base.in_thread, partial(note_uses, base.data), events, time.time
         )
@@ -104,6 +98,16 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+
+    def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
+        directory = self.foundation.directory
+        return LoginGuard(
+            reactor,
+            settings.login,
+            self.events,
+            self._may_show,
+            lambda name: directory.view.name_of(name),
+        )
 
     def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:
         return WorkerPool(
