@@ -6,8 +6,9 @@ import errno
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -20,6 +21,8 @@ from mailhost.store.folders.opening import CompressedMail
 from mailhost.store.folders.refresh import refreshed
 from tests.fakes import now
 from tests.store.folders.accounts import AccountCase, disk_of, message
+
+T = TypeVar("T")
 
 
 class Held:
@@ -55,6 +58,12 @@ class ThreadCase(AccountCase):
 
     def of(self, root: str) -> AccountThread:
         return self.threads.of(root, disk_of(self.system, self.now))
+
+    def done(self, operation: Callable[[AccountWork], T]) -> T:
+        """Return what an operation returns that is not refused."""
+        result = now(self.thread.run(operation))
+        assert not isinstance(result, StoreRefusal), result
+        return result
 
     def open_files(self) -> int:
         """How many files of the cache this process has open."""
@@ -123,6 +132,7 @@ class RefusalTests(ThreadCase):
 
     def test_no_folder(self) -> None:
         result = now(self.thread.run(lambda work: refreshed(work, ".Missing")))
+        assert isinstance(result, StoreRefusal)
         self.assertEqual(result.reason, Reason.NONEXISTENT)
 
     def test_faults_are_logged(self) -> None:
@@ -148,8 +158,7 @@ class CacheTests(ThreadCase):
         self.cache = Path(self.root, CACHE)
 
     def shown(self) -> FolderView:
-        view = now(self.thread.run(view_of))
-        assert isinstance(view, FolderView), view
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), list(self.before.uids))
         self.assertEqual(list(view.flags), list(self.before.flags))
         self.assertEqual(view.uid_validity, self.before.uid_validity)
@@ -190,21 +199,21 @@ class CacheTests(ThreadCase):
         self.cache.mkdir()
         view = self.shown()
         self.assertGreater(view.highest_modseq, self.before.highest_modseq)
-        added = now(self.thread.run(lambda work: add(work, "", [message(b"new", "Work")])))
+        added = self.done(lambda work: add(work, "", [message(b"new", "Work")]))
         self.assertEqual(list(added.uids), [4])
-        self.assertIn(4, now(self.thread.run(view_of)).uids)
+        self.assertIn(4, self.done(view_of).uids)
         # the cache of the disk knows nothing of the MODSEQs that were told meanwhile
         self.cache.rmdir()
-        highest = now(self.thread.run(view_of)).highest_modseq
+        highest = self.done(view_of).highest_modseq
         now(self.thread.close())
-        self.assertGreater(now(self.thread.run(view_of)).highest_modseq, highest)
+        self.assertGreater(self.done(view_of).highest_modseq, highest)
 
     def test_locked_for_too_long(self) -> None:
         self.patch(sqlite3, "connect", _impatient(sqlite3.connect))
         other = sqlite3.connect(self.cache, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = now(self.thread.run(view_of))
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), [1, 2, 3, 4])
         other.close()
 
@@ -212,11 +221,11 @@ class CacheTests(ThreadCase):
         """SQLite may not make the file larger, and nothing of ours can be written."""
         self.system.create = _full  # type: ignore[method-assign]
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = now(self.thread.run(view_of))
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), [1, 2, 3])  # no UID could be kept
-        del self.system.create  # type: ignore[method-assign]
+        del self.system.create
         self.later()
-        self.assertEqual(list(now(self.thread.run(view_of)).uids), [1, 2, 3, 4])
+        self.assertEqual(list(self.done(view_of).uids), [1, 2, 3, 4])
 
     def test_a_full_disk_without_a_cache(self) -> None:
         self.cache.unlink()
@@ -225,7 +234,7 @@ class CacheTests(ThreadCase):
 
     def test_a_cache_that_may_lack_its_end(self) -> None:
         """The system was started again while the cache was in use."""
-        now(self.thread.run(view_of))
+        self.done(view_of)
         connection = sqlite3.connect(self.cache)
         connection.execute("UPDATE account SET boot = 'another'")
         connection.commit()
