@@ -9,6 +9,7 @@ from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
+from mailhost.message.address import parse_address
 from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.queue.control import QueueControl
 
@@ -33,7 +34,14 @@ def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> 
         if not head.guard.unblock(what):
             raise CommandRefused(f"no failed logins are counted for {what}")
 
+    def folders_changed(account: str, folders: list[str]) -> None:
+        """The command has changed folders of an account; an empty name is the list of them."""
+        address = parse_address(account)
+        for folder in folders:
+            head.foundation.accounts.watchers.changed(address, folder)
+
     return {
+        "mailbox.changed": folders_changed,
         "login.blocked": blocked,
         "login.unblock": unblock,
         "status": lambda: status(head),

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
@@ -20,11 +22,13 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
+from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
+from mailhost.logins.last_uses import LastUses
 from mailhost.logins.loggable_names import may_be_shown
 from mailhost.logins.salt_key import lasting_key
 from mailhost.net.tls.certificate import read_certificate
@@ -80,15 +84,12 @@ class Head:
         self.foundation = base = Foundation(
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
-        self.guard = LoginGuard(
-            reactor,
-            settings.login,
-            events,
-            self._may_show,
-            lambda name: base.directory.view.name_of(name),
+        self.guard = self._make_guard(reactor, settings)
+        self.last_uses = LastUses(
+            reactor, base.in_thread, partial(note_uses, base.data), events, time.time
         )
         self.authenticator = Authenticator(
-            reactor, base.directory, settings.login, events, self.guard
+            reactor, base.directory, settings.login, events, self.guard, used=self.last_uses.used
         )
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
@@ -102,6 +103,16 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+
+    def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
+        directory = self.foundation.directory
+        return LoginGuard(
+            reactor,
+            settings.login,
+            self.events,
+            self._may_show,
+            lambda name: directory.view.name_of(name),
+        )
 
     def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:
         return WorkerPool(
@@ -132,6 +143,7 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
+        self.last_uses.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -153,6 +165,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        await self.last_uses.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()

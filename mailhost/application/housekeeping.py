@@ -1,4 +1,5 @@
-"""Work done once a day, and at the start: removing files that dead writers left in mailboxes.
+"""Work done once a day, and at the start: removing files that dead writers left in mailboxes, and
+messages that were expunged long ago.
 
 Nothing waits for it, and a failure is only logged.
 """

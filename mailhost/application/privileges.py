@@ -46,6 +46,28 @@ def as_owner(path: str) -> Iterator[None]:
 
 
 @contextmanager
+def as_other_owner(path: str) -> Iterator[None]:
+    """Within `as_owner`: give what root started the rights of the owner of another path for a
+    while; a symbolic link has an owner of its own. Raises OSError."""
+    if os.getuid() != 0:
+        yield
+        return
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    os.seteuid(0)
+    try:
+        owner = os.lstat(path)
+        if owner.st_uid == 0:
+            yield
+        else:
+            with _effective(owner.st_uid, owner.st_gid, [owner.st_gid]):
+                yield
+    finally:
+        os.setgroups(before[2])
+        os.setegid(before[1])
+        os.seteuid(before[0])
+
+
+@contextmanager
 def _effective(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
     before = os.getgroups(), os.getegid()
     os.setgroups(groups)

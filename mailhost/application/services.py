@@ -15,6 +15,7 @@ from mailhost.alias_loops import AliasLoops
 from mailhost.application.filters import FilterContext, make_chains
 from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
+from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
 from mailhost.handover import Handover
 from mailhost.interfaces.filters import ICounters, IRates
@@ -51,31 +52,15 @@ class Services:
         self.authenticator = shared.authenticator
         self.guard = shared.guard
         self.incoming = os.path.join(foundation.data, "incoming")
-        self.store = MailStore(
-            os.path.join(foundation.data, "mail"),
-            settings.hostname,
-            foundation.committer,
-            foundation.in_thread,
-            quotas_of(foundation.directory),
-            foundation.usages,
-            foundation.message_sizes,
-            changed=foundation.accounts.watchers.changed,
-        )
-        self.accounts = AccountStore(
-            os.path.join(foundation.data, "mail"),
-            Disk(
-                foundation.system,
-                foundation.dotlocks,
-                foundation.commit_now.commit,
-                settings.hostname,
-                time.time,
-            ),
-            foundation.accounts,
-            quotas_of(foundation.directory),
-            foundation.usages,
-        )
+        self.store = self._mail_store()
+        self.accounts = self._account_store()
         self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(self.store, foundation.events, foundation.pause)
+        self.delivery = LocalDelivery(
+            self.store,
+            foundation.events,
+            foundation.pause,
+            JunkFolders(self.accounts, settings.delivery.junk),
+        )
         self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing
@@ -91,6 +76,35 @@ class Services:
             foundation.pause,
         )
         self.chains = make_chains(settings, self._filter_context(shared))
+
+    def _mail_store(self) -> MailStore:
+        return MailStore(
+            os.path.join(self.foundation.data, "mail"),
+            self.settings.hostname,
+            self.foundation.committer,
+            self.foundation.in_thread,
+            quotas_of(self.foundation.directory),
+            self.foundation.usages,
+            self.foundation.message_sizes,
+            changed=self.foundation.accounts.watchers.changed,
+            keep_expunged=self.settings.store.keep_expunged,
+        )
+
+    def _account_store(self) -> AccountStore:
+        return AccountStore(
+            os.path.join(self.foundation.data, "mail"),
+            Disk(
+                self.foundation.system,
+                self.foundation.dotlocks,
+                self.foundation.commit_now.commit,
+                self.settings.hostname,
+                time.time,
+            ),
+            self.foundation.accounts,
+            quotas_of(self.foundation.directory),
+            self.foundation.usages,
+            keep_expunged=self.settings.store.keep_expunged > 0,
+        )
 
     def _filter_context(self, shared: Shared) -> FilterContext:
         foundation = self.foundation

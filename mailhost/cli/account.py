@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -89,7 +90,7 @@ def list_(as_json: bool, config: str | None) -> None:
             "account": str(account.address),
             "where": where,
             "quota": account.quota,
-            "login": bool(account.secret),
+            "login": bool(account.secret or account.app_passwords),
             "id": account.id,
         }
         for where, view in both_views(load_settings(config))
@@ -109,6 +110,68 @@ def list_(as_json: bool, config: str | None) -> None:
     ]
     columns = ("account", "stored in", "quota", "may log in")
     print_table(columns, cells, "there is no account yet; `mailhost account add` adds one")
+
+
+@command.group(short_help="Add, list and revoke app passwords, one for each device.")
+def password() -> None:
+    """Add, list and revoke app passwords: one for each device, beside the account's own password.
+
+    `mailhost account passwd` sets the account's own.
+    """
+
+
+@password.command("add")
+@click.argument("address", type=ADDRESS)
+@click.argument("name")
+@config_option
+def add_password(address: Address, name: str, config: str | None) -> None:
+    """Make a password for the device NAME, such as "phone", and print it this once."""
+    with administration(load_settings(config)) as directory:
+        made = directory.add_app_password(address, name)
+    click.echo(made)
+
+
+@password.command("list")
+@click.argument("address", type=ADDRESS)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def list_passwords(address: Address, as_json: bool, config: str | None) -> None:
+    """List the app passwords of an account, and when each was used last.
+
+    A running host notes the last use within ten minutes.
+    """
+    from mailhost.cli.views import whole_directory
+
+    account = whole_directory(load_settings(config)).view.account(address)
+    if account is None:
+        raise Fail(f"there is no account {address}")
+    passwords = account.app_passwords
+    if as_json:
+        print_json(
+            [
+                {"name": each.name, "created": each.created, "last_used": each.last_used}
+                for each in passwords
+            ]
+        )
+        return
+    rows = [(each.name, _at(each.created, "-"), _at(each.last_used, "never")) for each in passwords]
+    empty = "there is none; `mailhost account password add` makes one"
+    print_table(("name", "created", "last used"), rows, empty)
+
+
+@password.command("revoke")
+@click.argument("address", type=ADDRESS)
+@click.argument("name")
+@config_option
+def revoke_password(address: Address, name: str, config: str | None) -> None:
+    """Revoke the password of a device: it cannot log in any more."""
+    with administration(load_settings(config)) as directory:
+        directory.remove_app_password(address, name)
+    click.echo(f"the password for {name} is revoked")
+
+
+def _at(seconds: int, never: str) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else never
 
 
 def _octets(quota: str | None) -> int | None:

@@ -1,9 +1,9 @@
 """`mailhost export`: the whole directory as the tables of a settings file.
 
 Hashes of passwords are secrets, and a settings file never has secrets. `--secrets DIR` writes the
-hash of each account to a file there, of mode 600, and names that file; without it an account of the
-database is printed without its password, and a comment says so. Accounts of the settings file keep
-the source that they have.
+hash of each password to a file there, of mode 600, and names that file; without it an account of
+the database is printed without its password, and a comment says so. Accounts of the settings file
+keep the source that they have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mailhost.cli.context import Fail, config_option, load_settings
 from mailhost.config.load import Loaded
 from mailhost.config.types import Secret
 from mailhost.directory.account_id import id_of_address
-from mailhost.interfaces.accounts import Account, Domain
+from mailhost.interfaces.accounts import Domain
 from mailhost.message.address import Address
 
 
@@ -50,7 +50,8 @@ def command(folder: str | None, config: str | None) -> None:
         for name, domain in sorted(view.domains.items()):
             also = sorted(alias for alias, own in view.also.items() if own == name)
             passwords = _passwords(domain, sources, folder, loaded.path)
-            click.echo("\n".join(_tables(domain, also, passwords)))
+            further = _app_passwords(domain, loaded, folder)
+            click.echo("\n".join(_tables(domain, also, passwords, further)))
 
 
 def _sources(loaded: Loaded) -> Iterator[tuple[Address, Secret]]:
@@ -68,7 +69,7 @@ def _passwords(
     for account in domain.accounts.values():
         source = sources.get(account.address)
         if source is None and account.secret and folder:
-            source = Secret(file=_write(folder, account))
+            source = Secret(file=_write(folder, str(account.address), account.secret))
         if source:
             passwords[account.address] = f"password = {_inline(source, settings)}"
         elif account.secret:
@@ -76,15 +77,37 @@ def _passwords(
     return passwords
 
 
-def _write(folder: str, account: Account) -> str:
-    """Write the hash of an account to a separate file, and return the absolute path."""
-    name = str(account.address).replace("/", "%2F")
-    path = os.path.join(os.path.abspath(folder), name)
+def _app_passwords(domain: Domain, loaded: Loaded, folder: str | None) -> dict[Address, str]:
+    """Return the `app_passwords` of each account as TOML, a comment where they are left out."""
+    found = {}
+    for account in domain.accounts.values():
+        if not account.app_passwords:
+            continue
+        settings = loaded.settings.domain.get(domain.name)
+        ours = settings.account.get(account.address.local) if settings else None
+        if ours is not None:
+            sources: Mapping[str, Secret] = ours.app_passwords
+        elif folder:
+            sources = {
+                each.name: Secret(file=_write(folder, f"{account.address} {each.name}", each.hash))
+                for each in account.app_passwords
+            }
+        else:
+            found[account.address] = "# its app passwords are left out; --secrets DIR exports them"
+            continue
+        pairs = (f"{_key(name)} = {_inline(each, loaded.path)}" for name, each in sources.items())
+        found[account.address] = f"app_passwords = {{ {', '.join(pairs)} }}"
+    return found
+
+
+def _write(folder: str, name: str, secret: str) -> str:
+    """Write a hash to a separate file, and return the absolute path."""
+    path = os.path.join(os.path.abspath(folder), name.replace("/", "%2F"))
     if os.path.lexists(path):
         raise Fail(f"{path} is there already; name an empty folder")
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(account.secret + "\n")
+        file.write(secret + "\n")
     return path
 
 
@@ -101,7 +124,12 @@ def _seen_from(folder: str, path: str) -> str:
     return path if relative.startswith("..") else relative
 
 
-def _tables(domain: Domain, also: list[str], passwords: Mapping[Address, str]) -> Iterator[str]:
+def _tables(
+    domain: Domain,
+    also: list[str],
+    passwords: Mapping[Address, str],
+    further: Mapping[Address, str],
+) -> Iterator[str]:
     yield f"[domain.{_key(domain.name)}]"
     if also:
         yield _pair("aliases", also)
@@ -112,6 +140,8 @@ def _tables(domain: Domain, also: list[str], passwords: Mapping[Address, str]) -
         yield f"[domain.{_key(domain.name)}.account.{_key(_local(account.address))}]"
         if account.address in passwords:
             yield passwords[account.address]
+        if account.address in further:
+            yield further[account.address]
         if account.quota is not None:
             yield _pair("quota", account.quota)
         if account.id != id_of_address(account.address):

@@ -30,6 +30,7 @@ _GROUPS = {
     "filters": "mailhost.cli.filters",
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
+    "mailbox": "mailhost.cli.mailbox",
 }
 
 

@@ -81,6 +81,11 @@ def plain(value: object) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 message`, `2 messages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size(octets: int) -> str:
     """Return a number of octets in a short form, such as `12.3 kB`."""
     if octets < 1000:

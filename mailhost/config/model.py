@@ -23,10 +23,12 @@ from mailhost.config.types import (
     CertificateName,
     ClientEndpoint,
     Count,
+    DeviceName,
     DomainName,
     DomainPattern,
     MailAddress,
     Network,
+    OptionalFieldName,
     Path,
     Seconds,
     SecretSource,
@@ -196,11 +198,26 @@ class Queue(Section):
     concurrency: Annotated[Count, Field(ge=1)] = 50
 
 
+class Delivery(Section):
+    """`[delivery]`: which mail goes to other folders than INBOX. `junk` is a header field, empty
+    for none."""
+
+    junk: OptionalFieldName = ""
+
+
+class Store(Section):
+    """`[store]`: the mail of the accounts."""
+
+    keep_expunged: Seconds = 7 * DAY
+
+
 class AccountSettings(Section):
-    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`. `id`
-    stays when the account gets another name; without it the id is computed from the address."""
+    """`[domain.NAME.account.NAME]`. `password` is a hash made by `mailhost hash-password`, those of
+    `app_passwords` are made by `mailhost hash-password --app`. `id` stays when the account gets
+    another name; without it the id is computed from the address."""
 
     password: SecretSource | None = None
+    app_passwords: dict[DeviceName, SecretSource] = {}
     quota: Bytes | None = None
     id: AccountId | None = None
 
@@ -249,6 +266,8 @@ class Settings(Section):
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()
+    delivery: Delivery = Delivery()
+    store: Store = Store()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -20,6 +20,10 @@ from mailhost.config.types import Secret
 
 _HASH = re.compile(r"\$argon2|SCRAM-SHA-256\$")
 _HOW = "write what `mailhost hash-password` prints there"
+_APP_HASH = re.compile(r"\$sha256\$[0-9a-f]{64}")
+_APP_HOW = "write what `mailhost hash-password --app` prints there"
+_APP = "app_passwords"
+_APP_KEY = re.compile(rf'domain\.("[^"]*"|[^."]+)\.account\.("[^"]*"|[^."]+)\.{_APP}\.')
 LARGEST_SECRET = 65_536  # octets; a secret is one line, so a larger file is the wrong one
 
 
@@ -46,8 +50,9 @@ def read_secrets(
     for key, source in secret_sources(settings):
         try:
             values[source] = _read(source, environment)
-            if key.startswith("domain.") and not _HASH.search(values[source]):
-                raise _Unreadable(f"{source} holds no hash; {_HOW}")
+            fault = _hash_fault(key, values[source])
+            if fault:
+                raise _Unreadable(f"{source} holds no {fault}")
         except _Unreadable as error:
             problems.append(Problem(key, str(error)))
     return Secrets(values), problems
@@ -62,6 +67,17 @@ def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
         for name, account in there.account.items():
             if account.password:
                 yield key_of(("domain", domain, "account", name, "password")), account.password
+            for device, source in account.app_passwords.items():
+                yield key_of(("domain", domain, "account", name, _APP, device)), source
+
+
+def _hash_fault(key: str, secret: str) -> str:
+    """Say what a secret should be, nothing where it is that."""
+    if not key.startswith("domain."):
+        return ""
+    if _APP_KEY.match(key):
+        return "" if _APP_HASH.fullmatch(secret) else f"hash of an app password; {_APP_HOW}"
+    return "" if _HASH.search(secret) else f"hash; {_HOW}"
 
 
 class _Unreadable(Exception):

@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationInfo
 from mailhost.config.capabilities import capability
 from mailhost.config.client_endpoint import absolute_client_endpoint
 from mailhost.config.endpoint import BadEndpoint, absolute_endpoint
+from mailhost.interfaces.accounts import name_fault
 from mailhost.message.address import (
     Address,
     BadAddress,
@@ -137,6 +138,13 @@ def _account_name(value: Any) -> str:
         return parse_own_address(f"{value}@localhost").local
     except BadAddress as error:
         raise ValueError(f"{value!r} is not allowed before the @ of an address") from error
+
+
+def _device_name(value: Any) -> str:
+    fault = name_fault(value) if isinstance(value, str) else "write a text"
+    if fault:
+        raise ValueError(fault)
+    return str(value)
 
 
 def _account_id(value: Any) -> str:
@@ -284,6 +292,10 @@ def _field_name(value: Any) -> str:
     return value
 
 
+def _optional_field_name(value: Any) -> str:
+    return "" if value == "" else _field_name(value)
+
+
 def _field_value(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 800:
         raise ValueError("write one line of text, 800 characters at most")
@@ -334,8 +346,10 @@ ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 Upstream = Annotated[str, BeforeValidator(_upstream)]
 CertificateName = Annotated[str, BeforeValidator(_certificate_name)]
 Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
+DeviceName = Annotated[str, BeforeValidator(_device_name)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]
 Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]
+OptionalFieldName = Annotated[str, BeforeValidator(_optional_field_name)]
 FieldValue = Annotated[str, BeforeValidator(_field_value)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,13 +12,14 @@ from zope.interface import implementer
 from mailhost.directory.alias_faults import circles, stars, unknown_targets
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.directory.union import unite
-from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.accounts import DirectoryView, name_fault
 from mailhost.interfaces.directory import (
     DirectoryError,
     Halves,
     IDirectoryAdministration,
     NeedsForce,
 )
+from mailhost.logins.app_passwords import hash_app_password, new_app_password
 from mailhost.logins.stored_secret import hash_password
 from mailhost.message.address import Address
 
@@ -84,6 +86,20 @@ class Administration:
     def set_password(self, address: Address, password: str) -> None:
         with self._changing(address.domain) as database:
             database.set_secret(address, _hash(password))
+
+    def add_app_password(self, address: Address, name: str) -> str:
+        fault = name_fault(name)
+        if fault:
+            raise DirectoryError(f"{name!r} cannot be the name of a password; {fault}")
+        password = new_app_password()
+        with self._changing(address.domain) as database:
+            hashed = hash_app_password(password)
+            database.add_app_password(address, name, hashed, int(time.time()))
+        return password
+
+    def remove_app_password(self, address: Address, name: str) -> None:
+        with self._changing(address.domain) as database:
+            database.remove_app_password(address, name)
 
     def set_quota(self, address: Address, quota: int | None) -> None:
         with self._changing(address.domain) as database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailhost.config.model import DomainSettings, Settings
 from mailhost.config.secrets import Secrets
 from mailhost.directory.account_id import id_of_address
-from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, AppPassword, DirectoryView, Domain
 from mailhost.message.address import Address, parse_address
 
 
@@ -28,6 +28,11 @@ def _domain(name: str, settings: DomainSettings, secrets: Secrets) -> Domain:
             secrets.of(account.password),
             account.quota,
             account.id or id_of_address(address),
+            tuple(
+                AppPassword(name, secrets.of(source))
+                for name, source in sorted(account.app_passwords.items())
+                if secrets.of(source)
+            ),
         )
     aliases = {
         Address(local, name).key: tuple(_target(target, name) for target in targets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 
-from mailhost.interfaces.accounts import Account, DirectoryView, Domain
+from mailhost.interfaces.accounts import Account, AppPassword, DirectoryView, Domain
 from mailhost.message.address import Address
 
 
@@ -33,9 +33,21 @@ def read_view(connection: sqlite3.Connection) -> DirectoryView:
 
 def _accounts(connection: sqlite3.Connection) -> dict[str, dict[str, Account]]:
     found: defaultdict[str, dict[str, Account]] = defaultdict(dict)
+    further = _app_passwords(connection)
     rows = connection.execute("SELECT domain, key, local, secret, quota, id FROM account")
     for domain, key, local, secret, quota, identity in rows:
-        found[domain][key] = Account(Address(local, domain), secret, quota, identity)
+        app_passwords = tuple(further.get((domain, key), ()))
+        found[domain][key] = Account(Address(local, domain), secret, quota, identity, app_passwords)
+    return found
+
+
+def _app_passwords(connection: sqlite3.Connection) -> dict[tuple[str, str], list[AppPassword]]:
+    found: defaultdict[tuple[str, str], list[AppPassword]] = defaultdict(list)
+    rows = connection.execute(
+        "SELECT domain, key, name, hash, created, last_used FROM app_password ORDER BY name"
+    )
+    for domain, key, name, hashed, created, last_used in rows:
+        found[domain, key].append(AppPassword(name, hashed, created, last_used))
     return found
 
 

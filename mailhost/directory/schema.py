@@ -5,7 +5,7 @@ A step that was released is never changed; a change of the tables is another ste
 
 Domains are in their normal form. `key` is the local part of an address in the form that is
 compared, `local` is the local part as it was written. Targets have two columns for the same reason.
-An account's `id` is 32 hexadecimal digits.
+An account's `id` is 32 hexadecimal digits. Times are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -61,6 +61,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE account ADD COLUMN id TEXT NOT NULL DEFAULT ''",
         "UPDATE account SET id = lower(hex(randomblob(16)))",
         "CREATE UNIQUE INDEX account_id ON account (id)",
+    ),
+    (
+        """
+        CREATE TABLE app_password (
+            domain TEXT NOT NULL,
+            key TEXT NOT NULL,
+            name TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            last_used INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (domain, key, name),
+            FOREIGN KEY (domain, key) REFERENCES account ON DELETE CASCADE
+        ) WITHOUT ROWID
+        """,
     ),
 )
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote
 
 from mailhost.directory.account_id import new_account_id
-from mailhost.directory.place import why_missing
+from mailhost.directory.place import database_path, why_missing
 from mailhost.directory.reading import read_view
 from mailhost.directory.schema import TooNew, is_empty, migrate
 from mailhost.interfaces.accounts import DirectoryView
@@ -176,6 +176,47 @@ class DirectoryDatabase:
         """Replace an account's quota, in octets; None for no limit."""
         self._change_account("UPDATE account SET quota = ?", address, quota)
 
+    def add_app_password(self, address: Address, name: str, hashed: str, created: int) -> None:
+        """Add an app password to an account; `created` is in seconds since 1970. Raises
+        DirectoryError where it has one of that name."""
+        with self._change():
+            self.check_account(address)
+            where = (address.domain, address.key, name)
+            query = "SELECT 1 FROM app_password WHERE domain = ? AND key = ? AND name = ?"
+            if self._one(query, *where):
+                raise DirectoryError(
+                    f"{address} has a password for {name!r} already; revoke it first"
+                )
+            self._connection.execute(
+                "INSERT INTO app_password (domain, key, name, hash, created) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (*where, hashed, created),
+            )
+
+    def remove_app_password(self, address: Address, name: str) -> None:
+        """Remove an app password. Raises DirectoryError where there is none of that name."""
+        with self._change():
+            self.check_account(address)
+            found = self._connection.execute(
+                "DELETE FROM app_password WHERE domain = ? AND key = ? AND name = ?",
+                (address.domain, address.key, name),
+            )
+            if not found.rowcount:
+                raise DirectoryError(f"{address} has no password for {name!r}")
+
+    def note_uses(self, uses: Mapping[tuple[Address, str], int]) -> None:
+        """Note when app passwords were used, by account and name, in seconds since 1970. Those
+        that were revoked since are left out."""
+        with self._change():
+            self._connection.executemany(
+                "UPDATE app_password SET last_used = max(last_used, ?) "
+                "WHERE domain = ? AND key = ? AND name = ?",
+                [
+                    (when, address.domain, address.key, name)
+                    for (address, name), when in uses.items()
+                ],
+            )
+
     def remove_account(self, address: Address) -> None:
         """Remove an account. Its mail is not touched."""
         self._change_account("DELETE FROM account", address)
@@ -286,6 +327,13 @@ class DirectoryDatabase:
         }
         found = {kind: (self._one(query, domain) or (0,))[0] for kind, query in counts.items()}
         return ", ".join(_many(int(count), kind) for kind, count in found.items() if count)
+
+
+def note_uses(data: str, uses: Mapping[tuple[Address, str], int]) -> None:
+    """Note when app passwords were used, in the directory of a data folder. Raises as
+    DirectoryDatabase does."""
+    with closing(DirectoryDatabase(database_path(data))) as database:
+        database.note_uses(uses)
 
 
 def _identity(path: str) -> tuple[int, int]:

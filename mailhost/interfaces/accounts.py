@@ -12,11 +12,32 @@ from dataclasses import dataclass, field
 
 from mailhost.message.address import Address
 
+LONGEST_NAME = 64  # characters in the name of an app password
+
+
+def name_fault(name: str) -> str:
+    """Say how an app password is named, nothing where that name is good."""
+    good = name == name.strip() and name.isprintable() and 0 < len(name) <= LONGEST_NAME
+    return "" if good else f"write a name of 1 to {LONGEST_NAME} characters, such as phone"
+
+
+@dataclass(frozen=True, slots=True)
+class AppPassword:
+    """A further password of an account, for one device. `hash` is as in `logins.app_passwords`.
+
+    `created` and `last_used` are seconds since 1970, 0 for unknown and for never.
+    """
+
+    name: str
+    hash: str = field(repr=False)
+    created: int = field(default=0, compare=False)
+    last_used: int = field(default=0, compare=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account with its mailbox. `secret` is a hash as `mailhost hash-password` prints it; with
-    an empty `secret` nobody can log in.
+    an empty `secret` only the `app_passwords` can be used, one for each device.
 
     `quota` is in octets, None for no limit. `id` is 32 hexadecimal digits, unique on this host;
     it stays when the address changes.
@@ -26,6 +47,7 @@ class Account:
     secret: str = field(default="", repr=False)
     quota: int | None = None
     id: str = ""
+    app_passwords: tuple[AppPassword, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,13 @@ class IDirectoryAdministration(Interface):
     def set_password(address: Address, password: str) -> None:
         """Replace the password of an account."""
 
+    def add_app_password(address: Address, name: str) -> str:
+        """Add a further password to an account, for the device of this name, and return it: it
+        cannot be had again."""
+
+    def remove_app_password(address: Address, name: str) -> None:
+        """Revoke the password for a device."""
+
     def set_quota(address: Address, quota: int | None) -> None:
         """Replace the quota of an account."""
 

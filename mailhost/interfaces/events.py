@@ -248,16 +248,20 @@ class Parked(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
-    """A client logged in to an account."""
+    """A client logged in to an account. `app_password` is the name of the app password that it
+    used, empty for none."""
 
     client: Client
     account: Address
     mechanism: str
+    app_password: str = ""
 
     @property
     def line(self) -> str:
         client = self.client
-        return f"{self.account} logged in to {client.protocol} from {client} by {self.mechanism}"
+        used = f" with the app password {self.app_password!r}" if self.app_password else ""
+        by = f"by {self.mechanism}{used}"
+        return f"{self.account} logged in to {client.protocol} from {client} {by}"
 
     @property
     def key(self) -> CountKey:

@@ -30,7 +30,7 @@ class IMailStore(Interface):
     def mailbox(account: Address, folder: str) -> IMailbox:
         """A folder by its path with `/` between levels; `INBOX` is the inbox.
 
-        Raises ValueError where a level has no name.
+        Raises ValueError for a name that no folder can have. It is made by the first delivery.
         """
 
     def exclusive(account: Address) -> IExclusive:
@@ -95,7 +95,8 @@ class IMaintenance(Interface):
     """A store that needs work once a day."""
 
     def tidy() -> Awaitable[None]:
-        """Remove what writers that died left behind long ago. Raises OSError."""
+        """Remove what writers that died left behind long ago, and expunged messages that need not
+        be kept any longer. Raises OSError."""
 
 
 class IMaildirs(Interface):

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -25,6 +26,7 @@ from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import IEventSink, LoggedIn
 from mailhost.interfaces.logins import IAuthenticator, ScramKeys
 from mailhost.interfaces.reactor import IReactor
+from mailhost.logins.app_passwords import hash_app_password, matching
 from mailhost.logins.guard import LoginGuard, normal_username, parse_username
 from mailhost.logins.stored_secret import ITERATIONS, BadSecret, parse_secret
 from mailhost.logins.verifier import TooBusy, Verifier
@@ -41,10 +43,22 @@ BUSY = NOT_NOW.because("too many passwords to check at once")
 TLS_NEEDED = Status(538, "5.7.11", "No login without encryption; use TLS")
 
 
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """The account that a password proves, and the name of the app password that it is."""
+
+    account: Account
+    app_password: str = ""
+
+
+def _note_nothing(account: Address, name: str) -> None:
+    """No one asks when app passwords were used."""
+
+
 @implementer(IAuthenticator)
 class Authenticator:
-    """`in_thread` is for tests; it defaults to the reactor's threads. The constructor blocks for 50
-    ms."""
+    """`in_thread` is for tests; it defaults to the reactor's threads. `used` is called with account
+    and name when an app password was used. The constructor blocks for 50 ms."""
 
     def __init__(
         self,
@@ -54,7 +68,9 @@ class Authenticator:
         events: IEventSink,
         guard: LoginGuard,
         in_thread: InThread | None = None,
+        used: Callable[[Address, str], None] = _note_nothing,
     ) -> None:
+        self._used = used
         self._directory = directory
         self._settings = settings
         self._events = events
@@ -89,9 +105,12 @@ class Authenticator:
         except Exception:
             self._guard.undecided(client, username)
             raise
-        if isinstance(result, Account):
+        if isinstance(result, _Proven):
             self._guard.succeeded(client, username)
-            return self._log_success(client, result, mechanism)
+            account, name = result.account, result.app_password
+            if name:
+                self._used(account.address, name)
+            return self._log_success(client, account, mechanism, name)
         # a guess counts although the directory cannot be read and the password was not checked
         await self._guard.failed(client, username, result, guessed=result is not BUSY)
         return result
@@ -124,14 +143,14 @@ class Authenticator:
         self._guard.forgive(client, username)
         return self._log_success(client, account, SCRAM)
 
-    async def _check(self, username: str, password: str) -> Account | Status:
+    async def _check(self, username: str, password: str) -> _Proven | Status:
         try:
-            account, cause = await self._proven(parse_username(username), password)
+            proven, cause = await self._proven(parse_username(username), password)
         except DirectoryUnavailable as error:
             return NOT_NOW.because(str(error))
         except TooBusy:
             return BUSY
-        return account or WRONG.because(cause)
+        return proven or WRONG.because(cause)
 
     def _refusal_of_attempt(self, client: Client, username: str) -> Status | None:
         """Return the refusal for a client that may not try to log in now, None for others."""
@@ -139,24 +158,36 @@ class Authenticator:
             return self._guard.refuse(client, username, TLS_NEEDED)
         return self._guard.refusal(client, username)
 
-    def _log_success(self, client: Client, account: Account, mechanism: str) -> Address:
-        self._events.emit(LoggedIn(client, account.address, mechanism))
+    def _log_success(
+        self, client: Client, account: Account, mechanism: str, app_password: str = ""
+    ) -> Address:
+        self._events.emit(LoggedIn(client, account.address, mechanism, app_password))
         return account.address
 
     # --- the account behind a user name ---------------------------------------------------------
 
-    async def _proven(self, name: Address | None, password: str) -> tuple[Account | None, str]:
-        """Return the account that has this password, or None and the reason."""
+    async def _proven(self, name: Address | None, password: str) -> tuple[_Proven | None, str]:
+        """Return the account that has this password, or None and the reason.
+
+        App passwords are compared first, which takes some microseconds. So each failure takes as
+        long as one that is compared with the account's own password.
+        """
+        hashed = hash_app_password(password)
         account = self._known(name)
         if account is None:
             account = await self._newest(name)
-        if await self._matches(account, password):
-            return account, ""
+        found = _by_app_password(account, hashed)
+        if found is None and await self._matches(account, password):
+            found = _Proven(account) if account else None
+        if found is not None:
+            return found, ""
         newest = await self._newest(name)
-        if newest is None or account is None or newest.secret == account.secret:
+        found = _by_app_password(newest, hashed)
+        if found is not None or newest is None or account is None:
+            return found, _cause(name, newest)
+        if newest.secret == account.secret or not await self._matches(newest, password):
             return None, _cause(name, newest)
-        proven = await self._matches(newest, password)
-        return (newest, "") if proven else (None, _cause(name, newest))
+        return _Proven(newest), ""
 
     async def _matches(self, account: Account | None, password: str) -> bool:
         try:
@@ -190,6 +221,11 @@ def mechanisms_for(settings: LoginSettings, client: Client) -> Sequence[str]:
     return ()
 
 
+def _by_app_password(account: Account | None, hashed: str) -> _Proven | None:
+    found = matching(account, hashed)
+    return _Proven(account, found.name) if account is not None and found is not None else None
+
+
 def _keys_of(account: Account | None) -> ScramKeys | None:
     try:
         return parse_secret(account.secret).scram if account else None
@@ -204,6 +240,8 @@ def _cause(name: Address | None, account: Account | None, mechanism: str = "") -
     if account is None:
         return "there is no such account"
     if not account.secret:
+        if account.app_passwords:
+            return "the account has app passwords alone, and this is none of them"
         return "the account has no password, so nobody can log in to it"
     try:
         secret = parse_secret(account.secret)
@@ -211,4 +249,6 @@ def _cause(name: Address | None, account: Account | None, mechanism: str = "") -
         return f"the account's secret cannot be used: {error}; set the password again"
     if mechanism == SCRAM and secret.scram is None:
         return "the account's secret has no keys for SCRAM; set the password again"
+    if mechanism == SCRAM and account.app_passwords:
+        return "wrong password; app passwords are not for SCRAM, choose PLAIN in the mail program"
     return "wrong password"

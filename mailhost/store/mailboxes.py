@@ -36,6 +36,7 @@ from mailhost.message.content import Content
 from mailhost.message.ids import maildir_name
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.store.lock import try_lock
+from mailhost.store.maildir.expunged import outdated
 from mailhost.store.maildir.filename import sized_name
 from mailhost.store.maildir.files import MOST_READINGS, located, stale_files
 from mailhost.store.maildir.folder import (
@@ -45,6 +46,7 @@ from mailhost.store.maildir.folder import (
     mailbox_folder,
     make_maildir,
 )
+from mailhost.store.maildir.folder_names import INBOX, canonical
 from mailhost.store.maildir.pop3_uidls import LOCK_FILE, settle_adoption
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
@@ -65,7 +67,8 @@ class MailStore:
 
     `changed` is called with account and folder after messages were delivered or removed.
     `quota_of` knows the accounts' quotas. `usages` counts for all processes; without it the store
-    counts by itself. `sizes` remembers the sizes of messages that were counted once.
+    counts by itself. `sizes` remembers the sizes of messages that were counted once. Messages that
+    were expunged `keep_expunged` seconds ago are removed by `tidy`.
     """
 
     def __init__(
@@ -79,7 +82,9 @@ class MailStore:
         sizes: dict[tuple[str, str], int] | None = None,
         now: Callable[[], float] = time.time,
         changed: Callable[[Address, str], None] = _notify_no_one,
+        keep_expunged: float = 0.0,
     ) -> None:
+        self._keep_expunged = keep_expunged
         self.changed = changed
         self.hostname = hostname
         self.committer = committer
@@ -92,11 +97,11 @@ class MailStore:
 
     def inbox(self, account: Address) -> IMailbox:
         path = account_folder(self._mail, account)
-        return Mailbox(self, account, path, path)
+        return Mailbox(self, account, path, path, INBOX)
 
     def mailbox(self, account: Address, folder: str) -> IMailbox:
         path = account_folder(self._mail, account)
-        return Mailbox(self, account, path, mailbox_folder(path, folder))
+        return Mailbox(self, account, path, mailbox_folder(path, folder), canonical(folder))
 
     def exclusive(self, account: Address) -> IExclusive:
         return MaildropLock(self.in_thread, account_folder(self._mail, account))
@@ -115,7 +120,7 @@ class MailStore:
             return True  # the delivery will find and log the fault
 
     def maildir(self, path: str) -> IMailbox:
-        return Mailbox(self, None, path, path)
+        return Mailbox(self, None, path, path, "")
 
     async def tidy(self) -> None:
         """See IMaintenance. Files that cannot be removed stay. Mailboxes get the cur/ that older
@@ -131,21 +136,25 @@ class MailStore:
         for path in all_mailboxes(self._mail):
             complete_maildir(path)
             stale += stale_files(path, now)
+            stale += outdated(path, now - self._keep_expunged)
         return stale
 
 
 @implementer(IMailbox)
 class Mailbox:
     """One folder of an account, or of none. `key` is the path of the account's Maildir, `path` the
-    folder's own."""
+    folder's own, `name` the folder's name for those who watch it."""
 
-    __slots__ = ("_account", "_key", "_path", "_store")
+    __slots__ = ("_account", "_key", "_name", "_path", "_store")
 
-    def __init__(self, store: MailStore, account: Address | None, key: str, path: str) -> None:
+    def __init__(
+        self, store: MailStore, account: Address | None, key: str, path: str, name: str
+    ) -> None:
         self._store = store
         self._account = account
         self._key = key
         self._path = path
+        self._name = name
 
     @property
     def _quota(self) -> int | None:
@@ -210,8 +219,8 @@ class Mailbox:
         return len(failed)
 
     def _notify(self) -> None:
-        if self._account is not None and self._path == self._key:
-            self._store.changed(self._account, "INBOX")
+        if self._account is not None:
+            self._store.changed(self._account, self._name)
 
 
 @implementer(IExclusive)

@@ -44,6 +44,8 @@ admin = "ann@example.org"
 [imap]
 [dns]
 [queue]
+[delivery]
+[store]
 [relay]
 
 [[relay.route]]
@@ -69,6 +71,7 @@ OTHERS = {
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
     "relay.networks": '["192.0.2.0/24"]',
+    "delivery.junk": '"X-Spam"',
     "relay.bind": '"127.0.0.9"',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.application.privileges import (
     WrongFolder,
+    as_other_owner,
     as_owner,
     as_user,
     check_data_folder,
@@ -50,6 +51,22 @@ class Becoming(AsRoot):
     def test_not_at_all_without_a_user(self) -> None:
         with as_user(""):
             self.assertEqual(0, os.geteuid())
+
+    def test_the_owner_of_another_folder_within_it(self) -> None:
+        other = os.path.join(self.folder, "other")
+        os.symlink("/root", other)
+        os.lchown(other, self.nobody.pw_uid, self.nobody.pw_gid)
+        os.mkdir(self.data)
+        os.chown(self.data, 12345, 12345)
+        with as_owner(self.data):
+            for path, owner in ((other, self.nobody.pw_uid), ("/", 0)):
+                with as_other_owner(path):
+                    self.assertEqual(owner, os.geteuid())
+                self.assertEqual((12345, 12345), (os.geteuid(), os.getegid()))
+                self.assertEqual([12345], os.getgroups())
+            missing = as_other_owner(os.path.join(self.folder, "missing"))
+            self.assertRaises(FileNotFoundError, missing.__enter__)
+            self.assertEqual(12345, os.geteuid())
 
     def test_the_owner_of_a_folder(self) -> None:
         with as_owner(self.folder):

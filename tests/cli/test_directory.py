@@ -51,6 +51,26 @@ class EditTests(DirectoryCase):
         self.run_ok("account", "remove", "ann@example.com")
         self.assertNotIn("Ann@example.com", self.run_ok("account", "list"))
 
+    def test_app_passwords(self) -> None:
+        self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
+        own = ("account", "password")
+        password = self.run_ok(*own, "add", "ann@example.com", "Ann's phone").strip()
+        self.assertRegex(password, r"\A[0-9a-z-]{31}\Z")
+        self.assertIn("already", self.run_fails(*own, "add", "ann@example.com", "Ann's phone"))
+        (row,) = json.loads(self.run_ok(*own, "list", "ann@example.com", "--json"))
+        self.assertEqual((row["name"], row["last_used"]), ("Ann's phone", 0))
+        self.assertRegex(self.run_ok(*own, "list", "ann@example.com"), r"Ann's phone +20.* +never")
+        self.run_ok(*own, "revoke", "ann@example.com", "Ann's phone")
+        self.assertIn("there is none", self.run_ok(*own, "list", "ann@example.com"))
+        for arguments in (
+            ("revoke", "ann@example.com", "Ann's phone"),
+            ("add", "ann@example.com", " "),
+            ("add", "bob@example.com", "phone"),
+            ("add", "ann@file.example", "phone"),
+            ("list", "bob@example.com"),
+        ):
+            self.run_fails(*own, *arguments)
+
     def test_names_made_by_the_commands_must_follow_the_rfc(self) -> None:
         for local in ("a" * 65, "a..b"):
             own = f"{local}@example.com"

@@ -7,7 +7,10 @@ import os
 import stat
 
 from mailhost.config.load import load
-from tests.cli.directory_case import DirectoryCase
+from mailhost.directory.from_settings import view_of_settings
+from mailhost.logins.app_passwords import hash_app_password, is_app_hash
+from mailhost.message.address import parse_address
+from tests.cli.directory_case import IN_FILE, DirectoryCase
 
 
 class ExportTests(DirectoryCase):
@@ -49,6 +52,32 @@ class ExportTests(DirectoryCase):
         self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
+
+    def test_app_passwords(self) -> None:
+        self.run_ok("account", "password", "add", "ann@example.com", "Ann's phone")
+        self.assertIn("# its app passwords are left out", self.run_ok("export"))
+        made = self.call("hash-password", "--app")
+        self.assertEqual(hash_app_password(made.stderr.strip()), made.stdout.strip())
+        path = os.path.join(self.folder, "secrets", "fay")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(made.stdout)
+        line = 'app_passwords = { tv = { file = "secrets/fay" } }'
+        self.settings(f'{IN_FILE}\n[domain."file.example".account.fay]\n{line}\n')
+        text = self.run_ok("export", "--secrets", os.path.join(self.folder, "exported"))
+        self.assertIn(line, text)
+        self.settings(text)
+        view = view_of_settings(load(self.config).settings, load(self.config).secrets)
+        for address, name in (("ann@example.com", "Ann's phone"), ("fay@file.example", "tv")):
+            account = view.account(parse_address(address))
+            assert account is not None
+            (app_password,) = account.app_passwords
+            self.assertEqual(app_password.name, name)
+            self.assertTrue(is_app_hash(app_password.hash))
+
+    def test_a_file_without_the_hash_of_an_app_password(self) -> None:
+        line = 'app_passwords = { tv = { file = "secrets/ann" } }'
+        self.settings(f'{IN_FILE}\n[domain."file.example".account.fay]\n{line}\n')
+        self.assertIn("hash-password --app", self.run_fails("account", "list"))
 
     def test_ids_stay(self) -> None:
         before = json.loads(self.run_ok("account", "list", "--json"))

@@ -20,6 +20,7 @@ ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
     "domain",
     "account",
+    "app_passwords",
     "alias",
     "replace",
     "add",

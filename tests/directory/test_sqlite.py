@@ -44,6 +44,40 @@ class Database(SynchronousTestCase):
         self.assertEqual(self.database.view(), before)
 
 
+class AppPasswords(Database):
+    def setUp(self) -> None:
+        super().setUp()
+        self.database.add_domain("example.com")
+        self.database.add_account(ANN, "secret")
+        self.database.add_app_password(ANN, "phone", "hash", 1000)
+
+    def passwords(self) -> list[tuple[str, str, int, int]]:
+        account = self.database.view().account(ANN)
+        assert account is not None
+        return [(a.name, a.hash, a.created, a.last_used) for a in account.app_passwords]
+
+    def test_they_are_added_and_removed(self) -> None:
+        self.database.add_app_password(ANN, "Tablet", "other", 2000)
+        wanted = [("Tablet", "other", 2000, 0), ("phone", "hash", 1000, 0)]
+        self.assertEqual(self.passwords(), wanted)
+        self.refused("already", self.database.add_app_password, ANN, "phone", "x", 1)
+        self.database.remove_app_password(ANN, "Tablet")
+        self.assertEqual(self.passwords(), wanted[1:])
+        self.refused("no password for 'Tablet'", self.database.remove_app_password, ANN, "Tablet")
+        bob = address("bob@example.com")
+        self.refused("no account", self.database.add_app_password, bob, "phone", "x", 1)
+
+    def test_uses_are_noted(self) -> None:
+        self.database.note_uses({(ANN, "phone"): 3000, (ANN, "gone"): 1})
+        self.database.note_uses({(ANN, "phone"): 2000})
+        self.assertEqual(self.passwords(), [("phone", "hash", 1000, 3000)])
+
+    def test_they_go_with_the_account(self) -> None:
+        self.database.remove_account(ANN)
+        self.database.add_account(ANN, "secret")
+        self.assertEqual(self.passwords(), [])
+
+
 class Kept(Database):
     def test_everything_comes_back(self) -> None:
         database = self.database

@@ -10,8 +10,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.config.model import LoginSettings
+from mailhost.interfaces.accounts import Account, AppPassword, DirectoryView, Domain
 from mailhost.interfaces.events import LoggedIn, LoginRefused
 from mailhost.interfaces.logins import IAuthenticator, ScramKeys
+from mailhost.logins.app_passwords import hash_app_password, new_app_password
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.message.address import Address
@@ -122,6 +124,77 @@ class Passwords(Case):
     def test_an_account_removed_a_moment_ago(self) -> None:
         self.directory.view = self.directory.newest = view_of(bob=OTHER)
         self.assertCode(535, self.login("right"))
+
+
+class AppPasswords(Case):
+    def setUp(self) -> None:
+        super().setUp()
+        self.password = new_app_password()
+        self.used: list[tuple[Address, str]] = []
+        self.authenticator = Authenticator(
+            cast("Any", self.clock),
+            self.directory,
+            SETTINGS,
+            self.events,
+            self.guard,
+            self.threads,
+            lambda account, name: self.used.append((account, name)),
+        )
+        self.give("Ann", "phone", SECRET)
+
+    def give(self, local: str, name: str = "", secret: str = "") -> None:
+        """Have the directory know an app password, none without a name."""
+        further = (AppPassword(name, hash_app_password(self.password)),) if name else ()
+        account = Account(Address(local, "example.com"), secret, app_passwords=further)
+        accounts = {**self.directory.view.domains["example.com"].accounts, local.lower(): account}
+        domain = Domain("example.com", accounts)
+        self.directory.newest = DirectoryView({"example.com": domain})
+
+    def test_it_is_taken_without_hashing(self) -> None:
+        for typed in (self.password, self.password.upper().replace("-", " ")):
+            self.assertEqual(self.login(typed), ANN)
+        self.assertEqual(self.threads.count, 1)  # before the directory was refreshed
+        self.assertEqual(self.used, [(ANN, "phone")] * 2)
+        logged_in = [event.line for event in self.events.told if isinstance(event, LoggedIn)]
+        self.assertIn("by PLAIN with the app password 'phone'", logged_in[0])
+
+    def test_the_own_password_still_works(self) -> None:
+        self.assertEqual(self.login("right"), ANN)
+        self.assertEqual(self.used, [])
+
+    def test_an_account_without_a_password_of_its_own(self) -> None:
+        self.give("mute", "phone")
+        mute = Address("mute", "example.com")
+        self.assertEqual(self.login(self.password, "mute@example.com"), mute)
+        self.assertCode(535, self.login("wrong", "mute@example.com"))
+        self.assertIn("app passwords alone", self.causes[-1])
+
+    def test_it_is_that_of_one_account(self) -> None:
+        self.login(self.password)
+        self.assertCode(535, self.login(self.password, "bob@example.com"))
+
+    def test_one_that_was_revoked(self) -> None:
+        self.login(self.password)
+        self.give("Ann", secret=SECRET)
+        self.successResultOf(_start(self.directory.refresh()))
+        self.assertCode(535, self.login(self.password))
+        self.assertEqual(len(self.used), 1)
+
+    def test_a_wrong_one_is_counted_and_costs_as_much_as_another_wrong_password(self) -> None:
+        self.successResultOf(_start(self.directory.refresh()))
+        before = self.threads.count
+        self.assertCode(535, self.login(new_app_password()))
+        self.assertEqual(self.threads.count - before, 1)
+        self.assertCode(535, self.login("wrong", "bob@example.com"))
+        self.assertEqual(self.threads.count - before, 2)
+        self.assertCode(535, self.login("wrong"))
+        self.assertCode(421, self.login(self.password))
+
+    def test_a_failure_by_scram_names_the_remedy(self) -> None:
+        self.successResultOf(_start(self.directory.refresh()))
+        waiting = _start(self.authenticator.scram_result(CLIENT, "ann@example.com", False))
+        self.assertCode(535, self.finish(waiting))
+        self.assertIn("choose PLAIN", self.causes[-1])
 
 
 class Outages(Case):

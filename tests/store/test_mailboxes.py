@@ -8,10 +8,12 @@ import shutil
 import stat
 
 from mailhost.interfaces.store import DELIVERED, StoredMessage
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.store import mailboxes
+from mailhost.store.mailboxes import MailStore
 from tests.fakes import address, now
-from tests.store.boxes import ANN, BOB, NOW, StoreCase, failure_of
+from tests.store.boxes import ANN, BOB, NOW, StoreCase, failure_of, here
 
 HOUR = 3600.0
 
@@ -166,6 +168,34 @@ class TidyTests(StoreCase):
         now(self.store.tidy())
         self.assertEqual(len(mailbox.Maildir(self.path, create=False)), 1)
         self.assertFalse(os.path.exists(os.path.join(os.path.dirname(self.path), "cur")))
+
+
+class ExpungedTests(StoreCase):
+    """Expunged messages are removed by `tidy` when they were kept for long enough."""
+
+    def test_they_are_removed_after_a_while_with_their_directories(self) -> None:
+        store = MailStore(
+            self.mail, "mx", self.commits, here, now=lambda: self.seconds, keep_expunged=2 * HOUR
+        )
+        old, young = f"{int(NOW - 3 * HOUR)},.Sent", f"{int(NOW - HOUR)},"
+        for folder in (old, young):
+            self.put("1.M2P3Q4.mx,S=8,W=8:2,S", folder=f"mailhost-expunged/{folder}")
+        self.put("no removal", folder="mailhost-expunged/x")
+        now(store.tidy())
+        self.assertEqual(self.files(f"mailhost-expunged/{old}"), [])
+        self.assertEqual(len(self.files(f"mailhost-expunged/{young}")), 1)
+        now(store.tidy())
+        self.assertEqual(self.files("mailhost-expunged"), [young, "x"])
+
+
+class WatcherTests(StoreCase):
+    def test_they_are_notified_of_each_folder(self) -> None:
+        self.store.changed = lambda account, folder: changes.append((account, folder))
+        changes: list[tuple[Address, str]] = []
+        self.deliver(b"1", box=self.store.inbox(ANN))
+        self.deliver(b"2", box=self.store.mailbox(BOB, "inbox/Sent"))
+        self.deliver(b"3", box=self.store.maildir(os.path.abspath(self.mktemp())))
+        self.assertEqual(changes, [(ANN, "INBOX"), (BOB, "INBOX/Sent")])
 
 
 class OpenTests(StoreCase):

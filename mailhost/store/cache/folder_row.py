@@ -11,6 +11,7 @@ _COLUMNS = (
     "id, path, mailbox_id, uid_validity, uid_next, modseq, horizon, keywords, messages, unseen,"
     " deleted, new_mtime, cur_mtime, list_mtime, dirty, place"
 )
+_TABLES = ("page", "names", "odd_name", "listed", "vanished", "content")  # all but its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,15 @@ def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
 
 def remove_folder(connection: sqlite3.Connection, folder: int) -> None:
     """Remove all that the cache has of a folder."""
-    for table in ("page", "names", "odd_name", "listed", "vanished", "content"):
+    for table in _TABLES:
         connection.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
     connection.execute("DELETE FROM folder WHERE id = ?", (folder,))
+
+
+def remove_all_folders(connection: sqlite3.Connection) -> None:
+    """Remove all that the cache has of any folder."""
+    for table in (*_TABLES, "folder"):
+        connection.execute(f"DELETE FROM {table}")
 
 
 def _row(values: Sequence[object]) -> FolderRow:

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.folders import Reason, StoreRefusal
-from mailhost.store.folders.account_work import AccountWork
+from mailhost.store.folders.account_work import AccountWork, attempt
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.opening import CompressedMail
 
@@ -108,7 +108,7 @@ class AccountThread:
         self._waiting += 1
         await self._lock.acquire()
         try:
-            return await self._accounts.in_thread(partial(_run, self._work, operation))
+            return await self._accounts.in_thread(partial(attempt, self._work, operation))
         except FileNotFoundError as error:
             return replace(NO_SUCH_FOLDER, cause=str(error))
         except (OSError, sqlite3.Error) as error:
@@ -166,21 +166,3 @@ class AccountThread:
             self._lock.release()
         forget = not self._waiting and not self._work.gave_modseqs
         self._accounts.closed(self._root, self, forget)
-
-
-def _run(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
-    """Run an operation, a second time with a new cache where the cache is damaged, and with one in
-    memory where it cannot be used. What was changed by the first run was taken back."""
-    work.check()
-    try:
-        return operation(work)
-    except sqlite3.OperationalError as error:  # locked for too long, or no room
-        if work.in_memory:
-            raise
-        work.use_memory(error)
-    except sqlite3.DatabaseError as error:
-        try:
-            work.rebuild()
-        except OSError:
-            work.use_memory(error)
-    return operation(work)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from mailhost.interfaces.folders import FolderView
 from mailhost.store.cache.folder_row import FolderRow, folder_row, write_row
@@ -22,6 +23,8 @@ from mailhost.store.folders.disk import Disk
 from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
 
 CACHE = "mailhost.db"
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -241,3 +244,24 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def attempt(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
+    """Run an operation, a second time with a new cache where the cache is damaged, and with one in
+    memory where it cannot be used. What was changed by the first run was taken back.
+
+    Raises what the operation raises.
+    """
+    work.check()
+    try:
+        return operation(work)
+    except sqlite3.OperationalError as error:  # locked for too long, or no room
+        if work.in_memory:
+            raise
+        work.use_memory(error)
+    except sqlite3.DatabaseError as error:
+        try:
+            work.rebuild()
+        except OSError:
+            work.use_memory(error)
+    return operation(work)

@@ -22,12 +22,21 @@ from mailhost.store.folders.refresh import locked, numbered_row, settled
 from mailhost.store.maildir.filename import sized_name
 
 
-def add(work: AccountWork, folder: str, messages: Sequence[NewMessage]) -> Added:
-    """See IFolder.add. Raises OSError, sqlite3.Error: then none was added."""
+def add(
+    work: AccountWork,
+    folder: str,
+    messages: Sequence[NewMessage],
+    uniques: Sequence[str] | None = None,
+) -> Added:
+    """See IFolder.add. `uniques` are the unique parts of the names of files, which no message of
+    the account has; without them new ones are made. Raises OSError, sqlite3.Error: then none was
+    added."""
+    if uniques is None:
+        uniques = [maildir_name(work.disk.hostname, work.disk.now()) for _ in messages]
     path = work.path_of(folder)
     names = [
-        sized_name(maildir_name(work.disk.hostname, work.disk.now()), message.content.size)
-        for message in messages
+        sized_name(unique, message.content.size)
+        for unique, message in zip(uniques, messages, strict=True)
     ]
     with work.transaction():
         with locked(work, folder) as (known, source):

@@ -4,6 +4,7 @@ must be read again."""
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mailhost.store.cache.folder_row import FolderRow
@@ -34,20 +35,25 @@ class Mtimes:
 
 
 def mtimes_of(path: str) -> Mtimes:
-    """Return those of the Maildir at `path`. Raises FileNotFoundError where there is none."""
+    """Return those of the Maildir at `path`. One that was half made when a process died is
+    completed. Raises FileNotFoundError where there is none."""
+    new = _mtime(os.path.join(path, "new"))
+    if not new:
+        for name in ("cur", "new"):
+            with suppress(FileExistsError):
+                os.mkdir(os.path.join(path, name), 0o700)
+        new = _mtime(os.path.join(path, "new"))
     return Mtimes(
-        _mtime(os.path.join(path, "new"), required=True),
+        new,
         _mtime(os.path.join(path, "cur")),
         _mtime(os.path.join(path, NAME)),
     )
 
 
-def _mtime(path: str, required: bool = False) -> int:
+def _mtime(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except FileNotFoundError:
-        if required:
-            raise
         return 0
 
 

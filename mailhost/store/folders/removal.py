@@ -1,8 +1,7 @@
 """Removes messages from a folder (EXPUNGE).
 
-Their files are moved to `mailhost-expunged/` in the account's Maildir, where no reader of Maildirs
-looks, and are unlinked after the time that the settings say. The time of the removal and the folder
-lie in the name: `SECONDS,FOLDER/NAME`.
+Their files are moved to where they are kept (`maildir/expunged`), and are unlinked after the time
+that the settings say.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import message_paths
 from mailhost.store.folders.reading_files import forget
 from mailhost.store.folders.refresh import refreshed, refreshed_locked, settled
+from mailhost.store.maildir.expunged import kept_path
 
-EXPUNGED = "mailhost-expunged"
 ATTEMPTS = 3
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -95,5 +94,4 @@ def _octets(known: KnownFolder, uids: Sequence[int]) -> int:
 
 
 def _kept_name(work: AccountWork, folder: str, path: str) -> str:
-    place = f"{int(work.disk.now())},{folder}"
-    return os.path.join(work.root, EXPUNGED, place, os.path.basename(path))
+    return os.path.join(kept_path(work.root, work.disk.now(), folder), os.path.basename(path))

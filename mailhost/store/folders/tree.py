@@ -86,6 +86,19 @@ def found(work: AccountWork, name: str) -> Place | StoreRefusal:
     return NO_SUCH if path is None else Place(name, path)
 
 
+def found_or_made(work: AccountWork, name: str) -> Place | StoreRefusal:
+    """Return where a folder is; a missing one is made, and subscribed to. Raises OSError,
+    sqlite3.Error."""
+    place = found(work, name)
+    if isinstance(place, StoreRefusal):
+        refusal = create(work, name, "")
+        if isinstance(refusal, StoreRefusal):
+            return refusal
+        subscribe(work, name, True)
+        place = found(work, name)
+    return place
+
+
 def list_folders(work: AccountWork) -> list[FolderInfo]:
     """See IAccountMail.folders. Raises OSError."""
     names = directories(work)

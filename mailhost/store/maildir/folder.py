@@ -1,8 +1,10 @@
 """Where an account's folders lie: `mail/DOMAIN/ACCOUNT/`, and `.Name.Sub` in it for others.
 
-Folder names are UTF-8 with `.` between levels, as Maildir++ has it; a dot within a name is written
-`%2E`, and a percent sign `%25`. So are characters that a file name cannot hold, and those of an
-account's name: a slash, or a dot in front.
+`folder_names` says which directory a folder has. In an account's name a percent sign, a slash, a
+zero octet and a dot in front are written `%XX`.
+
+Older versions of this program wrote the names of folders in UTF-8, with `%2E` for a dot and `%25`
+for a percent sign. A folder that they made is still used where it lies.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from mailhost.message.address import Address
+from mailhost.store.maildir.folder_names import UnfitName, directory_of
 
 
 @lru_cache(maxsize=10_000)
@@ -24,14 +27,27 @@ def account_folder(mail: str, account: Address) -> str:
 def mailbox_folder(account_path: str, folder: str) -> str:
     """Return the path of a folder; `folder` has `/` between levels, INBOX is the account's own.
 
-    Raises ValueError where a level has no name.
+    Raises ValueError for a name that no folder can have. Looks at the disk only for a name that
+    older versions wrote in another way.
     """
-    if folder.upper() == "INBOX":
-        return account_path
+    directory = directory_of(folder)
+    older = _older_directory(folder)
+    if older != directory and older and os.path.isdir(os.path.join(account_path, older)):
+        made_since = isinstance(directory, str) and os.path.isdir(
+            os.path.join(account_path, directory)
+        )
+        if not made_since:
+            return os.path.join(account_path, older)
+    if isinstance(directory, UnfitName):
+        raise ValueError(f"{folder!r} cannot be a folder: {directory.text}")
+    return os.path.join(account_path, directory) if directory else account_path
+
+
+def _older_directory(folder: str) -> str:
+    """Return the directory that older versions gave to a folder, empty for none."""
     levels = [_escape(level, "%.\0") for level in folder.split("/")]
-    if not all(levels):
-        raise ValueError(f"{folder!r} has a level without a name")  # `/` would lead to `..`
-    return os.path.join(account_path, "." + ".".join(levels))
+    inbox = folder.upper() == "INBOX"
+    return "." + ".".join(levels) if all(levels) and not inbox else ""
 
 
 def all_mailboxes(mail: str) -> Iterator[str]:

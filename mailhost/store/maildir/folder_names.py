@@ -82,6 +82,14 @@ def _fault(name: str) -> str:
     return ""
 
 
+def fitting(name: str) -> str:
+    """Return a name that a new folder can have, for a folder of another host: what does not fit
+    becomes `_`. One that is too long stays."""
+    levels = (_UNFIT.sub("_", level).replace(".", "_") or "_" for level in name.split("/"))
+    name = "/".join(levels)
+    return f"_{name[1:]}" if name.startswith("~") else name
+
+
 def name_of(directory: str) -> str | None:
     """Return the name of a directory in an account's Maildir, None where it is no folder."""
     if directory[:1] != "." or not all(directory[1:].split(".")):

@@ -40,6 +40,13 @@ def new_uid_validity(system: OperatingSystem, account: str, now: float) -> int:
     raise OSError(f"{account}/{NAME} is changed by another program all the time")
 
 
+def raise_mark(system: OperatingSystem, account: str, number: int) -> None:
+    """Give no UIDVALIDITY up to `number` to a new folder of the account. Raises OSError."""
+    if number > max([_written(account), *_marks(account)]):
+        path = os.path.join(account, NAME)
+        replace_file(system, path, f"{path}.{secrets.token_hex(8)}.tmp", b"%08x" % number)
+
+
 def _marks(account: str) -> list[int]:
     matches = map(_MARK.fullmatch, os.listdir(account))
     return sorted(int(match[1], 16) for match in matches if match)

@@ -6,8 +6,9 @@ import errno
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -20,6 +21,8 @@ from mailhost.store.folders.opening import CompressedMail
 from mailhost.store.folders.refresh import refreshed
 from tests.fakes import now
 from tests.store.folders.accounts import AccountCase, disk_of, message
+
+T = TypeVar("T")
 
 
 class Held:
@@ -55,6 +58,12 @@ class ThreadCase(AccountCase):
 
     def of(self, root: str) -> AccountThread:
         return self.threads.of(root, disk_of(self.system, self.now))
+
+    def done(self, operation: Callable[[AccountWork], T]) -> T:
+        """Return what an operation returns that is not refused."""
+        result = now(self.thread.run(operation))
+        assert not isinstance(result, StoreRefusal), result
+        return result
 
     def open_files(self) -> int:
         """How many files of the cache this process has open."""
@@ -122,7 +131,8 @@ class RefusalTests(ThreadCase):
         return result
 
     def test_no_folder(self) -> None:
-        result: Any = now(self.thread.run(lambda work: refreshed(work, ".Missing")))
+        result = now(self.thread.run(lambda work: refreshed(work, ".Missing")))
+        assert isinstance(result, StoreRefusal)
         self.assertEqual(result.reason, Reason.NONEXISTENT)
 
     def test_faults_are_logged(self) -> None:
@@ -147,13 +157,8 @@ class CacheTests(ThreadCase):
         self.work.close()
         self.cache = Path(self.root, CACHE)
 
-    def seen(self) -> FolderView:
-        view = now(self.thread.run(view_of))
-        assert isinstance(view, FolderView), view
-        return view
-
     def shown(self) -> FolderView:
-        view = self.seen()
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), list(self.before.uids))
         self.assertEqual(list(view.flags), list(self.before.flags))
         self.assertEqual(view.uid_validity, self.before.uid_validity)
@@ -194,21 +199,21 @@ class CacheTests(ThreadCase):
         self.cache.mkdir()
         view = self.shown()
         self.assertGreater(view.highest_modseq, self.before.highest_modseq)
-        added: Any = now(self.thread.run(lambda work: add(work, "", [message(b"new", "Work")])))
+        added = self.done(lambda work: add(work, "", [message(b"new", "Work")]))
         self.assertEqual(list(added.uids), [4])
-        self.assertIn(4, self.seen().uids)
+        self.assertIn(4, self.done(view_of).uids)
         # the cache of the disk knows nothing of the MODSEQs that were told meanwhile
         self.cache.rmdir()
-        highest = self.seen().highest_modseq
+        highest = self.done(view_of).highest_modseq
         now(self.thread.close())
-        self.assertGreater(self.seen().highest_modseq, highest)
+        self.assertGreater(self.done(view_of).highest_modseq, highest)
 
     def test_locked_for_too_long(self) -> None:
         self.patch(sqlite3, "connect", _impatient(sqlite3.connect))
         other = sqlite3.connect(self.cache, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = self.seen()
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), [1, 2, 3, 4])
         other.close()
 
@@ -216,11 +221,11 @@ class CacheTests(ThreadCase):
         """SQLite may not make the file larger, and nothing of ours can be written."""
         self.system.create = _full  # type: ignore[method-assign]
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = self.seen()
+        view = self.done(view_of)
         self.assertEqual(list(view.uids), [1, 2, 3])  # no UID could be kept
         del self.system.create
         self.later()
-        self.assertEqual(list(self.seen().uids), [1, 2, 3, 4])
+        self.assertEqual(list(self.done(view_of).uids), [1, 2, 3, 4])
 
     def test_a_full_disk_without_a_cache(self) -> None:
         self.cache.unlink()
@@ -229,7 +234,7 @@ class CacheTests(ThreadCase):
 
     def test_a_cache_that_may_lack_its_end(self) -> None:
         """The system was started again while the cache was in use."""
-        now(self.thread.run(view_of))
+        self.done(view_of)
         connection = sqlite3.connect(self.cache)
         connection.execute("UPDATE account SET boot = 'another'")
         connection.commit()

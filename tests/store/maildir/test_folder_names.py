@@ -14,6 +14,7 @@ from mailhost.store.maildir.folder_names import (
     canonical,
     directory_of,
     find_folders,
+    fitting,
     name_of,
     usual_uses,
 )
@@ -104,6 +105,24 @@ class NameTests(SynchronousTestCase):
         name = name_of(f".{text}")
         if name is not None and "/" not in text:
             self.assertTrue(can_be_shown(name))
+
+
+class FittingTests(SynchronousTestCase):
+    def test_names_of_other_hosts(self) -> None:
+        for name, fit in {
+            "Sent/2024": "Sent/2024",
+            "a.b": "a_b",
+            "~root/x": "_root/x",
+            "a//b": "a/_/b",
+            "a\x01": "a_",
+            "": "_",
+        }.items():
+            self.assertEqual(fitting(name), fit)
+            self.assertIsInstance(directory_of(fit), str)
+
+    @given(st.text(max_size=20))
+    def test_any_name_fits_then(self, name: str) -> None:
+        self.assertIsInstance(directory_of(fitting(name)), str)
 
 
 class FindTests(SynchronousTestCase):

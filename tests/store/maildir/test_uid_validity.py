@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.durable.system import OperatingSystem
 from mailhost.store.maildir.modseq_mark import STEP, raise_mark, read_mark
 from mailhost.store.maildir.uid_validity import new_guid, new_uid_validity
+from mailhost.store.maildir.uid_validity import raise_mark as raise_validity
 from tests.store.maildir.faulty import FaultySystem, LosingSystem, PowerCut, each_fault
 
 NOW = 1_700_000_000.5
@@ -34,6 +35,13 @@ class UidValidityTests(MarkCase):
         self.assertEqual(self.taken(), 1_700_000_000)
         self.assertEqual(Path(self.folder, "dovecot-uidvalidity").read_text(), "6553f100")
         self.assertEqual(self.names(), {"dovecot-uidvalidity", "dovecot-uidvalidity.6553f100"})
+
+    def test_the_mark_is_raised_for_a_folder_of_another_host(self) -> None:
+        raise_validity(self.system, self.folder, 1_900_000_000)
+        raise_validity(self.system, self.folder, 1_800_000_000)
+        self.assertEqual(self.taken(), 1_900_000_001)
+        raise_validity(self.system, self.folder, 1_900_000_000)
+        self.assertEqual(self.taken(), 1_900_000_002)
 
     def test_none_is_given_twice(self) -> None:
         """Neither in one second nor after the clock was set back."""

@@ -1,0 +1,50 @@
+"""What an import or export reports, and the rights that it needs for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+Rights: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""Gives the process the rights to use the other side's files, until the block ends."""
+
+
+class Progress(Protocol):
+    """Hears how far the work is."""
+
+    def begin(self, folder: str, messages: int) -> None:
+        """A folder begins, with so many messages to look at."""
+
+    def advance(self, messages: int) -> None:
+        """So many more messages of it are done."""
+
+
+class NoProgress:
+    """Nobody looks."""
+
+    def begin(self, folder: str, messages: int) -> None:
+        """See Progress."""
+
+    def advance(self, messages: int) -> None:
+        """See Progress."""
+
+
+@contextmanager
+def same_rights() -> Iterator[None]:
+    """The other side's files need no other rights."""
+    yield
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one folder. `moved` messages were written, `known` ones were there from
+    before, `unreadable` are the reasons why some could not be read. `kept_uids` is True for an
+    import that kept the UIDs."""
+
+    folder: str
+    moved: int
+    known: int
+    unreadable: tuple[str, ...] = ()
+    kept_uids: bool = False
