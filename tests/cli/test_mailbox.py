@@ -105,6 +105,14 @@ class MessageTests(MailboxCase):
         (before, after) = (json.loads(text)[0] for text in (before, after))
         self.assertEqual(before["uid_validity"], after["uid_validity"])
 
+    def test_a_cache_that_cannot_be_used_is_a_warning(self) -> None:
+        path = os.path.join(self.maildir, "mailhost.db")
+        os.mkdir(path)
+        result = self.call("mailbox", "list", ANN)
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn(f"{path} is not used for now", result.stderr)
+        self.assertIn(f"{path} is not used", self.run_fails("mailbox", "rebuild", ANN))
+
     def test_undelete(self) -> None:
         self.put("1.1.x,S=8,W=8:2,S", b"Subject: x\r\n\r\n", "mailhost-expunged/1700000000,.Old")
         self.assertIn("no such message", self.mailbox("undelete", "--after", "2024-01-01"))
