@@ -199,8 +199,8 @@ class Queue(Section):
 
 
 class DeliverySettings(Section):
-    """`[delivery]`: which mail goes to other folders than INBOX. `junk` is a header field, empty
-    for none."""
+    """`[delivery]`: folders other than INBOX. `junk` is the header field that marks junk, empty for
+    none."""
 
     junk: OptionalFieldName = ""
 
