@@ -188,7 +188,7 @@ def check(account: Address, as_json: bool, config: str | None) -> None:
     if not rows:
         return
     hint = ""
-    if any(each.place is checking.Place.CACHE for each in differences):
+    if any(each.place is checking.FaultPlace.CACHE for each in differences):
         hint = f"; `mailhost mailbox rebuild {account}` makes the cache anew"
     raise Fail(f"{counted(len(rows), 'difference')}{hint}")
 

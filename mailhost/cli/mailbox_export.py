@@ -17,7 +17,9 @@ from mailhost.store.exchange.progress import Rights
 from mailhost.store.maildir.folder_names import canonical
 
 
-@click.command(short_help="Export to a Maildir or to mbox files; a second time, what is new.")
+@click.command(
+    short_help="Export to a Maildir or to mbox files; a second export adds new messages."
+)
 @click.argument("account", type=ADDRESS)
 @click.argument("target", type=click.Path())
 @click.option("--mbox", is_flag=True, help="Write an mbox file for each folder (mboxrd).")

@@ -26,7 +26,9 @@ from mailhost.store.maildir.folder_names import INBOX, fitting
 _SUFFIXES = (".mbox", ".mbx", ".sbd")
 
 
-@click.command("import", short_help="Import a Maildir or mbox files; a second time, what is new.")
+@click.command(
+    "import", short_help="Import a Maildir or mbox files; a second import adds new messages."
+)
 @click.argument("account", type=ADDRESS)
 @click.argument("source", type=click.Path())
 @click.option(

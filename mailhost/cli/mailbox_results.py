@@ -1,4 +1,4 @@
-"""What an import and an export show: bars while they run, a table at the end."""
+"""The output of an import and an export: bars while they run, a table at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MOST_SHOWN = 20  # messages that could not be read
 
 
 class Bars:
-    """A bar for each folder, on a terminal; nothing elsewhere. A Progress, to be used in `with`."""
+    """A bar for each folder, on a terminal; nothing elsewhere. A TransferProgress, to be
+    used in `with`."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -38,13 +39,13 @@ class Bars:
         self._bars.stop()
 
     def begin(self, folder: str, messages: int) -> None:
-        """See Progress."""
+        """See TransferProgress."""
         from rich.markup import escape
 
         self._task = self._bars.add_task(escape(plain(folder)), total=messages)
 
     def advance(self, messages: int) -> None:
-        """See Progress."""
+        """See TransferProgress."""
         self._bars.advance(self._task, messages)
 
 

@@ -49,7 +49,7 @@ def undelete(
 ) -> None:
     """List expunged messages that are still kept, or bring them back with --restore.
 
-    They are kept as long as `keep_expunged` in [store] says. What is brought back is a new message
+    They are kept as long as `keep_expunged` in [store] says. A restored message is a new one
     for mail programs.
     """
     if into and not brings_back:

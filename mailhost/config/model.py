@@ -198,14 +198,14 @@ class Queue(Section):
     concurrency: Annotated[Count, Field(ge=1)] = 50
 
 
-class Delivery(Section):
-    """`[delivery]`: which mail goes to other folders than INBOX. `junk` is a header field, empty
-    for none."""
+class DeliverySettings(Section):
+    """`[delivery]`: folders other than INBOX. `junk` is the header field that marks junk, empty for
+    none."""
 
     junk: OptionalFieldName = ""
 
 
-class Store(Section):
+class StoreSettings(Section):
     """`[store]`: the mail of the accounts."""
 
     keep_expunged: Seconds = 7 * DAY
@@ -266,8 +266,8 @@ class Settings(Section):
     dns: DNS = DNS()
     relay: Relay = Relay()
     queue: Queue = Queue()
-    delivery: Delivery = Delivery()
-    store: Store = Store()
+    delivery: DeliverySettings = DeliverySettings()
+    store: StoreSettings = StoreSettings()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -72,7 +72,7 @@ def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
 
 
 def _hash_fault(key: str, secret: str) -> str:
-    """Say what a secret should be, nothing where it is that."""
+    """Return what a secret is not but should be, an empty text for a good one."""
     if not key.startswith("domain."):
         return ""
     if _APP_KEY.match(key):

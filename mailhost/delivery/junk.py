@@ -1,4 +1,4 @@
-"""Which messages go to the folder for junk in place of INBOX, and which folder that is.
+"""Decides which messages go to the folder for junk in place of INBOX, and finds that folder.
 
 A filter says so in a header field, such as rspamd's `X-Spam: Yes`. A field stays with the message
 while it waits in the queue. A message may come with such a field from elsewhere too; its sender

@@ -16,7 +16,7 @@ LONGEST_NAME = 64  # characters in the name of an app password
 
 
 def name_fault(name: str) -> str:
-    """Say how an app password is named, nothing where that name is good."""
+    """Return how an app password may be named, an empty text where this name is good."""
     good = name == name.strip() and name.isprintable() and 0 < len(name) <= LONGEST_NAME
     return "" if good else f"write a name of 1 to {LONGEST_NAME} characters, such as phone"
 

@@ -1,6 +1,6 @@
 """App passwords: a password for one device or program, made here and shown once.
 
-A password has 26 characters with five random bits each. What is kept is its SHA-256 alone: the slow
+A password has 26 characters with five random bits each. Only its SHA-256 is kept. The slow
 hash and the salt of other passwords are there because people choose words that can be guessed or
 listed; 130 random bits can be neither, whatever a hash costs. So a login with an app password
 takes no time and no memory, also for a phone that logs in every minute.

@@ -52,7 +52,7 @@ class _Proven:
 
 
 def _note_nothing(account: Address, name: str) -> None:
-    """No one asks when app passwords were used."""
+    """Do not record when app passwords were used."""
 
 
 @implementer(IAuthenticator)

@@ -1,4 +1,4 @@
-"""When app passwords were used last, collected and written to the directory from time to time.
+"""Collects when app passwords were used last, and writes it to the directory from time to time.
 
 Each change of the directory has every process read it again, so uses are not written one by one.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from typing import Any
 
 from mailhost.net.control.client import control_path
@@ -104,6 +105,16 @@ class MessageTests(MailboxCase):
         after = self.mailbox("status", "INBOX", "--json")
         (before, after) = (json.loads(text)[0] for text in (before, after))
         self.assertEqual(before["uid_validity"], after["uid_validity"])
+
+    def test_a_cache_that_cannot_be_used_is_a_warning(self) -> None:
+        path = os.path.join(self.maildir, "mailhost.db")
+        os.mkdir(path)
+        result = self.call("mailbox", "list", ANN)
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn(f"{path} is not used for now", result.stderr)
+        error = self.call("mailbox", "rebuild", ANN).exception  # one line in `main`
+        self.assertIsInstance(error, sqlite3.OperationalError)
+        self.assertIn(f"{path} is not used", str(error))
 
     def test_undelete(self) -> None:
         self.put("1.1.x,S=8,W=8:2,S", b"Subject: x\r\n\r\n", "mailhost-expunged/1700000000,.Old")

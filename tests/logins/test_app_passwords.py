@@ -1,4 +1,4 @@
-"""App passwords: what they look like, and what is kept of them."""
+"""App passwords: their form, and their hashes."""
 
 from __future__ import annotations
 

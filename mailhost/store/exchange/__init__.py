@@ -2,5 +2,5 @@
 
 `maildir_source` and `mbox` read, `adopting` copies a folder with its UIDs into one without mail,
 `importing` adds messages to any folder, `exporting` writes Maildirs and mbox files. Each can be
-ended at any time and begun again: what is done is left out then. Everything blocks.
+ended at any time and begun again: finished parts are left out then. Everything blocks.
 """

@@ -22,7 +22,7 @@ from mailhost.message.ids import maildir_name
 from mailhost.store.cache.folder_row import folder_row, remove_folder
 from mailhost.store.exchange.maildir_source import SourceFolder, open_message
 from mailhost.store.exchange.packed import CannotUnpack, unpacked
-from mailhost.store.exchange.progress import Progress, Rights
+from mailhost.store.exchange.progress import Rights, TransferProgress
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.maildir import keywords, uid_list_file
@@ -59,7 +59,7 @@ class Adoption:
         )
         return not same and self._present() <= self._source.files.keys()
 
-    def run(self, reading: Rights, progress: Progress) -> dict[str, str] | None:
+    def run(self, reading: Rights, progress: TransferProgress) -> dict[str, str] | None:
         """Copy the folder; `reading` gives the rights to read the source. Returns why messages
         could not be read, by their base names; None where the folder has got other mail
         meanwhile."""

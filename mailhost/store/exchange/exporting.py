@@ -22,7 +22,7 @@ from mailhost.message.content import content_of_file
 from mailhost.message.flags import flag_names
 from mailhost.message.ids import maildir_name
 from mailhost.store.exchange.mbox import written
-from mailhost.store.exchange.progress import Progress, Result, Rights
+from mailhost.store.exchange.progress import Result, Rights, TransferProgress
 from mailhost.store.folders import tree
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import message_paths
@@ -46,7 +46,9 @@ class CannotExport(ValueError):
 class MaildirExport:
     """An export to the Maildir at `target`. `writing` gives the rights to write there."""
 
-    def __init__(self, work: AccountWork, target: str, writing: Rights, progress: Progress) -> None:
+    def __init__(
+        self, work: AccountWork, target: str, writing: Rights, progress: TransferProgress
+    ) -> None:
         self._work = work
         self._target = target
         self._writing = writing
@@ -149,7 +151,9 @@ class MboxExport:
     """An export to mbox files below the folder at `target`, such as `Archive/2024.mbox`, in the
     form mboxrd. `writing` gives the rights to write there."""
 
-    def __init__(self, work: AccountWork, target: str, writing: Rights, progress: Progress) -> None:
+    def __init__(
+        self, work: AccountWork, target: str, writing: Rights, progress: TransferProgress
+    ) -> None:
         self._work = work
         self._target = target
         self._writing = writing

@@ -20,11 +20,11 @@ from itertools import islice
 from mailhost.interfaces.folders import NewMessage, StoreRefusal
 from mailhost.message.content import Content
 from mailhost.store.exchange.adopting import Adoption
-from mailhost.store.exchange.journal import Journal, key_of, keys_in, unique_name
+from mailhost.store.exchange.journal import ImportJournal, key_of, keys_in, unique_name
 from mailhost.store.exchange.maildir_source import SourceFolder, open_message
 from mailhost.store.exchange.mbox import MboxMessage, Quoting, read, split
 from mailhost.store.exchange.packed import CannotUnpack, unpacked
-from mailhost.store.exchange.progress import Progress, Result, Rights
+from mailhost.store.exchange.progress import Result, Rights, TransferProgress
 from mailhost.store.folders import tree
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
@@ -41,7 +41,7 @@ AT_ONCE = 100  # messages that are added at once
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class ImportedMessage:
     """A message to be added, with its key; `load` reads it, and raises CannotUnpack."""
 
     key: str
@@ -51,11 +51,11 @@ class Incoming:
 class Import:
     """`reading` gives the rights to read the source."""
 
-    def __init__(self, work: AccountWork, reading: Rights, progress: Progress) -> None:
+    def __init__(self, work: AccountWork, reading: Rights, progress: TransferProgress) -> None:
         self._work = work
         self._reading = reading
         self._progress = progress
-        self._journal = Journal(work.root, work.disk.system)
+        self._journal = ImportJournal(work.root, work.disk.system)
 
     # --- from a Maildir --------------------------------------------------------------------------
 
@@ -85,9 +85,11 @@ class Import:
         """True where messages of it were imported before, and may have been removed since."""
         return any(_key(source, base) in self._journal for base in source.files)
 
-    def _from_maildir(self, source: SourceFolder, bases: Iterator[str]) -> Iterator[Incoming]:
+    def _from_maildir(
+        self, source: SourceFolder, bases: Iterator[str]
+    ) -> Iterator[ImportedMessage]:
         for base in bases:
-            yield Incoming(_key(source, base), partial(self._loaded, source, base))
+            yield ImportedMessage(_key(source, base), partial(self._loaded, source, base))
 
     def _loaded(self, source: SourceFolder, base: str) -> NewMessage:
         with self._reading():
@@ -133,7 +135,7 @@ class Import:
 
     def _from_mbox(
         self, messages: Iterator[MboxMessage], name: str, quoting: Quoting
-    ) -> Iterator[Incoming]:
+    ) -> Iterator[ImportedMessage]:
         seen: Counter[str] = Counter()
         for message in messages:
             parts = (b"mbox", name.encode(), message.from_line, message.raw)
@@ -141,11 +143,11 @@ class Import:
             seen[key] += 1
             if seen[key] > 1:  # the same message a second time
                 key = key_of(*parts, b"%d" % seen[key])
-            yield Incoming(key, partial(_from_text, message, quoting))
+            yield ImportedMessage(key, partial(_from_text, message, quoting))
 
     # --- adding ----------------------------------------------------------------------------------
 
-    def _add(self, place: tree.Place, messages: Iterator[Incoming], total: int) -> Result:
+    def _add(self, place: tree.Place, messages: Iterator[ImportedMessage], total: int) -> Result:
         known = refreshed(self._work, place.path)
         present = keys_in(all_names(self._work, known).values())
         new = (
@@ -160,7 +162,9 @@ class Import:
         self._progress.advance(total - moved - len(faults))
         return Result(place.name, moved, total - moved - len(faults), tuple(faults))
 
-    def _add_some(self, place: tree.Place, some: Sequence[Incoming]) -> tuple[int, list[str]]:
+    def _add_some(
+        self, place: tree.Place, some: Sequence[ImportedMessage]
+    ) -> tuple[int, list[str]]:
         loaded, uniques, keys, faults = [], [], [], []
         now = int(self._work.disk.now())
         for each in some:

@@ -36,7 +36,7 @@ def keys_in(names: Iterable[str]) -> set[str]:
     return {match[1] for match in map(_IN_NAME.search, names) if match}
 
 
-class Journal:
+class ImportJournal:
     """The file of the account at that path. Raises OSError."""
 
     def __init__(self, account: str, system: OperatingSystem) -> None:

@@ -1,4 +1,4 @@
-"""What an import or export reports, and the rights that it needs for a while."""
+"""The reports of an import or export, and the rights that it needs for a while."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rights: TypeAlias = Callable[[], AbstractContextManager[None]]
 """Gives the process the rights to use the other side's files, until the block ends."""
 
 
-class Progress(Protocol):
+class TransferProgress(Protocol):
     """Hears how far the work is."""
 
     def begin(self, folder: str, messages: int) -> None:
@@ -22,13 +22,13 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Nobody looks."""
+    """Shows nothing."""
 
     def begin(self, folder: str, messages: int) -> None:
-        """See Progress."""
+        """See TransferProgress."""
 
     def advance(self, messages: int) -> None:
-        """See Progress."""
+        """See TransferProgress."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def same_rights() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one folder. `moved` messages were written, `known` ones were there from
+    """The result for one folder. `moved` messages were written, `known` ones were there from
     before, `unreadable` are the reasons why some could not be read. `kept_uids` is True for an
     import that kept the UIDs."""
 

@@ -248,7 +248,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def attempt(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
     """Run an operation, a second time with a new cache where the cache is damaged, and with one in
-    memory where it cannot be used. What was changed by the first run was taken back.
+    memory where it cannot be used. The changes of the first run were taken back.
 
     Raises what the operation raises.
     """

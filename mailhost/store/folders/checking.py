@@ -1,7 +1,7 @@
 """Compares what an account's cache, the UID lists and the message files say, and empties the cache.
 
 A folder is read first as a session reads it, so that new mail and changed flags are no difference.
-What is left then is a fault: of the cache (`rebuild` mends it), of the UID list, or of a file.
+Any other difference is a fault: of the cache (`rebuild` mends it), of the UID list, or of a file.
 Everything blocks, and raises OSError and sqlite3.Error.
 """
 
@@ -28,7 +28,7 @@ from mailhost.store.maildir.uid_list_file import UidListFile
 MOST_SHOWN = 20  # findings of one kind in one folder
 
 
-class Place(StrEnum):
+class FaultPlace(StrEnum):
     """Where a fault lies."""
 
     CACHE = "cache"
@@ -38,7 +38,7 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FileNames:
     """The names of files that the cache has, by UID: base names, and what follows them."""
 
     bases: dict[int, str]
@@ -50,7 +50,7 @@ class Difference:
     """`folder` is a name, empty for the account; `text` says what differs from what."""
 
     folder: str
-    place: Place
+    place: FaultPlace
     text: str
 
 
@@ -60,12 +60,12 @@ def check(work: AccountWork) -> list[Difference]:
     found = []
     row = work.cache.execute("PRAGMA quick_check").fetchone()
     if work.in_memory:
-        found.append(Difference("", Place.CACHE, work.fault))
+        found.append(Difference("", FaultPlace.CACHE, work.fault))
     if row[0] != "ok":
-        found.append(Difference("", Place.CACHE, f"it is damaged: {row[0]}"))
+        found.append(Difference("", FaultPlace.CACHE, f"it is damaged: {row[0]}"))
     for directory in find_folders(work.root).left_out:
         text = f"{directory} has no name that a client can say, or one that another folder has"
-        found.append(Difference("", Place.FOLDER, text))
+        found.append(Difference("", FaultPlace.FOLDER, text))
     for name, path in paths.items():
         found += check_folder(work, name, path)
     return found
@@ -77,16 +77,16 @@ def check_folder(work: AccountWork, name: str, path: str) -> list[Difference]:
     refreshed(work, path)
     with work.transaction():
         known = refreshed_locked(work, path)
-        names = Names(all_names(work, known), all_infos(work, known))
+        names = FileNames(all_names(work, known), all_infos(work, known))
         part = UidListFile(work.path_of(path), work.disk.system, work.disk.dotlocks).read()
         entries = list_entries(work.path_of(path), set(names.bases.values()))
     if part is None:
-        differences = iter([(Place.UID_LIST, "it is missing or cannot be read")])
+        differences = iter([(FaultPlace.UID_LIST, "it is missing or cannot be read")])
     else:
         differences = _compared(known, names, part.uid_list, entries)
-    shown: dict[Place, list[str]] = {}
+    shown: dict[FaultPlace, list[str]] = {}
     if found is not None and found.uid_list.damaged:  # reading the folder writes the list anew
-        shown[Place.UID_LIST] = ["it had lines that cannot be read"]
+        shown[FaultPlace.UID_LIST] = ["it had lines that cannot be read"]
     for place, text in (*differences, *_sizes(work.path_of(path), entries)):
         shown.setdefault(place, []).append(text)
     return [
@@ -100,32 +100,32 @@ def _bounded(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _compared(
-    known: KnownFolder, names: Names, uid_list: UidList, entries: Entries
-) -> Iterator[tuple[Place, str]]:
+    known: KnownFolder, names: FileNames, uid_list: UidList, entries: Entries
+) -> Iterator[tuple[FaultPlace, str]]:
     row, bases = known.row, names.bases
     if row.uid_validity != uid_list.header.uid_validity:
         text = f"UIDVALIDITY is {row.uid_validity}, in the UID list {uid_list.header.uid_validity}"
-        yield Place.CACHE, text
+        yield FaultPlace.CACHE, text
     if row.uid_next < uid_list.next_uid:
-        yield Place.CACHE, f"UIDNEXT is {row.uid_next}, in the UID list {uid_list.next_uid}"
+        yield FaultPlace.CACHE, f"UIDNEXT is {row.uid_next}, in the UID list {uid_list.next_uid}"
     for uid, base in bases.items():
         listed = uid_list.uids.get(base)
         if listed is None:
-            yield Place.UID_LIST, f"the message {base} is missing; its UID is {uid}"
+            yield FaultPlace.UID_LIST, f"the message {base} is missing; its UID is {uid}"
         elif listed != uid:
-            yield Place.CACHE, f"{base} has UID {uid}, in the UID list {listed}"
+            yield FaultPlace.CACHE, f"{base} has UID {uid}, in the UID list {listed}"
         file = entries.files.get(base)
         if file is None:
-            yield Place.CACHE, f"UID {uid} has no file {base}"
+            yield FaultPlace.CACHE, f"UID {uid} has no file {base}"
         elif split_name(file)[1] != names.infos[uid]:
-            yield Place.CACHE, f"UID {uid} has the flags {names.infos[uid]}, not {file}"
+            yield FaultPlace.CACHE, f"UID {uid} has the flags {names.infos[uid]}, not {file}"
     for base in entries.files.keys() - set(bases.values()):
-        yield Place.CACHE, f"{entries.files[base]} is no message of it"
+        yield FaultPlace.CACHE, f"{entries.files[base]} is no message of it"
     for file in entries.doubled:
-        yield Place.FILE, f"{file} has the name of another message; give it a new one"
+        yield FaultPlace.FILE, f"{file} has the name of another message; give it a new one"
 
 
-def _sizes(folder: str, entries: Entries) -> Iterator[tuple[Place, str]]:
+def _sizes(folder: str, entries: Entries) -> Iterator[tuple[FaultPlace, str]]:
     """Yield the files whose size is not the one in their name."""
     for file in entries.files.values():
         name = parse_name(os.path.basename(file))
@@ -136,7 +136,7 @@ def _sizes(folder: str, entries: Entries) -> Iterator[tuple[Place, str]]:
         except FileNotFoundError:
             continue
         if size != name.size:
-            yield Place.FILE, f"{file} has {size} octets"
+            yield FaultPlace.FILE, f"{file} has {size} octets"
 
 
 def rebuild(work: AccountWork) -> int:

@@ -47,8 +47,8 @@ class Expunged:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which ones are meant. Times are seconds since 1970; `subject` is a part of the subject, in
-    any case. An empty `folder` is any."""
+    """Chooses expunged messages. Times are seconds since 1970; `subject` is a part of the subject,
+    in any case. An empty `folder` is any."""
 
     folder: str = ""
     after: float = 0.0

@@ -1,4 +1,4 @@
-"""Where the files of expunged messages are kept for an undelete, and how long.
+"""Finds the files of expunged messages, which are kept for an undelete for a while.
 
 They lie in `mailhost-expunged/SECONDS,FOLDER/` of the account's Maildir, where no reader of
 Maildirs looks: SECONDS since 1970 is the time of the removal, FOLDER the directory of the folder
@@ -46,7 +46,7 @@ def removals(account: str) -> list[Removal]:
 def outdated(account: str, before: float) -> Iterator[str]:
     """Yield the paths of files that were removed before that time, in seconds since 1970.
 
-    Directories in which none is left are removed. What cannot be read is left out.
+    Directories in which none is left are removed. Unreadable ones are left out.
     """
     with suppress(OSError):
         for removal in removals(account):

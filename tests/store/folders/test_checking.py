@@ -1,10 +1,12 @@
-"""What `check` finds, and that `rebuild` changes no UID."""
+"""`check` finds differences, and `rebuild` changes no UID."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 
-from mailhost.store.folders.checking import Place, check, rebuild
+from mailhost.store.folders.account_work import attempt
+from mailhost.store.folders.checking import FaultPlace, check, rebuild
 from mailhost.store.folders.refresh import refreshed
 from tests.store.folders.mail_case import MailCase
 
@@ -18,7 +20,7 @@ class CheckTests(MailCase):
         self.seconds += 10
         self.assertEqual(check(self.work), [])
 
-    def found(self) -> list[tuple[str, Place, str]]:
+    def found(self) -> list[tuple[str, FaultPlace, str]]:
         return [(each.folder, each.place, each.text) for each in check(self.work)]
 
     def rename(self, old: str, new: str) -> None:
@@ -32,7 +34,7 @@ class CheckTests(MailCase):
         (first, *_) = sorted(os.listdir(self.cur))
         self.rename(first, "../away")
         base = first.partition(":")[0]
-        self.assertEqual(self.found(), [("INBOX", Place.CACHE, f"UID 1 has no file {base}")])
+        self.assertEqual(self.found(), [("INBOX", FaultPlace.CACHE, f"UID 1 has no file {base}")])
         rebuild(self.work)
         self.assertEqual(self.found(), [])
         self.assertEqual(list(self.texts()), [2, 3])
@@ -41,14 +43,14 @@ class CheckTests(MailCase):
         (first, *_) = sorted(os.listdir(self.cur))
         self.rename(first, first.replace(":2,S", ":2,FS"))
         ((_, place, text),) = self.found()
-        self.assertEqual(place, Place.CACHE)
+        self.assertEqual(place, FaultPlace.CACHE)
         self.assertIn("has the flags :2,S, not cur/", text)
 
     def test_a_file_that_has_another_size_than_its_name_tells(self) -> None:
         (first, *_) = sorted(os.listdir(self.cur))
         with open(os.path.join(self.cur, first), "ab") as file:
             file.write(b"more")
-        self.assertEqual(self.found(), [("INBOX", Place.FILE, f"cur/{first} has 12 octets")])
+        self.assertEqual(self.found(), [("INBOX", FaultPlace.FILE, f"cur/{first} has 12 octets")])
 
     def test_a_broken_uid_list(self) -> None:
         self.work.close()
@@ -58,7 +60,7 @@ class CheckTests(MailCase):
         with open(path, "wb") as file:
             file.writelines([*lines[:2], b"rubbish\n", lines[3]])
         found = self.found()
-        self.assertEqual({place for _, place, _ in found}, {Place.UID_LIST})
+        self.assertEqual({place for _, place, _ in found}, {FaultPlace.UID_LIST})
         self.assertIn("it had lines that cannot be read", found[0][2])
         self.assertIn("its UID is 2", found[1][2])
 
@@ -75,7 +77,7 @@ class CheckTests(MailCase):
 
     def test_a_directory_that_has_no_name(self) -> None:
         os.mkdir(os.path.join(self.root, ".a..b"))
-        self.assertEqual([place for _, place, _ in self.found()], [Place.FOLDER])
+        self.assertEqual([place for _, place, _ in self.found()], [FaultPlace.FOLDER])
 
 
 class RebuildTests(MailCase):
@@ -99,3 +101,15 @@ class RebuildTests(MailCase):
         with open(os.path.join(self.root, "mailhost.db"), "wb") as file:
             file.write(b"x" * 5000)
         self.assertEqual(rebuild(self.work), 1)
+
+    def test_a_cache_that_cannot_be_used(self) -> None:
+        self.add(b"A: b\r\n\r\n")
+        self.work.close()
+        path = os.path.join(self.root, "mailhost.db")
+        os.unlink(path)
+        os.mkdir(path)
+        ((_, place, text),) = ((each.folder, each.place, each.text) for each in check(self.work))
+        self.assertEqual(place, FaultPlace.CACHE)
+        self.assertIn(f"{path} is not used for now", text)
+        with self.assertRaises(sqlite3.OperationalError):
+            attempt(self.work, rebuild)

@@ -1,4 +1,4 @@
-"""Which UID a message gets that came back."""
+"""The UID of a message that came back."""
 
 from __future__ import annotations
 
