@@ -303,7 +303,11 @@ class WorkerProcess(Child):
             return
         self._sockets = set()
         if self.assignment is current:
-            self._hand_sockets()
+            try:
+                self._hand_sockets()
+            except OSError as error:
+                self._workers.reload_failed(self, str(error))
+                return
         else:  # a reload came while it started
             self.send_settings(current)
         self.channel.notify(calls.SERVE_ALL_SENT)
@@ -314,18 +318,16 @@ class WorkerProcess(Child):
             return
         self.assignment = assignment
         try:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - open until the worker has it
-            pickle.dump((assignment.loaded, assignment.certificates), file)  # may exceed a message
-            file.flush()
+            with tempfile.TemporaryFile() as file:  # the channel keeps a descriptor of its own
+                pickle.dump((assignment.loaded, assignment.certificates), file)  # may be large
+                file.flush()
+                self.channel.hand(file.fileno(), calls.SETTINGS)
+            self.reloading = reloading = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
+            self._workers.limit(reloading)
+            reloading.addErrback(self._reload_failed)
+            self._hand_sockets()
         except OSError as error:
             self._workers.reload_failed(self, str(error))
-            return
-        self.channel.hand(file.fileno(), calls.SETTINGS)
-        self.reloading = reloading = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
-        self._workers.limit(reloading)
-        reloading.addErrback(self._reload_failed)
-        reloading.addBoth(lambda _: file.close())
-        self._hand_sockets()
 
     def _reload_failed(self, failure: Failure) -> None:
         self._workers.reload_failed(self, failure.getErrorMessage())

@@ -92,7 +92,7 @@ class FakeChannel:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> None:
-        with open(os.dup(self.file), "rb") as file:  # noqa: ASYNC230 - sent later
+        with open(self.file, "rb") as file:  # noqa: ASYNC230 - sent later
             file.seek(0)
             self.calls.append((*call, *pickle.load(file)))
         self.asked.append(Deferred())
@@ -100,7 +100,7 @@ class FakeChannel:
 
     def hand(self, fd: int, call: object, *more: object) -> None:
         if call is calls.SETTINGS:
-            self.file = fd
+            self.file = os.dup(fd)
         else:
             self.calls.append((fd, call, *more))
 
