@@ -21,6 +21,8 @@ class ListenerSet:
     def __init__(self, reactor: IReactor) -> None:
         self._reactor = reactor
         self._listeners: Sequence[Listener] = ()
+        self._removed: list[Listener] = []  # their sockets are open until `close_removed`
+        self._retired: list[Listener] = []  # their sockets are closed, but not their connections
 
     def open(self, foundation: Foundation, settings: Settings) -> list[Listener]:
         """Open those listeners of the settings whose sockets are not open yet, and return them.
@@ -40,15 +42,27 @@ class ListenerSet:
         return opened
 
     def use(self, opened: Sequence[Listener], settings: Settings) -> None:
-        """Add listeners that `open` returned, and close those that the settings no longer have."""
+        """Add listeners that `open` returned, and take out those that the settings no longer have;
+        `close_removed` closes these."""
         wanted = {listen.socket: listen for listen in settings.listen}
         kept = [old for old in self._listeners if old.listen.socket in wanted]
-        for listener in self._listeners:
-            if listener not in kept:
-                Deferred.fromCoroutine(_retire(listener, settings.limits.stop_timeout))
+        self._removed += [listener for listener in self._listeners if listener not in kept]
         self._listeners = [*kept, *opened]
         for listener in self._listeners:
             listener.listen = wanted[listener.listen.socket]
+
+    async def close_removed(self) -> None:
+        """Close the sockets of removed listeners. Called when the workers have closed theirs: this
+        shuts the socket down, and a worker that accepts from it then logs an exception."""
+        removed, self._removed = self._removed, []
+        self._retired += removed
+        for listener in removed:
+            await listener.close()
+            Deferred.fromCoroutine(self._retire(listener))
+
+    async def _retire(self, listener: Listener) -> None:
+        await listener.factory.retire()
+        self._retired.remove(listener)
 
     def serve(self, services: Services) -> None:
         """Have each listener make its sessions with these services from now on."""
@@ -66,13 +80,16 @@ class ListenerSet:
 
     async def close(self) -> None:
         """Accept no more connections."""
-        for listener in self._listeners:
+        for listener in (*self._listeners, *self._removed):
             await listener.close()
 
     async def drain(self, seconds: float) -> None:
         """Let transactions under way end within `seconds`, then close every connection."""
         await gatherResults(
-            [Deferred.fromCoroutine(listener.drain(seconds)) for listener in self._listeners]
+            [
+                Deferred.fromCoroutine(listener.drain(seconds))
+                for listener in (*self._listeners, *self._removed, *self._retired)
+            ]
         )
 
 
@@ -80,8 +97,3 @@ def close_all(listeners: Sequence[Listener]) -> None:
     """Close listeners that serve no connection yet."""
     for listener in listeners:
         Deferred.fromCoroutine(listener.close())
-
-
-async def _retire(listener: Listener, seconds: float) -> None:
-    await listener.close()
-    await listener.drain(seconds)

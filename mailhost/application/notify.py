@@ -23,11 +23,15 @@ class Notifier:
         self._address = "\0" + name[1:] if name.startswith("@") else name
 
     def ready(self) -> None:
-        """The host serves, or a reload has ended."""
+        """The host serves."""
+        self._send("READY=1")
+
+    def reloaded(self) -> None:
+        """A reload has ended."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """A reload begins; `ready` ends it. The time is that of CLOCK_MONOTONIC in microseconds."""
+        """A reload begins; `reloaded` ends it. The time is CLOCK_MONOTONIC in microseconds."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
 

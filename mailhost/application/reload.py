@@ -2,20 +2,27 @@
 
 Connections that are open go on with their services; new ones get the new settings. A reload is
 refused as a whole if its settings have a fault, if a listener cannot be opened, or if a certificate
-or filter cannot be used: all then stays as it was. The steps are:
+or filter cannot be used: all then stays as it was. One reload is under way at a time. All that are
+asked for meanwhile are carried out as one after it. The steps are:
 
 1. The settings are read and checked (`config/load`). Settings that are read at the start only
    keep their values (`config/reload`).
 2. Listeners that are new are opened (`listener_set`).
 3. The head makes new services, and reconfigures what outlives them (`head`, `foundation`).
-4. The listeners use the new services, and the others are closed.
+4. The listeners use the new services.
 5. The workers are sent the settings and do the same (`workers/pool`, `worker`).
+6. The sockets of removed listeners are closed: the workers have closed theirs by then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
@@ -32,32 +39,59 @@ from mailhost.net.tls.server import BadCertificate
 class Reload:
     """Reloads one host, as often as it is asked to."""
 
+    _log = Logger("mailhost")
+
     def __init__(self, head: Head, listeners: ListenerSet, notifier: Notifier) -> None:
         self._head = head
         self._listeners = listeners
         self._notifier = notifier
         self._events = head.events
+        self._under_way = False
+        self._waiting: list[Deferred[list[str]]] = []  # for the next reload
 
     async def command(self) -> list[str]:
-        """Reload for the `mailhost` command. Raises Refused with the problems."""
+        """Reload for the `mailhost` command. Raises CommandRefused with the problems."""
         problems = await self.run()
         if problems:
             raise CommandRefused("\n".join(problems))
         return []
 
     def run(self) -> Deferred[list[str]]:
-        """Reload all processes. Return the problems for which the reload was refused, if any."""
-        self._notifier.reloading()
-        return Deferred.fromCoroutine(self._try()).addBoth(self._ended)
+        """Reload all processes, after the reload that is under way, if any. Return the problems for
+        which the reload was refused."""
+        answer: Deferred[list[str]] = Deferred()
+        self._waiting.append(answer)
+        if not self._under_way:
+            self._begin()
+        return answer
 
-    def _ended(self, result: list[str]) -> list[str]:
-        self._notifier.ready()
-        return result
+    def _begin(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._under_way = True
+        self._notifier.reloading()
+        running = Deferred.fromCoroutine(self._try()).addErrback(self._failed)
+        running.addCallback(self._ended, waiting)
+
+    def _failed(self, failure: Failure) -> list[str]:
+        """A bug, or an exception of a filter's code that no caller expects: log and answer it."""
+        self._log.failure("a reload failed", failure)
+        what = f"{type(failure.value).__name__}: {failure.getErrorMessage()}".removesuffix(": ")
+        return [f"internal fault: {what}; the host's log says more"]
+
+    def _ended(self, result: list[str], waiting: Sequence[Deferred[list[str]]]) -> None:
+        self._under_way = False
+        self._notifier.reloaded()
+        if self._waiting:
+            self._begin()
+        for answer in waiting:
+            answer.callback(result)
 
     async def _try(self) -> list[str]:
         try:
-            changed = self._replace(load(self._head.loaded.path))
+            path = self._head.loaded.path
+            changed = self._replace(await self._head.foundation.in_thread(partial(load, path)))
             await self._head.workers.reloaded()
+            await self._listeners.close_removed()
             text = "; ".join(changed) or "nothing changed but certificates, perhaps"
             self._events.emit(Notice(f"reloaded: {text}"))
             return []
@@ -79,7 +113,7 @@ class Reload:
         opened = self._listeners.open(head.foundation, loaded.settings)
         try:
             head.replace(loaded)
-        except (BadCertificate, BadFilter, OSError):
+        except BaseException:  # the code of a filter may raise anything
             close_all(opened)
             raise
         self._listeners.use(opened, loaded.settings)

@@ -29,7 +29,7 @@ from mailhost.net.pump import PumpFactory
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
-from tests.fakes import RecordingEvents
+from tests.fakes import RecordingEvents, now
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BASE = """
@@ -239,6 +239,7 @@ class EverySettingTests(SynchronousTestCase):
                 serve(factory, worker._services, listen)
                 port = cast(Any, SimpleNamespace(stopListening=lambda: None))
                 worker._served[listen.socket] = worker_module._Served(port, factory, listen)
+                worker._factories.append(factory)
 
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
         """The services of both, as values that can be compared."""
@@ -270,7 +271,7 @@ class EverySettingTests(SynchronousTestCase):
         before = self.state(head, worker)
         head.replace(new)
         worker._newest = (new, head.foundation.tls.pem)
-        worker._reload()
+        now(worker._reload())
         self.hand_sockets(worker, new)
         fresh_head = self.head(new)
         fresh = self.state(fresh_head, self.worker(new, fresh_head))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,7 +28,8 @@ class FakeListener:
 
     def __init__(self, reactor: object, listen: Listen, factory: str) -> None:
         self.listen = listen
-        self.factory = factory
+        self.factory: Any = factory
+        self.ended: Deferred[None] = Deferred()
         self.done: list[object] = []
         self.made.append(self)
 
@@ -46,6 +48,11 @@ class FakeListener:
 
     async def close(self) -> None:
         self.done.append("close")
+
+    async def retire(self) -> None:
+        """Stands for the factory."""
+        self.done.append("retire")
+        await self.ended
 
     async def drain(self, seconds: float) -> None:
         self.done.append(seconds)
@@ -75,10 +82,29 @@ class ListenerSetTests(SynchronousTestCase):
 
     def test_a_reload_opens_those_that_are_new_and_closes_those_that_are_gone(self) -> None:
         new = settings("tcp:25", "tcp:26")
+        removed = self.made[1]
+        removed.factory = removed
         self.take(new)
-        self.assertEqual([["open"], ["open", "close", 30.0], ["open"]], [m.done for m in self.made])
+        self.assertEqual(["open"], removed.done)
+        now(self.listeners.close_removed())
+        now(self.listeners.close_removed())
+        self.assertEqual(
+            [["open"], ["open", "close", "retire"], ["open"]], [m.done for m in self.made]
+        )
         self.assertEqual(["smtp on tcp:25", "smtp on tcp:26"], self.listeners.addresses())
         self.assertIs(new.listen[0], self.made[0].listen)
+
+    def test_a_stop_drains_those_that_were_removed_until_they_have_ended(self) -> None:
+        for removed in self.made:
+            removed.factory = removed
+        self.take(settings("tcp:26"))
+        now(self.listeners.close_removed())
+        self.made[0].ended.callback(None)
+        now(self.listeners.drain(5))
+        self.assertEqual(
+            [["open", "close", "retire"], ["open", "close", "retire", 5], ["open", 5]],
+            [each.done for each in self.made],
+        )
 
     def test_all_new_ones_are_opened_or_none(self) -> None:
         new = settings("tcp:26", "unix:/taken")

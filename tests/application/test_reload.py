@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,6 +38,7 @@ STEPS = [
     "serve",
     "assign_workers",
     "reloaded",
+    "close_removed",
     "READY=1",
 ]
 
@@ -44,13 +46,14 @@ STEPS = [
 class ReloadTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.events, self.steps = RecordingEvents(), list[str]()
-        self.failing: dict[str, Exception] = {}
+        self.failing: dict[str, BaseException] = {}
         self.reloaded: Deferred[None] = Deferred()
+        self.closed: Deferred[None] = succeed(None)
         self.patch(reload_module, "load", lambda path: self.step("load", NEW))
         head: Any = SimpleNamespace(
             loaded=OLD,
             events=self.events,
-            foundation=None,
+            foundation=SimpleNamespace(in_thread=maybeDeferred),
             services=None,
             replace=lambda new: self.step("replace"),
             assign_workers=lambda: self.step("assign_workers"),
@@ -60,10 +63,11 @@ class ReloadTests(SynchronousTestCase):
             open=lambda foundation, settings: self.step("open", [self]),
             use=lambda opened, settings: self.step("use"),
             serve=lambda services: self.step("serve"),
+            close_removed=lambda: self.step("close_removed", self.closed),
         )
         notifier: Any = SimpleNamespace(
             reloading=lambda: self.steps.append("RELOADING=1"),
-            ready=lambda: self.steps.append("READY=1"),
+            reloaded=lambda: self.steps.append("READY=1"),
         )
         self.reload = Reload(head, listeners, notifier)
 
@@ -79,12 +83,31 @@ class ReloadTests(SynchronousTestCase):
 
     def test_it_ends_when_all_workers_have_the_new_settings(self) -> None:
         running = self.reload.run()
-        self.assertEqual(STEPS[:-1], self.steps)
+        self.assertEqual(STEPS[:-2], self.steps)
         self.assertNoResult(running)
         self.reloaded.callback(None)
         self.assertEqual([], self.successResultOf(running))
         self.assertEqual(STEPS, self.steps)
         self.assertIn("reloaded: hostname", self.events.lines[-1])
+
+    def test_removed_listeners_are_closed_when_it_ends(self) -> None:
+        """Else the next reload could not open them again."""
+        self.closed = Deferred()
+        running = self.reload.run()
+        self.reloaded.callback(None)
+        self.assertNoResult(running)
+        self.closed.callback(None)
+        self.assertEqual([], self.successResultOf(running))
+
+    def test_those_asked_for_while_one_is_under_way_become_one_after_it(self) -> None:
+        first, *others = [self.reload.run() for _ in range(200)]
+        self.assertEqual(1, self.steps.count("load"))
+        self.failing = {"load": OSError("disk full")}
+        self.reloaded.callback(None)
+        self.assertEqual([], self.successResultOf(first))
+        for other in others:
+            self.assertEqual(["disk full"], self.successResultOf(other))
+        self.assertEqual([*STEPS, *STEPS[:2], "READY=1"], self.steps)
 
     def test_each_fault_refuses_it_as_a_whole(self) -> None:
         problem = Problem("hostname", "is missing")
@@ -102,6 +125,18 @@ class ReloadTests(SynchronousTestCase):
             self.assertEqual(f"{REFUSED}: {found}", self.events.lines[-1])
             expected = [*STEPS[: STEPS.index(step) + 1], *more, "READY=1"]
             self.assertEqual(expected, self.steps)
+
+    def test_a_bug_is_answered_too_and_leaves_no_listener_open(self) -> None:
+        for error in (ZeroDivisionError("bug"), KeyboardInterrupt(), CancelledError()):
+            self.steps.clear()
+            self.failing = {"replace": error}
+            (found,) = self.successResultOf(self.reload.run())
+            self.assertIn(f"internal fault: {type(error).__name__}", found)
+            self.assertEqual([*STEPS[:4], "close", "READY=1"], self.steps)
+            self.assertEqual(1, len(self.flushLoggedErrors(type(error))))
+        self.failing = {}
+        self.reload.run()
+        self.assertEqual("reloaded", self.steps[-1])
 
     def test_the_command_fails_with_the_problems(self) -> None:
         self.failing = {"replace": BadFilter("filter[1]: no file")}
