@@ -6,6 +6,7 @@ filter fails or does not answer in time, the mail is deferred or passes, as its 
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ParamSpec
@@ -39,7 +40,7 @@ ASKED_COUNT = "asked"  # the counter of the times that a filter was asked
 DECISIONS = frozenset(Decision)
 REFUSALS = (Decision.REJECT, Decision.DEFER)
 # exceptions that the code of a filter may raise: no mail is lost, and the host goes on
-FILTER_FAULTS = (Exception, SystemExit)
+FILTER_FAULTS = (Exception, SystemExit, KeyboardInterrupt, CancelledError)
 P = ParamSpec("P")
 
 

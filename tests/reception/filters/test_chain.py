@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import CancelledError
 from dataclasses import replace
 from typing import Any
 
@@ -210,10 +211,12 @@ class FailureTests(ChainCase):
         )
 
     def test_a_filter_that_wants_to_end_the_program(self) -> None:
-        def leaves(mail: Mail) -> Verdict:
-            raise SystemExit(1)
+        for error in (SystemExit(1), KeyboardInterrupt(1), CancelledError(1)):
 
-        self.failed(leaves, "SystemExit: 1", logged=1)
+            def leaves(mail: Mail, error: BaseException = error) -> Verdict:
+                raise error
+
+            self.failed(leaves, f"{type(error).__name__}: 1", logged=1)
 
     def test_an_invalid_verdict(self) -> None:
         """A refusal with a 2xx reply would lose mail."""
