@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Any, TypeAlias
 
-from mailhost.config.check import reaches
+from mailhost.config.check import NamesInFile
 from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import PATHS, parse_endpoint
 from mailhost.config.endpoint_meant import is_address
@@ -76,7 +76,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     """Yield values that are allowed but are probably a mistake."""
     if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
-    if settings.admin and not reaches(settings, settings.admin, roles=()):
+    if settings.admin and not NamesInFile(settings, roles=()).reaches(settings.admin):
         text = f"there is no account or alias {settings.admin}; add it, or name another address"
         yield Problem("admin", text)
     text = hostname_fault(settings.hostname)
