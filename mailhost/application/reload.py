@@ -36,6 +36,10 @@ from mailhost.net.control.server import CommandRefused
 from mailhost.net.tls.server import BadCertificate
 
 
+class _Stopping(Exception):
+    """The host stops, so settings are not changed any more."""
+
+
 class Reload:
     """Reloads one host, as often as it is asked to."""
 
@@ -47,7 +51,12 @@ class Reload:
         self._notifier = notifier
         self._events = head.events
         self._under_way = False
+        self._stopping = False
         self._waiting: list[Deferred[list[str]]] = []  # for the next reload
+
+    def stop(self) -> None:
+        """Refuse reloads from now on, as the host stops."""
+        self._stopping = True
 
     async def command(self) -> list[str]:
         """Reload for the `mailhost` command. Raises CommandRefused with the problems."""
@@ -88,8 +97,7 @@ class Reload:
 
     async def _try(self) -> list[str]:
         try:
-            path = self._head.loaded.path
-            changed = self._replace(await self._head.foundation.in_thread(partial(load, path)))
+            changed = self._replace(await self._load())
             await self._head.workers.reloaded()
             await self._listeners.close_removed()
             text = "; ".join(changed) or "nothing changed but certificates, perhaps"
@@ -99,10 +107,21 @@ class Reload:
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
             problems = [cannot_listen(bad)]
-        except (BadCertificate, BadFilter, OSError) as bad:
+        except (BadCertificate, BadFilter, OSError, _Stopping) as bad:
             problems = [str(bad)]
         self._events.emit(Faulted("reload refused, the old settings go on", "; ".join(problems)))
         return problems
+
+    async def _load(self) -> Loaded:
+        """Read the settings, in a thread since large files take long.
+
+        Raises BadSettings, _Stopping.
+        """
+        if not self._stopping:
+            loaded = await self._head.foundation.in_thread(partial(load, self._head.loaded.path))
+        if self._stopping:
+            raise _Stopping("the host is stopping")
+        return loaded
 
     def _replace(self, loaded: Loaded) -> list[str]:
         """Use other settings; return the changes as text. Raises CannotListenError, BadCertificate,

@@ -50,7 +50,7 @@ class ReloadTests(SynchronousTestCase):
         self.reloaded: Deferred[None] = Deferred()
         self.closed: Deferred[None] = succeed(None)
         self.patch(reload_module, "load", lambda path: self.step("load", NEW))
-        head: Any = SimpleNamespace(
+        self.head: Any = SimpleNamespace(
             loaded=OLD,
             events=self.events,
             foundation=SimpleNamespace(in_thread=maybeDeferred),
@@ -69,7 +69,7 @@ class ReloadTests(SynchronousTestCase):
             reloading=lambda: self.steps.append("RELOADING=1"),
             reloaded=lambda: self.steps.append("READY=1"),
         )
-        self.reload = Reload(head, listeners, notifier)
+        self.reload = Reload(self.head, listeners, notifier)
 
     async def close(self) -> None:
         """This test stands for the listener that was opened."""
@@ -137,6 +137,24 @@ class ReloadTests(SynchronousTestCase):
         self.failing = {}
         self.reload.run()
         self.assertEqual("reloaded", self.steps[-1])
+
+    def test_a_host_that_stops_refuses_it(self) -> None:
+        first, second = self.reload.run(), self.reload.run()
+        self.reload.stop()
+        self.reloaded.callback(None)
+        self.assertEqual([], self.successResultOf(first))
+        for refused in (second, self.reload.run()):
+            self.assertEqual(["the host is stopping"], self.successResultOf(refused))
+        self.assertEqual(1, self.steps.count("load"))
+
+    def test_a_host_that_stops_while_the_file_is_read_changes_nothing(self) -> None:
+        read: Deferred[Any] = Deferred()
+        self.head.foundation.in_thread = lambda work: read
+        running = self.reload.run()
+        self.reload.stop()
+        read.callback(NEW)
+        self.assertEqual(["the host is stopping"], self.successResultOf(running))
+        self.assertNotIn("open", self.steps)
 
     def test_the_command_fails_with_the_problems(self) -> None:
         self.failing = {"replace": BadFilter("filter[1]: no file")}
