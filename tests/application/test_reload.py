@@ -50,7 +50,7 @@ class ReloadTests(SynchronousTestCase):
         self.reloaded: Deferred[None] = Deferred()
         self.closed: Deferred[None] = succeed(None)
         self.patch(reload_module, "load", lambda path: self.step("load", NEW))
-        self.head: Any = SimpleNamespace(
+        head: Any = SimpleNamespace(
             loaded=OLD,
             events=self.events,
             foundation=SimpleNamespace(in_thread=maybeDeferred),
@@ -69,7 +69,8 @@ class ReloadTests(SynchronousTestCase):
             reloading=lambda: self.steps.append("RELOADING=1"),
             reloaded=lambda: self.steps.append("READY=1"),
         )
-        self.reload = Reload(self.head, listeners, notifier)
+        self.reload = Reload(head, listeners, notifier)
+        self.head = head
 
     async def close(self) -> None:
         """This test stands for the listener that was opened."""
