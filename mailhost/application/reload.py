@@ -16,7 +16,9 @@ asked for meanwhile are carried out as one after it. The steps are:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -30,7 +32,7 @@ from mailhost.application.listener_set import ListenerSet, close_all
 from mailhost.application.listeners import cannot_listen
 from mailhost.application.notify import Notifier
 from mailhost.config.load import BadSettings, Loaded, load
-from mailhost.config.reload import changed_secrets, changes, for_running
+from mailhost.config.reload import SettingChange, changed_secrets, changes, for_running
 from mailhost.interfaces.events import Faulted, Notice
 from mailhost.net.control.server import CommandRefused
 from mailhost.net.tls.server import BadCertificate
@@ -38,6 +40,15 @@ from mailhost.net.tls.server import BadCertificate
 
 class _Stopping(Exception):
     """The host stops, so settings are not changed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadResult:
+    """`problems` are the reasons of a refusal, empty for a reload that was carried out. `later` are
+    changes that take effect at the next start."""
+
+    problems: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 class Reload:
@@ -52,23 +63,30 @@ class Reload:
         self._events = head.events
         self._under_way = False
         self._stopping = False
-        self._waiting: list[Deferred[list[str]]] = []  # for the next reload
+        self._waiting: list[Deferred[ReloadResult]] = []  # for the next reload
 
     def stop(self) -> None:
         """Refuse reloads from now on, as the host stops."""
         self._stopping = True
 
-    async def command(self) -> list[str]:
-        """Reload for the `mailhost` command. Raises CommandRefused with the problems."""
-        problems = await self.run()
-        if problems:
-            raise CommandRefused("\n".join(problems))
-        return []
+    async def command(self, path: str = "") -> list[str]:
+        """Reload for the `mailhost` command, whose settings file is `path` if it names one.
 
-    def run(self) -> Deferred[list[str]]:
-        """Reload all processes, after the reload that is under way, if any. Return the problems for
-        which the reload was refused."""
-        answer: Deferred[list[str]] = Deferred()
+        Return the changes that take effect at the next start. Raises CommandRefused.
+        """
+        own = self._head.loaded.path
+        in_thread = self._head.foundation.in_thread
+        if path and not await in_thread(partial(_is_same_file, path, own)):
+            remedy = "name that file with --config, or restart the host with the other"
+            raise CommandRefused(f"the host uses {own}, not {path}; {remedy}")
+        result = await self.run()
+        if result.problems:
+            raise CommandRefused("\n".join(result.problems))
+        return list(result.later)
+
+    def run(self) -> Deferred[ReloadResult]:
+        """Reload all processes, after the reload that is under way, if any."""
+        answer: Deferred[ReloadResult] = Deferred()
         self._waiting.append(answer)
         if not self._under_way:
             self._begin()
@@ -81,13 +99,13 @@ class Reload:
         running = Deferred.fromCoroutine(self._try()).addErrback(self._failed)
         running.addCallback(self._ended, waiting)
 
-    def _failed(self, failure: Failure) -> list[str]:
+    def _failed(self, failure: Failure) -> ReloadResult:
         """A bug, or an exception of a filter's code that no caller expects: log and answer it."""
         self._log.failure("a reload failed", failure)
         what = f"{type(failure.value).__name__}: {failure.getErrorMessage()}".removesuffix(": ")
-        return [f"internal fault: {what}; the host's log says more"]
+        return ReloadResult((f"internal fault: {what}; the host's log says more",))
 
-    def _ended(self, result: list[str], waiting: Sequence[Deferred[list[str]]]) -> None:
+    def _ended(self, result: ReloadResult, waiting: Sequence[Deferred[ReloadResult]]) -> None:
         self._under_way = False
         self._notifier.reloaded()
         if self._waiting:
@@ -95,14 +113,14 @@ class Reload:
         for answer in waiting:
             answer.callback(result)
 
-    async def _try(self) -> list[str]:
+    async def _try(self) -> ReloadResult:
         try:
             changed = self._replace(await self._load())
             await self._head.workers.reloaded()
             await self._listeners.close_removed()
-            text = "; ".join(changed) or "nothing changed but certificates, perhaps"
+            text = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
             self._events.emit(Notice(f"reloaded: {text}"))
-            return []
+            return ReloadResult(later=tuple(str(change) for change in changed if change.later))
         except BadSettings as bad:
             problems = [str(problem) for problem in bad.problems]
         except CannotListenError as bad:
@@ -110,7 +128,7 @@ class Reload:
         except (BadCertificate, BadFilter, OSError, _Stopping) as bad:
             problems = [str(bad)]
         self._events.emit(Faulted("reload refused, the old settings go on", "; ".join(problems)))
-        return problems
+        return ReloadResult(tuple(problems))
 
     async def _load(self) -> Loaded:
         """Read the settings, in a thread since large files take long.
@@ -123,8 +141,8 @@ class Reload:
             raise _Stopping("the host is stopping")
         return loaded
 
-    def _replace(self, loaded: Loaded) -> list[str]:
-        """Use other settings; return the changes as text. Raises CannotListenError, BadCertificate,
+    def _replace(self, loaded: Loaded) -> list[SettingChange]:
+        """Use other settings; return the changes. Raises CannotListenError, BadCertificate,
         BadFilter and OSError, with nothing changed."""
         head, former = self._head, self._head.loaded
         changed = [*changes(former.settings, loaded.settings), *changed_secrets(former, loaded)]
@@ -138,4 +156,8 @@ class Reload:
         self._listeners.use(opened, loaded.settings)
         self._listeners.serve(head.services)
         head.assign_workers()
-        return list(map(str, changed))
+        return changed
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)

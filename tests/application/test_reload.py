@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import reload as reload_module
 from mailhost.application.filters import BadFilter
-from mailhost.application.reload import Reload
+from mailhost.application.reload import Reload, ReloadResult
 from mailhost.config.load import BadSettings, Loaded
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem
@@ -47,9 +48,10 @@ class ReloadTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.events, self.steps = RecordingEvents(), list[str]()
         self.failing: dict[str, BaseException] = {}
+        self.loaded = NEW
         self.reloaded: Deferred[None] = Deferred()
         self.closed: Deferred[None] = succeed(None)
-        self.patch(reload_module, "load", lambda path: self.step("load", NEW))
+        self.patch(reload_module, "load", lambda path: self.step("load", self.loaded))
         head: Any = SimpleNamespace(
             loaded=OLD,
             events=self.events,
@@ -87,7 +89,7 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(STEPS[:-2], self.steps)
         self.assertNoResult(running)
         self.reloaded.callback(None)
-        self.assertEqual([], self.successResultOf(running))
+        self.assertEqual(ReloadResult(), self.successResultOf(running))
         self.assertEqual(STEPS, self.steps)
         self.assertIn("reloaded: hostname", self.events.lines[-1])
 
@@ -98,16 +100,16 @@ class ReloadTests(SynchronousTestCase):
         self.reloaded.callback(None)
         self.assertNoResult(running)
         self.closed.callback(None)
-        self.assertEqual([], self.successResultOf(running))
+        self.assertEqual(ReloadResult(), self.successResultOf(running))
 
     def test_those_asked_for_while_one_is_under_way_become_one_after_it(self) -> None:
         first, *others = [self.reload.run() for _ in range(200)]
         self.assertEqual(1, self.steps.count("load"))
         self.failing = {"load": OSError("disk full")}
         self.reloaded.callback(None)
-        self.assertEqual([], self.successResultOf(first))
+        self.assertEqual(ReloadResult(), self.successResultOf(first))
         for other in others:
-            self.assertEqual(["disk full"], self.successResultOf(other))
+            self.assertEqual(("disk full",), self.successResultOf(other).problems)
         self.assertEqual([*STEPS, *STEPS[:2], "READY=1"], self.steps)
 
     def test_each_fault_refuses_it_as_a_whole(self) -> None:
@@ -121,7 +123,7 @@ class ReloadTests(SynchronousTestCase):
         ):
             self.steps.clear()
             self.failing = {step: error}
-            (found,) = self.successResultOf(self.reload.run())
+            (found,) = self.successResultOf(self.reload.run()).problems
             self.assertIn(text, found)
             self.assertEqual(f"{REFUSED}: {found}", self.events.lines[-1])
             expected = [*STEPS[: STEPS.index(step) + 1], *more, "READY=1"]
@@ -131,7 +133,7 @@ class ReloadTests(SynchronousTestCase):
         for error in (ZeroDivisionError("bug"), KeyboardInterrupt(), CancelledError()):
             self.steps.clear()
             self.failing = {"replace": error}
-            (found,) = self.successResultOf(self.reload.run())
+            (found,) = self.successResultOf(self.reload.run()).problems
             self.assertIn(f"internal fault: {type(error).__name__}", found)
             self.assertEqual([*STEPS[:4], "close", "READY=1"], self.steps)
             self.assertEqual(1, len(self.flushLoggedErrors(type(error))))
@@ -143,9 +145,9 @@ class ReloadTests(SynchronousTestCase):
         first, second = self.reload.run(), self.reload.run()
         self.reload.stop()
         self.reloaded.callback(None)
-        self.assertEqual([], self.successResultOf(first))
+        self.assertEqual(ReloadResult(), self.successResultOf(first))
         for refused in (second, self.reload.run()):
-            self.assertEqual(["the host is stopping"], self.successResultOf(refused))
+            self.assertEqual(("the host is stopping",), self.successResultOf(refused).problems)
         self.assertEqual(1, self.steps.count("load"))
 
     def test_a_host_that_stops_while_the_file_is_read_changes_nothing(self) -> None:
@@ -154,7 +156,7 @@ class ReloadTests(SynchronousTestCase):
         running = self.reload.run()
         self.reload.stop()
         read.callback(NEW)
-        self.assertEqual(["the host is stopping"], self.successResultOf(running))
+        self.assertEqual(("the host is stopping",), self.successResultOf(running).problems)
         self.assertNotIn("open", self.steps)
 
     def test_the_command_fails_with_the_problems(self) -> None:
@@ -166,3 +168,24 @@ class ReloadTests(SynchronousTestCase):
         self.failing = {}
         self.reloaded.callback(None)
         self.assertEqual([], now(self.reload.command()))
+
+    def test_the_command_names_what_takes_effect_at_the_next_start(self) -> None:
+        settings = NEW.settings.model_copy(update={"user": "mail", "data": "/elsewhere"})
+        self.loaded = replace(NEW, settings=settings)
+        self.reloaded.callback(None)
+        self.assertEqual(
+            [
+                "data: /nowhere is now /elsewhere; takes effect at the next start",
+                'user: "" is now mail; takes effect at the next start',
+            ],
+            now(self.reload.command()),
+        )
+
+    def test_the_command_for_another_file_is_refused(self) -> None:
+        self.reloaded.callback(None)
+        refused = Deferred.fromCoroutine(self.reload.command("/etc/other.toml"))
+        text = self.failureResultOf(refused, CommandRefused).getErrorMessage()
+        self.assertIn("the host uses /etc/mailhost.toml, not /etc/other.toml", text)
+        self.assertEqual([], self.steps)
+        now(self.reload.command("/etc/../etc/mailhost.toml"))
+        self.assertEqual(STEPS, self.steps)
