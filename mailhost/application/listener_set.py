@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError
@@ -11,8 +12,13 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import Listener
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.services import Services
+from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen, Settings
 from mailhost.interfaces.reactor import IReactor
+
+# kinds of endpoints whose sockets another listener can take over; with other kinds, Twisted or a
+# plugin wraps the factory
+TAKEN_OVER = ("tcp", "tcp6", "unix", "systemd")
 
 
 class ListenerSet:
@@ -25,25 +31,49 @@ class ListenerSet:
         self._retired: list[Listener] = []  # their sockets are closed, but not their connections
 
     def open(self, foundation: Foundation, settings: Settings) -> list[Listener]:
-        """Open those listeners of the settings whose sockets are not open yet, and return them.
+        """Make those listeners of the settings that are new or changed, and return them.
 
-        All or none are opened. Raises CannotListenError.
+        All sockets that are not open yet are opened, or none. `use` has a changed listener take
+        over the socket of the former one.
+
+        Raises CannotListenError.
         """
         opened: list[Listener] = []
         try:
             for listen in settings.listen:
                 if all(old.listen.socket != listen.socket for old in self._listeners):
                     listener = Listener(self._reactor, listen, make_factory(foundation, listen))
-                    listener.open(settings.user)
+                    if self._former(listen) is None:
+                        listener.open(settings.user)
                     opened.append(listener)
         except CannotListenError:
             close_all(opened)
             raise
         return opened
 
+    def _former(self, listen: Listen) -> Listener | None:
+        """Return the listener whose socket `listen` can take over, None where none is in the place.
+
+        Raises CannotListenError if a listener of this host is there whose socket does not fit.
+        """
+        endpoint = parse_endpoint(listen.endpoint)
+        for former in self._listeners:
+            there = parse_endpoint(former.listen.endpoint)
+            if endpoint.overlaps(there):
+                if _socket_of(endpoint) == _socket_of(there) and endpoint.kind in TAKEN_OVER:
+                    return former
+                what = f"for {former.listen.protocol.value} on {former.listen.endpoint}"
+                text = f"this host listens there itself, {what}; restart the host to change that"
+                raise CannotListenError(None, listen.endpoint, text)
+        return None
+
     def use(self, opened: Sequence[Listener], settings: Settings) -> None:
         """Add listeners that `open` returned, and take out those that the settings no longer have;
         `close_removed` closes these."""
+        for listener in opened:
+            former = self._former(listener.listen)
+            if former is not None:
+                listener.take_over(former)
         wanted = {listen.socket: listen for listen in settings.listen}
         kept = [old for old in self._listeners if old.listen.socket in wanted]
         self._removed += [listener for listener in self._listeners if listener not in kept]
@@ -91,6 +121,12 @@ class ListenerSet:
                 for listener in (*self._listeners, *self._removed, *self._retired)
             ]
         )
+
+
+def _socket_of(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint without what can be changed while its socket is open."""
+    parts = tuple((name, value) for name, value in endpoint.parts if name != "backlog")
+    return replace(endpoint, parts=parts, proxied=False)
 
 
 def close_all(listeners: Sequence[Listener]) -> None:

@@ -90,6 +90,16 @@ class Listener:
                 raise error
             raise CannotListenError(None, self.listen.endpoint, error)
 
+    def take_over(self, former: Listener) -> None:
+        """Serve the clients of another listener's open socket, instead of opening one."""
+        port: Any = former._port
+        self._port, former._port = port, None
+        replaced, port.factory = port.factory, outermost(self.factory, self.listen, self._reactor)
+        port.factory.doStart()
+        replaced.doStop()
+        backlog = parse_endpoint(self.listen.endpoint).part("backlog")
+        port.socket.listen(int(backlog) if backlog else BACKLOG)
+
     @property
     def shared(self) -> int | None:
         """The descriptor that another process may accept from too; None for unix sockets."""
