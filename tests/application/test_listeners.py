@@ -70,7 +70,7 @@ class TakingOver(TestCase):
     def listener(self, endpoint: str, served: list[str]) -> Listener:
         """A listener that notes its endpoint for each client."""
         factory = Factory()
-        factory.buildProtocol = lambda addr: served.append(endpoint)  # type: ignore[assignment, func-returns-value]
+        factory.buildProtocol = lambda addr: served.append(endpoint)  # type: ignore[method-assign, func-returns-value]
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=endpoint)
         return Listener(cast(Any, reactor), listen, cast(PumpFactory, factory))
 
@@ -89,7 +89,7 @@ class TakingOver(TestCase):
                 address = ("127.0.0.1", int(former.address.rpartition(":")[2]))
             new.take_over(former)
             await former.close()
-            self.addCleanup(lambda new=new: Deferred.fromCoroutine(new.close()))
+            self.addCleanup(new.close)
             family = socket.AF_INET if endpoint.startswith("tcp") else socket.AF_UNIX
             with socket.socket(family) as client:
                 client.connect(address)

@@ -32,6 +32,7 @@ from mailhost.workers.pool import (
     RETIREMENT_DRAIN,
     RETIREMENT_LIMIT,
     STARTUP,
+    STARTUP_LIMIT,
     Assignment,
     StartupData,
     WorkerPool,
@@ -206,6 +207,18 @@ class StartingTests(WorkerPoolCase):
             self.end(number)
         self.assertEqual([1, 2, 4, 8, 16, LONGEST_RESTART_DELAY, LONGEST_RESTART_DELAY], waits)
 
+    def test_one_that_hangs_before_it_asks_for_its_sockets_is_killed_and_replaced(self) -> None:
+        self.ready(1)
+        self.reactor.advance(STARTUP_LIMIT)
+        self.assertEqual([100], self.reactor.killed)
+        text = "worker 100: does not ask for its sockets within 120 s, is killed"
+        self.assertEqual(text, self.events.lines[-1])
+        self.end(0)
+        self.reactor.advance(0)
+        self.assertEqual([101, 102], self.pids())
+        self.ready(2)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
     def test_output_of_a_worker_is_logged_as_a_fault(self) -> None:
         self.reactor.processes[0].childDataReceived(2, b"Traceback\nImport")
         self.reactor.processes[0].childDataReceived(2, b"Error\n")
@@ -368,6 +381,7 @@ class EndingTests(WorkerPoolCase):
         self.assertEqual("worker 100: does not respond, is killed", self.events.lines[-1])
         self.end(0)
         self.assertEqual([101, 102], self.pids())
+        self.ready(2)
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_one_that_ended_meanwhile_cannot_be_killed(self) -> None:
