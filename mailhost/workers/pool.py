@@ -6,7 +6,8 @@ head at once, so it cannot keep a port from the next head. A worker never reads 
 which may have changed since the start: its settings are pickled into a file without a name that it
 inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
 and another is started. A retired worker that does not acknowledge its retirement hangs, and is
-killed, as is a worker that does not ask for its sockets in time. Workers that die again and again are replaced ever more slowly.
+killed, as is a worker that does not ask for its sockets in time. Workers that die again and again
+are replaced ever more slowly.
 """
 
 from __future__ import annotations

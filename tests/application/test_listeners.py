@@ -70,7 +70,7 @@ class TakingOver(TestCase):
     def listener(self, endpoint: str, served: list[str]) -> Listener:
         """A listener that notes its endpoint for each client."""
         factory = Factory()
-        factory.buildProtocol = lambda addr: served.append(endpoint)  # type: ignore[method-assign, func-returns-value]
+        factory.buildProtocol = lambda addr: served.append(endpoint)  # type: ignore[method-assign]
         listen = Listen(protocol=ListenProtocol.LMTP, endpoint=endpoint)
         return Listener(cast(Any, reactor), listen, cast(PumpFactory, factory))
 
