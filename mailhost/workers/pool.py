@@ -201,22 +201,27 @@ class WorkerPool:
             member.kill()
 
     def _start(self) -> None:
+        assert self._assignment is not None
+        if not self._rows:
+            many = f"{len(self._members)} workers run already, most of them retired"
+            self._not_started(f"{many} with open connections; they end within an hour")
+            return
+        member = WorkerProcess(min(self._rows), self._assignment, self)
         try:
-            if self._assignment is None or not self._rows:
-                raise OSError("too many old ones are still busy")
-            member = WorkerProcess(min(self._rows), self._assignment, self)
             self._counts.open(member.row)
             self._spawn(member)
         except OSError as error:
-            text = f"{error}; this host's user must be able to run {sys.executable}"
-            self._events.emit(Faulted("another process cannot be started", text))
-            self._start_later(lived=0.0)
+            self._not_started(f"{error}; this host's user must be able to run {sys.executable}")
             return
         self._rows.remove(member.row)
         self._members.add(member)
         why = f"does not ask for its sockets within {STARTUP_LIMIT:g} s"
         deadline = self._reactor.callLater(STARTUP_LIMIT, self._kill_one, member, why)
         self._deadlines[member] = [deadline]
+
+    def _not_started(self, why: str) -> None:
+        self._events.emit(Faulted("another process cannot be started", why))
+        self._start_later(lived=0.0)
 
     def _spawn(self, member: WorkerProcess) -> None:
         """Start the process. Raises OSError."""

@@ -22,7 +22,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.processes.child import LONGEST_RESTART_DELAY
 from mailhost.workers import calls, pool
-from mailhost.workers.connection_counts import SharedCounts, new_counts
+from mailhost.workers.connection_counts import ROWS, SharedCounts, new_counts
 from mailhost.workers.pool import (
     ACKNOWLEDGEMENT,
     CHANNEL,
@@ -163,6 +163,18 @@ class StartingTests(WorkerPoolCase):
         self.reactor.refuses = None
         self.reactor.advance(2)
         self.assertEqual([101, 102], self.pids())
+
+    def test_too_many_retired_ones_are_named_as_the_cause(self) -> None:
+        for _ in range(ROWS):
+            self.workers.assign(FIRST, 0)
+            self.workers.assign(FIRST, 2)
+        self.assertEqual(ROWS - 1, len(self.pids()))
+        text = f"{ROWS - 1} workers run already, most of them retired with open connections"
+        self.assertIn(text, self.events.lines[-1])
+        self.assertNotIn("must be able to run", self.events.lines[-1])
+        self.end(0, ProcessDone(0))
+        self.reactor.advance(1)
+        self.assertEqual(ROWS - 1, len(self.pids()))
 
     def test_each_gets_the_settings_and_a_row_of_its_own(self) -> None:
         one, two = self.reactor.startups
