@@ -173,7 +173,7 @@ class StartingTests(WorkerPoolCase):
         self.assertIn(text, self.events.lines[-1])
         self.assertNotIn("must be able to run", self.events.lines[-1])
         self.end(0, ProcessDone(0))
-        self.reactor.advance(1)
+        self.reactor.advance(LONGEST_RESTART_DELAY)
         self.assertEqual(ROWS - 1, len(self.pids()))
 
     def test_each_gets_the_settings_and_a_row_of_its_own(self) -> None:
