@@ -50,7 +50,7 @@ class Refused(SynchronousTestCase):
         for endpoint, cause in (
             ("systemd:domain=INET:index=0", "systemd handed over no such socket"),
             ("systemd:domain=INET:name=smtp", "systemd handed over no such socket"),
-            ("unix:/nonexistent/lmtp.sock", "No such file or directory"),
+            ("unix:/nonexistent/lmtp.sock", "there is no folder /nonexistent; make it"),
             ("tcp:25:interface=203.0.113.9", "Cannot assign requested address"),
         ):
             listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
@@ -108,7 +108,10 @@ class EndpointsWithTLS(Folder):
             reactor = cast(Any, MemoryReactorClock())
             factory = cast(PumpFactory, Factory())
             error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
-            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", cannot_listen(error))
+            text = cannot_listen(error)
+            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", text)
+            self.assertIn("; correct its privateKey and certKey", text)
+            self.assertNotIn("[(", text)
 
     def test_a_context_that_twisted_made_answers_alpn_too(self) -> None:
         chain, key = self.certificate("a.example")
