@@ -115,10 +115,13 @@ class Reload:
 
     async def _try(self) -> ReloadResult:
         try:
-            changed = self._replace(await self._load())
+            loaded, tls = await self._load(), self._head.foundation.tls
+            before = tls.pem
+            changed = self._replace(loaded)
+            renewed = ["other certificates are in use"] if tls.pem != before else []
             await self._head.workers.reloaded()
             await self._listeners.close_removed()
-            text = "; ".join(map(str, changed)) or "nothing changed but certificates, perhaps"
+            text = "; ".join([*map(str, changed), *renewed]) or "nothing changed"
             self._events.emit(Notice(f"reloaded: {text}"))
             return ReloadResult(later=tuple(str(change) for change in changed if change.later))
         except BadSettings as bad:

@@ -55,7 +55,7 @@ class ReloadTests(SynchronousTestCase):
         head: Any = SimpleNamespace(
             loaded=OLD,
             events=self.events,
-            foundation=SimpleNamespace(in_thread=maybeDeferred),
+            foundation=SimpleNamespace(in_thread=maybeDeferred, tls=SimpleNamespace(pem=("a",))),
             services=None,
             replace=lambda new: self.step("replace"),
             assign_workers=lambda: self.step("assign_workers"),
@@ -140,6 +140,24 @@ class ReloadTests(SynchronousTestCase):
         self.failing = {}
         self.reload.run()
         self.assertEqual("reloaded", self.steps[-1])
+
+    def test_the_log_says_whether_certificates_changed(self) -> None:
+        self.loaded = OLD
+        self.reloaded.callback(None)
+        self.reload.run()
+        self.assertEqual("reloaded: nothing changed", self.events.lines[-1])
+
+        def renew(new: Loaded) -> None:
+            self.head.foundation.tls.pem = ("b",)
+
+        self.head.replace = renew
+        self.reload.run()
+        self.assertEqual("reloaded: other certificates are in use", self.events.lines[-1])
+        self.loaded = NEW
+        self.head.foundation.tls.pem = ("a",)
+        self.reload.run()
+        text = "is now new.example; other certificates are in use"
+        self.assertIn(text, self.events.lines[-1])
 
     def test_a_host_that_stops_refuses_it(self) -> None:
         first, second = self.reload.run(), self.reload.run()
