@@ -6,7 +6,7 @@ or filter cannot be used: all then stays as it was. One reload is under way at a
 asked for meanwhile are carried out as one after it. The steps are:
 
 1. The settings are read and checked (`config/load`). Settings that are read at the start only
-   keep their values (`config/reload`).
+   keep their values (`config/changes`).
 2. Listeners that are new are opened (`listener_set`).
 3. The head makes new services, and reconfigures what outlives them (`head`, `foundation`).
 4. The listeners use the new services.
@@ -31,8 +31,8 @@ from mailhost.application.head import Head
 from mailhost.application.listener_set import ListenerSet, close_all
 from mailhost.application.listeners import cannot_listen
 from mailhost.application.notify import Notifier
+from mailhost.config.changes import SettingChange, changed_secrets, changes, for_running
 from mailhost.config.load import BadSettings, Loaded, load
-from mailhost.config.reload import SettingChange, changed_secrets, changes, for_running
 from mailhost.interfaces.events import Faulted, Notice
 from mailhost.net.control.server import CommandRefused
 from mailhost.net.tls.server import BadCertificate

@@ -18,11 +18,11 @@ from mailhost.application import worker as worker_module
 from mailhost.application.head import Head
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.worker import Worker
+from mailhost.config.changes import AT_NEXT_START
 from mailhost.config.explain import kinds
 from mailhost.config.load import Loaded, load
 from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
-from mailhost.config.reload import AT_NEXT_START
 from mailhost.config.section import Section
 from mailhost.logins import verifier
 from mailhost.net.pump import PumpFactory
