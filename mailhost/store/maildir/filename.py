@@ -1,8 +1,8 @@
 """Names of message files: `UNIQUE,S=SIZE,W=SIZE:2,FLAGS`.
 
-UNIQUE is as the Maildir specification says, and never changes while the message exists. S is the file's size, W its size on the wire, lines
-ending in CRLF; we write both, other tools may write none. FLAGS are letters in order (`DFPRST`);
-files in `new/` have none.
+UNIQUE is as the Maildir specification says, and never changes while the message exists. S is the
+file's size, W its size on the wire, lines ending in CRLF; we write both, other tools may write
+none. FLAGS are letters in order (`DFPRST`); files in `new/` have none.
 """
 
 from __future__ import annotations
