@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.events import Faulted, IEventSink, Reported
 from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage, OwnMessage
 from mailhost.interfaces.reception import IHandover
@@ -38,7 +38,7 @@ async def complete(
     take it later.
     """
     leaving = OutgoingMessage(message.envelope, message.content, author, message.identity)
-    content: Content | Status = await there(outgoing.leave(leaving))
+    content: Content | Status = await result_of(outgoing.leave(leaving))
     if not isinstance(content, Status):
         envelope = replace(message.envelope, size=content.size)
         return replace(message, envelope=envelope, content=content)

@@ -28,13 +28,13 @@ MOST_OPEN_FILES = 100  # files that one batch holds open at a time
 
 
 class Batch:
-    """Runs once. `rooted` has the folders whose names are durable, and grows."""
+    """Runs once. `durable_names` has the folders whose names are durable, and grows."""
 
     def __init__(
-        self, system: OperatingSystem, changes: Sequence[Change], rooted: set[str]
+        self, system: OperatingSystem, changes: Sequence[Change], durable_names: set[str]
     ) -> None:
         self._system = system
-        self._folders = Folders(system, rooted)
+        self._folders = Folders(system, durable_names)
         self._works = [work_of(change) for change in changes]
 
     def run(self) -> list[OSError | None]:

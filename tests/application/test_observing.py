@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.filters import FilterContext, make_chains
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Settings
@@ -121,12 +121,12 @@ class ObservingTests(SynchronousTestCase):
     async def send(self, chain: Chain) -> list[str]:
         """All replies to a message."""
         reception = FilteredReception(chain, CLIENT, self.home, self.queue)
-        assert await there(reception.connected(CLIENT)) is None
-        assert await there(reception.hello(CLIENT)) is None
+        assert await result_of(reception.connected(CLIENT)) is None
+        assert await result_of(reception.hello(CLIENT)) is None
         transaction: Any = await reception.transaction(CLIENT, envelope(sender="sue@far.example"))
-        replies = [await there(transaction.recipient(path(each))) for each in TO]
-        await there(transaction.begin())
-        replies += await there(transaction.end(CONTENT))
+        replies = [await result_of(transaction.recipient(path(each))) for each in TO]
+        await result_of(transaction.begin())
+        replies += await result_of(transaction.end(CONTENT))
         reception.disconnected()
         return list(map(str, replies))
 

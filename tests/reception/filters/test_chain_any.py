@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.verdict import (
     PASS,
     Decision,
@@ -117,22 +117,22 @@ class AnyChainTests(SynchronousTestCase):
         self.flushLoggedErrors()
 
     async def send(self, reception: FilteredReception, services: World) -> None:
-        if await there(reception.connected(CLIENT)) is not None:
+        if await result_of(reception.connected(CLIENT)) is not None:
             return
-        if isinstance(await there(reception.hello(CLIENT)), Status):
+        if isinstance(await result_of(reception.hello(CLIENT)), Status):
             return
         transaction = await reception.transaction(CLIENT, envelope())
         if isinstance(transaction, Status):
             return
         for name in NAMES:
-            if (await there(transaction.recipient(path(name)))).ok:
+            if (await result_of(transaction.recipient(path(name)))).ok:
                 self.promised.append(name)
         if not self.promised:
             transaction.abandon()
             return
-        await there(transaction.begin())
+        await result_of(transaction.begin())
         self.behind.answers = dict(services.changed)
-        self.replies = list(await there(transaction.end(CONTENT)))
+        self.replies = list(await result_of(transaction.end(CONTENT)))
 
     @property
     def safe(self) -> set[str]:
