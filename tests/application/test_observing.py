@@ -23,7 +23,7 @@ from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
@@ -115,7 +115,7 @@ class ObservingTests(SynchronousTestCase):
         made = make_chains(settings, context)[ListenProtocol.SMTP]
         milter = FakeMilter({"R": ["y|550 5.1.1 Not him"], "E": [*EDITS, *ENVELOPE]})
         around = MilterContext(milter, clock, MilterTimeouts(), "mx.a.example", here, bench.keep)
-        link = Link("milter", MilterFilter(around), observe=True)
+        link = ChainLink("milter", MilterFilter(around), observe=True)
         return Chain([*made.links, link], self.counters, clock, events, whole)
 
     async def send(self, chain: Chain) -> list[str]:

@@ -29,7 +29,7 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.status import Status
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeQueue, envelope, now, path
 from tests.reception.filters.chain_fakes import (
@@ -105,10 +105,10 @@ class AnyChainTests(SynchronousTestCase):
         self.behind.lmtp, self.behind.answers = services.lmtp, dict(services.answers)
         self.witness = FakeWitness()
         links = [
-            Link(f"f{number}", FakeFilter(answer, *stages), observe, pass_errors)
+            ChainLink(f"f{number}", FakeFilter(answer, *stages), observe, pass_errors)
             for number, (answer, stages, observe, pass_errors) in enumerate(services.links)
         ]
-        links += [Link("visited", FakeSessionFilter()), Link("watching", self.witness)]
+        links += [ChainLink("visited", FakeSessionFilter()), ChainLink("watching", self.witness)]
         around = ChainServices()
         chain = Chain(links, around.counters, around.clock, around.events)
         self.promised: list[str] = []
