@@ -10,10 +10,9 @@ part below the handover depends on it:
   before the recipients are written down as settled. A crash in between sends the bounce twice, and
   never loses it.
 
-A Sieve script runs at local delivery, which is below the handover as well. Its vacation replies,
-redirected copies and rejections take the same way: local delivery returns OwnMessages beside the
-outcomes, and the caller of the delivery (the handover at first, an attempt of the queue later)
-hands them over before it settles the recipient.
+Local delivery is below the handover as well. If it is to write messages (for Sieve, which is not
+implemented), it can return OwnMessages with the outcomes. Its caller, the handover or an attempt of
+the queue, then hands them over before it records the outcome of the recipient.
 """
 
 from __future__ import annotations

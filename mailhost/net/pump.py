@@ -436,7 +436,7 @@ class PumpFactory(Factory):
         return self._limits.crowded
 
     def forget(self, pump: Pump, client: Client) -> None:
-        """Count a connection no more, as it is lost."""
+        """Take out a connection that is lost, and release its place in the limits."""
         self._limits.release(client.ip)
         self.connections.forget(pump)
 

@@ -1,8 +1,8 @@
 """One attempt to give one message to one destination: over a connection that is open, or to its
 hosts in turn until every recipient has an outcome.
 
-A host that cannot be reached, does not want us, says 421 or is lost before it had the message
-passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
+If a host cannot be reached, refuses the connection, replies 421, or is lost before it took the
+message, the next one is tried. A reply about a recipient or the message is an outcome (RFC 5321
 §4.5.4.1, §5.1).
 
 Where no host took the mail, one fault is reported of all that were met: the reply of a host comes
