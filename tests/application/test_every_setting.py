@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import worker as worker_module
@@ -333,6 +334,21 @@ class EverySettingTests(SynchronousTestCase):
         ):
             self.check(self.load(self.text + lines))
         self.check(self.load(self.text.replace(LISTENER.format("pop3"), "")))
+
+    def test_a_worker_has_closed_removed_listeners_when_it_answers(self) -> None:
+        """Else the next reload could not open the port again."""
+        head = self.head(self.old)
+        worker = self.worker(self.old, head)
+        closed: Deferred[None] = Deferred()
+        (removed,) = (each for key, each in worker._served.items() if key[0] == "pop3")
+        removed.port = cast(Any, SimpleNamespace(stopListening=lambda: closed))
+        new = self.load(self.text.replace(LISTENER.format("pop3"), ""))
+        worker._newest = (new, head.foundation.tls.pem)
+        reloading = Deferred.fromCoroutine(worker._reload())
+        self.assertNoResult(reloading)
+        closed.callback(None)
+        self.successResultOf(reloading)
+        self.assertNotIn(removed.factory, worker._factories)
 
     def test_filters(self) -> None:
         for kind in kinds():
