@@ -256,7 +256,7 @@ class Handover:
         if plan.here:
             await self._deliver(mail, plan.here.values())
         if not plan.done:
-            await self._carry_the_rest(mail, plan)
+            await self._queue_or_bounce_rest(mail, plan)
         taken = Status(250, "2.0.0", f"Taken as {mail.identity}")
         answers = {group: group.refusal or taken for group in dict.fromkeys(plan.groups)}
         return [answers[group] for group in plan.groups]
@@ -287,7 +287,9 @@ class Handover:
             for number, path in enumerate(dict.fromkeys(paths), start=1):
                 if number % NAMES_IN_A_ROW == 0:
                     await self._pause()
-                account = known.get(path.address) or self._router.plainly(view, path.address)
+                account = known.get(path.address) or self._router.account_without_alias(
+                    view, path.address
+                )
                 if account is not None:  # the usual case
                     groups.append(_Group([_place(plan.here, account.address, path, account)]))
                 else:
@@ -350,7 +352,7 @@ class Handover:
                 if mailbox.outcome is None:
                     mailbox.defer(status)
 
-    async def _carry_the_rest(self, mail: _Mail, plan: _Plan) -> None:
+    async def _queue_or_bounce_rest(self, mail: _Mail, plan: _Plan) -> None:
         """For groups with a safe destination, queue or bounce the others. The client keeps the
         message for all other groups."""
         begun = [group for group in dict.fromkeys(plan.groups) if group.begun]

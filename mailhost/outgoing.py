@@ -1,8 +1,8 @@
 """The last steps for mail that leaves in our name, in their order.
 
-A message is completed twice: before filters, so that they see, sign and keep what leaves, and in
-the first step here where a filter made another content of it. A step that
-needs the final content, such as a signature, comes behind that one.
+A message is completed twice: before the filters, so that they see, sign and keep what leaves, and
+in the first step here if a filter changed the content. A step that needs the final content, such as
+a signature, comes after that one.
 """
 
 from __future__ import annotations

@@ -10,17 +10,16 @@ part below the handover depends on it:
   before the recipients are written down as settled. A crash in between sends the bounce twice, and
   never loses it.
 
-A Sieve script runs at local delivery, which is below the handover as well. Its vacation replies,
-redirected copies and rejections take the same way: local delivery returns OwnMessages beside the
-outcomes, and the caller of the delivery (the handover at first, an attempt of the queue later)
-hands them over before it settles the recipient.
+Local delivery is below the handover as well. If it is to write messages (for Sieve, which is not
+implemented), it can return OwnMessages with the outcomes. Its caller, the handover or an attempt of
+the queue, then hands them over before it records the outcome of the recipient.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.events import Faulted, IEventSink, Reported
 from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage, OwnMessage
 from mailhost.interfaces.reception import IHandover
@@ -38,7 +37,7 @@ async def complete(
     take it later.
     """
     leaving = OutgoingMessage(message.envelope, message.content, author, message.identity)
-    content: Content | Status = await there(outgoing.leave(leaving))
+    content: Content | Status = await result_of(outgoing.leave(leaving))
     if not isinstance(content, Status):
         envelope = replace(message.envelope, size=content.size)
         return replace(message, envelope=envelope, content=content)

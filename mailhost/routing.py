@@ -95,7 +95,7 @@ class Router:
 
         `passed` are the addresses, in lower case, that the message came through before.
         """
-        account = self.plainly(view, address)
+        account = self.account_without_alias(view, address)
         if account is not None:
             return Destinations({account.address: LocalDestination(account, address)})
         return whole(self.route_in_parts(view, address, passed))
@@ -104,7 +104,7 @@ class Router:
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
     ) -> _InParts[Destinations | Status]:
         """Return the result of `route`, and yield between the parts of long work."""
-        refusal = self.nobody(address)
+        refusal = self.unknown_recipient(address)
         for meant in self._meanings(view, address):
             found = yield from self._lead(view, meant, passed)
             if isinstance(found, Destinations):
@@ -112,7 +112,7 @@ class Router:
             refusal = found
         return refusal
 
-    def plainly(self, view: DirectoryView, address: Address) -> Account | None:
+    def account_without_alias(self, view: DirectoryView, address: Address) -> Account | None:
         """Return the account with exactly this name if no alias has the name, which is the common
         case; else None."""
         domain = view.domain(address.domain)
@@ -137,7 +137,7 @@ class Router:
             return self.account_of(view, self.admin)
         return None
 
-    def nobody(self, address: Address) -> Status:
+    def unknown_recipient(self, address: Address) -> Status:
         """Return the refusal for an address in a domain of this host that does not exist.
 
         The refusal is temporary for postmaster, abuse and the admin, since then a setting is
@@ -201,7 +201,7 @@ class Router:
             return found
         if found.back:
             return CAME_BACK
-        refusal = NO_POSTMASTER if found.waiting else self.nobody(address)
+        refusal = NO_POSTMASTER if found.waiting else self.unknown_recipient(address)
         looped = found.looped and not found.unknown
         return LOOP if looped and refusal.permanent else refusal
 
@@ -222,7 +222,7 @@ class Router:
             if isinstance(step, tuple):
                 del on_the_way[step]  # all its targets are done
                 continue
-            account = self.plainly(view, step)
+            account = self.account_without_alias(view, step)
             if account is not None:
                 found.here.setdefault(account.address, LocalDestination(account, step))
                 continue
@@ -251,7 +251,7 @@ class Router:
         account = self.account_of(view, address)
         if account is not None:
             found.here.setdefault(account.address, LocalDestination(account, address))
-        elif self.nobody(address).temporary:
+        elif self.unknown_recipient(address).temporary:
             found.waiting.append(address)
         elif looped:
             found.looped = True
@@ -321,7 +321,7 @@ class Routes:
         """Return the destinations of `address`, or the refusal. Addresses that lead to the same
         alias get the same object."""
         router, view = self._router, self.view
-        account = router.plainly(view, address)
+        account = router.account_without_alias(view, address)
         if account is not None:
             return Destinations({account.address: LocalDestination(account, address)})
         name = router.alias_of(view, address)

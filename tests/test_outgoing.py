@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.outgoing import IOutgoing, IOutgoingStep, OutgoingMessage
 from mailhost.message.content import Content, FileSlice, OpenFile, content_of_file
@@ -118,7 +118,7 @@ class Leaving(OutgoingCase):
 
         outgoing = Outgoing(Completion("mx.a.example", in_thread, lambda: 1_700_000_000.0))
         message = replace(outgoing_message(b""), content=content)
-        answer: Deferred[Any] = Deferred.fromCoroutine(there(outgoing.leave(message)))
+        answer: Deferred[Any] = Deferred.fromCoroutine(result_of(outgoing.leave(message)))
         self.assertNoResult(answer)
         asked[0].callback(None)
         left: Any = self.successResultOf(answer)

@@ -1,1 +1,1 @@
-"""The composition root: settings become services. It alone (with cli/) knows everybody."""
+"""Makes and connects all services. Only this package and cli/ may import all others."""

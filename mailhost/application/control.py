@@ -14,7 +14,7 @@ from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.queue.control import QueueControl
 
 
-def control_commands(head: Head, reload: Callable[[], Awaitable[list[str]]]) -> Commands:
+def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) -> Commands:
     """Return the commands by name, each taking its arguments by keyword."""
     queue = QueueControl(head.queue).commands()
 

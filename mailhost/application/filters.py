@@ -35,7 +35,7 @@ from mailhost.reception.filters.block.listed import ListFilter
 from mailhost.reception.filters.block.match import MatchFilter
 from mailhost.reception.filters.block.rate import RateFilter
 from mailhost.reception.filters.block.size import SizeFilter
-from mailhost.reception.filters.chain import ASKED_COUNT, Chain, Link
+from mailhost.reception.filters.chain import ASKED_COUNT, Chain, ChainLink
 from mailhost.reception.filters.edit.disclaimer import DisclaimerFilter
 from mailhost.reception.filters.edit.header import HeaderFilter, SubjectFilter
 from mailhost.reception.filters.edit.rewrite import RewriteFilter
@@ -76,7 +76,7 @@ def make_chains(settings: Settings, context: FilterContext) -> Chains:
 
     Blocks for the disk. Raises BadFilter.
     """
-    links: dict[ListenProtocol, list[Link]] = {}
+    links: dict[ListenProtocol, list[ChainLink]] = {}
     named = zip(filter_names(settings.filter), settings.filter, strict=True)
     for number, (name, each) in enumerate(named):
         link = _link(f"filter[{number + 1}]", name, each, settings, context)
@@ -122,7 +122,9 @@ def filter_names(filters: Sequence[Filter]) -> list[str]:
     return found
 
 
-def _link(key: str, name: str, settings: Filter, whole: Settings, context: FilterContext) -> Link:
+def _link(
+    key: str, name: str, settings: Filter, whole: Settings, context: FilterContext
+) -> ChainLink:
     observe = _mode(settings, whole.filter_mode) is Mode.OBSERVE
     try:
         made = _make(settings, name, observe, whole.relay, context)
@@ -132,7 +134,7 @@ def _link(key: str, name: str, settings: Filter, whole: Settings, context: Filte
         raise BadFilter(f"{key}: {error}") from error
     except OSError as error:
         raise BadFilter(f"{key}: cannot read {error.filename}: {error.strerror}") from error
-    return Link(
+    return ChainLink(
         name,
         made,
         observe=observe,

@@ -58,7 +58,6 @@ class Host(Service):
     """`loaded` is a settings file without a fault. `log` is where the application is to log, None
     for the log of twistd. `signals` are those that came so far."""
 
-    _reload: Reload
     _queue_read: Deferred[None]
 
     def __init__(
@@ -73,6 +72,7 @@ class Host(Service):
         self._events: IEventSink = self._sink  # counted too, as soon as there is a head
         self._listeners = ListenerSet(reactor)
         self._control: IListeningPort | None = None
+        self._reload: Reload | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
         self._head: Head | None = None
 
@@ -133,8 +133,8 @@ class Host(Service):
         try:
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
-            self._reload = Reload(self._head, self._listeners, self._notifier)
-            commands = control_commands(self._head, self._reload.command)
+            reload = self._reload = Reload(self._head, self._listeners, self._notifier)
+            commands = control_commands(self._head, reload.command)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._queue_read = self._head.start()
             self._listeners.serve(self._head.services)
@@ -171,10 +171,12 @@ class Host(Service):
             # past the log, so that what it prints can be pasted
             print(banner(self._loaded, settings.demo), file=sys.__stdout__, flush=True)
         self._notifier.ready()
-        self._signals.listen(lambda: self._reactor.callFromThread(self._reload.run))
+        reload = self._reload
+        assert reload is not None
+        self._signals.listen(lambda: self._reactor.callFromThread(reload.run))
         if self._signals.reload_asked:
             self._events.emit(Notice("SIGHUP came before the host was ready"))
-            self._reload.run()
+            reload.run()
 
     # --- stopping --------------------------------------------------------------------------------
 
@@ -183,6 +185,8 @@ class Host(Service):
         Service.stopService(self)
         loaded = self._loaded if self._head is None else self._head.loaded
         seconds = loaded.settings.limits.stop_timeout
+        if self._reload is not None:
+            self._reload.stop()
         self._notifier.stopping()
         self._events.emit(Notice(f"stopping; what is under way has {seconds:g} seconds to end"))
         return Deferred.fromCoroutine(self._stop(seconds))

@@ -49,8 +49,12 @@ class Listener:
         except LookupError as error:  # systemd handed over no such socket
             text = "systemd handed over no such socket; compare the .socket unit"
             raise CannotListenError(None, listen.endpoint, text) from error
-        except (OSError, crypto.Error, SSL.Error) as error:  # a key or certificate of `ssl:`
-            raise CannotListenError(None, listen.endpoint, error) from error
+        except (OSError, crypto.Error, SSL.Error) as error:
+            why = (
+                str(error) if isinstance(error, OSError) else "its files are no certificate and key"
+            )
+            text = f"{why}; correct its privateKey and certKey"
+            raise CannotListenError(None, listen.endpoint, text) from error
         own_tls = getattr(self._endpoint, "_sslContextFactory", None)  # of an `ssl:` endpoint
         if own_tls is not None:
             answer_alpn(own_tls.getContext())
@@ -65,6 +69,9 @@ class Listener:
         """
         path = _path(self.listen)
         folder = os.path.dirname(path)
+        if path and not os.path.isdir(folder):
+            text = f"there is no folder {folder}; make it"
+            raise CannotListenError(None, self.listen.endpoint, text)
         by_root = not path or (not may_write(folder, user) and only_roots(folder))
         with as_user("" if by_root else user):
             self._open()
@@ -89,6 +96,16 @@ class Listener:
             if isinstance(error, CannotListenError):
                 raise error
             raise CannotListenError(None, self.listen.endpoint, error)
+
+    def take_over(self, former: Listener) -> None:
+        """Serve the clients of another listener's open socket, instead of opening one."""
+        port: Any = former._port
+        self._port, former._port = port, None
+        replaced, port.factory = port.factory, outermost(self.factory, self.listen, self._reactor)
+        port.factory.doStart()
+        replaced.doStop()
+        backlog = parse_endpoint(self.listen.endpoint).part("backlog")
+        port.socket.listen(int(backlog) if backlog else BACKLOG)
 
     @property
     def shared(self) -> int | None:

@@ -11,8 +11,16 @@ import socket
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
+from enum import Enum, auto
 
 VARIABLE = "NOTIFY_SOCKET"
+
+
+class _State(Enum):
+    STARTING = auto()
+    READY = auto()
+    RELOADING = auto()
+    STOPPING = auto()
 
 
 class Notifier:
@@ -20,19 +28,33 @@ class Notifier:
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         name = environment.pop(VARIABLE, "")
+        self._state = _State.STARTING
         self._address = "\0" + name[1:] if name.startswith("@") else name
 
     def ready(self) -> None:
-        """The host serves, or a reload has ended."""
+        """The host serves."""
+        self._state = _State.READY
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """A reload begins; `ready` ends it. The time is that of CLOCK_MONOTONIC in microseconds."""
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
+        """A reload begins; `reloaded` ends it. The time is CLOCK_MONOTONIC in microseconds.
+
+        Nothing is sent before the host is ready, or when it stops: READY=1 at the end would be
+        wrong.
+        """
+        if self._state is _State.READY:
+            self._state = _State.RELOADING
+            now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
+
+    def reloaded(self) -> None:
+        """A reload has ended."""
+        if self._state is _State.RELOADING:
+            self.ready()
 
     def stopping(self) -> None:
         """The host stops."""
+        self._state = _State.STOPPING
         self._send("STOPPING=1")
 
     def _send(self, lines: str) -> None:

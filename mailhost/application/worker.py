@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
@@ -144,8 +144,9 @@ class Worker:
             file.seek(0)
             self._newest = pickle.load(file)
 
-    def _reload(self) -> None:
-        """Serve by new settings. Sockets of listeners that are new come after this call.
+    async def _reload(self) -> None:
+        """Serve by new settings. Sockets of listeners that are new come after this call. Those of
+        listeners that were removed are closed when it returns.
 
         Raises BadFilter, BadCertificate and OSError, with the former settings in use.
         """
@@ -154,15 +155,21 @@ class Worker:
         self._foundation.reconfigure(loaded, certificates)
         self._loaded, self._services = loaded, services
         wanted = {listen.socket: listen for listen in loaded.settings.listen}
-        for socket_key, served in list(self._served.items()):
-            if socket_key in wanted:
-                served.listen = wanted[socket_key]
-                serve(served.factory, services, served.listen)
-            else:
-                del self._served[socket_key]
-                served.port.stopListening()
-                seconds = services.settings.limits.stop_timeout
-                Deferred.fromCoroutine(served.factory.drain(seconds))
+        removed = [key for key in self._served if key not in wanted]
+        closing = [self._remove(self._served.pop(key)) for key in removed]
+        for socket_key, served in self._served.items():
+            served.listen = wanted[socket_key]
+            serve(served.factory, services, served.listen)
+        await gatherResults(closing)
+
+    def _remove(self, served: _Served) -> Deferred[Any]:
+        """Accept no more from a socket. Its connections go on."""
+        Deferred.fromCoroutine(self._retire_factory(served.factory))
+        return maybeDeferred(served.port.stopListening)
+
+    async def _retire_factory(self, factory: IServerFactory) -> None:
+        await factory.retire()
+        self._factories.remove(factory)
 
     def _use_certificates(self, certificates: Sequence[CertificateSource]) -> None:
         self._foundation.tls.replace(certificates, self._foundation.tls.minimums)

@@ -1,1 +1,1 @@
-"""The `mailhost` command: a file a command group. The running host is asked by its socket."""
+"""The `mailhost` command, with a module for each group of commands."""

@@ -34,6 +34,10 @@ class Fail(click.ClickException):
     """The command fails: prints one line, with exit code 1."""
 
 
+class NoHost(Fail):
+    """No host runs on the data folder of the settings."""
+
+
 def config_option(function: F) -> F:
     """Add the option `--config FILE` to a command."""
     return click.option(
@@ -227,8 +231,8 @@ def open_database(settings: Settings, create: bool = False) -> Iterator[Director
 
 
 def ask(config: str | None, name: str, **arguments: Any) -> Any:
-    """Send a request to the running host, and return its answer. Raises Fail if no host runs, or if
-    it refuses."""
+    """Send a request to the running host, and return its answer. Raises NoHost, or Fail if the host
+    refuses."""
     from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
@@ -238,7 +242,9 @@ def ask(config: str | None, name: str, **arguments: Any) -> Any:
 
     try:
         return ControlClient(control_path(data_folder(config))).call(name, **arguments)
-    except (NoHostRunning, CommandFailed) as error:
+    except NoHostRunning as error:
+        raise NoHost(str(error)) from error
+    except CommandFailed as error:
         raise Fail(str(error)) from error
 
 

@@ -20,7 +20,7 @@ def then(answer: Answer[Any], use: Callable[[Any], Answer[R]]) -> Answer[R]:
     return use(answer)
 
 
-async def there(answer: Answer[R]) -> R:
+async def result_of(answer: Answer[R]) -> R:
     """Return the answer when it is there, for coroutines."""
     return cast("R", await answer if isinstance(answer, Awaitable) else answer)
 

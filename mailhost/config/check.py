@@ -45,9 +45,10 @@ def check(settings: Settings) -> Iterator[Problem]:
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
     yield from _account_ids(settings)
+    names = NamesInFile(settings)
     for name, domain in settings.domain.items():
-        yield from _domain(settings, name, domain)
-    if settings.admin and not reaches(settings, settings.admin):
+        yield from _domain(names, name, domain)
+    if settings.admin and not names.reaches(settings.admin):
         yield Problem("admin", f"nobody in the file has the address {settings.admin}")
 
 
@@ -200,7 +201,7 @@ def _account_ids(settings: Settings) -> Iterator[Problem]:
                 yield Problem(key, f"is the same as {first}; remove one of them")
 
 
-def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[Problem]:
+def _domain(names: NamesInFile, name: str, domain: DomainSettings) -> Iterator[Problem]:
     accounts = {Address(local, name).key for local in domain.account}
     for local, targets in domain.alias.items():
         key = ("domain", name, "alias", local)
@@ -209,10 +210,10 @@ def _domain(settings: Settings, name: str, domain: DomainSettings) -> Iterator[P
         if not targets:
             yield Problem(key_of(key), "has no target; write who gets the mail")
         for number, target in enumerate(targets):
-            if not reaches(settings, _address(target, name)):
+            if not names.reaches(_address(target, name)):
                 yield Problem(key_of((*key, number)), _nobody(target, name))
     catch_all = domain.catch_all
-    if catch_all and not _named(settings, _address(catch_all, name)):
+    if catch_all and not names.has(_address(catch_all, name)):
         yield Problem(key_of(("domain", name, "catch_all")), _nobody(catch_all, name))
 
 
@@ -225,23 +226,32 @@ def _address(target: str, domain: str) -> Address:
     return parse_address(target if "@" in target else f"{target}@{domain}")
 
 
-def reaches(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
-    """True if the settings file has a reader for mail to the address, or does not have its
-    domain."""
-    domain = _domain_of(settings, address.domain)
-    return domain is None or bool(domain.catch_all) or _named(settings, address, roles)
+class NamesInFile:
+    """The names of the accounts and aliases in the settings file. `roles` are local parts that
+    every domain has. The names of a domain are collected once, when they are needed."""
 
+    def __init__(self, settings: Settings, roles: Sequence[str] = ALWAYS) -> None:
+        self._roles = roles
+        self._domains: dict[str, DomainSettings] = {}
+        self._local_parts: dict[int, frozenset[str]] = {}  # by the id of the domain's settings
+        for own, domain in settings.domain.items():
+            for name in (own, *domain.aliases):
+                self._domains.setdefault(name, domain)
 
-def _named(settings: Settings, address: Address, roles: Sequence[str] = ALWAYS) -> bool:
-    domain = _domain_of(settings, address.domain)
-    if domain is None:
-        return True
-    names = {Address(local, "").key for local in (*domain.account, *domain.alias)} | {*roles}
-    return address.key in names or address.key.partition("+")[0] in names
+    def reaches(self, address: Address) -> bool:
+        """True if the file has a reader for mail to the address, or does not have its domain."""
+        domain = self._domains.get(address.domain)
+        return domain is None or bool(domain.catch_all) or self._in(domain, address)
 
+    def has(self, address: Address) -> bool:
+        """True if the address is an account or alias of the file, or the file does not have its
+        domain."""
+        domain = self._domains.get(address.domain)
+        return domain is None or self._in(domain, address)
 
-def _domain_of(settings: Settings, name: str) -> DomainSettings | None:
-    for own, domain in settings.domain.items():
-        if name == own or name in domain.aliases:
-            return domain
-    return None
+    def _in(self, domain: DomainSettings, address: Address) -> bool:
+        known = self._local_parts.get(id(domain))
+        if known is None:
+            own = {Address(local, "").key for local in (*domain.account, *domain.alias)}
+            known = self._local_parts[id(domain)] = frozenset(own | {*self._roles})
+        return address.key in known or address.key.partition("+")[0] in known

@@ -277,6 +277,8 @@ def _plugin(kind: str, proxied: bool, text: str) -> Endpoint:
     from twisted.internet.interfaces import IStreamServerEndpointStringParser
     from twisted.plugin import getPlugins
 
+    if kind == "stdio":
+        raise BadEndpoint(f"{text!r} serves one connection only; {_EXAMPLE}")
     if any(found.prefix == kind for found in getPlugins(IStreamServerEndpointStringParser)):
         return Endpoint(kind, (), proxied)
     raise BadEndpoint(f"there is no kind of endpoint {kind!r} in {text!r}; {_EXAMPLE}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from mailhost.config.explain import Location, explain, place
 from mailhost.config.files import unreadable
 from mailhost.config.model import Settings
 from mailhost.config.ownership import check_settings_file
-from mailhost.config.problems import BadSettings, Problem
+from mailhost.config.problems import BadSettings, Problem, key_of
 from mailhost.config.secrets import Secrets, read_secrets
 from mailhost.config.toml_faults import explained
 
@@ -107,7 +107,8 @@ def _read(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             contents = file.read()
         text = contents.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
+        places = list(_places_of_nul((), raw))
     except OSError as error:
         explanation = unreadable(path, error)
         if isinstance(error, FileNotFoundError):
@@ -119,7 +120,25 @@ def _read(path: str) -> dict[str, Any]:
         explanation = explained(text, error, SEVERAL)
     except RecursionError:
         explanation = "is nested too deeply"
+    else:
+        if not places:
+            return raw
+        keys = [key_of(place).replace("\0", "\\u0000") for place in places]
+        text = "has a NUL character in it; remove it"
+        raise BadSettings(path, [Problem(key, text) for key in keys])
     raise BadSettings(path, [Problem("", explanation)])
+
+
+def _places_of_nul(above: Location, value: Any) -> Iterator[Location]:
+    """Yield the places with a NUL. The system's calls for paths and users raise ValueError for
+    it."""
+    if isinstance(value, str) and "\0" in value:
+        yield above
+    elif isinstance(value, dict | list):
+        for part, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(part, str) and "\0" in part:
+                yield (*above, part)
+            yield from _places_of_nul((*above, part), item)
 
 
 def _rest(raw: dict[str, Any], error: ValidationError, context: dict[str, str]) -> Settings:

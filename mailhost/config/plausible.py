@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Any, TypeAlias
 
-from mailhost.config.check import reaches
+from mailhost.config.check import NamesInFile
 from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import PATHS, parse_endpoint
 from mailhost.config.endpoint_meant import is_address
 from mailhost.config.files import unreadable
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
-from mailhost.config.model import Settings
+from mailhost.config.model import Certificate, Settings
+from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
 from mailhost.message.address import literal_address
@@ -83,7 +85,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     """Yield values that are allowed but are probably a mistake."""
     if settings.admin is None and takes_own_mail(settings):
         yield Problem("admin", _NO_ADMIN)
-    if settings.admin and not reaches(settings, settings.admin, roles=()):
+    if settings.admin and not NamesInFile(settings, roles=()).reaches(settings.admin):
         text = f"there is no account or alias {settings.admin}; add it, or name another address"
         yield Problem("admin", text)
     text = hostname_fault(settings.hostname)
@@ -196,12 +198,19 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
             )
             text = f"ssl needs privateKey; write {meant}, which have the certificates of [tls]"
             yield Problem(key, text)
-        for name, path in endpoint.parts if endpoint.kind in ("ssl", "tls") else ():
-            if name in PATHS:
-                try:
-                    os.stat(path)
-                except OSError as error:
-                    yield Problem(key, unreadable(path, error))
+        named = dict(endpoint.parts) if endpoint.kind in ("ssl", "tls") else {}
+        missing = False
+        for path in (named[name] for name in PATHS if name in named):
+            try:
+                os.stat(path)
+            except OSError as error:
+                missing = True
+                yield Problem(key, unreadable(path, error))
+        if "privateKey" in named and not missing:
+            private = named["privateKey"]
+            pair = Certificate(chain=named.get("certKey", private), key=private)
+            with suppress(OSError):  # only root may read them, and has read them already
+                yield from [Problem(key, found.text) for found in check_pair(key, pair)]
 
 
 def _proxies(settings: Settings) -> Iterator[Problem]:

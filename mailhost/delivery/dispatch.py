@@ -165,6 +165,6 @@ class Dispatch:
             if account is not None:
                 recipients.append(LocalRecipient(path, account))
             else:
-                status: Status = unavailable or self._router.nobody(path.address)
+                status: Status = unavailable or self._router.unknown_recipient(path.address)
                 refused.append(outcome_of(path, status, Fate.DELIVERED))
         return recipients, refused

@@ -8,9 +8,9 @@ Where a batch is large, its files are synced by one sync of their file system, a
 folders: measured on ext4, 20 small files take half the time or less. If other programs write to the
 file system too, such a sync waits for their data.
 
-A change that fails is undone and does not stop the others. A failed sync fails its change: the
-kernel may have dropped the pages, so trying again would prove nothing. A bug while one change is
-made fails that change, as an OSError whose cause is the bug.
+A change that fails is undone and does not stop the others. If a sync fails, its change
+fails: the kernel may have dropped the pages, and a second sync could succeed without them. A bug
+while one change is made fails that change, as an OSError whose cause is the bug.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MOST_OPEN_FILES = 100  # files that one batch holds open at a time
 
 
 class Batch:
-    """Runs once. `rooted` has the folders whose names are durable, and grows."""
+    """Runs once. `durable_names` has the folders whose names are durable, and grows."""
 
     def __init__(
-        self, system: OperatingSystem, changes: Sequence[Change], rooted: set[str]
+        self, system: OperatingSystem, changes: Sequence[Change], durable_names: set[str]
     ) -> None:
         self._system = system
-        self._folders = Folders(system, rooted)
+        self._folders = Folders(system, durable_names)
         self._works = [work_of(change) for change in changes]
 
     def run(self) -> list[OSError | None]:

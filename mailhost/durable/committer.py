@@ -37,7 +37,7 @@ class Committer:
         self._inbox: SimpleQueue[list[Job]] = SimpleQueue()  # no jobs at all: the end
         self._thread = Thread(target=self._work, name="durable", daemon=True)
         self._waiting: list[Job] = []
-        self._rooted: set[str] = set()
+        self._durable_names: set[str] = set()
         self._busy = False
         self._idle: list[Deferred[None]] = []
 
@@ -92,7 +92,7 @@ class Committer:
     def _run(self, changes: Sequence[Change]) -> Results:
         """Make a batch durable. A bug fails the whole of it."""
         try:
-            return Batch(self._system, changes, self._rooted).run()
+            return Batch(self._system, changes, self._durable_names).run()
         except Exception as bug:  # noqa: BLE001 - logged in `_done`; all that wait need an answer
             error = OSError(f"{type(bug).__name__}: {bug}")
             error.__cause__ = bug

@@ -16,11 +16,11 @@ FEWEST_FOR_SHARING = 4  # syncs that one sync of the file system replaces
 
 
 class Folders:
-    """`rooted` has the folders whose names are durable, and grows."""
+    """`durable_names` has the folders whose names are durable, and grows."""
 
-    def __init__(self, system: OperatingSystem, rooted: set[str]) -> None:
+    def __init__(self, system: OperatingSystem, durable_names: set[str]) -> None:
         self.system = system
-        self._rooted = rooted
+        self._durable_names = durable_names
         self._results: dict[str, OSError | None] = {}  # of the folders that were synced
 
     def make(self, folder: str) -> None:
@@ -30,11 +30,11 @@ class Folders:
         self.make(os.path.dirname(folder))
         with suppress(FileExistsError):
             self.system.make_folder(folder)
-        self._rooted.discard(folder)
+        self._durable_names.discard(folder)
 
     def forget(self, folder: str) -> None:
         """The folder was made just now: its name is not durable."""
-        self._rooted.discard(folder)
+        self._durable_names.discard(folder)
 
     def sync_many(self, folders: set[str]) -> None:
         """Sync many folders at once; those that could not be opened are left to be synced alone."""
@@ -86,14 +86,14 @@ class Folders:
     def root(self, folder: str) -> None:
         """Make the folder's own name durable, and those of the folders above it. Raises OSError."""
         on_the_way = []
-        while folder not in self._rooted and not self.system.is_mount(folder):
+        while folder not in self._durable_names and not self.system.is_mount(folder):
             on_the_way.append(folder)
             folder = os.path.dirname(folder)
             try:
                 self.sync(folder)
             except PermissionError:
                 break  # we have not made a folder that we may not read
-        self._rooted.update(on_the_way)
+        self._durable_names.update(on_the_way)
 
 
 def failure(sync: Callable[[int], None], fd: int) -> OSError | None:

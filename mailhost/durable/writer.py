@@ -84,7 +84,7 @@ class Writer:
     def __init__(self, system: OperatingSystem, listener: socket.socket, life: int) -> None:
         self._system = system
         self._listener = listener
-        self._rooted: set[str] = set()
+        self._durable_names: set[str] = set()
         self._clients: dict[int, _Client] = {}
         self._life = life
         self._selector = selectors.DefaultSelector()
@@ -136,7 +136,9 @@ class Writer:
     def _make_batch(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
         """Make one batch, and send the results to the clients."""
         changes = [change for _, some in jobs for change in some]
-        results = [_result(error) for error in Batch(self._system, changes, self._rooted).run()]
+        results = [
+            _result(error) for error in Batch(self._system, changes, self._durable_names).run()
+        ]
         for client, some in jobs:
             mine, results = results[: len(some)], results[len(some) :]
             client.answer(mine)

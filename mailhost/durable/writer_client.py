@@ -2,8 +2,8 @@
 
 The commits of one turn of the reactor go in one frame, or in several when they are large. While the
 writer cannot be reached, `connected` is False. Commits that were under way when it died are made
-again by `other`, which looks at how far they came. While the writer gives no answer all commits
-wait, and `stall` reports that to the operator.
+again by `other`, which examines which of their files have their names already. While the writer
+gives no answer all commits wait, and `stall` reports that to the operator.
 """
 
 from __future__ import annotations

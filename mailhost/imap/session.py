@@ -15,7 +15,7 @@ from typing import cast
 
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.imap.appending import Appending
 from mailhost.imap.commands.capability import capabilities
 from mailhost.imap.commands.needed import needed
@@ -199,7 +199,7 @@ class ImapSession:
         return self._wait(tagged, result)
 
     async def _wait(self, tagged: Tagged, result: Answer[Completion]) -> bool:
-        completion = await there(result)
+        completion = await result_of(result)
         if self._context.selected is not None:
             await tell_updates(self._context, tagged.command)
         return self._finish(tagged, completion)

@@ -28,6 +28,11 @@ class IServerFactory(IProtocolFactory):
         """Close each connection when its present command or transaction ends, and all others after
         `seconds`."""
 
+    def retire() -> Coroutine[Any, Any, None]:
+        """Wait until no connection is open, since the listener was removed and takes no more. A
+        factory may close connections after some time, when no command or transaction is under
+        way."""
+
     def ended() -> Coroutine[Any, Any, None]:
         """Wait until no connection is open."""
 
@@ -107,7 +112,8 @@ class IMachine(Interface):
         The connection is closed after it."""
 
     def stopping() -> None:
-        """The host stops: write the last reply and hang up as soon as no command or transaction is
+        """The host stops, or the session has been open for long enough since a reload: write the
+        last reply and hang up as soon as no command or transaction is
         under way."""
 
     def lost(reason: str) -> None:

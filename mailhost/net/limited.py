@@ -97,6 +97,10 @@ class LimitedFactory(WrappingFactory[_Limited]):
         """See IServerFactory. Connections have `seconds` to end by themselves."""
         await self._connections.drain(self._clock, seconds, _abort)
 
+    async def retire(self) -> None:
+        """See IServerFactory. Connections end by themselves."""
+        await self._connections.ended()
+
     async def ended(self) -> None:
         """See IServerFactory."""
         await self._connections.ended()

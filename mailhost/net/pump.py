@@ -229,7 +229,7 @@ class Pump(Protocol):
     # --- steps -----------------------------------------------------------------------------------
 
     def stopping(self) -> None:
-        """The host stops: have the session send its last reply, after the step under way."""
+        """Have the session send its last reply, after the step under way."""
         if self._busy:
             self._stop_when_idle = True
         elif self._machine is None:
@@ -409,8 +409,8 @@ class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
 
     `machine_of` makes the session of a connection; `serve` replaces it. Connections that are open
-    then keep their sessions. After FORMER_SETTINGS seconds these are ended as at a stop of the
-    host: each once nothing is under way.
+    then, or when the listener is removed, keep their sessions. After FORMER_SETTINGS seconds these
+    are ended as at a stop of the host: each once nothing is under way.
     """
 
     noisy = False
@@ -462,7 +462,7 @@ class PumpFactory(Factory):
         return self._limits.crowded
 
     def forget(self, pump: Pump, client: Client) -> None:
-        """Count a connection no more, as it is lost."""
+        """Take out a connection that is lost, and release its place in the limits."""
         self._limits.release(client.ip)
         self.connections.forget(pump)
 
@@ -471,6 +471,13 @@ class PumpFactory(Factory):
         for pump in list(self.connections):
             pump.stopping()
         await self.connections.drain(self.clock, seconds, Pump.abort)
+
+    async def retire(self) -> None:
+        """See IServerFactory. Connections have FORMER_SETTINGS seconds, as after a reload."""
+        end = self.clock.callLater(FORMER_SETTINGS, self._end_former, list(self.connections))
+        await self.connections.ended()
+        if end.active():
+            end.cancel()
 
     async def ended(self) -> None:
         """Wait until there is no connection."""

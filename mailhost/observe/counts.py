@@ -22,9 +22,8 @@ FilterKey = tuple[str, str]
 
 @implementer(IEventSink, ICounters)
 class Counts:
-    """`events` by their keys, `filters` by name and action. `begun` is called when the first is
-    counted after the start, or after `take`: by that call a worker learns
-    when to send its counts."""
+    """`events` by their keys, `filters` by name and action. `begun` is called when the first event
+    is counted after the start or after `take`; a worker then sends its counts some time later."""
 
     def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
         self.events: Counter[CountKey] = Counter()

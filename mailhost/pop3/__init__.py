@@ -1,1 +1,1 @@
-"""POP3: the language, the states of a session, and the maildrop it looks at."""
+"""POP3: replies, the states of a session, and the maildrop that a session reads."""

@@ -100,7 +100,7 @@ class Pop3Session:
 
     def stopping(self) -> None:
         if not self._replies.over:
-            text = "The server is stopping; please try again later"
+            text = "The server closes this connection; please connect again later"
             self._replies.close(err(text, TEMPORARY))
 
     def lost(self, reason: str) -> None:

@@ -1,1 +1,1 @@
-"""Child processes of the head: how they are started, watched and restarted."""
+"""Child processes of the head: how they are started, and how long to wait before the next start."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.pauses import Pause
 from mailhost.config.model import Queue
 from mailhost.interfaces.answer import Answer
@@ -101,7 +101,7 @@ class Attempts:
         stands. Does not raise."""
         try:
             if not self._transport.stands(lanes):
-                lanes = await there(self.lanes(entry, state))
+                lanes = await result_of(self.lanes(entry, state))
             content = self._cache.take(entry.id) or await self._spool.open(entry)
         except FileNotFoundError:
             self._fault(entry, "its file is gone from the queue's folder; it is forgotten")

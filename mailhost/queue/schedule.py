@@ -1,7 +1,7 @@
-"""When an entry is tried next, warned about and given up, whatever the wall clock does.
+"""When an entry is tried next, when its sender is warned, and when it is given up.
 
-Files hold times of the wall clock, which may jump. So a time read from a file is only believed as
-far as it makes sense: no entry waits longer than the back-off allows. While the program runs, waits
+Files have times of the wall clock, which may jump. So a time from a file is limited to what is
+possible: no entry waits longer than the back-off allows. While the program runs, waits
 and ages are counted by a steady clock alone.
 """
 
@@ -23,17 +23,17 @@ LONGEST_SLEEP = 60.0  # seconds of one timer: a jump of its clock delays an entr
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The rules of waiting. `chance` gives numbers from 0 up to 1."""
+    """How long an entry waits. `chance` returns numbers from 0 up to 1."""
 
     settings: Queue
     chance: Callable[[], float] = random.random
 
     def longest_wait(self, attempts: int) -> float:
-        """The most seconds between two attempts, so many having been made."""
+        """Return the longest wait in seconds after this number of attempts."""
         return self._plain(attempts) * (1 + JITTER)
 
     def wait(self, attempts: int) -> float:
-        """Seconds until the next attempt, `attempts` having been made."""
+        """Return the seconds until the next attempt, after this number of attempts."""
         if attempts == 0:
             return 0.0
         return self._plain(attempts) * (1 - JITTER + 2 * JITTER * self.chance())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailhost.concurrency.answers import then, there
+from mailhost.concurrency.answers import result_of, then
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
@@ -33,4 +33,4 @@ async def _refusal_in_fresh_view(
         view = await directory.refresh()
     except DirectoryUnavailable as error:
         return NO_DIRECTORY.because(str(error))
-    return await there(judge(view))
+    return await result_of(judge(view))

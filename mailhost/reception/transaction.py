@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import then, there
+from mailhost.concurrency.answers import result_of, then
 from mailhost.interfaces.accounts import Account, DirectoryView, KnownAccounts
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Received
@@ -67,7 +67,7 @@ class ReceptionTransaction:
     def recipient(self, path: ForwardPath) -> Answer[Status]:
         context, routes = self._context, self._routes
         view = context.directory.view
-        account = context.router.plainly(view, path.address)
+        account = context.router.account_without_alias(view, path.address)
         if account is not None:  # the usual case
             if self._known.view is not view:
                 self._known = KnownAccounts(view)
@@ -147,7 +147,7 @@ class ReceptionTransaction:
             header = await self._context.in_thread(content.header)
         except OSError as fault:
             return disk_refusal(fault)
-        return await there(self._judge(content, header))
+        return await result_of(self._judge(content, header))
 
     def _judge(self, content: Content, header: bytes) -> Answer[Prepared | Status]:
         found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
@@ -228,7 +228,7 @@ class ReceptionTransaction:
         the reply to RCPT TO says which mailbox is full.
         """
         for account in self._quota_accounts:
-            if not await there(self._fits(account)):
+            if not await result_of(self._fits(account)):
                 return OVER_QUOTA.because(f"{account} filled up while the message arrived")
         return None
 

@@ -1,12 +1,12 @@
 """One attempt to give one message to one destination: over a connection that is open, or to its
 hosts in turn until every recipient has an outcome.
 
-A host that cannot be reached, does not want us, says 421 or is lost before it had the message
-passes the turn to the next one; what a host says of a recipient or a message counts (RFC 5321
+If a host cannot be reached, refuses the connection, replies 421, or is lost before it took the
+message, the next one is tried. A reply about a recipient or the message is an outcome (RFC 5321
 §4.5.4.1, §5.1).
 
-Where no host took the mail, one trouble is reported of all that were met: the reply of a host comes
-before our own verdicts (timeout, no route, DNS), a temporary trouble before a permanent one, a mail
+Where no host took the mail, one fault is reported of all that were met: the reply of a host comes
+before our own verdicts (timeout, no route, DNS), a temporary fault before a permanent one, a mail
 loop before hosts that cannot exist. Among equals the first one met counts: that of the most
 preferred host.
 """
@@ -42,12 +42,12 @@ from mailhost.smtp.client.dialogue import Dialogue, with_reason
 from mailhost.smtp.client.protocol import ConnectionBroken
 from mailhost.smtp.client.sending import Sending
 
-TROUBLES_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
+FAULTS_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Fault:
     """The reason why some recipients were not sent to, and the host, where one talked to us."""
 
     status: Status
@@ -55,7 +55,7 @@ class Trouble:
 
     @property
     def weight(self) -> int:
-        """The rank among several troubles, the highest is reported."""
+        """The rank among several faults, the highest is reported."""
         if self.status.answer:
             return 3
         if self.status.temporary:
@@ -63,21 +63,21 @@ class Trouble:
         return int(self.status.enhanced == LOOP)
 
 
-def reported(troubles: Sequence[Trouble]) -> Trouble:
-    """Return the trouble that is reported of several, the first ones met first."""
-    if not troubles:
-        return Trouble(NO_HOST)
-    most = max(troubles, key=lambda trouble: trouble.weight)  # the first of equals
-    if most.weight or len(troubles) == 1:
+def reported(faults: Sequence[Fault]) -> Fault:
+    """Return the fault that is reported of several, the first ones met first."""
+    if not faults:
+        return Fault(NO_HOST)
+    most = max(faults, key=lambda fault: fault.weight)  # the first of equals
+    if most.weight or len(faults) == 1:
         return most
-    return Trouble(no_hosts([trouble.status for trouble in troubles]))
+    return Fault(no_hosts([fault.status for fault in faults]))
 
 
 Open = Callable[[Destination, RelayHost, str], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class RelayServices:
     """The services by which hosts are found and connected to."""
 
     resolver: IResolver
@@ -101,94 +101,94 @@ class Attempt:
         """True when every recipient has an outcome."""
         return len(self.outcomes) == len(self._sending.recipients)
 
-    def give_up(self, trouble: Trouble) -> None:
+    def give_up(self, fault: Fault) -> None:
         """Give this outcome to all recipients without one."""
         for path in self._sending.recipients:
-            outcome = outcome_of(path, trouble.status, Fate.RELAYED, trouble.by)
+            outcome = outcome_of(path, fault.status, Fate.RELAYED, fault.by)
             self.outcomes.setdefault(path, outcome)
 
-    async def send(self, connection: Connection) -> Trouble:
+    async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
 
         Return why the message was not sent to the recipients without an outcome.
         """
         self.reached = True
         dialogue, by = connection.dialogue, str(connection.target)
-        trouble = LOST
+        fault = LOST
         try:
             await dialogue.send(self._sending)
         except ConnectionBroken as broken:
-            trouble = deferral(broken.status) if broken.status else with_reason(LOST, broken)
+            fault = deferral(broken.status) if broken.status else with_reason(LOST, broken)
         except Exception:
             dialogue.abort()
             raise
         finally:
             self._take_outcomes(dialogue, by)
         self._pool.give(self._destination, connection)
-        return Trouble(trouble, by)
+        return Fault(fault, by)
 
     def _take_outcomes(self, dialogue: Dialogue, by: str) -> None:
         good = Fate.PASSED_ON if dialogue.reports else Fate.RELAYED
         for path, status in self._sending.statuses.items():
             self.outcomes.setdefault(path, outcome_of(path, status, good, by))
 
-    async def try_hosts(self, ways: Ways) -> Trouble:
-        """Send to one host after the other. Return the trouble of the recipients without an
+    async def try_hosts(self, services: RelayServices) -> Fault:
+        """Send to one host after the other. Return the fault of the recipients without an
         outcome."""
-        own_name = ways.own_addresses.name
-        hosts = await find_hosts(ways.resolver, self._destination, own_name, random.shuffle)
+        own_name = services.own_addresses.name
+        hosts = await find_hosts(services.resolver, self._destination, own_name, random.shuffle)
         if isinstance(hosts, Status):
-            return Trouble(hosts)
-        troubles: list[Trouble] = []
+            return Fault(hosts)
+        faults: list[Fault] = []
         for _, equals in groupby(hosts, key=lambda host: host.preference):
-            troubles += await self._try_equals(list(equals), ways)
-            if self._ended(troubles):
+            faults += await self._try_equals(list(equals), services)
+            if self._ended(faults):
                 break
-        return reported(troubles)
+        return reported(faults)
 
-    async def _try_equals(self, hosts: Sequence[RelayHost], ways: Ways) -> list[Trouble]:
+    async def _try_equals(self, hosts: Sequence[RelayHost], services: RelayServices) -> list[Fault]:
         """Try hosts of one preference, none where one of them is this host."""
         looking = [
             Deferred.fromCoroutine(
-                find_addresses(ways.resolver, self._destination, host, ways.own_addresses)
+                find_addresses(services.resolver, self._destination, host, services.own_addresses)
             )
             for host in hosts
         ]
         found = [await each for each in looking]
-        troubles = [Trouble(each) for each in found if isinstance(each, Status)]
+        faults = [Fault(each) for each in found if isinstance(each, Status)]
         for host, addresses in zip(hosts, found, strict=True):
-            if self._ended(troubles):
+            if self._ended(faults):
                 break
             if not isinstance(addresses, Status):
-                troubles += await self._try_addresses(host, addresses, ways.connect)
-        return troubles
+                faults += await self._try_addresses(host, addresses, services.connect)
+        return faults
 
     async def _try_addresses(
         self, host: RelayHost, addresses: Sequence[str], connect: Open
-    ) -> list[Trouble]:
-        troubles: list[Trouble] = []
-        for ip in addresses[: TROUBLES_LIMIT - self._tried]:
+    ) -> list[Fault]:
+        faults: list[Fault] = []
+        for ip in addresses[: FAULTS_LIMIT - self._tried]:
             self._tried += 1
             try:
                 connection = await connect(self._destination, host, ip)
             except LeadsBack as back:
                 by_route = self._destination.route is not None  # settings may be mended
-                met = Trouble(back.status, back.by) if by_route else Trouble(loop(back.by))
-                troubles.append(met)
+                met = Fault(back.status, back.by) if by_route else Fault(loop(back.by))
+                faults.append(met)
             except Unreachable as unreachable:
-                troubles.append(Trouble(unreachable.status, unreachable.by))
+                faults.append(Fault(unreachable.status, unreachable.by))
             else:
-                troubles.append(await self.send(connection))
-            if self._ended(troubles):
+                faults.append(await self.send(connection))
+            if self._ended(faults):
                 break
-        return troubles
+        return faults
 
-    def _ended(self, troubles: Sequence[Trouble]) -> bool:
+    def _ended(self, faults: Sequence[Fault]) -> bool:
         """True where no other host is to be tried.
 
         Hosts that are no better than this one would send the mail back (RFC 5321 §5.1). Hosts that
         cannot exist do not count: a good one may come after any number of them.
         """
-        loops = any(trouble.status.enhanced == LOOP for trouble in troubles)
-        temporary = sum(trouble.status.temporary for trouble in troubles)
-        return self.over or loops or temporary >= TROUBLES_LIMIT
+        loops = any(fault.status.enhanced == LOOP for fault in faults)
+        temporary = sum(fault.status.temporary for fault in faults)
+        return self.over or loops or temporary >= FAULTS_LIMIT

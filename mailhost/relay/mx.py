@@ -1,9 +1,9 @@
 """The hosts of a next hop: MX look-up, the order in which they are tried, their addresses (RFC 5321
 §5).
 
-Hosts come by preference, those of one preference shuffled. The own name of this host in the list
-cuts the list there: hosts that are no better than this one would send the mail back. An address of
-one of its listeners cuts the list too. Records that lead to loopback, or to an address that no host
+Hosts are sorted by preference, and shuffled within one preference. The list ends before the name of
+this host, or a host with the address of one of its listeners: hosts with the same or a worse
+preference would send the mail back. Records that lead to loopback, or to an address that no host
 can have, are skipped. A route of the settings may lead anywhere.
 """
 

@@ -140,7 +140,7 @@ class Pool:
             del self._waiting[destination]
 
     def _forget(self, connection: Connection) -> None:
-        """Count a connection as idle no more."""
+        """Take a connection out of the idle ones."""
         self._idle.pop(connection, None)
         if connection.timer is not None and connection.timer.active():
             connection.timer.cancel()

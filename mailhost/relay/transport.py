@@ -27,7 +27,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
 from mailhost.net.tls.client import client_tls
-from mailhost.relay.attempt import Attempt, Trouble, Ways, reported
+from mailhost.relay.attempt import Attempt, Fault, RelayServices, reported
 from mailhost.relay.connect import ClientTLS, Connector, Target
 from mailhost.relay.mx import NO_HOST, RelayHost
 from mailhost.relay.nexthop import Destination, choose_destination
@@ -58,7 +58,7 @@ class RelayTransport:
         self._events = events
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
-        self._failures: dict[Destination, tuple[float, Trouble]] = {}
+        self._failures: dict[Destination, tuple[float, Fault]] = {}
         self.reconfigure(settings, secrets, hostname, listeners)
 
     def reconfigure(
@@ -72,7 +72,7 @@ class RelayTransport:
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
-        self._ways = Ways(self._resolver, own, self._connect)
+        self._services = RelayServices(self._resolver, own, self._connect)
         self._failures.clear()
 
     async def stop(self) -> None:
@@ -107,25 +107,25 @@ class RelayTransport:
         return Carried(outcomes, stopped)
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
-        until, silence = self._failures.get(destination, (0.0, Trouble(NO_HOST)))
+        until, silence = self._failures.get(destination, (0.0, Fault(NO_HOST)))
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
-        kept: list[Trouble] = []
+        kept: list[Fault] = []
         connection = self._pool.take(destination)
         if connection is not None:
             kept.append(await attempt.send(connection))
         if attempt.over:
             return
-        trouble = await attempt.try_hosts(self._ways)
-        attempt.give_up(reported([trouble, *kept]))
-        if trouble.status.temporary and not attempt.reached:
-            self._remember_failure(destination, trouble)
+        fault = await attempt.try_hosts(self._services)
+        attempt.give_up(reported([fault, *kept]))
+        if fault.status.temporary and not attempt.reached:
+            self._remember_failure(destination, fault)
 
-    def _remember_failure(self, destination: Destination, trouble: Trouble) -> None:
+    def _remember_failure(self, destination: Destination, fault: Fault) -> None:
         now = self._clock.seconds()
         self._failures.pop(destination, None)
-        self._failures[destination] = (now + FAILURE_MEMORY, trouble)
+        self._failures[destination] = (now + FAILURE_MEMORY, fault)
         over = takewhile(
             lambda each: self._failures[each][0] <= now, self._failures
         )  # oldest first

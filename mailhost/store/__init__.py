@@ -1,1 +1,2 @@
-"""Where mail lies: a Maildir++ for each account, readable with any tool, and the truth."""
+"""The mailboxes: a Maildir++ for each account. The files are the only record; counts in memory are
+copies."""

@@ -33,11 +33,10 @@ from mailhost.interfaces.store import (
 )
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.ids import maildir_name
 from mailhost.message.status import LOCAL_ERROR, NO_STORAGE, Status
 from mailhost.store.lock import try_lock
 from mailhost.store.maildir.expunged import outdated
-from mailhost.store.maildir.filename import sized_name
+from mailhost.store.maildir.filename import new_name
 from mailhost.store.maildir.files import MOST_READINGS, located, stale_files
 from mailhost.store.maildir.folder import (
     account_folder,
@@ -177,10 +176,10 @@ class Mailbox:
             usages.release(self._key, size)
 
     async def _write(self, contents: Sequence[Content], size: int) -> Status:
-        name = maildir_name(self._store.hostname, self._store.now())
+        name = new_name(self._store.hostname, self._store.now(), size)
         change = NewFile(
             f"{self._path}/tmp/{name}",
-            f"{self._path}/new/{sized_name(name, size)}",
+            f"{self._path}/new/{name}",
             tuple(contents),
             beside=f"{self._path}/cur",
         )

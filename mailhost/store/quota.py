@@ -42,7 +42,7 @@ def no_quota(address: Address) -> None:
 
 @dataclass(slots=True)
 class _Usage:
-    """All in octets. `granted` and `released` only grow; what lies between them is being written.
+    """All in octets. `granted` and `released` only grow; their difference is being written.
 
     A count of the disk may have missed whatever was not released when it began.
     """

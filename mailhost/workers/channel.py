@@ -3,13 +3,15 @@
 The head makes both ends and starts the other process itself, from the same installation, so
 messages may be pickled. `calls` declares what can be called. A message has LARGEST_MESSAGE octets
 and some at most; larger data goes through files. A descriptor is sent before the message that
-belongs to it.
+belongs to it. Twisted sends it in a later turn of the reactor, so a copy of it stays open until the
+other side reports that the descriptor has arrived.
 
 AMP of Twisted is not used: encoding its boxes took longer than all other work for a small message.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 from collections import deque
@@ -30,7 +32,7 @@ from mailhost.workers.calls import Answers, Call, DescriptorCall, Notification, 
 LARGEST_MESSAGE = 1 << 18  # octets
 OTHER_GONE = "the other process is gone"
 
-_NOTIFY, _HAND, _ASK, _RESULT, _RAISE = range(5)
+_NOTIFY, _HAND, _ASK, _RESULT, _RAISE, _ARRIVED = range(6)
 
 
 @implementer(IFileDescriptorReceiver)
@@ -46,7 +48,8 @@ class Channel(Int32StringReceiver):
         self._gone = gone
         self._asked: dict[int, Deferred[Any]] = {}
         self._number = 0
-        self._descriptors: deque[int] = deque()
+        self._descriptors: deque[int] = deque()  # that arrived before their messages
+        self._copies: deque[int] = deque()  # of descriptors that are on their way
 
     # --- calls to the other side -----------------------------------------------------------------
 
@@ -56,9 +59,13 @@ class Channel(Int32StringReceiver):
             self._send(_NOTIFY, 0, call.name, args)
 
     def hand(self, fd: int, call: DescriptorCall[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Send a copy of a descriptor, and make a call that takes it."""
+        """Send a descriptor, and make a call that takes it. The caller may close its own at once.
+
+        Raises OSError if this process has no descriptor left for a copy.
+        """
         if self.transport is not None:
-            IUNIXTransport(self.transport).sendFileDescriptor(fd)
+            self._copies.append(os.dup(fd))
+            IUNIXTransport(self.transport).sendFileDescriptor(self._copies[-1])
             self._send(_HAND, 0, call.name, args)
 
     async def ask(self, call: Call[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -88,6 +95,8 @@ class Channel(Int32StringReceiver):
             (result.callback if kind == _RESULT else result.errback)(value)
         elif kind == _ASK:
             Deferred.fromCoroutine(self._answer(number, name, value))
+        elif kind == _ARRIVED:
+            os.close(self._copies.popleft())
         else:
             fds = (self._descriptors.popleft(),) if kind == _HAND else ()
             try:
@@ -116,10 +125,16 @@ class Channel(Int32StringReceiver):
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """Keep a descriptor for the message that follows."""
         self._descriptors.append(descriptor)
+        if self.transport is not None:
+            self._send(_ARRIVED, 0, "", None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection ended, from either side."""
         self.transport = None
+        for fd in (*self._copies, *self._descriptors):
+            os.close(fd)
+        self._copies.clear()
+        self._descriptors.clear()
         asked, self._asked = self._asked, {}
         for result in asked.values():
             result.errback(ConnectionLost(OTHER_GONE))

@@ -6,7 +6,8 @@ head at once, so it cannot keep a port from the next head. A worker never reads 
 which may have changed since the start: its settings are pickled into a file without a name that it
 inherits, and those of a reload are sent to it. A worker that cannot take new settings is retired,
 and another is started. A retired worker that does not acknowledge its retirement hangs, and is
-killed. Workers that die again and again are replaced ever more slowly.
+killed, as is a worker that does not ask for its sockets in time. Workers that die again and again
+are replaced ever more slowly.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ CHANNEL, STARTUP, COUNTS, LOG = 3, 4, 5, 6  # descriptors in a worker
 RETIREMENT_LIMIT = 3600.0  # seconds that open connections may keep a retired worker
 RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
 ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
+STARTUP_LIMIT = 120.0  # seconds that a worker has to ask for its sockets
 RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
@@ -101,7 +103,7 @@ class WorkerPool:
         self._rows = set(range(1, ROWS))
         self._members: set[WorkerProcess] = set()
         self._starts: set[IDelayedCall] = set()
-        self._retirements: dict[WorkerProcess, list[IDelayedCall]] = {}
+        self._deadlines: dict[WorkerProcess, list[IDelayedCall]] = {}  # of its start or retirement
         self._delays = RestartDelays(1.0)
         self._assignment: Assignment | None = None
         self._stopping = False
@@ -155,17 +157,23 @@ class WorkerPool:
         """Have a worker end when its connections do. A worker that hangs is killed."""
         member.retire(None)
         later, end = self._reactor.callLater, RETIREMENT_LIMIT + RETIREMENT_DRAIN
-        self._retirements[member] = [
+        self._cancel_deadlines(member)
+        self._deadlines[member] = [
             later(ACKNOWLEDGEMENT, self._kill_hanging, member),
             later(RETIREMENT_LIMIT, member.retire, RETIREMENT_DRAIN),
-            later(end + KILL_AFTER, self._kill_retired, member, "does not end"),
+            later(end + KILL_AFTER, self._kill_one, member, "does not end"),
         ]
+
+    def started(self, member: WorkerProcess) -> None:
+        """A worker has asked for its sockets."""
+        if not member.retired:
+            self._cancel_deadlines(member)
 
     def _kill_hanging(self, member: WorkerProcess) -> None:
         if not member.acknowledged:
-            self._kill_retired(member, "does not respond")
+            self._kill_one(member, "does not respond")
 
-    def _kill_retired(self, member: WorkerProcess, why: str) -> None:
+    def _kill_one(self, member: WorkerProcess, why: str) -> None:
         self.emit(Faulted(f"worker {member.pid}", f"{why}, is killed"))
         member.kill()
 
@@ -189,24 +197,37 @@ class WorkerPool:
                 call.cancel()
         self._starts.clear()
 
+    def _cancel_deadlines(self, member: WorkerProcess) -> None:
+        for call in self._deadlines.pop(member, ()):
+            if call.active():
+                call.cancel()
+
     def _kill(self) -> None:
         for member in self._members:
             member.kill()
 
     def _start(self) -> None:
+        assert self._assignment is not None
+        if not self._rows:
+            many = f"{len(self._members)} workers run already, most of them retired"
+            self._not_started(f"{many} with open connections; they end within an hour")
+            return
+        member = WorkerProcess(min(self._rows), self._assignment, self)
         try:
-            if self._assignment is None or not self._rows:
-                raise OSError("too many old ones are still busy")
-            member = WorkerProcess(min(self._rows), self._assignment, self)
             self._counts.open(member.row)
             self._spawn(member)
         except OSError as error:
-            text = f"{error}; this host's user must be able to run {sys.executable}"
-            self._events.emit(Faulted("another process cannot be started", text))
-            self._start_later(lived=0.0)
+            self._not_started(f"{error}; this host's user must be able to run {sys.executable}")
             return
         self._rows.remove(member.row)
         self._members.add(member)
+        why = f"does not ask for its sockets within {STARTUP_LIMIT:g} s"
+        deadline = self._reactor.callLater(STARTUP_LIMIT, self._kill_one, member, why)
+        self._deadlines[member] = [deadline]
+
+    def _not_started(self, why: str) -> None:
+        self._events.emit(Faulted("another process cannot be started", why))
+        self._start_later(lived=0.0)
 
     def _spawn(self, member: WorkerProcess) -> None:
         """Start the process. Raises OSError."""
@@ -245,9 +266,7 @@ class WorkerPool:
         self._members.discard(member)
         self._counts.clear(member.row)
         self._rows.add(member.row)
-        for call in self._retirements.pop(member, ()):
-            if call.active():
-                call.cancel()
+        self._cancel_deadlines(member)
         if not (member.retired and clean):
             self._events.emit(Faulted("workers", f"process {member.pid} died: {how}"))
             self._died()
@@ -304,12 +323,17 @@ class WorkerProcess(Child):
 
     def ready(self) -> None:
         """The worker asks for its sockets. One that was retired meanwhile gets none."""
+        self._workers.started(self)
         current = self._workers.assignment
         if self.retired or current is None:
             return
         self._sockets = set()
         if self.assignment is current:
-            self._hand_sockets()
+            try:
+                self._hand_sockets()
+            except OSError as error:
+                self._workers.reload_failed(self, str(error))
+                return
         else:  # a reload came while it started
             self.send_settings(current)
         self.channel.notify(calls.SERVE_ALL_SENT)
@@ -320,18 +344,16 @@ class WorkerProcess(Child):
             return
         self.assignment = assignment
         try:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - open until the worker has it
-            pickle.dump((assignment.loaded, assignment.certificates), file)  # may exceed a message
-            file.flush()
+            with tempfile.TemporaryFile() as file:  # the channel keeps a descriptor of its own
+                pickle.dump((assignment.loaded, assignment.certificates), file)  # may be large
+                file.flush()
+                self.channel.hand(file.fileno(), calls.SETTINGS)
+            self.reloading = reloading = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
+            self._workers.limit(reloading)
+            reloading.addErrback(self._reload_failed)
+            self._hand_sockets()
         except OSError as error:
             self._workers.reload_failed(self, str(error))
-            return
-        self.channel.hand(file.fileno(), calls.SETTINGS)
-        self.reloading = reloading = Deferred.fromCoroutine(self.channel.ask(calls.RELOAD))
-        self._workers.limit(reloading)
-        reloading.addErrback(self._reload_failed)
-        reloading.addBoth(lambda _: file.close())
-        self._hand_sockets()
 
     def _reload_failed(self, failure: Failure) -> None:
         self._workers.reload_failed(self, failure.getErrorMessage())

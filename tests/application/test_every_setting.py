@@ -12,24 +12,25 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import worker as worker_module
 from mailhost.application.head import Head
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.worker import Worker
+from mailhost.config.changes import AT_NEXT_START
 from mailhost.config.explain import kinds
 from mailhost.config.load import Loaded, load
 from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
-from mailhost.config.reload import AT_NEXT_START
 from mailhost.config.section import Section
 from mailhost.logins import verifier
 from mailhost.net.pump import PumpFactory
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
-from tests.fakes import RecordingEvents
+from tests.fakes import RecordingEvents, now
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BASE = """
@@ -244,6 +245,7 @@ class EverySettingTests(SynchronousTestCase):
                 serve(factory, worker._services, listen)
                 port = cast(Any, SimpleNamespace(stopListening=lambda: None))
                 worker._served[listen.socket] = worker_module._Served(port, factory, listen)
+                worker._factories.append(factory)
 
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
         """The services of both, as values that can be compared."""
@@ -275,7 +277,7 @@ class EverySettingTests(SynchronousTestCase):
         before = self.state(head, worker)
         head.replace(new)
         worker._newest = (new, head.foundation.tls.pem)
-        worker._reload()
+        now(worker._reload())
         self.hand_sockets(worker, new)
         fresh_head = self.head(new)
         fresh = self.state(fresh_head, self.worker(new, fresh_head))
@@ -337,6 +339,21 @@ class EverySettingTests(SynchronousTestCase):
         ):
             self.check(self.load(self.text + lines))
         self.check(self.load(self.text.replace(LISTENER.format("pop3"), "")))
+
+    def test_a_worker_has_closed_removed_listeners_when_it_answers(self) -> None:
+        """Else the next reload could not open the port again."""
+        head = self.head(self.old)
+        worker = self.worker(self.old, head)
+        closed: Deferred[None] = Deferred()
+        (removed,) = (each for key, each in worker._served.items() if key[0] == "pop3")
+        removed.port = cast(Any, SimpleNamespace(stopListening=lambda: closed))
+        new = self.load(self.text.replace(LISTENER.format("pop3"), ""))
+        worker._newest = (new, head.foundation.tls.pem)
+        reloading = Deferred.fromCoroutine(worker._reload())
+        self.assertNoResult(reloading)
+        closed.callback(None)
+        self.successResultOf(reloading)
+        self.assertNotIn(removed.factory, worker._factories)
 
     def test_filters(self) -> None:
         for kind in kinds():

@@ -41,8 +41,13 @@ class ReadyTests(SynchronousTestCase):
         host: Any = Host(cast(Any, self.clock), loaded, None, cast(Any, self.signals))
         host._events = self.events
         host._listeners = SimpleNamespace(addresses=lambda: ["smtp on [::]:25"])
-        host._notifier = SimpleNamespace(ready=lambda: self.states.append("READY=1"))
-        host._reload = SimpleNamespace(run=self.reload)
+        host._notifier = SimpleNamespace(
+            ready=lambda: self.states.append("READY=1"),
+            stopping=lambda: self.states.append("STOPPING=1"),
+        )
+        host._reload = SimpleNamespace(
+            run=self.reload, stop=lambda: self.states.append("no reload")
+        )
         host._queue_read = self.read = Deferred[None]()
         host.running = True
         self.host = host
@@ -80,3 +85,8 @@ class ReadyTests(SynchronousTestCase):
         self.host.running = False
         self.read.callback(None)
         self.assertEqual([], self.states)
+
+    def test_a_stop_ends_reloads_first(self) -> None:
+        self.host._listeners.close = Deferred
+        self.host.stopService()
+        self.assertEqual(["no reload", "STOPPING=1"], self.states)

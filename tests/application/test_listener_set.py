@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import listener_set
 from mailhost.application.listener_set import ListenerSet
+from mailhost.application.listeners import cannot_listen
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
 from tests.fakes import now
@@ -27,7 +29,8 @@ class FakeListener:
 
     def __init__(self, reactor: object, listen: Listen, factory: str) -> None:
         self.listen = listen
-        self.factory = factory
+        self.factory: Any = factory
+        self.ended: Deferred[None] = Deferred()
         self.done: list[object] = []
         self.made.append(self)
 
@@ -44,8 +47,16 @@ class FakeListener:
             raise CannotListenError("::", 25, OSError("in use"))
         self.done.append("open")
 
+    def take_over(self, former: FakeListener) -> None:
+        self.done.append(former.listen.endpoint)
+
     async def close(self) -> None:
         self.done.append("close")
+
+    async def retire(self) -> None:
+        """Stands for the factory."""
+        self.done.append("retire")
+        await self.ended
 
     async def drain(self, seconds: float) -> None:
         self.done.append(seconds)
@@ -75,10 +86,79 @@ class ListenerSetTests(SynchronousTestCase):
 
     def test_a_reload_opens_those_that_are_new_and_closes_those_that_are_gone(self) -> None:
         new = settings("tcp:25", "tcp:26")
+        removed = self.made[1]
+        removed.factory = removed
         self.take(new)
-        self.assertEqual([["open"], ["open", "close", 30.0], ["open"]], [m.done for m in self.made])
+        self.assertEqual(["open"], removed.done)
+        now(self.listeners.close_removed())
+        now(self.listeners.close_removed())
+        self.assertEqual(
+            [["open"], ["open", "close", "retire"], ["open"]], [m.done for m in self.made]
+        )
         self.assertEqual(["smtp on tcp:25", "smtp on tcp:26"], self.listeners.addresses())
         self.assertIs(new.listen[0], self.made[0].listen)
+
+    def test_a_stop_drains_those_that_were_removed_until_they_have_ended(self) -> None:
+        for removed in self.made:
+            removed.factory = removed
+        self.take(settings("tcp:26"))
+        now(self.listeners.close_removed())
+        self.made[0].ended.callback(None)
+        now(self.listeners.drain(5))
+        self.assertEqual(
+            [["open", "close", "retire"], ["open", "close", "retire", 5], ["open", 5]],
+            [each.done for each in self.made],
+        )
+
+    def changed(self, old: str, new: str, protocol: str = "smtp") -> list[object]:
+        """Return what is done to a listener that replaces the one with the endpoint `old`."""
+        self.listeners = ListenerSet(cast(Any, None))
+        self.take(settings(old))
+        self.made.clear()
+        wanted = settings(new)
+        listen = Listen(protocol=ListenProtocol(protocol), endpoint=wanted.listen[0].endpoint)
+        self.take(wanted.model_copy(update={"listen": (listen,)}))
+        return self.made[0].done
+
+    def test_a_changed_listener_takes_over_the_socket(self) -> None:
+        """To open another one would fail, since this host listens there itself."""
+        for old, new in (
+            ("tcp:25", "haproxy:tcp:25"),
+            ("tcp:25", "tcp:25:backlog=50"),
+            ("tcp:25:interface=127.0.0.1", "tcp:25:interface=127.0.0.1:backlog=50"),
+            ("unix:/run/a", "haproxy:unix:/run/a"),
+        ):
+            self.assertEqual([old], self.changed(old, new))
+        self.assertEqual(["tcp:25"], self.changed("tcp:25", "tcp:25", "lmtp"))
+        self.assertEqual(["open"], self.changed("tcp:25", "tcp:26"))
+        self.assertEqual(["open"], self.changed("tcp:0", "tcp:0", "lmtp"))
+
+    def test_two_that_swap_their_protocols(self) -> None:
+        def both(one: str, other: str) -> Settings:
+            listen = tuple(
+                Listen(protocol=ListenProtocol(protocol), endpoint=endpoint)
+                for protocol, endpoint in ((one, "tcp:25"), (other, "tcp:26"))
+            )
+            return settings("tcp:25").model_copy(update={"listen": listen})
+
+        self.take(both("smtp", "lmtp"))
+        self.made.clear()
+        self.take(both("lmtp", "smtp"))
+        self.assertEqual([["tcp:25"], ["tcp:26"]], [each.done for each in self.made])
+
+    def test_one_that_needs_another_socket_in_the_same_place_is_refused(self) -> None:
+        for old, new in (
+            ("tcp:25", "tcp:25:interface=127.0.0.1"),
+            ("unix:/run/a", "unix:/run/a:mode=666"),
+            ("ssl:25", "ssl:25:backlog=50"),
+        ):
+            with self.assertRaises(CannotListenError) as raised:
+                self.changed(old, new)
+            text = cannot_listen(raised.exception)
+            self.assertIn(
+                f"this host listens there itself, for smtp on {old}; restart the host", text
+            )
+            self.assertEqual([[]], [each.done for each in self.made])
 
     def test_all_new_ones_are_opened_or_none(self) -> None:
         new = settings("tcp:26", "unix:/taken")

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
@@ -49,7 +50,7 @@ class Refused(SynchronousTestCase):
         for endpoint, cause in (
             ("systemd:domain=INET:index=0", "systemd handed over no such socket"),
             ("systemd:domain=INET:name=smtp", "systemd handed over no such socket"),
-            ("unix:/nonexistent/lmtp.sock", "No such file or directory"),
+            ("unix:/nonexistent/lmtp.sock", "there is no folder /nonexistent; make it"),
             ("tcp:25:interface=203.0.113.9", "Cannot assign requested address"),
         ):
             listen = Listen(protocol=ListenProtocol.SMTP, endpoint=endpoint)
@@ -63,6 +64,40 @@ class Refused(SynchronousTestCase):
         Listener(cast(Any, reactor), listen, cast(PumpFactory, Factory())).open()
 
 
+class TakingOver(TestCase):
+    """A listener takes over the socket of another; no client is refused meanwhile."""
+
+    def listener(self, endpoint: str, served: list[str]) -> Listener:
+        """A listener that notes its endpoint for each client."""
+        factory = Factory()
+        factory.buildProtocol = lambda addr: served.append(endpoint)  # type: ignore[method-assign]
+        listen = Listen(protocol=ListenProtocol.LMTP, endpoint=endpoint)
+        return Listener(cast(Any, reactor), listen, cast(PumpFactory, factory))
+
+    async def test_new_connections_are_those_of_the_new_listener(self) -> None:
+        folder = tempfile.mkdtemp(prefix="mailhost-")
+        self.addCleanup(shutil.rmtree, folder)
+        for endpoint in ("tcp:0:interface=127.0.0.1", f"unix:{folder}/socket"):
+            served: list[str] = []
+            former, new = (
+                self.listener(endpoint, served),
+                self.listener(f"{endpoint}:backlog=9", served),
+            )
+            former.open()
+            address: Any = f"{folder}/socket"
+            if endpoint.startswith("tcp"):
+                address = ("127.0.0.1", int(former.address.rpartition(":")[2]))
+            new.take_over(former)
+            await former.close()
+            self.addCleanup(new.close)
+            family = socket.AF_INET if endpoint.startswith("tcp") else socket.AF_UNIX
+            with socket.socket(family) as client:
+                client.connect(address)
+                while not served:
+                    await deferLater(cast(Any, reactor), 0)
+            self.assertEqual([f"{endpoint}:backlog=9"], served)
+
+
 class EndpointsWithTLS(Folder):
     def test_a_key_that_is_none(self) -> None:
         chain, _ = self.certificate("a.example")
@@ -73,7 +108,10 @@ class EndpointsWithTLS(Folder):
             reactor = cast(Any, MemoryReactorClock())
             factory = cast(PumpFactory, Factory())
             error = self.assertRaises(CannotListenError, Listener, reactor, listen, factory)
-            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", cannot_listen(error))
+            text = cannot_listen(error)
+            self.assertIn(f"cannot listen on ssl:0:privateKey={key}", text)
+            self.assertIn("; correct its privateKey and certKey", text)
+            self.assertNotIn("[(", text)
 
     def test_a_context_that_twisted_made_answers_alpn_too(self) -> None:
         chain, key = self.certificate("a.example")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -31,6 +32,31 @@ class Notifying(SynchronousTestCase):
         self.assertRegex(second, rb"\AMONOTONIC_USEC=[0-9]+\Z")
         notifier.stopping()
         self.assertEqual(b"STOPPING=1", manager.recv(1000))
+
+    def states(self, *calls: str) -> list[bytes]:
+        """Return what the manager hears of these calls."""
+        path = self.mktemp()
+        manager = self.listen(path)
+        notifier = Notifier({"NOTIFY_SOCKET": path})
+        for call in calls:
+            getattr(notifier, call)()
+        manager.setblocking(False)
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(manager.recv(1000).partition(b"=")[0])
+        return found
+
+    def test_a_reload_during_the_start_is_not_reported(self) -> None:
+        """READY=1 at its end would say that the host is ready, which it is not."""
+        self.assertEqual([b"READY"], self.states("reloading", "reloaded", "ready"))
+        self.assertEqual([b"READY"], self.states("reloading", "ready", "reloaded"))
+        once_more = self.states("ready", "reloading", "reloaded", "reloading", "reloaded")
+        self.assertEqual([b"READY", *[b"RELOADING", b"READY"] * 2], once_more)
+
+    def test_nothing_follows_the_stop(self) -> None:
+        calls = ("ready", "reloading", "stopping", "reloaded", "reloading", "reloaded")
+        self.assertEqual([b"READY", b"RELOADING", b"STOPPING"], self.states(*calls))
 
     def test_a_path(self) -> None:
         path = self.mktemp()

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application.filters import FilterContext, make_chains
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Settings
@@ -23,7 +23,7 @@ from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, FakeQueue, RecordingEvents, envelope, now, path
@@ -115,18 +115,18 @@ class ObservingTests(SynchronousTestCase):
         made = make_chains(settings, context)[ListenProtocol.SMTP]
         milter = FakeMilter({"R": ["y|550 5.1.1 Not him"], "E": [*EDITS, *ENVELOPE]})
         around = MilterContext(milter, clock, MilterTimeouts(), "mx.a.example", here, bench.keep)
-        link = Link("milter", MilterFilter(around), observe=True)
+        link = ChainLink("milter", MilterFilter(around), observe=True)
         return Chain([*made.links, link], self.counters, clock, events, whole)
 
     async def send(self, chain: Chain) -> list[str]:
         """All replies to a message."""
         reception = FilteredReception(chain, CLIENT, self.home, self.queue)
-        assert await there(reception.connected(CLIENT)) is None
-        assert await there(reception.hello(CLIENT)) is None
+        assert await result_of(reception.connected(CLIENT)) is None
+        assert await result_of(reception.hello(CLIENT)) is None
         transaction: Any = await reception.transaction(CLIENT, envelope(sender="sue@far.example"))
-        replies = [await there(transaction.recipient(path(each))) for each in TO]
-        await there(transaction.begin())
-        replies += await there(transaction.end(CONTENT))
+        replies = [await result_of(transaction.recipient(path(each))) for each in TO]
+        await result_of(transaction.begin())
+        replies += await result_of(transaction.end(CONTENT))
         reception.disconnected()
         return list(map(str, replies))
 

@@ -123,10 +123,23 @@ class QueueTests(CommandCase):
     def test_reload(self) -> None:
         with fake_host(control_path(self.data), lambda _: {"ok": True, "result": []}) as asked:
             self.run_ok("reload")
-        self.assertEqual(asked[0]["command"], "reload")
+        path = self.config
+        self.assertEqual([{"command": "reload", "arguments": {"path": path}}], asked)
         answer = {"ok": False, "error": "admn: is unknown"}
         with fake_host(control_path(self.data), lambda _: answer):
             self.assertIn("admn", self.run_fails("reload"))
+
+    def test_a_reload_of_settings_that_only_a_start_reads(self) -> None:
+        later = "user: a is now b; takes effect at the next start"
+        with fake_host(control_path(self.data), lambda _: {"ok": True, "result": [later]}):
+            output = self.run_ok("reload")
+        self.assertIn("the host uses the new settings, except these", output)
+        self.assertIn(later, output)
+
+    def test_a_reload_where_data_was_changed_may_find_no_host(self) -> None:
+        text = self.run_fails("reload")
+        self.assertIn("no host is running on", text)
+        self.assertIn("if data was changed, restart the host", text)
 
     def test_what_the_host_refuses(self) -> None:
         answer = {"ok": False, "error": "there is no message a"}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config import check as check_module
+from mailhost.config.model import Settings
+from mailhost.message.address import Address
 from tests.config.test_load import HEAD, LoadCase
 
 
@@ -104,3 +111,29 @@ class DomainTests(LoadCase):
     def test_what_follows_from_a_fault_is_not_told(self) -> None:
         text = '[domain."example.com"]\ncatch_all = "team"\nalias.team = "ann"\n'
         self.assertEqual(list(self.problems(HEAD + text)), ['domain."example.com".alias.team'])
+
+
+class ManyAliases(SynchronousTestCase):
+    """A reload checks the whole file, so the time must not grow with the square of its size."""
+
+    def addresses_made(self, count: int) -> int:
+        made = 0
+
+        def address(local: str, domain: str) -> Address:
+            nonlocal made
+            made += 1
+            return Address(local, domain)
+
+        self.patch(check_module, "Address", address)
+        domain = {"account": {"ann": {}}, "alias": {f"a{n}": ["ann"] for n in range(count)}}
+        values: Any = {
+            "version": 1,
+            "hostname": "mx.example.com",
+            "data": "/nowhere",
+            "domain": {"example.com": domain},
+        }
+        self.assertEqual([], list(check_module.check(Settings.model_validate(values))))
+        return made
+
+    def test_each_is_looked_at_a_few_times(self) -> None:
+        self.assertLess(self.addresses_made(400), 3 * self.addresses_made(200))

@@ -25,7 +25,6 @@ RIGHT = [
     "haproxy:tcp:25",
     "haproxy:tcp6:25:interface=\\:\\:1",
     "haproxy:unix:/run/mail.sock",
-    "stdio:",
 ]
 WRONG = {
     "": "no endpoint",
@@ -44,6 +43,7 @@ WRONG = {
     "tcp6:25:interface=2001:db8::1": 'write "tcp:[2001:db8::1]:25"',
     "tcp6:2001:db8::1:25": 'write "tcp:[2001:db8::1]:25"',
     "haproxy:tcp6:::1:25": 'write "haproxy:tcp:[::1]:25"',
+    "stdio:": "serves one connection only",
     "25": 'write "tcp:25"',
     ":25": 'write "tcp:25"',
     "tcp:*:25": 'write "tcp:25"',

@@ -73,6 +73,37 @@ class LoadCase(SynchronousTestCase):
         return {problem.key: problem.text for problem in error.problems}
 
 
+class NulTests(LoadCase):
+    """No path, user or name of the system can contain a NUL."""
+
+    def test_each_place_is_named(self) -> None:
+        text = (
+            HEAD
+            + """
+            user = "mail\\u0000host"
+            [[listen]]
+            protocol = "smtp"
+            endpoint = "unix:/run/a\\u0000b"
+            [[filter]]
+            kind = "python"
+            file = "own\\u0000.py"
+            options = { "a\\u0000" = ["x\\u0000"] }
+            """
+        )
+        explanation = "has a NUL character in it; remove it"
+        option = '"a\\u0000"'
+        self.assertEqual(
+            {
+                "user": explanation,
+                "listen[1].endpoint": explanation,
+                "filter[1].file": explanation,
+                f"filter[1].options.{option}": explanation,
+                f"filter[1].options.{option}[1]": explanation,
+            },
+            self.problems(text),
+        )
+
+
 class RightTests(LoadCase):
     """Files without fault."""
 

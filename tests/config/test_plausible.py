@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mailhost.config.load import load
-from tests.config.test_load import HEAD, LoadCase
+from tests.config.test_load import HEAD, LoadCase, write_pair
 
 ADMIN = 'admin = "ann@elsewhere.example"\n'
 HERE = '[[listen]]\nprotocol = "smtp"\nendpoint = "tcp:127.0.0.1:2525"\n'
@@ -103,25 +103,29 @@ class ListenerTests(PlausibleCase):
             found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
             self.assertEqual(list(found), ["listen[1].protocol"], protocol)
             self.assertIn(f'clients expect protocol = "{meant}" at port {port}', found.popitem()[1])
-        with_tls = self.listen("submission", f"ssl:465:privateKey={__file__}")
+        write_pair(self.folder, "own")
+        with_tls = self.listen("submission", "ssl:465:privateKey=own.key:certKey=own.pem")
         self.assertEqual(self.warnings(HEAD + ADMIN + with_tls), {})
         for protocol, port in (("smtp", 587), ("submissions", 2465), ("lmtp", 25)):
             found = self.warnings(HEAD + ADMIN + self.listen(protocol, f"tcp:{port}"))
             self.assertEqual(found, {})
 
     def test_the_files_of_an_endpoint_with_tls(self) -> None:
-        with open(os.path.join(self.folder, "key.pem"), "w", encoding="utf-8"):
-            pass
+        write_pair(self.folder, "own")
+        self.write("empty.pem", "")
         for endpoint, explanation in {
             "ssl:2465": 'ssl needs privateKey; write "tcp:2465" and protocol = "submissions"',
             "ssl:2465:privateKey=none.pem": "there is no such file",
-            "ssl:2465:privateKey=key.pem:certKey=none.pem": "there is no such file",
+            "ssl:2465:privateKey=own.key:certKey=none.pem": "there is no such file",
+            "ssl:2465:privateKey=empty.pem": "holds no certificate in PEM",
             "tls:none:2465": "none",
         }.items():
             problems = self.problems(HEAD + ADMIN + self.listen("smtp", endpoint))
             self.assertEqual(list(problems), ["listen[1].endpoint"])
             self.assertIn(explanation, problems["listen[1].endpoint"])
-        self.warnings(HEAD + ADMIN + self.listen("smtp", "ssl:2465:privateKey=key.pem"))
+        self.warnings(
+            HEAD + ADMIN + self.listen("smtp", "ssl:2465:privateKey=own.key:certKey=own.pem")
+        )
 
     def test_a_proxy_before_itself(self) -> None:
         for endpoint, upstream in (

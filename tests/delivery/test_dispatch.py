@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.delivery.dispatch import HERE, NO_DOMAIN, PART, Dispatch
 from mailhost.interfaces.events import Attempted
 from mailhost.interfaces.queue import Carried, IRelay, ITransport, Lane, Lanes
@@ -74,7 +74,7 @@ class DispatchCase(SynchronousTestCase):
     def lanes(self, *to: str | ForwardPath) -> Lanes:
         wanted = envelope(*to)
         lanes: Lanes = now(
-            Deferred.fromCoroutine(there(self.dispatch.lanes(wanted, wanted.recipients, 3)))
+            Deferred.fromCoroutine(result_of(self.dispatch.lanes(wanted, wanted.recipients, 3)))
         )
         return lanes
 

@@ -254,27 +254,27 @@ class FolderTests(SynchronousTestCase):
         for number, call in enumerate(good.calls):
             if not call.startswith("sync_folder"):
                 continue
-            disk, rooted = FakeDisk(), set[str]()
+            disk, durable_names = FakeDisk(), set[str]()
             disk.fail_at = number
-            self.assertNotEqual(Batch(disk, [new(ANN, "one")], rooted).run(), [None])
-            self.assertEqual(Batch(disk, [new(ANN, "two")], rooted).run(), [None])
+            self.assertNotEqual(Batch(disk, [new(ANN, "one")], durable_names).run(), [None])
+            self.assertEqual(Batch(disk, [new(ANN, "two")], durable_names).run(), [None])
             self.assertEqual(disk.after_crash(), {f"{ANN}/new/two": b"two whole"}, call)
 
     def test_what_is_known_to_be_durable_is_not_synced_again(self) -> None:
-        disk, rooted = FakeDisk(), set[str]()
-        Batch(disk, [new(ANN, "one")], rooted).run()
+        disk, durable_names = FakeDisk(), set[str]()
+        Batch(disk, [new(ANN, "one")], durable_names).run()
         disk.calls.clear()
-        Batch(disk, [new(ANN, "two")], rooted).run()
+        Batch(disk, [new(ANN, "two")], durable_names).run()
         folders = [call for call in disk.calls if call.startswith("sync_folder")]
         self.assertEqual(folders, [f"sync_folder {ANN}/new"])
 
     def test_a_folder_that_is_made_again_is_synced_again(self) -> None:
-        disk, rooted = FakeDisk(), set[str]()
-        Batch(disk, [new(ANN, "one")], rooted).run()
+        disk, durable_names = FakeDisk(), set[str]()
+        Batch(disk, [new(ANN, "one")], durable_names).run()
         for name in [name for name in disk.names if name.startswith(ANN)]:
             del disk.names[name]
         disk.sync_folder(os.path.dirname(ANN))
-        self.assertEqual(Batch(disk, [new(ANN, "two")], rooted).run(), [None])
+        self.assertEqual(Batch(disk, [new(ANN, "two")], durable_names).run(), [None])
         self.assertEqual(disk.after_crash(), {f"{ANN}/new/two": b"two whole"})
 
 
@@ -294,13 +294,15 @@ class RealTests(SynchronousTestCase):
         folder = os.path.abspath(self.mktemp())
         final = f"{folder}/mail/ann/new/one"
         change = NewFile(f"{folder}/mail/ann/tmp/one", final, (Content((b"x" * 100_000,)),))
-        rooted: set[str] = set()
-        self.assertEqual(Batch(OperatingSystem(), [change], rooted).run(), [None])
+        durable_names: set[str] = set()
+        self.assertEqual(Batch(OperatingSystem(), [change], durable_names).run(), [None])
         with open(final, "rb") as file:
             self.assertEqual(file.read(), b"x" * 100_000)
         self.assertEqual(os.stat(final).st_mode & 0o777, 0o600)
         self.assertEqual(os.stat(f"{folder}/mail/ann").st_mode & 0o777, 0o700)
-        self.assertEqual(Batch(OperatingSystem(), [RemovedFile(final)], rooted).run(), [None])
+        self.assertEqual(
+            Batch(OperatingSystem(), [RemovedFile(final)], durable_names).run(), [None]
+        )
         self.assertFalse(os.path.exists(final))
 
     def test_partial_writes_go_on(self) -> None:

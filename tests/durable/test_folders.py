@@ -30,8 +30,8 @@ def disk_with_mailboxes(shares_syncs: bool = True) -> FakeDisk:
 
 def run(disk: FakeDisk, changes: Sequence[NewFile] = CHANGES) -> list[OSError | None]:
     """Run a batch of a host that has delivered to all these before."""
-    rooted = {"/"} | {f"{folder}/new" for folder in FOLDERS}
-    return Batch(disk, changes, rooted).run()
+    durable_names = {"/"} | {f"{folder}/new" for folder in FOLDERS}
+    return Batch(disk, changes, durable_names).run()
 
 
 class SharedSyncTests(SynchronousTestCase):

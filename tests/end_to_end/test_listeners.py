@@ -329,6 +329,12 @@ class Reloaded(Listening):
         old.say("DATA\r\n")
         self.refused(old.say(MAIL % b"begun before"), "250")
         self.assertIn("begun before", self.last_mail())
+        host.write_settings(self.text(second.replace("'smtp'", "'lmtp'")))
+        self.assertIn("reloaded", host.reload())
+        for _ in range(6):  # of all processes
+            self.assertIn(b"LMTP", Raw((LOOPBACK, other)).reply())
+        self.refused(old.say("NOOP\r\n"), "250")
+        old.close()
 
     def test_a_listener_that_cannot_be_opened_refuses_the_reload(self) -> None:
         first = listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")

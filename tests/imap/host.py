@@ -20,7 +20,6 @@ from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
-from mailhost.message.ids import maildir_name
 from mailhost.net.account_limit import AccountLimit
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
@@ -29,7 +28,7 @@ from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
-from mailhost.store.maildir.filename import sized_name
+from mailhost.store.maildir.filename import new_unique, sized_name
 from mailhost.store.maildir.folder import account_folder
 from mailhost.store.maildir.folder_names import directory_of
 from mailhost.store.maildir.usage import usage
@@ -141,7 +140,7 @@ class Host:
         tell no sizes."""
         path = self.path_of(folder)
         for text in texts:
-            name = maildir_name(HOSTNAME, self.clock.seconds())
+            name = new_unique(HOSTNAME, self.clock.seconds())
             if notify:
                 name = sized_name(name, len(text))
             with open(os.path.join(path, "new", name), "wb") as file:

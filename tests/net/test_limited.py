@@ -112,6 +112,15 @@ class LimitedTests(SynchronousTestCase):
         self.clock.advance(2)
         self.assertFalse(transport.aborted)
 
+    def test_connections_of_a_removed_listener_end_by_themselves(self) -> None:
+        protocol, transport = self.connect()
+        retiring = Deferred.fromCoroutine(self.factory.retire())
+        self.clock.advance(30)
+        self.assertNoResult(retiring)
+        protocol.connectionLost(CLOSED)
+        self.successResultOf(retiring)
+        self.assertFalse(transport.aborted)
+
     def test_draining_ends(self) -> None:
         protocol, transport = self.connect()
         draining = Deferred.fromCoroutine(self.factory.drain(30))

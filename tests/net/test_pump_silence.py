@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.wire import IWire
@@ -183,6 +184,23 @@ class GenerationTests(PumpCase):
                 pump.dataReceived(b"noop\n")
             self.context.clock.advance(FORMER_SETTINGS / 60)
         self.assertEqual((["stopping"], []), (self.machine.told, made[0].told))
+
+    def test_those_of_a_removed_listener_too(self) -> None:
+        retiring = Deferred.fromCoroutine(self.context.factory.retire())
+        for _ in range(60):
+            self.assertEqual([], self.machine.told)
+            self.pump.dataReceived(b"noop\n")
+            self.context.clock.advance(FORMER_SETTINGS / 60)
+        self.assertEqual(["stopping"], self.machine.told)
+        self.assertNoResult(retiring)
+        self.pump.connectionLost(CLOSED)
+        self.successResultOf(retiring)
+
+    def test_a_removed_listener_leaves_nothing_behind_when_they_end_earlier(self) -> None:
+        retiring = Deferred.fromCoroutine(self.context.factory.retire())
+        self.pump.connectionLost(CLOSED)
+        self.successResultOf(retiring)
+        self.assertEqual([], self.context.clock.getDelayedCalls())
 
     def test_not_in_the_middle_of_a_step(self) -> None:
         self.context.factory.serve(self.context._make)

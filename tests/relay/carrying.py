@@ -8,7 +8,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.pauses import pauses_of
 from mailhost.config.model import Listen, Relay
 from mailhost.config.protocol import ListenProtocol
@@ -108,7 +108,7 @@ class RelayCase(SynchronousTestCase):
 
         async def carry() -> Sequence[Outcome]:
             pause = pauses_of(self.net)
-            lanes = await there(self.dispatch.lanes(envelope, to, attempts))
+            lanes = await result_of(self.dispatch.lanes(envelope, to, attempts))
             carried = await carry_lanes(
                 lanes.lanes,
                 lambda lane: self.dispatch.carry(lane, envelope, content, "one"),

@@ -170,7 +170,7 @@ class Ours(WordsCase):
 
 
 class Several(WordsCase):
-    """Which of several hosts' troubles is reported."""
+    """Which of several hosts' faults is reported."""
 
     def of(self, one: FarHost | None, two: FarHost | None) -> tuple[str, str]:
         self.setUp()

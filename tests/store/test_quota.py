@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.durable.batch import Batch
 from mailhost.interfaces.changes import Change
 from mailhost.interfaces.store import DELIVERED, OVER_QUOTA, ICommitter, IUsages
@@ -149,7 +149,7 @@ class LeftTests(UsagesCase):
 
     def test_one_count_is_enough_for_all_calls_meanwhile(self) -> None:
         self.slow = []
-        asking = Deferred.fromCoroutine(there(self.usages.left(PATH, 1, 100)))
+        asking = Deferred.fromCoroutine(result_of(self.usages.left(PATH, 1, 100)))
         self.assertNoResult(asking)
         self.assertEqual((self.left(1), self.counts), (100, 1))
         self.slow[0].callback(70)

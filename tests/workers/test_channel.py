@@ -119,6 +119,28 @@ class ChannelTests(TestCase):
         await both
         self.assertEqual(wanted, taken)
 
+    async def test_a_descriptor_may_be_closed_before_it_is_sent(self) -> None:
+        read, write = os.pipe()
+        self.worker.hand(write, TAKE, "the pipe")
+        os.close(write)
+        copy, _ = await self.noted
+        os.write(copy, b"hello")
+        os.close(copy)
+        self.assertEqual(b"hello", os.read(read, 100))
+        self.assertEqual(14, await self.worker.ask(DOUBLE, 7))
+        self.assertEqual(b"", os.read(read, 100), "the sender keeps a copy")
+        os.close(read)
+
+    async def test_a_descriptor_that_was_not_sent_is_closed_at_the_end(self) -> None:
+        read, write = os.pipe()
+        self.head.transport.pauseProducing()  # type: ignore[union-attr]
+        self.worker.hand(write, TAKE, "the pipe")
+        os.close(write)
+        self.head.transport.abortConnection()  # type: ignore[union-attr]
+        await self.gone
+        self.assertEqual(b"", os.read(read, 100))
+        os.close(read)
+
     async def test_a_notification_that_fails_is_logged_and_the_channel_goes_on(self) -> None:
         self.worker.notify(BREAK)
         self.worker.notify(UNKNOWN)

@@ -22,7 +22,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.processes.child import LONGEST_RESTART_DELAY
 from mailhost.workers import calls, pool
-from mailhost.workers.connection_counts import SharedCounts, new_counts
+from mailhost.workers.connection_counts import ROWS, SharedCounts, new_counts
 from mailhost.workers.pool import (
     ACKNOWLEDGEMENT,
     CHANNEL,
@@ -32,6 +32,7 @@ from mailhost.workers.pool import (
     RETIREMENT_DRAIN,
     RETIREMENT_LIMIT,
     STARTUP,
+    STARTUP_LIMIT,
     Assignment,
     StartupData,
     WorkerPool,
@@ -92,7 +93,7 @@ class FakeChannel:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> None:
-        with open(os.dup(self.file), "rb") as file:  # noqa: ASYNC230 - sent later
+        with open(self.file, "rb") as file:  # noqa: ASYNC230 - sent later
             file.seek(0)
             self.calls.append((*call, *pickle.load(file)))
         self.asked.append(Deferred())
@@ -100,7 +101,7 @@ class FakeChannel:
 
     def hand(self, fd: int, call: object, *more: object) -> None:
         if call is calls.SETTINGS:
-            self.file = fd
+            self.file = os.dup(fd)
         else:
             self.calls.append((fd, call, *more))
 
@@ -163,6 +164,18 @@ class StartingTests(WorkerPoolCase):
         self.reactor.advance(2)
         self.assertEqual([101, 102], self.pids())
 
+    def test_too_many_retired_ones_are_named_as_the_cause(self) -> None:
+        for _ in range(ROWS):
+            self.workers.assign(FIRST, 0)
+            self.workers.assign(FIRST, 2)
+        self.assertEqual(ROWS - 1, len(self.pids()))
+        text = f"{ROWS - 1} workers run already, most of them retired with open connections"
+        self.assertIn(text, self.events.lines[-1])
+        self.assertNotIn("must be able to run", self.events.lines[-1])
+        self.end(0, ProcessDone(0))
+        self.reactor.advance(LONGEST_RESTART_DELAY)
+        self.assertEqual(ROWS - 1, len(self.pids()))
+
     def test_each_gets_the_settings_and_a_row_of_its_own(self) -> None:
         one, two = self.reactor.startups
         self.assertEqual((OLD, OLD), (one.loaded, two.loaded))
@@ -205,6 +218,18 @@ class StartingTests(WorkerPoolCase):
             waits.append(self.reactor.seconds() - begun)
             self.end(number)
         self.assertEqual([1, 2, 4, 8, 16, LONGEST_RESTART_DELAY, LONGEST_RESTART_DELAY], waits)
+
+    def test_one_that_hangs_before_it_asks_for_its_sockets_is_killed_and_replaced(self) -> None:
+        self.ready(1)
+        self.reactor.advance(STARTUP_LIMIT)
+        self.assertEqual([100], self.reactor.killed)
+        text = "worker 100: does not ask for its sockets within 120 s, is killed"
+        self.assertEqual(text, self.events.lines[-1])
+        self.end(0)
+        self.reactor.advance(0)
+        self.assertEqual([101, 102], self.pids())
+        self.ready(2)
+        self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_output_of_a_worker_is_logged_as_a_fault(self) -> None:
         self.reactor.processes[0].childDataReceived(2, b"Traceback\nImport")
@@ -368,6 +393,7 @@ class EndingTests(WorkerPoolCase):
         self.assertEqual("worker 100: does not respond, is killed", self.events.lines[-1])
         self.end(0)
         self.assertEqual([101, 102], self.pids())
+        self.ready(2)
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_one_that_ended_meanwhile_cannot_be_killed(self) -> None:

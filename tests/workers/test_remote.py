@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.config.model import Queue
 from mailhost.interfaces.events import Faulted, Notice, Queued
 from mailhost.interfaces.filters import IRates
@@ -169,7 +169,7 @@ class Quotas(RemoteCase):
         reserving = Deferred.fromCoroutine(usages.reserve("/mail/ann", 1, 2))
         self.failureResultOf(reserving, OSError)
         self.fake.answer = fail(ConnectionLost())
-        asking = Deferred.fromCoroutine(there(usages.left("/mail/ann", 1, 2)))
+        asking = Deferred.fromCoroutine(result_of(usages.left("/mail/ann", 1, 2)))
         self.failureResultOf(asking, OSError)
 
     def test_an_answer_about_room_is_used_again_for_some_time(self) -> None:

@@ -117,7 +117,9 @@ class ControlProtocol(LineOnlyReceiver):
             return {"ok": True, "result": result}
         except CommandRefused as error:
             return {"ok": False, "error": str(error)}
-        except Exception:  # noqa: BLE001 - logged; the host goes on
+        except GeneratorExit:
+            raise
+        except BaseException:  # noqa: BLE001 - logged; the host goes on
             self._log.failure("a control command failed")
             return {"ok": False, "error": "internal fault; the host's log says more"}
 

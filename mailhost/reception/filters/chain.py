@@ -6,6 +6,7 @@ filter fails or does not answer in time, the mail is deferred or passes, as its 
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ParamSpec
@@ -39,12 +40,12 @@ ASKED_COUNT = "asked"  # the counter of the times that a filter was asked
 DECISIONS = frozenset(Decision)
 REFUSALS = (Decision.REJECT, Decision.DEFER)
 # exceptions that the code of a filter may raise: no mail is lost, and the host goes on
-FILTER_FAULTS = (Exception, SystemExit)
+FILTER_FAULTS = (Exception, SystemExit, KeyboardInterrupt, CancelledError)
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """One filter of the chain, and its general settings.
 
     With `observe` its verdicts have no effect; with `pass_errors` mail passes when it fails. The
@@ -107,7 +108,7 @@ class Chain:
 
     def __init__(
         self,
-        links: Sequence[Link],
+        links: Sequence[ChainLink],
         counters: ICounters,
         clock: IReactorTime,
         events: IEventSink,
@@ -134,7 +135,7 @@ class Chain:
                 self.notify_one(link, witness.ended, mail, findings, statuses)
 
     def notify_one(
-        self, link: Link, call: Callable[P, None], *given: P.args, **named: P.kwargs
+        self, link: ChainLink, call: Callable[P, None], *given: P.args, **named: P.kwargs
     ) -> None:
         """Call a method of a filter that returns no verdict. An exception is only logged."""
         try:
@@ -142,7 +143,7 @@ class Chain:
         except FILTER_FAULTS as error:
             self.failed(link, error)
 
-    def failed(self, link: Link, error: BaseException) -> str:
+    def failed(self, link: ChainLink, error: BaseException) -> str:
         """Count and log the fault of a filter. Return the text in the log."""
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
         if isinstance(error, TimeoutError):
@@ -169,10 +170,10 @@ class ChainVisit:
     def __init__(self, chain: Chain, client: Client) -> None:
         self.chain = chain
         self._left = False
-        self._visits: list[tuple[Link, IVisit]] = []
+        self._visits: list[tuple[ChainLink, IVisit]] = []
         self._links = [(link, self._open(link, client)) for link in chain.links]
 
-    def _open(self, link: Link, client: Client) -> IFilter:
+    def _open(self, link: ChainLink, client: Client) -> IFilter:
         if not ISessionFilter.providedBy(link.filter):
             return IFilter(link.filter)
         try:
@@ -221,7 +222,7 @@ class ChainVisit:
                 break
         return ChainResult(mail, state)
 
-    async def _ask(self, link: Link, filter: IFilter, mail: Mail) -> Verdict:
+    async def _ask(self, link: ChainLink, filter: IFilter, mail: Mail) -> Verdict:
         self.chain.counters.add(link.name, ASKED_COUNT)
         try:
             answer = filter.look(mail)
@@ -297,7 +298,7 @@ def _known(finding: Finding, state: ChainState) -> bool:
     )
 
 
-def _refusal(link: Link, verdict: Verdict) -> Status:
+def _refusal(link: ChainLink, verdict: Verdict) -> Status:
     """Return the reply: the text of the filter, followed by its name in brackets."""
     status = verdict.status or FILTER_FAILED
     cause = verdict.reason if verdict.reason != status.text else ""

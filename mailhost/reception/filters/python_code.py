@@ -74,6 +74,10 @@ def _are_stages(stages: object) -> bool:
 def _run(where: str, code: Callable[[], Any]) -> Any:
     try:
         return code()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # no code of a filter ends the host
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        raise BadCode(f"{where}, line {line}: {type(error).__name__}: {error}") from error
+        raise BadCode(f"{where}, line {line}: {_named(error)}") from error
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.extensions import Extensions
 from mailhost.interfaces.reception import IQuarantine, IReception, ITransaction
@@ -44,7 +44,7 @@ class FilteredReception:
         refusal = await self._look(Mail(Stage.CONNECTED, client))
         if refusal is not None:  # the codes that a greeting may have, RFC 5321 §4.3.2
             return replace(refusal, code=421 if refusal.temporary else 554)
-        return await there(self._behind.connected(client))
+        return await result_of(self._behind.connected(client))
 
     def hello(self, client: Client) -> Answer[Extensions | Status | None]:
         if Stage.HELLO not in self._stages:
@@ -55,7 +55,7 @@ class FilteredReception:
         refusal = await self._look(Mail(Stage.HELLO, client))
         if refusal is not None:
             return refusal
-        return await there(self._behind.hello(client))
+        return await result_of(self._behind.hello(client))
 
     async def _look(self, mail: Mail) -> Status | None:
         result = await self._visit.look(mail, self._state)

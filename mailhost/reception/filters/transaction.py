@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import Refused
 from mailhost.interfaces.reception import (
@@ -64,7 +64,7 @@ class FilteredTransaction:
 
     async def open(self) -> Status | None:
         """Begin the transaction of the reception behind. Return the refusal of that, or None."""
-        answer: ITransaction | Status = await there(
+        answer: ITransaction | Status = await result_of(
             self._behind.transaction(self._mail.client, self._mail.envelope)
         )
         if isinstance(answer, Status):
@@ -96,7 +96,7 @@ class FilteredTransaction:
             self._accepted.append(None)
             return RECIPIENT_OK
         path = result.mail.recipient or path
-        status = await there(self._transaction.recipient(path))
+        status = await result_of(self._transaction.recipient(path))
         if status.ok:
             self._accepted.append(path)
         return status
@@ -110,7 +110,7 @@ class FilteredTransaction:
         if self._state.dropped or not paths:
             self._visit.abandon()
             return self._ended(mail, [self._dropped()])
-        prepared: Prepared | Status = await there(self._transaction.prepare(content))
+        prepared: Prepared | Status = await result_of(self._transaction.prepare(content))
         if isinstance(prepared, Status):
             self._visit.abandon()
             self._abandon()
@@ -140,7 +140,7 @@ class FilteredTransaction:
             if isinstance(accepted, Status):
                 return [accepted]
             paths = accepted
-        leaving: Prepared | Status = await there(self._transaction.leave(message))
+        leaving: Prepared | Status = await result_of(self._transaction.leave(message))
         if isinstance(leaving, Status):
             self._abandon()
             return [leaving]
@@ -149,7 +149,7 @@ class FilteredTransaction:
             envelope, reason = mail.envelope.to(paths), self._state.held
             hold = self._quarantine.hold
             return [await hold(envelope, leaving.held(), self.identity, reason)]
-        statuses = await there(self._transaction.hand_on(leaving))
+        statuses = await result_of(self._transaction.hand_on(leaving))
         return _worst(statuses) if changed else self._with_dropped(statuses)
 
     async def _restart(self, before: Envelope, mail: Mail) -> Sequence[ForwardPath] | Status:
@@ -166,7 +166,7 @@ class FilteredTransaction:
         if isinstance(paths, Status):
             self._transaction.abandon()
             return paths
-        collector = await there(self._transaction.begin())
+        collector = await result_of(self._transaction.begin())
         return collector if isinstance(collector, Status) else paths
 
     async def _repeat_recipients(
@@ -182,7 +182,7 @@ class FilteredTransaction:
         status: Status = NO_RECIPIENT_LEFT
         accepted: list[ForwardPath] = []
         for path in after.recipients:
-            status = await there(self._transaction.recipient(path))
+            status = await result_of(self._transaction.recipient(path))
             if status.ok:
                 accepted.append(path)
                 continue

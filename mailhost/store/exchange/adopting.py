@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mailhost.interfaces.changes import NewFile
-from mailhost.message.ids import maildir_name
 from mailhost.store.cache.folder_row import folder_row, remove_folder
 from mailhost.store.exchange.maildir_source import SourceFolder, open_message
 from mailhost.store.exchange.packed import CannotUnpack, unpacked
@@ -26,6 +25,7 @@ from mailhost.store.exchange.progress import Rights, TransferProgress
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.maildir import keywords, uid_list_file
+from mailhost.store.maildir.filename import new_unique
 from mailhost.store.maildir.flags import base_of
 from mailhost.store.maildir.uid_list import UidList
 from mailhost.store.maildir.uid_list_file import UidListFile
@@ -110,7 +110,7 @@ class Adoption:
                 faults[base] = f"{name}: {error}"
                 continue
             final = os.path.join(self._stage, "cur", _named(name))
-            temporary = maildir_name(self._work.disk.hostname, self._work.disk.now())
+            temporary = new_unique(self._work.disk.hostname, self._work.disk.now())
             changes.append(NewFile(os.path.join(self._stage, "tmp", temporary), final, (whole,)))
             dates.append(date)
         for fault in self._work.disk.commit(changes):

@@ -20,7 +20,6 @@ from mailhost.interfaces.changes import MadeFolder, NewFile
 from mailhost.interfaces.folders import FolderView
 from mailhost.message.content import content_of_file
 from mailhost.message.flags import flag_names
-from mailhost.message.ids import maildir_name
 from mailhost.store.exchange.mbox import written
 from mailhost.store.exchange.progress import Result, Rights, TransferProgress
 from mailhost.store.folders import tree
@@ -29,6 +28,7 @@ from mailhost.store.folders.file_names import message_paths
 from mailhost.store.folders.reading import contents
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.maildir import keywords, subscriptions, uid_list_file
+from mailhost.store.maildir.filename import new_unique
 from mailhost.store.maildir.flags import base_of
 from mailhost.store.maildir.folder_names import INBOX
 from mailhost.store.maildir.uid_list import parse
@@ -120,7 +120,7 @@ class MaildirExport:
         with self._writing():
             changes = [
                 NewFile(
-                    os.path.join(target, "tmp", maildir_name("export", self._work.disk.now())),
+                    os.path.join(target, "tmp", new_unique("export", self._work.disk.now())),
                     os.path.join(target, "cur", name),
                     (content,),
                 )

@@ -13,13 +13,12 @@ from dataclasses import replace
 
 from mailhost.interfaces.changes import NewFile
 from mailhost.interfaces.folders import Added, NewMessage
-from mailhost.message.ids import maildir_name
 from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of
 from mailhost.store.folders.flag_changes import flag_bits
 from mailhost.store.folders.refresh import locked, numbered_row, settled
-from mailhost.store.maildir.filename import sized_name
+from mailhost.store.maildir.filename import new_unique, sized_name
 
 
 def add(
@@ -32,7 +31,7 @@ def add(
     the account has; without them new ones are made. Raises OSError, sqlite3.Error: then none was
     added."""
     if uniques is None:
-        uniques = [maildir_name(work.disk.hostname, work.disk.now()) for _ in messages]
+        uniques = [new_unique(work.disk.hostname, work.disk.now()) for _ in messages]
     path = work.path_of(folder)
     names = [
         sized_name(unique, message.content.size)

@@ -18,7 +18,6 @@ from mailhost.interfaces.changes import CANNOT_LINK, LinkedFile, NewFile, Rename
 from mailhost.interfaces.folders import Copied
 from mailhost.message.content import content_of_file
 from mailhost.message.flags import SYSTEM_BITS, flag_names
-from mailhost.message.ids import maildir_name
 from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import renamed
@@ -32,6 +31,7 @@ from mailhost.store.folders.flag_changes import flag_bits
 from mailhost.store.folders.refresh import locked, numbered_row, refreshed_locked, settled
 from mailhost.store.folders.removal import without
 from mailhost.store.folders.uids import UidSource
+from mailhost.store.maildir.filename import new_unique
 
 _SIZES = re.compile(r",[SW]=[0-9]{1,18}(?=,|\Z)")
 
@@ -134,7 +134,7 @@ def _plan(
 
 def _new_base(work: AccountWork, base: str) -> str:
     """Return a new name that tells the same sizes."""
-    unique = maildir_name(work.disk.hostname, work.disk.now())
+    unique = new_unique(work.disk.hostname, work.disk.now())
     return unique + "".join(_SIZES.findall(base))
 
 

@@ -1,21 +1,27 @@
 """Names of message files: `UNIQUE,S=SIZE,W=SIZE:2,FLAGS`.
 
-UNIQUE never changes while the message lives. S is the file's size, W its size on the wire, lines
-ending in CRLF; we write both, other tools may write none. FLAGS are letters in order (`DFPRST`);
-files in `new/` have none.
+UNIQUE is as the Maildir specification says, and never changes while the message exists. S is the
+file's size, W its size on the wire, lines ending in CRLF; we write both, other tools may write
+none. FLAGS are letters in order (`DFPRST`); files in `new/` have none.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import re
+import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
 _FLAGS = re.compile(r"2,([A-Za-z]*)")
 _SIZE = re.compile(r"(?:^|,)S=([0-9]{1,18})(?:,|\Z)")
 _WIRE_SIZE = re.compile(r"(?:^|,)W=([0-9]{1,18})(?:,|\Z)")
 _ARRIVAL = re.compile(r"([0-9]+)(?:\.M([0-9]+))?")
 _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
+
+_counter = itertools.count(secrets.randbelow(1 << 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,29 @@ def _number(pattern: re.Pattern[str], fields: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def new_name(hostname: str, now: float, size: int) -> str:
+    """Return the name for the file of a new message, unique in all processes.
+
+    The message has `size` octets, which go over the wire as they are. `now` is in seconds since the
+    epoch.
+    """
+    return sized_name(new_unique(hostname, now), size)
+
+
+def new_unique(hostname: str, now: float) -> str:
+    """Return the part of such a name before the sizes, in the form of the Maildir specification."""
+    seconds, micro = divmod(int(now * 1_000_000), 1_000_000)
+    return f"{seconds}.M{micro}P{os.getpid()}Q{next(_counter)}.{_escaped(hostname)}"
+
+
 def sized_name(unique: str, size: int) -> str:
-    """Return the name for a new message of `size` octets that go over the wire as they are."""
+    """Return the name with the sizes of a message of `size` octets, which are sent as they are."""
     return f"{unique},S={size},W={size}"
+
+
+@lru_cache(maxsize=10)
+def _escaped(hostname: str) -> str:
+    return hostname.replace("/", "\\057").replace(":", "\\072").replace(",", "\\054")
 
 
 def unique_id(unique: str) -> str:

@@ -45,6 +45,10 @@ def break_down(**_: object) -> None:
     raise RuntimeError("a secret detail")
 
 
+def leave(**_: object) -> None:
+    raise KeyboardInterrupt("a secret detail")
+
+
 async def answer_later(text: str) -> str:
     return text.upper()
 
@@ -54,6 +58,7 @@ COMMANDS: Commands = {
     "later": answer_later,
     "refuse": refuse,
     "break": break_down,
+    "exit": leave,
     "odd": lambda: object(),
 }
 
@@ -108,6 +113,7 @@ class WireTests(SynchronousTestCase):
     def test_a_bug_is_logged_and_told_without_its_details(self) -> None:
         for request in (
             {"command": "break"},
+            {"command": "exit"},
             {"command": "odd"},
             {"command": "add", "arguments": {"c": 1}},
         ):
@@ -117,6 +123,7 @@ class WireTests(SynchronousTestCase):
             self.assertIn("internal fault", answer["error"])
             self.assertNotIn("secret", answer["error"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(KeyboardInterrupt)), 1)
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 2)
 
     def test_the_connection_goes_on_after_a_fault(self) -> None:

@@ -19,7 +19,7 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.prepared import Prepared
 from mailhost.message.status import OK, Status
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import Chain, ChainLink
 from tests.fakes import RecordingEvents
 
 FilterAnswer = Verdict | Exception | Awaitable[Verdict] | Callable[[Mail], Any]
@@ -205,7 +205,7 @@ class ChainServices:
         """Return a chain of filters or links."""
         names = ("first", "second", "third", "fourth")
         links = [
-            each if isinstance(each, Link) else Link(name, each)
+            each if isinstance(each, ChainLink) else ChainLink(name, each)
             for name, each in zip(names, filters, strict=False)
         ]
         return Chain(links, self.counters, self.clock, self.events, observing)

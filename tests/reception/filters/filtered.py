@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.message.content import Content
 from mailhost.message.status import Status
 from mailhost.reception.filters.reception import FilteredReception
@@ -41,15 +41,15 @@ class FilteredCase(SynchronousTestCase):
     async def _send(self, to: Sequence[str]) -> list[str]:
         transaction = await self.reception.transaction(CLIENT, envelope())
         assert isinstance(transaction, FilteredTransaction), transaction
-        replies = [await there(transaction.recipient(path(each))) for each in to]
+        replies = [await result_of(transaction.recipient(path(each))) for each in to]
         if not any(each.ok for each in replies):
             transaction.abandon()
             return list(map(str, replies))
-        begun = await there(transaction.begin())
+        begun = await result_of(transaction.begin())
         if isinstance(begun, Status):
             transaction.abandon()
             return [*map(str, replies), str(begun)]
-        replies += await there(transaction.end(CONTENT))
+        replies += await result_of(transaction.end(CONTENT))
         return list(map(str, replies))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from asyncio import CancelledError
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,13 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body
-from mailhost.reception.filters.chain import FILTER_FAILED, Chain, ChainResult, ChainState, Link
+from mailhost.reception.filters.chain import (
+    FILTER_FAILED,
+    Chain,
+    ChainLink,
+    ChainResult,
+    ChainState,
+)
 from tests.fakes import now
 from tests.reception.filters.chain_fakes import (
     ChainServices,
@@ -125,7 +132,7 @@ class TagTests(ChainCase):
             ("a", {"a"}, {"a"}, 0),
         ):
             last = FakeFilter()
-            link = Link("last", last, when=frozenset(when), unless=frozenset(unless))
+            link = ChainLink("last", last, when=frozenset(when), unless=frozenset(unless))
             self.look(FakeFilter(tag(tagged, "known") if tagged else PASS), link)
             self.assertEqual(len(last.asked), asked, (tagged, when, unless))
 
@@ -153,7 +160,7 @@ class ObserveTests(ChainCase):
         ):
             self.setUp()
             last = FakeFilter()
-            result = self.look(Link("nose", FakeFilter(verdict), observe=True), last)
+            result = self.look(ChainLink("nose", FakeFilter(verdict), observe=True), last)
             self.assertIsNone(result.refusal)
             self.assertEqual(result.mail, MAIL)
             self.assertEqual((result.state.held, result.state.dropped), ("", ""))
@@ -165,13 +172,13 @@ class ObserveTests(ChainCase):
 
     def test_tags_have_their_effect_in_a_chain_that_observes(self) -> None:
         last = FakeFilter(SPAM)
-        known = Link("known", FakeFilter(tag("a", "friend")), observe=True)
-        link = Link("last", last, observe=True, unless=frozenset("a"))
+        known = ChainLink("known", FakeFilter(tag("a", "friend")), observe=True)
+        link = ChainLink("last", last, observe=True, unless=frozenset("a"))
         self.assertEqual(self.look(known, link, observing=True).state.tags, {"a"})
         self.assertEqual(last.asked, [])
 
     def test_the_same_finding_is_logged_once_for_a_message(self) -> None:
-        chain = self.services.chain(Link("nose", FakeFilter(SPAM, *Stage), observe=True))
+        chain = self.services.chain(ChainLink("nose", FakeFilter(SPAM, *Stage), observe=True))
         visit = chain.visit(CLIENT)
         result = now(visit.look(Mail(Stage.SENDER, CLIENT), ChainState()))
         result = now(visit.look(MAIL, result.state))
@@ -186,7 +193,7 @@ class FailureTests(ChainCase):
         """Mail is deferred, or passes with `pass_errors`; the fault is logged."""
         for open in (False, True):
             self.services = ChainServices()
-            result = self.look(Link("nose", FakeFilter(answer), pass_errors=open))
+            result = self.look(ChainLink("nose", FakeFilter(answer), pass_errors=open))
             self.assertEqual(result.refusal is None, open)
             if result.refusal is not None:
                 self.assertEqual(str(result.refusal), f"{FILTER_FAILED} [nose]")
@@ -210,10 +217,12 @@ class FailureTests(ChainCase):
         )
 
     def test_a_filter_that_wants_to_end_the_program(self) -> None:
-        def leaves(mail: Mail) -> Verdict:
-            raise SystemExit(1)
+        for error in (SystemExit(1), KeyboardInterrupt(1), CancelledError(1)):
 
-        self.failed(leaves, "SystemExit: 1", logged=1)
+            def leaves(mail: Mail, error: BaseException = error) -> Verdict:
+                raise error
+
+            self.failed(leaves, f"{type(error).__name__}: 1", logged=1)
 
     def test_an_invalid_verdict(self) -> None:
         """A refusal with a 2xx reply would lose mail."""
@@ -227,7 +236,9 @@ class FailureTests(ChainCase):
         ):
             for observe in (False, True):
                 self.setUp()
-                result = self.look(Link("nose", FakeFilter(verdict), observe=observe), mail=nothing)
+                result = self.look(
+                    ChainLink("nose", FakeFilter(verdict), observe=observe), mail=nothing
+                )
                 self.assertEqual(result.mail, nothing)
                 self.assertEqual(result.refusal is None, observe)
                 self.assertIn(text, self.services.events.lines[0])
@@ -244,7 +255,7 @@ class FailureTests(ChainCase):
         ):
             self.setUp()
             changed = FakeFilter(edit(mail.containing(Content((body[:9], body[9:]))), "own"))
-            result = self.look(Link("nose", changed, own=True), mail=mail)
+            result = self.look(ChainLink("nose", changed, own=True), mail=mail)
             self.assertEqual(result.refusal is None, good)
             if not good:
                 self.assertIn("a bare CR or LF", self.services.events.lines[0])
@@ -257,7 +268,7 @@ class FailureTests(ChainCase):
                 with contextlib.suppress(Exception):
                     await Deferred()
 
-        link = Link("nose", FakeFilter(lambda mail: stubborn()), seconds=5.0)
+        link = ChainLink("nose", FakeFilter(lambda mail: stubborn()), seconds=5.0)
         visit = self.services.chain(link).visit(CLIENT)
         looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
         self.services.clock.advance(5.1)
@@ -265,7 +276,9 @@ class FailureTests(ChainCase):
 
     def test_no_answer_in_time(self) -> None:
         for open in (False, True):
-            link = Link("nose", FakeFilter(lambda mail: Deferred()), pass_errors=open, seconds=5.0)
+            link = ChainLink(
+                "nose", FakeFilter(lambda mail: Deferred()), pass_errors=open, seconds=5.0
+            )
             visit = self.services.chain(link).visit(CLIENT)
             looking = Deferred.fromCoroutine(visit.look(MAIL, ChainState()))
             self.services.clock.advance(4.9)
@@ -302,7 +315,7 @@ class OthersTests(ChainCase):
             broken = FakeSessionFilter()
             broken.visit = self.fault  # type: ignore[method-assign, assignment]
             visit = self.services.chain(
-                Link("nose", broken, pass_errors=open), FakeSessionFilter()
+                ChainLink("nose", broken, pass_errors=open), FakeSessionFilter()
             ).visit(CLIENT)
             result = now(visit.look(MAIL, ChainState()))
             self.assertEqual(result.refusal is None, open)
@@ -336,7 +349,7 @@ class OthersTests(ChainCase):
 
     def test_witnesses_are_notified_of_mail_with_their_tags(self) -> None:
         all, some = FakeWitness(), FakeWitness()
-        chain: Chain = self.services.chain(all, Link("some", some, when=frozenset("a")))
+        chain: Chain = self.services.chain(all, ChainLink("some", some, when=frozenset("a")))
         chain.ended(MAIL, [], [])
         self.assertEqual((len(all.calls), len(some.calls)), (1, 0))
 

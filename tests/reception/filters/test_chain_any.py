@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.concurrency.answers import there
+from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.verdict import (
     PASS,
     Decision,
@@ -29,7 +29,7 @@ from mailhost.interfaces.verdict import (
 )
 from mailhost.message.content import Content
 from mailhost.message.status import Status
-from mailhost.reception.filters.chain import Chain, Link
+from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
 from tests.fakes import FakeQueue, envelope, now, path
 from tests.reception.filters.chain_fakes import (
@@ -105,10 +105,10 @@ class AnyChainTests(SynchronousTestCase):
         self.behind.lmtp, self.behind.answers = services.lmtp, dict(services.answers)
         self.witness = FakeWitness()
         links = [
-            Link(f"f{number}", FakeFilter(answer, *stages), observe, pass_errors)
+            ChainLink(f"f{number}", FakeFilter(answer, *stages), observe, pass_errors)
             for number, (answer, stages, observe, pass_errors) in enumerate(services.links)
         ]
-        links += [Link("visited", FakeSessionFilter()), Link("watching", self.witness)]
+        links += [ChainLink("visited", FakeSessionFilter()), ChainLink("watching", self.witness)]
         around = ChainServices()
         chain = Chain(links, around.counters, around.clock, around.events)
         self.promised: list[str] = []
@@ -117,22 +117,22 @@ class AnyChainTests(SynchronousTestCase):
         self.flushLoggedErrors()
 
     async def send(self, reception: FilteredReception, services: World) -> None:
-        if await there(reception.connected(CLIENT)) is not None:
+        if await result_of(reception.connected(CLIENT)) is not None:
             return
-        if isinstance(await there(reception.hello(CLIENT)), Status):
+        if isinstance(await result_of(reception.hello(CLIENT)), Status):
             return
         transaction = await reception.transaction(CLIENT, envelope())
         if isinstance(transaction, Status):
             return
         for name in NAMES:
-            if (await there(transaction.recipient(path(name)))).ok:
+            if (await result_of(transaction.recipient(path(name)))).ok:
                 self.promised.append(name)
         if not self.promised:
             transaction.abandon()
             return
-        await there(transaction.begin())
+        await result_of(transaction.begin())
         self.behind.answers = dict(services.changed)
-        self.replies = list(await there(transaction.end(CONTENT)))
+        self.replies = list(await result_of(transaction.end(CONTENT)))
 
     @property
     def safe(self) -> set[str]:

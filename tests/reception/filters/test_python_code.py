@@ -59,6 +59,8 @@ class FileTests(SynchronousTestCase):
         self.bad("x = 1\n", "lacks make_filter")
         self.bad("make_filter = dict\n", "IFilter")
         self.bad("raise SystemExit(3)\n", "own.py, line 1: SystemExit: 3")
+        self.bad("raise KeyboardInterrupt\n", "own.py, line 1: KeyboardInterrupt")
+        self.bad("import asyncio\nraise asyncio.CancelledError\n", "own.py, line 2: CancelledError")
         for stages in ("Stage.MESSAGE", "('message',)", "None"):
             code = GOOD.replace("(Stage.MESSAGE,)", stages)
             self.bad(code, "own.py: stages must be a sequence of Stage, such as (Stage.MESSAGE,)")

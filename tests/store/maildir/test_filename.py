@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.message.ids import maildir_name
-from mailhost.store.maildir.filename import arrival, parse_name, sized_name, unique_id
+from mailhost.store.maildir.filename import arrival, new_name, parse_name, unique_id
 
 UNIQUE = "1700000000.M250000P7Q1.mx.a.example"
 NAMES: dict[str, tuple[str, int | None, int | None, str]] = {
@@ -69,11 +68,20 @@ class NameTests(SynchronousTestCase):
 
     @given(st.text(min_size=1, max_size=40), st.integers(0, 10**15))
     def test_what_we_write_we_read(self, host: str, size: int) -> None:
-        unique = maildir_name(host, 1_700_000_000.25)
+        new = new_name(host, 1_700_000_000.25, size)
+        unique, *_ = new.split(",")
         for flags in ("", ":2,", ":2,S"):
-            name = parse_name(sized_name(unique, size) + flags)
+            name = parse_name(new + flags)
             assert name is not None
             self.assertEqual((name.unique, name.size, name.wire_size), (unique, size, size))
+
+    def test_new_names(self) -> None:
+        names = {new_name("mx.a.example", 1_700_000_000.25, 7) for _ in range(1000)}
+        self.assertEqual(len(names), 1000)
+        for name in names:
+            self.assertRegex(name, r"\A1700000000\.M250000P\d+Q\d+\.mx\.a\.example,S=7,W=7\Z")
+        escaped = new_name("a/b:c,d", 0.0, 7)
+        self.assertTrue(escaped.endswith(".a\\057b\\072c\\054d,S=7,W=7"))
 
 
 class UniqueIdTests(SynchronousTestCase):

@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.config.changes import changed_secrets, changes, for_running
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
-from mailhost.config.reload import changed_secrets, changes, for_running
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 
