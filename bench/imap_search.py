@@ -3,7 +3,7 @@
 `python -m bench.imap_search [FOLDER] [--messages N] [--rounds N]`: the mails are the files below
 FOLDER, or are made. Both read Maildirs with the same files: Dovecot by its `imap` as it is before
 login, mailhost by a session in this process, without sockets and threads. Each command is given to
-both in turn; medians, and the median of the ratios (how many times as fast mailhost is), are printed.
+both in turn. Printed are medians, and the median of the ratios: how many times as fast mailhost is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def made(count: int) -> Iterator[bytes]:
         reference = f"References: <{chance.randrange(number)}@x>\n" if number % 3 == 2 else ""
         yield (
             f"Subject: {'Re: ' * (number % 3 == 2)}{' '.join(words[:3])}\n"
-            f"From: {words[3]}@far.example\nTo: ann@a.example\nMessage-ID: <{number}@x>\n{reference}"
+            f"From: {words[3]}@far.example\nTo: ann@a.example\nMessage-ID: <{number}@x>\n"
+            f"{reference}"
             f"Date: {number % 28 + 1} Feb 2022 10:00:00 +0000\n\n" + "\n".join(lines) + "\n"
         ).encode()
 
@@ -180,7 +181,17 @@ class Mailhost:
         options = ImapOptions("h.example", 1 << 20, 1 << 16, str(folder))
         wire: Any = Wire()
         self._context = Context(
-            wire, nothing, nothing, nothing, nothing, options, no_pause, execute, time.time
+            wire=wire,
+            client=nothing,
+            logins=nothing,
+            store=nothing,
+            events=nothing,
+            options=options,
+            pause=no_pause,
+            in_thread=execute,
+            now=time.time,
+            clock=Clock(),
+            account_limit=nothing,
         )
         inbox = _now(AccountMail(account).open("INBOX"))
         self._context.selected = Selected(inbox, _now(inbox.view()), False)

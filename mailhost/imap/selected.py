@@ -102,7 +102,9 @@ class Selected:
     def silence(self, uids: Collection[int]) -> None:
         """Tell no change of flags of these messages up to the present view in the next updates:
         the client knows it."""
-        self._silent = Silent(array("I", uids), self.view.highest_modseq)
+        modseq = self.view.highest_modseq
+        if modseq > self.modseq:
+            self._silent = Silent(array("I", uids), modseq)
 
     def silence_ends(self) -> None:
         """The client knows all changes up to the present view."""
@@ -181,6 +183,7 @@ class Selected:
             if told.flags:
                 yield from self._changed(view, first_new, lines)
             self.modseq = view.highest_modseq
+        self._silent = NOTHING_SILENT
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
         """Yield the flags of messages that the client knows, as far as they are new to it."""

@@ -57,7 +57,7 @@ from mailhost.message.client import TLSState
 from mailhost.message.status import Status
 from mailhost.net.http import NO_HTTP, is_http
 
-MOST_ERRORS = 20  # BAD replies before the session ends
+MOST_ERRORS = 20  # BAD replies in a row, or before the login, before the session ends
 BEFORE_LOGIN_TIMEOUT = 120.0  # seconds
 IDLE_TIMEOUT = 1800.0  # seconds, RFC 9051 §5.4
 LOGGED_IN = "You are logged in already"
@@ -211,6 +211,7 @@ class ImapSession:
         context.wire.write(completion.line(tagged.tag))
         if context.state is not State.NOT_AUTHENTICATED:
             self._reader.limits = AFTER_LOGIN
+            self._errors = 0
         if isinstance(tagged.command, StartTls) and completion.status == b"OK":
             self._reader.clear()  # what was pipelined behind it came in the clear
             context.wire.start_tls()

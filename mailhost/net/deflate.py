@@ -1,12 +1,14 @@
 """DEFLATE (RFC 1951) on a connection, in both directions, as COMPRESS of IMAP has it (RFC 4978).
 
-Each compressor has a small window, so that a connection takes 32 KiB for it. The window of what
+A compressor has a small window, so that it takes 39 kB; that of a silent connection is freed, as a
+new one may go on with the stream (its blocks refer to no octets before them). The window of what
 comes is the peer's choice: 32 KiB at most, and 7 KiB beside it.
 """
 
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 WINDOW = -12  # 4 KiB; negative: without a header of zlib's
 MEMORY = 5  # 16 KiB of hash tables
@@ -24,13 +26,19 @@ class Deflate:
     __slots__ = ("_compressor", "_decompressor", "_waiting")
 
     def __init__(self) -> None:
-        self._compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY)
+        self._compressor: Any = None
         self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         self._waiting = b""  # octets that came and are not decompressed
 
     def compressed(self, data: bytes) -> bytes:
         """Return octets with which the peer has all of `data`."""
-        return self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+        if self._compressor is None:
+            self._compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY)
+        return bytes(self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH))
+
+    def rest(self) -> None:
+        """Free the memory of the compressor until it is needed again."""
+        self._compressor = None
 
     def feed(self, data: bytes) -> None:
         """Append what came."""

@@ -375,6 +375,8 @@ class Pump(Protocol):
         now = self._clock.seconds()
         if self._busy and not (self._throttled or self._phase is CLOSING):
             self._last_heard = now  # the client waits for us
+        elif self._deflate is not None and now - self._last_heard >= SILENCE_CHECKS:
+            self._deflate.rest()
         left = self._last_heard + self._silence_limit() - now
         if left <= 0:
             if self._machine is None or self._phase is not OPEN or self._throttled:

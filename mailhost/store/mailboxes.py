@@ -15,6 +15,7 @@ from functools import partial
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
+from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.changes import NewFile, RemovedFile
 from mailhost.interfaces.store import (
@@ -44,12 +45,12 @@ from mailhost.store.maildir.folder import (
     mailbox_folder,
     make_maildir,
 )
+from mailhost.store.maildir.pop3_uidls import LOCK_FILE, settle_adoption
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import QuotaOf, Usages, no_quota
 
 UNREADABLE = Status(451, "4.2.0", "The mailbox cannot be used now; please try again later")
-LOCK_FILE = "pop3.lock"
 LARGEST_COMMIT = 500  # files removed by one commit
 MOST_SIZES = 200_000  # counted sizes remembered; forgotten all at once beyond it
 
@@ -62,7 +63,7 @@ def _notify_no_one(account: Address, folder: str) -> None:
 class MailStore:
     """`mail` is the folder of all Maildirs, `hostname` goes into file names.
 
-    `changed` is called with account and folder for each message that was delivered.
+    `changed` is called with account and folder after messages were delivered or removed.
     `quota_of` knows the accounts' quotas. `usages` counts for all processes; without it the store
     counts by itself. `sizes` remembers the sizes of messages that were counted once.
     """
@@ -177,8 +178,7 @@ class Mailbox:
         (fault,) = await self._store.committer.commit((change,))
         if fault is not None:
             return _status_of(fault)
-        if self._account is not None and self._path == self._key:
-            self._store.changed(self._account, "INBOX")
+        self._notify()
         return DELIVERED
 
     async def messages(self) -> Sequence[StoredMessage]:
@@ -206,7 +206,12 @@ class Mailbox:
         if self._quota is not None:
             removed = sum(size for unique, size in sizes.items() if unique not in failed)
             self._store.usages.removed(self._key, removed)
+        self._notify()
         return len(failed)
+
+    def _notify(self) -> None:
+        if self._account is not None and self._path == self._key:
+            self._store.changed(self._account, "INBOX")
 
 
 @implementer(IExclusive)
@@ -222,6 +227,7 @@ class MaildropLock:
 
     def _lock(self) -> ILock | None:
         make_maildir(self._path)
+        settle_adoption(OperatingSystem(), self._path, makes_list=False)
         return try_lock(os.path.join(self._path, LOCK_FILE))
 
 

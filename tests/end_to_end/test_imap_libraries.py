@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import ssl
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,22 @@ class ImaplibTests(ImapHost):
         _, data = client.fetch(str(number), "(BODY.PEEK[])")
         assert isinstance(data[0], tuple)
         return data[0][1]
+
+    def test_compression(self) -> None:
+        for secure in (False, True):
+            client = self.connect()
+            if secure:
+                client.starttls(any_certificate())
+            client.login(self.address, PASSWORD)
+            client.append("INBOX", "", "", MESSAGES[4])
+            self.assertEqual("OK", client.xatom("COMPRESS", "DEFLATE")[0])
+            out, back = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+            lines = b"x SELECT INBOX\r\ny FETCH 1 BODY.PEEK[]\r\n"
+            client.sock.sendall(out.compress(lines) + out.flush(zlib.Z_SYNC_FLUSH))
+            found = b""
+            while b"\r\ny OK" not in found:
+                found += back.decompress(client.sock.recv(65536))
+            self.assertIn(MESSAGES[4], found)
 
     def test_every_login(self) -> None:
         plain = f"\0{self.address}\0{PASSWORD}".encode()

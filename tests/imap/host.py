@@ -137,10 +137,13 @@ class Host:
         )
 
     def deliver(self, folder: str, *texts: bytes, notify: bool = True) -> None:
-        """Messages come to a folder; without `notify` another program writes them."""
+        """Messages come to a folder. Without `notify` another program writes them, whose names
+        tell no sizes."""
         path = self.path_of(folder)
         for text in texts:
-            name = sized_name(maildir_name(HOSTNAME, self.clock.seconds()), len(text))
+            name = maildir_name(HOSTNAME, self.clock.seconds())
+            if notify:
+                name = sized_name(name, len(text))
             with open(os.path.join(path, "new", name), "wb") as file:
                 file.write(text)
         self.touch(os.path.join(path, "new"))

@@ -3,9 +3,11 @@ while they are used. On a real pump, upon the real store."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import time
+import tracemalloc
 from typing import cast
 
 from twisted.internet.interfaces import (
@@ -191,6 +193,40 @@ class NeverReading(HostileCase):
         client.pump.dataReceived(b"a SELECT INBOX\r\nf FETCH 1:* (UID FLAGS)\r\n")
         self.host.clock.pump([30] * 62)
         self.assertTrue(client.transport.disconnected)
+
+
+class IdleMemory(HostileCase):
+    SESSIONS = 30
+
+    def memory(self, last: bytes) -> float:
+        """Return the octets that a session takes, without its socket. It has selected a mailbox of
+        1,000 messages, and sent `last`."""
+        kept = [self.begin(last)]
+        self.host.clock.advance(31)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            kept += [self.begin(last) for _ in range(self.SESSIONS)]
+            self.host.clock.advance(31)
+            self.host.clock.advance(31)
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0] / self.SESSIONS
+        finally:
+            tracemalloc.stop()
+
+    def begin(self, last: bytes) -> Connection:
+        client = Connection(self.host)
+        client.say(b"a SELECT INBOX\r\nf FETCH 1:* (UID FLAGS)\r\n")
+        client.say(last)
+        return client
+
+    def test_a_session_in_idle(self) -> None:
+        self.fill(1000)
+        self.assertLess(self.memory(b"i IDLE\r\n"), 15_000)
+
+    def test_a_compressed_one(self) -> None:
+        self.fill(1000)
+        self.assertLess(self.memory(b"i COMPRESS DEFLATE\r\n"), 25_000)
 
 
 class TornAway(HostileCase):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.capabilities import CAPABILITIES
@@ -57,6 +59,34 @@ class Identification(SessionCase):
         talk.say(b'b ID ("x" "' + b"y" * 1000 + b'")\r\n')
         (event,) = talk.events.of(Identified)
         self.assertEqual("name=a?b?", event.text)
+
+
+class Progress(SessionCase):
+    def test_a_long_copy_says_that_it_goes_on(self) -> None:
+        talk = self.host.talk()
+        talk.log_in()
+        talk.send("a APPEND INBOX {3+}", "abc", "b SELECT INBOX")
+        waiting: Deferred[None] = Deferred()
+        selected = talk.context.selected
+        assert selected is not None
+        copy = selected.folder.copy
+
+        async def slow(uids: Sequence[int], target: str) -> object:
+            await waiting
+            return await copy(uids, target)
+
+        self.patch(type(selected.folder), "copy", lambda self, *found: slow(*found))
+        self.assertEqual("", talk.send("c COPY 1 Trash"))
+        self.host.clock.advance(9)
+        self.assertEqual(b"", talk.wire.take())
+        for seconds in (1, 15):
+            self.host.clock.advance(seconds)
+            line = b'* OK [INPROGRESS ("c" NIL NIL)] Copying\r\n'
+            self.assertEqual(line, talk.wire.take())
+        waiting.callback(None)
+        self.assertRegex(talk.wire.take(), rb"c OK \[COPYUID \d+ 1 1\] Copied\r\n")
+        self.host.clock.advance(60)
+        self.assertEqual(b"", talk.wire.take())
 
 
 class Connections(SessionCase):

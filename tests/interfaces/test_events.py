@@ -11,6 +11,7 @@ from mailhost.interfaces.events import (
     Event,
     Faulted,
     Filtered,
+    Identified,
     LoggedIn,
     LoginRefused,
     Notice,
@@ -105,6 +106,10 @@ class LineTests(SynchronousTestCase):
         self.check(
             LoggedIn(CLIENT, ANN, "PLAIN"),
             "ann@a.example logged in to smtp from [192.0.2.7]:4711 by PLAIN",
+        )
+        self.check(
+            Identified(CLIENT, ANN, "name=mutt"),
+            "smtp client [192.0.2.7]:4711 of ann@a.example is name=mutt",
         )
         self.check(
             LoginRefused(CLIENT, "an\nn", FULL, 3),

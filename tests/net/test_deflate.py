@@ -29,11 +29,13 @@ class Peer:
 
 class DeflateTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=50)
-    @given(st.lists(st.binary(max_size=300)), st.integers(1, 50))
-    def test_both_directions_in_any_cut(self, texts: list[bytes], size: int) -> None:
+    @given(st.lists(st.binary(max_size=300)), st.integers(1, 50), st.booleans())
+    def test_both_directions_in_any_cut(self, texts: list[bytes], size: int, rests: bool) -> None:
         deflate, peer = Deflate(), Peer()
         for text in texts:
             self.assertEqual(text, peer.inflated(deflate.compressed(text)))
+            if rests:
+                deflate.rest()
             data, found = peer.deflated(text), b""
             for start in range(0, len(data), size):
                 deflate.feed(data[start : start + size])
@@ -96,6 +98,11 @@ class PumpTests(PumpCase):
         self.machine.push(b"news")
         self.context.clock.advance(0)
         self.assertEqual(b"news\n", self.peer.inflated(self.transport.read()))
+
+    def test_after_a_long_silence(self) -> None:
+        self.assertEqual(b"a\n", self.say(b"a\n"))
+        self.context.clock.pump([20] * 4)
+        self.assertEqual(b"b\n", self.say(b"b\n"))
 
     def test_the_last_reply(self) -> None:
         self.assertEqual(b"bye\n", self.say(b"bye\n"))

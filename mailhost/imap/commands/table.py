@@ -20,7 +20,7 @@ from mailhost.imap.commands.sort import sort
 from mailhost.imap.commands.status import status
 from mailhost.imap.commands.store import store
 from mailhost.imap.commands.thread import thread
-from mailhost.imap.completion import Completion, bad
+from mailhost.imap.completion import Completion
 from mailhost.imap.context import Context, State
 from mailhost.imap.grammar import commands_mailbox as mailbox
 from mailhost.imap.grammar import commands_message as message
@@ -37,10 +37,6 @@ SELECTED = frozenset((State.SELECTED,))
 
 def _by_session(_: Context, __: object) -> Completion:
     raise AssertionError("the session does this command itself")
-
-
-def _not_yet(_: Context, __: object) -> Completion:
-    return bad("This command is not offered")
 
 
 _TABLE: dict[type, tuple[frozenset[State], Run]] = {

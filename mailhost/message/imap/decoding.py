@@ -96,4 +96,7 @@ def texts(octets: Iterable[bytes], charset: str) -> Iterator[str]:
         except UnicodeError:  # UTF-16 or UTF-32 without its mark is big-endian (RFC 2781 §4.3)
             decoder = codecs.getincrementaldecoder(f"{codec}_be")("replace")
             yield decoder.decode(block)
-    yield decoder.decode(b"", final=True)
+    try:
+        yield decoder.decode(b"", final=True)
+    except UnicodeError:  # half a character, and nothing in front of it
+        yield "\ufffd"

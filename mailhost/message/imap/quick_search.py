@@ -4,17 +4,17 @@
 `search` finds in a part stands in these octets as it is, unfolded or in quoted-printable, unless
 some of its characters are written as a character reference or as octets that are not ASCII, or
 tags stand between them. All this is ruled out one by one; a message for which something cannot be
-ruled out, as one with base64 or encoded words, may contain the text.
+ruled out, as for a text in base64, may contain the text. Encoded words are decoded.
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import unescape
 
-from mailhost.message.imap.search import fold
+from mailhost.message.imap.search import decoded_value, fold
 from mailhost.message.mime.encoded_words import codec_of
 
 _CHARSET = re.compile(rb'charset\s*=\s*"?([^\s";]*)')
@@ -34,7 +34,11 @@ _PLAIN = _SINGLE | {"ascii", "utf_8"}
 # characters that the searched texts have where the message has something else: a field's name is
 # divided from its value by `: `, tags and references are taken away
 _NOT_LITERAL = re.compile("[\r\n:<>&;\ufffd]")
+_LARGEST = 1 << 17  # octets; larger messages have attachments that parsing passes over
 _TYPE = b"\r\ncontent-type:"
+_NO_TEXT = re.compile(
+    rb"\ncontent-type:[ \t]*(?:application|audio|font|image|model|video)/[a-z0-9]"
+)
 _NOT_SIMPLE = (b"base64", b"quoted-printable", b"multipart", b"message/")
 
 
@@ -42,12 +46,14 @@ class QuickSearch:
     """Looks for one text in whole messages. `needle` is folded (`search.fold`)."""
 
     __slots__ = (
-        "_characters", "_has_blank", "_heads", "_is_ascii", "_is_literal", "_octets", "_tails",
+        "_characters", "_has_blank", "_heads", "_is_ascii", "_is_literal", "_needle", "_octets",
+        "_tails",
     )  # fmt: skip
 
     def __init__(self, needle: str) -> None:
         self._is_literal = bool(needle) and not _NOT_LITERAL.search(needle)
         self._is_ascii = needle.isascii()
+        self._needle = needle
         self._octets = needle.encode()
         self._characters = frozenset(needle)
         self._has_blank = " " in needle or "\t" in needle
@@ -63,7 +69,9 @@ class QuickSearch:
         lowered = octets.lower()
         if self._is_ascii and self._octets in lowered:
             return self._is_in_simple_body(octets, lowered) or None
-        if b"=?" in lowered or b"base64" in lowered:
+        if len(octets) > _LARGEST or (b"base64" in lowered and _may_have_base64_text(lowered)):
+            return None
+        if b"=?" in lowered and any(self._needle in fold(text) for text in _with_words(octets)):
             return None
         codecs = _codecs_of(lowered)
         if codecs is None:
@@ -138,6 +146,35 @@ class QuickSearch:
 def _one_of(texts: Iterable[bytes]) -> re.Pattern[bytes]:
     """A pattern of any of the texts; nothing is found of none."""
     return re.compile(b"|".join(map(re.escape, texts)) or rb"(?!)")
+
+
+def _may_have_base64_text(lowered: bytes) -> bool:
+    """False where base64 is the encoding of attachments alone: of what is not searched."""
+    at = lowered.find(b"base64")
+    while at >= 0:
+        start = max(lowered.rfind(b"\r\n\r\n", 0, at) + 2, lowered.rfind(b"\n--", 0, at))
+        end = lowered.find(b"\r\n\r\n", at)
+        header = lowered[start : end if end >= 0 else len(lowered)]
+        if header.count(b"content-type") != 1 or not _NO_TEXT.search(header):
+            return True
+        at = lowered.find(b"base64", end) if end >= 0 else -1
+    return False
+
+
+def _with_words(octets: bytes) -> Iterator[str]:
+    """Yield the values of the lines that may have encoded words, as `search` reads fields: with
+    those that follow and begin with a blank."""
+    at = octets.find(b"=?")
+    while at >= 0:
+        start = octets.rfind(b"\n", 0, at) + 1
+        while start and octets[start : start + 1] in (b" ", b"\t"):
+            start = octets.rfind(b"\n", 0, start - 1) + 1
+        end = octets.find(b"\n", at)
+        while end >= 0 and octets[end + 1 : end + 2] in (b" ", b"\t"):
+            end = octets.find(b"\n", end + 1)
+        line = octets[start : end if end >= 0 else len(octets)]
+        yield decoded_value(line.partition(b":")[2])
+        at = octets.find(b"=?", end) if end >= 0 else -1
 
 
 def _with_blanks(lowered: bytes) -> bytes:

@@ -60,12 +60,13 @@ def _without_leaders(text: str) -> tuple[str, bool]:
 
 def message_ids(value: bytes | None) -> tuple[str, ...]:
     """Return the identifiers in an unfolded value of References, In-Reply-To or Message-ID, without
-    angle brackets and quotes, each once (RFC 5256 §3)."""
+    angle brackets and quotes (RFC 5256 §3). Each is there once, in its last place: what it refers
+    to stands in front of it."""
     if not value or b"<" not in value:
         return ()
     text = text_of(value[-_LONGEST:])
-    found = dict.fromkeys(f"{_unquoted(local)}@{host}" for local, host in _IDENTIFIER.findall(text))
-    return tuple(found)[-_MOST:]
+    found = [f"{_unquoted(local)}@{host}" for local, host in _IDENTIFIER.findall(text)]
+    return tuple(reversed(dict.fromkeys(reversed(found))))[-_MOST:]
 
 
 def _unquoted(local: str) -> str:

@@ -24,8 +24,8 @@ from mailhost.store.folders.file_names import message_paths, probable_paths
 from mailhost.store.folders.reading_files import size_in_name
 from mailhost.store.folders.refresh import refreshed
 
-AT_ONCE = 500  # messages that are looked at in one step
-LONGEST = 0.05  # seconds of one step
+AT_ONCE = 300  # messages that are looked at in one step
+LONGEST = 0.1  # seconds of one step
 _SMALL = 1 << 16  # octets of a file that is read by one call
 
 

@@ -232,12 +232,16 @@ class Reading:
         if numbered:
             self._add(row, pages, unknown, numbered)
         row = self._settled(row, pages)
-        if len(numbered) < sum(map(can_be_listed, unknown)):  # the list cannot be written now
+        if len(numbered) < len(unknown) and self._lacks_uids(unknown, numbered):
             row = replace(row, dirty=work.disk.now() + READ_AGAIN)
         known = KnownFolder(row, pages)
         self._drop_dead(known)
         row = replace(known.row, place=self._source.place)
         return work.written(KnownFolder(self._with_list_mtime(row), pages))
+
+    def _lacks_uids(self, unknown: Mapping[str, str], numbered: Sequence[tuple[int, str]]) -> bool:
+        """True where the UID list could not be written."""
+        return len(numbered) < sum(map(can_be_listed, unknown))
 
     def _add(
         self,

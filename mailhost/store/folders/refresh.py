@@ -23,8 +23,10 @@ from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import all_names
 from mailhost.store.folders.mtimes import dirty_until, mtimes_of
 from mailhost.store.folders.reading_files import Reading
-from mailhost.store.folders.uids import Backup, UidSource
+from mailhost.store.folders.uids import Backup, UidSource, cannot_write
+from mailhost.store.maildir.pop3_uidls import settle_adoption
 from mailhost.store.maildir.uid_list import Header, UidList
+from mailhost.store.maildir.uid_list_file import NAME
 
 _GUID = re.compile(r"[0-9a-f]{32}")
 
@@ -84,10 +86,21 @@ def _uid_source(
     """Return the UID list of a folder, read so far as is known."""
     place = known.row.place if known is not None else ""
     backup = None
+    if known is None and not folder:
+        _settle_adoption(work, to_read)
     if known is not None:
         row, pages = known.row, known
         backup = Backup(row.uid_validity, row.uid_next, lambda: _listed(work, pages))
     return UidSource(work.root, work.path_of(folder), work.disk, place, backup, to_read)
+
+
+def _settle_adoption(work: AccountWork, to_read: bool) -> None:
+    try:
+        settle_adoption(work.disk.system, work.root, makes_list=True)
+    except OSError as error:
+        listed = os.path.exists(os.path.join(work.root, NAME))
+        if not (listed and to_read and cannot_write(error)):
+            raise
 
 
 def _listed(work: AccountWork, known: KnownFolder) -> UidList:

@@ -12,7 +12,8 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mailhost.store.maildir.filename import MessageName, parse_name, unique_id
+from mailhost.store.maildir.filename import MessageName, parse_name
+from mailhost.store.maildir.pop3_uidls import Uidls, read_uidls
 
 PLACES = ("new", "cur")
 MOST_READINGS = 5  # times that a folder is read while it changes all the time
@@ -62,14 +63,14 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     return list(found.values())
 
 
-def located(path: str, uniques: Container[str]) -> list[MessageFile]:
-    """Return the files of the messages with these unique-ids. One message may have two, or none.
-
-    Raises OSError.
-    """
+def located(path: str, uniques: Container[str], uidls: Uidls | None = None) -> list[MessageFile]:
+    """Return the files of the messages with these unique-ids, as `uidls` has them or the Maildir.
+    One message may have two, or none. Raises OSError."""
+    if uidls is None:
+        uidls = read_uidls(path)
     files = []
     for entry, name in message_files(path):
-        unique = unique_id(name.unique)
+        unique = uidls.of(entry.name, name)
         if unique in uniques:
             files.append(MessageFile(unique, entry.path, _size_or_nothing(entry, name)))
     return files

@@ -1,4 +1,4 @@
-"""Listing and opening the messages of one Maildir. Everything blocks: call it in threads."""
+"""Lists and opens the messages of one Maildir for POP3. Everything blocks: call it in threads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from mailhost.interfaces.store import StoredMessage
 from mailhost.message.content import Content, content_of_file
-from mailhost.store.maildir.filename import MessageName, arrival, parse_name, unique_id
+from mailhost.store.maildir.filename import MessageName, parse_name
 from mailhost.store.maildir.files import MOST_READINGS, located, message_files
 from mailhost.store.maildir.lines import bare_feeds, has_bare_feed, with_crlf
+from mailhost.store.maildir.pop3_uidls import Rank, Uidls, read_uidls
 
-Arrival: TypeAlias = tuple[int, int, str]
 Sizes: TypeAlias = MutableMapping[tuple[str, str], int]
 
 
@@ -24,14 +24,17 @@ def list_messages(path: str, sizes: Sizes) -> list[StoredMessage]:
 
     `sizes` remembers wire sizes that had to be counted, by Maildir and unique name. Raises OSError.
     """
-    found: dict[str, tuple[Arrival, StoredMessage]] = {}
+    found: dict[str, tuple[Rank, StoredMessage]] = {}
+    uidls = read_uidls(path)
     for _ in range(MOST_READINGS):
-        if _all_listed(path, sizes, found):
+        if _all_listed(path, sizes, uidls, found):
             break
     return [message for _, message in sorted(found.values(), key=itemgetter(0))]
 
 
-def _all_listed(path: str, sizes: Sizes, found: dict[str, tuple[Arrival, StoredMessage]]) -> bool:
+def _all_listed(
+    path: str, sizes: Sizes, uidls: Uidls, found: dict[str, tuple[Rank, StoredMessage]]
+) -> bool:
     """Add to `found`. False where one moved or went before its octets could be counted."""
     whole = True
     for entry, name in message_files(path):
@@ -40,9 +43,9 @@ def _all_listed(path: str, sizes: Sizes, found: dict[str, tuple[Arrival, StoredM
         except FileNotFoundError:
             whole = False
             continue
-        unique = unique_id(name.unique)
+        unique = uidls.of(entry.name, name)
         found[unique] = (
-            arrival(name.unique),
+            uidls.rank(entry.name, name),
             StoredMessage(unique, size, entry.path),
         )
     return whole

@@ -22,12 +22,12 @@ from mailhost.net.account_limit import AccountLimit
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.disk import Disk
-from mailhost.store.folders.file_watches import FileWatches
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.dotlock import Dotlocks
 from mailhost.store.quota import Usages
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, now
+from tests.imap.host import NoWatches
 
 DAY = 86400
 NOW = 1_800_000_000
@@ -37,16 +37,6 @@ ANN = Address("ann", "a.example")
 def mail(*lines: str, body: str = "") -> bytes:
     """Return a message with these header fields."""
     return "\r\n".join([*lines, "", body, ""]).encode()
-
-
-class NoFileWatches:
-    """Nothing is changed by other programs, or it is found when the folder is read."""
-
-    def add(self, path: str, changed: object) -> None:
-        pass
-
-    def remove(self, path: str, changed: object) -> None:
-        pass
 
 
 class Session:
@@ -70,11 +60,7 @@ class Session:
         store = AccountStore(
             folder,
             disk,
-            AccountParts(
-                AccountThreads(self.clock, execute),
-                Watchers(),
-                cast("FileWatches", NoFileWatches()),
-            ),
+            AccountParts(AccountThreads(self.clock, execute), Watchers(), cast("Any", NoWatches())),
             lambda account: None,
             usages,
         )

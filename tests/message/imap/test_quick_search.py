@@ -128,12 +128,25 @@ class QuickSearchTests(SynchronousTestCase):
         for octets in (
             b"Subject: =?utf-8?q?two?=\n\n",
             b"Content-Transfer-Encoding: base64\n\ndHdv\n",
+            b"Content-Type: x\nContent-Transfer-Encoding: base64\n\ndHdv\n",
+            b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\n--b\n"
+            b"Content-Transfer-Encoding: base64\n\ndHdv\n--b--\n",
+            b"Subject: =?utf-8?q?t?=\n =?utf-8?q?wo?=\n\n",
             b"Content-Type: text/plain; charset=utf-7\n\n+AHQ-wo\n",
             b"Content-Type: text/plain; charset*=utf-7''\n\n+AHQ-wo\n",
             b"Content-Type: text/html\n\n&#116;wo\n",
             "Subject: one\n\n\uff54wo\n".encode(),
         ):
             self.assertFalse(self.ruled_out(octets, "two"), octets)
+
+    def test_attachments_and_encoded_words_are_seen_through(self) -> None:
+        octets = (
+            b"From: =?utf-8?q?K=C3=A4te?= <kate@x>\nContent-Type: multipart/mixed; boundary=b\n\n"
+            b"--b\nContent-Type: text/plain; charset=utf-8\n\nA text\n--b\n"
+            b"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nAAAA\n--b--\n"
+        )
+        self.assertTrue(self.ruled_out(octets, "two"))
+        self.assertFalse(self.ruled_out(octets, "k\xe4te"))
 
     def test_folded_fields(self) -> None:
         octets = b"Subject: one\n two\n\n"

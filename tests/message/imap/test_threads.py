@@ -49,7 +49,7 @@ class MessageIdTests(SynchronousTestCase):
     def test_table(self) -> None:
         for value, expected in (
             (b"<a@b>", ("a@b",)),
-            (b"<a@b> <c@d>\t<a@b>", ("a@b", "c@d")),
+            (b"<a@b> <c@d>\t<a@b>", ("c@d", "a@b")),
             (b'<"a b"@c>', ("a b@c",)),
             (b'<"a\\"b"@c>', ('a"b@c',)),
             (b"Your message of <x> <a@b>", ("a@b",)),

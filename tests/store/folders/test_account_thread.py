@@ -122,7 +122,7 @@ class RefusalTests(ThreadCase):
         return result
 
     def test_no_folder(self) -> None:
-        result = now(self.thread.run(lambda work: refreshed(work, ".Missing")))
+        result: Any = now(self.thread.run(lambda work: refreshed(work, ".Missing")))
         self.assertEqual(result.reason, Reason.NONEXISTENT)
 
     def test_faults_are_logged(self) -> None:
@@ -147,9 +147,13 @@ class CacheTests(ThreadCase):
         self.work.close()
         self.cache = Path(self.root, CACHE)
 
-    def shown(self) -> FolderView:
+    def seen(self) -> FolderView:
         view = now(self.thread.run(view_of))
         assert isinstance(view, FolderView), view
+        return view
+
+    def shown(self) -> FolderView:
+        view = self.seen()
         self.assertEqual(list(view.uids), list(self.before.uids))
         self.assertEqual(list(view.flags), list(self.before.flags))
         self.assertEqual(view.uid_validity, self.before.uid_validity)
@@ -190,21 +194,21 @@ class CacheTests(ThreadCase):
         self.cache.mkdir()
         view = self.shown()
         self.assertGreater(view.highest_modseq, self.before.highest_modseq)
-        added = now(self.thread.run(lambda work: add(work, "", [message(b"new", "Work")])))
+        added: Any = now(self.thread.run(lambda work: add(work, "", [message(b"new", "Work")])))
         self.assertEqual(list(added.uids), [4])
-        self.assertIn(4, now(self.thread.run(view_of)).uids)
+        self.assertIn(4, self.seen().uids)
         # the cache of the disk knows nothing of the MODSEQs that were told meanwhile
         self.cache.rmdir()
-        highest = now(self.thread.run(view_of)).highest_modseq
+        highest = self.seen().highest_modseq
         now(self.thread.close())
-        self.assertGreater(now(self.thread.run(view_of)).highest_modseq, highest)
+        self.assertGreater(self.seen().highest_modseq, highest)
 
     def test_locked_for_too_long(self) -> None:
         self.patch(sqlite3, "connect", _impatient(sqlite3.connect))
         other = sqlite3.connect(self.cache, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = now(self.thread.run(view_of))
+        view = self.seen()
         self.assertEqual(list(view.uids), [1, 2, 3, 4])
         other.close()
 
@@ -212,11 +216,11 @@ class CacheTests(ThreadCase):
         """SQLite may not make the file larger, and nothing of ours can be written."""
         self.system.create = _full  # type: ignore[method-assign]
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = now(self.thread.run(view_of))
+        view = self.seen()
         self.assertEqual(list(view.uids), [1, 2, 3])  # no UID could be kept
-        del self.system.create  # type: ignore[method-assign]
+        del self.system.create
         self.later()
-        self.assertEqual(list(now(self.thread.run(view_of)).uids), [1, 2, 3, 4])
+        self.assertEqual(list(self.seen().uids), [1, 2, 3, 4])
 
     def test_a_full_disk_without_a_cache(self) -> None:
         self.cache.unlink()
