@@ -42,6 +42,7 @@ def compare(work: Work, hosts: Sequence[Host], sizes: Sizes, rounds: int) -> Res
     medians = {name: statistics.median(values) for name, values in figures.items() if values}
     pairs = zip(figures["mailhost"], figures.get("Dovecot", ()), strict=False)
     ratios = [theirs / ours for ours, theirs in pairs]
+    print(work.name, medians, file=sys.stderr)  # the table comes at the end
     result = {"work": work.name, "figures": figures, "medians": medians, "ratios": ratios}
     return {**result, "least": work.least, "aim": work.aim}
 
