@@ -56,11 +56,10 @@ localfolders = {maildirs}
 [Repository far]
 type = IMAP
 remotehost = {host}
-remoteport = {port}
+remoteport = {tls_port}
 remoteuser = {user}
 remotepass = {password}
-ssl = no
-starttls = yes
+ssl = yes
 cert_fingerprint = {fingerprint}
 auth_mechanisms = {mechanism}
 expunge = yes
@@ -95,6 +94,7 @@ class SyncCase(ImapHost):
             self.settings_text.format(
                 host=self.host.address,
                 port=self.host.ports["imap"],
+                tls_port=self.host.ports["imaps"],
                 user=self.address,
                 password=PASSWORD,
                 folder=self.folder,
@@ -209,6 +209,9 @@ class MbsyncTests(SyncCase):
 
 
 class OfflineimapTests(SyncCase):
+    """With TLS from the first octet: at times offlineimap stops after STARTTLS, since its threads
+    read from and write to the connection at the same time."""
+
     program = "offlineimap"
     settings_text = OFFLINEIMAP
 
