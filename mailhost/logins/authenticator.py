@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread, threads_of
 from mailhost.config.model import LoginSettings
-from mailhost.interfaces.accounts import Account
+from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.directory import DirectoryUnavailable, IDirectory
 from mailhost.interfaces.events import IEventSink, LoggedIn
 from mailhost.interfaces.logins import IAuthenticator, ScramKeys
@@ -41,6 +42,7 @@ WRONG = Status(535, "5.7.8", "Wrong user name or password")
 NOT_NOW = Status(454, "4.7.0", "Passwords cannot be checked now; please try again later")
 BUSY = NOT_NOW.because("too many passwords to check at once")
 TLS_NEEDED = Status(538, "5.7.11", "No login without encryption; use TLS")
+_SCRAM_ITERATIONS = re.compile(r"SCRAM-SHA-256\$([0-9]{1,8}):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Authenticator:
         self._guard = guard
         self._verifier = Verifier(IReactorTime(reactor), in_thread or threads_of(reactor))
         self._key = secrets.token_bytes(32)
+        self._counts_of: tuple[DirectoryView | None, Sequence[int]] = (None, ())
 
     def reconfigure(self, settings: LoginSettings) -> None:
         """Use other settings from now on."""
@@ -208,7 +211,23 @@ class Authenticator:
         asked = normal_username(username, self._directory.view.name_of) if name else username
         seed = hmac.digest(self._key, asked.encode("utf-8", "surrogatepass"), "sha512")
         stored = hashlib.sha256(seed).digest()
-        return ScramKeys(seed[:16], ITERATIONS, stored, seed[32:])
+        counts = self._iterations()
+        return ScramKeys(seed[:16], counts[seed[-1] % len(counts)], stored, seed[32:])
+
+    def _iterations(self) -> Sequence[int]:
+        """Return the numbers of iterations that accounts have: passwords that older versions hashed
+        have others, and made-up keys must not differ from these."""
+        view, counts = self._counts_of
+        if view is not self._directory.view:
+            view = self._directory.view
+            found = {
+                int(match[1])
+                for account in view.accounts()
+                if (match := _SCRAM_ITERATIONS.search(account.secret))
+            }
+            counts = sorted(found) or [ITERATIONS]
+            self._counts_of = view, counts
+        return counts
 
 
 def mechanisms_for(settings: LoginSettings, client: Client) -> Sequence[str]:

@@ -16,6 +16,7 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.folders import FlagAction, FlagChange, FolderView, NewMessage
 from mailhost.message.content import Content
 from mailhost.message.flags import flag_names
+from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.disk import Disk
@@ -97,7 +98,7 @@ class TurnsTests(FoldersCase):
         self.assertEqual(shown(view), flags_before)
         self.assertEqual(self.subjects(work), {1: 0, 3: 2, 4: 3})
         ids = [each.email_id for each in details(work, "", [1, 3, 4]).values()]
-        self.assertEqual(ids, guids)
+        self.assertEqual(ids, [object_id("M", guid) for guid in guids])
         self.assertEqual(
             [each.unique for each in list_messages(self.maildir, {})],
             [f"{uid:08x}{view.uid_validity:08x}" for uid in (1, 3, 4)],

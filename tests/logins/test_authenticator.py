@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from mailhost.interfaces.logins import IAuthenticator, ScramKeys
 from mailhost.logins.app_passwords import hash_app_password, new_app_password
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
+from mailhost.logins.stored_secret import ITERATIONS
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
@@ -282,6 +284,14 @@ class ScramKeysOf(Case):
             self.assertEqual(keys, self.keys(name.upper() if "@" in name else name))
             self.assertEqual((len(keys.salt), len(keys.stored_key)), (16, 32))
         self.assertNotEqual(self.keys("nobody@example.com"), self.keys("nobody2@example.com"))
+
+    def test_made_up_ones_have_the_iterations_of_accounts(self) -> None:
+        """Accounts with a password of an older version have more; that must not tell them apart."""
+        old = re.sub(r"SCRAM-SHA-256\$\d+:", "SCRAM-SHA-256$100000:", SCRAM)
+        self.directory.newest = view_of(ann=SCRAM, bob=old)
+        names = [f"nobody{number}@example.com" for number in range(40)]
+        counts = {keys.iterations for keys in map(self.keys, names) if isinstance(keys, ScramKeys)}
+        self.assertEqual(counts, {100_000, ITERATIONS})
 
     def test_they_are_the_same_under_each_name_of_a_domain(self) -> None:
         """As those of accounts are."""
