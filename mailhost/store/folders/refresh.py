@@ -13,9 +13,10 @@ Everything blocks, and runs within the account's transaction.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from stat import S_ISREG
 
 from mailhost.store.cache.folder_row import FolderRow, remove_folder
 from mailhost.store.cache.messages import (
@@ -55,7 +56,7 @@ class Mtimes:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message file: its base name, flags, and whether it lies in new/ under `name`."""
+    """A message file: its base name, flags, its whole name, and whether it lies in new/."""
 
     base: str
     flags: int
@@ -179,23 +180,23 @@ class _Reading:
         others = names - expected.keys()
         if missing:  # those that were renamed while the folder was read, or are in new/ again
             others |= set(_listed(os.path.join(self._path, "cur"))) - expected.keys()
-        flags_of_base = dict(map(split_name, others))
+        names_of_bases = {split_name(name)[0]: name for name in others}
         present = {found.base: found for found in self._listed_new()}
         changed: dict[int, int] = {}
         gone: list[int] = []
         for name in missing:
             uid = expected[name]
             base = bases[uid]
-            if base in flags_of_base:
-                after = flags_of_base.pop(base)
+            if base in names_of_bases:
+                after = split_name(names_of_bases.pop(base))[1]
                 if after != flags_before[uid]:
                     changed[uid] = after
             elif base not in present and not _exists(os.path.join(self._path, "cur", name)):
                 gone.append(uid)
         known_bases = set(bases.values())
         unknown = [
-            Found(base, flags, "", False)
-            for base, flags in flags_of_base.items()
+            Found(base, split_name(name)[1], name, False)
+            for base, name in names_of_bases.items()
             if base not in known_bases and _is_message(base)
         ]
         unknown += [found for base, found in present.items() if base not in known_bases]
@@ -217,21 +218,22 @@ class _Reading:
         unknown: list[Found],
     ) -> KnownFolder:
         cache, row, pages = self._work.cache, known.row, dict(known.pages)
-        unknown = self._moved_to_cur(unknown)
+        dates = self._dates(unknown)
+        unknown = self._moved_to_cur([found for found in unknown if found.base in dates])
         # a file that came back after it had vanished is another message to those who were told so
         first = row.uid_next if row.cur_mtime >= 0 else 0
         numbered = self._source.numbered([found.base for found in _in_order(unknown)], first)
         if missing or flags or numbered:
             row = replace(row, modseq=self._work.next_modseq())
         if missing:
-            remove_from_pages(self._work, row.id, pages, missing, row.modseq)
+            row = remove_from_pages(self._work, row, pages, missing)
         if flags:
             for page, uids in by_page(pages, sorted(flags)):
                 page = page.with_flags({uid: flags[uid] for uid in uids}, row.modseq)
                 pages[page.first_uid] = page
                 write_page(cache, row.id, page)
         if numbered:
-            self._add(row, pages, {found.base: found for found in unknown}, numbered)
+            self._add(row, pages, {found.base: found for found in unknown}, numbered, dates)
         keywords = self._source.keywords()
         mtimes = _mtimes(self._path)
         row = replace(
@@ -249,6 +251,22 @@ class _Reading:
     def _quiet(self, before: int, after: int) -> bool:
         """Files may have come to new/ while it was read; moving ours to cur/ changes it too."""
         return before == after or not any(True for _ in self._listed_new())
+
+    def _dates(self, unknown: Sequence[Found]) -> dict[str, int]:
+        """Return INTERNALDATE by base name, of regular files alone: a pipe in their place would
+        block its reader, and a symbolic link leads to any file that the host can read."""
+        now = int(self._work.disk.now())
+        dates: dict[str, int] = {}
+        for found in unknown:
+            folder = os.path.join(self._path, "new" if found.is_new else "cur")
+            try:
+                status = os.lstat(os.path.join(folder, found.name))
+            except FileNotFoundError:  # renamed just now
+                dates[found.base] = now
+                continue
+            if S_ISREG(status.st_mode):
+                dates[found.base] = int(status.st_mtime)
+        return dates
 
     def _moved_to_cur(self, unknown: list[Found]) -> list[Found]:
         """Move the files from new/ to cur/. One that is gone meanwhile is left out."""
@@ -269,15 +287,15 @@ class _Reading:
         pages: dict[int, Page],
         unknown: dict[str, Found],
         numbered: Sequence[tuple[int, str]],
+        dates: Mapping[str, int],
     ) -> None:
         now = int(self._work.disk.now())
         rows, messages = [], []
         for uid, base in numbered:
             found = unknown[base]
-            path = os.path.join(self._path, "cur", base + info_of(found.flags))
             rows.append(MessageRow(uid, base, self._source.guid(uid), now))
             messages.append(
-                PageMessage(uid, found.flags, row.modseq, size_in_name(base), _date(path, now))
+                PageMessage(uid, found.flags, row.modseq, size_in_name(base), dates[base])
             )
         add_rows(self._work.cache, row.id, rows)
         append_to_pages(self._work, row.id, pages, messages)
@@ -302,18 +320,20 @@ def append_to_pages(
 
 
 def remove_from_pages(
-    work: AccountWork, folder: int, pages: dict[int, Page], uids: Sequence[int], modseq: int
-) -> None:
-    """Remove messages, given by rising UIDs, from the cache and from `pages`."""
-    remove_rows(work.cache, folder, uids, modseq)
-    forget_vanished(work.cache, folder)
+    work: AccountWork, row: FolderRow, pages: dict[int, Page], uids: Sequence[int]
+) -> FolderRow:
+    """Remove messages, given by rising UIDs, from the cache and from `pages`, with the MODSEQ of
+    the row. Returns the row, with a new horizon where older removals are forgotten."""
+    remove_rows(work.cache, row.id, uids, row.modseq)
+    forgotten = forget_vanished(work.cache, row.id)
     for page, some in list(by_page(pages, uids)):
-        page = page.without(frozenset(some), modseq)
-        write_page(work.cache, folder, page)
+        page = page.without(frozenset(some), row.modseq)
+        write_page(work.cache, row.id, page)
         if page.uids:
             pages[page.first_uid] = page
         else:
             del pages[page.first_uid]
+    return row if forgotten is None else replace(row, horizon=forgotten)
 
 
 def dirty_until(work: AccountWork, mtimes: Mtimes, messages: int) -> float:
@@ -364,10 +384,3 @@ def _is_message(base: str) -> bool:
 
 def _in_order(unknown: Iterable[Found]) -> list[Found]:
     return sorted(unknown, key=lambda found: arrival(found.base))
-
-
-def _date(path: str, now: int) -> int:
-    try:
-        return int(os.stat(path).st_mtime)
-    except FileNotFoundError:
-        return now

@@ -17,6 +17,7 @@ from mailhost.store.cache.messages import rows_of
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of, split_name
 from mailhost.store.folders.refresh import refreshed_locked, remove_from_pages, settled
+from mailhost.store.maildir.folder_names import LONGEST
 
 EXPUNGED = "mailhost-expunged"
 
@@ -54,7 +55,7 @@ def without(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> Known
     row, pages = known.row, dict(known.pages)
     if uids:
         row = replace(row, modseq=work.next_modseq())
-        remove_from_pages(work, row.id, pages, uids, row.modseq)
+        row = remove_from_pages(work, row, pages, uids)
     return work.written(KnownFolder(settled(work, row), pages))
 
 
@@ -88,5 +89,8 @@ def _octets(known: KnownFolder, uids: Sequence[int]) -> int:
 
 
 def _kept_name(work: AccountWork, folder: str, path: str) -> str:
-    place = f"{int(work.disk.now())},{folder}"
+    """A folder whose name would be too long with the time is left out: then the message counts as
+    one of INBOX."""
+    time = f"{int(work.disk.now())},"
+    place = time + folder if len(time + folder) <= LONGEST else time
     return os.path.join(work.root, EXPUNGED, place, os.path.basename(path))
