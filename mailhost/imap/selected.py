@@ -41,7 +41,8 @@ class Selected:
         self._watch: IWatch | None = None
 
     def watch(self, watch: IWatch) -> None:
-        """Keep the watch to be stopped with this mailbox."""
+        """Keep the watch to be stopped with this mailbox, in place of the former one."""
+        self.close()
         self._watch = watch
 
     def close(self) -> None:
@@ -93,14 +94,17 @@ class Selected:
         index = bisect_left(self.uids, uid)
         return index + 1 if index < len(self.uids) and self.uids[index] == uid else 0
 
-    def chosen(self, wanted: SequenceSet, by_uid: bool) -> list[int]:
+    def chosen(self, wanted: SequenceSet, by_uid: bool) -> Sequence[int]:
         """Return the UIDs of a set, rising, as far as the client knows them."""
         if wanted.saved:
             return [uid for uid in self.saved if self.number_of(uid)]
         places = (
             wanted.places_of_uids(self.uids) if by_uid else wanted.places_of_numbers(self.count)
         )
-        return [uid for place in places for uid in self.uids[place.start : place.stop]]
+        found = array("I")
+        for place in places:
+            found.extend(self.uids[place.start : place.stop])
+        return found
 
     # --- what the client is told ------------------------------------------------------------------
 

@@ -369,7 +369,7 @@ class ImapSession:
         selected = self._context.selected
         if selected is not None and self._idle_tag:
             selected.forget_view()
-        return True
+        return self._hung_up_if_over()
 
 
 def _tag_of(event: Announced) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands import Tagged
 from mailhost.imap.grammar.commands_message import Fetch, Search, Sort, Store, Thread
+from mailhost.imap.lines import send_lines
 from mailhost.imap.selected import flags_line
-from mailhost.interfaces.folders import StoreRefusal
+from mailhost.interfaces.folders import Reason, StoreRefusal
 
-AT_ONCE = 500  # lines between two pauses
 _NUMBERED = (Fetch, Store, Search, Sort, Thread)
 
 
@@ -28,6 +28,8 @@ async def tell_updates(context: Context, tagged: Tagged | None) -> None:
     else:
         found = await selected.folder.view()
         if isinstance(found, StoreRefusal):
+            if found.reason is Reason.NONEXISTENT:
+                _end(context)
             return  # logged by the store; the next command tries again
         view = found
         selected.looked(context.now())
@@ -38,11 +40,13 @@ async def tell_updates(context: Context, tagged: Tagged | None) -> None:
     uid = context.uid_in_fetch or (command is not None and getattr(command, "uid", False))
     line = flags_line(selected, bool(uid), context.condstore)
     without = selected.silenced()
-    lines = []
-    for update in selected.updates(not by_number, context.qresync, line, without):
-        lines.append(update)
-        if len(lines) == AT_ONCE:
-            context.wire.write(b"".join(lines))
-            lines.clear()
-            await context.pause()
-    context.wire.write(b"".join(lines))
+    updates = selected.updates(not by_number, context.qresync, line, without)
+    await send_lines(context, updates)
+
+
+def _end(context: Context) -> None:
+    """The selected folder is gone. IMAP has no reply that leaves a mailbox without a command: the
+    client connects again (RFC 2180 §3.3)."""
+    context.deselect()
+    context.over = True
+    context.wire.write(b"* BYE The selected mailbox was removed or renamed\r\n")

@@ -191,7 +191,7 @@ async def _answer(
         some_gone |= len(rows.places) < min(size, len(uids) - start)
         numbers = [selected.number_of(uid) for uid in rows.uids]
         if not plan.sections:
-            context.wire.write(b"".join(_lines(numbers, rows, plan)))
+            await context.wire.stream(iter((b"".join(_lines(numbers, rows, plan)),)))
         else:
             contents = await _contents(selected, plan, rows)
             if isinstance(contents, StoreRefusal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailhost.imap.commands.select import notifier
 from mailhost.imap.completion import Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import (
@@ -13,6 +14,7 @@ from mailhost.imap.grammar.commands_mailbox import (
 )
 from mailhost.interfaces.folders import StoreRefusal
 
+INBOX = "INBOX"
 USES = frozenset(("\\Sent", "\\Drafts", "\\Junk", "\\Trash", "\\Archive"))
 
 
@@ -43,9 +45,26 @@ async def delete(context: Context, command: Delete) -> Completion:
 
 
 async def rename(context: Context, command: Rename) -> Completion:
-    """RENAME."""
+    """RENAME. A mailbox that is selected here stays selected under its new name."""
     result = await context.mail.rename(command.mailbox, command.new)
-    return refused(result) if isinstance(result, StoreRefusal) else ok("Renamed")
+    if isinstance(result, StoreRefusal):
+        return refused(result)
+    await _follow(context, command.mailbox, command.new.removesuffix("/"))
+    return ok("Renamed")
+
+
+async def _follow(context: Context, old: str, new: str) -> None:
+    selected = context.selected
+    if selected is None or old.upper() == INBOX:
+        return
+    level, below = f"{old}/", f"{selected.folder.name}/"
+    if not below.startswith(level):
+        return
+    folder = await context.mail.open(f"{new}/{below.removeprefix(level)}".removesuffix("/"))
+    if not isinstance(folder, StoreRefusal):
+        selected.folder = folder
+        selected.watch(folder.watch(notifier(context, selected)))
+        selected.changed = True
 
 
 async def subscribe(context: Context, command: Subscribe | Unsubscribe) -> Completion:

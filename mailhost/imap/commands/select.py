@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from mailhost.imap.commands.expunge import deleted_uids
 from mailhost.imap.completion import Completion, ok, refused
@@ -10,6 +10,7 @@ from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_mailbox import Close, QResync, Select, Unselect
 from mailhost.imap.grammar.sequence_set import SequenceSet, merge
 from mailhost.imap.grammar.strings import mailbox
+from mailhost.imap.lines import send_lines
 from mailhost.imap.selected import Selected, flags_line
 from mailhost.interfaces.folders import FolderView, StoreRefusal, Vanished
 from mailhost.message.flags import SEEN, SYSTEM_FLAGS
@@ -31,7 +32,7 @@ async def select(context: Context, command: Select) -> Completion:
     selected = Selected(folder, view, command.read_only)
     selected.looked(context.now())
     context.selected = selected
-    selected.watch(folder.watch(_notified(context, selected)))
+    selected.watch(folder.watch(notifier(context, selected)))
     _describe(context, selected, view)
     if command.qresync is not None and context.qresync:
         result = await _catch_up(context, selected, command.qresync)
@@ -41,7 +42,9 @@ async def select(context: Context, command: Select) -> Completion:
     return ok("Examined" if command.read_only else "Selected", code)
 
 
-def _notified(context: Context, selected: Selected) -> Callable[[], None]:
+def notifier(context: Context, selected: Selected) -> Callable[[], None]:
+    """Return what a watch of the selected folder calls."""
+
     def changed() -> None:
         selected.changed = True
         context.wire.wake()
@@ -86,11 +89,19 @@ async def _catch_up(context: Context, selected: Selected, known: QResync) -> Com
     if uids:
         context.wire.write(b"* VANISHED (EARLIER) %b\r\n" % ranges_text(uids))
     line = flags_line(selected, True, True)
-    for index in view.changed_since(known.modseq):
-        uid = view.uids[index]
-        if known.known_uids is None or known.known_uids.has(uid, view.uid_next - 1):
-            context.wire.write(line(index + 1, index))
+    places = _known_places(view, known, view.changed_since(known.modseq))
+    await send_lines(context, (line(place + 1, place) for place in places))
     return None
+
+
+def _known_places(view: FolderView, known: QResync, places: Sequence[int]) -> Sequence[int]:
+    """Return those of some places in the view whose messages the client knows."""
+    if known.known_uids is None or not places:
+        return places
+    is_known = bytearray(len(view.uids))
+    for span in known.known_uids.places_of_uids(view.uids):
+        is_known[span.start : span.stop] = b"\1" * len(span)
+    return [place for place in places if is_known[place]]
 
 
 def vanished_uids(
@@ -101,13 +112,7 @@ def vanished_uids(
     ranges = list(gone.ranges) if gone.complete else list(_absent(view, largest))
     if known is None:
         return ranges
-    wanted = known.merged(max(largest, 1))
-    return [
-        (max(first, low), min(last, high))
-        for first, last in ranges
-        for low, high in wanted
-        if low <= last and high >= first
-    ]
+    return known.common(ranges, max(largest, 1))
 
 
 def _absent(view: FolderView, largest: int) -> Iterator[tuple[int, int]]:

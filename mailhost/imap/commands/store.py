@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Store
+from mailhost.imap.lines import send_lines
 from mailhost.imap.selected import Selected, flags_line
 from mailhost.imap.uid_sets import uid_set
 from mailhost.interfaces.folders import FlagAction, FlagChange, FlagsSet, StoreRefusal
-
-AT_ONCE = 500  # lines between two pauses
 
 
 async def store(context: Context, command: Store) -> Completion:
@@ -32,33 +33,26 @@ async def store(context: Context, command: Store) -> Completion:
         return refused(result)
     selected.seen(result.view)
     selected.looked(context.now())
-    await _tell(context, selected, command, uids, result)
+    selected.silence(uids)
+    await send_lines(context, _lines(context, selected, command, uids, result))
     return _completion(selected, command, result)
 
 
-async def _tell(
-    context: Context, selected: Selected, command: Store, uids: list[int], result: FlagsSet
-) -> None:
-    """Write the new flags. What the client asked for is not told a second time."""
+def _lines(
+    context: Context, selected: Selected, command: Store, uids: Sequence[int], result: FlagsSet
+) -> Iterator[bytes]:
+    """Yield the new flags. What the client asked for is not told a second time."""
     view, modified = result.view, frozenset(result.modified)
     line = flags_line(selected, command.uid or context.uid_in_fetch, context.condstore)
-    selected.silence(uids)
-    lines = []
     for uid in uids:
         index = view.index_of(uid)
         if index is None or (command.silent and not context.condstore) or uid in modified:
             continue
+        number = selected.number_of(uid)
         if command.silent:
-            lines.append(
-                _modseq_line(context, command, selected.number_of(uid), uid, view.modseqs[index])
-            )
+            yield _modseq_line(context, command, number, uid, view.modseqs[index])
         else:
-            lines.append(line(selected.number_of(uid), index))
-        if len(lines) == AT_ONCE:
-            context.wire.write(b"".join(lines))
-            lines.clear()
-            await context.pause()
-    context.wire.write(b"".join(lines))
+            yield line(number, index)
 
 
 def _modseq_line(context: Context, command: Store, number: int, uid: int, modseq: int) -> bytes:

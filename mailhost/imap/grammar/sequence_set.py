@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mailhost.imap.grammar.cursor import LARGEST_NUMBER, BadSyntax, Cursor
 
@@ -98,6 +99,20 @@ class SequenceSet:
             first <= number <= last
             for first, last in (_without_star(pair, largest) for pair in self.ranges)
         )
+
+    def common(self, ranges: Sequence[Range], largest: int) -> list[Range]:
+        """Return what the set has in common with rising ranges that do not overlap, rising."""
+        found = []
+        wanted = self.merged(largest)
+        at = 0
+        for first, last in ranges:
+            while at < len(wanted) and wanted[at][1] < first:
+                at += 1
+            for low, high in islice(wanted, at, None):
+                if low > last:
+                    break
+                found.append((max(first, low), min(last, high)))
+        return found
 
     def has_star(self) -> bool:
         """Whether `*` is in it, which known-uids and others forbid."""

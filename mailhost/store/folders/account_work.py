@@ -22,6 +22,10 @@ from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
 CACHE = "mailhost.db"
 
 
+class FolderReplaced(FileNotFoundError):
+    """The folder was removed, and another one was made at its place."""
+
+
 @dataclass(slots=True)
 class KnownFolder:
     """A folder as it was read last. `view` is made when it is asked for."""
@@ -59,6 +63,7 @@ class AccountWork:
         self.known: dict[str, KnownFolder] = {}
         self._connection: sqlite3.Connection | None = None
         self._mark = 0  # no MODSEQ of the account has passed it
+        self._expected = ("", 0)
 
     @property
     def cache(self) -> sqlite3.Connection:
@@ -97,12 +102,28 @@ class AccountWork:
             raise
         cache.execute("COMMIT")
 
+    @contextmanager
+    def only(self, folder: str, uid_validity: int) -> Iterator[None]:
+        """Have operations raise FolderReplaced where the folder has another UIDVALIDITY, until the
+        block ends. 0 is any."""
+        self._expected = (folder, uid_validity)
+        try:
+            yield
+        finally:
+            self._expected = ("", 0)
+
+    def _check(self, row: FolderRow) -> None:
+        path, uid_validity = self._expected
+        if uid_validity and path == row.path and uid_validity != row.uid_validity:
+            raise FolderReplaced(f"{path or 'INBOX'} was replaced by another folder")
+
     def read(self, folder: str) -> KnownFolder | None:
         """Return a folder as the cache has it, None where it was never read."""
         row = folder_row(self.cache, folder)
         if row is None:
             self.known.pop(folder, None)
             return None
+        self._check(row)
         known = self.known.get(folder)
         if known is not None and known.row.id == row.id and known.row.modseq == row.modseq:
             if known.row != row:
@@ -120,6 +141,7 @@ class AccountWork:
             unseen += sum(1 for flags in page.flags if not flags & 8)
             deleted += sum(1 for flags in page.flags if flags & 4)
         row = replace(known.row, messages=messages, unseen=unseen, deleted=deleted)
+        self._check(row)
         known = KnownFolder(write_row(self.cache, row), known.pages)
         self.known[row.path] = known
         return known

@@ -1,0 +1,221 @@
+"""Unfriendly and clumsy IMAP clients, and odd files in Maildirs, at a host that others use too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+from tests.end_to_end.running import RunningHost
+from tests.end_to_end.shared import SharedHost
+from tests.soak.imap_client import PASSWORD, ConnectionBroken, ImapClient
+
+ANN = "ann@example.org"
+MB = 1_000_000
+MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
+LONGEST = 2.0  # seconds that others may wait: the machine that runs the tests may be busy
+
+
+class Others(threading.Thread):
+    """A client of SMTP that says NOOP all the time; `slowest` is in seconds."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.slowest = 0.0
+        self._address = ("127.0.0.1", port)
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            with socket.create_connection(self._address, 60) as client:
+                client.recv(1000)
+                for _ in range(10):
+                    begun = time.monotonic()
+                    client.sendall(b"NOOP\r\n")
+                    client.recv(1000)
+                    self.slowest = max(self.slowest, time.monotonic() - begun)
+                    self._ended.wait(0.005)
+
+    def __enter__(self) -> Others:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join(60)
+
+
+class ImapFaults(SharedHost):
+    settings = """
+[limits]
+connections_per_client = 1000
+[login]
+plaintext_on_loopback = true
+"""
+    protocols = ("smtp", "imap")
+
+    def prepare(self, host: RunningHost) -> None:
+        host.add_accounts(PASSWORD, ANN)
+
+    def client(self, small_window: bool = False) -> ImapClient:
+        client = ImapClient(self.host.ports["imap"], ANN, small_window)
+        self.addCleanup(client.close)
+        return client
+
+    @property
+    def maildir(self) -> Path:
+        return self.host.data / "mail" / "example.org" / "ann"
+
+    def others(self) -> Others:
+        return Others(self.host.ports["smtp"])
+
+    def fill(self, folder: Path, number: int) -> None:
+        """Put so many messages into a folder, as another program does."""
+        size = len(MESSAGE)
+        for each in range(number):
+            name = f"{1_600_000_000 + each}.M{each}.host,S={size},W={size}:2,S"
+            (folder / "cur" / name).write_bytes(MESSAGE)
+
+
+class Attacks(ImapFaults):
+    def test_patterns_with_many_wildcards(self) -> None:
+        client = self.client()
+        client.ask("CREATE " + "a" * 250)
+        with self.others() as others:
+            client.ok(b'LIST "" "' + b"*a" * 200 + b'*b"')
+            client.ok(b'LIST "" (' + b" ".join([b"%a%a%a%b" * 40] * 99) + b")")
+        self.assertLess(others.slowest, LONGEST)
+
+    def test_sets_of_thousands_of_ranges(self) -> None:
+        """With QRESYNC a client names the messages that it knows."""
+        client = self.client()
+        client.ask("CREATE many")
+        client.ok("ENABLE QRESYNC")
+        self.fill(self.maildir / ".many", 12_000)
+        described = b"".join(client.ok("SELECT many"))
+        validity = described.partition(b"UIDVALIDITY ")[2].split(b"]")[0]
+        known = b",".join(b"%d" % uid for uid in range(1, 12_000, 2))
+        client.ok(b"UID STORE " + known + b" +FLAGS.SILENT (\\Deleted)")
+        client.ok("EXPUNGE")
+        client.ok("UNSELECT")
+        with self.others() as others:
+            again = b"SELECT many (QRESYNC (" + validity + b" 1 "
+            lines = client.ok(again + known + b"))")
+            self.assertEqual(1, sum(b"VANISHED (EARLIER)" in line for line in lines))
+            lines = client.ok(b"UNSELECT") and client.ok(again + b"1:12000))")
+            self.assertEqual(6000, sum(b" FETCH (" in line for line in lines))
+        self.assertLess(others.slowest, LONGEST)
+
+    def test_clients_that_never_read(self) -> None:
+        client = self.client()
+        client.ask("CREATE unread")
+        self.fill(self.maildir / ".unread", 10_000)
+        client.ok("SELECT unread")
+        greedy = [self.client(small_window=True) for _ in range(40)]
+        for each in greedy:
+            each.ok("EXAMINE unread")
+        before = self.memory()
+        for each in greedy:
+            each.begin("FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE MODSEQ EMAILID SAVEDATE)")
+        with self.others() as others:
+            time.sleep(2)
+        self.assertLess(self.memory() - before, 25 * MB)
+        self.assertLess(others.slowest, LONGEST)
+        client.ok("FETCH 1:* (FLAGS)")
+
+
+class Replaced(ImapFaults):
+    def test_a_folder_that_is_removed_and_made_again_is_another_one(self) -> None:
+        """A message of the new folder is neither shown nor removed by its UID in the old one."""
+        first, second = self.client(), self.client()
+        for command in ("FETCH 1 BODY.PEEK[]", "STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "CLOSE",
+                        "UID FETCH 1 BODY.PEEK[]", "UID COPY 1 INBOX",
+                        "UID MOVE 1 INBOX"):  # fmt: skip
+            second.ask("CREATE twice")
+            second.append("twice", b"Subject: old\r\n\r\n", "(\\Deleted)")
+            first.ok("SELECT twice")
+            second.ok("DELETE twice")
+            second.ok("CREATE twice")
+            second.append("twice", b"Subject: new\r\n\r\n", "(\\Deleted)")
+            lines = []
+            try:
+                lines = first.ask(command)
+                first.ask("NOOP")
+            except ConnectionBroken:
+                pass
+            self.assertNotIn(b"Subject: new", b"".join(lines), command)
+            self.assertIn(b"twice (MESSAGES 1)", second.ok("STATUS twice (MESSAGES)")[0], command)
+            first = self.client()
+
+    def test_a_client_that_idles_in_a_folder_that_is_removed(self) -> None:
+        first, second = self.client(), self.client()
+        second.ok("CREATE removed")
+        first.ok("SELECT removed")
+        first.begin("IDLE")
+        self.assertEqual(b"+ idling\r\n", first.line())
+        second.ok("DELETE removed")
+        self.assertIn(b"* BYE The selected mailbox was removed", first.line())
+        self.assertRaises(ConnectionBroken, first.line)
+
+    def test_the_own_folder_is_renamed(self) -> None:
+        client = self.client()
+        for command in ("CREATE before/below", "CREATE before", "SELECT before/below"):
+            client.ok(command)
+        client.append("before/below", MESSAGE)
+        client.ok("RENAME before after")
+        self.assertIn(b"hello", client.ok("FETCH 1 BODY[]")[0])
+        client.append("after/below", MESSAGE)
+        client.ok("RENAME after/below INBOX/last")
+        self.assertIn(b"hello", client.ok("FETCH 2 BODY[]")[0])
+
+    def test_a_folder_that_another_program_removed_leaves_nothing_in_the_cache(self) -> None:
+        client = self.client()
+        for name in ("one", "two"):
+            client.ok(f"CREATE {name}")
+            client.append(name, MESSAGE)
+        shutil.rmtree(self.maildir / ".two")
+        client.ok("RENAME one two")
+        client.ok("CREATE three")
+        self.host.stop()
+        self.host.start()
+        client = self.client()
+        self.assertIn(b"* 0 EXISTS\r\n", client.ok("SELECT three"))
+        self.assertEqual(1, len(client.ok("UID FETCH 1:* FLAGS")))
+
+
+class OddFiles(ImapFaults):
+    def test_what_is_no_file_is_no_message(self) -> None:
+        """A pipe would block its reader for ever, and a link leads to files of the host."""
+        client = self.client()
+        client.ask("CREATE odd")
+        cur = self.maildir / ".odd" / "cur"
+        os.mkfifo(cur / "1.pipe:2,")
+        (cur / "2.folder:2,").mkdir()
+        os.symlink("/nowhere", cur / "3.dangling:2,")
+        os.symlink("/etc/passwd", cur / "4.link:2,")
+        (cur / "5.message:2,").write_bytes(MESSAGE)
+        os.mkfifo(cur.parent / "new" / "6.pipe")
+        client.ok("SELECT odd")
+        fetched = client.ok("FETCH 1:* (RFC822.SIZE BODY.PEEK[] ENVELOPE)")
+        self.assertEqual([True, False], [b"Subject: hello" in line for line in fetched])
+        self.assertIn(b"(MESSAGES 1 ", client.ok("STATUS odd (MESSAGES SIZE)")[0])
+
+    def test_a_long_name(self) -> None:
+        client = self.client()
+        name = "n" * 254
+        client.ok(f"CREATE {name}")
+        client.append(name, MESSAGE, "(\\Deleted)")
+        client.ok(f"SELECT {name}")
+        self.assertIn(b"* 1 EXPUNGE\r\n", client.ok("EXPUNGE"))
+
+    def test_a_folder_that_lost_its_directories(self) -> None:
+        client = self.client()
+        client.ok("CREATE bare")
+        for name in ("cur", "new", "tmp"):
+            (self.maildir / ".bare" / name).rmdir()
+        client.ok("SELECT bare")
+        client.append("bare", MESSAGE)
+        self.assertIn(b"hello", client.ok("FETCH 1 BODY[]")[0])
