@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -125,6 +126,25 @@ class Attacks(ImapFaults):
         self.assertLess(self.memory() - before, 25 * MB)
         self.assertLess(others.slowest, LONGEST)
         client.ok("FETCH 1:* (FLAGS)")
+
+    def test_large_parts_that_are_decoded(self) -> None:
+        client = self.client()
+        client.ask("CREATE large")
+        body = (base64.b64encode(bytes(57)) + b"\r\n") * 200_000
+        client.append("large", b"Content-Transfer-Encoding: base64\r\n\r\n" + body)
+        greedy = [self.client(small_window=True) for _ in range(10)]
+        for each in greedy:
+            each.ok("EXAMINE large")
+        before = self.memory()
+        for each in greedy:
+            each.begin("FETCH 1 (BINARY.PEEK[1])")
+        with self.others() as others:
+            time.sleep(3)
+        self.assertLess(self.memory() - before, 25 * MB)
+        self.assertLess(others.slowest, LONGEST)
+        client.ok("EXAMINE large")
+        (line, _) = client.ok("FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1]<100.7>)")
+        self.assertIn(b"BINARY.SIZE[1] 11400000 BINARY[1]<100> ~{7}\r\n" + bytes(7) + b")", line)
 
 
 class Replaced(ImapFaults):

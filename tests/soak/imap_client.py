@@ -7,7 +7,7 @@ import socket
 
 PATIENCE = 60.0  # seconds
 PASSWORD = "a long enough password"
-_LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n\Z")
 
 
 class ConnectionBroken(ConnectionError):

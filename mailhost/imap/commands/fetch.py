@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mailhost.imap.commands.select import ranges_text, vanished_uids
 from mailhost.imap.completion import Completion, bad, no, ok, refused
@@ -198,7 +199,9 @@ async def _answer(
                 return refused(contents)
             for number, place in zip(numbers, rows.places, strict=True):
                 try:
-                    chunks = list_start(number, place, rows, plan, contents)
+                    begin = partial(list_start, number, place, rows, plan, contents)
+                    is_large = _is_large(contents.get(rows.view.uids[place]))
+                    chunks = await context.in_thread(begin) if is_large else begin()
                 except UnknownEncoding:
                     unknown_encoding = True
                     continue
@@ -209,6 +212,11 @@ async def _answer(
     if some_gone and not by_uid:
         return no("Some of these messages are gone", b"EXPUNGEISSUED")
     return ok("Fetched")
+
+
+def _is_large(content: Content | None) -> bool:
+    """True where reading its parts may take longer than others should wait."""
+    return content is not None and not content.in_memory
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:
