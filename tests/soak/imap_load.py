@@ -54,9 +54,9 @@ class Session:
         return True
 
     def look(self) -> dict[Place, Seen]:
-        """Fetch all messages."""
+        """Fetch all messages; none where the folder has got its other name just now."""
         found = {}
-        for line in self.client.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])"):
+        for line in self.client.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])"):
             match = _FETCH.match(line)
             if match is None:
                 continue

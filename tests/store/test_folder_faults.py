@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.folders import NewMessage
+from mailhost.interfaces.folders import FlagAction, FlagChange, NewMessage, SummaryField
 from mailhost.message.content import Content
+from mailhost.message.flags import ANSWERED, FLAGGED
 from mailhost.store.cache import messages
-from mailhost.store.folders import adding, reading, removal, tree
+from mailhost.store.folders import adding, flag_changes, reading, removal, transfer, tree
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.refresh import refreshed
@@ -21,7 +24,7 @@ from mailhost.store.maildir.dotlock import Dotlocks
 MESSAGE = NewMessage(Content((b"Subject: hello\r\n\r\nhello\r\n",)))
 
 
-class CacheAfterRemovals(SynchronousTestCase):
+class FolderCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.root = self.mktemp()
         system = OperatingSystem()
@@ -35,6 +38,8 @@ class CacheAfterRemovals(SynchronousTestCase):
         self.addCleanup(work.close)
         return work
 
+
+class CacheAfterRemovals(FolderCase):
     def test_removals_that_are_forgotten_are_not_complete(self) -> None:
         """Else a client that was away keeps messages that are gone."""
         self.patch(messages, "MOST_VANISHED", 2)
@@ -59,3 +64,72 @@ class CacheAfterRemovals(SynchronousTestCase):
         again = self.opened()
         self.assertEqual([], list(refreshed(again, ".three").view.uids))
         self.assertEqual([1], list(refreshed(again, ".two").view.uids))
+
+
+class RenamedMeanwhile(FolderCase):
+    """Another program gives the file of a message other flags, just when it was found."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        adding.add(self.work, "", [MESSAGE])
+        tree.create(self.work, "other", "")
+        self.cur = f"{self.root}/cur"
+        self.left = 2  # renames that are to come
+        lexists, listdir = os.path.lexists, os.listdir
+
+        def lexists_once(path: str) -> bool:
+            found = lexists(path)
+            self.rename()
+            return found
+
+        def listdir_once(path: str) -> list[str]:
+            names = listdir(path)
+            self.rename()
+            return names
+
+        def rename() -> None:
+            (name,) = listdir(self.cur)
+            base, _, flags = name.partition(":2,")
+            flags = flags.replace("R", "") if "R" in flags else flags + "R"
+            os.rename(f"{self.cur}/{name}", f"{self.cur}/{base}:2,{flags}")
+
+        self._rename = rename
+        self.patch(os.path, "lexists", lexists_once)
+        self.patch(os, "listdir", listdir_once)
+
+    def rename(self) -> None:
+        if self.left:
+            self.left -= 1
+            self._rename()
+
+    def test_contents(self) -> None:
+        self.assertEqual([1], list(reading.contents(self.work, "", [1])))
+
+    def test_summaries(self) -> None:
+        fields = [SummaryField.ENVELOPE]
+        self.assertEqual([1], list(reading.summaries(self.work, "", [1], fields)))
+
+    def test_expunge(self) -> None:
+        removal.expunge(self.work, "", [1], keep=True)
+        self.left = 0
+        self.assertEqual([], os.listdir(self.cur))
+
+    def test_move_and_copy(self) -> None:
+        self.assertEqual([1], transfer.copy(self.work, "", [1], ".other").uids)
+        self.left = 2
+        self.assertEqual([1], transfer.move(self.work, "", [1], ".other").uids)
+
+    def test_flags(self) -> None:
+        """Both changes are there."""
+        rows_of = messages.rows_of
+
+        def rows_and_rename(*arguments: Any) -> Any:
+            self.rename()
+            return rows_of(*arguments)
+
+        self.patch(flag_changes, "rows_of", rows_and_rename)
+        self.left = 3
+        change = FlagChange(FlagAction.ADD, ("\\Flagged",))
+        result = flag_changes.set_flags(self.work, "", [1], change, None)
+        self.assertEqual(([ANSWERED | FLAGGED], []), (list(result.view.flags), result.expunged))
+        self.assertTrue(os.listdir(self.cur)[0].endswith(":2,FR"))

@@ -198,6 +198,9 @@ async def _answer(
             if isinstance(contents, StoreRefusal):
                 return refused(contents)
             for number, place in zip(numbers, rows.places, strict=True):
+                if plan.needs_contents and rows.view.uids[place] not in contents:
+                    some_gone = True
+                    continue
                 try:
                     begin = partial(list_start, number, place, rows, plan, contents)
                     is_large = _is_large(contents.get(rows.view.uids[place]))

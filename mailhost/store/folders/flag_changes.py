@@ -18,6 +18,7 @@ from mailhost.store.cache.pages import by_page, write_page
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import PASSED, info_of, split_name
 from mailhost.store.folders.refresh import refreshed_locked, settled, uid_source
+from mailhost.store.folders.removal import ATTEMPTS
 
 _SYSTEM = {name.lower(): bit for name, bit in SYSTEM_FLAGS.items()}
 
@@ -117,7 +118,7 @@ def _changed(
     if renamed:
         row = replace(row, modseq=work.next_modseq())
     for page, uids in by_page(pages, sorted(renamed)):
-        page = page.with_flags({uid: wanted[uid][1] for uid in uids}, row.modseq)
+        page = page.with_flags({uid: renamed[uid] for uid in uids}, row.modseq)
         pages[page.first_uid] = page
         write_page(work.cache, row.id, page)
     missing = [uid for uid in wanted if uid not in renamed]
@@ -127,10 +128,11 @@ def _changed(
 
 def renamed_files(
     work: AccountWork, known: KnownFolder, wanted: Mapping[int, tuple[int, int]]
-) -> set[int]:
-    """Give the files of messages other flags; returns the UIDs whose files were there."""
+) -> dict[int, int]:
+    """Give the files of messages other flags; returns the flags of the files that were there. A
+    file that another program renames meanwhile keeps the flags that it got by that."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    renamed: set[int] = set()
+    renamed: dict[int, int] = {}
     rows = rows_of(work.cache, known.row.id, list(wanted))
     lost: dict[str, int] = {}
     for uid, row in rows.items():
@@ -140,18 +142,21 @@ def renamed_files(
                 os.path.join(cur, row.base + info_of(before)),
                 os.path.join(cur, row.base + info_of(after)),
             )
-            renamed.add(uid)
+            renamed[uid] = after
         except FileNotFoundError:
             lost[row.base] = uid
-    if lost:  # another program has renamed or removed them just now
+    for _ in range(ATTEMPTS if lost else 0):
         for name in os.listdir(cur):
-            uid = lost.get(split_name(name)[0], 0)
-            if uid:
-                after = wanted[uid][1]
-                with suppress(FileNotFoundError):
-                    base = split_name(name)[0]
-                    os.rename(os.path.join(cur, name), os.path.join(cur, base + info_of(after)))
-                    renamed.add(uid)
+            base, flags = split_name(name)
+            if base not in lost:
+                continue
+            before, after = wanted[lost[base]]
+            flags = (flags | after & ~before) & ~(before & ~after)
+            with suppress(FileNotFoundError):
+                os.rename(os.path.join(cur, name), os.path.join(cur, base + info_of(flags)))
+                renamed[lost.pop(base)] = flags
+        if not lost:
+            break
     return renamed
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from mailhost.interfaces.folders import Details, SummaryField, Vanished
 from mailhost.message.content import Content, content_of_file
@@ -17,8 +17,10 @@ from mailhost.store.cache.messages import rows_of, vanished_since
 from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.refresh import refreshed, refreshed_locked, size_in_name
-from mailhost.store.folders.removal import message_paths
+from mailhost.store.folders.removal import ATTEMPTS, message_paths
 from mailhost.store.maildir.scan import as_sent, wire_size
+
+T = TypeVar("T")
 
 SMALL = 1 << 16  # octets of a message that is read at once
 
@@ -56,16 +58,31 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     """Return messages with CRLF line ends by UID, those that are gone left out. Small ones are in
     memory. Raises OSError, sqlite3.Error."""
     known = work.read(folder) or refreshed(work, folder)
-    found: dict[int, Content] = {}
-    paths = message_paths(work, known, uids)
     temporary = os.path.join(work.path_of(folder), "tmp")
-    for uid, path in paths.items():
-        try:
-            content = as_sent(content_of_file(path), os.path.basename(path), temporary)
-        except FileNotFoundError:
-            continue
-        found[uid] = Content((content.read(),)) if content.size <= SMALL else content
-    return found
+
+    def read(path: str) -> Content:
+        content = as_sent(content_of_file(path), os.path.basename(path), temporary)
+        return Content((content.read(),)) if content.size <= SMALL else content
+
+    return dict(_read(work, known, uids, read))
+
+
+def _read(
+    work: AccountWork, known: KnownFolder, uids: Sequence[int], read: Callable[[str], T]
+) -> Iterator[tuple[int, T]]:
+    """Yield what `read` returns for the file of each message. One that another program renames
+    meanwhile is looked for again, also where a listing of the folder has left it out; those that
+    are gone are left out."""
+    left = list(uids)
+    for _ in range(ATTEMPTS):
+        missing = set(left)
+        for uid, path in message_paths(work, known, left).items():
+            with suppress(FileNotFoundError):
+                yield uid, read(path)
+                missing.discard(uid)
+        left = [uid for uid in left if uid in missing and known.view.index_of(uid) is not None]
+        if not left:
+            break
 
 
 def details(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, Details]:
@@ -110,9 +127,12 @@ def _made(
     work: AccountWork, known: KnownFolder, uids: Sequence[int]
 ) -> Iterator[tuple[int, Summary]]:
     """Yield the summaries of messages; those that are gone are left out."""
-    for uid, path in message_paths(work, known, uids).items():
-        with suppress(FileNotFoundError):
-            yield uid, summary_of(reader_of(content_of_file(path), _known_size(path)))
+    yield from _read(
+        work,
+        known,
+        uids,
+        lambda path: summary_of(reader_of(content_of_file(path), _known_size(path))),
+    )
 
 
 def _known_size(path: str) -> int | None:

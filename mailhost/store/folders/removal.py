@@ -8,10 +8,10 @@ lie in the name: `SECONDS,FOLDER/NAME`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mailhost.interfaces.changes import RemovedFile, RenamedFile
+from mailhost.interfaces.changes import RemovedFile, RenamedFile, Results
 from mailhost.interfaces.folders import FolderView
 from mailhost.store.cache.messages import rows_of
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
@@ -20,6 +20,7 @@ from mailhost.store.folders.refresh import refreshed_locked, remove_from_pages, 
 from mailhost.store.maildir.folder_names import LONGEST
 
 EXPUNGED = "mailhost-expunged"
+ATTEMPTS = 4  # to find a file that another program renames
 
 
 def expunge(
@@ -31,21 +32,21 @@ def expunge(
     """
     with work.transaction():
         known = refreshed_locked(work, folder)
-        paths = message_paths(work, known, uids)
-        changes = [
-            RenamedFile(path, _kept_name(work, folder, path)) if keep else RemovedFile(path)
-            for path in paths.values()
-        ]
-        errors = work.disk.commit(changes)
-        gone = sorted(
-            uid
-            for uid, error in zip(paths, errors, strict=True)
-            if error is None or isinstance(error, FileNotFoundError)
-        )
+
+        def remove(paths: Mapping[int, str]) -> Results:
+            return work.disk.commit(
+                [
+                    RenamedFile(path, _kept_name(work, folder, path)) if keep else RemovedFile(path)
+                    for path in paths.values()
+                ]
+            )
+
+        errors = changed_files(work, known, uids, remove)
+        gone = sorted(uid for uid, error in errors.items() if not is_fault(error))
         octets = _octets(known, gone)
         known = without(work, known, gone)
-        fault = next((error for error in errors if error is not None), None)
-    if fault is not None and not isinstance(fault, FileNotFoundError):
+        fault = next(filter(is_fault, errors.values()), None)
+    if fault is not None:
         raise fault
     return known.view, octets
 
@@ -57,6 +58,30 @@ def without(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> Known
         row = replace(row, modseq=work.next_modseq())
         row = remove_from_pages(work, row, pages, uids)
     return work.written(KnownFolder(settled(work, row), pages))
+
+
+def changed_files(
+    work: AccountWork,
+    known: KnownFolder,
+    uids: Sequence[int],
+    change: Callable[[Mapping[int, str]], Results],
+) -> dict[int, OSError | None]:
+    """Change the files of messages, and return what became of each. A file that another program
+    renames meanwhile is looked for again; FileNotFoundError says that it is gone."""
+    errors: dict[int, OSError | None] = {}
+    left = uids
+    for _ in range(ATTEMPTS):
+        paths = message_paths(work, known, left)
+        errors.update(zip(paths, change(paths), strict=True))
+        left = [uid for uid in left if isinstance(errors.get(uid), FileNotFoundError)]
+        if not left:
+            break
+    return errors
+
+
+def is_fault(error: OSError | None) -> bool:
+    """A file that is gone is no fault: another program removed the message."""
+    return error is not None and not isinstance(error, FileNotFoundError)
 
 
 def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:

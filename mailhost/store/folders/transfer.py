@@ -28,7 +28,7 @@ from mailhost.store.folders.refresh import (
     settled,
     uid_source,
 )
-from mailhost.store.folders.removal import message_paths, without
+from mailhost.store.folders.removal import ATTEMPTS, is_fault, message_paths, without
 from mailhost.store.maildir.filename import parse_name
 
 
@@ -66,13 +66,16 @@ def _transfer(
             into = KnownFolder(numbered_row(into.row, source), into.pages)
         cur = os.path.join(work.path_of(target), "cur")
         names = [os.path.join(cur, one.base + info_of(one.flags)) for one in plan]
-        errors = (_moved if moves else _linked)(work, plan, names)
+        errors = list((_moved if moves else _linked)(work, plan, names))
+        for _ in range(ATTEMPTS):
+            if not _again(work, known, plan, names, errors, moves):
+                break
         done = [
             (one, uid)
             for one, (uid, _), error in zip(plan, numbered, errors, strict=True)
             if error is None
         ]
-        fault = next((error for error in errors if _is_fault(error)), None)
+        fault = next((error for error in errors if is_fault(error)), None)
         if fault is not None and not moves:
             for name, error in zip(names, errors, strict=True):
                 if error is None:
@@ -131,6 +134,28 @@ def _new_base(work: AccountWork, path: str) -> str:
     return unique + fields
 
 
+def _again(
+    work: AccountWork,
+    known: KnownFolder,
+    plan: Sequence[_Transferred],
+    names: Sequence[str],
+    errors: list[OSError | None],
+    moves: bool,
+) -> bool:
+    """Look again for the files that were not found, as another program may have renamed them.
+    False where there is none."""
+    lost = [place for place, error in enumerate(errors) if isinstance(error, FileNotFoundError)]
+    if not lost:
+        return False
+    paths = message_paths(work, known, [plan[place].uid for place in lost])
+    places = [place for place in lost if plan[place].uid in paths]
+    some = [replace(plan[place], source=paths[plan[place].uid]) for place in places]
+    done = (_moved if moves else _linked)(work, some, [names[place] for place in places])
+    for place, error in zip(places, done, strict=True):
+        errors[place] = error
+    return bool(places)
+
+
 def _moved(
     work: AccountWork, plan: Sequence[_Transferred], names: Sequence[str]
 ) -> Sequence[OSError | None]:
@@ -160,11 +185,6 @@ def _bytes_of(one: _Transferred, name: str) -> NewFile:
     folder = os.path.dirname(os.path.dirname(final))
     content = content_of_file(one.source)
     return NewFile(f"{folder}/tmp/{one.base}", final, (content,))
-
-
-def _is_fault(error: OSError | None) -> bool:
-    """A file that is gone is no fault: another program removed the message."""
-    return error is not None and not isinstance(error, FileNotFoundError)
 
 
 def _entered(
