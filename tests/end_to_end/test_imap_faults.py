@@ -206,6 +206,21 @@ class Replaced(ImapFaults):
         self.assertEqual(1, len(client.ok("UID FETCH 1:* FLAGS")))
 
 
+class Disk(ImapFaults):
+    def test_a_large_message_that_cannot_be_kept_while_it_arrives(self) -> None:
+        client = self.client()
+        incoming = self.host.data / "incoming"
+        incoming.rename(self.host.data / "elsewhere")
+        incoming.touch()
+        since = self.host.mark()
+        large = MESSAGE + (b"x" * 76 + b"\r\n") * 20_000
+        self.assertIn(b" NO [UNAVAILABLE] ", client.append("INBOX", large)[-1])
+        self.host.wait_for("The message cannot be stored now", since)
+        incoming.unlink()
+        (self.host.data / "elsewhere").rename(incoming)
+        self.assertIn(b" OK [APPENDUID ", client.append("INBOX", large)[-1])
+
+
 class OddFiles(ImapFaults):
     def test_what_is_no_file_is_no_message(self) -> None:
         """A pipe would block its reader for ever, and a link leads to files of the host."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from typing import Any
 
@@ -133,3 +134,34 @@ class RenamedMeanwhile(FolderCase):
         result = flag_changes.set_flags(self.work, "", [1], change, None)
         self.assertEqual(([ANSWERED | FLAGGED], []), (list(result.view.flags), result.expunged))
         self.assertTrue(os.listdir(self.cur)[0].endswith(":2,FR"))
+
+
+class FullDisk(FolderCase):
+    def setUp(self) -> None:
+        super().setUp()
+        adding.add(self.work, "", [MESSAGE] * 30)
+        refreshed(self.work, "")
+        cache = self.work.cache
+        (pages,) = cache.execute("PRAGMA page_count").fetchone()
+        cache.execute(f"PRAGMA max_page_count = {pages}")
+
+    def test_reading_goes_on(self) -> None:
+        for number in range(2000):
+            with open(f"{self.root}/new/{number}.{'x' * 100}", "wb") as file:
+                file.write(b"Subject: more\r\n\r\n")
+        view = refreshed(self.work, "").view
+        self.assertEqual(30, len(view.uids))
+        fields = [SummaryField.ENVELOPE]
+        self.assertEqual(30, len(reading.summaries(self.work, "", view.uids, fields)))
+        self.work.close()  # room again
+        view = refreshed(self.work, "").view
+        self.assertEqual(2030, len(view.uids))
+
+    def test_a_change_that_cannot_be_committed_leaves_no_lock(self) -> None:
+        other = self.opened()
+        with self.assertRaises(sqlite3.OperationalError):
+            adding.add(self.work, "", [MESSAGE] * 3000)
+        with self.assertRaises(sqlite3.OperationalError):
+            transfer.copy(self.work, "", list(range(1, 31)) * 100, "")
+        adding.add(other, "", [MESSAGE])
+        self.assertEqual(31, len(refreshed(self.work, "").view.uids))

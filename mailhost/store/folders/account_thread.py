@@ -7,7 +7,6 @@ damaged is removed and made anew, once, and the operation is tried again.
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ from twisted.logger import Logger
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.folders import Reason, StoreRefusal
 from mailhost.store.folders.account_work import AccountWork
-from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.disk import Disk, is_full
 
 IDLE = 30.0  # seconds without an operation after which an account's cache is closed
 
@@ -83,8 +82,7 @@ class AccountThread:
     def refusal(self, error: OSError | sqlite3.Error) -> StoreRefusal:
         """Log a fault, and return what the client is told."""
         self._log.error("Mailbox {root}: {error}", root=self._root, error=error)
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return replace(NO_ROOM if full else UNAVAILABLE, cause=str(error))
+        return replace(NO_ROOM if is_full(error) else UNAVAILABLE, cause=str(error))
 
     def _close_later(self) -> None:
         if self._closing is not None and self._closing.active():

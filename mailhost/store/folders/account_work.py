@@ -96,11 +96,12 @@ class AccountWork:
         cache.execute("BEGIN IMMEDIATE")
         try:
             yield cache
+            cache.execute("COMMIT")
         except BaseException:
-            cache.execute("ROLLBACK")
+            if cache.in_transaction:  # a full disk has taken it back already
+                cache.execute("ROLLBACK")
             self.known.clear()
             raise
-        cache.execute("COMMIT")
 
     @contextmanager
     def only(self, folder: str, uid_validity: int) -> Iterator[None]:

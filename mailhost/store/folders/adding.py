@@ -7,7 +7,8 @@ the list has a UID without a message, and the UID is never given again.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from mailhost.interfaces.changes import NewFile
@@ -31,7 +32,8 @@ from mailhost.store.maildir.filename import sized_name
 def add(work: AccountWork, folder: str, messages: Sequence[NewMessage]) -> Added:
     """See IFolder.add. Raises OSError, sqlite3.Error: then none was added."""
     path = work.path_of(folder)
-    with work.transaction():
+    made: list[str] = []
+    with removed_on_failure(made), work.transaction():
         known = refreshed_locked(work, folder)
         flags = []
         for message in messages:
@@ -53,20 +55,26 @@ def add(work: AccountWork, folder: str, messages: Sequence[NewMessage]) -> Added
             )
             for name, message, bits in zip(names, messages, flags, strict=True)
         ]
-        _commit(work, changes)
+        errors = work.disk.commit(changes)
+        made += [c.final for c, error in zip(changes, errors, strict=True) if error is None]
+        fault = next(filter(None, errors), None)
+        if fault is not None:
+            raise fault
         known = _entered(work, known, numbered, messages, flags)
     return Added(known.row.uid_validity, [uid for uid, _ in numbered])
 
 
-def _commit(work: AccountWork, changes: Sequence[NewFile]) -> None:
-    """Make the files, all or none. Raises OSError."""
-    errors = work.disk.commit(changes)
-    fault = next((error for error in errors if error is not None), None)
-    if fault is not None:
-        for change, error in zip(changes, errors, strict=True):
-            if error is None:
-                os.unlink(change.final)
-        raise fault
+@contextmanager
+def removed_on_failure(made: Sequence[str]) -> Iterator[None]:
+    """Remove these files if the block fails, also where the cache cannot be committed: the client
+    is told that no message was added, and sends it again."""
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        raise
 
 
 def _entered(

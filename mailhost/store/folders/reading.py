@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -117,7 +118,8 @@ def summaries(
     if not missing:
         return found
     made = list(_made(work, known, missing))
-    with work.transaction() as cache:
+    # locked, or the disk is full: made again next time
+    with suppress(sqlite3.OperationalError), work.transaction() as cache:
         write_summaries(cache, known.row.id, made)
     found.update((uid, fields_of(summary, fields)) for uid, summary in made)
     return found

@@ -13,6 +13,7 @@ Everything blocks, and runs within the account's transaction.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from mailhost.store.cache.pages import (
     write_page,
 )
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
+from mailhost.store.folders.disk import is_full
 from mailhost.store.folders.file_flags import info_of, split_name
 from mailhost.store.folders.uids import UidSource
 from mailhost.store.maildir.filename import arrival, parse_name
@@ -66,13 +68,20 @@ class Found:
 
 def refreshed(work: AccountWork, folder: str) -> KnownFolder:
     """Return a folder up to date with its files; takes the account's lock only where something has
-    changed. Raises OSError (FileNotFoundError where there is no such folder), sqlite3.Error."""
+    changed. While the disk is full, it is returned as it was read last.
+
+    Raises OSError (FileNotFoundError where there is no such folder), sqlite3.Error."""
     mtimes = _mtimes(work.path_of(folder))
     known = work.read(folder)
     if known is not None and _is_current(known.row, mtimes, work.disk.now()):
         return known
-    with work.transaction():
-        return refreshed_locked(work, folder)
+    try:
+        with work.transaction():
+            return refreshed_locked(work, folder)
+    except (OSError, sqlite3.OperationalError) as fault:
+        if known is None or not is_full(fault):
+            raise
+        return known
 
 
 def refreshed_locked(work: AccountWork, folder: str) -> KnownFolder:

@@ -19,6 +19,7 @@ from mailhost.message.ids import maildir_name
 from mailhost.store.cache.messages import MessageRow, add_rows
 from mailhost.store.cache.pages import PageMessage
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
+from mailhost.store.folders.adding import removed_on_failure
 from mailhost.store.folders.file_flags import PASSED, info_of
 from mailhost.store.folders.flag_changes import flag_bits
 from mailhost.store.folders.refresh import (
@@ -57,7 +58,8 @@ def move(work: AccountWork, folder: str, uids: Sequence[int], target: str) -> Co
 def _transfer(
     work: AccountWork, folder: str, uids: Sequence[int], target: str, moves: bool
 ) -> Copied:
-    with work.transaction():
+    made: list[str] = []  # copies
+    with removed_on_failure(made), work.transaction():
         known = refreshed_locked(work, folder)
         into = refreshed_locked(work, target)
         plan, into = _plan(work, known, uids, into)
@@ -76,11 +78,10 @@ def _transfer(
             if error is None
         ]
         fault = next((error for error in errors if is_fault(error)), None)
-        if fault is not None and not moves:
-            for name, error in zip(names, errors, strict=True):
-                if error is None:
-                    os.unlink(name)
-            raise fault
+        if not moves:
+            made += [name for name, error in zip(names, errors, strict=True) if error is None]
+            if fault is not None:
+                raise fault
         if folder == target and moves:
             known = into
         into = _entered(work, into, done)
