@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,8 +16,9 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.folders import FlagAction, FlagChange, NewMessage, SummaryField
 from mailhost.message.content import Content
 from mailhost.message.flags import ANSWERED, FLAGGED
-from mailhost.store.cache import messages
+from mailhost.store.cache import messages, schema
 from mailhost.store.folders import adding, flag_changes, reading, removal, transfer, tree
+from mailhost.store.folders.account_thread import _run
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.refresh import refreshed
@@ -165,3 +167,28 @@ class FullDisk(FolderCase):
             transfer.copy(self.work, "", list(range(1, 31)) * 100, "")
         adding.add(other, "", [MESSAGE])
         self.assertEqual(31, len(refreshed(self.work, "").view.uids))
+
+
+class RemovedCache(FolderCase):
+    def test_its_log_is_not_used_for_another_file(self) -> None:
+        adding.add(self.work, "", [MESSAGE] * 3)
+        path = f"{self.root}/mailhost.db"
+        for name in (path, f"{path}-wal"):
+            shutil.copy(name, f"{name}.kept")
+        self.work.close()
+        os.unlink(path)
+        os.rename(f"{path}-wal.kept", f"{path}-wal")
+        cache = schema.open_cache(path)
+        self.addCleanup(cache.close)
+        self.assertEqual([], cache.execute("SELECT * FROM message").fetchall())
+
+    def test_while_other_processes_have_it_open(self) -> None:
+        """All go on with the same file, so that MODSEQ does not go back."""
+        other = self.opened()
+        before = _run(other, lambda work: refreshed(work, "")).view.highest_modseq
+        os.unlink(f"{self.root}/mailhost.db")
+        again = _run(self.work, lambda work: refreshed(work, "")).view.highest_modseq
+        self.assertGreater(again, before)
+        _run(other, partial(adding.add, folder="", messages=[MESSAGE]))
+        last = _run(other, lambda work: refreshed(work, "")).view.highest_modseq
+        self.assertGreater(last, again)

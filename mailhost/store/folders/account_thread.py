@@ -100,6 +100,7 @@ class AccountThread:
 
 def _run(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
     """Run an operation, a second time with a new cache where the cache is damaged."""
+    work.close_if_removed()
     try:
         return operation(work)
     except sqlite3.OperationalError:

@@ -62,6 +62,7 @@ class AccountWork:
         self.disk = disk
         self.known: dict[str, KnownFolder] = {}
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # device and inode of the open cache
         self._mark = 0  # no MODSEQ of the account has passed it
         self._expected = ("", 0)
 
@@ -69,8 +70,16 @@ class AccountWork:
     def cache(self) -> sqlite3.Connection:
         """The connection to the cache. Raises OSError, sqlite3.Error."""
         if self._connection is None:
-            self._connection = open_cache(os.path.join(self.root, CACHE))
+            path = os.path.join(self.root, CACHE)
+            before = _identity(path)
+            self._connection = open_cache(path)
+            self._file = before or _identity(path)
         return self._connection
+
+    def close_if_removed(self) -> None:
+        """Close the cache if its file was removed: another process may use a new one."""
+        if self._connection is not None and self._file != _identity(os.path.join(self.root, CACHE)):
+            self.close()
 
     def close(self) -> None:
         """Close the cache, and forget what was read."""
@@ -161,3 +170,12 @@ class AccountWork:
         if modseq > self._mark:
             self._mark = raise_mark(self.disk.system, self.root, modseq)
         return int(modseq)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return which file is at a path, None for none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
