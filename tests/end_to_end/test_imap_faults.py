@@ -223,15 +223,17 @@ class Disk(ImapFaults):
 
 class OddFiles(ImapFaults):
     def test_what_is_no_file_is_no_message(self) -> None:
-        """A pipe would block its reader for ever, and a link leads to files of the host."""
+        """A pipe would block its reader for ever. A link to a file is one, as for POP3."""
         client = self.client()
         client.ask("CREATE odd")
         cur = self.maildir / ".odd" / "cur"
         os.mkfifo(cur / "1.pipe:2,")
         (cur / "2.folder:2,").mkdir()
         os.symlink("/nowhere", cur / "3.dangling:2,")
-        os.symlink("/etc/passwd", cur / "4.link:2,")
-        (cur / "5.message:2,").write_bytes(MESSAGE)
+        os.symlink("/dev/zero", cur / "4.device:2,")
+        elsewhere = self.host.folder / "elsewhere"
+        elsewhere.write_bytes(MESSAGE)
+        os.symlink(elsewhere, cur / "5.link:2,")
         os.mkfifo(cur.parent / "new" / "6.pipe")
         client.ok("SELECT odd")
         fetched = client.ok("FETCH 1:* (RFC822.SIZE BODY.PEEK[] ENVELOPE)")

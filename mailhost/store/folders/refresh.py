@@ -262,16 +262,17 @@ class _Reading:
         return before == after or not any(True for _ in self._listed_new())
 
     def _dates(self, unknown: Sequence[Found]) -> dict[str, int]:
-        """Return INTERNALDATE by base name, of regular files alone: a pipe in their place would
-        block its reader, and a symbolic link leads to any file that the host can read."""
+        """Return INTERNALDATE by base name, of regular files and links to them alone, as POP3 has
+        it: a pipe in their place would block its reader."""
         now = int(self._work.disk.now())
         dates: dict[str, int] = {}
         for found in unknown:
-            folder = os.path.join(self._path, "new" if found.is_new else "cur")
+            path = os.path.join(self._path, "new" if found.is_new else "cur", found.name)
             try:
-                status = os.lstat(os.path.join(folder, found.name))
-            except FileNotFoundError:  # renamed just now
-                dates[found.base] = now
+                status = os.stat(path)
+            except OSError:
+                if not os.path.islink(path):  # renamed just now
+                    dates[found.base] = now
                 continue
             if S_ISREG(status.st_mode):
                 dates[found.base] = int(status.st_mtime)
