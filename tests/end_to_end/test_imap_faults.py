@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import socket
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.end_to_end.shared import SharedHost
 from tests.soak.imap_client import PASSWORD, ConnectionBroken, ImapClient
 
 ANN = "ann@example.org"
+MANY = [f"u{number}@example.org" for number in range(16)]
 MB = 1_000_000
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
 LONGEST = 2.0  # seconds that others may wait: the machine that runs the tests may be busy
@@ -59,7 +61,7 @@ plaintext_on_loopback = true
     protocols = ("smtp", "imap")
 
     def prepare(self, host: RunningHost) -> None:
-        host.add_accounts(PASSWORD, ANN)
+        host.add_accounts(PASSWORD, ANN, *MANY)
 
     def client(self, small_window: bool = False) -> ImapClient:
         client = ImapClient(self.host.ports["imap"], ANN, small_window)
@@ -207,6 +209,25 @@ class Replaced(ImapFaults):
 
 
 class Disk(ImapFaults):
+    def test_caches_that_another_program_locks(self) -> None:
+        """Other accounts do not wait for them."""
+        for user in MANY:
+            client = ImapClient(self.host.ports["imap"], user)
+            self.addCleanup(client.close)
+            client.ok("SELECT INBOX")
+            cache = self.maildir.parent / user.partition("@")[0] / "mailhost.db"
+            lock = sqlite3.connect(cache, isolation_level=None)
+            self.addCleanup(lock.close)
+            lock.execute("BEGIN IMMEDIATE")
+            client.begin(b"APPEND INBOX {3+}\r\nabc")
+        begun = time.monotonic()
+        self.client().ok("SELECT INBOX")
+        self.assertLess(time.monotonic() - begun, 5)
+
+    test_caches_that_another_program_locks.skip = (  # type: ignore[attr-defined]
+        "operations wait for a locked cache in threads of the pool, which has ten"
+    )
+
     def test_a_large_message_that_cannot_be_kept_while_it_arrives(self) -> None:
         client = self.client()
         incoming = self.host.data / "incoming"

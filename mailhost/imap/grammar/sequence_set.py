@@ -6,7 +6,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from mailhost.imap.grammar.cursor import LARGEST_NUMBER, BadSyntax, Cursor
 
@@ -108,10 +107,11 @@ class SequenceSet:
         for first, last in ranges:
             while at < len(wanted) and wanted[at][1] < first:
                 at += 1
-            for low, high in islice(wanted, at, None):
-                if low > last:
-                    break
+            here = at
+            while here < len(wanted) and wanted[here][0] <= last:
+                low, high = wanted[here]
                 found.append((max(first, low), min(last, high)))
+                here += 1
         return found
 
     def has_star(self) -> bool:
