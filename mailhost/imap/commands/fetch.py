@@ -48,6 +48,7 @@ from mailhost.message.imap.reader import ContentReader
 
 AT_ONCE = 500  # messages between two pauses, if their octets are not asked for
 CONTENTS_AT_ONCE = 16  # messages whose octets are read together
+SOME_GONE = no("Some of these messages are gone", b"EXPUNGEISSUED")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 
 
@@ -202,9 +203,7 @@ async def _answer(
                     some_gone = True
                     continue
                 try:
-                    begin = partial(list_start, number, place, rows, plan, contents)
-                    is_large = _is_large(contents.get(rows.view.uids[place]))
-                    chunks = await context.in_thread(begin) if is_large else begin()
+                    chunks = await _begun(context, number, place, rows, plan, contents)
                 except UnknownEncoding:
                     unknown_encoding = True
                     continue
@@ -212,14 +211,17 @@ async def _answer(
         await context.pause()
     if unknown_encoding:
         return UNKNOWN_CTE
-    if some_gone and not by_uid:
-        return no("Some of these messages are gone", b"EXPUNGEISSUED")
-    return ok("Fetched")
+    return SOME_GONE if some_gone and not by_uid else ok("Fetched")
 
 
-def _is_large(content: Content | None) -> bool:
-    """True where reading its parts may take longer than others should wait."""
-    return content is not None and not content.in_memory
+async def _begun(
+    context: Context, number: int, place: int, rows: Rows, plan: Plan, contents: dict[int, Content]
+) -> Iterator[bytes]:
+    """As `list_start`, in a thread where the parts of a message may take long to read."""
+    content = contents.get(rows.view.uids[place])
+    begin = partial(list_start, number, place, rows, plan, contents)
+    is_large = content is not None and not content.in_memory
+    return await context.in_thread(begin) if is_large else begin()
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:
