@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import time
 from functools import partial
 from typing import Any
@@ -135,6 +134,7 @@ class RenamedMeanwhile(FolderCase):
 
     def test_flags(self) -> None:
         """Both changes are there."""
+        self.left = 3
         change = FlagChange(FlagAction.ADD, ("\\Flagged",))
         result = flag_changes.set_flags(self.work, "", [1], change, None)
         self.assertEqual(([ANSWERED | FLAGGED], []), (list(result.view.flags), result.expunged))
@@ -154,22 +154,21 @@ class FullDisk(FolderCase):
         for number in range(2000):
             with open(f"{self.root}/new/{number}.{'x' * 100}", "wb") as file:
                 file.write(b"Subject: more\r\n\r\n")
-        view = refreshed(self.work, "").view
-        self.assertEqual(30, len(view.uids))
-        fields = [SummaryField.ENVELOPE]
-        self.assertEqual(30, len(reading.summaries(self.work, "", view.uids, fields)))
-        self.work.close()  # room again
-        view = refreshed(self.work, "").view
+        view = attempt(self.work, lambda work: refreshed(work, "").view)
         self.assertEqual(2030, len(view.uids))
+        fields = [SummaryField.ENVELOPE]
+        found = attempt(self.work, lambda work: reading.summaries(work, "", view.uids, fields))
+        self.assertEqual(2030, len(found))
+        self.work.close()  # room again
+        self.assertEqual(view.uids, refreshed(self.work, "").view.uids)
 
-    def test_a_change_that_cannot_be_committed_leaves_no_lock(self) -> None:
+    def test_changes_leave_no_lock_and_are_made_once(self) -> None:
         other = self.opened()
-        with self.assertRaises(sqlite3.OperationalError):
-            adding.add(self.work, "", [MESSAGE] * 3000)
-        with self.assertRaises(sqlite3.OperationalError):
-            transfer.copy(self.work, "", list(range(1, 31)) * 100, "")
+        attempt(self.work, partial(adding.add, folder="", messages=[MESSAGE] * 3000))
+        self.assertTrue(self.work.in_memory)
         adding.add(other, "", [MESSAGE])
-        self.assertEqual(31, len(refreshed(self.work, "").view.uids))
+        self.assertEqual(3031, len(os.listdir(f"{self.root}/cur")))
+        self.assertEqual(3031, len(refreshed(self.work, "").view.uids))
 
 
 class RemovedCache(FolderCase):
@@ -183,7 +182,7 @@ class RemovedCache(FolderCase):
         os.rename(f"{path}-wal.kept", f"{path}-wal")
         cache = schema.open_cache(path).connection
         self.addCleanup(cache.close)
-        self.assertEqual([], cache.execute("SELECT * FROM message").fetchall())
+        self.assertEqual([], cache.execute("SELECT * FROM page").fetchall())
 
     def test_while_other_processes_have_it_open(self) -> None:
         """All go on with the same file, so that MODSEQ does not go back."""
