@@ -244,7 +244,7 @@ class Disk(ImapFaults):
 
 class OddFiles(ImapFaults):
     def test_what_is_no_file_is_no_message(self) -> None:
-        """A pipe would block its reader for ever. A link to a file is one, as for POP3."""
+        """A pipe would block its reader for ever, and a link may lead to a file of others."""
         client = self.client()
         client.ask("CREATE odd")
         cur = self.maildir / ".odd" / "cur"
@@ -253,8 +253,9 @@ class OddFiles(ImapFaults):
         os.symlink("/nowhere", cur / "3.dangling:2,")
         os.symlink("/dev/zero", cur / "4.device:2,")
         elsewhere = self.host.folder / "elsewhere"
-        elsewhere.write_bytes(MESSAGE)
+        elsewhere.write_bytes(b"Subject: secret\r\n\r\n")
         os.symlink(elsewhere, cur / "5.link:2,")
+        (cur / "7.file:2,").write_bytes(MESSAGE)
         os.mkfifo(cur.parent / "new" / "6.pipe")
         client.ok("SELECT odd")
         fetched = client.ok("FETCH 1:* (RFC822.SIZE BODY.PEEK[] ENVELOPE)")

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from stat import S_ISREG
 
 from mailhost.store.cache.by_uid import Kind, read_texts, remove_texts, write_texts
 from mailhost.store.cache.pages import by_page, names_of
@@ -137,8 +138,8 @@ def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) ->
 
     def take(message: NamedMessage, name: str) -> None:
         path = os.path.join(cur, name)
-        os.lstat(path)
-        paths[message.uid] = path
+        if S_ISREG(os.lstat(path).st_mode):
+            paths[message.uid] = path
 
     locate(cur, named(work, known, uids), take)
     return dict(sorted(paths.items()))
