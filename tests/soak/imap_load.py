@@ -24,7 +24,7 @@ _VALIDITY = re.compile(rb"UIDVALIDITY (\d+)")
 _MODSEQ = re.compile(rb"HIGHESTMODSEQ (\d+)")
 _APPENDUID = re.compile(rb"APPENDUID (\d+) (\d+)")
 _COPYUID = re.compile(rb"COPYUID (\d+) (\d+) (\d+)\]")
-_FETCH = re.compile(rb"\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)")
+_FETCH = re.compile(rb"\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\) BODY\[\] ")
 _NOT_DONE = (b"[NONEXISTENT]", b"[TRYCREATE]", b"[ALREADYEXISTS]")
 
 
@@ -62,7 +62,7 @@ class Session:
                 continue
             place = (self.account, self.uid_validity, int(match[1]))
             message = line[line.index(b"\r\n") + 2 :].rpartition(b")")[0]
-            identity = identity_of(message) or f"a broken message: {message[:300]!r}"
+            identity = identity_of(message) or f"a broken message: {line[:300]!r}"
             found[place] = Seen(identity, frozenset(match[2].decode().split()))
             self._ledger.saw(place, identity)
         return found
