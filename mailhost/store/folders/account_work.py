@@ -109,8 +109,9 @@ class AccountWork:
 
     def _open(self) -> None:
         path = os.path.join(self.root, CACHE)
+        before = _identity(path)  # another process may remove the cache just now
         opened = open_cache(path)
-        self._connection, self._file = opened.connection, _identity(path)
+        self._connection, self._file = opened.connection, before or _identity(path)
         if opened.behind or self._told:
             with self.transaction() as cache:
                 restart(cache, self._restarting_modseq())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +20,3 @@ class Disk:
     commit: Callable[[Sequence[Change]], Results]
     hostname: str
     now: Callable[[], float]
-
-
-def is_full(fault: OSError | sqlite3.Error) -> bool:
-    """True where a disk, or the share of it that the host may use, is full."""
-    if isinstance(fault, OSError):
-        return fault.errno in (errno.ENOSPC, errno.EDQUOT)
-    return getattr(fault, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
