@@ -10,16 +10,19 @@ from mailhost.imap.grammar.response import append_uid
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.folders import NewMessage, StoreRefusal
 from mailhost.message.content import Content, ContentWriter
+from mailhost.message.status import Status
 
 
 class Appending:
-    """Each message is collected in memory while it is small, else in a file."""
+    """Each message is collected in memory while it is small, else in a file. Where the disk fails,
+    the rest of the command is read and thrown away, and then refused."""
 
     def __init__(self, context: Context, tag: bytes) -> None:
         self.tag = tag
         self._context = context
         self._writer: ContentWriter | None = None
         self._contents: list[Content] = []
+        self._fault: OSError | None = None
 
     def announced(self, command: Append) -> Completion | None:
         """The next message is announced. Returns why it is refused, before it is sent."""
@@ -33,6 +36,8 @@ class Appending:
 
     def octets(self, event: Octets) -> Answer[bool]:
         """Some octets of the message."""
+        if self._fault is not None:
+            return True
         writer = self._writer
         assert writer is not None
         if writer.add(event.data):
@@ -42,7 +47,11 @@ class Appending:
         return True
 
     async def _spill(self, writer: ContentWriter, last: bool) -> bool:
-        await self._context.in_thread(writer.spill)
+        try:
+            await self._context.in_thread(writer.spill)
+        except OSError as fault:
+            self._failed(fault)
+            return True
         if last:
             await self._finished(writer)
         return True
@@ -55,9 +64,16 @@ class Appending:
         return True
 
     async def _finished(self, writer: ContentWriter) -> bool:
-        self._contents.append(await self._context.in_thread(writer.finish))
+        try:
+            self._contents.append(await self._context.in_thread(writer.finish))
+        except OSError as fault:
+            self._failed(fault)
         self._writer = None
         return True
+
+    def _failed(self, fault: OSError) -> None:
+        self._fault = fault
+        self.drop()
 
     def drop(self) -> None:
         """Forget what was sent."""
@@ -67,6 +83,10 @@ class Appending:
     async def finish(self, command: Append) -> Completion:
         """All are there: add them to the mailbox."""
         context = self._context
+        if self._fault is not None:
+            text = "The message cannot be stored now; please try again later"
+            context.refused("message", Status(452, "4.3.1", text, str(self._fault)))
+            return no(text, b"UNAVAILABLE")
         folder = await context.mail.open(command.mailbox)
         if isinstance(folder, StoreRefusal):
             return refused_target(folder)

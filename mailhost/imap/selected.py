@@ -133,14 +133,17 @@ class Selected:
             return [place + 1 for place in places]
         return [self.number_of(view.uids[place]) for place in places]
 
-    def chosen(self, wanted: SequenceSet, by_uid: bool) -> list[int]:
+    def chosen(self, wanted: SequenceSet, by_uid: bool) -> Sequence[int]:
         """Return the UIDs of a set, rising, as far as the client knows them."""
         if wanted.saved:
             return [uid for uid in self.saved if self.number_of(uid)]
         places = (
             wanted.places_of_uids(self.uids) if by_uid else wanted.places_of_numbers(self.count)
         )
-        return [uid for place in places for uid in self.uids[place.start : place.stop]]
+        found = array("I")  # 4 octets each, as clients that never read keep it for long
+        for place in places:
+            found.extend(self.uids[place.start : place.stop])
+        return found
 
     # --- what the client is told ------------------------------------------------------------------
 

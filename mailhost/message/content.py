@@ -230,7 +230,12 @@ def content_of_file(path: str, offset: int = 0) -> Content:
     The kernel is asked to read the file into its page cache. To be called in a thread: blocks.
     Raises OSError.
     """
-    file = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    return content_of_descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset)
+
+
+def content_of_descriptor(descriptor: int, offset: int = 0) -> Content:
+    """As `content_of_file`, for a file that is open; it is closed with the Content."""
+    file = OpenFile(descriptor)
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_WILLNEED)
     return Content((FileSlice(file, offset, os.fstat(file.fd).st_size - offset),))

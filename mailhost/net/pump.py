@@ -6,7 +6,7 @@ replies is not served until it does. A client that is silent for longer than `ma
 disconnected. If few connections are left, clients are disconnected after SILENCE_WHEN_CROWDED
 seconds of silence, unless the session says that its client may be silent. After MOST_STEPS steps in
 a row, or LONGEST_RUN seconds, the other connections are served first, however many commands one of
-them has pipelined.
+them has pipelined, and however fast it reads a message.
 
 Output that no command asked for (a new message during IMAP's IDLE) is written in a step too: the
 session calls `wake`, and the pump takes a step once none is under way and the client reads.
@@ -41,6 +41,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.pauses import next_turn
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
@@ -195,6 +196,7 @@ class Pump(Protocol):
         return self._stream(chunks)
 
     async def _stream(self, chunks: Iterator[bytes]) -> None:
+        end = self._clock.seconds() + LONGEST_RUN
         for chunk in gathered(chunks):
             if self._phase is GONE:
                 raise ConnectionLost(CLIENT_GONE)
@@ -203,6 +205,11 @@ class Pump(Protocol):
             if self._throttled:
                 self._drained = Deferred()
                 await self._drained
+            elif self._clock.seconds() > end:
+                await next_turn(self._clock)
+            else:
+                continue
+            end = self._clock.seconds() + LONGEST_RUN
 
     def start_tls(self) -> None:
         self._flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -138,6 +140,27 @@ class SlowReaderTests(PumpCase):
             received += data
         self.assertEqual(received, b"hello\n" + b"y" * 1_000_000 + b"streamed\nafter\n")
         self.assertLess(self.transport.most, 140_000)
+
+    def test_a_stream_to_a_fast_reader_lets_others_have_their_turn(self) -> None:
+        """The transport takes all, as the client reads at once."""
+        turns: list[int] = []
+        sent = 0
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal sent
+            for number in range(1, 11):
+                sent = number
+                self.context.clock.rightNow += 0.003
+                yield b"y" * 70_000
+                self.pump.resumeProducing()
+
+        self.transport.write = lambda data: None  # type: ignore[method-assign]
+        self.context.clock.callLater(0, lambda: turns.append(sent))
+        done = Deferred.fromCoroutine(self.pump._stream(chunks()))
+        self.assertFalse(done.called)
+        self.context.clock.pump([0] * 20)
+        self.assertEqual([2], turns)
+        self.assertTrue(done.called)
 
     def test_a_stream_ends_with_its_connection(self) -> None:
         self.pump.dataReceived(b"stream 100\n")

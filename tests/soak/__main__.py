@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.soak.faults import FAULTS, Suffered, suffer
 from tests.soak.floods import FLOODS, Flooded, measured
+from tests.soak.imap_rounds import ImapAccount, ImapRounds
 from tests.soak.rounds import Account, Rounds
 
 CONSOLE = Console(width=120)
@@ -30,14 +31,17 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/var/tmp"))
     try:
         accounts = _kill(folder, wanted.rounds, wanted.seed)
+        imap = _kill_under_imap(folder, wanted.rounds // 2, wanted.seed)
         suffered = [suffer(name, folder / "faults" / str(n)) for n, name in enumerate(FAULTS)]
         floods = [measured(each, folder) for each in FLOODS]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     CONSOLE.print(_killed_table(accounts))
+    CONSOLE.print(_imap_table(imap))
     CONSOLE.print(_suffered_table(suffered))
     CONSOLE.print(_flooded_table(floods))
     good = all(each.good for each in accounts.values())
+    good = good and all(each.good for each in imap.values())
     good = good and all(each.good and each.felt for each in suffered)
     good = good and all(each.good for each in floods)
     sys.exit(0 if good else 1)
@@ -49,6 +53,16 @@ def _kill(folder: Path, rounds: int, seed: int) -> dict[str, Account]:
     with CONSOLE.status("killing") as status:
         for name, workers, deaths in (("one process", 1, 0.0), ("two, far end dies", 2, 0.2)):
             running = Rounds(folder / name, seed, workers, deaths)
+            accounts[name] = running.run(rounds // 2, _teller(status.update, name, rounds // 2))
+    return accounts
+
+
+def _kill_under_imap(folder: Path, rounds: int, seed: int) -> dict[str, ImapAccount]:
+    """IMAP clients, at one process and at several, which share the accounts."""
+    accounts: dict[str, ImapAccount] = {}
+    with CONSOLE.status("killing under IMAP clients") as status:
+        for name, workers in (("one process", 1), ("three", 3)):
+            running = ImapRounds(folder / f"imap-{workers}", seed, workers)
             accounts[name] = running.run(rounds // 2, _teller(status.update, name, rounds // 2))
     return accounts
 
@@ -85,6 +99,30 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
             CONSOLE.print("LOST, BROKEN, OR TWICE WITHOUT NEED", what)
         for what in account.far_faults:
             CONSOLE.print("THE TEST'S OWN FAULT", what)
+    return table
+
+
+def _imap_table(accounts: dict[str, ImapAccount]) -> Table:
+    table = Table(title="killed with -9 under IMAP clients, while another program renames files")
+    table.add_column("")
+    for name in accounts:
+        table.add_column(name, justify="right")
+    rows: dict[str, Callable[[ImapAccount], object]] = {
+        "rounds": lambda a: a.rounds,
+        "processes killed": lambda a: sum(a.kills.values()),
+        "caches removed": lambda a: a.caches_removed,
+        "files renamed by the other program": lambda a: a.renamed_by_others,
+        "commands answered OK": lambda a: sum(a.answered.values()),
+        "commands without an answer, or refused": lambda a: sum(a.unanswered.values()),
+        "messages at the end": lambda a: a.messages,
+        "promises broken": lambda a: len(a.faults),
+        "tracebacks": lambda a: len(a.tracebacks),
+    }
+    for title, value in rows.items():
+        table.add_row(title, *(f"{value(account):,}" for account in accounts.values()))
+    for account in accounts.values():
+        for what in (*account.faults, *account.tracebacks):
+            CONSOLE.print("BROKEN", what)
     return table
 
 

@@ -272,11 +272,20 @@ class OddFilesTests(StoreCase):
         self.put(".hidden")
         self.assertEqual([message.unique for message in self.listed()], ["msg.1"])
 
-    def test_a_link_to_a_file_is_one(self) -> None:
+    def test_a_link_to_a_file_is_none(self) -> None:
+        """The host may read files that the owner of the Maildir may not."""
         path = self.put("elsewhere", b"linked\r\n", folder="")
         os.mkdir(os.path.join(self.path, "cur"))
         os.symlink(path, os.path.join(self.path, "cur", "link"))
-        self.assertEqual(self.read(self.the_one()), b"linked\r\n")
+        self.assertEqual([], self.listed())
+
+    def test_a_message_that_became_a_link_is_gone(self) -> None:
+        path = self.put("elsewhere", b"linked\r\n", folder="")
+        mine = self.put("msg.1", b"mine\r\n")
+        message = self.the_one()
+        os.unlink(mine)
+        os.symlink(path, mine)
+        failure_of(self.box.open(message), FileNotFoundError)
 
     def test_names_that_are_no_utf8(self) -> None:
         self.put(os.fsdecode(b"msg\xff\xfe:2,S"), b"x\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from twisted.internet.defer import Deferred
@@ -277,11 +278,11 @@ class _Answer:
         if not self._plan.sections:
             await self._context.send(b"".join(_starts(numbers, rows, self._plan, b")\r\n")))
             return
-        lines = self._lines_with_sections(numbers, rows, read.contents)
+        lines = await self._lines_with_sections(numbers, rows, read.contents)
         await self._context.wire.stream(chain.from_iterable(lines))
         await self._context.pause()
 
-    def _lines_with_sections(
+    async def _lines_with_sections(
         self, numbers: Sequence[int], rows: Rows, contents: Mapping[int, Content]
     ) -> list[Iterator[bytes]]:
         lines: list[Iterator[bytes]] = []
@@ -292,10 +293,19 @@ class _Answer:
                 self.some_gone = True
                 continue
             try:
-                lines.append(_joined(start, sections(uid, rows, self._plan, content)))
+                lines.append(_joined(start, await self._sections(uid, rows, content)))
             except UnknownEncoding:
                 self.unknown_encoding = True
         return lines
+
+    async def _sections(
+        self, uid: int, rows: Rows, content: Content | None
+    ) -> list[Iterable[bytes]]:
+        """As `sections`, in a thread where a large part has to be decoded for its size."""
+        decodes = any(isinstance(item, BinarySection | BinarySize) for item in self._plan.sections)
+        if not decodes or content is None or content.in_memory:
+            return sections(uid, rows, self._plan, content)
+        return await self._context.in_thread(partial(sections, uid, rows, self._plan, content))
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:

@@ -71,7 +71,7 @@ def vanished_ranges(
     ranges = _joined(gone.ranges) if gone.complete else list(_absent(view, largest, same_up_to))
     if known is None:
         return ranges
-    return _common(ranges, known.merged(max(largest, 1)))
+    return known.common(ranges, max(largest, 1))
 
 
 def _joined(ranges: Iterable[Range]) -> list[Range]:
@@ -82,21 +82,6 @@ def _joined(ranges: Iterable[Range]) -> list[Range]:
             found[-1] = (found[-1][0], max(found[-1][1], last))
         else:
             found.append((first, last))
-    return found
-
-
-def _common(some: list[Range], others: list[Range]) -> list[Range]:
-    """Return what is in both; the ranges of each rise."""
-    found = []
-    at = 0
-    for first, last in some:
-        while at < len(others) and others[at][1] < first:
-            at += 1
-        place = at
-        while place < len(others) and others[place][0] <= last:
-            low, high = others[place]
-            found.append((max(first, low), min(last, high)))
-            place += 1
     return found
 
 

@@ -46,7 +46,7 @@ async def store(context: Context, command: Store) -> Completion:
 
 
 async def _tell(
-    context: Context, selected: Selected, command: Store, uids: list[int], result: FlagsSet
+    context: Context, selected: Selected, command: Store, uids: Sequence[int], result: FlagsSet
 ) -> None:
     """Write the new flags. What the client asked for is not told a second time."""
     view, others = result.view, frozenset(result.modified)

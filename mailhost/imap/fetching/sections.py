@@ -7,6 +7,7 @@ whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from mailhost.imap.grammar.fetch_items import BinarySection, BinarySize, BodySection, SectionText
 from mailhost.imap.grammar.strings import NIL, literal_header
@@ -47,6 +48,8 @@ def needs_parts(item: SectionItem) -> bool:
 
 def section_data(item: SectionItem, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:
     """Return the chunks of an item with its label. `root` may be None where `needs_parts` says so.
+    The call reads what has to be known first, the whole part for BINARY: large messages need a
+    thread for it.
 
     Raises UnknownEncoding before the first octets; OSError.
     """
@@ -117,14 +120,32 @@ def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Itera
     return _decoded(item, reader, part)
 
 
-def _decoded(item: BinarySection, reader: Reader, part: BodyPart) -> Iterator[bytes]:
+def _decoded(item: BinarySection, reader: Reader, part: BodyPart) -> Iterable[bytes]:
+    """A large part is decoded twice: its size has to be known first, and it is not held whole."""
     octets: Iterable[bytes] = decoded(reader, part)
-    data = b"".join(octets)
+    if isinstance(reader, MemoryReader):
+        octets = (b"".join(octets),)
+    size, has_nul = 0, False
+    for block in octets:
+        size += len(block)
+        has_nul = has_nul or b"\0" in block
+    if not isinstance(reader, MemoryReader):
+        octets = decoded(reader, part)
+    where = Range(0, size)
     if item.partial is not None:
-        data = data[item.partial.offset : item.partial.offset + item.partial.size]
-    head = literal_header(len(data), binary=b"\0" in data) if data else b'""'
-    yield item.label + b" " + head
-    yield data
+        where = where.partial(item.partial.offset, item.partial.size)
+    head = literal_header(where.size, binary=has_nul) if where.size else b'""'
+    return chain((item.label + b" " + head,), _cut(octets, where))
+
+
+def _cut(octets: Iterable[bytes], where: Range) -> Iterator[bytes]:
+    """Yield what lies in a range."""
+    at = 0
+    for block in octets:
+        if at >= where.end:
+            return
+        yield block[max(where.start - at, 0) : where.end - at]
+        at += len(block)
 
 
 def _whole(item: BinarySection, reader: Reader) -> Iterator[bytes]:

@@ -99,6 +99,21 @@ class SequenceSet:
             for first, last in (_without_star(pair, largest) for pair in self.ranges)
         )
 
+    def common(self, ranges: Sequence[Range], largest: int) -> list[Range]:
+        """Return what the set has in common with rising ranges that do not overlap, rising."""
+        found = []
+        wanted = self.merged(largest)
+        at = 0
+        for first, last in ranges:
+            while at < len(wanted) and wanted[at][1] < first:
+                at += 1
+            here = at
+            while here < len(wanted) and wanted[here][0] <= last:
+                low, high = wanted[here]
+                found.append((max(first, low), min(last, high)))
+                here += 1
+        return found
+
     def has_star(self) -> bool:
         """Whether `*` is in it, which known-uids and others forbid."""
         return any(last == STAR for _, last in self.ranges)

@@ -18,7 +18,6 @@ from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import MadeFolder, NewFile
 from mailhost.interfaces.folders import FolderView
-from mailhost.message.content import content_of_file
 from mailhost.message.flags import flag_names
 from mailhost.store.exchange.mbox import written
 from mailhost.store.exchange.progress import Result, Rights, TransferProgress
@@ -31,6 +30,7 @@ from mailhost.store.maildir import keywords, subscriptions, uid_list_file
 from mailhost.store.maildir.filename import new_unique
 from mailhost.store.maildir.flags import base_of
 from mailhost.store.maildir.folder_names import INBOX
+from mailhost.store.maildir.message_file import content_of_message
 from mailhost.store.maildir.uid_list import parse
 from mailhost.store.maildir.uid_list_file import UidListFile
 from mailhost.store.maildir.whole_file import read_file, replace_file
@@ -110,8 +110,8 @@ class MaildirExport:
             old = there.get(base_of(name))
             if old is None:
                 try:
-                    date = int(os.stat(path).st_mtime)
-                    found.append((name, content_of_file(path), date))
+                    date = int(os.lstat(path).st_mtime)
+                    found.append((name, content_of_message(path), date))
                 except FileNotFoundError:
                     continue  # expunged, or renamed: the next export has it
             elif old != name:

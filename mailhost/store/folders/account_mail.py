@@ -181,15 +181,22 @@ class MailFolder:
         self.name = name
         self._context = context
         self._path = path
+        self._uid_validity = 0  # of the view that was read first
 
     def watch(self, changed: Callable[[], None]) -> IWatch:
         return FolderWatch(self._context, self.name, self._path, changed)
 
-    def view(self) -> Awaitable[FolderView | StoreRefusal]:
-        return self._run(lambda work: refreshed(work, self._path).view)
+    async def view(self) -> FolderView | StoreRefusal:
+        return self._seen(await self._run(lambda work: refreshed(work, self._path).view))
 
-    def sized_view(self) -> Awaitable[FolderView | StoreRefusal]:
-        return self._run(lambda work: reading.sized(work, self._path).view)
+    async def sized_view(self) -> FolderView | StoreRefusal:
+        return self._seen(await self._run(lambda work: reading.sized(work, self._path).view))
+
+    def _seen(self, view: FolderView | StoreRefusal) -> FolderView | StoreRefusal:
+        """From the first view on, the folder is the one with these UIDs."""
+        if not isinstance(view, StoreRefusal):
+            self._uid_validity = view.uid_validity
+        return view
 
     async def add(self, messages: Sequence[NewMessage]) -> Added | StoreRefusal:
         size = sum(message.content.size for message in messages)
@@ -284,7 +291,9 @@ class MailFolder:
     # --- common steps ----------------------------------------------------------------------------
 
     def _run(self, operation: Callable[[AccountWork], T]) -> Awaitable[T | StoreRefusal]:
-        return self._context.thread.run(operation)
+        return self._context.thread.run(
+            partial(_in_folder, operation, self._path, self._uid_validity)
+        )
 
     async def _target(self, name: str) -> tree.Place | StoreRefusal:
         found = await self._context.thread.run(partial(tree.found, name=name))
@@ -314,3 +323,11 @@ class MailFolder:
         if not isinstance(result, StoreRefusal):
             self._context.changed(folder)
         return result
+
+
+def _in_folder(
+    operation: Callable[[AccountWork], T], path: str, uid_validity: int, work: AccountWork
+) -> T:
+    """Run an operation on the folder whose UIDs the caller knows, not on one that replaced it."""
+    with work.only(path, uid_validity):
+        return operation(work)

@@ -27,6 +27,10 @@ CACHE = "mailhost.db"
 T = TypeVar("T")
 
 
+class FolderReplaced(FileNotFoundError):
+    """The folder was removed, and another one was made at its place."""
+
+
 @dataclass(slots=True)
 class KnownFolder:
     """A folder as it was read last. `view` is made when it is asked for."""
@@ -80,6 +84,7 @@ class AccountWork:
         self._file: tuple[int, int] | None = None  # the device and inode of the cache
         self._mark = 0  # no MODSEQ of the account has passed it
         self._told = 0  # the highest MODSEQ that was given by a cache in memory
+        self._expected = ("", 0)  # the folder that an operation is for, and its UIDVALIDITY
 
     @property
     def cache(self) -> sqlite3.Connection:
@@ -104,8 +109,9 @@ class AccountWork:
 
     def _open(self) -> None:
         path = os.path.join(self.root, CACHE)
+        before = _identity(path)  # another process may remove the cache just now
         opened = open_cache(path)
-        self._connection, self._file = opened.connection, _identity(path)
+        self._connection, self._file = opened.connection, before or _identity(path)
         if opened.behind or self._told:
             with self.transaction() as cache:
                 restart(cache, self._restarting_modseq())
@@ -174,12 +180,28 @@ class AccountWork:
                 raise
             self.use_memory(error)
 
+    @contextmanager
+    def only(self, folder: str, uid_validity: int) -> Iterator[None]:
+        """Have operations raise FolderReplaced where the folder has another UIDVALIDITY, until the
+        block ends. 0 is any."""
+        self._expected = (folder, uid_validity)
+        try:
+            yield
+        finally:
+            self._expected = ("", 0)
+
+    def _check(self, row: FolderRow) -> None:
+        path, uid_validity = self._expected
+        if uid_validity and path == row.path and uid_validity != row.uid_validity:
+            raise FolderReplaced(f"{path or 'INBOX'} was replaced by another folder")
+
     def read(self, folder: str) -> KnownFolder | None:
         """Return a folder as the cache has it, None where it was never read."""
         row = folder_row(self.cache, folder)
         if row is None:
             self.known.pop(folder, None)
             return None
+        self._check(row)
         known = self.known.get(folder)
         if known is not None and known.row.id == row.id:
             if known.row == row:
@@ -193,6 +215,7 @@ class AccountWork:
 
     def written(self, known: KnownFolder) -> KnownFolder:
         """Write the row of a folder within a transaction, with the counts of its pages."""
+        self._check(known.row)
         counts = [page.counts for page in known.pages.values()]
         row = replace(
             known.row,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from stat import S_ISREG
 
 from mailhost.store.cache.by_uid import Kind, read_texts, remove_texts, write_texts
 from mailhost.store.cache.pages import by_page, names_of
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of, renamed, split_name
+
+LISTINGS = 4  # of a directory, for a file that another program renames all the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,9 @@ def locate(
     """Call `take` with each message and the name of its file in the directory `cur`.
 
     `take` raises FileNotFoundError where there is no such file: another program has renamed or
-    removed it just now. Then it is called once more with the name that the file has by then. What
-    is gone is left out.
+    removed it just now. Then it is called again with the name that the file has by then. A file
+    that is not listed twice, as readdir(3) may leave out what is renamed meanwhile, is gone and
+    left out.
     """
     lost: dict[str, NamedMessage] = {}
     for message in messages:
@@ -102,15 +107,28 @@ def locate(
             take(message, message.name)
         except FileNotFoundError:
             lost[message.base] = message
-    if not lost:
-        return
+    for listing in range(LISTINGS if lost else 0):
+        was_listed = _take_lost(cur, lost, take)
+        if not lost or (listing and not was_listed):
+            break
+
+
+def _take_lost(
+    cur: str, lost: dict[str, NamedMessage], take: Callable[[NamedMessage, str], None]
+) -> bool:
+    """Call `take` for the lost messages that are listed, and take those away from `lost` that were
+    there. Returns True if one was listed."""
+    was_listed = False
     for name in os.listdir(cur):
-        found = lost.get(split_name(name)[0])
-        if found is not None:
-            try:
-                take(found, name)
-            except FileNotFoundError:
-                continue
+        base = split_name(name)[0]
+        found = lost.get(base)
+        if found is None:
+            continue
+        was_listed = True
+        with suppress(FileNotFoundError):
+            take(found, name)
+            del lost[base]
+    return was_listed
 
 
 def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
@@ -120,8 +138,8 @@ def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) ->
 
     def take(message: NamedMessage, name: str) -> None:
         path = os.path.join(cur, name)
-        os.lstat(path)
-        paths[message.uid] = path
+        if S_ISREG(os.lstat(path).st_mode):
+            paths[message.uid] = path
 
     locate(cur, named(work, known, uids), take)
     return dict(sorted(paths.items()))

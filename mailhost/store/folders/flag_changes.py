@@ -15,7 +15,7 @@ from operator import or_
 from mailhost.interfaces.folders import FlagAction, FlagChange, FlagsSet
 from mailhost.message.flags import SYSTEM_FLAGS, keyword_bit
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import letters
+from mailhost.store.folders.file_flags import flags_of, letters, split_name
 from mailhost.store.folders.file_names import NamedMessage, keep_odd, locate, named
 from mailhost.store.folders.reading_files import write_flags
 from mailhost.store.folders.refresh import locked, refreshed, refreshed_locked, settled
@@ -131,14 +131,18 @@ def _after(before: int, action: FlagAction, bits: int) -> int:
 
 
 def _renamed(work: AccountWork, known: KnownFolder, wanted: Mapping[int, int]) -> dict[int, int]:
-    """Give the files of messages other flags; returns those of the files that were there."""
+    """Give the files of messages other flags; returns those of the files that were there. A file
+    that another program renames meanwhile keeps what that has changed."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
     rename = work.disk.system.rename
     done: dict[int, int] = {}
     odd: dict[int, str] = {}
 
     def take(message: NamedMessage, name: str) -> None:
-        after = wanted[message.uid]
+        before, after = message.flags, wanted[message.uid]
+        if name != message.name:
+            now = flags_of(split_name(name)[1])
+            after = (now | after & ~before) & ~(before & ~after)
         info = message.info_after(after)
         if name != message.base + info:
             rename(f"{cur}/{name}", f"{cur}/{message.base}{info}")

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailhost.interfaces.folders import Matches
-from mailhost.message.content import content_of_file
 from mailhost.message.crlf import with_crlf
 from mailhost.message.imap.content_keys import ContentKey
 from mailhost.message.imap.content_search import ContentSearch, is_kept
@@ -23,6 +22,7 @@ from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.file_names import message_paths, probable_paths
 from mailhost.store.folders.reading_files import size_in_name
 from mailhost.store.folders.refresh import refreshed
+from mailhost.store.maildir.message_file import content_of_message, open_file
 
 AT_ONCE = 300  # messages that are looked at in one step
 LONGEST = 0.1  # seconds of one step
@@ -88,14 +88,16 @@ def read(step: Step, search: ContentSearch, seconds: float = LONGEST) -> Matches
 
 def _reader(path: str, whole: bool) -> Reader:
     """Open a message. A small file is read by one call. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_file(path)
     try:
         octets = os.read(descriptor, _SMALL)
     finally:
         os.close(descriptor)
     size = size_in_name(os.path.basename(path)) or None
     if len(octets) == _SMALL:
-        return reader_of(content_of_file(path), size) if whole else _beginning(path, octets, size)
+        if not whole:
+            return _beginning(path, octets, size)
+        return reader_of(content_of_message(path), size)
     return MemoryReader(octets if size == len(octets) else with_crlf(octets))
 
 
@@ -104,4 +106,4 @@ def _beginning(path: str, octets: bytes, size: int | None) -> Reader:
     beginning = with_crlf(octets)
     if b"\r\n\r\n" in beginning:
         return MemoryReader(beginning)
-    return reader_of(content_of_file(path), size)
+    return reader_of(content_of_message(path), size)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from mailhost.message.content import Content, content_of_file
+from mailhost.message.content import Content
+from mailhost.store.maildir.message_file import content_of_message, open_file
 
 MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"Dovecot-LZ4\r\x2a\x9b\xc5")
 _LONGEST = max(map(len, MAGIC))
@@ -20,7 +21,7 @@ class CompressedMail(OSError):
 
 def opened(path: str) -> Content:
     """Return the message in a file as it lies there. Raises CompressedMail, OSError."""
-    content = content_of_file(path)
+    content = content_of_message(path)
     if content.read(_LONGEST).startswith(MAGIC):
         raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
     return content
@@ -31,7 +32,7 @@ def read_small(path: str, most: int) -> bytes | None:
 
     Raises CompressedMail, OSError.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = open_file(path)
     try:
         octets = os.read(fd, most + 1)
     finally:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import add
+from stat import S_ISREG
 
 from mailhost.store.cache.by_uid import Kind, remove_texts, write_texts
 from mailhost.store.cache.contents import remove_summaries
@@ -218,7 +219,8 @@ class Reading:
     def _entered(self, known: KnownFolder, differences: Differences) -> KnownFolder:
         """Write the differences to the cache, and give UIDs to unknown files."""
         work, row, pages = self._work, known.row, dict(known.pages)
-        unknown = differences.unknown
+        dates = self._dates(differences.unknown)
+        unknown = {base: info for base, info in differences.unknown.items() if base in dates}
         # a file that came back after it had vanished is another message to those who were told so
         numbered = self._source.numbered(list(unknown), row.uid_next)
         flags = {uid: flags_of(info) for uid, info in differences.infos.items()}
@@ -230,7 +232,7 @@ class Reading:
         if differences.infos:
             keep_odd(work, row.id, differences.infos, flags)
         if numbered:
-            self._add(row, pages, unknown, numbered)
+            self._add(row, pages, unknown, numbered, dates)
         row = self._settled(row, pages)
         if len(numbered) < len(unknown) and self._lacks_uids(unknown, numbered):
             row = replace(row, dirty=work.disk.now() + READ_AGAIN)
@@ -249,6 +251,7 @@ class Reading:
         pages: dict[int, Page],
         unknown: Mapping[str, str],
         numbered: Sequence[tuple[int, str]],
+        dates: Mapping[str, int],
     ) -> None:
         now = int(self._work.disk.now())
         uids = [uid for uid, _ in numbered]
@@ -256,8 +259,7 @@ class Reading:
         infos = [unknown[base] for base in bases]
         flags = list(map(flags_of, infos))
         sizes = list(map(size_in_name, bases))
-        dates = self._dates(map(add, bases, infos), now)
-        entries = Entries(uids, bases, flags, sizes, dates)
+        entries = Entries(uids, bases, flags, sizes, [dates[base] for base in bases])
         cache = self._work.cache
         add_entries(cache, row.id, pages, entries, row.modseq, now)
         odd = {
@@ -272,15 +274,23 @@ class Reading:
                 cache, row.id, Kind.LISTED, {uid: listed[uid] for uid in uids if uid in listed}
             )
 
-    def _dates(self, names: Iterable[str], now: int) -> list[int]:
-        dates = []
+    def _dates(self, unknown: Mapping[str, str]) -> dict[str, int]:
+        """Return INTERNALDATE by base name, of regular files alone: a link may lead to a file of
+        others, and a pipe would block its reader."""
+        if not unknown:
+            return {}
+        now = int(self._work.disk.now())
+        dates: dict[str, int] = {}
         fd = os.open(self._cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for name in names:
+            for base, info in unknown.items():
                 try:
-                    dates.append(int(os.stat(name, dir_fd=fd).st_mtime))
+                    status = os.lstat(base + info, dir_fd=fd)
                 except OSError:  # it is gone, or renamed, just now
-                    dates.append(now)
+                    dates[base] = now
+                    continue
+                if S_ISREG(status.st_mode):
+                    dates[base] = int(status.st_mtime)
         finally:
             os.close(fd)
         return dates

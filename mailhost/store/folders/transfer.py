@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 from mailhost.interfaces.changes import CANNOT_LINK, LinkedFile, NewFile, RenamedFile
 from mailhost.interfaces.folders import Copied
-from mailhost.message.content import content_of_file
 from mailhost.message.flags import SYSTEM_BITS, flag_names
 from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
@@ -32,6 +31,7 @@ from mailhost.store.folders.refresh import locked, numbered_row, refreshed_locke
 from mailhost.store.folders.removal import without
 from mailhost.store.folders.uids import UidSource
 from mailhost.store.maildir.filename import new_unique
+from mailhost.store.maildir.message_file import content_of_message
 
 _SIZES = re.compile(r",[SW]=[0-9]{1,18}(?=,|\Z)")
 
@@ -157,7 +157,7 @@ def _linked(work: AccountWork, plan: Sequence[_Transfer]) -> Sequence[OSError | 
 def _octets_copied(work: AccountWork, one: _Transfer) -> OSError | None:
     folder = os.path.dirname(os.path.dirname(one.final))
     try:
-        content = content_of_file(one.source)
+        content = content_of_message(one.source)
     except OSError as error:
         return error
     (fault,) = work.disk.commit([NewFile(f"{folder}/tmp/{one.base}", one.final, (content,))])

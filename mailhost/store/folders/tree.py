@@ -83,7 +83,11 @@ def found(work: AccountWork, name: str) -> Place | StoreRefusal:
     """Return where a folder is. Raises OSError."""
     name = canonical(name)
     path = directories(work).get(name)
-    return NO_SUCH if path is None else Place(name, path)
+    if path is None:
+        return NO_SUCH
+    if not os.path.isdir(os.path.join(work.path_of(path), "new")):
+        make_maildir(work, path)  # as Dovecot does where another program made the directory alone
+    return Place(name, path)
 
 
 def found_or_made(work: AccountWork, name: str) -> Place | StoreRefusal:
@@ -209,6 +213,10 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
         for name, path in targets.items():
             os.rename(work.path_of(names[name]), work.path_of(path))
             row = folder_row(cache, names[name])
+            stale = folder_row(cache, path)
+            if stale is not None:  # another program has removed that folder
+                remove_folder(cache, stale.id)
+                work.known.pop(path, None)
             if row is not None:
                 write_row(cache, row.moved_to(path))
             work.known.pop(names[name], None)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from mailhost.interfaces.changes import RemovedFile
 from mailhost.interfaces.folders import NewMessage, StoreRefusal
-from mailhost.message.content import content_of_file
 from mailhost.message.flags import DELETED, flag_names
 from mailhost.message.header import first_value
 from mailhost.message.mime.encoded_words import decode_words
@@ -25,6 +24,7 @@ from mailhost.store.folders.file_flags import flags_of, split_name
 from mailhost.store.maildir.expunged import Removal, removals
 from mailhost.store.maildir.folder_names import INBOX, name_of
 from mailhost.store.maildir.keywords import KeywordsFile
+from mailhost.store.maildir.message_file import content_of_message
 from mailhost.store.maildir.scan import as_sent
 
 AT_ONCE = 50  # messages that are added at once
@@ -117,8 +117,8 @@ def _add(work: AccountWork, path: str, messages: Sequence[Expunged]) -> int:
 
 def _new_message(work: AccountWork, message: Expunged) -> NewMessage:
     name = os.path.basename(message.path)
-    date = int(os.stat(message.path).st_mtime)
-    content = as_sent(content_of_file(message.path), name, os.path.join(work.root, "tmp"))
+    date = int(os.lstat(message.path).st_mtime)
+    content = as_sent(content_of_message(message.path), name, os.path.join(work.root, "tmp"))
     flags = flags_of(split_name(name)[1]) & ~DELETED
     place = tree.found(work, message.folder)
     keywords: Sequence[str] = ()

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from mailhost.store.maildir.folder_names import LONGEST
+
 NAME = "mailhost-expunged"
 
 
@@ -25,8 +27,12 @@ class Removal:
 
 
 def kept_path(account: str, seconds: float, folder: str) -> str:
-    """Return the path for messages that are removed from `folder`, a directory, at that time."""
-    return os.path.join(account, NAME, f"{int(seconds)},{folder}")
+    """Return the path for messages that are removed from `folder`, a directory, at that time. A
+    folder whose name would be too long with the time counts as INBOX."""
+    name = f"{int(seconds)},{folder}"
+    if len(os.fsencode(name)) > LONGEST:
+        name = f"{int(seconds)},"
+    return os.path.join(account, NAME, name)
 
 
 def removals(account: str) -> list[Removal]:

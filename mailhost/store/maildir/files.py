@@ -30,7 +30,8 @@ class MessageFile:
 
 
 def message_files(path: str) -> Iterator[tuple[os.DirEntry[str], MessageName]]:
-    """Yield the messages of a Maildir with their names taken apart. No Maildir yet has none.
+    """Yield the messages of a Maildir with their names taken apart. A symbolic link is
+    none: it may lead to a file of others. No Maildir yet has none.
 
     One that moves meanwhile comes once or more, and may be gone from where it was seen: the last
     place is the best. Raises OSError.
@@ -38,15 +39,8 @@ def message_files(path: str) -> Iterator[tuple[os.DirEntry[str], MessageName]]:
     for place in PLACES:
         for entry in _entries(os.path.join(path, place)):
             name = parse_name(entry.name)
-            if name is not None and _is_file(entry):
+            if name is not None and entry.is_file(follow_symlinks=False):
                 yield entry, name
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link to itself, or to where we may not look
-        return False
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -10,10 +10,11 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from mailhost.interfaces.store import StoredMessage
-from mailhost.message.content import Content, content_of_file
+from mailhost.message.content import Content
 from mailhost.store.maildir.filename import MessageName, parse_name
 from mailhost.store.maildir.files import MOST_READINGS, located, message_files
 from mailhost.store.maildir.lines import bare_feeds, has_bare_feed, with_crlf
+from mailhost.store.maildir.message_file import content_of_message
 from mailhost.store.maildir.pop3_uidls import Rank, Uidls, read_uidls
 
 Sizes: TypeAlias = MutableMapping[tuple[str, str], int]
@@ -68,7 +69,7 @@ def _wire_size(path: str, entry: os.DirEntry[str], name: MessageName, sizes: Siz
 
 def wire_size(path: str) -> int:
     """Count a file's octets as sent: each LF that lacks its CR counts twice. Raises OSError."""
-    content = content_of_file(path)
+    content = content_of_message(path)
     return content.size + bare_feeds(content)
 
 
@@ -95,8 +96,8 @@ def as_sent(content: Content, name: str, temporary: str) -> Content:
 
 def _open(path: str, message: StoredMessage) -> Content:
     with suppress(FileNotFoundError):
-        return content_of_file(message.hint)
+        return content_of_message(message.hint)
     for file in located(path, {message.unique}):
         with suppress(FileNotFoundError):
-            return content_of_file(file.path)
+            return content_of_message(file.path)
     raise FileNotFoundError(errno.ENOENT, "the message was removed", message.hint)

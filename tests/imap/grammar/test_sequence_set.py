@@ -112,6 +112,18 @@ class MeaningTests(SynchronousTestCase):
         self.assertEqual(len(wanted), found.count(largest))
         self.assertEqual(merge(sorted(wanted)), found.merged(largest))
 
+    @given(SETS, st.sets(SMALL), SMALL)
+    def test_common(self, found: SequenceSet, others: set[int], largest: int) -> None:
+        expected = sorted(members(found, largest) & others)
+        common = found.common(merge(sorted(others)), largest)
+        self.assertEqual(expected, [n for low, high in common for n in range(low, high + 1)])
+
+    def test_common_of_many(self) -> None:
+        many = [(number, number) for number in range(1, 40_000, 2)]
+        begun = perf_counter()
+        self.assertEqual(many[:MOST_RANGES], of(*many[:MOST_RANGES]).common(many, 50_000))
+        self.assertLess(perf_counter() - begun, 2.0)
+
     def test_a_huge_set_costs_nothing(self) -> None:
         began = perf_counter()
         found = of((1, 2**32 - 1), *range(1, 10_000, 2))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mailhost.interfaces.folders import FlagAction, FlagChange
+from mailhost.interfaces.folders import FlagAction, FlagChange, SummaryField
 from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
 from mailhost.store.folders.opening import CompressedMail
-from mailhost.store.folders.reading import contents, details, sized
+from mailhost.store.folders.reading import contents, details, sized, summaries
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.transfer import copy
 from tests.store.folders.accounts import AccountCase, adding, message, uids_of
@@ -44,6 +44,33 @@ class RefreshTests(AccountCase):
         os.utime(f"{self.root}/cur", ns=(found.st_mtime_ns, found.st_mtime_ns))
         self.later()
         self.assertEqual(self.flags(), {1: {"\\Seen"}})
+
+    def test_regular_files_alone_are_messages(self) -> None:
+        """A pipe would block its reader, and a link may lead to a file of others."""
+        secret = os.path.join(self.root, "secret")
+        Path(secret).write_bytes(b"A: secret\n\n")
+        for place in ("cur", "new"):
+            os.mkfifo(f"{self.root}/{place}/1.pipe{place}")
+            os.mkdir(f"{self.root}/{place}/2.directory{place}")
+            os.symlink(secret, f"{self.root}/{place}/3.link{place}")
+            os.symlink("/nowhere", f"{self.root}/{place}/4.dangling{place}")
+        self.inbox.put("cur", "5.file")
+        self.assertEqual(uids_of(self.view()), [1])
+        self.assertEqual(self.inbox.list_lines()[1:], ["1 :5.file"])
+
+    def test_a_message_that_became_a_link_is_not_read(self) -> None:
+        secret = os.path.join(self.root, "secret")
+        Path(secret).write_bytes(b"A: secret\n\n")
+        path = self.inbox.put("cur", "1.a:2,")
+        self.view()
+        os.unlink(path)
+        os.symlink(secret, path)
+        self.inbox.touch("cur")
+        self.view()
+        self.assertEqual(contents(self.work, "", [1]), {})
+        self.assertEqual(summaries(self.work, "", [1], [SummaryField.ENVELOPE]), {})
+        self.assertEqual(copy(self.work, "", [1], ".Other").uids, [])
+        self.assertEqual(self.other.names(), [])
 
     def test_letters_of_other_programs_stay(self) -> None:
         for name in ("1.a:2,FPS", "2.b:2,SaQ,more", "3.c", "4.d:2,SF"):

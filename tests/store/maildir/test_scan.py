@@ -28,7 +28,7 @@ class ScanCase(FilesCase):
             first(path)
             return content_of_file(path)
 
-        self.patch(scan, "content_of_file", opened)
+        self.patch(scan, "content_of_message", opened)
 
 
 class ListTests(ScanCase):
