@@ -1,4 +1,4 @@
-"""What the commands of one session share: who the client is, what it has enabled, where it is."""
+"""The state that the commands of one session share: client, enabled extensions, mailbox."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ImapOptions:
-    """What all sessions of a listener share. `append_limit` is the largest message in octets,
-    `disabled` are capabilities that are switched off, in capitals, `disabled_for` those of single
-    accounts; `folder` is where large messages are kept while they arrive, and `data_timeout` the
-    seconds of silence within a command after which the connection ends."""
+    """The options that all sessions of a listener share. `append_limit` is the largest message in
+    octets, `disabled` are capabilities that are switched off, in capitals, `disabled_for` those of
+    single accounts; `folder` is where large messages are kept while they arrive, and `data_timeout`
+    the seconds of silence within a command after which the connection ends."""
 
     hostname: str
     append_limit: int

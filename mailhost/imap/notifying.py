@@ -1,4 +1,4 @@
-"""What a client has asked for by NOTIFY (RFC 5465), and what it knows of the other folders.
+"""The events that a client wants by NOTIFY (RFC 5465), and its knowledge of other folders.
 
 A folder that changes is looked at a second after the last look at the earliest, so that a busy one
 costs a client one STATUS line a second. Changes of the list of folders are found by comparing it

@@ -40,7 +40,7 @@ NOTHING_SILENT = Silent()
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a client may be told of now: what is gone, as VANISHED or EXPUNGE, and changed flags."""
+    """The changes that may be sent now: expunged messages, as VANISHED or EXPUNGE, and flags."""
 
     expunge: bool
     vanished: bool

@@ -120,7 +120,7 @@ class ImapSession:
         return self._too_long(event)
 
     def secured(self, tls: TLSState) -> None:
-        """What the client said in the clear is forgotten (RFC 9051 §6.2.1)."""
+        """Commands that were sent in the clear are discarded (RFC 9051 §6.2.1)."""
         self._context.client = replace(self._context.client, tls=tls)
         self._reader.clear()
 

@@ -60,7 +60,7 @@ class FolderInfo:
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """What STATUS answers (RFC 9051 §6.3.11). Sizes are in octets on the wire."""
+    """The status of a folder (RFC 9051 §6.3.11). Sizes are in octets on the wire."""
 
     mailbox_id: str
     uid_validity: int
@@ -105,7 +105,7 @@ class FolderView:
 
 
 class FlagAction(Enum):
-    """What STORE does with the flags that it names (RFC 9051 §6.4.6)."""
+    """The way in which STORE changes flags (RFC 9051 §6.4.6)."""
 
     REPLACE = ""
     ADD = "+"
@@ -151,8 +151,8 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What was copied or moved: `uids[n]` has become `copies[n]`. Messages that are gone are left
-    out. `uid_validity` is that of the target."""
+    """The messages that were copied or moved: `uids[n]` has become `copies[n]`. Messages that are
+    gone are left out. `uid_validity` is that of the target."""
 
     uid_validity: int
     uids: Sequence[int]
@@ -173,7 +173,7 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What FETCH answers of a message that is neither in a view nor in its content: EMAILID (RFC
+    """Data of FETCH that are neither in a view nor in a summary: EMAILID (RFC
     8474), and SAVEDATE (RFC 8514) in seconds since 1970."""
 
     email_id: str
@@ -200,9 +200,9 @@ class Matches:
 
 
 class SummaryField(Enum):
-    """What a store keeps of a message's content, as in `message.imap.summary`. The value is the
-    name of the attribute there; REFERENCES are divided by blanks, SENT is seconds since 1970 and
-    SENT_DAY days, both None where the Date field cannot be read."""
+    """The fields that a store keeps of a message's content, as in `message.imap.summary`. The value
+    is the name of the attribute there; REFERENCES are divided by blanks, SENT is seconds since 1970
+    and SENT_DAY days, both None where the Date field cannot be read."""
 
     SIZE = "size"
     ENVELOPE = "envelope"

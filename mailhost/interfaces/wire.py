@@ -66,7 +66,7 @@ class IWire(Interface):
 
     def compress() -> None:
         """Send what was written, then compress all that follows by DEFLATE, in both directions
-        (RFC 1951). What the peer sends reaches the machine in small pieces however far it expands;
+        (RFC 1951). Data of the peer reach the machine in small pieces, however far they expand;
         a peer whose data is malformed is disconnected."""
 
     def hang_up() -> None:

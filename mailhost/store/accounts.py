@@ -20,7 +20,7 @@ from mailhost.store.quota import QuotaOf
 
 @dataclass(frozen=True, slots=True)
 class AccountParts:
-    """What outlives a reload: the threads of the accounts in use, and who watches them."""
+    """The parts that outlive a reload: the threads of the accounts in use, and who watches them."""
 
     threads: AccountThreads
     watchers: Watchers

@@ -66,7 +66,7 @@ def enable(context: Context, command: Enable) -> Completion:
 
 
 def identify(context: Context, command: Id) -> Completion:
-    """ID (RFC 2971). What the client says is for the log alone, once."""
+    """ID (RFC 2971). The reply of the client is only logged, once."""
     if command.fields and not context.identified:
         context.identified = True
         pairs = [f"{name}={value}" for name, value in command.fields if value]

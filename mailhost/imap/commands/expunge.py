@@ -22,7 +22,7 @@ def deleted_uids(view: FolderView) -> list[int]:
 
 
 async def expunge(context: Context, command: Expunge) -> Completion:
-    """What is gone is told with the updates that follow the command."""
+    """The updates after the command tell the client which messages are gone."""
     selected = context.selected
     assert selected is not None
     if selected.read_only:

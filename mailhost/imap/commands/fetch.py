@@ -64,7 +64,7 @@ UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a command needs. `plain` items have columns, `sections` are made from octets, of which
+    """The needs of a command. `plain` items have columns, `sections` are made from octets, of which
     those in `kept` may be answered from summaries; `fields` are asked for of the summaries."""
 
     plain: tuple[FetchItem, ...]
@@ -195,7 +195,8 @@ async def _marked(
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read of some messages; of `asked` messages those that are gone are left out."""
+    """The data that were read of some messages; messages of the `asked` that are gone are left
+    out."""
 
     asked: int
     rows: Rows

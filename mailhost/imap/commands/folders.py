@@ -19,7 +19,7 @@ USES = frozenset(("\\Sent", "\\Drafts", "\\Junk", "\\Trash", "\\Archive"))
 
 
 async def create(context: Context, command: Create) -> Completion:
-    """CREATE, with a special use (RFC 6154 §3). What is made is subscribed to, as many clients
+    """CREATE, with a special use (RFC 6154 §3). The new folder is subscribed to, as many clients
     show subscribed folders alone."""
     if not USES.issuperset(command.special_uses) or len(command.special_uses) > 1:
         return no("A folder can have one of the special uses Sent, Drafts, Junk, Trash and Archive",

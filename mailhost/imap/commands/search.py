@@ -89,7 +89,7 @@ def _highest(scope: Scope, places: Sequence[int]) -> int | None:
 
 
 def _saved(places: Sequence[int], returns: frozenset[SearchReturn]) -> Sequence[int]:
-    """What SAVE keeps: with MIN or MAX alone those, otherwise all (RFC 5182 §2.1)."""
+    """The result that SAVE keeps: with MIN or MAX alone those, otherwise all (RFC 5182 §2.1)."""
     if SearchReturn.ALL in returns or SearchReturn.COUNT in returns:
         return places
     return _ends(places, returns) or places

@@ -48,7 +48,7 @@ async def store(context: Context, command: Store) -> Completion:
 async def _tell(
     context: Context, selected: Selected, command: Store, uids: Sequence[int], result: FlagsSet
 ) -> None:
-    """Write the new flags. What the client asked for is not told a second time."""
+    """Write the new flags. The next updates do not repeat them."""
     view, others = result.view, frozenset(result.modified)
     done = [
         (uid, place)

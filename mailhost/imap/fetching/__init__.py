@@ -1,2 +1,2 @@
-"""What FETCH answers: `columns` from the folder's view, its details and the summaries, `sections`
+"""The data of FETCH: `columns` from the folder's view, its details and the summaries, `sections`
 from the octets of messages."""

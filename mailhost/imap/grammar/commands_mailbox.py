@@ -11,7 +11,7 @@ from mailhost.imap.grammar.sequence_set import SequenceSet
 
 @dataclass(frozen=True, slots=True)
 class QResync:
-    """What a client knows of a mailbox (RFC 7162 §3.2.5). `known_uids` are those it has.
+    """The state of a mailbox that a client knows (RFC 7162 §3.2.5). `known_uids` are those it has.
     `known_numbers` and `numbered_uids` are numbers of messages with their UIDs."""
 
     uid_validity: int
@@ -69,7 +69,7 @@ class Unsubscribe:
 
 
 class StatusItem(Enum):
-    """What STATUS answers. The value is its name in commands and answers."""
+    """The items of STATUS. The value is its name in commands and answers."""
 
     MESSAGES = b"MESSAGES"
     RECENT = b"RECENT"  # RFC 3501

@@ -23,7 +23,7 @@ class Fetch:
 
 
 class StoreAction(Enum):
-    """What STORE does with its flags."""
+    """The way in which STORE changes flags."""
 
     REPLACE = ""
     ADD = "+"
@@ -68,7 +68,7 @@ class Expunge:
 
 
 class SearchReturn(Enum):
-    """What ESEARCH answers with."""
+    """The results that ESEARCH can return."""
 
     MIN = "MIN"
     MAX = "MAX"

@@ -56,8 +56,8 @@ class BadEvent(BadSyntax):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What the client has enabled, as far as the grammar depends on it: `rev2` is IMAP4rev2, `utf8`
-    UTF8=ACCEPT (RFC 6855)."""
+    """The extensions that the client has enabled, as far as the grammar depends on it: `rev2` is
+    IMAP4rev2, `utf8` UTF8=ACCEPT (RFC 6855)."""
 
     rev2: bool = False
     utf8: bool = False

@@ -1,4 +1,4 @@
-"""What FETCH asks for, as values."""
+"""The items of FETCH, as values."""
 
 from __future__ import annotations
 

@@ -189,8 +189,8 @@ class CommandReader:
         self._doing = _Doing.STREAM
 
     def refuse(self) -> None:
-        """Give up the command: the session answers it now with its tag. What the client sends of it
-        all the same is thrown away."""
+        """Give up the command: the session answers it now with its tag. Octets of it that
+        the client sends all the same are discarded."""
         announced = self._decide()
         self._forget_command()
         self._left = 0 if announced.waiting else announced.literal.size

@@ -31,8 +31,8 @@ def continuation(text: bytes = b"") -> bytes:
 def status(tag: bytes, kind: bytes, text: str, code: bytes = b"") -> bytes:
     """Return a status response. `tag` may be UNTAGGED; `code` has no brackets.
 
-    What is no printable ASCII in the text becomes `?`. Text is never empty: clients trip over that
-    behind a code.
+    Characters of the text that are not printable ASCII become `?`. Text is never empty: clients
+    trip over that behind a code.
 
     resp-text = ["[" resp-text-code "]" SP] [text]
     """

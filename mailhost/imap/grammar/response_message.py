@@ -52,7 +52,10 @@ def search_line(
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What ESEARCH says. `all` is a sequence set, b"" where nothing was found; None: not asked."""
+    """The results in an ESEARCH response.
+
+    `all` is a sequence set, b"" where nothing was found; None: not asked.
+    """
 
     least: int | None = None
     most: int | None = None

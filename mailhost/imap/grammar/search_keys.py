@@ -1,4 +1,4 @@
-"""What SEARCH, SORT and THREAD look for, as values. Texts are Unicode, whatever the charset was."""
+"""The keys of SEARCH, SORT and THREAD, as values. Texts are Unicode, whatever the charset was."""
 
 from __future__ import annotations
 

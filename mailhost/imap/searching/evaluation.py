@@ -46,7 +46,7 @@ class SearchRefused(Exception):
 
 
 class Cost(IntEnum):
-    """What a key takes for each message."""
+    """The cost of a key for each message."""
 
     VIEW = 0
     DETAILS = 1

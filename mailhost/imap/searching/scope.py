@@ -1,4 +1,4 @@
-"""What a command searches in: the messages that the client knows and that still exist."""
+"""The messages that a command searches: those that the client knows and that still exist."""
 
 from __future__ import annotations
 

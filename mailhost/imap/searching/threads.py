@@ -19,8 +19,8 @@ NO_PARENT = -1
 
 
 class ThreadMessage(NamedTuple):
-    """What THREAD needs of a message: the number to be answered, seconds since 1970, its base
-    subject, whether it is a reply, and identifiers, those of References divided by blanks."""
+    """The data that THREAD needs of a message: the number to be answered, seconds since 1970, its
+    base subject, whether it is a reply, and identifiers, those of References divided by blanks."""
 
     number: int
     sent: int
@@ -87,8 +87,8 @@ class ReferenceThreads:
         return len(self._trees) - 1
 
     def threads(self) -> list[ThreadNode]:
-        """Return the threads. What a message says of its own parent goes before what others say
-        (step 1 of the RFC)."""
+        """Return the threads. The parent that a message itself names is linked before those that
+        other messages name (step 1 of the RFC)."""
         for links in (self._last, self._links):
             for at in range(0, len(links), 2):
                 self._link(links[at], links[at + 1])
@@ -160,7 +160,7 @@ class _Node:
         return found
 
     def order(self) -> tuple[int, int]:
-        """What siblings are sorted by."""
+        """The key by which siblings are sorted."""
         first = self.first
         return first.sent, first.number
 

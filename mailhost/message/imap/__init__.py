@@ -1,4 +1,4 @@
-"""What IMAP answers about the content of one message: ENVELOPE, BODYSTRUCTURE, sections, and more.
+"""The data of IMAP about the content of one message: ENVELOPE, BODYSTRUCTURE, sections, and more.
 
 No I/O of its own: a message is read through a `Reader`. Nothing raises on what strangers wrote.
 """

@@ -219,7 +219,7 @@ def _one_line(name: bytes | None) -> bytes | None:
 
 
 def _written(token: bytes) -> bytes:
-    """What a token stands for; a blank is empty."""
+    """Return the text that a token stands for; a blank is empty."""
     if token.startswith(b'"'):
         inside = token[1:-1] if len(token) > 1 and token.endswith(b'"') else token[1:]
         return _PAIR.sub(rb"\1", inside)

@@ -1,6 +1,6 @@
 """BODY and BODYSTRUCTURE (RFC 9051 §7.5.2): the parts of a message as nested lists.
 
-What is written always follows the grammar of §9, whatever the message has: `part_offsets` shows a
+The reply always follows the grammar of §9, whatever the message has: `part_offsets` shows a
 multipart without parts as a text, and a message that is encoded or lies too deep as a file.
 """
 

@@ -1,4 +1,4 @@
-"""What can be looked for in the content of a message, as values: a tree of keys.
+"""The keys that search the content of a message, as a tree of values.
 
 A store answers which messages a key matches, by reading them or from an index. Texts are compared
 as `search.fold` has them.

@@ -137,8 +137,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What of a message is known: a header section, whole or with the fields in `names` alone, and
-    perhaps all of it."""
+    """The part of a message that is known: a header section, whole or with the fields in `names`
+    alone, and perhaps all of it."""
 
     header: bytes
     names: frozenset[bytes] | None = None

@@ -86,8 +86,8 @@ def _before_escape(text: bytes) -> int:
 
 
 def texts(octets: Iterable[bytes], charset: str) -> Iterator[str]:
-    """Yield octets as text. What is no text in the charset becomes U+FFFD; an unknown charset, or
-    none, is read as UTF-8."""
+    """Yield octets as text. Octets that are no text in the charset become U+FFFD; an unknown
+    charset, or none, is read as UTF-8."""
     codec = codec_of(charset) or "utf-8"
     decoder = codecs.getincrementaldecoder(codec)("replace")
     for block in octets:

@@ -19,7 +19,7 @@ HEADER_LIMIT = 1 << 20  # octets of a header that HEADER.FIELDS looks at
 
 
 class Specifier(Enum):
-    """What of a part is wanted. BODY is the part without its header, or the whole message."""
+    """The wanted piece of a part. BODY is the part without its header, or the whole message."""
 
     BODY = ""
     HEADER = "HEADER"

@@ -25,7 +25,7 @@ from mailhost.message.mime.encoded_words import decode_words
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What IMAP answers about a message without reading it.
+    """The data that IMAP needs of a message without reading it.
 
     `envelope`, `body` and `body_structure` are as they go over the wire, 8-bit octets in literals.
     `parts` is read by `decode_parts`, `head` by `headers.answer_from`. `preview` is text. `size` is

@@ -1,4 +1,4 @@
-"""What SORT and THREAD compare (RFC 5256): base subjects and message identifiers."""
+"""The values that SORT and THREAD compare (RFC 5256): base subjects and message identifiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has vanished from a folder since when (RFC 7162 §3.2.5), in an account's cache."""
+"""The UIDs that vanished from a folder, by MODSEQ (RFC 7162 §3.2.5), in an account's cache."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ TRY_CREATE = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
 
 @dataclass(frozen=True, slots=True)
 class AccountContext:
-    """What the folders of one account share. `keep_expunged` says that expunged messages are kept
-    for an undelete."""
+    """The parts that the folders of one account share. `keep_expunged` says that expunged messages
+    are kept for an undelete."""
 
     account: Address
     root: str
@@ -79,7 +79,7 @@ class AccountContext:
 
     @property
     def thread(self) -> AccountThread:
-        """What runs the operations of the account."""
+        """The thread that runs the operations of the account."""
         return self.threads.of(self.root, self.disk)
 
     def changed(self, folder: str) -> None:

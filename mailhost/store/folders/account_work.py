@@ -1,4 +1,4 @@
-"""What the operations on one account share: its cache, its lock, and the folders that were read.
+"""The state that all operations on one account share: cache, lock, and the folders read so far.
 
 Everything here blocks and runs in threads, for one operation at a time. The lock between processes
 is the write transaction of the cache. Where the disk takes no cache (it is full, or read-only) one

@@ -1,4 +1,4 @@
-"""What operations on Maildirs need beside the account: clock, names, locks, durable changes."""
+"""The services that operations on Maildirs need: clock, names, locks, durable changes."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")
 
 @dataclass(slots=True)
 class Differences:
-    """What differs from the cache. `gone` are UIDs, `infos` has what follows the base names of
+    """The differences from the cache. `gone` are UIDs, `infos` has what follows the base names of
     renamed files by UID, `unknown` that of files without a known UID by base name."""
 
     gone: list[int]

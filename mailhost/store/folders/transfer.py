@@ -55,7 +55,7 @@ class _Transfer:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What was transferred, each with its UID in the target, and the first fault."""
+    """The transferred messages, each with its UID in the target, and the first fault."""
 
     done: list[tuple[_Transfer, int]]
     fault: OSError | None

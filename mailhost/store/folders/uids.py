@@ -25,8 +25,8 @@ NO_WRITING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What the cache knows of a UID list, should the file be gone: its UIDVALIDITY and next UID,
-    and by `whole` the list."""
+    """The contents of a UID list as the cache knows them, should the file be gone: its UIDVALIDITY
+    and next UID, and by `whole` the list."""
 
     uid_validity: int
     uid_next: int

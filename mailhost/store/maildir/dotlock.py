@@ -9,8 +9,8 @@ long touches it. So Dovecot does, and so do we, with three additions for our own
   be nobody's at once. One whose PID belongs to an unrelated process by now is removed after two
   minutes without a change; Dovecot waits for it in vain.
 - Waiters stand in a line of two: flock(2) on the folder admits one of them, and only that one tries
-  to make the lock file. Whoever waits there is next, so a process that takes the lock again and
-  again does not keep the others out.
+  to make the lock file. The process that waits there is next, so a process that takes the lock
+  again and again does not keep the others out.
 - A process that releases the lock while others wait pauses for longer than they do between two
   attempts.
 
@@ -189,7 +189,7 @@ class Dotlocks:
 
 
 class _Watch:
-    """What one waiter sees of a lock file."""
+    """The state of a lock file as one waiter sees it."""
 
     def __init__(self, dotlocks: Dotlocks, path: str, stale: float) -> None:
         self._dotlocks = dotlocks
@@ -253,7 +253,7 @@ class _Watch:
 
 
 def _change(path: str) -> tuple[int, ...]:
-    """What changes when a file does, its times first; nothing where it is missing."""
+    """Return values that change with a file, its times first; nothing if it is missing."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -158,7 +158,7 @@ class KeywordsFile:
 
 
 def _change(path: str) -> tuple[int, ...]:
-    """What changes when a file is replaced; nothing where it is missing."""
+    """Return values that change when a file is replaced; nothing if it is missing."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

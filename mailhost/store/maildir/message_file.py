@@ -1,6 +1,6 @@
 """Opens the file of a message, and nothing else that may lie in its place.
 
-Whoever can write into a Maildir can put a symbolic link there, and this host may read what that
+A user who can write into a Maildir can put a symbolic link there, and this host may read what that
 user may not. A pipe would block its reader, and a device has no end.
 """
 

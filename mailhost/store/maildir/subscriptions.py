@@ -29,7 +29,7 @@ _UNESCAPES = {letter: text for text, letter in _ESCAPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """What a file says: its lines without their line feeds, and which form it has."""
+    """The contents of a file: its lines without their line feeds, and which form it has."""
 
     lines: tuple[str, ...] = ()
     tabs: bool = True

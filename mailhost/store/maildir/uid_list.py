@@ -52,7 +52,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """What a line says of its message; None for what it does not say.
+    """The fields of a line; None for those that the line does not have.
 
     `size` and `wire_size` are octets, where the file's name has none; `pop3_uidl` is the unique-id
     that POP3 shows, `pop3_order` the place among POP3's messages: lower ones first, those without

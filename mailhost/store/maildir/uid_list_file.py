@@ -59,8 +59,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What was read. `whole` says that `uid_list` is the whole file, and not only what follows the
-    place where the last reading ended. `ragged` says that half a line follows `place`."""
+    """The part of the file that was read. `whole` says that `uid_list` is the whole file, and not
+    only what follows the place where the last reading ended. `ragged` says that half a line follows
+    `place`."""
 
     uid_list: UidList
     place: Place
@@ -84,7 +85,8 @@ class UidListFile:
     def read(self, since: Place | None = None) -> Part | None:
         """Return what is new after `since`, or all where the file was replaced.
 
-        None where there is no list of UIDs. What is returned is on the disk. Raises OSError.
+        None where there is no list of UIDs. All lines that are returned are on the disk. Raises
+        OSError.
         """
         try:
             file = open(self.path, "rb")  # noqa: SIM115 - the except clause is for this call
