@@ -1,9 +1,9 @@
 """The folders of an account as a tree: listed, made, renamed, removed, subscribed to.
 
-INBOX and the folders of special use are there for every account: what is missing is made, and
-subscribed to, when a client first asks. In a Maildir of another host the folders with usual names
-(`Sent Messages`) have the special uses. Uses that clients gave to folders they made lie in
-`mailhost-special-use`, one `USE NAME` a line.
+INBOX and the folders of special use are there for every account: missing ones are made when a
+client first asks, and then they and INBOX are subscribed to. In a Maildir of another host the
+folders with usual names (`Sent Messages`) have the special uses. Uses that clients gave to folders
+they made lie in `mailhost-special-use`, one `USE NAME` a line.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def directories(work: AccountWork) -> Mapping[str, str]:
         path = directory_of(name)
         assert isinstance(path, str)
         make_maildir(work, path)
-    _subscriptions(work).change(add=missing)
+    _subscriptions(work).change(add=[INBOX, *missing])
     return find_folders(work.root).directories
 
 
