@@ -15,7 +15,7 @@ from twisted.internet.defer import DeferredSemaphore
 
 from mailhost.application.descriptors import connections_that_fit
 from mailhost.concurrency.pauses import pauses_of
-from mailhost.concurrency.threads import threads_of
+from mailhost.concurrency.threads import InThread, threads_of
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.directory.from_settings import view_of_settings
@@ -71,11 +71,12 @@ class Foundation:
         self.limits = ConnectionLimits(_bounds(settings), others)
         self.account_limit = AccountLimit(settings.limits.connections_per_account, others)
         self.writer_socket = os.path.join(self.data, "writer.sock")
-        own = Committer(reactor, OperatingSystem())
+        self.system = OperatingSystem()
+        own = Committer(reactor, self.system)
         self.committer = BySize(
             WriterClient(reactor, self.writer_socket, own, events),
             own,
-            Committer(reactor, OperatingSystem()),
+            Committer(reactor, self.system),
         )
         self.directory = LiveDirectory(
             reactor, view_of_settings(settings, loaded.secrets), database_path(self.data), events
@@ -83,14 +84,9 @@ class Foundation:
         self.spool = Spool(os.path.join(self.data, "queue"), self.committer, self.in_thread)
         own_count = Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
         self.usages: IUsages = usages or own_count
-        self.system = OperatingSystem()
         self.dotlocks = Dotlocks(self.system)
         self.commit_now = BlockingCommitter(self.system)
-        self.accounts = AccountParts(
-            AccountThreads(reactor, self.in_thread),
-            Watchers(),
-            FileWatches(reactor, self.in_thread),
-        )
+        self.accounts = _account_parts(reactor, self.in_thread)
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
@@ -115,6 +111,13 @@ class Foundation:
         self.account_limit.most = settings.limits.connections_per_account
         self.resolver.reconfigure(settings.dns)
         self.directory.reconfigure(view_of_settings(settings, loaded.secrets))
+
+
+def _account_parts(reactor: IReactor, in_thread: InThread) -> AccountParts:
+    """Return the parts of the folders of accounts that outlive a reload."""
+    return AccountParts(
+        AccountThreads(reactor, in_thread), Watchers(), FileWatches(reactor, in_thread)
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:
