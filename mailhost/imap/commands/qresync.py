@@ -14,9 +14,10 @@ from mailhost.imap.flag_lists import flag_lines
 from mailhost.imap.grammar.commands_mailbox import QResync
 from mailhost.imap.grammar.numbers import write_ranges
 from mailhost.imap.grammar.response import vanished
-from mailhost.imap.grammar.sequence_set import Range, SequenceSet, merge
+from mailhost.imap.grammar.sequence_set import Range, SequenceSet
 from mailhost.imap.selected import AT_ONCE, Selected
 from mailhost.interfaces.folders import FolderView, StoreRefusal, Vanished
+from mailhost.message.ranges import ranges_of
 
 MOST_PAIRS = 10_000  # of numbers and UIDs that are compared, as sets may name billions
 
@@ -88,7 +89,7 @@ def _joined(ranges: Iterable[Range]) -> list[Range]:
 def _absent(view: FolderView, largest: int, after: int) -> Iterator[Range]:
     """Yield the ranges of UIDs from `after` up to the largest that no message has."""
     before = after
-    for first, last in merge(view.uids):
+    for first, last in ranges_of(view.uids):
         if first > before + 1:
             yield before + 1, first - 1
         before = max(before, last)

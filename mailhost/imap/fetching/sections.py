@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from mailhost.imap.grammar.fetch_items import BinarySection, BinarySize, BodySection, SectionText
-from mailhost.imap.grammar.strings import NIL, literal_header
+from mailhost.imap.grammar.strings import literal_header
 from mailhost.message.imap.decoding import can_decode, decoded, decoded_size
 from mailhost.message.imap.part_offsets import BodyPart
 from mailhost.message.imap.reader import MemoryReader, Reader
@@ -23,6 +23,7 @@ from mailhost.message.imap.sections import (
     read_fields,
     read_range,
 )
+from mailhost.message.imap.strings import NIL, without_nul
 
 SectionItem = BodySection | BinarySection | BinarySize
 _SPECIFIERS = {
@@ -104,11 +105,6 @@ def sized(size: int) -> bytes:
     """Return what stands before octets; an empty text is a quoted one, as some clients wait for
     the octets of `{0}`."""
     return literal_header(size) if size else b'""'
-
-
-def without_nul(data: bytes) -> bytes:
-    """Return data for a literal, which may not hold NUL (RFC 9051 §9 CHAR8); its size stays."""
-    return data.replace(b"\0", b"\x80") if b"\0" in data else data
 
 
 def _binary(item: BinarySection, reader: Reader, root: BodyPart | None) -> Iterable[bytes]:

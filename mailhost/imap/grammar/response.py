@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailhost.imap.grammar.numbers import write_in_order, write_set
-from mailhost.imap.grammar.strings import NIL, astring, mailbox, nstring, string
+from mailhost.imap.grammar.strings import astring, mailbox, nstring, string
+from mailhost.message.imap.strings import NIL
 
 OK, NO, BAD, BYE, PREAUTH = b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"
 UNTAGGED = b"*"

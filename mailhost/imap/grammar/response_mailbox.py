@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mailhost.imap.grammar.commands_mailbox import StatusItem
 from mailhost.imap.grammar.response import delimiter_of
-from mailhost.imap.grammar.strings import NIL, astring, mailbox, string
+from mailhost.imap.grammar.strings import astring, mailbox, string
+from mailhost.message.imap.strings import NIL
 
 StatusValue = int | str | None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.imap.grammar.cursor import LARGEST_NUMBER, BadSyntax, Cursor
@@ -196,18 +196,3 @@ def _read_number(text: bytes) -> int:
     if not 0 < number <= LARGEST_NUMBER:
         raise ValueError
     return number
-
-
-def merge(numbers: Iterable[int]) -> list[Range]:
-    """Return numbers, which rise, as ranges."""
-    found: list[Range] = []
-    first = last = -1
-    for number in numbers:
-        if number != last + 1:
-            if first >= 0:
-                found.append((first, last))
-            first = number
-        last = number
-    if first >= 0:
-        found.append((first, last))
-    return found

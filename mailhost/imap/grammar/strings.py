@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from mailhost.message.imap.strings import NIL, is_utf8, literal
 from mailhost.message.utf7 import encode_utf7
 
 _ATOM = re.compile(rb"[!#$&'+-\[^-z|}~]+")
@@ -15,8 +16,6 @@ _PLAIN = re.compile(rb"[ !#-\[\]-~]*")  # within quotes, with no escape
 _QUOTABLE = re.compile(rb"[ -~]*")
 _UTF8_QUOTABLE = re.compile(rb"[^\0-\x1f\x7f]*")
 _SPECIAL = re.compile(rb'(["\\])')
-
-NIL = b"NIL"
 
 
 def quoted(text: bytes) -> bytes:
@@ -48,11 +47,6 @@ def astring(data: bytes, *, utf8: bool = False) -> bytes:
     return string(data, utf8=utf8)
 
 
-def literal(data: bytes) -> bytes:
-    """Return a literal; the data has no NUL."""
-    return b"{%d}\r\n%b" % (len(data), data)
-
-
 def literal_header(size: int, *, binary: bool = False) -> bytes:
     """Return what stands before a literal whose `size` octets are streamed."""
     return b"%b{%d}\r\n" % (b"~" if binary else b"", size)
@@ -66,12 +60,3 @@ def binary_string(data: bytes) -> bytes:
 def mailbox(name: str, *, utf8: bool = False) -> bytes:
     """Return a mailbox name: modified UTF-7, or UTF-8 for a client that has enabled it."""
     return astring(name.encode("utf-8", "replace") if utf8 else encode_utf7(name), utf8=utf8)
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether the octets are UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -21,7 +21,9 @@ def string(octets: bytes, utf8: bool = False) -> bytes:
         return literal(octets)
     if _PLAIN.fullmatch(octets):
         return b'"%b"' % octets
-    if _QUOTABLE.fullmatch(octets) or (utf8 and _QUOTABLE_UTF8.fullmatch(octets) and _utf8(octets)):
+    if _QUOTABLE.fullmatch(octets) or (
+        utf8 and _QUOTABLE_UTF8.fullmatch(octets) and is_utf8(octets)
+    ):
         return b'"%b"' % _SPECIAL.sub(rb"\\\g<0>", octets)
     return literal(octets)
 
@@ -60,7 +62,8 @@ def text_of(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def _utf8(octets: bytes) -> bool:
+def is_utf8(octets: bytes) -> bool:
+    """True where the octets are UTF-8."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:

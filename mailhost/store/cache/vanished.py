@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from mailhost.message.ranges import ranges_of
 
 MOST_VANISHED = 100_000  # ranges kept for one folder
 
@@ -14,7 +16,7 @@ def add_vanished(
     """Remember that these UIDs, which rise, vanished with this MODSEQ."""
     connection.executemany(
         "INSERT INTO vanished (folder, modseq, first_uid, last_uid) VALUES (?, ?, ?, ?)",
-        [(folder, modseq, first, last) for first, last in ranges(uids)],
+        [(folder, modseq, first, last) for first, last in ranges_of(uids)],
     )
 
 
@@ -42,19 +44,3 @@ def forget_vanished(
         return None
     connection.execute("DELETE FROM vanished WHERE folder = ? AND modseq <= ?", (folder, row[0]))
     return int(row[0])
-
-
-def ranges(uids: Iterable[int]) -> list[tuple[int, int]]:
-    """Return rising UIDs as ranges (first, last)."""
-    found: list[tuple[int, int]] = []
-    first = last = 0
-    for uid in uids:
-        if uid == last + 1 and first:
-            last = uid
-            continue
-        if first:
-            found.append((first, last))
-        first = last = uid
-    if first:
-        found.append((first, last))
-    return found

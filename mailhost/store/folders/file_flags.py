@@ -12,11 +12,11 @@ from functools import lru_cache
 from string import ascii_lowercase
 from types import MappingProxyType
 
-from mailhost.message.flags import ANSWERED, DELETED, DRAFT, FIRST_KEYWORD, FLAGGED, SEEN
-from mailhost.store.maildir.flags import letters_of, with_letters
+from mailhost.message.flags import FIRST_KEYWORD, SYSTEM_FLAGS
+from mailhost.store.maildir.flags import LETTERS, letters_of, with_letters
 
 _BITS: Mapping[str, int] = MappingProxyType(
-    {"D": DRAFT, "F": FLAGGED, "R": ANSWERED, "S": SEEN, "T": DELETED}
+    {letter: SYSTEM_FLAGS[flag] for flag, letter in LETTERS.items()}
     | {letter: 1 << FIRST_KEYWORD + number for number, letter in enumerate(ascii_lowercase)}
 )
 

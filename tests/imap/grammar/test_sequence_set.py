@@ -16,10 +16,10 @@ from mailhost.imap.grammar.sequence_set import (
     SAVED,
     STAR,
     SequenceSet,
-    merge,
     read_known_set,
     read_set,
 )
+from mailhost.message.ranges import ranges_of
 from tests.imap.grammar.reading import cursor
 
 of = SequenceSet.of
@@ -110,12 +110,12 @@ class MeaningTests(SynchronousTestCase):
         wanted = members(found, largest)
         self.assertEqual(number in wanted, found.has(number, largest))
         self.assertEqual(len(wanted), found.count(largest))
-        self.assertEqual(merge(sorted(wanted)), found.merged(largest))
+        self.assertEqual(ranges_of(sorted(wanted)), found.merged(largest))
 
     @given(SETS, st.sets(SMALL), SMALL)
     def test_common(self, found: SequenceSet, others: set[int], largest: int) -> None:
         expected = sorted(members(found, largest) & others)
-        common = found.common(merge(sorted(others)), largest)
+        common = found.common(ranges_of(sorted(others)), largest)
         self.assertEqual(expected, [n for low, high in common for n in range(low, high + 1)])
 
     def test_common_of_many(self) -> None:
@@ -137,14 +137,14 @@ class WriteTests(SynchronousTestCase):
     def test_a_written_set_has_the_same_numbers(self, numbers: list[int]) -> None:
         text = write_set(numbers)
         self.assertEqual(set(numbers), members(read_set(cursor(text)), 1))
-        self.assertEqual(write_ranges(merge(numbers)), text)
+        self.assertEqual(write_ranges(ranges_of(numbers)), text)
 
     def test_no_numbers(self) -> None:
-        self.assertEqual(([], b""), (merge([]), write_set([])))
+        self.assertEqual(([], b""), (ranges_of([]), write_set([])))
 
     def test_a_hundred_thousand(self) -> None:
         numbers = sorted(random.Random(1).sample(range(1, 200_001), 100_000))
         began = perf_counter()
         text = write_set(numbers)
         self.assertLess(perf_counter() - began, 1)
-        self.assertEqual(write_ranges(merge(numbers)), text)
+        self.assertEqual(write_ranges(ranges_of(numbers)), text)

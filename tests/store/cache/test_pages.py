@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.flags import DELETED, SEEN
+from mailhost.message.ranges import ranges_of
 from mailhost.store.cache import pages as module
 from mailhost.store.cache.pages import (
     Entries,
@@ -22,7 +23,7 @@ from mailhost.store.cache.pages import (
     write_page,
 )
 from mailhost.store.cache.schema import open_in_memory
-from mailhost.store.cache.vanished import add_vanished, forget_vanished, ranges, vanished_since
+from mailhost.store.cache.vanished import add_vanished, forget_vanished, vanished_since
 
 Model = dict[int, tuple[str, int]]
 
@@ -79,7 +80,7 @@ class PageTests(SynchronousTestCase):
 class VanishedTests(SynchronousTestCase):
     @given(st.sets(st.integers(1, 60)))
     def test_ranges(self, uids: set[int]) -> None:
-        found = ranges(sorted(uids))
+        found = ranges_of(sorted(uids))
         self.assertEqual({u for first, last in found for u in range(first, last + 1)}, uids)
         self.assertTrue(all(a[1] + 1 < b[0] for a, b in pairwise(found)))
 
