@@ -10,13 +10,14 @@ from mailhost.message.flags import flag_names
 from mailhost.store.exchange.exporting import MaildirExport, places
 from mailhost.store.exchange.importing import Import
 from mailhost.store.exchange.maildir_source import source_folders, source_subscriptions
-from mailhost.store.exchange.progress import NoProgress, Result, same_rights
+from mailhost.store.exchange.progress import Result
 from mailhost.store.folders import tree
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.refresh import refreshed
 from tests.end_to_end.dovecot import Dovecot
 from tests.end_to_end.test_dovecot_files import MAIL, DovecotCase, number, uids_and_flags
+from tests.store.exchange.fakes import NoProgress, same_rights
 from tests.store.folder_disk import disk_at
 
 SENT = "Sent Messages"

@@ -52,11 +52,6 @@ def literal_header(size: int, *, binary: bool = False) -> bytes:
     return b"%b{%d}\r\n" % (b"~" if binary else b"", size)
 
 
-def binary_string(data: bytes) -> bytes:
-    """Return a string or, for data with NUL, a literal8 (RFC 9051 §4.3.1, of BINARY[...])."""
-    return b"~" + literal(data) if b"\0" in data else string(data)
-
-
 def mailbox(name: str, *, utf8: bool = False) -> bytes:
     """Return a mailbox name: modified UTF-7, or UTF-8 for a client that has enabled it."""
     return astring(name.encode("utf-8", "replace") if utf8 else encode_utf7(name), utf8=utf8)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -19,22 +19,6 @@ class TransferProgress(Protocol):
 
     def advance(self, messages: int) -> None:
         """So many more messages of it are done."""
-
-
-class NoProgress:
-    """Shows nothing."""
-
-    def begin(self, folder: str, messages: int) -> None:
-        """See TransferProgress."""
-
-    def advance(self, messages: int) -> None:
-        """See TransferProgress."""
-
-
-@contextmanager
-def same_rights() -> Iterator[None]:
-    """The other side's files need no other rights."""
-    yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,3 @@ def with_letters(name: str, letters: str) -> str:
 def letter_of(flag: str) -> str | None:
     """Return the letter of a system flag, in any case; None for all others."""
     return _BY_CASE.get(flag.lower())
-
-
-def system_flags(letters: str) -> list[str]:
-    """Return the system flags that these letters stand for, in their order."""
-    return [FLAGS[letter] for letter in letters if letter in FLAGS]

@@ -11,11 +11,12 @@ from mailhost.store.exchange.exporting import CannotExport, MaildirExport, MboxE
 from mailhost.store.exchange.importing import Import
 from mailhost.store.exchange.maildir_source import source_folders
 from mailhost.store.exchange.mbox import Quoting, read, split
-from mailhost.store.exchange.progress import NoProgress, Result, same_rights
+from mailhost.store.exchange.progress import Result
 from mailhost.store.folders import tree
 from mailhost.store.folders.flag_changes import set_flags
 from mailhost.store.folders.reading import contents
 from mailhost.store.folders.refresh import refreshed
+from tests.store.exchange.fakes import NoProgress, same_rights
 from tests.store.exchange.source import write
 from tests.store.folders.mail_case import MailCase
 

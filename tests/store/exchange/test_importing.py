@@ -13,12 +13,13 @@ from mailhost.store.exchange import adopting, importing
 from mailhost.store.exchange.importing import Import
 from mailhost.store.exchange.maildir_source import source_folders, source_subscriptions
 from mailhost.store.exchange.mbox import Quoting, written
-from mailhost.store.exchange.progress import NoProgress, Result, same_rights
+from mailhost.store.exchange.progress import Result
 from mailhost.store.folders import tree
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.removal import expunge
 from mailhost.store.maildir.uid_list_file import UidListFile
+from tests.store.exchange.fakes import NoProgress, same_rights
 from tests.store.exchange.source import VALIDITY, dovecot_maildir, write
 from tests.store.folder_disk import disk_at
 from tests.store.folders.mail_case import MailCase

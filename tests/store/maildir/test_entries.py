@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.store.maildir.entries import Mtimes, list_entries, mtimes
+from mailhost.store.maildir.entries import list_entries
 
 
 class EntriesCase(SynchronousTestCase):
@@ -44,13 +43,11 @@ class ListingTests(EntriesCase):
         found = list_entries(self.folder)
         self.assertEqual(found.files, {"a,S=1": "new/a,S=1", "b": "cur/b:2,S", "c": "cur/c"})
         self.assertEqual((found.gone, found.doubled), (frozenset(), ()))
-        self.assertEqual(found.mtimes, mtimes(self.folder))
 
     def test_folders_that_are_missing(self) -> None:
         os.rmdir(os.path.join(self.folder, "cur"))
         self.made("new/a")
         self.assertEqual(list_entries(self.folder).files, {"a": "new/a"})
-        self.assertEqual(mtimes(self.folder).cur, 0)
 
     def test_who_is_gone(self) -> None:
         self.made("cur/a:2,S")
@@ -102,22 +99,3 @@ class ListingTests(EntriesCase):
         names = [f"{number}.x:2,S" for number in range(12_000)]
         self.patch(os, "listdir", lambda path: names if path.endswith("cur") else [])
         self.assertEqual(len(list_entries(self.folder).files), 12_000)
-
-
-class MtimesTests(EntriesCase):
-    def test_a_recent_change_proves_nothing(self) -> None:
-        now = time.time()
-        old, recent = int((now - 5) * 1e9), int((now - 0.5) * 1e9)
-        for new, cur, dirty in ((old, old, False), (old, recent, True), (recent, old, True)):
-            self.assertIs(Mtimes(new, cur).prove_nothing(now), dirty)
-        self.assertTrue(Mtimes(int((now + 100) * 1e9), old).prove_nothing(now))
-
-    def test_they_change_with_the_folder(self) -> None:
-        past = time.time() - 100
-        for name in ("new", "cur"):
-            os.utime(os.path.join(self.folder, name), (past, past))
-        before = mtimes(self.folder)
-        self.made("cur/a")
-        after = mtimes(self.folder)
-        self.assertEqual(before.new, after.new)
-        self.assertNotEqual(before.cur, after.cur)
