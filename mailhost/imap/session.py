@@ -399,7 +399,7 @@ class ImapSession:
         return idling.tag
 
     def _tell_unasked(self) -> Answer[bool]:
-        """Nothing arrived: tell a client that idles, or has asked for it, what has changed."""
+        """Tell a client that idles, or has asked for it, what has changed. No command waits."""
         context, idling = self._context, self._idling
         selected, notifying = context.selected, context.notifying
         if idling is None and (notifying is None or not self._reader.between_commands):

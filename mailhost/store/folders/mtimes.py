@@ -1,5 +1,5 @@
-"""When the directories and the UID list of a folder were changed last: what tells that a folder
-must be read again."""
+"""The times at which the directories and the UID list of a folder were changed last: they tell
+whether the folder must be read again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Brings the cache of a folder up to date with its Maildir: new files get UIDs, changed names are
 changed flags, and files that are gone have vanished.
 
-Nothing is read while the mtimes of new/, cur/ and the UID list are those of the last reading. A
+The files are not read while new/, cur/ and the UID list have the mtimes of the last reading. A
 change by another program within the same tick of the file system's clock leaves the mtime as it
 was, so a folder whose mtime was recent is read once more later (`mtimes`); new/, which is nearly
 always empty, is read each time then.

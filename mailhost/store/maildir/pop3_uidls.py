@@ -33,7 +33,7 @@ _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
 _MARK = re.compile(rb"([0-9]{1,10}) ([0-9]{1,10})\n")
 
 Rank: TypeAlias = tuple[int, int, int, int, str]
-"""What the messages of a Maildir are sorted by."""
+"""Return the key by which the messages of a Maildir are sorted."""
 
 
 @dataclass(frozen=True, slots=True)
