@@ -19,8 +19,9 @@ from twisted.trial.unittest import SkipTest
 
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.folders import FlagAction, FlagChange, NewMessage, SummaryField
+from mailhost.interfaces.folders import FlagChange, NewMessage, SummaryField
 from mailhost.message.content import Content
+from mailhost.message.flags import FlagAction
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.disk import Disk

@@ -19,6 +19,7 @@ from zope.interface import Attribute, Interface
 
 from mailhost.message.address import Address
 from mailhost.message.content import Content
+from mailhost.message.flags import FlagAction
 from mailhost.message.imap.content_keys import ContentKey
 
 
@@ -102,14 +103,6 @@ class FolderView:
         if self.highest_modseq <= modseq:
             return []
         return [index for index, one in enumerate(self.modseqs) if one > modseq]
-
-
-class FlagAction(Enum):
-    """The way in which STORE changes flags (RFC 9051 §6.4.6)."""
-
-    REPLACE = ""
-    ADD = "+"
-    REMOVE = "-"
 
 
 @dataclass(frozen=True, slots=True)

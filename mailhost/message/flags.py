@@ -7,6 +7,7 @@ keyword has which bit is a table of each folder.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from types import MappingProxyType
 
 ANSWERED, FLAGGED, DELETED, SEEN, DRAFT = 1, 2, 4, 8, 16
@@ -23,6 +24,14 @@ SYSTEM_FLAGS: Mapping[str, int] = MappingProxyType(
 SYSTEM_BITS = 31
 FIRST_KEYWORD = 5  # the number of the bit of a folder's first keyword
 MOST_KEYWORDS = 26  # in one folder: a Maildir has one letter for each
+
+
+class FlagAction(Enum):
+    """The way in which STORE changes flags (RFC 9051 §6.4.6)."""
+
+    REPLACE = ""
+    ADD = "+"
+    REMOVE = "-"
 
 
 def keyword_bit(number: int) -> int:

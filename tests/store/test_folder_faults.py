@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.folders import FlagAction, FlagChange, NewMessage, SummaryField
+from mailhost.interfaces.folders import FlagChange, NewMessage, SummaryField
 from mailhost.message.content import Content
-from mailhost.message.flags import ANSWERED, FLAGGED
+from mailhost.message.flags import ANSWERED, FLAGGED, FlagAction
 from mailhost.store.cache import schema
 from mailhost.store.cache.vanished import forget_vanished
 from mailhost.store.folders import (

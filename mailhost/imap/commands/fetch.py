@@ -40,7 +40,6 @@ from mailhost.imap.grammar.numbers import write_ranges
 from mailhost.imap.grammar.response import vanished
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.folders import (
-    FlagAction,
     FlagChange,
     FolderView,
     Reason,
@@ -48,7 +47,7 @@ from mailhost.interfaces.folders import (
     SummaryField,
 )
 from mailhost.message.content import Content
-from mailhost.message.flags import SEEN
+from mailhost.message.flags import SEEN, FlagAction
 from mailhost.message.imap.headers import answer_from
 from mailhost.message.imap.part_offsets import BodyPart, decode_parts
 from mailhost.message.imap.reader import ContentReader, MemoryReader, Reader

@@ -8,17 +8,17 @@ from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.completion import Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.flag_lists import FlagLines, flag_lines
-from mailhost.imap.grammar.commands_message import Store, StoreAction
+from mailhost.imap.grammar.commands_message import Store
 from mailhost.imap.grammar.response import modified
 from mailhost.imap.grammar.response_message import fetch_line
 from mailhost.imap.selected import AT_ONCE, Selected
 from mailhost.interfaces.folders import (
-    FlagAction,
     FlagChange,
     FlagsSet,
     FolderView,
     StoreRefusal,
 )
+from mailhost.message.flags import FlagAction
 
 
 async def store(context: Context, command: Store) -> Completion:
@@ -34,7 +34,7 @@ async def store(context: Context, command: Store) -> Completion:
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to store")
-    change = FlagChange(FlagAction(command.action.value), command.flags)
+    change = FlagChange(command.action, command.flags)
     result = await selected.folder.set_flags(uids, change, command.unchanged_since)
     if isinstance(result, StoreRefusal):
         return refused(result)
@@ -99,7 +99,7 @@ def _completion(selected: Selected, command: Store, result: FlagsSet) -> Complet
         return ok("Some were changed by others", modified(named))
     if result.expunged and not command.uid:
         return no("Some of these messages are gone", b"EXPUNGEISSUED")
-    if command.action is not StoreAction.REMOVE and _is_unknown(result.view, command.flags):
+    if command.action is not FlagAction.REMOVE and _is_unknown(result.view, command.flags):
         return no("The folder has as many keywords as it can have", b"LIMIT")
     return ok("Stored")
 

@@ -8,6 +8,7 @@ from enum import Enum
 from mailhost.imap.grammar.fetch_items import FetchItem
 from mailhost.imap.grammar.search_keys import SearchKey
 from mailhost.imap.grammar.sequence_set import SequenceSet
+from mailhost.message.flags import FlagAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,13 @@ class Fetch:
     vanished: bool = False
 
 
-class StoreAction(Enum):
-    """The way in which STORE changes flags."""
-
-    REPLACE = ""
-    ADD = "+"
-    REMOVE = "-"
-
-
 @dataclass(frozen=True, slots=True)
 class Store:
     """STORE. `unchanged_since` may be 0 (RFC 7162 §3.1.3)."""
 
     uid: bool
     set: SequenceSet
-    action: StoreAction
+    action: FlagAction
     flags: tuple[str, ...]
     silent: bool = False
     unchanged_since: int | None = None

@@ -18,7 +18,6 @@ from mailhost.imap.grammar.commands_message import (
     SortBy,
     SortCriterion,
     Store,
-    StoreAction,
     Thread,
     Threading,
 )
@@ -29,12 +28,13 @@ from mailhost.imap.grammar.names import read_flag, read_flags, read_mailbox
 from mailhost.imap.grammar.search import SearchReader, read_charset, read_search
 from mailhost.imap.grammar.search_keys import SearchKey
 from mailhost.imap.grammar.sequence_set import SequenceSet, read_set
+from mailhost.message.flags import FlagAction
 
 T = TypeVar("T")
 
 # store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 _STORE = re.compile(rb"([+-]?)FLAGS(\.SILENT)? ", re.IGNORECASE)
-_ACTIONS = {b"": StoreAction.REPLACE, b"+": StoreAction.ADD, b"-": StoreAction.REMOVE}
+_ACTIONS = {b"": FlagAction.REPLACE, b"+": FlagAction.ADD, b"-": FlagAction.REMOVE}
 _SORT_BY = {by.value.encode(): by for by in SortBy}
 _THREADING = {algorithm.value.encode(): algorithm for algorithm in Threading}
 _RETURNS = {option.value.encode(): option for option in SearchReturn}

@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import reduce
 from operator import or_
 
-from mailhost.interfaces.folders import FlagAction, FlagChange, FlagsSet
-from mailhost.message.flags import SYSTEM_FLAGS, keyword_bit
+from mailhost.interfaces.folders import FlagChange, FlagsSet
+from mailhost.message.flags import SYSTEM_FLAGS, FlagAction, keyword_bit
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import flags_of, letters, split_name
 from mailhost.store.folders.file_names import NamedMessage, keep_odd, locate, named

@@ -16,18 +16,18 @@ from mailhost.imap.grammar.commands_message import (
     SortBy,
     SortCriterion,
     Store,
-    StoreAction,
     Thread,
     Threading,
 )
 from mailhost.imap.grammar.fetch_items import Attribute, BodySection
 from mailhost.imap.grammar.search_keys import All, HasField, HasFlag, Not
 from mailhost.imap.grammar.sequence_set import SAVED, STAR, SequenceSet
+from mailhost.message.flags import FlagAction
 from tests.imap.grammar.reading import fault, parsed, tagged
 
 of = SequenceSet.of
 UID, FLAGS, MODSEQ = Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ
-ADD, REMOVE, REPLACE = StoreAction.ADD, StoreAction.REMOVE, StoreAction.REPLACE
+ADD, REMOVE, REPLACE = FlagAction.ADD, FlagAction.REMOVE, FlagAction.REPLACE
 SEEN = ("\\Seen",)
 COMMANDS: tuple[tuple[bytes, Command], ...] = (
     (b"FETCH 1 FLAGS", Fetch(False, of(1), (FLAGS,))),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import mailbox
 import os
 
-from mailhost.interfaces.folders import FlagAction, FlagChange
+from mailhost.interfaces.folders import FlagChange
+from mailhost.message.flags import FlagAction
 from mailhost.store.exchange import exporting
 from mailhost.store.exchange.exporting import CannotExport, MaildirExport, MboxExport, places
 from mailhost.store.exchange.importing import Import

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.folders import FlagAction, FlagChange, FolderView, NewMessage
+from mailhost.interfaces.folders import FlagChange, FolderView, NewMessage
 from mailhost.message.content import Content
-from mailhost.message.flags import flag_names
+from mailhost.message.flags import FlagAction, flag_names
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.refresh import refreshed

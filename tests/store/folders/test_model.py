@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.folders import FlagAction, FlagChange, FolderView
-from mailhost.message.flags import flag_names
+from mailhost.interfaces.folders import FlagChange, FolderView
+from mailhost.message.flags import FlagAction, flag_names
 from mailhost.store.folders.account_work import CACHE, AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.file_names import message_paths

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mailhost.interfaces.folders import FlagAction, FlagChange, SummaryField
+from mailhost.interfaces.folders import FlagChange, SummaryField
+from mailhost.message.flags import FlagAction
 from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
