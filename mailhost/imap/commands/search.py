@@ -9,7 +9,7 @@ from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Search, SearchReturn, Sort, Thread
 from mailhost.imap.grammar.numbers import write_set
 from mailhost.imap.grammar.response_message import SearchResult, esearch, search_line
-from mailhost.imap.grammar.search_keys import And, ChangedFrom, Not, Or, SearchKey
+from mailhost.imap.grammar.search_keys import ChangedFrom, SearchKey, parts_of
 from mailhost.imap.searching.by_view import needs_sizes
 from mailhost.imap.searching.evaluation import Evaluation, SearchRefused
 from mailhost.imap.searching.masks import picked
@@ -67,14 +67,7 @@ async def found(
 
 def has_modseq(key: SearchKey) -> bool:
     """True where MODSEQ is a part of the key, so that the answer has one too."""
-    match key:
-        case Not(inside):
-            return has_modseq(inside)
-        case Or(left, right):
-            return has_modseq(left) or has_modseq(right)
-        case And(keys):
-            return any(map(has_modseq, keys))
-    return isinstance(key, ChangedFrom)
+    return any(isinstance(part, ChangedFrom) for part in parts_of(key))
 
 
 def shown(scope: Scope, places: Sequence[int], by_uid: bool) -> Sequence[int]:

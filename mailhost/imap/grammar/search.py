@@ -15,9 +15,7 @@ from mailhost.imap.grammar.search_keys import (
     Dated,
     DateOf,
     HasEmailId,
-    HasField,
     HasFlag,
-    HasText,
     HasThreadId,
     Larger,
     Not,
@@ -27,11 +25,11 @@ from mailhost.imap.grammar.search_keys import (
     SaveDateSupported,
     SearchKey,
     Smaller,
-    When,
     WithUid,
     Younger,
 )
 from mailhost.imap.grammar.sequence_set import read_set, starts_set
+from mailhost.message.imap.content_keys import FieldContains, TextContains, When
 from mailhost.message.mime.encoded_words import codec_of
 
 _WHAT = "a search key"
@@ -148,7 +146,7 @@ _Read = Callable[[SearchReader], SearchKey]
 
 
 def _field(name: str) -> _Read:
-    return lambda reader: HasField(name, reader.text())
+    return lambda reader: FieldContains(name, reader.text())
 
 
 def _dated(of: DateOf, when: When) -> _Read:
@@ -159,7 +157,7 @@ def _header(reader: SearchReader) -> SearchKey:
     """ "HEADER" SP header-fld-name SP astring"""
     name = reader.cursor.astring("a field name").decode("ascii", "replace")
     reader.cursor.space()
-    return HasField(name, reader.text())
+    return FieldContains(name, reader.text())
 
 
 def _size(kind: type[Larger | Smaller]) -> _Read:
@@ -210,8 +208,8 @@ _KEYS: Mapping[bytes, _Read] = {
     b"SUBJECT": _field("Subject"),
     b"TO": _field("To"),
     b"HEADER": _header,
-    b"BODY": lambda reader: HasText(reader.text(), headers=False),
-    b"TEXT": lambda reader: HasText(reader.text(), headers=True),
+    b"BODY": lambda reader: TextContains(reader.text(), headers=False),
+    b"TEXT": lambda reader: TextContains(reader.text(), headers=True),
     b"BEFORE": _dated(DateOf.ARRIVED, When.BEFORE),
     b"ON": _dated(DateOf.ARRIVED, When.ON),
     b"SINCE": _dated(DateOf.ARRIVED, When.SINCE),

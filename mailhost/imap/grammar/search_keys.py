@@ -1,20 +1,17 @@
-"""The keys of SEARCH, SORT and THREAD, as values. Texts are Unicode, whatever the charset was."""
+"""The keys of SEARCH, SORT and THREAD, as values. Texts are Unicode, whatever the charset was.
+
+Keys about texts are those of the store.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from mailhost.imap.grammar.sequence_set import SequenceSet
-
-
-class When(Enum):
-    """How a message's day lies to the day of a key. Times and zones are left out of account."""
-
-    BEFORE = "BEFORE"
-    ON = "ON"
-    SINCE = "SINCE"  # on it or later
+from mailhost.message.imap.content_keys import FieldContains, TextContains, When
 
 
 class DateOf(Enum):
@@ -35,22 +32,6 @@ class HasFlag:
     """Messages with a flag or keyword. RECENT, NEW and OLD have the flag `\\Recent`."""
 
     flag: str
-
-
-@dataclass(frozen=True, slots=True)
-class HasField:
-    """Messages with a header field `name` that has `text` in it; "" for any value."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class HasText:
-    """Messages with `text` in their body, or with `headers` in either."""
-
-    text: str
-    headers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +137,8 @@ class And:
 SearchKey = (
     All
     | HasFlag
-    | HasField
-    | HasText
+    | FieldContains
+    | TextContains
     | Dated
     | SaveDateSupported
     | Larger
@@ -173,3 +154,18 @@ SearchKey = (
     | Or
     | And
 )
+
+
+def parts_of(key: SearchKey) -> Iterator[SearchKey]:
+    """Yield the keys in a key that are no NOT, OR or AND."""
+    match key:
+        case Not(inside):
+            yield from parts_of(inside)
+        case Or(left, right):
+            yield from parts_of(left)
+            yield from parts_of(right)
+        case And(keys):
+            for each in keys:
+                yield from parts_of(each)
+        case _:
+            yield key

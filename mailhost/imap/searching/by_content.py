@@ -6,12 +6,9 @@ from mailhost.imap.grammar.search_keys import (
     And,
     Dated,
     DateOf,
-    HasField,
-    HasText,
     Not,
     Or,
     SearchKey,
-    When,
 )
 from mailhost.imap.searching.by_view import day_number
 from mailhost.message.imap.content_keys import (
@@ -21,22 +18,17 @@ from mailhost.message.imap.content_keys import (
     FieldContains,
     NoneOf,
     Sent,
-    SentWhen,
     TextContains,
 )
-
-_WHEN = {When.BEFORE: SentWhen.BEFORE, When.ON: SentWhen.ON, When.SINCE: SentWhen.SINCE}
 
 
 def content_key(key: SearchKey) -> ContentKey | None:
     """Return a key of the content alone, None for one that needs something else too."""
     match key:
-        case HasField(name, text):
-            return FieldContains(name, text)
-        case HasText(text, headers):
-            return TextContains(text, headers)
+        case FieldContains() | TextContains():
+            return key
         case Dated(DateOf.SENT, when, day):
-            return Sent(_WHEN[when], day_number(day))
+            return Sent(when, day_number(day))
         case Not(inside):
             found = content_key(inside)
             return None if found is None else NoneOf(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from datetime import date
 
 from mailhost.imap.grammar.search_keys import (
@@ -20,13 +19,14 @@ from mailhost.imap.grammar.search_keys import (
     SaveDateSupported,
     SearchKey,
     Smaller,
-    When,
     WithUid,
     Younger,
+    parts_of,
 )
 from mailhost.imap.searching.masks import NOTHING, Mask, everything, mask_of_bit, mask_where
 from mailhost.imap.searching.scope import Scope
 from mailhost.message.flags import SYSTEM_FLAGS, keyword_bit
+from mailhost.message.imap.content_keys import When
 
 DAY = 86400
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -39,26 +39,15 @@ _ALONE = (
 
 def is_in_view(key: SearchKey) -> bool:
     """True for a key that needs nothing but the view."""
-    if isinstance(key, Not):
-        return is_in_view(key.key)
-    if isinstance(key, Or):
-        return is_in_view(key.left) and is_in_view(key.right)
-    if isinstance(key, And):
-        return all(map(is_in_view, key.keys))
-    if isinstance(key, Dated):
-        return key.of is DateOf.ARRIVED
-    return isinstance(key, _ALONE)
+    return all(
+        isinstance(part, _ALONE) or (isinstance(part, Dated) and part.of is DateOf.ARRIVED)
+        for part in parts_of(key)
+    )
 
 
 def needs_sizes(key: SearchKey) -> bool:
     """True where the sizes of messages make a difference."""
-    if isinstance(key, Not):
-        return needs_sizes(key.key)
-    if isinstance(key, Or):
-        return needs_sizes(key.left) or needs_sizes(key.right)
-    if isinstance(key, And):
-        return any(map(needs_sizes, key.keys))
-    return isinstance(key, Larger | Smaller)
+    return any(isinstance(part, Larger | Smaller) for part in parts_of(key))
 
 
 def day_number(day: date) -> int:
@@ -128,9 +117,3 @@ def _arrived(key: Dated, scope: Scope) -> Mask:
     if key.when is When.SINCE:
         return since
     return since & mask_where(dates, (first + DAY).__gt__)
-
-
-def holds_day(when: When, day: int, wanted: int) -> bool:
-    """Compare days since 1970."""
-    compare = {When.BEFORE: operator.lt, When.ON: operator.eq, When.SINCE: operator.ge}[when]
-    return bool(compare(day, wanted))

@@ -23,7 +23,6 @@ from mailhost.imap.searching.by_content import content_key
 from mailhost.imap.searching.by_view import (
     DAY,
     day_number,
-    holds_day,
     is_in_view,
     matching_view,
 )
@@ -135,7 +134,7 @@ class Evaluation:
             return [uid for uid, each in details.items() if each.email_id == key.id]
         assert isinstance(key, Dated)
         day = day_number(key.day)
-        return [uid for uid, each in details.items() if holds_day(key.when, each.saved // DAY, day)]
+        return [uid for uid, each in details.items() if key.when.holds(each.saved // DAY, day)]
 
 
 def _together(keys: Sequence[SearchKey]) -> list[SearchKey]:

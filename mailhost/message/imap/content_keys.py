@@ -11,12 +11,18 @@ from enum import Enum
 from typing import TypeAlias
 
 
-class SentWhen(Enum):
-    """How the day of a Date field lies to the day of a key."""
+class When(Enum):
+    """How a message's day lies to the day of a key. Times and zones are left out of account."""
 
-    BEFORE = "before"
-    ON = "on"
-    SINCE = "since"  # on it or later
+    BEFORE = "BEFORE"
+    ON = "ON"
+    SINCE = "SINCE"  # on it or later
+
+    def holds(self, day: int, wanted: int) -> bool:
+        """Whether `day` lies so to `wanted`; both are days since 1970."""
+        if self is When.ON:
+            return day == wanted
+        return day < wanted if self is When.BEFORE else day >= wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Sent:
     """The Date field has a day before, on or since `day`, which is in days since 1970. Zones are
     left out of account; a message whose Date cannot be read does not match."""
 
-    when: SentWhen
+    when: When
     day: int
 
 

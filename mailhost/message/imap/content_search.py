@@ -18,7 +18,6 @@ from mailhost.message.imap.content_keys import (
     FieldContains,
     NoneOf,
     Sent,
-    SentWhen,
     TextContains,
 )
 from mailhost.message.imap.header_fields import HeaderFields
@@ -180,12 +179,7 @@ class _Sent:
     def decide(self, known: Known) -> bool | None:
         value = HeaderFields(known.header).first(b"date")
         sent = parse_date(value.decode("latin-1")) if value else None
-        if sent is None:
-            return False
-        when, day = self._key.when, self._key.day
-        if when is SentWhen.ON:
-            return sent.day == day
-        return sent.day < day if when is SentWhen.BEFORE else sent.day >= day
+        return sent is not None and self._key.when.holds(sent.day, self._key.day)
 
 
 class _Text:

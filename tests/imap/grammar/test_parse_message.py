@@ -20,9 +20,10 @@ from mailhost.imap.grammar.commands_message import (
     Threading,
 )
 from mailhost.imap.grammar.fetch_items import Attribute, BodySection
-from mailhost.imap.grammar.search_keys import All, HasField, HasFlag, Not
+from mailhost.imap.grammar.search_keys import All, HasFlag, Not
 from mailhost.imap.grammar.sequence_set import SAVED, STAR, SequenceSet
 from mailhost.message.flags import FlagAction
+from mailhost.message.imap.content_keys import FieldContains
 from tests.imap.grammar.reading import fault, parsed, tagged
 
 of = SequenceSet.of
@@ -59,14 +60,14 @@ COMMANDS: tuple[tuple[bytes, Command], ...] = (
     (b"SEARCH RETURN () ALL", Search(False, All(), frozenset({SearchReturn.ALL}))),
     (b"SEARCH RETURN (min MAX ALL COUNT SAVE) ALL", Search(False, All(), frozenset(SearchReturn))),
     (b"SEARCH RETURN (COUNT) CHARSET UTF-8 FROM x",
-     Search(False, HasField("From", "x"), frozenset({SearchReturn.COUNT}))),
+     Search(False, FieldContains("From", "x"), frozenset({SearchReturn.COUNT}))),
     (b"SORT (SUBJECT REVERSE DATE) UTF-8 ALL",
      Sort(False, (SortCriterion(SortBy.SUBJECT), SortCriterion(SortBy.DATE, True)), All())),
     (b"UID SORT (ARRIVAL) US-ASCII UNSEEN",
      Sort(True, (SortCriterion(SortBy.ARRIVAL),), Not(HasFlag("\\Seen")))),
     (b"THREAD references UTF-8 ALL", Thread(False, Threading.REFERENCES, All())),
     (b"UID THREAD ORDEREDSUBJECT UTF-8 FROM x",
-     Thread(True, Threading.ORDEREDSUBJECT, HasField("From", "x"))),
+     Thread(True, Threading.ORDEREDSUBJECT, FieldContains("From", "x"))),
 )  # fmt: skip
 
 

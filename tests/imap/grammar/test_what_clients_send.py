@@ -18,9 +18,9 @@ from mailhost.imap.grammar.commands_session import Authenticate, Idle, Logout, N
 from mailhost.imap.grammar.cursor import REV1, Mode
 from mailhost.imap.grammar.fetch_items import Attribute, BodySection, Partial
 from mailhost.imap.grammar.reader import AFTER_LOGIN, Announced, CommandReader, Complete
-from mailhost.imap.grammar.search_keys import HasField
 from mailhost.imap.grammar.sequence_set import SequenceSet
 from mailhost.imap.grammar.table import is_done, read_announced, read_command
+from mailhost.message.imap.content_keys import FieldContains
 from tests.fuzz.cutting import result_of_any_cut
 from tests.imap.grammar.reading import UTF8
 
@@ -97,6 +97,6 @@ class ClientTests(SynchronousTestCase):
 
     def test_search_with_a_literal(self) -> None:
         """MailKit."""
-        search = Search(False, HasField("Subject", "жюж"))
+        search = Search(False, FieldContains("Subject", "жюж"))
         octets = "a SEARCH CHARSET UTF-8 SUBJECT {6}\r\nжюж\r\n".encode()
         self.check(octets, ["+", search])

@@ -20,9 +20,7 @@ from mailhost.imap.grammar.search_keys import (
     Dated,
     DateOf,
     HasEmailId,
-    HasField,
     HasFlag,
-    HasText,
     HasThreadId,
     Larger,
     Not,
@@ -31,7 +29,6 @@ from mailhost.imap.grammar.search_keys import (
     Or,
     SearchKey,
     Smaller,
-    When,
     WithUid,
     Younger,
 )
@@ -49,8 +46,8 @@ from mailhost.message.imap.content_keys import (
     FieldContains,
     NoneOf,
     Sent,
-    SentWhen,
     TextContains,
+    When,
 )
 from tests.fakes import now
 
@@ -75,8 +72,8 @@ DAYS = st.integers(1, 6).map(lambda day: date(1970, 1, day))
 LEAVES = st.one_of(
     st.just(All()),
     st.sampled_from(["\\Seen", "\\answered", "work", "LATE", "none"]).map(HasFlag),
-    st.sampled_from(WORDS).map(lambda word: HasField("Subject", word)),
-    st.tuples(st.sampled_from(WORDS), st.booleans()).map(lambda pair: HasText(*pair)),
+    st.sampled_from(WORDS).map(lambda word: FieldContains("Subject", word)),
+    st.tuples(st.sampled_from(WORDS), st.booleans()).map(lambda pair: TextContains(*pair)),
     st.tuples(st.sampled_from(DateOf), st.sampled_from(When), DAYS).map(lambda x: Dated(*x)),
     st.integers(0, 9).map(Larger),
     st.integers(0, 9).map(Smaller),
@@ -130,7 +127,7 @@ def holds(key: ContentKey, message: Message) -> bool:
         case TextContains(text, headers):
             return text in message[4] or (headers and text in message[3])
         case Sent(when, day):
-            return compared(when.value.upper(), message[2] // DAY, day)
+            return compared(when.value, message[2] // DAY, day)
         case AllOf(keys):
             return all(holds(each, message) for each in keys)
         case AnyOf(keys):
@@ -141,7 +138,7 @@ def holds(key: ContentKey, message: Message) -> bool:
 
 
 def compared(when: str, day: int, wanted: int) -> bool:
-    if when == SentWhen.BEFORE.value.upper():
+    if when == "BEFORE":
         return day < wanted
     return day == wanted if when == "ON" else day >= wanted
 
@@ -161,9 +158,9 @@ def naive(key: SearchKey, scope: Scope, place: int, message: Message) -> bool:
             return True
         case HasFlag(flag):
             return flag.lower() in [name.lower() for name in flag_names(flags, KEYWORDS)]
-        case HasField(_, text):
+        case FieldContains(_, text):
             return text in subject
-        case HasText(text, headers):
+        case TextContains(text, headers):
             return text in body or (headers and text in subject)
         case Dated(_, when, day):
             return compared(when.value, arrived // DAY, day.toordinal() - 719163)
@@ -238,7 +235,7 @@ class EvaluationTests(SynchronousTestCase):
         return folder.read
 
     def test_the_store_looks_at_those_alone_that_are_undecided(self) -> None:
-        text, seen = HasText("blue", True), HasFlag("\\Seen")
+        text, seen = TextContains("blue", True), HasFlag("\\Seen")
         self.assertEqual(8, self.asked(text))
         self.assertEqual(4, self.asked(And((text, seen))))
         self.assertEqual(4, self.asked(Or(text, seen)))
@@ -247,7 +244,7 @@ class EvaluationTests(SynchronousTestCase):
         self.assertEqual(0, self.asked(And((HasEmailId("M99"), text))))
 
     def test_keys_about_content_are_asked_for_together(self) -> None:
-        text = HasText("blue", True)
-        self.assertEqual(8, self.asked(And((text, HasField("Subject", "red")))))
-        self.assertEqual(8, self.asked(Or(HasField("Subject", "x"), Or(text, text))))
+        text = TextContains("blue", True)
+        self.assertEqual(8, self.asked(And((text, FieldContains("Subject", "red")))))
+        self.assertEqual(8, self.asked(Or(FieldContains("Subject", "x"), Or(text, text))))
         self.assertEqual(4, self.asked(And((text, HasFlag("\\Seen"), Not(text)))))

@@ -13,8 +13,8 @@ from mailhost.message.imap.content_keys import (
     FieldContains,
     NoneOf,
     Sent,
-    SentWhen,
     TextContains,
+    When,
 )
 from mailhost.message.imap.content_search import LARGE, ContentSearch, is_kept
 from mailhost.message.imap.reader import WHOLE, MemoryReader
@@ -61,11 +61,11 @@ class ContentSearchTests(SynchronousTestCase):
         self.assertTrue(in_message(TextContains("", headers=False)))
 
     def test_days(self) -> None:
-        self.assertTrue(in_message(Sent(SentWhen.ON, DAY)))
-        self.assertTrue(in_message(Sent(SentWhen.SINCE, DAY)))
-        self.assertFalse(in_message(Sent(SentWhen.BEFORE, DAY)))
-        self.assertTrue(in_message(Sent(SentWhen.BEFORE, DAY + 1)))
-        self.assertFalse(in_message(Sent(SentWhen.SINCE, 0), b"Date: never\r\n\r\n"))
+        self.assertTrue(in_message(Sent(When.ON, DAY)))
+        self.assertTrue(in_message(Sent(When.SINCE, DAY)))
+        self.assertFalse(in_message(Sent(When.BEFORE, DAY)))
+        self.assertTrue(in_message(Sent(When.BEFORE, DAY + 1)))
+        self.assertFalse(in_message(Sent(When.SINCE, 0), b"Date: never\r\n\r\n"))
 
     def test_what_the_kept_fields_decide(self) -> None:
         head = summary(MemoryReader(MAIL)).head
@@ -114,7 +114,7 @@ class ContentSearchTests(SynchronousTestCase):
 
     @given(
         st.recursive(
-            st.sampled_from([RED, PINE, BLUE, FieldContains("Subject", "x"), Sent(SentWhen.ON, 1)]),
+            st.sampled_from([RED, PINE, BLUE, FieldContains("Subject", "x"), Sent(When.ON, 1)]),
             lambda inside: (
                 inside.map(NoneOf)
                 | st.lists(inside, min_size=1, max_size=3).map(lambda keys: AllOf(tuple(keys)))
