@@ -36,6 +36,9 @@ def bad(text: str, code: bytes = b"") -> Completion:
     return Completion(response.BAD, text, code)
 
 
+NO_SUCH_NUMBER = bad("There is no message with such a number")  # RFC 9051 §9, seq-number
+
+
 def refused(refusal: StoreRefusal, code: bytes = b"") -> Completion:
     """The store refused; `code` in place of the code of the reason."""
     return no(refusal.text, code or refusal.reason.value.encode())

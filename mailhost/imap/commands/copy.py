@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailhost.imap.commands.expunge import READ_ONLY, highest_modseq
-from mailhost.imap.completion import Completion, bad, ok, refused_target
+from mailhost.imap.completion import NO_SUCH_NUMBER, Completion, ok, refused_target
 from mailhost.imap.context import Context
 from mailhost.imap.grammar.commands_message import Copy, Move
 from mailhost.imap.grammar.response import copy_uid
@@ -16,7 +16,7 @@ async def copy(context: Context, command: Copy) -> Completion:
     selected = context.selected
     assert selected is not None
     if not command.uid and command.set.beyond(selected.count):
-        return bad("There is no message with such a number")
+        return NO_SUCH_NUMBER
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to copy")
@@ -34,7 +34,7 @@ async def move(context: Context, command: Move) -> Completion:
     if selected.read_only:
         return READ_ONLY
     if not command.uid and command.set.beyond(selected.count):
-        return bad("There is no message with such a number")
+        return NO_SUCH_NUMBER
     uids = selected.chosen(command.set, command.uid)
     if not uids:
         return ok("No message to move")

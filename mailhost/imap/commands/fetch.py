@@ -10,7 +10,7 @@ from itertools import chain
 from twisted.internet.defer import Deferred
 
 from mailhost.imap.commands.qresync import vanished_ranges
-from mailhost.imap.completion import Completion, bad, no, ok, refused
+from mailhost.imap.completion import NO_SUCH_NUMBER, Completion, bad, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.fetching.columns import (
     Rows,
@@ -96,7 +96,7 @@ async def fetch(context: Context, command: Fetch) -> Completion:
     selected = context.selected
     assert selected is not None
     if not command.uid and command.set.beyond(selected.count):
-        return bad("There is no message with such a number")
+        return NO_SUCH_NUMBER
     items = command.items
     if command.vanished and not context.qresync:
         return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.6

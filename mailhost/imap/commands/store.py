@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailhost.imap.commands.expunge import READ_ONLY
-from mailhost.imap.completion import Completion, bad, no, ok, refused
+from mailhost.imap.completion import NO_SUCH_NUMBER, Completion, no, ok, refused
 from mailhost.imap.context import Context
 from mailhost.imap.flag_lists import FlagLines, flag_lines
 from mailhost.imap.grammar.commands_message import Store
@@ -28,7 +28,7 @@ async def store(context: Context, command: Store) -> Completion:
     if selected.read_only:
         return READ_ONLY
     if not command.uid and command.set.beyond(selected.count):
-        return bad("There is no message with such a number")
+        return NO_SUCH_NUMBER
     if command.unchanged_since is not None:
         context.enable_condstore()
     uids = selected.chosen(command.set, command.uid)
