@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS
 from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import free_port
+
+
+def accounts_in(folder: Path, users: Iterable[str]) -> str:
+    """Write the file of the password, and return the settings of these accounts."""
+    secret = folder / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(hash_password(PASSWORD))
+    return "".join(
+        f'[domain."{DOMAIN}".account."{user}"]\npassword = {{ file = "secret" }}\n'
+        for user in users
+    )
 
 
 class Mailhost:
@@ -30,13 +42,7 @@ class Mailhost:
         self._programs = programs or Path(sys.executable).parent
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True)
-        secret = folder / "secret"
-        secret.touch(mode=0o600)
-        secret.write_text(hash_password(PASSWORD))
-        accounts = "".join(
-            f'[domain."{DOMAIN}".account."{user}"]\npassword = {{ file = "secret" }}\n'
-            for user in USERS
-        )
+        accounts = accounts_in(folder, USERS)
         (folder / "mailhost.toml").write_text(
             f"""version = 1
 hostname = "mailhost.example.org"

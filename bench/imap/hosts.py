@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from bench.host import accounts_in
 from bench.load import ADDRESS, DOMAIN, PASSWORD
-from mailhost.logins.stored_secret import hash_password
 from tests.directory.fakes import set_up_data
 from tests.end_to_end.running import free_port
 
@@ -118,13 +118,7 @@ class Mailhost:
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(parents=True)
         set_up_data(str(folder / "data"))
-        secret = folder / "secret"
-        secret.touch(mode=0o600)
-        secret.write_text(hash_password(PASSWORD))
-        accounts = "".join(
-            f'[domain."{DOMAIN}".account."{user}"]\npassword = {{ file = "secret" }}\n'
-            for user in users
-        )
+        accounts = accounts_in(folder, users)
         ports = {"smtp": self.smtp, "imap": self.imap, "imaps": self.imaps, "address": ADDRESS}
         (folder / "mailhost.toml").write_text(SETTINGS.format(**ports) + accounts)
 
