@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,15 +16,18 @@ from mailhost.interfaces.dns import NoSuchDomain
 LONGEST_VALIDITY = 3600.0  # seconds at most that an answer is used
 NEGATIVE_VALIDITY = 60.0  # seconds that an answer without records is used
 MOST_ANSWERS = 10_000
+LARGEST_ANSWER = 4096  # octets of TXT records that are remembered; larger answers are asked anew
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The texts of an answer, how long they hold, and whether the name exists."""
+    """The records of an answer, how long they hold, whether the name exists, and whether a
+    resolver on this machine has authenticated all of this."""
 
-    records: tuple[str, ...]
+    records: tuple[Any, ...]
     seconds: float
     exists: bool = True
+    secure: bool = False
 
 
 Question = tuple[str, str]
@@ -38,14 +42,20 @@ class AnswerCache:
         self._known: OrderedDict[Question, tuple[float, Answered]] = OrderedDict()
         self._asked: dict[Question, list[Deferred[Answered]]] = {}
 
-    async def get(self, question: Question) -> tuple[str, ...]:
+    async def get(self, question: Question) -> tuple[Any, ...]:
         """Return the records. Raises NoSuchDomain, ResolveFailed."""
-        until, answer = self._known.get(question, (0.0, None))
-        if answer is None or until <= self._clock.seconds():
-            answer = await self._ask_once(question)
+        answer = await self.answer(question)
         if not answer.exists:
             raise NoSuchDomain(question[1])
         return answer.records
+
+    async def answer(self, question: Question) -> Answered:
+        """Return the answer, also one that says that the name does not exist. Raises
+        ResolveFailed."""
+        until, answer = self._known.get(question, (0.0, None))
+        if answer is None or until <= self._clock.seconds():
+            answer = await self._ask_once(question)
+        return answer
 
     def clear(self) -> None:
         """Forget all answers."""
@@ -70,6 +80,8 @@ class AnswerCache:
         return answer
 
     def _remember(self, question: Question, answer: Answered) -> None:
+        if sum(len(record) for record in answer.records if type(record) is bytes) > LARGEST_ANSWER:
+            return
         until = self._clock.seconds() + min(answer.seconds, LONGEST_VALIDITY)
         self._known[question] = (until, answer)
         self._known.move_to_end(question)

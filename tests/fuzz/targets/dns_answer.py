@@ -12,8 +12,10 @@ from twisted.names import dns
 from mailhost.config.model import DNS
 from mailhost.interfaces.dns import NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.address import parse_domain
+from mailhost.net.dns.client import Response
 from mailhost.net.dns.question import QuestionMessage
-from mailhost.net.dns.resolver import MOST_CNAMES, MOST_RECORDS, Resolver
+from mailhost.net.dns.records import MOST_RECORDS
+from mailhost.net.dns.resolver import MOST_CNAMES, Resolver
 
 NAME = "a.example"
 KINDS = (dns.MX, dns.A, dns.AAAA)
@@ -38,9 +40,9 @@ class _Client:
         self.answers = answers
         self.asked = 0
 
-    async def ask(self, query: dns.Query) -> Any:
+    async def ask(self, query: dns.Query) -> Response:
         self.asked += 1
-        return self.answers, [], []
+        return Response(self.answers)
 
 
 def _check(answers: list[Any], kind: int) -> None:
