@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailhost.dkim.body import BodyForm
@@ -82,18 +83,30 @@ def read_signatures(header: bytes) -> list[Signature | Unreadable]:
 
 def parse_signature(field: Field) -> Signature:
     """Read one field. Raises BadSignature, BadTagList, BadAddress."""
-    if field.end - field.start > LONGEST_FIELD:
-        raise BadSignature(f"the field is longer than {LONGEST_FIELD} octets")
-    tags = parse_tags(_text(field))
-    for name in ("v", "a", "b", "bh", "d", "h", "s"):
-        if name not in tags:
-            raise BadSignature(f"the tag {name} is missing")
+    tags = read_tags(field, ("v", "a", "b", "bh", "d", "h", "s"))
     if tags["v"] != "1":
         raise BadSignature(f"the version {ascii(tags['v'])[:20]} is not known")
     if "dns/txt" not in without_blanks(tags.get("q", "dns/txt")).split(":"):
         raise BadSignature("the key is not to be had by dns/txt")
-    domain = _domain(tags["d"])
-    identity, identity_domain = _identity(tags.get("i"), domain)
+    identity, identity_domain = _identity(tags.get("i"), signing_domain(tags["d"]))
+    return signature_of(field, tags, identity, identity_domain)
+
+
+def read_tags(field: Field, required: Sequence[str]) -> dict[str, str]:
+    """Return the tags of a field. Raises BadSignature, BadTagList."""
+    if field.end - field.start > LONGEST_FIELD:
+        raise BadSignature(f"the field is longer than {LONGEST_FIELD} octets")
+    tags = parse_tags(_text(field))
+    for name in required:
+        if name not in tags:
+            raise BadSignature(f"the tag {name} is missing")
+    return tags
+
+
+def signature_of(
+    field: Field, tags: dict[str, str], identity: str, identity_domain: str
+) -> Signature:
+    """Return the signature that the tags describe. Raises BadSignature, BadAddress."""
     header_form, body_canonicalization = parse_canonicalization(tags.get("c", "simple/simple"))
     signed_at, expires = _number(tags, "t"), _number(tags, "x")
     if signed_at is not None and expires is not None and expires <= signed_at:
@@ -101,8 +114,8 @@ def parse_signature(field: Field) -> Signature:
     return Signature(
         field=field,
         algorithm=tags["a"].lower(),
-        domain=domain,
-        selector=_selector(tags["s"]),
+        domain=signing_domain(tags["d"]),
+        selector=parse_selector(tags["s"]),
         identity=identity,
         identity_domain=identity_domain,
         header_form=header_form,
@@ -137,14 +150,16 @@ def _text(field: Field) -> str:
     return field.value.decode("utf-8", "replace").replace("\r\n", "")
 
 
-def _domain(value: str) -> str:
+def signing_domain(value: str) -> str:
+    """Return the domain of d= in A-labels. Raises BadSignature, BadAddress."""
     domain = parse_domain(value)
     if domain.startswith("["):
         raise BadSignature("an address literal is no domain that signs")
     return domain
 
 
-def _selector(value: str) -> str:
+def parse_selector(value: str) -> str:
+    """Return the selector of s= in lower case. Raises BadSignature."""
     if not _SELECTOR.fullmatch(value):
         raise BadSignature(f"{ascii(value)[:60]} is no selector")
     return value.lower()
@@ -154,7 +169,7 @@ def _identity(value: str | None, domain: str) -> tuple[str, str]:
     """Return i= and its domain, which is `domain` or below it (RFC 6376 §3.5)."""
     if value is None:
         return f"@{domain}", domain
-    identity_domain = _domain(value.rpartition("@")[2])
+    identity_domain = signing_domain(value.rpartition("@")[2])
     if "@" not in value or not f".{identity_domain}".endswith(f".{domain}"):
         raise BadSignature("the domain of i= is not below that of d=")
     return value, identity_domain
@@ -182,6 +197,6 @@ def _signer(field: Field) -> tuple[str, str]:
     """Return d= and s= of a field with a fault, empty where they cannot be read either."""
     try:
         tags = parse_tags(_text(field)[:LONGEST_FIELD])
-        return _domain(tags["d"]), _selector(tags["s"])
+        return signing_domain(tags["d"]), parse_selector(tags["s"])
     except (BadSignature, BadTagList, BadAddress, KeyError):
         return "", ""

@@ -43,11 +43,11 @@ class SignedHeader:
             found = self._fields.get(name, ())
             if number <= len(found):
                 hashed.update(canonical_field(found[-number], self._header, form))
-        hashed.update(_unsigned(signature, within or self._header, form))
+        hashed.update(without_signature(signature, within or self._header, form))
         return hashed.digest()
 
 
-def _unsigned(signature: Field, header: bytes, form: Canonicalization) -> bytes:
+def without_signature(signature: Field, header: bytes, form: Canonicalization) -> bytes:
     """Return the field of a signature in canonical form, without the value of b= and without the
     CRLF at its end."""
     value = _SIGNATURE.sub(rb"\1", signature.value, count=1)

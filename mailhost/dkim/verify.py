@@ -10,7 +10,7 @@ from mailhost.dkim.body import BodyForm, BodyHash
 from mailhost.dkim.key_record import BadKey, KeyRecord, parse_key_record
 from mailhost.dkim.signature import Signature, Unreadable
 from mailhost.dkim.signed_header import SignedHeader
-from mailhost.interfaces.dns import Found, Lookups, Reply, ask, txt_of
+from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
 
 MOST_CLOCK_SKEW = 300  # seconds that the clock of a signer may differ from ours
 MOST_KEY_RECORDS = 3  # of one selector that are read
@@ -48,10 +48,11 @@ class SignatureResult:
     beginning: str = ""
 
 
-class _Failed(Exception):
-    """Ends the work on one signature."""
+class VerificationFailed(Exception):
+    """Ends the work on one signature. `testing`: its key is one for tests."""
 
     def __init__(self, status: DKIMStatus, reason: str, testing: bool = False) -> None:
+        super().__init__(reason)
         self.status = status
         self.reason = reason
         self.testing = testing
@@ -69,57 +70,67 @@ def verify(
     """
     signed = SignedHeader(header)
     results: list[SignatureResult] = []
-    for signature in signatures:
-        if isinstance(signature, Unreadable):
-            results.append(
-                SignatureResult(
-                    DKIMStatus.NEUTRAL, signature.domain, signature.selector, signature.reason
-                )
-            )
-            continue
-        try:
-            testing = yield from _verify_one(signed, signature, hashes, now)
-            results.append(_result(signature, DKIMStatus.PASS, "", testing))
-        except _Failed as failed:
-            results.append(_result(signature, failed.status, failed.reason, failed.testing))
+    for each in signatures:
+        if isinstance(each, Unreadable):
+            result = SignatureResult(DKIMStatus.NEUTRAL, each.domain, each.selector, each.reason)
+        else:
+            result = yield from verify_signature(signed, each, hashes, now)
+        results.append(result)
     return results
 
 
-def _verify_one(
+def verify_signature(
     signed: SignedHeader,
     signature: Signature,
     hashes: Mapping[BodyForm, BodyHash],
     now: float,
-) -> Lookups[bool]:
-    """Return whether the key is one for tests. Raises _Failed. DNS is asked only for a signature
-    whose body hash is right."""
-    kind = _ALGORITHMS.get(signature.algorithm)
-    if kind is None:
-        text = f"the algorithm {ascii(signature.algorithm)[:30]} is not accepted"
-        raise _Failed(DKIMStatus.PERMERROR, text)
+) -> Lookups[SignatureResult]:
+    """Return the result for one signature. DNS is asked only if its body hash is right."""
+    try:
+        _check_without_key(signed, signature, hashes, now)
+        key = yield from find_key(signature.algorithm, signature.selector, signature.domain)
+        _check_by_key(signed, signature, key)
+    except VerificationFailed as failed:
+        return _result(signature, failed.status, failed.reason, failed.testing)
+    return _result(signature, DKIMStatus.PASS, "", key.testing)
+
+
+def _check_without_key(
+    signed: SignedHeader,
+    signature: Signature,
+    hashes: Mapping[BodyForm, BodyHash],
+    now: float,
+) -> None:
+    """Raises VerificationFailed."""
+    _kind(signature.algorithm)
     if signed.count(b"from") != 1:
-        raise _Failed(DKIMStatus.PERMERROR, "the message has not exactly one From field")
+        text = "the message has not exactly one From field"
+        raise VerificationFailed(DKIMStatus.PERMERROR, text)
     if signature.expires is not None and signature.expires + MOST_CLOCK_SKEW < now:
-        raise _Failed(DKIMStatus.FAIL, "the signature has expired")
+        raise VerificationFailed(DKIMStatus.FAIL, "the signature has expired")
     body = hashes[signature.body_form]
     if not body.whole:
-        raise _Failed(DKIMStatus.PERMERROR, "the body is shorter than l= says")
+        raise VerificationFailed(DKIMStatus.PERMERROR, "the body is shorter than l= says")
     if body.digest != signature.body_hash:
-        raise _Failed(DKIMStatus.FAIL, "the body has changed")
-    reply = yield from ask(txt_of(f"{signature.selector}._domainkey.{signature.domain}"))
-    key = _key(reply, kind)
+        raise VerificationFailed(DKIMStatus.FAIL, "the body has changed")
+
+
+def _check_by_key(signed: SignedHeader, signature: Signature, key: KeyRecord) -> None:
+    """Raises VerificationFailed."""
     if key.exact and signature.identity_domain != signature.domain:
-        raise _Failed(DKIMStatus.PERMERROR, "the key is not for subdomains", key.testing)
+        text = "the key is not for subdomains"
+        raise VerificationFailed(DKIMStatus.PERMERROR, text, key.testing)
     digest = signed.digest(signature.names, signature.header_form, signature.field)
     if not key.verifies(signature.signature, digest):
-        raise _Failed(DKIMStatus.FAIL, "the signature does not match", key.testing)
-    return key.testing
+        raise VerificationFailed(DKIMStatus.FAIL, "the signature does not match", key.testing)
 
 
-def _key(reply: Reply[bytes], kind: str) -> KeyRecord:
-    """Return the first usable key. Raises _Failed."""
+def find_key(algorithm: str, selector: str, domain: str) -> Lookups[KeyRecord]:
+    """Return the first usable key of a selector. Raises VerificationFailed."""
+    kind = _kind(algorithm)
+    reply = yield from ask(txt_of(f"{selector}._domainkey.{domain}"))
     if reply.found is Found.FAILED:
-        raise _Failed(DKIMStatus.TEMPERROR, "the key could not be looked up")
+        raise VerificationFailed(DKIMStatus.TEMPERROR, "the key could not be looked up")
     reason = "there is no key in DNS"
     for record in reply.records[:MOST_KEY_RECORDS]:
         try:
@@ -130,7 +141,16 @@ def _key(reply: Reply[bytes], kind: str) -> KeyRecord:
         if key.kind == kind:
             return key
         reason = f"the key is one for {key.kind}"
-    raise _Failed(DKIMStatus.PERMERROR, reason)
+    raise VerificationFailed(DKIMStatus.PERMERROR, reason)
+
+
+def _kind(algorithm: str) -> str:
+    """Return the type of the key for an algorithm. Raises VerificationFailed."""
+    kind = _ALGORITHMS.get(algorithm)
+    if kind is None:
+        text = f"the algorithm {ascii(algorithm)[:30]} is not accepted"
+        raise VerificationFailed(DKIMStatus.PERMERROR, text)
+    return kind
 
 
 def _result(
