@@ -57,7 +57,8 @@ _LONGEST_LINE = 76  # octets
 
 
 class NotSigned(ValueError):
-    """A message that has not exactly one From field, so that its signature would be refused."""
+    """A message that cannot be signed so that others accept it; the text of the exception says
+    why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def sign(header: bytes, body: BodyHash, signers: Sequence[Signer], now: float) -
     the keys need: 0.5 ms for RSA of 2048 bits. Raises NotSigned.
     """
     signed = SignedHeader(header)
+    if not signed.whole:
+        raise NotSigned("the header section is too long")
     if signed.count(b"from") != 1:
         raise NotSigned("the message has not exactly one From field")
     names = list(_names(signed))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from mailhost.dkim.canonical import Canonicalization, canonical_field
+from mailhost.message.content import HEADER_LIMIT
 from mailhost.message.header import Field, fields
 
 # the value of b= up to the next semicolon; h= and all other tags stay as they are
@@ -21,6 +22,11 @@ class SignedHeader:
         self._fields: dict[bytes, list[Field]] = {}
         for field in fields(header):
             self._fields.setdefault(field.name.lower(), []).append(field)
+
+    @property
+    def whole(self) -> bool:
+        """False for a header section that was cut, so that the body begins somewhere else."""
+        return len(self._header) < HEADER_LIMIT
 
     def count(self, name: bytes) -> int:
         """Return the number of fields with this name, which is in lower case."""

@@ -103,6 +103,8 @@ def _check_without_key(
 ) -> None:
     """Raises VerificationFailed."""
     _kind(signature.algorithm)
+    if not signed.whole:
+        raise VerificationFailed(DKIMStatus.PERMERROR, "the header section is too long")
     if signed.count(b"from") != 1:
         text = "the message has not exactly one From field"
         raise VerificationFailed(DKIMStatus.PERMERROR, text)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dkim.sign import NotSigned, Signer
+from mailhost.message.content import HEADER_LIMIT
 from tests.dkim.messages import (
     ED25519,
     KEYS,
@@ -80,6 +81,10 @@ class Form(SynchronousTestCase):
     def test_a_message_without_exactly_one_author_field_is_not_signed(self) -> None:
         for message in (PLAIN.replace(b"From", b"X"), PLAIN.replace(b"To", b"From")):
             self.assertRaises(NotSigned, signed, message)
+
+    def test_a_message_with_a_header_section_that_is_cut_is_not_signed(self) -> None:
+        error = self.assertRaises(NotSigned, signed, b"X: " + b"x" * HEADER_LIMIT + PLAIN)
+        self.assertIn("too long", str(error))
 
     def test_hundreds_of_fields_of_one_name_are_not_all_listed(self) -> None:
         message = b"List-Id: <a>\r\nTo: x\r\n" * 300 + PLAIN

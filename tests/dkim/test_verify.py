@@ -203,6 +203,11 @@ class Bounds(SynchronousTestCase):
     def test_a_long_header_section(self) -> None:
         message = signed(b"X-Long: " + b"word  " * 170_000 + b"\r\n" + PLAIN)
         self.assertEqual(statuses(message), ["pass", "pass"])
+        longer = b"X-Long: " + b"word  " * 180_000 + b"\r\n"
+        self.assertEqual(
+            reasons(message[: message.index(b"X-Long")] + longer + PLAIN),
+            ["the header section is too long"] * 2,
+        )
 
     def test_a_long_record(self) -> None:
         record = RECORD + b" " * 60_000
