@@ -62,22 +62,27 @@ class AnswerCache:
         self._known.clear()
 
     async def _ask_once(self, question: Question) -> Answered:
+        waiting: Deferred[Answered] = Deferred()
         if question in self._asked:
-            waiting: Deferred[Answered] = Deferred()
             self._asked[question].append(waiting)
-            return await waiting
-        self._asked[question] = []
+        else:
+            self._asked[question] = [waiting]
+            # on its own, so that a caller that stops waiting does not stop the others
+            Deferred.fromCoroutine(self._answer_all(question))
+        return await waiting
+
+    async def _answer_all(self, question: Question) -> None:
+        """Ask, and give the answer or the failure to all callers that wait for it."""
         try:
             answer = await self._ask(question)
-        except BaseException:
+        except Exception:  # noqa: BLE001 - each caller gets it
             failure = Failure()
             for waiting in self._asked.pop(question):
                 waiting.errback(failure)
-            raise
+            return
         self._remember(question, answer)
         for waiting in self._asked.pop(question):
             waiting.callback(answer)
-        return answer
 
     def _remember(self, question: Question, answer: Answered) -> None:
         if sum(len(record) for record in answer.records if type(record) is bytes) > LARGEST_ANSWER:
