@@ -26,7 +26,7 @@ class BadSignature(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a DKIM-Signature field says.
+    """A DKIM-Signature field that can be read.
 
     `domain` (d=) and `identity_domain` (from i=) are in A-labels and lower case, `names` are the
     signed fields in lower case. `length` is l=, None for the whole body. `signed_at` and `expires`

@@ -20,7 +20,7 @@ _SIZE = re.compile(r"![0-9]+[kmgt]?", re.IGNORECASE)  # RFC 7489 §6.2; to be ig
 
 
 class Policy(Enum):
-    """What a domain asks for where a message does not pass."""
+    """The treatment that a domain asks for if a message does not pass."""
 
     NONE = "none"
     QUARANTINE = "quarantine"

@@ -95,7 +95,7 @@ class Found(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[Record]):
-    """What DNS says to a Question.
+    """The reply of DNS to a Question.
 
     `secure` is true for a reply, also one without records, that a validating resolver on this
     machine has authenticated (RFC 4035 §3.2.3), and false for NO_DOMAIN. `trouble` says for the

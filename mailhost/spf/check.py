@@ -41,6 +41,8 @@ MOST_TERMS = 10  # include, a, mx, ptr, exists and redirect in one check
 MOST_VOID_LOOKUPS = 2  # look-ups without a record in one check
 MOST_HOSTS = 10  # names of one MX or PTR look-up
 LONGEST_EXPLANATION = 500  # characters
+LONGEST_REASON = 300  # characters
+_UNPRINTABLE = re.compile(r"[^ -~]")
 _LABEL = r"[!-\-/-~]{1,63}"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
 
@@ -127,7 +129,8 @@ class _Check:
         try:
             return (yield from self._check(domain, explained))
         except _Ended as ended:
-            return SPFResult(ended.status, domain, reason=ended.reason)
+            reason = _UNPRINTABLE.sub("?", ended.reason)[:LONGEST_REASON]
+            return SPFResult(ended.status, domain, reason=reason)
 
     def _check(self, domain: str, explained: bool) -> Lookups[SPFResult]:
         """Return the result for a domain. Raises _Ended."""

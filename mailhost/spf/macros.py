@@ -43,7 +43,7 @@ MacroString: TypeAlias = "tuple[str | Macro, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What macros tell of: the client's address, the sender, its local part and domain, the name
+    """The values of macros: the client's address, the sender, its local part and domain, the name
     in HELO, the domain that is being checked; and the names of this host and the time, which are
     for explanations only."""
 

@@ -25,7 +25,7 @@ _NAME_END = re.compile(
 
 
 class Qualifier(Enum):
-    """What a mechanism that matches means; the values are the names of the results."""
+    """The result of a mechanism that matches; the values are the names of the results."""
 
     PASS = "pass"
     FAIL = "fail"

@@ -90,6 +90,13 @@ class Results(CheckCase):
         self.zone["TXT", "e.a.example"] = [b"x" * 60_000]
         self.assertEqual(len(self.check("-all exp=e.%{d}").explanation), 500)
 
+    def test_a_name_in_helo_does_not_reach_the_log_as_it_is(self) -> None:
+        self.zone["TXT", "a.example"] = [b"v=spf1 exists:%{h}.%{d}"]
+        self.zone["A", "x\r\ny.a.example"] = Found.FAILED
+        machine = check_mail_from("192.0.2.1", "ann@a.example", "x\r\ny")
+        result = answered(machine, self.zone)
+        self.assertEqual(result.reason, "x??y.a.example could not be looked up")
+
     def test_several_records(self) -> None:
         self.zone["TXT", "b.example"] = [b"v=spf1 -all", b"v=spf1 +all", b"other"]
         self.assertStatus("permerror", "include:b.example", "several SPF records")

@@ -21,9 +21,9 @@ MOST_QUESTIONS = (MOST_TERMS + 2) * (MOST_HOSTS + 2) + MOST_HOSTS
 def target(data: bytes) -> None:
     for ip in ("192.0.2.1", "2001:db8::1"):
         record, _, text = data.partition(b"\n")
-        result, asked = _answered(
-            check_mail_from(ip, "ann@a.example", "mx.b.example"), record, text
-        )
+        hello = text.decode("utf-8", "replace") or "mx.b.example"
+        machine = check_mail_from(ip, "ann@a.example", hello)
+        result, asked = _answered(machine, record, text)
         assert len(asked) <= MOST_QUESTIONS
         assert len(result.reason) < LONGEST_REASON
         assert result.reason.isprintable()
