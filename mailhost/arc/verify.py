@@ -79,11 +79,11 @@ def _verify_seal(header: bytes, sets: Sequence[ArcSet]) -> Lookups[None]:
     """Verify the seal of the last of these sets. Raises VerificationFailed."""
     seal = sets[-1].seal
     key = yield from find_key(seal.algorithm, seal.selector, seal.domain)
-    if not key.verifies(seal.signature, _digest(header, sets)):
+    if not key.verifies(seal.signature, seal_digest(header, sets)):
         raise VerificationFailed(DKIMStatus.FAIL, "the signature does not match")
 
 
-def _digest(header: bytes, sets: Sequence[ArcSet]) -> bytes:
+def seal_digest(header: bytes, sets: Sequence[ArcSet]) -> bytes:
     """Return the SHA-256 digest over the fields of all sets in their order; of the last seal
     without its signature (RFC 8617 §5.1.1)."""
     hashed = hashlib.sha256()

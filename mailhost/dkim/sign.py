@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mailhost.dkim.body import BodyForm, BodyHash
 from mailhost.dkim.canonical import Canonicalization
+from mailhost.dkim.field_text import as_field, folded, with_signature, wrapped
 from mailhost.dkim.keys import SigningKey
 from mailhost.dkim.signed_header import SignedHeader
-from mailhost.message.header import Field
 
 OVERSIGNED = (
     b"from",
@@ -52,8 +53,8 @@ SIGNED = (
     b"content-disposition",
 )
 MOST_OF_A_NAME = 5  # fields of one name that are signed, so that other hosts read the whole list
+MOST_NAMES = 90  # in h=; other hosts, as this one, may refuse more than 100
 BODY_FORM: BodyForm = (Canonicalization.RELAXED, None)
-_LONGEST_LINE = 76  # octets
 
 
 class NotSigned(ValueError):
@@ -83,11 +84,16 @@ def sign(header: bytes, body: BodyHash, signers: Sequence[Signer], now: float) -
         raise NotSigned("the header section is too long")
     if signed.count(b"from") != 1:
         raise NotSigned("the message has not exactly one From field")
-    names = list(_names(signed))
+    names = signed_names(signed)
     return b"".join(_sign_by(each, signed, names, body, int(now)) for each in signers)
 
 
-def _names(signed: SignedHeader) -> Iterator[bytes]:
+def signed_names(signed: SignedHeader) -> list[bytes]:
+    """Return the names of the fields that are signed, as `h=` has them; MOST_NAMES at most."""
+    return list(islice(_all_names(signed), MOST_NAMES))
+
+
+def _all_names(signed: SignedHeader) -> Iterator[bytes]:
     for name in OVERSIGNED:
         yield from [name] * min(signed.count(name) + 1, MOST_OF_A_NAME)
     for name in SIGNED:
@@ -97,48 +103,21 @@ def _names(signed: SignedHeader) -> Iterator[bytes]:
 def _sign_by(
     signer: Signer, signed: SignedHeader, names: Sequence[bytes], body: BodyHash, now: int
 ) -> bytes:
-    unsigned = _field_without_signature(signer, names, body, now)
-    digest = signed.digest(names, Canonicalization.RELAXED, _as_field(unsigned), unsigned)
-    signature = base64.b64encode(signer.key.sign(digest)).decode()
-    return unsigned[:-2] + _folded_base64(signature, len("\tb=")) + b"\r\n"
+    unsigned = field_without_signature("DKIM-Signature: v=1;", signer, names, body, now)
+    digest = signed.digest(names, Canonicalization.RELAXED, as_field(unsigned), unsigned)
+    return with_signature(unsigned, signer.key.sign(digest))
 
 
-def _field_without_signature(
-    signer: Signer, names: Sequence[bytes], body: BodyHash, now: int
+def field_without_signature(
+    beginning: str, signer: Signer, names: Sequence[bytes], body: BodyHash, now: int
 ) -> bytes:
+    """Return a field that begins so, with all tags of a signature and an empty `b=` at its end."""
     times = f"t={now};" if signer.validity is None else f"t={now}; x={now + signer.validity};"
     lines = [
-        f"DKIM-Signature: v=1; a={signer.key.algorithm}; c=relaxed/relaxed;",
-        *_wrapped(f"d={signer.domain}; s={signer.selector}; {times}".split(" "), " "),
-        *_wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"),
+        f"{beginning} a={signer.key.algorithm}; c=relaxed/relaxed;",
+        *wrapped(f"d={signer.domain}; s={signer.selector}; {times}".split(" "), " "),
+        *wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"),
         f"bh={base64.b64encode(body.digest).decode()};",
         "b=",
     ]
-    return "\r\n\t".join(lines).encode() + b"\r\n"
-
-
-def _as_field(text: bytes) -> Field:
-    name, _, value = text[:-2].partition(b":")
-    return Field(name, value, 0, len(text))
-
-
-def _wrapped(words: Sequence[str], separator: str) -> Iterator[str]:
-    """Yield lines with as many words as fit; the separator stays at the end of a line if it is
-    not a space."""
-    line = words[0]
-    for word in words[1:]:
-        if len(line) + len(separator) + len(word) >= _LONGEST_LINE:
-            yield line + separator.strip()
-            line = word
-        else:
-            line += separator + word
-    yield line
-
-
-def _folded_base64(text: str, used: int) -> bytes:
-    first = _LONGEST_LINE - used
-    parts = [text[:first]]
-    parts += [
-        text[at : at + _LONGEST_LINE - 1] for at in range(first, len(text), _LONGEST_LINE - 1)
-    ]
-    return "\r\n\t".join(parts).encode()
+    return folded(lines)

@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dkim.sign import NotSigned, Signer
+from mailhost.dkim.sign import OVERSIGNED, SIGNED, NotSigned, Signer
 from mailhost.message.content import HEADER_LIMIT
 from tests.dkim.messages import (
     ED25519,
@@ -87,8 +87,9 @@ class Form(SynchronousTestCase):
         self.assertIn("too long", str(error))
 
     def test_hundreds_of_fields_of_one_name_are_not_all_listed(self) -> None:
-        message = b"List-Id: <a>\r\nTo: x\r\n" * 300 + PLAIN
-        self.assertLess(signed(message).index(b"List-Id"), 2500)
+        every = [name for name in OVERSIGNED + SIGNED if name != b"from"]
+        message = b"".join(name + b": x\r\n" for name in every) * 300 + PLAIN
+        self.assertLess(signed(message).index(b"reply-to: x"), 5000)
         self.assertEqual(statuses(signed(message)), ["pass", "pass"])
 
 
