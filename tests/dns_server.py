@@ -21,16 +21,27 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "AAAA": lambda address: dns.Record_AAAA(address, TTL),
     "MX": lambda preference, host: dns.Record_MX(preference, host.rstrip("."), TTL),
     "CNAME": lambda host: dns.Record_CNAME(host, TTL),
+    "TXT": lambda *strings: dns.Record_TXT(*(each.encode("latin-1") for each in strings), ttl=TTL),
+    "PTR": lambda host: dns.Record_PTR(host, TTL),
+    "TLSA": lambda *parts: _TLSA(bytes(parts[:3]) + bytes.fromhex(parts[3]), TTL),
 }
+
+
+class _TLSA(dns.UnknownRecord):
+    """A TLSA record, which twisted.names does not know."""
+
+    TYPE = 52  # type: ignore[assignment] # None for a record that is only decoded
 
 
 class _Factory(server.DNSServerFactory):
     """Says SERVFAIL without writing to the log, and sends no more over UDP than fits there."""
 
     noisy = False
+    authenticates = False
 
     def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
         message.maxSize = 512 if address else 0  # RFC 1035 §4.2.1
+        message.authenticData = self.authenticates
         super().sendReply(protocol, message, address)
 
     def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
@@ -43,9 +54,10 @@ class _Factory(server.DNSServerFactory):
 
 class DNSServer:
     """`records` has `[type, value ...]` rows by name; a row `["SERVFAIL"]` or `["SILENT"]` says
-    how to fail. `asked` counts questions."""
+    how to fail. `asked` counts questions. `authenticates` is for a server that validates."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, authenticates: bool = False) -> None:
+        self._authenticates = authenticates
         self.records = dict(records)
         self.asked: list[tuple[str, str]] = []
         self._ports: list[Any] = []
@@ -53,6 +65,7 @@ class DNSServer:
     def start(self, reactor: Any, address: str = "127.0.0.1") -> int:
         """Listen on UDP and TCP, and return the port."""
         factory = _Factory(clients=[self])
+        factory.authenticates = self._authenticates
         tcp = reactor.listenTCP(0, factory, interface=address)
         port: int = tcp.getHost().port
         udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface=address)
