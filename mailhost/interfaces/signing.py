@@ -1,4 +1,4 @@
-"""The DKIM keys of the domains that sign here, as other parts see them: without the private halves."""
+"""The DKIM keys of the domains that sign here, as other parts see them: their public halves."""
 
 from __future__ import annotations
 
