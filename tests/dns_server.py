@@ -102,7 +102,7 @@ def main() -> None:
     """Serve until ended."""
     from twisted.internet import reactor
 
-    records, address, port = *sys.argv[1:], *(("127.0.0.1", "0") if len(sys.argv) == 2 else ())
+    records, address, port = (*sys.argv[1:], "127.0.0.1", "0")[:3]
     number = DNSServer(json.loads(records)).start(reactor, address, int(port))
     print(f"listening on port {number}", flush=True)
     reactor.run()
