@@ -48,6 +48,7 @@ _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -302,6 +303,14 @@ def _field_value(value: Any) -> str:
     return value
 
 
+def _selector(value: Any) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not _SELECTOR.fullmatch(value):
+        raise ValueError('write letters a to z, digits and hyphens, such as "mail", or ""')
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """The source of a secret: a file or an environment variable. It never has the secret itself."""
@@ -352,4 +361,5 @@ Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]
 OptionalFieldName = Annotated[str, BeforeValidator(_optional_field_name)]
 FieldValue = Annotated[str, BeforeValidator(_field_value)]
+Selector = Annotated[str, BeforeValidator(_selector)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]
