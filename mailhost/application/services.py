@@ -59,7 +59,7 @@ class Services:
             self.store,
             foundation.events,
             foundation.pause,
-            JunkFolders(self.accounts, settings.delivery.junk),
+            JunkFolders(self.accounts, settings.delivery.junk, settings.hostname),
         )
         self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
         self.reports = Reports(
