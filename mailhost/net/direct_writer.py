@@ -8,6 +8,7 @@ them, since the transport must send its own data first. TLS always goes through 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from socket import socket as Socket
 from typing import Any
 
@@ -42,9 +43,19 @@ class DirectWriter:
         self._socket = None
 
 
+def send_at_once(transport: Any) -> None:
+    """Have the kernel send short pieces at once too. By default it holds a piece back until the
+    other side has confirmed the one before (Nagle's algorithm), and the other side waits for up to
+    40 ms (Linux) or 200 ms (Windows) with that. A reply in two writes would take so long. Does
+    nothing where the transport is no TCP connection."""
+    switch = getattr(transport, "setTcpNoDelay", None)
+    if switch is not None:
+        with suppress(OSError):  # a unix socket, or the connection is gone already
+            switch(True)
+
+
 def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the same octets in pieces of about PIECE_SIZE: the kernel would hold a short piece back
-    until the other side has confirmed the one before (Nagle's algorithm)."""
+    """Yield the same octets in pieces of about PIECE_SIZE: each piece is a call of the kernel."""
     some: list[bytes] = []
     size = 0
     for chunk in chunks:
