@@ -85,7 +85,7 @@ class FolderContract(Case):
 
     def named(self, name: str) -> FolderInfo | None:
         """The line of LIST of a folder."""
-        return next((each for each in now(self.mail.folders()) if each.name == name), None)
+        return next((each for each in self.taken(self.mail.folders()) if each.name == name), None)
 
     def flags(self, name: str = "INBOX") -> dict[int, set[str]]:
         """The flags of all messages by UID."""
@@ -110,7 +110,7 @@ class FolderContract(Case):
         verifyObject(IAccountStore, self.store)
         verifyObject(IAccountMail, self.mail)
         verifyObject(IFolder, self.open())
-        for watch in (self.mail.watch(str), self.open().watch(lambda: None)):
+        for watch in (self.mail.watch(lambda name: None), self.open().watch(lambda: None)):
             verifyObject(IWatch, watch)
             watch.stop()
             watch.stop()
@@ -118,7 +118,7 @@ class FolderContract(Case):
     # --- folders ---------------------------------------------------------------------------------
 
     def test_a_new_account(self) -> None:
-        found = list(now(self.mail.folders()))
+        found = list(self.taken(self.mail.folders()))
         self.assertEqual({each.name for each in found}, {"INBOX", *STANDARD})
         self.assertEqual(found[0].name, "INBOX")
         self.assertTrue(all(each.subscribed and each.selectable for each in found))
@@ -151,7 +151,7 @@ class FolderContract(Case):
 
     def test_special_uses(self) -> None:
         self.taken(self.mail.create("Fun", "\\Trash"))
-        uses = {each.special_use: each.name for each in now(self.mail.folders())}
+        uses = {each.special_use: each.name for each in self.taken(self.mail.folders())}
         self.assertEqual(uses["\\Trash"], "Fun")
         self.assertIsNone(now(self.mail.rename("Fun", "Joy")))
         self.assertEqual(getattr(self.named("Joy"), "special_use", None), "\\Trash")
@@ -217,7 +217,7 @@ class FolderContract(Case):
     def test_status(self) -> None:
         self.add(b"12345", b"123", flags=["\\Deleted"])
         self.add(b"1", flags=["\\Seen"])
-        found = now(self.mail.statuses(["inbox", "Nowhere"]))
+        found = self.taken(self.mail.statuses(["inbox", "Nowhere"]))
         self.assertEqual(list(found), ["inbox"])
         status, view = found["inbox"], self.view()
         self.assertEqual((status.messages, status.unseen, status.deleted), (3, 2, 2))
@@ -232,10 +232,10 @@ class FolderContract(Case):
     def test_usage(self) -> None:
         self.add(b"12345")
         self.add(b"123", to="Sent")
-        usage = now(self.mail.usage())
+        usage = self.taken(self.mail.usage())
         self.assertEqual((usage.octets, usage.messages, usage.limit), (8, 2, None))
         self.quota = 1000
-        self.assertEqual(now(self.mail.usage()).limit, 1000)
+        self.assertEqual(self.taken(self.mail.usage()).limit, 1000)
 
     def test_what_a_quota_refuses(self) -> None:
         self.quota = 100

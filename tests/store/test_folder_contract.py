@@ -22,7 +22,7 @@ class Folders(FolderContract, SynchronousTestCase):
         return self.quota if account == ANN else None
 
     def mktemp_folder(self) -> str:
-        path = self.mktemp()
+        path: str = os.path.abspath(self.mktemp())
         os.mkdir(path)
         return path
 
