@@ -25,6 +25,7 @@ _GROUPS = {
     "domain": "mailhost.cli.domain",
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
+    "dmarc": "mailhost.cli.dmarc",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
     "filters": "mailhost.cli.filters",
