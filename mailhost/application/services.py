@@ -22,12 +22,17 @@ from mailhost.handover import Handover
 from mailhost.interfaces.delivery import ILocalDelivery
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
+from mailhost.interfaces.outgoing import IOutgoingStep
 from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.signing import IKeyMaker
 from mailhost.interfaces.store import IMailbox
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
+from mailhost.signing.key_ring import DomainKeys
+from mailhost.signing.rules import SigningRules
+from mailhost.signing.step import Signing
 from mailhost.store.accounts import AccountStore
 from mailhost.store.folders.disk import Disk
 from mailhost.store.mailboxes import MailStore
@@ -43,6 +48,7 @@ class Shared:
     queue: IQueue
     rates: IRates
     counters: ICounters
+    key_maker: IKeyMaker
 
 
 class Services:
@@ -60,7 +66,11 @@ class Services:
         reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
         self.router = Router(settings.hostname, settings.admin, frozenset(reports))
         self.delivery = self._local_delivery()
-        self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
+        self.signing_rules = SigningRules(settings)
+        self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)
+        self.outgoing = Outgoing(
+            Completion(settings.hostname, foundation.in_thread), [self._signing(shared)]
+        )
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing
         )
@@ -80,7 +90,8 @@ class Services:
         """Local delivery; only where there are addresses for DMARC reports, mail is compared with
         these."""
         events = self.foundation.events
-        junk = JunkFolders(self.accounts, self.settings.delivery.junk)
+        settings = self.settings
+        junk = JunkFolders(self.accounts, settings.delivery.junk, settings.hostname)
         delivery = LocalDelivery(self.store, events, self.foundation.pause, junk)
         if not self.router.reports:
             return delivery
@@ -90,6 +101,18 @@ class Services:
     def incoming_reports(self) -> IMailbox:
         """The Maildir of DMARC reports that were not read yet."""
         return self.store.maildir(incoming_folder(self.foundation.data))
+
+    def _signing(self, shared: Shared) -> IOutgoingStep:
+        return IOutgoingStep(
+            Signing(
+                self.foundation.key_ring,
+                self.signing_rules,
+                shared.key_maker,
+                self.foundation.directory,
+                self.foundation.events,
+                self.foundation.in_thread,
+            )
+        )
 
     def _mail_store(self) -> MailStore:
         return MailStore(

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
@@ -31,11 +32,13 @@ from mailhost.config.types import (
     Network,
     OptionalFieldName,
     Path,
+    PublicAddress,
     Seconds,
     SecretSource,
     ServerAddress,
     ServerEndpoint,
     SourceAddress,
+    SPFMechanism,
     Switch,
     Target,
     Upstreams,
@@ -157,10 +160,14 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used."""
+    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
+    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
+    are for `mailhost dns` alone."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
+    addresses: tuple[PublicAddress, ...] = ()
+    spf: tuple[SPFMechanism, ...] = ()
 
 
 class Route(Section):
@@ -233,6 +240,7 @@ class DomainSettings(Section):
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
+    dkim: DomainDKIM = DomainDKIM()
 
 
 class Demo(Section):
@@ -273,6 +281,7 @@ class Settings(Section):
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
+    dkim: DKIM = DKIM()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -53,6 +53,14 @@ class Question(Generic[Record]):
     name: str
 
 
+FOR_TESTS = frozenset({"example", "test", "localhost", "invalid"})
+
+
+def is_for_tests(name: str) -> bool:
+    """True for names below the top-level domains of RFC 2606 §2, which are never in DNS."""
+    return name.removesuffix(".").rpartition(".")[2].lower() in FOR_TESTS
+
+
 def ipv4_of(name: str) -> Question[str]:
     """Ask for A records; each is returned as the text of an address."""
     return Question("A", name)
@@ -118,7 +126,14 @@ def ask(question: Question[Record]) -> Lookups[Reply[Record]]:
     return (yield question)
 
 
-class IResolver(Interface):
+class ILookUp(Interface):
+    """Replies to the questions of a machine."""
+
+    def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
+        """Return the reply to any question, with CNAMEs followed. Raises nothing."""
+
+
+class IResolver(ILookUp):
     """DNS queries. The results of `mx`, `ipv4` and `addresses` are empty for a name that exists
     without such records."""
 
@@ -133,6 +148,3 @@ class IResolver(Interface):
     def addresses(host: str) -> Awaitable[Sequence[str]]:
         """Return the addresses of the AAAA and A records as texts, with CNAMEs followed. Raises
         NoSuchDomain, ResolveFailed."""
-
-    def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
-        """Return the reply to any question, with CNAMEs followed. Raises nothing."""
