@@ -88,7 +88,8 @@ class CheckTests(TestCase):
         """Start `mailhost dns books.example`; its output, errors and exit code come."""
         main = ["-c", _MAIN.format(port=self.port), "dns", "books.example", *arguments]
         environment = dict(os.environ, MAILHOST_CONFIG=self.config)
-        return getProcessOutputAndValue(sys.executable, main, environment)
+        called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
+        return called
 
     async def _check(self) -> None:
         right, values = await gatherResults(
