@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -235,6 +236,7 @@ class DomainSettings(Section):
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
+    dkim: DomainDKIM = DomainDKIM()
 
 
 class Demo(Section):
@@ -274,6 +276,7 @@ class Settings(Section):
     queue: Queue = Queue()
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
+    dkim: DKIM = DKIM()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

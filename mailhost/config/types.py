@@ -49,6 +49,7 @@ _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _SPF_MECHANISM = re.compile(r"(?:include|a|mx|exists|ip4|ip6):[!-~]{1,200}", re.IGNORECASE)
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -316,6 +317,14 @@ def _field_value(value: Any) -> str:
     return value
 
 
+def _selector(value: Any) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not _SELECTOR.fullmatch(value):
+        raise ValueError('write letters a to z, digits and hyphens, such as "mail", or ""')
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """The source of a secret: a file or an environment variable. It never has the secret itself."""
@@ -368,4 +377,5 @@ Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]
 OptionalFieldName = Annotated[str, BeforeValidator(_optional_field_name)]
 FieldValue = Annotated[str, BeforeValidator(_field_value)]
+Selector = Annotated[str, BeforeValidator(_selector)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

@@ -28,7 +28,7 @@ from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
     IAuthoritativeServers,
-    ILookUps,
+    ILookUp,
     Lookups,
     Question,
     Record,
@@ -50,7 +50,7 @@ _CHECKS: tuple[Callable[[Plan], Lookups[list[Finding]]], ...] = (
 
 
 async def check_plan(
-    plan: Plan, servers: IAuthoritativeServers, resolver: ILookUps, clock: IReactorTime
+    plan: Plan, servers: IAuthoritativeServers, resolver: ILookUp, clock: IReactorTime
 ) -> list[Finding]:
     """Return what is found about each record of a plan, and about the servers."""
     look_ups = PlanLookUps(plan, servers, resolver)
@@ -62,11 +62,11 @@ async def check_plan(
     return [*(each for findings in found for each in findings), *look_ups.about_servers()]
 
 
-@implementer(ILookUps)
+@implementer(ILookUp)
 class PlanLookUps:
     """Asks the authoritative servers for the names of a plan, and the resolver for all others."""
 
-    def __init__(self, plan: Plan, servers: IAuthoritativeServers, resolver: ILookUps) -> None:
+    def __init__(self, plan: Plan, servers: IAuthoritativeServers, resolver: ILookUp) -> None:
         names = (plan.domain, plan.hostname, *(each.name for each in plan.about(Topic.REPORTS)))
         self._names = names
         self._servers = servers

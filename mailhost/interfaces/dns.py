@@ -64,6 +64,14 @@ class Question(Generic[Record]):
     name: str
 
 
+FOR_TESTS = frozenset({"example", "test", "localhost", "invalid"})
+
+
+def is_for_tests(name: str) -> bool:
+    """True for names below the top-level domains of RFC 2606 §2, which are never in DNS."""
+    return name.removesuffix(".").rpartition(".")[2].lower() in FOR_TESTS
+
+
 def ipv4_of(name: str) -> Question[str]:
     """Ask for A records; each is returned as the text of an address."""
     return Question("A", name)
@@ -144,11 +152,11 @@ def ask(question: Question[Record]) -> Lookups[Reply[Record]]:
     return (yield question)
 
 
-class ILookUps(Interface):
-    """Replies to questions of any type."""
+class ILookUp(Interface):
+    """Replies to the questions of a machine."""
 
     def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
-        """Return the reply, with CNAMEs followed. Raises nothing."""
+        """Return the reply to any question, with CNAMEs followed. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,7 @@ class IAuthoritativeServers(Interface):
         """Return the reply of each server. Raises nothing."""
 
 
-class IResolver(ILookUps):
+class IResolver(ILookUp):
     """DNS queries. The results of `mx`, `ipv4` and `addresses` are empty for a name that exists
     without such records."""
 

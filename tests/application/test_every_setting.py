@@ -47,6 +47,7 @@ admin = "ann@example.org"
 [queue]
 [delivery]
 [store]
+[dkim]
 [relay]
 
 [[relay.route]]
@@ -81,6 +82,10 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "dkim.algorithms": '["rsa"]',
+    "dkim.sign_as": '{ "*.example.org" = "example.org" }',
+    "dkim.domain": '{ "other.example" = { off = true } }',
+    "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",

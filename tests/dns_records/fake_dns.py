@@ -11,7 +11,7 @@ from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
     IAuthoritativeServers,
-    ILookUps,
+    ILookUp,
     Question,
     Reply,
 )
@@ -19,7 +19,7 @@ from mailhost.interfaces.dns import (
 Records = Mapping[tuple[str, str], Any]  # by type and name: records, or FAILED
 
 
-@implementer(ILookUps)
+@implementer(ILookUp)
 class FakeDNS:
     """Replies from `records`; FAILED for a question whose value is that."""
 
