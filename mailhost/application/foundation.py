@@ -34,6 +34,7 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
 from mailhost.store.accounts import AccountParts
 from mailhost.store.folders.account_thread import AccountThreads
@@ -89,6 +90,7 @@ class Foundation:
         self.accounts = _account_parts(reactor, self.in_thread)
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.resolver = Resolver(reactor, settings.dns)
+        self.known_clients = KnownClients(reactor)
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:

@@ -23,6 +23,7 @@ from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.queue import IQueue
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
+from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.store.accounts import AccountStore
@@ -121,4 +122,7 @@ class Services:
             WholeMessages(self.incoming, memory, foundation.in_thread, foundation.large_messages),
             self.settings.hostname,
             foundation.data,
+            foundation.directory,
+            NoDomainKeys(),
+            foundation.known_clients,
         )
