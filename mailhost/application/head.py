@@ -22,6 +22,7 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
+from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
@@ -43,6 +44,8 @@ from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
+from mailhost.signing.keeper import KeyKeeper
+from mailhost.signing.key_work import KeyWork
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -94,7 +97,19 @@ class Head:
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
-        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counts)
+        self.keys = KeyKeeper(
+            reactor,
+            base.in_thread,
+            base.key_ring,
+            KeyWork(base.key_ring.files),
+            base.directory,
+            events,
+            lambda: self.services.signing_rules,
+            lambda domain: self.workers.keys_changed(domain),
+        )
+        self.shared = Shared(
+            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
+        )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
@@ -134,6 +149,7 @@ class Head:
         """
         globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
+        self.foundation.key_ring.files.prepare(new_host=not in_use(data))
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
         self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
@@ -144,6 +160,7 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
+        self.keys.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -166,6 +183,7 @@ class Head:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
         await self.last_uses.stop()
+        await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
@@ -242,6 +260,9 @@ class Head:
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
+            calls.MAKE_KEYS.answered_by(
+                lambda domain: Deferred.fromCoroutine(self.keys.ensure(domain))
+            ),
             calls.COUNTED.answered_by(self.counts.add_all),
         ]
 

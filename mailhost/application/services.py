@@ -20,12 +20,17 @@ from mailhost.delivery.local import LocalDelivery
 from mailhost.handover import Handover
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
+from mailhost.interfaces.outgoing import IOutgoingStep
 from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.signing import IKeyMaker
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
+from mailhost.signing.key_ring import DomainKeys
+from mailhost.signing.rules import SigningRules
+from mailhost.signing.step import Signing
 from mailhost.store.accounts import AccountStore
 from mailhost.store.folders.disk import Disk
 from mailhost.store.mailboxes import MailStore
@@ -41,6 +46,7 @@ class Shared:
     queue: IQueue
     rates: IRates
     counters: ICounters
+    key_maker: IKeyMaker
 
 
 class Services:
@@ -62,7 +68,11 @@ class Services:
             foundation.pause,
             JunkFolders(self.accounts, settings.delivery.junk, settings.hostname),
         )
-        self.outgoing = Outgoing(Completion(settings.hostname, foundation.in_thread))
+        self.signing_rules = SigningRules(settings)
+        self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)
+        self.outgoing = Outgoing(
+            Completion(settings.hostname, foundation.in_thread), [self._signing(shared)]
+        )
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing
         )
@@ -77,6 +87,18 @@ class Services:
             foundation.pause,
         )
         self.chains = make_chains(settings, self._filter_context(shared))
+
+    def _signing(self, shared: Shared) -> IOutgoingStep:
+        return IOutgoingStep(
+            Signing(
+                self.foundation.key_ring,
+                self.signing_rules,
+                shared.key_maker,
+                self.foundation.directory,
+                self.foundation.events,
+                self.foundation.in_thread,
+            )
+        )
 
     def _mail_store(self) -> MailStore:
         return MailStore(

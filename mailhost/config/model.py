@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -30,11 +31,13 @@ from mailhost.config.types import (
     Network,
     OptionalFieldName,
     Path,
+    PublicAddress,
     Seconds,
     SecretSource,
     ServerAddress,
     ServerEndpoint,
     SourceAddress,
+    SPFMechanism,
     Switch,
     Target,
     Upstreams,
@@ -155,10 +158,14 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used."""
+    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
+    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
+    are for `mailhost dns` alone."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
+    addresses: tuple[PublicAddress, ...] = ()
+    spf: tuple[SPFMechanism, ...] = ()
 
 
 class Route(Section):
@@ -229,6 +236,7 @@ class DomainSettings(Section):
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
+    dkim: DomainDKIM = DomainDKIM()
 
 
 class Demo(Section):
@@ -268,6 +276,7 @@ class Settings(Section):
     queue: Queue = Queue()
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
+    dkim: DKIM = DKIM()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

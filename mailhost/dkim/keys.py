@@ -98,6 +98,18 @@ def read_key(pem: bytes) -> SigningKey:
     return SigningKey(key)
 
 
+def read_own_key(pem: bytes) -> SigningKey:
+    """Read a key that `SigningKey.pem` wrote: whether the numbers of an RSA key fit together is not
+    checked again, as that takes some 40 ms. Raises BadPrivateKey."""
+    try:
+        key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
+        raise BadPrivateKey("this is no private key in PEM without a password") from bad
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise BadPrivateKey("the key is neither an RSA nor an Ed25519 key")
+    return SigningKey(key)
+
+
 def record_strings(record: str) -> list[str]:
     """Return the text of a record as the strings of a TXT record, each of 255 octets at most."""
     return [record[at : at + LONGEST_STRING] for at in range(0, len(record), LONGEST_STRING)]

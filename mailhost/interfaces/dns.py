@@ -53,6 +53,14 @@ class Question(Generic[Record]):
     name: str
 
 
+FOR_TESTS = frozenset({"example", "test", "localhost", "invalid"})
+
+
+def is_for_tests(name: str) -> bool:
+    """True for names below the top-level domains of RFC 2606 §2, which are never in DNS."""
+    return name.removesuffix(".").rpartition(".")[2].lower() in FOR_TESTS
+
+
 def ipv4_of(name: str) -> Question[str]:
     """Ask for A records; each is returned as the text of an address."""
     return Question("A", name)

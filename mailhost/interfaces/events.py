@@ -268,6 +268,29 @@ class Parked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Unsigned(Event):
+    """Mail of an author domain leaves without a DKIM signature; emitted once a day for each
+    domain. `identity` is the first such message."""
+
+    identity: str
+    domain: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        of = self.domain or "an unknown domain"
+        return f"{self.identity} sent without a signature of {of}: {self.reason}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+    @property
+    def key(self) -> CountKey:
+        return _key("unsigned")
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
     """A client logged in to an account. `app_password` is the name of the app password that it
     used, empty for none."""

@@ -76,10 +76,12 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class FolderView:
-    """The messages of a folder at one moment, by rising UID: five arrays of the same length.
+    """The messages of a folder at one moment, by rising UID: five arrays of the same length, with
+    the types of the defaults below.
 
     `flags` are bits (`message.flags`), `keywords` names those above the system flags; a name may be
-    empty. `sizes` are octets on the wire, `dates` are INTERNALDATE in seconds since 1970.
+    empty. `more_keywords` says that the folder can have others too. `sizes` are octets on the wire,
+    `dates` are INTERNALDATE in seconds since 1970.
     """
 
     mailbox_id: str
@@ -92,6 +94,7 @@ class FolderView:
     modseqs: array[int] = field(default_factory=lambda: array("Q"), repr=False)
     sizes: array[int] = field(default_factory=lambda: array("I"), repr=False)
     dates: array[int] = field(default_factory=lambda: array("q"), repr=False)
+    more_keywords: bool = True
 
     def index_of(self, uid: int) -> int | None:
         """Return the place of a UID in the arrays, None where there is no such message."""

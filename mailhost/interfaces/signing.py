@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from zope.interface import Interface
 
@@ -22,14 +21,16 @@ class KeyState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DomainKey:
     """The public half of one key of a domain. `domain` is in A-labels. `record` is the text of the
-    TXT record at `name`. `made` is in seconds since the epoch."""
+    TXT record at `name`. `made`, and `since` when it has its state, are in seconds since the
+    epoch."""
 
     domain: str
     selector: str
-    algorithm: Literal["rsa", "ed25519"]
+    algorithm: str  # rsa, ed25519: as k= has it
     record: str
     state: KeyState
     made: int
+    since: int = 0
 
     @property
     def name(self) -> str:
@@ -44,3 +45,11 @@ class IDomainKeys(Interface):
         """Return the keys that sign for a domain, the newest first; none for a domain that does not
         sign. `domain` is in A-labels. For a subdomain that signs with the keys of its parent, they
         are those of the parent."""
+
+
+class IKeyMaker(Interface):
+    """Makes the first keys of domains: the head does, workers ask the head."""
+
+    def ensure(domain: str) -> Awaitable[None]:
+        """Return when a domain that signs here has keys, or when making them has failed, which was
+        logged. Keys in use are never changed. Raises nothing."""

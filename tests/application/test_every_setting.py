@@ -47,6 +47,7 @@ admin = "ann@example.org"
 [queue]
 [delivery]
 [store]
+[dkim]
 [relay]
 
 [[relay.route]]
@@ -71,6 +72,8 @@ OTHERS = {
     "login.gateways": '["192.0.2.0/24"]',
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
+    "dns.addresses": '["192.0.2.1"]',
+    "dns.spf": '["include:_spf.isp.example"]',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
     "relay.bind": '"127.0.0.9"',
@@ -79,6 +82,10 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "dkim.algorithms": '["rsa"]',
+    "dkim.sign_as": '{ "*.example.org" = "example.org" }',
+    "dkim.domain": '{ "other.example" = { off = true } }',
+    "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",

@@ -23,6 +23,7 @@ NAMED = (
     "app_passwords",
     "alias",
     "replace",
+    "sign_as",
     "add",
     "senders",
     "recipients",
