@@ -46,6 +46,7 @@ from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
+from mailhost.signing.servers import Servers
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -102,6 +103,7 @@ class Head:
             base.in_thread,
             base.key_ring,
             KeyWork(base.key_ring.files),
+            Servers(reactor, lambda: self.services.settings.dns),
             base.directory,
             events,
             lambda: self.services.signing_rules,
