@@ -98,11 +98,12 @@ class Head:
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
+        self.key_work = KeyWork(base.key_ring.files)
         self.keys = KeyKeeper(
             reactor,
             base.in_thread,
             base.key_ring,
-            KeyWork(base.key_ring.files),
+            self.key_work,
             Servers(reactor, lambda: self.services.settings.dns),
             base.directory,
             events,

@@ -88,7 +88,7 @@ class KeyKeeper:
 
     async def ensure(self, domain: str) -> None:
         if self._is_missing(domain):
-            await self.change(domain, self._tend)
+            await self._tend(domain)
 
     async def ensure_all(self) -> None:
         """Return when all domains that sign here have keys, or cannot get any."""
@@ -100,13 +100,14 @@ class KeyKeeper:
         selector."""
         keys = self._keys(domain)
         if self._rules().of(domain).not_in_dns:
+            await self._tend(domain)
             return {}
         replies = await gatherResults(
             [Deferred.fromCoroutine(self._servers_asked(key)) for key in keys]
         )
         shown = {key.selector: each for key, each in zip(keys, replies, strict=True)}
         self._shown[domain] = shown
-        await self.change(domain, partial(self._tend, shown=shown))
+        await self._tend(domain, shown)
         return shown
 
     def shown(self, key: DomainKey) -> Shown:
@@ -114,30 +115,31 @@ class KeyKeeper:
         return self._shown.get(key.domain, {}).get(key.selector, Shown.UNKNOWN)
 
     async def change(self, domain: str, work: Callable[[str], Keys]) -> None:
-        """Change the keys of a domain in a thread, and use them in all processes. A failure is
-        logged, and `work` is not begun while the host stops."""
-        await self._one_at_a_time.run(
-            lambda: Deferred.fromCoroutine(self._change_now(domain, work))
-        )
+        """Change the keys of a domain in a thread, and use them in all processes. `work` is not
+        begun while the host stops. Raises what `work` raises."""
 
-    async def _change_now(self, domain: str, work: Callable[[str], Keys]) -> None:
-        if self._stopping:
-            return
-        try:
+        async def change_now() -> None:
+            if self._stopping:
+                return
             keys = await self._in_thread(partial(work, domain))
+            if keys.pairs != self._ring.keys(domain):
+                self._ring.use(domain, keys.pairs)
+                self._changed(domain)
+            for text in keys.texts:
+                self._events.emit(Notice(f"{WHERE}: {text}"))
+
+        await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(change_now()))
+
+    async def _tend(self, domain: str, shown: Mapping[str, Shown] | None = None) -> None:
+        """Bring the keys of a domain up to date. A failure is logged."""
+        rules = self._rules().of(domain)
+        try:
+            await self.change(domain, lambda name: self._work.tend(name, rules, shown or {}))
         except OSError as fault:
             self._failed[domain] = self._clock.seconds()
             self._events.emit(Faulted(WHERE, f"cannot change the keys of {domain}: {fault}"))
-            return
-        self._failed.pop(domain, None)
-        if keys.pairs != self._ring.keys(domain):
-            self._ring.use(domain, keys.pairs)
-            self._changed(domain)
-        for text in keys.texts:
-            self._events.emit(Notice(f"{WHERE}: {text}"))
-
-    def _tend(self, domain: str, shown: Mapping[str, Shown] | None = None) -> Keys:
-        return self._work.tend(domain, self._rules().of(domain), shown or {})
+        else:
+            self._failed.pop(domain, None)
 
     def _look(self) -> Deferred[None] | None:
         view, rules = self._directory.view, self._rules()
@@ -167,7 +169,7 @@ class KeyKeeper:
                 continue
             if daily:
                 self._checked[domain] = now
-                await self.change(domain, self._tend)  # keys that are due now
+                await self._tend(domain)  # makes the keys that are due
             shown = await self.check(domain)
             for text in warnings(self._keys(domain), shown) if daily else ():
                 self._events.emit(Faulted(WHERE, text))
