@@ -32,6 +32,7 @@ class Reason(Enum):
     OVER_QUOTA = "OVERQUOTA"
     LIMIT = "LIMIT"
     EXPUNGED = "EXPUNGEISSUED"
+    IN_USE = "INUSE"
     UNAVAILABLE = "UNAVAILABLE"
 
 
