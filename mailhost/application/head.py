@@ -47,6 +47,7 @@ from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
+from mailhost.signing.servers import Servers
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -99,11 +100,13 @@ class Head:
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
+        self.key_work = KeyWork(base.key_ring.files)
         self.keys = KeyKeeper(
             reactor,
             base.in_thread,
             base.key_ring,
-            KeyWork(base.key_ring.files),
+            self.key_work,
+            Servers(reactor, lambda: self.services.settings.dns),
             base.directory,
             events,
             lambda: self.services.signing_rules,

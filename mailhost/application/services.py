@@ -28,6 +28,7 @@ from mailhost.interfaces.signing import IKeyMaker
 from mailhost.interfaces.store import IMailbox
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
+from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.signing.key_ring import DomainKeys
@@ -158,4 +159,7 @@ class Services:
             WholeMessages(self.incoming, memory, foundation.in_thread, foundation.large_messages),
             self.settings.hostname,
             foundation.data,
+            foundation.directory,
+            NoDomainKeys(),
+            foundation.known_clients,
         )
