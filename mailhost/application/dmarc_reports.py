@@ -59,9 +59,10 @@ class DMARCReports:
 
     def _sender_services(self) -> SenderServices:
         services = self._services()
+        settings = services.settings
         return SenderServices(
-            services.settings.dmarc.send_reports,
-            services.settings.hostname,
+            settings.dmarc.send_reports and settings.demo is None,  # the demo asks no DNS
+            settings.hostname,
             services.outgoing,
             services.handover,
         )

@@ -34,7 +34,7 @@ from mailhost.interfaces.events import Authenticated, Event, Faulted, IEventSink
 PERIOD = 60.0  # seconds between two writings
 DAY = 86_400  # seconds
 MOST_WAITING = 10_000  # different rows in memory
-MOST_SIGNATURES = 20  # of one message
+MOST_SIGNATURES = 10  # of one message
 _OVERRIDES = ("local_policy", "mailing_list", "other", "policy_test_mode", "trusted_forwarder")
 
 

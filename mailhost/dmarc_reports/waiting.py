@@ -16,6 +16,7 @@ from mailhost.dmarc_reports.tally import Counts, Judged
 
 MOST_ROWS = 5_000  # of one report
 MOST_DOMAINS = 20_000  # of one day
+MOST_WAITING = 200_000  # rows of all reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ def add_counts(data: str, counts: Counts) -> None:
         return judged.day, judged.published.domain
 
     with opened(data) as connection:
+        if connection.execute("SELECT count(*) FROM judged").fetchone()[0] >= MOST_WAITING:
+            return
         for (day, domain), group in groupby(sorted(counts, key=place), place):
             found = list(group)
             if _has_room(connection, day, domain):

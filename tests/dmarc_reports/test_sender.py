@@ -161,6 +161,19 @@ class TallyTests(ReportCase):
         now(self.tally.flush())
         self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
 
+    def test_the_rest_is_written_at_the_end(self) -> None:
+        self.tally.start()
+        self.tally.emit(judged())
+        now(self.tally.stop())
+        self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
+
+    def test_a_full_database_takes_no_more(self) -> None:
+        self.patch(waiting_module, "MOST_WAITING", 1)
+        self.count(judged())
+        self.count(judged(ip="192.0.2.2"))
+        self.pass_hours(24)
+        self.assertEqual(["192.0.2.1"], [row.source for row in self.sent()[0].rows])
+
     def test_bounds(self) -> None:
         self.patch(waiting_module, "MOST_ROWS", 3)
         self.patch(waiting_module, "MOST_DOMAINS", 1)
