@@ -54,6 +54,7 @@ fuzz: $(VENV)/.fuzz
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench.run
 	$(BIN)/python -m bench.imap
+	$(BIN)/python -m bench.authentication
 
 soak: $(VENV)/.installed
 	$(BIN)/python -m tests.soak

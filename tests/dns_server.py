@@ -1,7 +1,7 @@
 """A DNS server on loopback, made from twisted.names, whose records may change at any time.
 
 `python -m tests.dns_server '{"a.example": [["A", "127.0.0.1"], ["MX", 10, "b.example"]]}'` serves
-these and prints its port.
+these and prints its port. An address to listen on and a port may follow, both or none.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class DNSServer:
         self.asked: list[tuple[str, str]] = []
         self._ports: list[Any] = []
 
-    def start(self, reactor: Any, address: str = "127.0.0.1") -> int:
-        """Listen on UDP and TCP, and return the port."""
+    def start(self, reactor: Any, address: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen on UDP and TCP, and return the port; 0 asks for any that is not in use."""
         factory = _Factory(clients=[self])
         factory.authenticates = self._authenticates
-        tcp = reactor.listenTCP(0, factory, interface=address)
-        port: int = tcp.getHost().port
+        tcp = reactor.listenTCP(port, factory, interface=address)
+        port = tcp.getHost().port
         udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface=address)
         self._ports = [tcp, udp]
         return port
@@ -102,8 +102,9 @@ def main() -> None:
     """Serve until ended."""
     from twisted.internet import reactor
 
-    port = DNSServer(json.loads(sys.argv[1])).start(reactor)
-    print(f"listening on port {port}", flush=True)
+    records, address, port = (*sys.argv[1:], "127.0.0.1", "0")[:3]
+    number = DNSServer(json.loads(records)).start(reactor, address, int(port))
+    print(f"listening on port {number}", flush=True)
     reactor.run()
 
 

@@ -12,7 +12,7 @@ from twisted.internet.endpoints import clientFromString
 
 from mailhost.concurrency.threads import InThread
 from mailhost.config.client_endpoint import parse_client_endpoint
-from mailhost.config.filters import block, edit, monitor, outside
+from mailhost.config.filters import authenticity, block, edit, monitor, outside
 from mailhost.config.filters.common import Filter, Mode, OnError
 from mailhost.config.lists import BadEntry
 from mailhost.config.model import Relay, Settings
@@ -27,6 +27,9 @@ from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
+from mailhost.reception.filters.authenticity.collect import CollectorServices
+from mailhost.reception.filters.authenticity.filter import AuthenticityFilter
+from mailhost.reception.filters.authenticity.message_questions import NoDNS
 from mailhost.reception.filters.block.attachment import AttachmentFilter
 from mailhost.reception.filters.block.dnslist import DNSListFilter
 from mailhost.reception.filters.block.greylist import GreylistFilter
@@ -127,7 +130,10 @@ def _link(
 ) -> ChainLink:
     observe = _mode(settings, whole.filter_mode) is Mode.OBSERVE
     try:
-        made = _make(settings, name, observe, whole.relay, context)
+        if isinstance(settings, authenticity.Authenticity):
+            made: IFilter | ISessionFilter = _authenticity(settings, observe, whole, context)
+        else:
+            made = _make(settings, name, observe, whole.relay, context)
     except (BadEntry, BadAddress) as error:
         raise BadFilter(f"{key}: {error}; correct or remove it") from error
     except BadCode as error:
@@ -186,6 +192,20 @@ def _make(
         case outside.Python():
             return _own_code(settings)
     raise AssertionError(f"no filter for {settings!r}")
+
+
+def _authenticity(
+    settings: authenticity.Authenticity, observe: bool, whole: Settings, context: FilterContext
+) -> IFilter:
+    services = CollectorServices(
+        resolver=context.resolver if whole.demo is None else NoDNS(),
+        clock=context.reactor,
+        in_thread=context.in_thread,
+        hostname=context.hostname,
+        seconds=settings.time_limit,
+        now=time.time,
+    )
+    return AuthenticityFilter(settings, services, context.events, observe, whole.relay.networks)
 
 
 def _own_code(settings: outside.Python) -> IFilter | ISessionFilter:

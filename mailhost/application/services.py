@@ -65,7 +65,7 @@ class Services:
             self.store,
             foundation.events,
             foundation.pause,
-            JunkFolders(self.accounts, settings.delivery.junk),
+            JunkFolders(self.accounts, settings.delivery.junk, settings.hostname),
         )
         self.signing_rules = SigningRules(settings)
         self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)

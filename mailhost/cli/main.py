@@ -23,6 +23,7 @@ _GROUPS = {
     "status": "mailhost.cli.status",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",
+    "dns": "mailhost.cli.dns",
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
     "dkim": "mailhost.cli.dkim",

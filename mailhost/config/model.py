@@ -31,11 +31,13 @@ from mailhost.config.types import (
     Network,
     OptionalFieldName,
     Path,
+    PublicAddress,
     Seconds,
     SecretSource,
     ServerAddress,
     ServerEndpoint,
     SourceAddress,
+    SPFMechanism,
     Switch,
     Target,
     Upstreams,
@@ -156,10 +158,14 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used."""
+    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
+    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
+    are for `mailhost dns` alone."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
+    addresses: tuple[PublicAddress, ...] = ()
+    spf: tuple[SPFMechanism, ...] = ()
 
 
 class Route(Section):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from mailhost.imap.grammar import response
 from mailhost.imap.grammar.response_message import flags_lines
 from mailhost.interfaces.folders import FolderView
-from mailhost.message.flags import MOST_KEYWORDS, SYSTEM_FLAGS, flag_names
+from mailhost.message.flags import SYSTEM_FLAGS, flag_names
 
 FlagLines = Callable[[Sequence[int], Sequence[int]], list[bytes]]
 """Makes the FETCH lines of messages from their numbers and their places in a view."""
@@ -48,7 +48,7 @@ def known_flags(view: FolderView, read_only: bool) -> bytes:
     (RFC 9051 §7.3.5)."""
     keywords = [name for name in view.keywords if name]
     known = [*SYSTEM_FLAGS, *keywords]
-    room = len(keywords) < MOST_KEYWORDS
-    code = response.permanent_flags([] if read_only else known, keywords=room and not read_only)
+    more = view.more_keywords and not read_only
+    code = response.permanent_flags([] if read_only else known, keywords=more)
     text = "No flags can be set" if read_only else "These flags can be set"
     return response.flags(known) + response.status(b"*", response.OK, text, code)

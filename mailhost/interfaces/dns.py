@@ -126,7 +126,14 @@ def ask(question: Question[Record]) -> Lookups[Reply[Record]]:
     return (yield question)
 
 
-class IResolver(Interface):
+class ILookUp(Interface):
+    """Replies to the questions of a machine."""
+
+    def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
+        """Return the reply to any question, with CNAMEs followed. Raises nothing."""
+
+
+class IResolver(ILookUp):
     """DNS queries. The results of `mx`, `ipv4` and `addresses` are empty for a name that exists
     without such records."""
 
@@ -141,6 +148,3 @@ class IResolver(Interface):
     def addresses(host: str) -> Awaitable[Sequence[str]]:
         """Return the addresses of the AAAA and A records as texts, with CNAMEs followed. Raises
         NoSuchDomain, ResolveFailed."""
-
-    def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
-        """Return the reply to any question, with CNAMEs followed. Raises nothing."""

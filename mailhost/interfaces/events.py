@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from zope.interface import Interface
 
+from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.verdict import Finding
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -142,6 +143,26 @@ class Filtered(Event):
         finding = self.finding
         would = "would " if finding.observed else ""
         return _key("filtered", self.client.protocol, f"{would}{finding.decision}")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated(Event):
+    """The sender authentication of a message was examined. Emitted once for each message that a
+    stranger sends, at the end of data, before the chain of filters has decided."""
+
+    client: Client
+    identity: str
+    reverse_path: Address | None
+    recipients: tuple[Address, ...]
+    authentication: Authentication
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} from {self.client}: {self.authentication.summary}"
+
+    @property
+    def key(self) -> CountKey:
+        return _key("authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}")
 
 
 @dataclass(frozen=True, slots=True)

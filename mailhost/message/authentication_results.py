@@ -11,11 +11,16 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.message.header import Field, named
+from mailhost.message.content import Content
+from mailhost.message.header import Field, has_field, named
 from mailhost.message.mime.edits import Edit, apply
 
 NAME = "Authentication-Results"
+# properties of the result of DMARC: what is done with the message, and what the settings say to do
+APPLIED = "policy.applied-disposition"
+EVALUATED = "policy.evaluated-disposition"
 LONGEST_VALUE = 300  # characters of a value or reason that are written
+_JUNK = re.compile(rf"[\s;]{re.escape(APPLIED)}=quarantine(?![^\s;])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _TOKEN = re.compile(r"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+")  # RFC 2045 §5.1
 _LOCAL = r"[^\x00-\x20\x7f()<>@,;:\\\"\[\]]+"
@@ -80,6 +85,27 @@ def without_results_of(header: bytes, hosts: Collection[str]) -> bytes:
     `hosts`, which are in lower case."""
     forged = [field for field in named(header, NAME) if is_in_name_of(field, hosts)]
     return apply(header, [Edit(field.start, field.end, b"") for field in forged])
+
+
+def without_forged(content: Content, header: bytes, host: str) -> tuple[Content, bytes]:
+    """Return a message, and its header section `header`, without fields in the name of `host`.
+    Most messages have none, and are returned as they are."""
+    if not has_field(header, NAME):
+        return content, header
+    left = without_results_of(header, (host.lower(),))
+    if len(left) == len(header):
+        return content, header
+    rest = content.slice(len(header), content.size)
+    return Content((left, *rest.pieces)).with_known_header(left), left
+
+
+def is_junk(header: bytes, host: str) -> bool:
+    """True where a field of `host` says that the message goes to the Junk folder."""
+    if not has_field(header, NAME):
+        return False
+    host = host.lower()
+    ours = (each for each in named(header, NAME) if authserv_id(each.text) == host)
+    return any(_JUNK.search(each.text) for each in ours)
 
 
 def is_in_name_of(field: Field, hosts: Collection[str]) -> bool:

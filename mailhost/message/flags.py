@@ -23,7 +23,6 @@ SYSTEM_FLAGS: Mapping[str, int] = MappingProxyType(
 )
 SYSTEM_BITS = 31
 FIRST_KEYWORD = 5  # the number of the bit of a folder's first keyword
-MOST_KEYWORDS = 26  # in one folder: a Maildir has one letter for each
 
 
 class FlagAction(Enum):

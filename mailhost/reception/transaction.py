@@ -15,6 +15,7 @@ from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.reception import ICollector, IFilterable
 from mailhost.interfaces.store import OVER_QUOTA
 from mailhost.message.address import Address
+from mailhost.message.authentication_results import without_forged
 from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -153,7 +154,7 @@ class ReceptionTransaction:
         found = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(found, Status):
             return found
-        content, fields = found
+        content, fields = without_forged(*found, self._context.rules.hostname)
         if count_received(fields) > self._context.rules.hops:
             return TOO_MANY_HOPS
         if self._client.account is None:

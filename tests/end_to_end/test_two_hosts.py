@@ -6,50 +6,28 @@ import atexit
 import json
 import shutil
 import smtplib
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
 from mailhost.dkim.verify import DKIMStatus
 from tests.dkim.messages import results
+from tests.dns_server import Records
+from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
 from tests.end_to_end.shared import new_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
-RECORDS = {
+RECORDS: Records = {
     "one.example": [["MX", 10, "mx.one.example"]],
     "two.example": [["MX", 10, "mx.two.example"]],
     "mx.one.example": [["A", ONE]],
     "mx.two.example": [["A", TWO]],
     "null.example": [["MX", 0, "."]],
 }
-
-
-class DNSProcess:
-    """The tests' DNS server in a process of its own."""
-
-    def __init__(self) -> None:
-        root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.dns_server", json.dumps(RECORDS)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=root,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline().split()[-1])
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(PATIENCE)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 def make(name: str, address: str, port: int, dns: int) -> RunningHost:
@@ -97,7 +75,7 @@ class TwoHosts(TestCase):
 
     def start(self) -> None:
         """Start a DNS server, and make the hosts."""
-        dns = DNSProcess()
+        dns = DNSProcess(RECORDS)
         atexit.register(dns.stop)
         port = free_port(ONE, TWO)
         for name, address in (("one", ONE), ("two", TWO)):

@@ -1,5 +1,5 @@
-"""IMAP sessions on string wires, upon the real store in a temporary folder. Threads are none: each
-operation is done when it is asked for."""
+"""IMAP sessions on string wires, upon the real store in a temporary folder or upon one in memory.
+Threads are none: each operation is done when it is asked for."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.session import ImapSession
+from mailhost.interfaces.folders import IAccountStore, IFolder, NewMessage, StoreRefusal
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
+from mailhost.message.crlf import with_crlf
 from mailhost.net.account_limit import AccountLimit
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
@@ -32,9 +34,10 @@ from mailhost.store.maildir.filename import new_unique, sized_name
 from mailhost.store.maildir.folder import account_folder
 from mailhost.store.maildir.folder_names import directory_of
 from mailhost.store.maildir.usage import usage
-from mailhost.store.quota import Usages
+from mailhost.store.quota import QuotaOf, Usages
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, address, now
+from tests.memory_accounts import MemoryAccounts
 from tests.smtp.fakes import FakeAuthenticator
 
 T = TypeVar("T")
@@ -72,8 +75,28 @@ class NoWatches:
         """See FileWatches."""
 
 
+def maildir_accounts(
+    mail: str, clock: Clock, quota_of: QuotaOf, watchers: Watchers | None = None
+) -> AccountStore:
+    """The real store in the folder `mail`."""
+    system = FastSystem()
+    commit = BlockingCommitter(system).commit
+    parts = AccountParts(
+        AccountThreads(clock, at_once), watchers or Watchers(), cast(FileWatches, NoWatches())
+    )
+    return AccountStore(
+        mail,
+        Disk(system, Dotlocks(system), commit, HOSTNAME, clock.seconds),
+        parts,
+        quota_of,
+        Usages(lambda path: at_once(lambda: usage(path)), clock.seconds),
+    )
+
+
 class Host:
     """A store in the folder `data`, and sessions upon it. `quota` is that of all accounts."""
+
+    store: IAccountStore
 
     def __init__(self, data: str, options: ImapOptions | None = None) -> None:
         self.mail = os.path.join(data, "mail")
@@ -83,24 +106,16 @@ class Host:
         self.clock = Clock()
         self.clock.rightNow = float(int(time.time()))
         self.quota: int | None = None
-        system = FastSystem()
         self.watchers = Watchers()
-        self.disk = Disk(
-            system, Dotlocks(system), BlockingCommitter(system).commit, HOSTNAME, self.clock.seconds
-        )
-        self.store = AccountStore(
-            self.mail,
-            self.disk,
-            AccountParts(
-                AccountThreads(self.clock, at_once), self.watchers, cast(FileWatches, NoWatches())
-            ),
-            lambda _: self.quota,
-            Usages(lambda path: at_once(lambda: usage(path)), self.clock.seconds),
-        )
+        self.store = self.new_store()
         self.options = options or ImapOptions(HOSTNAME, 100_000, 1000, incoming)
         self.account_limit = AccountLimit(50)
         self.sessions: list[Talk] = []
         now(self.store.account(ANN).folders())  # makes what every account has
+
+    def new_store(self) -> IAccountStore:
+        """The store below all sessions."""
+        return maildir_accounts(self.mail, self.clock, lambda _: self.quota, self.watchers)
 
     def talk(
         self, tls: bool = True, options: ImapOptions | None = None, greet: bool = True
@@ -161,10 +176,17 @@ class Host:
         assert isinstance(directory, str)
         return os.path.join(account_folder(self.mail, ANN), directory)
 
-    def names_in(self, folder: str) -> list[str]:
-        """The names of the message files of a folder."""
+    def remove_all(self, folder: str) -> None:
+        """Another program removes the messages in a folder's cur/."""
+        cur = os.path.join(self.path_of(folder), "cur")
+        for name in os.listdir(cur):
+            os.unlink(os.path.join(cur, name))
+        self.touch(cur)
+
+    def count(self, folder: str) -> int:
+        """How many messages a folder has."""
         path = self.path_of(folder)
-        return sorted(os.listdir(f"{path}/new") + os.listdir(f"{path}/cur"))
+        return len(os.listdir(f"{path}/new") + os.listdir(f"{path}/cur"))
 
     def settle(self) -> None:
         """Step each session that was woken."""
@@ -176,6 +198,34 @@ class Host:
                     talk.woken = talk.wire.wakes
                     talk.step(b"")
                     again = True
+
+
+class MemoryHost(Host):
+    """The same upon a store in memory."""
+
+    def new_store(self) -> IAccountStore:
+        self.accounts = MemoryAccounts(self.clock.seconds, lambda _: self.quota, self.watchers)
+        return self.accounts
+
+    def deliver(self, folder: str, *texts: bytes, notify: bool = True) -> None:
+        self.accounts.silent = not notify
+        for text in texts:
+            now(self._folder(folder).add([NewMessage(content(with_crlf(text)))]))
+        self.accounts.silent = False
+        self.settle()
+
+    def _folder(self, name: str) -> IFolder:
+        folder = now(self.store.account(ANN).open(name))
+        assert not isinstance(folder, StoreRefusal)
+        return folder
+
+    def remove_all(self, folder: str) -> None:
+        self.accounts.silent = True
+        now(self._folder(folder).expunge(list(self.accounts.account(ANN).found[folder].messages)))
+        self.accounts.silent = False
+
+    def count(self, folder: str) -> int:
+        return len(self.accounts.account(ANN).found[folder].messages)
 
 
 class Talk:

@@ -1,8 +1,9 @@
-"""Whole IMAP dialogues as text: reading them, and holding sessions upon a real store to them.
+"""Whole IMAP dialogues as text: reading them, and holding sessions upon a store to them.
 
 A transcript has a line for each step:
 
     # a comment
+    % maildir                  what is tried here is the Maildir's alone, see `is_for_maildirs`
     % clear new append_limit=100 quota=2048 connections=2 disable=IDLE,QRESYNC
                                what all sessions are made with: `clear` without TLS, `new` before
                                the login (else each has logged in), see `_begin`
@@ -15,7 +16,7 @@ A transcript has a line for each step:
     = remove INBOX             another program removes the messages of a folder
     = wait 60                  so many seconds pass
     = tls | compressed | closed | lost | silent | stop  of the first session; `2= lost` of another
-    = files INBOX 2            so many files lie in a folder
+    = messages INBOX 2         so many messages lie in a folder
 
 At each step all that this session said before must have been expected. `{name}` in a line of the
 server is a word that is not known before, such as a MODSEQ; the same name means the same word from
@@ -25,7 +26,6 @@ there on, also in a line of a client. `{name+1}` is a number one higher.
 from __future__ import annotations
 
 import ast
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,11 +66,11 @@ def read_transcript(path: Path) -> list[Step]:
 
 
 class Runner:
-    """Runs one transcript. `octets` is how many octets the client sends at once, 0 for all."""
+    """Runs one transcript upon `host`. The client sends `octets` octets at once, 0 for all."""
 
-    def __init__(self, path: Path, folder: str, octets: int = 0) -> None:
+    def __init__(self, path: Path, host: Host, octets: int = 0) -> None:
         self._path = path
-        self._host = Host(folder)
+        self._host = host
         self._octets = octets
         self._options: dict[str, str] = {}
         self._talks: dict[int, Talk] = {}
@@ -188,10 +188,7 @@ class Runner:
         self._host.deliver(folder, _octets(message), notify=False)
 
     def _is_remove(self, _: Step, text: str) -> None:
-        cur = os.path.join(self._host.path_of(text), "cur")
-        for name in os.listdir(cur):
-            os.unlink(os.path.join(cur, name))
-        self._host.touch(cur)
+        self._host.remove_all(text)
 
     def _is_wait(self, _: Step, text: str) -> None:
         self._host.clock.advance(float(text))
@@ -220,10 +217,15 @@ class Runner:
     def _is_stop(self, step: Step, _: str) -> None:
         self._talks[step.session].session.stopping()
 
-    def _is_files(self, step: Step, text: str) -> None:
+    def _is_messages(self, step: Step, text: str) -> None:
         folder, _, count = text.rpartition(" ")
-        found = self._host.names_in(folder)
-        self._require(step, len(found) == int(count), f"the files are {found}")
+        found = self._host.count(folder)
+        self._require(step, found == int(count), f"there are {found}")
+
+
+def is_for_maildirs(path: Path) -> bool:
+    """True for a transcript that a store in memory does not pass."""
+    return any(step.kind == "%" and "maildir" in step.text for step in read_transcript(path))
 
 
 def _lines(said: bytes) -> list[str]:

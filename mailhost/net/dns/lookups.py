@@ -12,11 +12,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.interfaces.dns import Found, IResolver, Lookups, Question, Reply, Result
+from mailhost.interfaces.dns import Found, ILookUp, Lookups, Question, Reply, Result
 
 
 async def run_lookups(
-    machine: Lookups[Result], resolver: IResolver, clock: IReactorTime, seconds: float
+    machine: Lookups[Result], resolver: ILookUp, clock: IReactorTime, seconds: float
 ) -> Result:
     """Return the result of `machine`; its look-ups take at most `seconds` in all."""
     until = clock.seconds() + seconds
@@ -31,7 +31,7 @@ async def run_lookups(
 
 
 async def _look_up(
-    question: Question[Any], resolver: IResolver, clock: IReactorTime, seconds: float
+    question: Question[Any], resolver: ILookUp, clock: IReactorTime, seconds: float
 ) -> Reply[Any]:
     failed: Reply[Any] = Reply(Found.FAILED, trouble="the time for look-ups is over")
     if seconds <= 0:

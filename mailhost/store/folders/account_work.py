@@ -20,6 +20,7 @@ from mailhost.store.cache.pages import Page, joined, read_pages
 from mailhost.store.cache.restart import restart
 from mailhost.store.cache.schema import boot_id, open_cache, open_in_memory, remove_cache
 from mailhost.store.folders.disk import Disk
+from mailhost.store.maildir.keywords import MOST
 from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
 
 CACHE = "mailhost.db"
@@ -55,6 +56,7 @@ class KnownFolder:
                 joined(pages, "modseqs", "Q"),
                 joined(pages, "sizes", "I"),
                 joined(pages, "dates", "q"),
+                sum(map(bool, row.keywords)) < MOST,
             )
         return self._view
 

@@ -158,12 +158,13 @@ def _octets_copied(work: AccountWork, one: _Transfer) -> OSError | None:
     folder = os.path.dirname(os.path.dirname(one.final))
     try:
         content = content_of_message(one.source)
+        date = os.stat(one.source).st_mtime
     except OSError as error:
         return error
     (fault,) = work.disk.commit([NewFile(f"{folder}/tmp/{one.base}", one.final, (content,))])
     if fault is None:
         with suppress(OSError):
-            os.utime(one.final, (one.message.date, one.message.date))
+            os.utime(one.final, (date, date))
     return fault
 
 
