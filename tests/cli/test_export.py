@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 
 from mailhost.config.load import load
@@ -52,6 +53,28 @@ class ExportTests(DirectoryCase):
         self.assertEqual(domain.account["ann"].quota, 2 * 10**9)
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
+
+    def test_keys_can_be_imported_again(self) -> None:
+        self.run_ok("dkim", "make", "example.com")
+        self.assertIn("# The DKIM keys are left out", self.run_ok("export"))
+        folder = os.path.join(self.folder, "exported")
+        text = self.run_ok("export", "--secrets", folder)
+        before = json.loads(self.run_ok("dkim", "list", "example.com", "--json"))
+        shutil.rmtree(os.path.join(self.data, "dkim"))
+        commands = [line[2:].split()[1:] for line in text.splitlines() if "dkim import" in line]
+        self.assertEqual(len(commands), 2)
+        for command in commands:
+            self.assertEqual(stat.S_IMODE(os.stat(command[-1]).st_mode), 0o600)
+            self.run_ok(*command)
+        after = json.loads(self.run_ok("dkim", "list", "example.com", "--json"))
+        records = [{(key["name"], key["record"]) for key in keys} for keys in (before, after)]
+        self.assertEqual(*records)
+
+    def test_settings_for_keys_stay(self) -> None:
+        self.settings(IN_FILE + '[domain."file.example".dkim]\noff = true\nselector = "mail"\n')
+        before = load(self.config).settings.domain["file.example"]
+        self.settings(self.run_ok("export"))
+        self.assertEqual(load(self.config).settings.domain["file.example"], before)
 
     def test_app_passwords(self) -> None:
         self.run_ok("account", "password", "add", "ann@example.com", "Ann's phone")
