@@ -25,7 +25,6 @@ from mailhost.interfaces.queue import IQueue
 from mailhost.interfaces.signing import IKeyMaker
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
-from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.signing.key_ring import DomainKeys
@@ -145,6 +144,6 @@ class Services:
             self.settings.hostname,
             foundation.data,
             foundation.directory,
-            NoDomainKeys(),
+            self.domain_keys,
             foundation.known_clients,
         )
