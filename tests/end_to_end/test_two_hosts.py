@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import smtplib
 import threading
+import time
 from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
+from mailhost.dkim.verify import DKIMStatus
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
+from tests.dkim.messages import results
 from tests.dns_server import Records
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
@@ -70,9 +74,14 @@ def make(name: str, address: str, port: int) -> RunningHost:
 def make_keys(host: RunningHost, *domains: str) -> Records:
     """Make DKIM keys of these domains, and return their records."""
     files = KeyFiles(str(host.data), BlockingCommitter(OperatingSystem()).commit)
-    rules = DomainRules(("ed25519",), 2048, "")
-    made = [pair for each in domains for pair in KeyWork(files).make_missing(each, rules, True)]
-    return {pair.public.name: [["TXT", pair.public.record]] for pair in made}
+    rules = DomainRules(("rsa", "ed25519"), 2048, not_in_dns=True)
+    made = [pair for each in domains for pair in KeyWork(files).tend(each, rules, {}).pairs]
+    return {each.public.name: [["TXT", *parts(each.public.record)]] for each in made}
+
+
+def parts(record: str) -> list[str]:
+    """The strings of a TXT record."""
+    return [record[:250], record[250:]] if len(record) > 250 else [record]
 
 
 class TwoHosts(TestCase):
@@ -127,9 +136,21 @@ class TwoHosts(TestCase):
             done.wait(0.1)
         raise AssertionError(f"{address} has {len(found)} of {count}:\n" + "\n".join(host.lines))
 
+    def signers(self, host: RunningHost, stored: bytes) -> set[tuple[str, str]]:
+        """The domain and algorithm of each signature, all of which must be right by the records
+        that the command shows."""
+        keys = json.loads(host.command("dkim", "list", "--json").stdout)
+        records = {("TXT", key["name"]): [key["record"].encode()] for key in keys}
+        found = results(stored, records, time.time())
+        for each in found:
+            self.assertIs(each.status, DKIMStatus.PASS, each)
+        return {(each.domain, each.algorithm) for each in found}
+
     def test_mail_reaches_the_mx_host_over_tls(self) -> None:
         self.send("ann@two.internal")
         (stored,) = self.mail(self.two, "ann@two.internal")
+        both = {("one.internal", "rsa-sha256"), ("one.internal", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, stored), both)
         self.assertTrue(stored.endswith(b"\r\n\r\n.dots\r\n..\r\n"), stored)
         self.assertIn(b"Return-Path: <ann@one.internal>", stored)
         self.assertIn(b"with ESMTPS id", stored)
@@ -143,6 +164,8 @@ class TwoHosts(TestCase):
         self.send(odd)
         (bounce,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"Return-Path: <>", bounce)
+        both = {("mx.one.internal", "rsa-sha256"), ("mx.one.internal", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, bounce), both)
         self.assertIn(f"Final-Recipient: rfc822; {odd}", " ".join(bounce.decode().split()))
         self.assertIn(b"Status: 5.1.1", bounce)
         self.assertIn(b"Action: failed", bounce)
