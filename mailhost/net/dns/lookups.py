@@ -61,7 +61,10 @@ async def _look_up(
     async def ask() -> Reply[Any]:
         return await resolver.look_up(question)
 
+    asking = Deferred.fromCoroutine(ask())
+    if not asking.called:  # known replies need no timer
+        asking.addTimeout(seconds, clock)
     try:
-        return await Deferred.fromCoroutine(ask()).addTimeout(seconds, clock)
+        return await asking
     except TimeoutError:
         return failed
