@@ -134,7 +134,7 @@ def _renamed(work: AccountWork, known: KnownFolder, wanted: Mapping[int, int]) -
     """Give the files of messages other flags; returns those of the files that were there. A file
     that another program renames meanwhile keeps what that has changed."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    rename = work.disk.system.rename
+    rename = work.disk.system.rename_in
     done: dict[int, int] = {}
     odd: dict[int, str] = {}
 
@@ -144,13 +144,18 @@ def _renamed(work: AccountWork, known: KnownFolder, wanted: Mapping[int, int]) -
             now = flags_of(split_name(name)[1])
             after = (now | after & ~before) & ~(before & ~after)
         info = message.info_after(after)
-        if name != message.base + info:
-            rename(f"{cur}/{name}", f"{cur}/{message.base}{info}")
+        renamed = message.base + info
+        if name != renamed:
+            rename(fd, name, renamed)
         done[message.uid] = after
         if message.is_odd:
             odd[message.uid] = info
 
-    locate(cur, named(work, known, list(wanted)), take)
+    fd = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        locate(cur, named(work, known, list(wanted)), take)
+    finally:
+        os.close(fd)
     if odd:
         keep_odd(work, known.row.id, odd, done)
     return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Container, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from mailhost.store.folders.disk import Disk
@@ -137,7 +137,9 @@ class UidSource:
     @property
     def place(self) -> str:
         """How far the list was read, as text to keep."""
-        return json.dumps(astuple(self.part.place))
+        place = self.part.place
+        numbers = (place.device, place.inode, place.size, place.last_uid, place.lines, place.check)
+        return json.dumps(numbers)
 
     @property
     def mailbox_id(self) -> str:
