@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -100,16 +101,31 @@ def _domain_facts(loaded: Loaded, domain: str) -> DomainFacts:
     """Return the facts about a domain of this host. Raises Fail for another domain."""
     from mailhost.cli.views import whole_directory
     from mailhost.dns_records.from_settings import domain_facts
+    from mailhost.signing.rules import SigningRules
 
-    receives = whole_directory(loaded).view.domain(domain) is not None
-    keys = _keys(loaded, domain)
-    if not receives and not keys and domain != loaded.settings.hostname:
+    settings, view = loaded.settings, whole_directory(loaded).view
+    receives = view.domain(domain) is not None
+    rules = SigningRules(settings)
+    signer = rules.signing_domain(domain)
+    signs = rules.signs(signer, view)
+    keys = _keys(settings.data, signer) if signs else ()
+    if not receives and not keys and domain != settings.hostname:
         raise Fail(f"{domain} is no domain of this host; `mailhost domain add {domain}` adds it")
-    return domain_facts(loaded.settings, domain, receives, keys)
+    return domain_facts(settings, domain, receives, signer if signs else "", keys)
 
 
-def _keys(loaded: Loaded, domain: str) -> list[DomainKey]:
-    return []
+def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:
+    """Return the keys of a domain; none before the host or `mailhost dkim make` made them."""
+    from mailhost.application.privileges import as_owner
+    from mailhost.durable.blocking import BlockingCommitter
+    from mailhost.durable.system import OperatingSystem
+    from mailhost.signing.key_files import KeyFiles
+
+    if not os.path.isdir(data):
+        return ()
+    with as_owner(data):
+        pairs = KeyFiles(data, BlockingCommitter(OperatingSystem()).commit).read(domain) or ()
+    return tuple(pair.public for pair in pairs)
 
 
 def _results(

@@ -15,13 +15,12 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.dns_records.facts import AddressSource, HostAddresses
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed, is_for_tests
 
 LOOKUP_SECONDS = 5.0
 # addresses outside this machine, by which the system chooses the address of a socket; nothing is
 # sent to them
 _FAR = ((socket.AF_INET, "1.1.1.1"), (socket.AF_INET6, "2606:4700:4700::1111"))
-_NOT_IN_DNS = ("example", "test", "localhost", "invalid")  # RFC 2606 §2
 
 
 async def find_addresses(
@@ -54,7 +53,7 @@ def machine_addresses() -> list[str]:
 
 async def _looked_up(hostname: str, resolver: IResolver, clock: IReactorTime) -> list[str]:
     """Return the global addresses of a name, IPv4 first; none if they cannot be looked up."""
-    if hostname.rpartition(".")[2] in _NOT_IN_DNS:
+    if is_for_tests(hostname):
         return []
 
     async def ask() -> Sequence[str]:

@@ -51,12 +51,14 @@ class HostFacts:
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
     """One domain. `receives` is false for the host's own name if that is no domain of mail.
+    `signer` is the domain by whose `keys` its mail is signed, empty if it is not signed.
     `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
     `reports` takes its DMARC reports."""
 
     domain: str
     receives: bool = True
+    signer: str = ""
     keys: tuple[DomainKey, ...] = ()
     spf: tuple[str, ...] = ()
     unknown_routes: tuple[str, ...] = ()

@@ -46,16 +46,19 @@ def domain_facts(
     settings: Settings,
     domain: str,
     receives: bool = True,
+    signer: str = "",
     keys: Sequence[DomainKey] = (),
     reports: Address | None = None,
 ) -> DomainFacts:
-    """Return the facts about a domain."""
+    """Return the facts about a domain. `signer` is the domain by whose keys its mail is signed,
+    empty if it is not signed."""
     own = set(settings.dns.spf)
     smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
     known = {host: provider_mechanism(host) for host in smarthosts}
     return DomainFacts(
         domain,
         receives=receives,
+        signer=signer,
         keys=tuple(keys),
         spf=(*settings.dns.spf, *(text for text in known.values() if text and text not in own)),
         unknown_routes=() if own else tuple(host for host in smarthosts if not known[host]),

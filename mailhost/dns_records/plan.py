@@ -132,8 +132,13 @@ def _notes(host: HostFacts, own: DomainFacts) -> Iterator[str]:
             'mechanism of its hosts, and write it in the settings, such as [dns] spf = ["include:'
             '_spf.isp.example"].'
         )
-    if not own.keys:
-        yield f"There is no DKIM key of {own.domain}: its mail is sent without a signature."
+    if not own.signer:
+        yield "Mail of the domain is not signed (DKIM), as the settings say."
+    elif not own.keys:
+        yield (
+            f"{own.signer} has no DKIM key yet. The host makes its keys when it runs, and "
+            f"`mailhost dkim make {own.signer}` at once; then print the records again."
+        )
     for key in own.keys:
         if key.state is KeyState.REMOVABLE:
             yield f"The TXT record at {key.name} is no longer used; remove it."

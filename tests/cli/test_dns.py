@@ -12,6 +12,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
+from mailhost.config.load import load
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
+from mailhost.signing.key_files import KeyFiles
+from mailhost.signing.key_work import KeyWork
+from mailhost.signing.rules import SigningRules
 from tests.cli.bench import SETTINGS, CommandCase
 from tests.dns_server import DNSServer, Records
 
@@ -40,6 +46,21 @@ class PlanTests(CommandCase):
         output = self.run_ok("dns", "--format", "nsupdate")
         self.assertIn("update add mail.example.com. 3600 A 192.0.2.1\n", output)
         self.assertNotIn(" MX ", output)
+
+    def test_keys(self) -> None:
+        files = KeyFiles(self.data, BlockingCommitter(OperatingSystem()).commit)
+        rules = SigningRules(load(self.config).settings)
+        KeyWork(files).make_missing("books.example", rules.of("books.example"), shown=False)
+        records = json.loads(self.run_ok("dns", "books.example", "--format", "json"))["records"]
+        dkim = [each for each in records if each["topic"] == "DKIM"]
+        self.assertEqual(["k=ed25519", "k=rsa"], sorted(r["value"].split("; ")[1] for r in dkim))
+        long = next(each for each in dkim if "k=rsa" in each["value"])
+        self.assertEqual(long["value"], "".join(long["data"].split('"')[1::2]))
+        self.assertIn('" "', long["data"])
+
+    def test_a_domain_that_does_not_sign(self) -> None:
+        self.settings(ADDRESSES + '[dkim]\nsign = false\n[domain."books.example"]\n')
+        self.assertIn("is not signed (DKIM)", self.run_ok("dns", "books.example"))
 
     def test_json(self) -> None:
         values = json.loads(self.run_ok("dns", "books.example", "--format", "json"))

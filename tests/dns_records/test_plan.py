@@ -78,6 +78,11 @@ class PlanTests(SynchronousTestCase):
         self.assertIn("the RSA key that signs once DNS shows it", dkim[0].purpose)
         self.assertIn("removable._domainkey.example.com is no longer used", plan.notes[0])
 
+    def test_a_domain_without_keys(self) -> None:
+        plan = make_plan(HOST, replace(OWN, keys=()))
+        self.assertIn("`mailhost dkim make example.com` at once", plan.notes[0])
+        self.assertIn("is not signed", make_plan(HOST, replace(OWN, keys=(), signer="")).notes[0])
+
     def test_an_address_for_reports(self) -> None:
         inside = make_plan(HOST, replace(OWN, reports=parse_address("dmarc@example.com")))
         self.assertEqual(
