@@ -223,6 +223,15 @@ class NotSignedTests(SigningCase):
         self.assertEqual(self.sent(mail), mail)
         self.assertIn("it has no key in use", self.events.lines[0])
 
+    def test_what_is_relayed_for_others(self) -> None:
+        step = self.step()
+        for mail, count in (MAIL.replace(b"a.example", b"far.example"), 0), (MAIL, 2):
+            message = OutgoingMessage(Envelope(ANN), Content((mail,)), ANN, "id1", relayed=True)
+            left = now(step.apply(message))
+            assert isinstance(left, Content)
+            self.assertEqual(len(read_signatures(left.header())), count)
+        self.assertEqual([], self.events.lines)
+
     def test_two_author_fields(self) -> None:
         mail = b"From: bob@b.example\r\n" + MAIL
         self.assertEqual(self.sent(mail), mail)
