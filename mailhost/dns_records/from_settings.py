@@ -12,7 +12,6 @@ from mailhost.config.types import split_host_port
 from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
 from mailhost.dns_records.record import is_at_or_below
 from mailhost.interfaces.signing import DomainKey
-from mailhost.message.address import Address
 
 # each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
 # with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
@@ -48,7 +47,6 @@ def domain_facts(
     receives: bool = True,
     signer: str = "",
     keys: Sequence[DomainKey] = (),
-    reports: Address | None = None,
 ) -> DomainFacts:
     """Return the facts about a domain. `signer` is the domain by whose keys its mail is signed,
     empty if it is not signed."""
@@ -62,7 +60,7 @@ def domain_facts(
         keys=tuple(keys),
         spf=(*settings.dns.spf, *(text for text in known.values() if text and text not in own)),
         unknown_routes=() if own else tuple(host for host in smarthosts if not known[host]),
-        reports=reports,
+        reports=settings.report_addresses.get(domain),
     )
 
 

@@ -60,7 +60,7 @@ def _spf(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def spf_text(host: HostFacts, own: DomainFacts, end: str = "~all") -> str:
     """Return an SPF record. Addresses are written out, as they take none of the ten look-ups of
     RFC 7208 §4.6.4. `~all` leaves the refusal to DMARC: with `-all` some hosts refuse forwarded
-    mail before they look at its signature (RFC 9989 §7.1)."""
+    mail before they look at its signature (RFC 7489 §10.1)."""
     addresses = dict.fromkeys([*host.addresses.found, *host.senders])
     terms = [f"ip{6 if ':' in each else 4}:{each}" for each in addresses]
     if not host.addresses.found:
@@ -145,5 +145,6 @@ def _notes(host: HostFacts, own: DomainFacts) -> Iterator[str]:
     if not own.reports:
         yield (
             "No address takes DMARC reports, so the DMARC record has no rua: without reports it is "
-            "not known which mail fails."
+            "not known which mail fails. Write an address in the settings, such as [dmarc] reports "
+            f'= {{ "{own.domain}" = "dmarc@{own.domain}" }}.'
         )

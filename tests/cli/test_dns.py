@@ -12,12 +12,6 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from mailhost.config.load import load
-from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
-from mailhost.signing.key_files import KeyFiles
-from mailhost.signing.key_work import KeyWork
-from mailhost.signing.rules import SigningRules
 from tests.cli.bench import SETTINGS, CommandCase
 from tests.dns_server import DNSServer, Records
 
@@ -48,9 +42,7 @@ class PlanTests(CommandCase):
         self.assertNotIn(" MX ", output)
 
     def test_keys(self) -> None:
-        files = KeyFiles(self.data, BlockingCommitter(OperatingSystem()).commit)
-        rules = SigningRules(load(self.config).settings)
-        KeyWork(files).make_missing("books.example", rules.of("books.example"), shown=False)
+        self.run_ok("dkim", "make", "books.example")
         records = json.loads(self.run_ok("dns", "books.example", "--format", "json"))["records"]
         dkim = [each for each in records if each["topic"] == "DKIM"]
         self.assertEqual(["k=ed25519", "k=rsa"], sorted(r["value"].split("; ")[1] for r in dkim))

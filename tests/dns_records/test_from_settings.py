@@ -48,6 +48,19 @@ class HostTests(SynchronousTestCase):
         self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
 
 
+class ReportTests(SynchronousTestCase):
+    """The address for DMARC reports."""
+
+    def test_both_tables(self) -> None:
+        tables = {
+            "dmarc": {"reports": {"a.example": "dmarc@a.example"}},
+            "domain": {"b.example": {"dmarc_reports": "dmarc@a.example"}},
+        }
+        for domain, address in (("a.example", "dmarc@a.example"), ("b.example", "dmarc@a.example")):
+            self.assertEqual(address, str(domain_facts(settings(**tables), domain).reports))
+        self.assertIsNone(domain_facts(settings(**tables), "c.example").reports)
+
+
 class RouteTests(SynchronousTestCase):
     """Smarthosts in SPF."""
 
