@@ -1,7 +1,5 @@
 """Finds the addresses at which other hosts reach this one: those of the settings, else those that
 DNS has for the host's name, else those from which this machine reaches other hosts.
-
-A name below example, test, localhost or invalid is not looked up.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.dns_records.facts import AddressSource, HostAddresses
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed, is_for_tests
+from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
 
 LOOKUP_SECONDS = 5.0
 # addresses outside this machine, by which the system chooses the address of a socket; nothing is
@@ -31,14 +29,18 @@ async def find_addresses(
 ) -> HostAddresses:
     """Return the addresses of a host whose settings name none, and how they were found. `own`
     returns the global addresses of this machine."""
-    machine = tuple((own or machine_addresses)())
+    machine = addresses_without_dns(own)
     found = await _looked_up(hostname, resolver, clock)
     if found:
-        other = tuple(address for address in machine if address not in found)
+        other = tuple(address for address in machine.found if address not in found)
         return HostAddresses(tuple(found), AddressSource.RESOLVER, other)
-    if machine:
-        return HostAddresses(machine, AddressSource.MACHINE)
-    return HostAddresses((), AddressSource.UNKNOWN)
+    return machine
+
+
+def addresses_without_dns(own: Callable[[], Sequence[str]] | None = None) -> HostAddresses:
+    """Return the addresses of this machine as those of the host."""
+    found = tuple((own or machine_addresses)())
+    return HostAddresses(found, AddressSource.MACHINE if found else AddressSource.UNKNOWN)
 
 
 def machine_addresses() -> list[str]:
@@ -53,8 +55,6 @@ def machine_addresses() -> list[str]:
 
 async def _looked_up(hostname: str, resolver: IResolver, clock: IReactorTime) -> list[str]:
     """Return the global addresses of a name, IPv4 first; none if they cannot be looked up."""
-    if is_for_tests(hostname):
-        return []
 
     async def ask() -> Sequence[str]:
         return await resolver.addresses(hostname)

@@ -40,12 +40,16 @@ class MailService:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """The host itself. `senders` are source addresses of the settings, from which mail leaves."""
+    """The host itself. `senders` are source addresses of the settings, from which mail leaves.
+    `spf` are further mechanisms of the SPF record at the host's name, if that `receives` mail as a
+    domain of its own."""
 
     hostname: str
     addresses: HostAddresses
     services: tuple[MailService, ...] = ()
     senders: tuple[str, ...] = ()
+    receives: bool = False
+    spf: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

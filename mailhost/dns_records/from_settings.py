@@ -34,11 +34,18 @@ PROVIDERS: Mapping[str, str] = {
 }
 
 
-def host_facts(settings: Settings, addresses: HostAddresses) -> HostFacts:
-    """Return the facts about the host, with the addresses that were found for it."""
+def host_facts(settings: Settings, addresses: HostAddresses, receives: bool = False) -> HostFacts:
+    """Return the facts about the host, with the addresses that were found for it. `receives`: its
+    name is a domain of mail too."""
     bound = settings.relay.bind
-    senders = (bound,) if bound and ip_address(bound).is_global else ()
-    return HostFacts(settings.hostname, addresses, tuple(_services(settings.listen)), senders)
+    return HostFacts(
+        settings.hostname,
+        addresses,
+        services=tuple(_services(settings.listen)),
+        senders=(bound,) if bound and ip_address(bound).is_global else (),
+        receives=receives,
+        spf=_mechanisms(settings, settings.hostname)[0] if receives else (),
+    )
 
 
 def domain_facts(
@@ -50,18 +57,27 @@ def domain_facts(
 ) -> DomainFacts:
     """Return the facts about a domain. `signer` is the domain by whose keys its mail is signed,
     empty if it is not signed."""
-    own = set(settings.dns.spf)
-    smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
-    known = {host: provider_mechanism(host) for host in smarthosts}
+    mechanisms, unknown = _mechanisms(settings, domain)
     return DomainFacts(
         domain,
         receives=receives,
         signer=signer,
         keys=tuple(keys),
-        spf=(*settings.dns.spf, *(text for text in known.values() if text and text not in own)),
-        unknown_routes=() if own else tuple(host for host in smarthosts if not known[host]),
+        spf=mechanisms,
+        unknown_routes=unknown,
         reports=settings.report_addresses.get(domain),
     )
+
+
+def _mechanisms(settings: Settings, domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the SPF mechanisms of those that send for a domain besides this host, and the
+    smarthosts whose mechanism is not known. If the settings have mechanisms, they are taken for
+    those of such smarthosts."""
+    own = [*settings.dns.spf, *settings.dns.spf_of.get(domain, ())]
+    smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
+    known = {host: provider_mechanism(host) for host in smarthosts}
+    found = dict.fromkeys([*own, *filter(None, known.values())])
+    return tuple(found), () if own else tuple(host for host in smarthosts if not known[host])
 
 
 def provider_mechanism(host: str) -> str:

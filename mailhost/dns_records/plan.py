@@ -6,7 +6,7 @@ The records of further protocols (MTA-STS, TLS-RPT, TLSA, CAA) become functions 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
@@ -49,15 +49,14 @@ def _reverse(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def _spf(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     if own.domain != host.hostname:
         purpose = "The addresses from which mail of the domain comes (SPF)."
-        yield PlannedRecord(own.domain, "TXT", spf_text(host, own), Topic.SPF, purpose)
-    own_name = DomainFacts(host.hostname, spf=own.spf if own.domain == host.hostname else ())
-    end = "~all" if own.domain == host.hostname and own.receives else "-all"
-    text = spf_text(host, own_name, end)
+        text = _spf_text(host, own.spf, "~all")
+        yield PlannedRecord(own.domain, "TXT", text, Topic.SPF, purpose)
     purpose = "The addresses that may greet with the name of this host (SPF of HELO, for bounces)."
+    text = _spf_text(host, host.spf, "~all" if host.receives else "-all")
     yield PlannedRecord(host.hostname, "TXT", text, Topic.SPF, purpose)
 
 
-def spf_text(host: HostFacts, own: DomainFacts, end: str = "~all") -> str:
+def _spf_text(host: HostFacts, mechanisms: Sequence[str], end: str) -> str:
     """Return an SPF record. Addresses are written out, as they take none of the ten look-ups of
     RFC 7208 §4.6.4. `~all` leaves the refusal to DMARC: with `-all` some hosts refuse forwarded
     mail before they look at its signature (RFC 7489 §10.1)."""
@@ -65,7 +64,7 @@ def spf_text(host: HostFacts, own: DomainFacts, end: str = "~all") -> str:
     terms = [f"ip{6 if ':' in each else 4}:{each}" for each in addresses]
     if not host.addresses.found:
         terms.insert(0, f"a:{host.hostname}")
-    return " ".join(["v=spf1", *dict.fromkeys([*terms, *own.spf]), end])
+    return " ".join(["v=spf1", *dict.fromkeys([*terms, *mechanisms]), end])
 
 
 def _dkim(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

@@ -62,10 +62,17 @@ class PlanTests(CommandCase):
         error = self.run_fails("dns", "other.example")
         self.assertIn("`mailhost domain add other.example` adds it", error)
 
+    def test_the_demo_asks_nothing(self) -> None:
+        self.settings('[demo]\naccounts = ["ann@example.org"]\n[domain."example.org"]\n')
+        output = self.run_ok("dns", "example.org")  # a reactor could not run here
+        self.assertIn("example.org. 3600 IN MX 10 mail.example.com.", output)
+        self.assertEqual(3, self.call("dns", "example.org", "--check").exit_code)
+
     def test_a_check_that_cannot_begin(self) -> None:
-        for arguments in (("other.example",), ("--config", "/nowhere.toml")):
+        for arguments in (("other.example",), ("--config", "/nowhere.toml"), ("books.example",)):
             result = self.call("dns", "--check", *arguments)
             self.assertEqual(3, result.exit_code, result.output)
+        self.assertIn("books.example is no name of the public DNS", result.stderr)
 
 
 _MAIN = (

@@ -78,6 +78,13 @@ class RouteTests(SynchronousTestCase):
         spf = ["include:_spf.isp.example"]
         self.assertEqual((tuple(spf), ()), self.facts(route, spf=spf))
 
+    def test_mechanisms_of_one_domain(self) -> None:
+        dns = {"spf": ["mx:b.example"], "spf_of": {"a.example.com": ["include:news.example"]}}
+        self.assertEqual((("mx:b.example", "include:news.example"), ()), self.facts(**dns))
+        facts = host_facts(settings(dns=dns), ADDRESSES, receives=True)
+        self.assertEqual(("mx:b.example",), facts.spf)
+        self.assertEqual((), host_facts(settings(dns=dns), ADDRESSES).spf)
+
     def test_routes_for_other_senders_and_to_own_machines(self) -> None:
         self.assertEqual(((), ()), self.facts({"from": "example.com", "via": "smtp.isp.example"}))
         self.assertEqual(((), ()), self.facts({"via": "10.0.0.5:25"}, {"via": "localhost:26"}))

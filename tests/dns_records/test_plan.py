@@ -51,10 +51,12 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual("_dmarc.mail.example.com", plan.about(Topic.DMARC)[0].name)
 
     def test_a_domain_that_is_the_hosts_name_has_one_spf_record(self) -> None:
-        own = DomainFacts("mail.example.com", spf=("include:_spf.isp.example",))
+        host = replace(HOST, receives=True, spf=("include:_spf.isp.example",))
         text = "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:_spf.isp.example ~all"
-        plan = make_plan(HOST, own)
-        self.assertEqual([("mail.example.com", "TXT", text)], rows(plan, Topic.SPF))
+        record = ("mail.example.com", "TXT", text)
+        plan = make_plan(host, DomainFacts("mail.example.com", spf=host.spf))
+        self.assertEqual([record], rows(plan, Topic.SPF))
+        self.assertEqual(record, rows(make_plan(host, OWN), Topic.SPF)[1])
 
     def test_source_addresses_and_routes_are_in_spf(self) -> None:
         host = replace(HOST, senders=("198.51.100.7", "192.0.2.1"))
