@@ -5,6 +5,8 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info
 VENV    := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(VERSION))
 BIN     := $(VENV)/bin
 TESTS   ?= tests
+# the source archive that has the test suite of RFC 7208; it is read, not installed
+SUITE   := pyspf==2.0.14
 JOBS    ?= 2
 # all but those that start hosts
 UNITS   := $(filter-out tests.end_to_end tests.soak tests.upgrade,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) \
@@ -52,6 +54,7 @@ fuzz: $(VENV)/.fuzz
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench.run
 	$(BIN)/python -m bench.imap
+	$(BIN)/python -m bench.authentication
 
 soak: $(VENV)/.installed
 	$(BIN)/python -m tests.soak
@@ -69,6 +72,8 @@ $(VENV)/.run: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
 $(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=65.5'
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --config-settings editable_mode=compat --editable '.[dev]'
+	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --no-build-isolation --no-binary :all: \
+	    --dest $(VENV)/suites $(SUITE) || echo 'The cases of RFC 7208 could not be fetched: their test will skip.'
 	touch $(VENV)/.run $@
 
 # What finds hostile octets: 35 MB, and for some versions of Python only.

@@ -1,7 +1,7 @@
 """A DNS server on loopback, made from twisted.names, whose records may change at any time.
 
 `python -m tests.dns_server '{"a.example": [["A", "127.0.0.1"], ["MX", 10, "b.example"]]}'` serves
-these and prints its port.
+these and prints its port. An address to listen on and a port may follow, both or none.
 """
 
 from __future__ import annotations
@@ -21,16 +21,33 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "AAAA": lambda address: dns.Record_AAAA(address, TTL),
     "MX": lambda preference, host: dns.Record_MX(preference, host.rstrip("."), TTL),
     "CNAME": lambda host: dns.Record_CNAME(host, TTL),
+    "TXT": lambda *strings: dns.Record_TXT(*(each.encode("latin-1") for each in strings), ttl=TTL),
+    "PTR": lambda host: dns.Record_PTR(host, TTL),
+    "NS": lambda host: dns.Record_NS(host, TTL),
+    "SRV": lambda priority, weight, port, target: dns.Record_SRV(
+        priority, weight, port, target.rstrip("."), TTL
+    ),
+    "TLSA": lambda *parts: _TLSA(bytes(parts[:3]) + bytes.fromhex(parts[3]), TTL),
 }
+
+
+class _TLSA(dns.UnknownRecord):
+    """A TLSA record, which twisted.names does not know."""
+
+    TYPE = 52  # type: ignore[assignment] # None for a record that is only decoded
 
 
 class _Factory(server.DNSServerFactory):
     """Says SERVFAIL without writing to the log, and sends no more over UDP than fits there."""
 
     noisy = False
+    authenticates = False
+    authoritative = True
 
     def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
         message.maxSize = 512 if address else 0  # RFC 1035 §4.2.1
+        message.authenticData = self.authenticates
+        message.auth = self.authoritative
         super().sendReply(protocol, message, address)
 
     def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
@@ -43,18 +60,25 @@ class _Factory(server.DNSServerFactory):
 
 class DNSServer:
     """`records` has `[type, value ...]` rows by name; a row `["SERVFAIL"]` or `["SILENT"]` says
-    how to fail. `asked` counts questions."""
+    how to fail. `asked` counts questions. `authenticates` is for a server that validates, and
+    `authoritative` for one that has the zone."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(
+        self, records: Records, authenticates: bool = False, authoritative: bool = True
+    ) -> None:
+        self._authenticates = authenticates
+        self._authoritative = authoritative
         self.records = dict(records)
         self.asked: list[tuple[str, str]] = []
         self._ports: list[Any] = []
 
-    def start(self, reactor: Any, address: str = "127.0.0.1") -> int:
-        """Listen on UDP and TCP, and return the port."""
+    def start(self, reactor: Any, address: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen on UDP and TCP, and return the port; 0 asks for any that is not in use."""
         factory = _Factory(clients=[self])
-        tcp = reactor.listenTCP(0, factory, interface=address)
-        port: int = tcp.getHost().port
+        factory.authenticates = self._authenticates
+        factory.authoritative = self._authoritative
+        tcp = reactor.listenTCP(port, factory, interface=address)
+        port = tcp.getHost().port
         udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface=address)
         self._ports = [tcp, udp]
         return port
@@ -89,8 +113,9 @@ def main() -> None:
     """Serve until ended."""
     from twisted.internet import reactor
 
-    port = DNSServer(json.loads(sys.argv[1])).start(reactor)
-    print(f"listening on port {port}", flush=True)
+    records, address, port = (*sys.argv[1:], "127.0.0.1", "0")[:3]
+    number = DNSServer(json.loads(records)).start(reactor, address, int(port))
+    print(f"listening on port {number}", flush=True)
     reactor.run()
 
 

@@ -34,7 +34,10 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
+from mailhost.signing.key_files import KeyFiles
+from mailhost.signing.key_ring import KeyRing
 from mailhost.store.accounts import AccountParts
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.file_watches import FileWatches
@@ -88,12 +91,15 @@ class Foundation:
         self.commit_now = BlockingCommitter(self.system)
         self.accounts = _account_parts(reactor, self.in_thread)
         self.message_sizes: dict[tuple[str, str], int] = {}
+        self.key_ring = KeyRing(KeyFiles(self.data, self.commit_now.commit), self.in_thread, events)
         self.resolver = Resolver(reactor, settings.dns)
+        self.known_clients = KnownClients(reactor)
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:
-        """Read what is there. Raises DirectoryUnavailable."""
+        """Read what is there. Raises DirectoryUnavailable, OSError."""
         self.directory.start()  # first: what can fail comes before the threads are there
+        self.key_ring.load()
         self.committer.start()
 
     async def stop(self) -> None:

@@ -22,7 +22,9 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
+from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
+from mailhost.dmarc_reports.reader import ReportPlaces, ReportReader
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
@@ -43,6 +45,9 @@ from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
+from mailhost.signing.keeper import KeyKeeper
+from mailhost.signing.key_work import KeyWork
+from mailhost.signing.servers import Servers
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -94,8 +99,25 @@ class Head:
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
-        self.shared = Shared(self.authenticator, self.guard, self.queue, self.rates, self.counts)
+        self.key_work = KeyWork(base.key_ring.files)
+        self.keys = KeyKeeper(
+            reactor,
+            base.in_thread,
+            base.key_ring,
+            self.key_work,
+            Servers(reactor, lambda: self.services.settings.dns),
+            base.directory,
+            events,
+            lambda: self.services.signing_rules,
+            lambda domain: self.workers.keys_changed(domain),
+        )
+        self.shared = Shared(
+            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
+        )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.report_reader = ReportReader(
+            reactor, base.in_thread, base.data, self._report_places, events
+        )
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
@@ -103,6 +125,16 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+
+    def _report_places(self) -> ReportPlaces:
+        """Return where DMARC reports are, by the present settings."""
+        services, directory = self.services, self.foundation.directory
+        return ReportPlaces(
+            services.incoming_reports,
+            services.store,
+            lambda: directory.view,
+            services.settings.admin,
+        )
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -134,6 +166,7 @@ class Head:
         """
         globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
+        self.foundation.key_ring.files.prepare(new_host=not in_use(data))
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
         self.authenticator.use_key(lasting_key(os.path.join(data, "scram-key")))
@@ -144,6 +177,8 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
+        self.report_reader.start()
+        self.keys.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -165,7 +200,9 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        self.report_reader.stop()
         await self.last_uses.stop()
+        await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
@@ -242,6 +279,9 @@ class Head:
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.LOG.answered_by(self._log.write_all),
             calls.RATE.answered_by(self.rates.take),
+            calls.MAKE_KEYS.answered_by(
+                lambda domain: Deferred.fromCoroutine(self.keys.ensure(domain))
+            ),
             calls.COUNTED.answered_by(self.counts.add_all),
         ]
 

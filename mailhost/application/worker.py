@@ -49,6 +49,7 @@ from mailhost.workers.remote import (
     CountsForHead,
     RemoteAuthenticator,
     RemoteGuard,
+    RemoteKeyMaker,
     RemoteLog,
     RemoteQueue,
     RemoteRates,
@@ -118,6 +119,7 @@ class Worker:
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
+            calls.KEYS_CHANGED.answered_by(self._keys_changed),
         ]
 
     def _send_changes(self, changes: Sequence[FolderChange]) -> None:
@@ -125,6 +127,9 @@ class Worker:
 
     def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
         self._watchers.all_changed_elsewhere(changes)
+
+    def _keys_changed(self, domain: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._foundation.key_ring.read_again(domain))
 
     def _new_services(self, loaded: Loaded) -> Services:
         settings, spool = loaded.settings, self._foundation.spool
@@ -135,6 +140,7 @@ class Worker:
             RemoteQueue(self._channel, intake),
             self._rates,
             self._counts.counts,
+            RemoteKeyMaker(self._channel, self._foundation.key_ring.read_again),
         )
         return Services(self._foundation, loaded, shared)
 

@@ -47,7 +47,9 @@ LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
+_SPF_MECHANISM = re.compile(r"(?:include|a|mx|exists|ip4|ip6):[!-~]{1,200}", re.IGNORECASE)
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -204,6 +206,19 @@ def _source_address(value: Any) -> str:
         raise ValueError('write an IP address of this machine, or "" for any') from error
 
 
+def _public_address(value: Any) -> str:
+    try:
+        return str(ip_address(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise ValueError('write an IP address such as "192.0.2.1"') from error
+
+
+def _spf_mechanism(value: Any) -> str:
+    if not isinstance(value, str) or not _SPF_MECHANISM.fullmatch(value):
+        raise ValueError('write a mechanism of SPF such as "include:_spf.isp.example"')
+    return value
+
+
 def _server_endpoint(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
         raise ValueError('write an endpoint in quotes, such as "tcp:25"')
@@ -302,6 +317,14 @@ def _field_value(value: Any) -> str:
     return value
 
 
+def _selector(value: Any) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not _SELECTOR.fullmatch(value):
+        raise ValueError('write letters a to z, digits and hyphens, such as "mail", or ""')
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """The source of a secret: a file or an environment variable. It never has the secret itself."""
@@ -332,6 +355,8 @@ Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Path = Annotated[str, BeforeValidator(_path)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+PublicAddress = Annotated[str, BeforeValidator(_public_address)]
+SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]
 SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
@@ -352,4 +377,5 @@ Expression = Annotated[str, BeforeValidator(_expression)]
 FieldName = Annotated[str, BeforeValidator(_field_name)]
 OptionalFieldName = Annotated[str, BeforeValidator(_optional_field_name)]
 FieldValue = Annotated[str, BeforeValidator(_field_value)]
+Selector = Annotated[str, BeforeValidator(_selector)]
 SecretSource = Annotated[Secret, BeforeValidator(_secret)]

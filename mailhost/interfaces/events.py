@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from zope.interface import Interface
 
+from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.verdict import Finding
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -145,6 +146,26 @@ class Filtered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticated(Event):
+    """The sender authentication of a message was examined. Emitted once for each message that a
+    stranger sends, at the end of data, before the chain of filters has decided."""
+
+    client: Client
+    identity: str
+    reverse_path: Address | None
+    recipients: tuple[Address, ...]
+    authentication: Authentication
+
+    @property
+    def line(self) -> str:
+        return f"{self.identity} from {self.client}: {self.authentication.summary}"
+
+    @property
+    def key(self) -> CountKey:
+        return _key("authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}")
+
+
+@dataclass(frozen=True, slots=True)
 class Attempted(Event):
     """The outcome of one attempt for one recipient, of this host or of another."""
 
@@ -244,6 +265,29 @@ class Parked(Event):
     @property
     def key(self) -> CountKey:
         return _key("parked")
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned(Event):
+    """Mail of an author domain leaves without a DKIM signature; emitted once a day for each
+    domain. `identity` is the first such message."""
+
+    identity: str
+    domain: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        of = self.domain or "an unknown domain"
+        return f"{self.identity} sent without a signature of {of}: {self.reason}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+    @property
+    def key(self) -> CountKey:
+        return _key("unsigned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from mailhost.message.content import Content
 from mailhost.message.flags import FlagAction
 from mailhost.message.imap.content_keys import ContentKey
 
+UNKNOWN_SIZE = 0  # octets of a message that were not counted yet
+UNKNOWN_DATE = -(1 << 63)  # of a message whose date was not looked up yet
+
 
 class Reason(Enum):
     """Why a store refuses something. The value is IMAP's response code (RFC 9051 §7.1)."""
@@ -82,7 +85,7 @@ class FolderView:
 
     `flags` are bits (`message.flags`), `keywords` names those above the system flags; a name may be
     empty. `more_keywords` says that the folder can have others too. `sizes` are octets on the wire,
-    `dates` are INTERNALDATE in seconds since 1970.
+    or UNKNOWN_SIZE; `dates` are INTERNALDATE in seconds since 1970, or UNKNOWN_DATE.
     """
 
     mailbox_id: str
@@ -245,13 +248,10 @@ class IFolder(Interface):
         """Call `changed` whenever the folder may have changed, whoever changed it: this host's
         other sessions, or programs outside of it."""
 
-    def view() -> Awaitable[FolderView | StoreRefusal]:
+    def view(sizes: bool = False, dates: bool = False) -> Awaitable[FolderView | StoreRefusal]:
         """Return the newest state: all that this host and other programs have changed so far. The
-        same object is returned while nothing has changed. Sizes that are not known yet are 0."""
-
-    def sized_view() -> Awaitable[FolderView | StoreRefusal]:
-        """As `view`, with the sizes of all messages; those of files that other programs wrote may
-        have to be counted."""
+        same object is returned while nothing has changed. With `sizes` the sizes of all messages
+        are known, with `dates` their dates: a store may find them out when they are asked for."""
 
     def add(messages: Sequence[NewMessage]) -> Awaitable[Added | StoreRefusal]:
         """Add all of `messages`, or none. They are safe on disk then."""

@@ -17,6 +17,9 @@ from mailhost.message.status import Status
 class OutgoingMessage:
     """A message in our name: submitted by a user who logged in, or written by this host.
 
+    `relayed` is for a message of a client in a listed network, which may be in the name of others:
+    no field is added to it but a signature, where its author's domain signs here.
+
     `author` is responsible for the message, and becomes its From field if it has none. `identity`
     names the message in the log. If `IOutgoing.missing` was called before, `completed` is the
     content with the fields that it returned, else None.
@@ -27,6 +30,7 @@ class OutgoingMessage:
     author: Address
     identity: str
     completed: Content | None = None
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class OwnMessage:
 
 class IOutgoing(Interface):
     """The steps that every message in our name passes before it is handed over: submitted mail,
-    bounces and other reports. Incoming and forwarded mail does not pass them, since its authors are
-    on other hosts."""
+    bounces and other reports, and mail of clients in listed networks. Incoming and forwarded mail
+    does not pass them, since its authors are on other hosts."""
 
     def missing(header: bytes, author: Address, identity: str) -> bytes:
         """Return the fields that a message with this header section lacks, to be put on top of it

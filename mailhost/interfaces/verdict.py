@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
+from mailhost.interfaces.authentication import Authentication
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -36,7 +37,8 @@ class Mail:
     decide on; at MESSAGE the envelope has all recipients that were accepted, and `content` is the
     whole message without our Received field, which is in `received` and is put on top when all
     filters have been asked. `identity` names the message in the log. `tags` were left by the
-    filters that were asked before.
+    filters that were asked before. `authentication` has the results of sender authentication,
+    None where the message was not examined (yet).
     """
 
     stage: Stage
@@ -47,6 +49,7 @@ class Mail:
     identity: str = ""
     tags: frozenset[str] = frozenset()
     received: bytes = b""
+    authentication: Authentication | None = None
 
     def containing(self, content: Content) -> Mail:
         """Return a copy with other content."""
@@ -72,6 +75,7 @@ class Decision(StrEnum):
     TAG = "tag"
     COPY = "copy"
     EDIT = "edit"
+    JUNK = "junk"
     QUARANTINE = "quarantine"
     DISCARD = "discard"
     DEFER = "defer"
@@ -79,16 +83,26 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a filter has found out about a mail, as an edited mail and tags. Unlike the decision of
+    the filter, facts have their effect in the mode "observe" too."""
+
+    mail: Mail
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer of a filter, and its reason. `reason` is for the log. A refusal has its reply in
     `status`. An edit has the edited mail in `mail`, and so may a quarantine. `tag` is the tag to
-    leave."""
+    leave. A message is junk by a field in its header section, which `facts` has."""
 
     decision: Decision
     reason: str = ""
     status: Status | None = None
     mail: Mail | None = None
     tag: str = ""
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -39,6 +39,7 @@ MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
 SCRAM = "SCRAM-SHA-256"
 
 WRONG = Status(535, "5.7.8", "Wrong user name or password")
+WRONG_BY_SCRAM = replace(WRONG, text=f"{WRONG.text} (app passwords need PLAIN or LOGIN)")
 NOT_NOW = Status(454, "4.7.0", "Passwords cannot be checked now; please try again later")
 BUSY = NOT_NOW.because("too many passwords to check at once")
 TLS_NEEDED = Status(538, "5.7.11", "No login without encryption; use TLS")
@@ -140,7 +141,7 @@ class Authenticator:
         name = parse_username(username)
         account = self._known(name)
         if not proven or account is None:
-            status = WRONG.because(_cause(name, account, SCRAM))
+            status = WRONG_BY_SCRAM.because(_cause(name, account, SCRAM))
             await self._guard.wait(self._guard.count(client, username, status))
             return status
         self._guard.forgive(client, username)

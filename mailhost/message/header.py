@@ -59,6 +59,11 @@ def values(header: bytes, name: str) -> list[str]:
     return list(map(_unfolded, _behind_lf(name).findall(b"\n" + header)))
 
 
+def has_field(header: bytes, name: str) -> bool:
+    """True for a header section with a field of this name."""
+    return _behind_lf(name).search(b"\n" + header) is not None
+
+
 def first_value(header: bytes, name: str) -> str:
     """Return the unfolded value of the first field with this name, empty for none."""
     match = _behind_lf(name).search(b"\n" + header)

@@ -48,7 +48,7 @@ from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
 from mailhost.net.deflate import BadDeflate, Deflate
-from mailhost.net.direct_writer import DirectWriter, gathered
+from mailhost.net.direct_writer import DirectWriter, gathered, send_at_once
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
@@ -118,6 +118,7 @@ class Pump(Protocol):
     def connectionMade(self) -> None:
         self._factory.connections.add(self)
         self._tcp: ITCPTransport = ITCPTransport(self.transport, self.transport)
+        send_at_once(self._tcp)
         self._writer = DirectWriter(self._tcp)
         IConsumer(self._tcp, self._tcp).registerProducer(self, True)
         self._last_heard = self._clock.seconds()
@@ -170,6 +171,7 @@ class Pump(Protocol):
 
     def resumeProducing(self) -> None:
         self._throttled = False
+        self._writer.drained()  # a transport resumes its producer when its buffer is empty
         self._last_heard = self._clock.seconds()
         if self._drained is not None:
             drained, self._drained = self._drained, None

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.reception import ICollector, IFilterable
+from mailhost.message.authentication_results import without_forged
 from mailhost.message.beginning import with_clear_header
 from mailhost.message.client import Client
 from mailhost.message.content import Content
@@ -76,7 +77,7 @@ class ProxiedTransaction:
         beginning = with_clear_header(content, header, self._envelope.body is Body.BINARY)
         if isinstance(beginning, Status):
             return beginning
-        content, header = beginning
+        content, header = without_forged(*beginning, self._context.hostname)
         if count_received(header) > self._context.hops:
             return TOO_MANY_HOPS
         context, envelope = self._context, self._envelope.to(self._accepted)

@@ -124,6 +124,9 @@ QUEUED_LARGE: Notification[[str]] = Notification("queued_large")
 RATE: Call[[str, int, float], bool] = Call("rate")
 """Key, limit, seconds; see IRates."""
 
+MAKE_KEYS: Call[[str], None] = Call("make_keys")
+"""Domain that has no DKIM keys yet; see IKeyMaker."""
+
 COUNTED: Notification[[Mapping[CountKey, int], Mapping[FilterKey, int]]] = Notification("counted")
 """The events, and what filters did, since the last such notification."""
 
@@ -149,6 +152,9 @@ RELOAD: Call[[], None] = Call("reload")
 
 CERTIFICATES: Notification[[Sequence[CertificateSource]]] = Notification("certificates")
 """Renewed certificates."""
+
+KEYS_CHANGED: Notification[[str]] = Notification("keys_changed")
+"""Domain whose DKIM keys are to be read again."""
 
 RETIRE: Notification[[float | None]] = Notification("retire")
 """Take nothing new and end within so many seconds; None for no limit."""

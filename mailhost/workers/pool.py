@@ -136,6 +136,11 @@ class WorkerPool:
                 member.assignment = self._assignment
                 member.channel.notify(calls.CERTIFICATES, certificates)
 
+    def keys_changed(self, domain: str) -> None:
+        """Have all workers read the DKIM keys of a domain again."""
+        for member in self._members:
+            member.channel.notify(calls.KEYS_CHANGED, domain)
+
     def folders_changed(self, changes: Sequence[FolderChange]) -> None:
         """Notify all workers of changed folders."""
         for member in self._members:

@@ -6,7 +6,8 @@ no more than one process would.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from twisted.internet.error import ConnectionLost
@@ -19,6 +20,7 @@ from mailhost.interfaces.events import Event, IEventSink
 from mailhost.interfaces.filters import IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard, ScramKeys
 from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.signing import IKeyMaker
 from mailhost.interfaces.store import IUsages
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -199,6 +201,21 @@ class RemoteRates:
     async def take(self, key: str, limit: int, within: float) -> bool:
         """See IRates."""
         return await self._channel.ask(calls.RATE, key, limit, within)
+
+
+@implementer(IKeyMaker)
+class RemoteKeyMaker:
+    """Has the head make DKIM keys. `read` reads those of a domain again, in this process."""
+
+    def __init__(self, channel: Channel, read: Callable[[str], Awaitable[None]]) -> None:
+        self._channel = channel
+        self._read = read
+
+    async def ensure(self, domain: str) -> None:
+        """See IKeyMaker."""
+        with suppress(ConnectionLost):
+            await self._channel.ask(calls.MAKE_KEYS, domain)
+            await self._read(domain)
 
 
 class CountsForHead:

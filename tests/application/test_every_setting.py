@@ -47,6 +47,8 @@ admin = "ann@example.org"
 [queue]
 [delivery]
 [store]
+[dmarc]
+[dkim]
 [relay]
 
 [[relay.route]]
@@ -71,6 +73,8 @@ OTHERS = {
     "login.gateways": '["192.0.2.0/24"]',
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
+    "dns.addresses": '["192.0.2.1"]',
+    "dns.spf": '["include:_spf.isp.example"]',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
     "relay.bind": '"127.0.0.9"',
@@ -79,9 +83,15 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "dkim.algorithms": '["rsa"]',
+    "dkim.sign_as": '{ "*.example.org" = "example.org" }',
+    "dkim.domain": '{ "other.example" = { off = true } }',
+    "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
+    "domain.dmarc_reports": '"dmarc@example.org"',
+    "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
 }
 """Keys with None are shown by tests of their own below."""
@@ -371,7 +381,8 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         attempts: Any = head.queue._attempts
         transport = attempts._attempts._transport
-        for part in (head.queue, head.relay, transport, head.services.delivery):
+        delivery: Any = head.services.delivery
+        for part in (head.queue, head.relay, transport, delivery):
             self.assertIs(head.events, part._events, part)
 
     def test_the_number_of_workers(self) -> None:

@@ -18,11 +18,13 @@ from mailhost.config.section import Section
 
 ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
+    "reports",
     "domain",
     "account",
     "app_passwords",
     "alias",
     "replace",
+    "sign_as",
     "add",
     "senders",
     "recipients",

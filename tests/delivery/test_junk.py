@@ -13,6 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
 from mailhost.interfaces.folders import FolderInfo, Reason, StoreRefusal
+from mailhost.message.authentication_results import (
+    APPLIED,
+    EVALUATED,
+    MethodResult,
+    results_field,
+)
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.file_watches import FileWatches
@@ -25,6 +31,7 @@ from tests.fakes import DELIVERED, now
 from tests.store.boxes import ANN, StoreCase, here
 from tests.store.folder_disk import disk_at
 
+HOST = "mx.a.example"
 MARKED = b"X-Spam: Yes\r\n" + MESSAGE
 
 
@@ -43,7 +50,7 @@ class FakeAccounts:
 
 class TakesTests(SynchronousTestCase):
     def test_by_the_value_of_the_field(self) -> None:
-        junk = JunkFolders(cast(Any, None), "X-Spam-Status")
+        junk = JunkFolders(cast(Any, None), "X-Spam-Status", HOST)
         for value in (b"Yes, score=7.1 required=5.0", b"yes", b" YES"):
             self.assertTrue(junk.takes(b"A: b\r\nx-spam-status: " + value + b"\r\n"))
         for value in (b"No, score=-1", b"", b"maybe yes"):
@@ -51,11 +58,30 @@ class TakesTests(SynchronousTestCase):
         self.assertFalse(junk.takes(b"X-Spam: Yes\r\n"))
 
     def test_one_of_several_fields_is_enough(self) -> None:
-        junk = JunkFolders(cast(Any, None), "X-Spam")
+        junk = JunkFolders(cast(Any, None), "X-Spam", HOST)
         self.assertTrue(junk.takes(b"X-Spam: No\r\nX-Spam: Yes\r\n"))
 
     def test_without_a_field_none_is(self) -> None:
-        self.assertFalse(JunkFolders(cast(Any, None), "").takes(b"X-Spam: Yes\r\n"))
+        self.assertFalse(JunkFolders(cast(Any, None), "", HOST).takes(b"X-Spam: Yes\r\n"))
+
+
+class ResultsTests(SynchronousTestCase):
+    """The field with the results of this host."""
+
+    def takes(self, *results: MethodResult, host: str = HOST) -> bool:
+        folders = JunkFolders(cast(Any, None), "", HOST)
+        return folders.takes(b"A: b\r\n" + results_field(host, results) + b"C: d\r\n")
+
+    def test_a_message_that_this_host_judged_as_junk(self) -> None:
+        junk = MethodResult("dmarc", "fail", [(APPLIED, "quarantine")])
+        self.assertTrue(self.takes(junk))
+        self.assertTrue(self.takes(MethodResult("spf", "pass"), junk))
+        self.assertFalse(self.takes(junk, host="other.example"))
+
+    def test_other_results(self) -> None:
+        self.assertFalse(self.takes(MethodResult("dmarc", "fail", [(APPLIED, "none")])))
+        self.assertFalse(self.takes(MethodResult("dmarc", "fail", [(EVALUATED, "quarantine")])))
+        self.assertFalse(self.takes(MethodResult("dmarc", "fail", reason=f"{APPLIED}=quarantine")))
 
 
 class JunkTests(LocalCase):
@@ -63,7 +89,7 @@ class JunkTests(LocalCase):
 
     def deliver_with(self, found: Sequence[FolderInfo] | StoreRefusal, message: bytes) -> list[str]:
         accounts = cast(Any, FakeAccounts(found))
-        junk = JunkFolders(accounts, "X-Spam")
+        junk = JunkFolders(accounts, "X-Spam", HOST)
         self.delivery = LocalDelivery(self.store, self.events, junk=junk)
         self.assertEqual(self.deliver("ann@a.example", message=message), [DELIVERED])
         return list(self.store.boxes)
@@ -97,7 +123,7 @@ class MaildirTests(StoreCase):
         )
 
     def junk_of_ann(self) -> str:
-        return now(JunkFolders(self.accounts, "X-Spam").name(ANN))
+        return now(JunkFolders(self.accounts, "X-Spam", HOST).name(ANN))
 
     def test_it_is_made_and_subscribed_to(self) -> None:
         self.assertEqual(self.junk_of_ann(), "Junk")

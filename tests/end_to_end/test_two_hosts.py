@@ -6,47 +6,28 @@ import atexit
 import json
 import shutil
 import smtplib
-import subprocess
-import sys
 import threading
-from pathlib import Path
+import time
 from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
+from mailhost.dkim.verify import DKIMStatus
+from tests.dkim.messages import results
+from tests.dns_server import Records
+from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
 from tests.end_to_end.shared import new_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
-RECORDS = {
+RECORDS: Records = {
     "one.example": [["MX", 10, "mx.one.example"]],
     "two.example": [["MX", 10, "mx.two.example"]],
     "mx.one.example": [["A", ONE]],
     "mx.two.example": [["A", TWO]],
     "null.example": [["MX", 0, "."]],
 }
-
-
-class DNSProcess:
-    """The tests' DNS server in a process of its own."""
-
-    def __init__(self) -> None:
-        root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.dns_server", json.dumps(RECORDS)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=root,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline().split()[-1])
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(PATIENCE)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 def make(name: str, address: str, port: int, dns: int) -> RunningHost:
@@ -94,7 +75,7 @@ class TwoHosts(TestCase):
 
     def start(self) -> None:
         """Start a DNS server, and make the hosts."""
-        dns = DNSProcess()
+        dns = DNSProcess(RECORDS)
         atexit.register(dns.stop)
         port = free_port(ONE, TWO)
         for name, address in (("one", ONE), ("two", TWO)):
@@ -120,9 +101,21 @@ class TwoHosts(TestCase):
             done.wait(0.1)
         raise AssertionError(f"{address} has {len(found)} of {count}:\n" + "\n".join(host.lines))
 
+    def signers(self, host: RunningHost, stored: bytes) -> set[tuple[str, str]]:
+        """The domain and algorithm of each signature, all of which must be right by the records
+        that the command shows."""
+        keys = json.loads(host.command("dkim", "list", "--json").stdout)
+        records = {("TXT", key["name"]): [key["record"].encode()] for key in keys}
+        found = results(stored, records, time.time())
+        for each in found:
+            self.assertIs(each.status, DKIMStatus.PASS, each)
+        return {(each.domain, each.algorithm) for each in found}
+
     def test_mail_reaches_the_mx_host_over_tls(self) -> None:
         self.send("ann@two.example")
         (stored,) = self.mail(self.two, "ann@two.example")
+        both = {("one.example", "rsa-sha256"), ("one.example", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, stored), both)
         self.assertTrue(stored.endswith(b"\r\n\r\n.dots\r\n..\r\n"), stored)
         self.assertIn(b"Return-Path: <ann@one.example>", stored)
         self.assertIn(b"with ESMTPS id", stored)
@@ -136,6 +129,8 @@ class TwoHosts(TestCase):
         self.send(odd)
         (bounce,) = self.mail(self.one, "ann@one.example")
         self.assertIn(b"Return-Path: <>", bounce)
+        both = {("mx.one.example", "rsa-sha256"), ("mx.one.example", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, bounce), both)
         self.assertIn(f"Final-Recipient: rfc822; {odd}", " ".join(bounce.decode().split()))
         self.assertIn(b"Status: 5.1.1", bounce)
         self.assertIn(b"Action: failed", bounce)

@@ -195,8 +195,17 @@ class AppPasswords(Case):
     def test_a_failure_by_scram_names_the_remedy(self) -> None:
         self.successResultOf(_start(self.directory.refresh()))
         waiting = _start(self.authenticator.scram_result(CLIENT, "ann@example.com", False))
-        self.assertCode(535, self.finish(waiting))
+        refusal = self.finish(waiting)
+        self.assertCode(535, refusal)
         self.assertIn("choose PLAIN", self.causes[-1])
+        self.assertIn("app passwords need PLAIN or LOGIN", cast(Status, refusal).text)
+
+    def test_the_remedy_does_not_tell_which_accounts_there_are(self) -> None:
+        texts = set()
+        for name in ("ann@example.com", "bob@example.com", "missing@example.com"):
+            waiting = _start(self.authenticator.scram_result(CLIENT, name, False))
+            texts.add(cast(Status, self.finish(waiting)).text)
+        self.assertEqual(1, len(texts))
 
 
 class Outages(Case):

@@ -113,6 +113,20 @@ class TLSTests(TestCase):
         assert client.tls is not None
         self.assertTrue(client.tls.version.startswith("TLSv1."))
 
+    async def test_short_replies_are_sent_at_once(self) -> None:
+        await self.listen(implicit=False)
+        await self.check_no_delay(tls=False)
+
+    async def test_short_replies_are_sent_at_once_over_tls(self) -> None:
+        await self.listen(implicit=True)
+        await self.check_no_delay(tls=True)
+
+    async def check_no_delay(self, tls: bool) -> None:
+        peer = await self.connect(tls)
+        await peer.until(lambda: peer.read == b"hello\n")
+        (pump,) = self.factory.connections
+        self.assertTrue(cast("Any", pump).transport.getTcpNoDelay())
+
     async def test_hang_up_closes(self) -> None:
         await self.listen(implicit=True)
         for orders in (b"bye\n", b"big\n" * 50 + b"bye\n"):

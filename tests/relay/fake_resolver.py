@@ -8,7 +8,7 @@ from twisted.internet.defer import fail, succeed
 from zope.interface import implementer
 
 from mailhost.config.model import Route
-from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain
+from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, Question, Record, Reply
 
 
 @implementer(IResolver)
@@ -35,6 +35,9 @@ class FakeResolver:
     def addresses(self, host: str) -> Awaitable[Sequence[str]]:
         found = self._addresses.get(host, NoSuchDomain(host))
         return fail(found) if isinstance(found, Exception) else succeed(found)
+
+    def look_up(self, question: Question[Record]) -> Awaitable[Reply[Record]]:
+        raise NotImplementedError
 
 
 def route(sender: str, recipient: str, via: str, after: int = 0) -> Route:

@@ -32,7 +32,7 @@ longest_retry = 2
 [domain."example.com".account.ann]
 [domain."example.com".account.bob]
 """
-PATIENCE = 120.0  # seconds that the queue has to run dry
+PATIENCE = 120.0  # seconds in which one entry at least has to leave the queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,18 @@ def _lost(ledger: Ledger, boxes: dict[str, Counter[str]], far: Counter[str]) -> 
 
 
 def run_dry(host: RunningHost) -> None:
-    """Return when the queue is empty. Raises AssertionError where it stays."""
+    """Return when the queue is empty. Raises AssertionError where no entry leaves it any more."""
+    waiting = _waiting(host)
     deadline = time.monotonic() + PATIENCE
-    while any((host.data / "queue").glob("*.msg")):
+    while waiting:
         if time.monotonic() > deadline:
-            raise AssertionError(f"the queue did not run dry:\n{host.lines[-20:]}")
+            raise AssertionError(f"{len(waiting)} entries stay in the queue:\n{host.lines[-20:]}")
         time.sleep(0.1)
+        now = _waiting(host)
+        if waiting - now:
+            deadline = time.monotonic() + PATIENCE
+        waiting = now
+
+
+def _waiting(host: RunningHost) -> set[str]:
+    return {each.name for each in (host.data / "queue").glob("*.msg")}

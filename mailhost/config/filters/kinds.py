@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import Attachment, DNSList, Greylist, List, Match, Rate, Size
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.edit import Disclaimer, Header, Rewrite, Strip, Subject
@@ -15,7 +16,8 @@ from mailhost.config.filters.outside import Milter, Python
 __all__ = ["AnyFilter", "Mode"]
 
 AnyFilter: TypeAlias = Annotated[
-    DNSList
+    Authenticity
+    | DNSList
     | List
     | Greylist
     | Rate

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import (
     Attachment,
     CountBy,
@@ -35,6 +36,7 @@ BY_LOOK_AT = {
 }
 STAGES: dict[type[Filter], Sequence[Stage]] = {
     Attachment: (Stage.MESSAGE,),
+    Authenticity: (Stage.MESSAGE,),
     Disclaimer: (Stage.MESSAGE,),
     DNSList: (Stage.RECIPIENT,),
     Greylist: (Stage.RECIPIENT,),

@@ -131,12 +131,12 @@ async def fetch(context: Context, command: Fetch) -> Completion:
 async def _view(
     context: Context, selected: Selected, items: Sequence[FetchItem], uids: Sequence[int]
 ) -> FolderView | StoreRefusal:
-    """Return the state to answer from, with sizes where they are asked for."""
-    sized = Attribute.SIZE in items
-    if selected.has_view and not sized and not selected.due(context.now()):
+    """Return the state to answer from, with sizes and dates where they are asked for."""
+    sizes, dates = Attribute.SIZE in items, Attribute.INTERNALDATE in items
+    if selected.has_view and not (sizes or dates or selected.due(context.now())):
         return selected.view
     selected.looked(context.now())
-    view = await (selected.folder.sized_view() if sized else selected.folder.view())
+    view = await selected.folder.view(sizes, dates)
     if not isinstance(view, StoreRefusal):
         if not selected.is_same_folder(view):
             return REMOVED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,15 +16,18 @@ from mailhost.interfaces.dns import NoSuchDomain
 LONGEST_VALIDITY = 3600.0  # seconds at most that an answer is used
 NEGATIVE_VALIDITY = 60.0  # seconds that an answer without records is used
 MOST_ANSWERS = 10_000
+LARGEST_ANSWER = 4096  # octets of TXT records that are remembered; larger answers are asked anew
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The texts of an answer, how long they hold, and whether the name exists."""
+    """The records of an answer, how long they hold, whether the name exists, and whether a
+    resolver on this machine has authenticated all of this."""
 
-    records: tuple[str, ...]
+    records: tuple[Any, ...]
     seconds: float
     exists: bool = True
+    secure: bool = False
 
 
 Question = tuple[str, str]
@@ -38,38 +42,51 @@ class AnswerCache:
         self._known: OrderedDict[Question, tuple[float, Answered]] = OrderedDict()
         self._asked: dict[Question, list[Deferred[Answered]]] = {}
 
-    async def get(self, question: Question) -> tuple[str, ...]:
+    async def get(self, question: Question) -> tuple[Any, ...]:
         """Return the records. Raises NoSuchDomain, ResolveFailed."""
-        until, answer = self._known.get(question, (0.0, None))
-        if answer is None or until <= self._clock.seconds():
-            answer = await self._ask_once(question)
+        answer = await self.answer(question)
         if not answer.exists:
             raise NoSuchDomain(question[1])
         return answer.records
+
+    async def answer(self, question: Question) -> Answered:
+        """Return the answer, also one that says that the name does not exist. Raises
+        ResolveFailed."""
+        until, answer = self._known.get(question, (0.0, None))
+        if answer is None or until <= self._clock.seconds():
+            answer = await self._ask_once(question)
+        return answer
 
     def clear(self) -> None:
         """Forget all answers."""
         self._known.clear()
 
     async def _ask_once(self, question: Question) -> Answered:
+        waiting: Deferred[Answered] = Deferred()
         if question in self._asked:
-            waiting: Deferred[Answered] = Deferred()
             self._asked[question].append(waiting)
-            return await waiting
-        self._asked[question] = []
+        else:
+            self._asked[question] = [waiting]
+            # on its own, so that a caller that stops waiting does not stop the others
+            Deferred.fromCoroutine(self._answer_all(question))
+        return await waiting
+
+    async def _answer_all(self, question: Question) -> None:
+        """Ask, and give the answer or the failure to all callers that wait for it."""
         try:
             answer = await self._ask(question)
-        except BaseException:
+        except Exception:  # noqa: BLE001 - each caller gets it
             failure = Failure()
             for waiting in self._asked.pop(question):
                 waiting.errback(failure)
-            raise
+            return
         self._remember(question, answer)
         for waiting in self._asked.pop(question):
             waiting.callback(answer)
-        return answer
 
     def _remember(self, question: Question, answer: Answered) -> None:
+        if sum(len(record) for record in answer.records if type(record) is bytes) > LARGEST_ANSWER:
+            return
         until = self._clock.seconds() + min(answer.seconds, LONGEST_VALIDITY)
         self._known[question] = (until, answer)
         self._known.move_to_end(question)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import struct
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -25,19 +26,28 @@ from mailhost.net.connect import OneConnection
 from mailhost.net.dns.servers import Server
 
 LARGEST_ANSWER = 65_535  # octets of an answer
+LARGEST_DATAGRAM = 1232  # octets of an answer over UDP that pass every network unfragmented
+# the record that says how large a datagram may be, and that the answer may be authenticated by
+# DNSSEC: root, OPT, size, extended code 0, version 0, DO, no options (RFC 6891 §6.1, RFC 3225 §3)
+_EDNS = b"\0" + struct.pack(">HHIH", dns.OPT, LARGEST_DATAGRAM, 0x8000, 0)
 
 
 class QuestionMessage:
-    """A question as a message, and what is an answer to it."""
+    """A question as a message, and what is an answer to it. `edns` asks for DNSSEC too. Resolvers
+    are asked with `recursion`, servers of a zone without."""
 
-    def __init__(self, query: dns.Query) -> None:
+    def __init__(self, query: dns.Query, edns: bool = True, recursion: bool = True) -> None:
         self._query = query
+        self._edns = edns
+        self._recursion = recursion
         self._id = secrets.randbelow(1 << 16)
 
     def __bytes__(self) -> bytes:
-        message = dns.Message(self._id, recDes=1)
+        message = dns.Message(self._id, recDes=int(self._recursion))
         message.queries = [self._query]
-        return bytes(message.toStr())
+        wire = bytes(message.toStr())
+        # ARCOUNT, the last two octets of the message's header, is 1 then
+        return wire[:10] + b"\0\1" + wire[12:] + _EDNS if self._edns else wire
 
     def read(self, data: bytes) -> dns.Message | None:
         """Return the answer in `data`, None where it is none, or none to this question."""
@@ -51,19 +61,23 @@ class QuestionMessage:
         return message
 
 
-async def ask_over_udp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_udp(
+    reactor: IReactor, server: Server, question: QuestionMessage, seconds: float
+) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
-    asking = _Datagrams(reactor, server, QuestionMessage(query))
+    asking = _Datagrams(reactor, server, question)
     try:
         return await asking.answer.addTimeout(seconds, reactor)
     finally:
         asking.close()
 
 
-async def ask_over_tcp(reactor: IReactor, server: Server, query: dns.Query, seconds: float) -> Any:
+async def ask_over_tcp(
+    reactor: IReactor, server: Server, question: QuestionMessage, seconds: float
+) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
-    stream = _Stream(QuestionMessage(query))
+    stream = _Stream(question)
     connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:

@@ -3,13 +3,13 @@
 twisted.names has no typed answers and spreads its errors over many classes; here there are three
 outcomes: records, NoSuchDomain, ResolveFailed. A record with a name that no host can have is
 ignored, as that name would appear in replies, reports and logs. Where all MX records have such
-names, NoPossibleHost quotes one of them.
+names, NoPossibleHost quotes one of them. `records` reads the records of an answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
@@ -18,16 +18,32 @@ from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import (
+    Found,
+    IResolver,
+    MXRecord,
+    NoPossibleHost,
+    NoSuchDomain,
+    Record,
+    Reply,
+    ResolveFailed,
+)
+from mailhost.interfaces.dns import Question as AnyQuestion
 from mailhost.interfaces.reactor import IReactor
-from mailhost.message.address import BadAddress, literal_address, parse_domain
+from mailhost.message.address import literal_address
 from mailhost.net.dns.cache import NEGATIVE_VALIDITY, AnswerCache, Answered, Question
-from mailhost.net.dns.client import DNSClient
+from mailhost.net.dns.client import DNSClient, Response
+from mailhost.net.dns.records import (
+    TYPES,
+    can_be_asked,
+    follow,
+    is_possible_target,
+    records_of,
+    refuse_impossible_hosts,
+)
 from mailhost.net.dns.servers import SystemServers, servers_of_settings
 
 MOST_CNAMES = 8
-MOST_RECORDS = 64  # of one answer that are kept
-_TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA}
 
 
 @implementer(IResolver)
@@ -53,7 +69,7 @@ class Resolver:
     async def mx(self, domain: str) -> Sequence[MXRecord]:
         if literal_address(domain):
             return []
-        return [_mx_record(text) for text in await self._cache.get(("MX", domain))]
+        return list(await self._cache.get(("MX", domain)))
 
     async def ipv4(self, name: str) -> Sequence[str]:
         return await self._cache.get(("A", name))
@@ -73,6 +89,22 @@ class Resolver:
             raise next((e for e in failed if isinstance(e, ResolveFailed)), failed[0])
         return found
 
+    async def look_up(self, question: AnyQuestion[Record]) -> Reply[Record]:
+        if not can_be_asked(question.name):
+            return Reply(Found.NO_DOMAIN)
+        try:
+            answer = await self._cache.answer(
+                (question.kind, question.name.lower().removesuffix("."))
+            )
+        except NoPossibleHost:
+            return Reply(Found.NO_RECORDS)
+        except ResolveFailed as failed:
+            return Reply(Found.FAILED, trouble=str(failed))
+        if not answer.exists:
+            return Reply(Found.NO_DOMAIN)
+        found = Found.RECORDS if answer.records else Found.NO_RECORDS
+        return Reply(found, answer.records, answer.secure)
+
     async def _ask(self, question: Question) -> Answered:
         """Ask the servers. Raises ResolveFailed, NoPossibleHost."""
         asking = Deferred.fromCoroutine(self._ask_through_aliases(question))
@@ -84,28 +116,29 @@ class Resolver:
     async def _ask_through_aliases(self, question: Question) -> Answered:
         """Ask the servers, following CNAMEs."""
         kind, name = question
-        seconds = float("inf")
+        seconds, secure = float("inf"), True
         for _ in range(MOST_CNAMES):
             try:
-                answers = await self._query(name, _TYPES[kind])
+                response = await self._query(name, TYPES[kind])
             except NoSuchDomain:
                 return Answered((), NEGATIVE_VALIDITY, exists=False)
-            name, followed = _follow(name, answers)
-            if followed and not _is_possible_host(name):
+            answers = response.records
+            name, followed = follow(kind, name, answers)
+            if followed and not is_possible_target(kind, name):
                 text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
                 raise ResolveFailed(f"{question[1]}: {text}")
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
-            wanted = _records(answers, name, _TYPES[kind])
+            secure = secure and response.secure
+            wanted = records_of(answers, name, kind)
             if kind == "MX" and not wanted:
-                _refuse_impossible_hosts(answers)
+                refuse_impossible_hosts(answers)
             if wanted or not followed:
-                return Answered(wanted, seconds if wanted else NEGATIVE_VALIDITY)
+                return Answered(wanted, seconds if wanted else NEGATIVE_VALIDITY, secure=secure)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
 
-    async def _query(self, name: str, kind: int) -> list[Any]:
+    async def _query(self, name: str, kind: int) -> Response:
         try:
-            query = dns.Query(name.encode("ascii"), kind, dns.IN)
-            answers, _, _ = await self._client.ask(query)
+            response = await self._client.ask(dns.Query(name.encode("ascii"), kind, dns.IN))
         except DNSNameError as error:
             raise NoSuchDomain(name) from error
         except (TimeoutError, CancelledError):  # `_ask` says so
@@ -113,60 +146,5 @@ class Resolver:
         except Exception as error:
             text = f"{type(error).__name__} {error}"[:100].strip()
             raise ResolveFailed(f"{name}: the DNS servers failed ({text})") from error
-        return [record for record in answers if record.payload is not None]
-
-
-def _follow(name: str, answers: Sequence[Any]) -> tuple[str, bool]:
-    """Return the name at the end of the CNAMEs in an answer, and whether there were any."""
-    aliases = {
-        _name(record.name): _name(record.payload.name)
-        for record in answers
-        if record.type == dns.CNAME
-    }
-    end, seen = name.lower().rstrip("."), set[str]()
-    while end in aliases and end not in seen:
-        seen.add(end)
-        end = aliases[end]
-    return end, bool(seen)
-
-
-def _records(answers: Sequence[Any], name: str, kind: int) -> tuple[str, ...]:
-    """The records of one kind and name as texts, MX records by preference."""
-    found = [each for each in answers if each.type == kind and _name(each.name) == name]
-    if kind == dns.MX:
-        found = [each for each in found if _is_possible_host(_name(each.payload.name))]
-        found.sort(key=lambda each: int(each.payload.preference))
-    return tuple(map(_text, found[:MOST_RECORDS]))
-
-
-def _refuse_impossible_hosts(answers: Sequence[Any]) -> None:
-    """Raise NoPossibleHost where an answer without a usable MX record has others."""
-    for record in answers:
-        if record.type == dns.MX:
-            raise NoPossibleHost(f"{ascii(_name(record.payload.name))[:100]} is no host name")
-
-
-def _is_possible_host(host: str) -> bool:
-    """True for a name that a host can have, and for the empty one of a null MX."""
-    try:
-        return not host or parse_domain(host) == host
-    except BadAddress:
-        return False
-
-
-def _name(name: Any) -> str:
-    """A name as text; octets outside ASCII make it none that is looked for."""
-    return str(name.name.decode("latin-1")).lower().rstrip(".")
-
-
-def _text(record: Any) -> str:
-    """A record as text: an address, or `preference host`."""
-    payload = record.payload
-    if record.type == dns.MX:
-        return f"{payload.preference} {_name(payload.name)}"
-    return str(payload.dottedQuad() if record.type == dns.A else IPv6Address(payload.address))
-
-
-def _mx_record(text: str) -> MXRecord:
-    preference, _, host = text.partition(" ")
-    return MXRecord(int(preference), host)
+        readable = [record for record in response.records if record.payload is not None]
+        return replace(response, records=readable)

@@ -26,7 +26,7 @@ from mailhost.interfaces.filters import (
     IVisit,
     IWitness,
 )
-from mailhost.interfaces.verdict import PASS, Decision, Finding, Mail, Stage, Verdict
+from mailhost.interfaces.verdict import PASS, Decision, Facts, Finding, Mail, Stage, Verdict
 from mailhost.message.client import Client
 from mailhost.message.envelope import Body
 from mailhost.message.status import Status
@@ -207,7 +207,10 @@ class ChainVisit:
             verdict = await self._ask(link, filter, mail)
             if self._left:
                 return ChainResult(mail, state, CLIENT_GONE)
-            if verdict == PASS or verdict.tag in state.tags:
+            if verdict.facts is not None:
+                mail = verdict.facts.mail
+                state = replace(state, tags=state.tags | verdict.facts.tags)
+            if _is_pass(verdict) or verdict.tag in state.tags:
                 continue
             finding = Finding(link.name, mail.stage, verdict.decision, verdict.reason, link.observe)
             if not _known(finding, state):
@@ -229,8 +232,8 @@ class ChainVisit:
             if isinstance(answer, Awaitable):
                 answer = await self._in_time(answer, link.seconds)
             verdict = _checked(answer)
-            if link.own and verdict.mail is not None:
-                _check_line_ends(mail, verdict.mail)
+            if link.own:
+                _check_line_ends(mail, verdict)
             return verdict
         except FILTER_FAULTS as error:
             text = self.chain.failed(link, error)
@@ -263,6 +266,10 @@ class _Failing:
         raise self._error
 
 
+def _is_pass(verdict: Verdict) -> bool:
+    return verdict.decision is Decision.PASS and not verdict.reason
+
+
 def _checked(answer: object) -> Verdict:
     """Return the verdict of a filter. Raises TypeError for an answer that is no valid verdict, such
     as a refusal with a 2xx reply, which would lose mail."""
@@ -275,18 +282,23 @@ def _checked(answer: object) -> Verdict:
         raise TypeError(f"look() wants to refuse with {status}")
     if decision is Decision.EDIT and not isinstance(mail, Mail):
         raise TypeError("look() returned an edit without a Mail")
+    if not isinstance(answer.facts, Facts | None):
+        raise TypeError(f"look() returned the facts {answer.facts!r:.100}")
     if decision is Decision.QUARANTINE and not isinstance(mail, Mail | None):
         raise TypeError(f"look() returned a quarantine of {mail!r:.100}")
     return answer
 
 
-def _check_line_ends(before: Mail, after: Mail) -> None:
+def _check_line_ends(before: Mail, verdict: Verdict) -> None:
     """Raise FilterFailed for edited content with a bare CR or LF, which cannot be sent."""
-    if after.content is before.content or before.envelope.body is Body.BINARY:
-        return
+    edited = [verdict.mail, verdict.facts.mail if verdict.facts else None]
     try:
-        for _ in checked(after.content.chunks()):
-            pass
+        for after in edited:
+            if after is None or after.content is before.content:
+                continue
+            if before.envelope.body is not Body.BINARY:
+                for _ in checked(after.content.chunks()):
+                    pass
     except BareLineEnd as error:
         raise FilterFailed("its edit has a bare CR or LF; lines must end with CRLF") from error
 

@@ -4,7 +4,7 @@ that has no mail yet.
 The files are copied to `mailhost-import/` in the account's Maildir first. When all are there, they
 get their places in the folder within one transaction; the UID list comes last. So a copy that was
 ended in between goes on where it was, and no reader sees UIDs that change. A folder whose UID list
-has the UIDVALIDITY of the source was adopted before.
+has the UIDVALIDITY and the GUID of the source was adopted before.
 
 Everything blocks, and raises OSError and sqlite3.Error.
 """
@@ -54,10 +54,8 @@ class Adoption:
         if uid_list is None:
             return False
         ours = self._list_file().read()
-        same = ours is not None and (
-            ours.uid_list.header.uid_validity == uid_list.header.uid_validity
-        )
-        return not same and self._present() <= self._source.files.keys()
+        adopted = ours is not None and _was_adopted(ours.uid_list, uid_list)
+        return not adopted and self._present() <= self._source.files.keys()
 
     def run(self, reading: Rights, progress: TransferProgress) -> dict[str, str] | None:
         """Copy the folder; `reading` gives the rights to read the source. Returns why messages
@@ -153,6 +151,14 @@ class Adoption:
         whole = UidList(header, found.last_uid, found.lines)
         whole.uids, whole.extensions = found.uids, found.extensions
         return whole.text().encode("utf-8", "surrogateescape")
+
+
+def _was_adopted(ours: UidList, source: UidList) -> bool:
+    """Whether the folder with the list `ours` was adopted before. A folder that had no message and
+    has another GUID was not: it has the UIDVALIDITY of the source by chance."""
+    if ours.header.uid_validity != source.header.uid_validity:
+        return False
+    return ours.next_uid > 1 or source.header.guid in ("", ours.header.guid)
 
 
 def _named(name: str) -> str:

@@ -43,6 +43,7 @@ from mailhost.store.folders import (
     adding,
     flag_changes,
     matching,
+    measuring,
     reading,
     removal,
     transfer,
@@ -52,7 +53,6 @@ from mailhost.store.folders.account_thread import AccountThread, AccountThreads
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.file_watches import FileWatches
-from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.quota import QuotaOf
 
@@ -191,11 +191,9 @@ class MailFolder:
     def watch(self, changed: Callable[[], None]) -> IWatch:
         return FolderWatch(self._context, self.name, self._path, changed)
 
-    async def view(self) -> FolderView | StoreRefusal:
-        return self._seen(await self._run(lambda work: refreshed(work, self._path).view))
-
-    async def sized_view(self) -> FolderView | StoreRefusal:
-        return self._seen(await self._run(lambda work: reading.sized(work, self._path).view))
+    async def view(self, sizes: bool = False, dates: bool = False) -> FolderView | StoreRefusal:
+        read = partial(measuring.view, folder=self._path, sizes=sizes, dates=dates)
+        return self._seen(await self._run(read))
 
     def _seen(self, view: FolderView | StoreRefusal) -> FolderView | StoreRefusal:
         """From the first view on, the folder is the one with these UIDs."""

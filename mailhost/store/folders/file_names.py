@@ -131,18 +131,27 @@ def _take_lost(
     return was_listed
 
 
-def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
-    """Return the paths of the files of messages by rising UID; what is gone is left out."""
+def message_files(
+    work: AccountWork, known: KnownFolder, uids: Sequence[int]
+) -> dict[int, tuple[str, os.stat_result]]:
+    """Return the paths and the status of the files of messages by rising UID; what is gone is left
+    out."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    paths: dict[int, str] = {}
+    files: dict[int, tuple[str, os.stat_result]] = {}
 
     def take(message: NamedMessage, name: str) -> None:
         path = os.path.join(cur, name)
-        if S_ISREG(os.lstat(path).st_mode):
-            paths[message.uid] = path
+        status = os.lstat(path)
+        if S_ISREG(status.st_mode):
+            files[message.uid] = path, status
 
     locate(cur, named(work, known, uids), take)
-    return dict(sorted(paths.items()))
+    return dict(sorted(files.items()))
+
+
+def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
+    """Return the paths of the files of messages by rising UID; what is gone is left out."""
+    return {uid: path for uid, (path, _) in message_files(work, known, uids).items()}
 
 
 def probable_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:

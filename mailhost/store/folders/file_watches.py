@@ -1,29 +1,24 @@
 """Notices at once what other programs change in Maildirs that clients have selected: inotify(7).
 
 Where the system has no inotify, or all its watches are taken, the folders are looked at every
-POLL seconds. Twisted ends the whole of an `INotify` when one watched folder is removed; then
-another one is made, with the watches that are left.
+POLL seconds.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.python.filepath import FilePath
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.reactor import IReactor
 
-inotify: Any
-try:
-    from twisted.internet import inotify
-except ImportError:  # not Linux
-    inotify = None
+if TYPE_CHECKING:
+    from mailhost.store.folders.directory_events import DirectoryEvents
 
 POLL = 5.0  # seconds between two looks at folders without inotify
 PLACES = ("new", "cur")
@@ -40,7 +35,7 @@ class FileWatches:
         self._reactor = reactor
         self._in_thread = in_thread
         self._watched: dict[str, list[Changed]] = {}
-        self._notifier: Any = None
+        self._events: DirectoryEvents | None = None
         self._polled: dict[str, int] = {}  # what is not watched by the system, with its last mtimes
         self._polling: IDelayedCall | None = None
 
@@ -66,54 +61,43 @@ class FileWatches:
         self._polled.clear()
         if self._polling is not None and self._polling.active():
             self._polling.cancel()
-        notifier, self._notifier = self._notifier, None
-        if notifier is not None:
-            notifier.stopReading()
-            notifier.loseConnection()
+        events, self._events = self._events, None
+        if events is not None:
+            events.stop()
 
     # --- inotify ---------------------------------------------------------------------------------
 
     def _begin(self, path: str) -> None:
-        if inotify is None or not self._watch(path):
+        if not self._watch(path):
             self._polled[path] = 0
             self._poll_later()
 
     def _watch(self, path: str) -> bool:
         """Have the system watch a Maildir; False where it cannot."""
-        mask = inotify.IN_MOVED_TO | inotify.IN_MOVED_FROM | inotify.IN_CREATE | inotify.IN_DELETE
         try:
-            if self._notifier is None:
-                self._notifier = _notifier(self._reactor, self._notifier_lost)
+            if self._events is None:
+                self._events = _events(self._reactor, self._noticed, self._gone)
             for place in PLACES:
-                place_path = FilePath(os.path.join(path, place))
-                self._notifier.watch(place_path, mask, callbacks=[self._noticed(path)])
-        except (OSError, inotify.INotifyError) as error:
+                self._events.begin(os.path.join(path, place))
+        except Exception as error:  # noqa: BLE001 - no inotify, or what its wrapper raises
             self._log.debug("cannot watch {path}: {error}", path=path, error=error)
             return False
         return True
 
-    def _noticed(self, path: str) -> Callable[[object, object, int], None]:
-        def noticed(_: object, __: object, mask: int) -> None:
+    def _noticed(self, places: Collection[str]) -> None:
+        for path in {os.path.dirname(place) for place in places}:
             self._changed(path)
 
-        return noticed
+    def _gone(self, place: str) -> None:
+        """A watched directory was removed. Another one may be made at its place."""
+        path = os.path.dirname(place)
+        if path in self._watched and path not in self._polled:
+            self._begin(path)
 
     def _end(self, path: str) -> None:
-        if self._notifier is None:
-            return
-        for place in PLACES:
-            try:
-                self._notifier.ignore(FilePath(os.path.join(path, place)))
-            except (KeyError, OSError):  # it was polled, or is gone
-                continue
-
-    def _notifier_lost(self) -> None:
-        """A watched folder was removed, and the notifier ended with it."""
-        self._notifier = None
-        for path in list(self._watched):
-            self._changed(path)
-            if path not in self._polled:
-                self._begin(path)
+        if self._events is not None:
+            for place in PLACES:
+                self._events.end(os.path.join(path, place))
 
     def _changed(self, path: str) -> None:
         for changed in list(self._watched.get(path, ())):
@@ -154,14 +138,10 @@ def _mtimes(paths: list[str]) -> dict[str, int]:
     return found
 
 
-def _notifier(reactor: IReactor, lost: Callable[[], None]) -> Any:
-    """Return a notifier that reads; `lost` is called when it ended."""
+def _events(
+    reactor: IReactor, changed: Callable[[Collection[str]], None], gone: Callable[[str], None]
+) -> DirectoryEvents:
+    """Return what watches directories. Raises ImportError where the system has no inotify."""
+    from mailhost.store.folders.directory_events import DirectoryEvents
 
-    class Notifier(inotify.INotify):  # type: ignore[misc]  # it has no types
-        def connectionLost(self, reason: Any) -> None:
-            super().connectionLost(reason)
-            lost()
-
-    notifier = Notifier(reactor)
-    notifier.startReading()
-    return notifier
+    return DirectoryEvents(reactor, changed, gone)

@@ -20,8 +20,8 @@ from mailhost.interfaces.folders import FolderInfo, FolderStatus, Reason, StoreR
 from mailhost.message.flags import DELETED
 from mailhost.store.cache.folder_row import folder_row, remove_folder, write_row
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
+from mailhost.store.folders.measuring import sized
 from mailhost.store.folders.patience import is_locked
-from mailhost.store.folders.reading import sized
 from mailhost.store.folders.refresh import refreshed, refreshed_locked
 from mailhost.store.folders.special_use import SpecialUses
 from mailhost.store.folders.transfer import move

@@ -11,7 +11,7 @@ from types import TracebackType
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.patience import Patience, is_locked
 from mailhost.store.maildir.dotlock import Dotlock, LockTimeout
-from mailhost.store.maildir.filename import arrival
+from mailhost.store.maildir.filename import by_arrival
 from mailhost.store.maildir.keywords import KeywordsFile
 from mailhost.store.maildir.uid_list import Header, UidList, extensions_of
 from mailhost.store.maildir.uid_list_file import Part, Place, UidListFile, worth_rewriting
@@ -155,10 +155,12 @@ class UidSource:
         uids = self.part.uid_list.uids
         unknown = [base for base in bases if uids.get(base, 0) < first or base not in uids]
         if unknown:
-            self._append(sorted(unknown, key=arrival), first)
+            self._append(by_arrival(unknown), first)
             uids = self.part.uid_list.uids
-        found = [(uids.get(base, 0), base) for base in bases]
-        return sorted(pair for pair in found if pair[0] >= max(first, 1))
+        wanted = frozenset(bases)
+        return sorted(  # the list rises, so that little is left to do
+            (uid, base) for base, uid in uids.items() if uid >= first and base in wanted
+        )
 
     def _append(self, bases: Sequence[str], first: int) -> None:
         if self._lock is None:

@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -90,7 +91,17 @@ def unique_id(unique: str) -> str:
     return hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
+def by_arrival(uniques: Iterable[str]) -> list[str]:
+    """Return names in the order of `arrival`: sorted by name first, since comparing texts takes a
+    quarter of the time of comparing tuples."""
+    return sorted(sorted(uniques), key=_arrived)
+
+
+def _arrived(unique: str) -> tuple[int, int]:
+    match = _ARRIVAL.match(unique)
+    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+
+
 def arrival(unique: str) -> tuple[int, int, str]:
     """Return what messages are sorted by: seconds, microseconds, then the name itself."""
-    match = _ARRIVAL.match(unique)
-    return (int(match[1]), int(match[2] or 0), unique) if match else (0, 0, unique)
+    return (*_arrived(unique), unique)

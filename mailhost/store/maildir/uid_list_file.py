@@ -126,13 +126,15 @@ class UidListFile:
         case, as far as can be.
         """
         part = self._read_locked(since)
-        if _wanted(part, new := list(new), above) and _must_be_rewritten(part):
+        wanted = _wanted(part, new := list(new), above)
+        if not wanted:
+            return part
+        if _must_be_rewritten(part):
             part = part if part.whole else self._read_locked(None)
-            _add_all(part, new, above)
+            part.uid_list.add_all(_wanted(part, new, above))
             return self.write(lock, part.uid_list)
         first = part.uid_list.next_uid
-        if not _add_all(part, new, above):
-            return part
+        part.uid_list.add_all(wanted)
         octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
         lock.check()
         self._append(octets, part.place.size)
@@ -201,23 +203,14 @@ def _must_be_rewritten(part: Part) -> bool:
     return part.ragged or part.uid_list.needs_rewriting
 
 
-def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> list[tuple[str, str]]:
+def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> dict[str, str]:
     """Those of the messages that need a UID, each once."""
     uids = part.uid_list.uids
-    wanted = {
+    return {
         base: fields
         for base, fields in new
         if (base not in uids or uids[base] < above) and can_be_listed(base)
     }
-    return list(wanted.items())
-
-
-def _add_all(part: Part, new: Iterable[tuple[str, str]], above: int) -> bool:
-    """Give them UIDs; False where there are none to give."""
-    wanted = _wanted(part, new, above)
-    for base, fields in wanted:
-        part.uid_list.add(base, fields)
-    return bool(wanted)
 
 
 def _read(file: BinaryIO, since: Place | None) -> Part | None:

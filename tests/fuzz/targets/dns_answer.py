@@ -10,17 +10,33 @@ from twisted.internet.task import Clock
 from twisted.names import dns
 
 from mailhost.config.model import DNS
-from mailhost.interfaces.dns import NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import (
+    NoPossibleHost,
+    NoSuchDomain,
+    Question,
+    ResolveFailed,
+    TLSARecord,
+    ptr_of,
+    tlsa_of,
+    txt_of,
+)
 from mailhost.message.address import parse_domain
+from mailhost.net.dns.client import Response
 from mailhost.net.dns.question import QuestionMessage
-from mailhost.net.dns.resolver import MOST_CNAMES, MOST_RECORDS, Resolver
+from mailhost.net.dns.records import MOST_RECORDS, TYPES
+from mailhost.net.dns.resolver import MOST_CNAMES, Resolver
 
 NAME = "a.example"
 KINDS = (dns.MX, dns.A, dns.AAAA)
+OTHERS: dict[int, Question[Any]] = {
+    TYPES["TXT"]: txt_of(NAME),
+    TYPES["PTR"]: ptr_of(NAME),
+    TYPES["TLSA"]: tlsa_of(NAME),
+}
 
 
 def target(data: bytes) -> None:
-    for kind in KINDS:
+    for kind in (*KINDS, *OTHERS):
         query = dns.Query(NAME.encode(), kind, dns.IN)
         asking = QuestionMessage(query)
         id_and_flags, question = bytes(asking)[:4], bytes(asking)[12:]
@@ -38,15 +54,21 @@ class _Client:
         self.answers = answers
         self.asked = 0
 
-    async def ask(self, query: dns.Query) -> Any:
+    async def ask(self, query: dns.Query) -> Response:
         self.asked += 1
-        return self.answers, [], []
+        return Response(self.answers)
 
 
 def _check(answers: list[Any], kind: int) -> None:
     resolver = Resolver(cast(Any, Clock()), DNS(servers=("192.0.2.53:53",)))
     client = _Client(answers)
     resolver._client = client  # type: ignore[assignment] # no socket
+    if kind in OTHERS:
+        reply = _result_of(resolver.look_up(OTHERS[kind]))
+        assert all(type(each) in (bytes, str, TLSARecord) for each in reply.records)
+        assert reply.trouble.isprintable()
+        assert client.asked <= MOST_CNAMES
+        return
     if kind == dns.MX:
         records = _result(resolver.mx(NAME))
         assert all(not each.host or parse_domain(each.host) == each.host for each in records)
@@ -58,14 +80,19 @@ def _check(answers: list[Any], kind: int) -> None:
     assert client.asked <= 2 * MOST_CNAMES
 
 
-def _result(asked: Any) -> list[Any]:
+def _result_of(asked: Any) -> Any:
     done = list[Any]()
     Deferred.fromCoroutine(asked).addCallbacks(done.append, done.append)
     assert len(done) == 1, "it waits"
-    if hasattr(done[0], "trap"):
-        done[0].trap(NoPossibleHost, NoSuchDomain, ResolveFailed)
-        text = done[0].getErrorMessage()
+    return done[0]
+
+
+def _result(asked: Any) -> list[Any]:
+    done = _result_of(asked)
+    if hasattr(done, "trap"):
+        done.trap(NoPossibleHost, NoSuchDomain, ResolveFailed)
+        text = done.getErrorMessage()
         assert len(text) < 500
         assert text.isprintable(), text
         return []
-    return list(done[0])
+    return list(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +64,17 @@ class CacheCase(SynchronousTestCase):
         self.assertEqual(4, len(self.asked))
         now(self.cache.get(("A", "a")))
         self.assertEqual(5, len(self.asked), "the oldest was forgotten")
+
+    def test_a_caller_that_stops_waiting_does_not_stop_others(self) -> None:
+        pending = self.answers["a"] = Deferred()
+        waiting = [Deferred.fromCoroutine(self.cache.get(("A", "a"))) for _ in range(3)]
+        for number in (0, 1):
+            waiting[number].cancel()
+            self.failureResultOf(waiting[number], CancelledError)
+        pending.callback(Answered(("1",), 30.0))
+        self.assertEqual(("1",), self.successResultOf(waiting[2]))
+        self.assertEqual(("1",), now(self.cache.get(("A", "a"))))
+        self.assertEqual(1, len(self.asked))
 
     def test_all_who_wait_get_the_answer_or_the_failure(self) -> None:
         for result in (Answered(("1",), 0.0), ResolveFailed("down")):

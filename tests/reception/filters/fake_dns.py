@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain
+from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, Question, Record, Reply
 
 
 @implementer(IResolver)
@@ -31,3 +31,6 @@ class DNS:
 
     def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
         raise AssertionError("only A records are a list's")
+
+    def look_up(self, question: Question[Record]) -> Awaitable[Reply[Record]]:
+        raise NotImplementedError

@@ -93,6 +93,13 @@ class AdoptTests(ImportCase):
         tree.create(self.work, "new", "")
         self.assertGreater(refreshed(self.work, ".new").view.uid_validity, VALIDITY)
 
+    def test_a_folder_that_happens_to_have_the_uidvalidity_of_the_source(self) -> None:
+        self.seconds = VALIDITY + 1  # the source was made in the same second
+        tree.directories(self.work)
+        tree.create(self.work, "Sent Messages", "")
+        self.assertEqual(VALIDITY + 1, refreshed(self.work, ".Sent Messages").view.uid_validity)
+        self.assertTrue(self.run_import()["Sent Messages"].kept_uids)
+
     def test_a_second_import_adds_what_is_new(self) -> None:
         self.run_import()
         before = self.texts()

@@ -10,8 +10,9 @@ from mailhost.message.flags import FlagAction
 from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
+from mailhost.store.folders.measuring import sized
 from mailhost.store.folders.opening import CompressedMail
-from mailhost.store.folders.reading import contents, details, sized, summaries
+from mailhost.store.folders.reading import contents, details, summaries
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.transfer import copy
 from tests.store.folders.accounts import AccountCase, adding, message, uids_of

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Greylist
-from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain
+from mailhost.interfaces.dns import IResolver, MXRecord, NoSuchDomain, Question, Record, Reply
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Stage
 from mailhost.reception.filters.block.greylist import GreylistFilter
 from mailhost.reception.filters.block.greylist_memory import (
@@ -42,6 +42,9 @@ class Hosts:
         raise NotImplementedError
 
     def mx(self, domain: str) -> Awaitable[Sequence[MXRecord]]:
+        raise NotImplementedError
+
+    def look_up(self, question: Question[Record]) -> Awaitable[Reply[Record]]:
         raise NotImplementedError
 
 

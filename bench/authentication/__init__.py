@@ -1,0 +1,1 @@
+"""Mail that is signed and judged, measured beside Postfix with OpenDKIM and OpenDMARC."""

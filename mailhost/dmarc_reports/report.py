@@ -1,0 +1,72 @@
+"""An aggregate report as values (RFC 9990 §3.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class BadReport(ValueError):
+    """Not an aggregate report, or one that cannot be read; the text of the exception says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDomain:
+    """A result of DKIM or SPF, by the names of RFC 8601 §2.7. `selector` is empty for SPF."""
+
+    domain: str
+    result: str
+    selector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The policy of a domain as the reporter found it in DNS. `subdomains` and `nonexistent` (sp
+    and np) are empty where the report does not name them."""
+
+    domain: str
+    policy: str
+    subdomains: str = ""
+    nonexistent: str = ""
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    testing: bool = False
+    failure_options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Messages from one address with the same results.
+
+    `dkim` and `spf` are true where DMARC passes by them. `override` is why the disposition is not
+    that of the policy, by the words of RFC 9990 §3.1.6; empty where there is no such reason.
+    """
+
+    source: str
+    count: int
+    disposition: str
+    dkim: bool
+    spf: bool
+    author: str
+    envelope_from: str = ""
+    signatures: tuple[CheckedDomain, ...] = ()
+    spf_result: CheckedDomain | None = None
+    override: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """True where the messages pass DMARC."""
+        return self.dkim or self.spf
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateReport:
+    """A report. `begin` and `end` of its period are in seconds since 1970, UTC."""
+
+    organization: str
+    email: str
+    report_id: str
+    begin: int
+    end: int
+    published: Published
+    rows: Sequence[Row]

@@ -1,0 +1,63 @@
+"""What a plan is made from: facts about the host and about one domain, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from mailhost.interfaces.signing import DomainKey
+from mailhost.message.address import Address
+
+
+class AddressSource(Enum):
+    """How the addresses of the host were found; each value completes "they are ..."."""
+
+    SETTINGS = "those of dns.addresses in the settings"
+    RESOLVER = "those that DNS has for the host's name"
+    MACHINE = "those from which this machine reaches other hosts"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddresses:
+    """The addresses at which other hosts reach this one, as texts. `other` are further addresses
+    of this machine, from which mail may leave."""
+
+    found: tuple[str, ...]
+    source: AddressSource
+    other: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailService:
+    """A service for mail programs (RFC 6186, RFC 8314): the name of its SRV record, and its port.
+    `preferred` services have the lower priority number."""
+
+    label: str
+    port: int
+    preferred: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The host itself. `senders` are source addresses of the settings, from which mail leaves."""
+
+    hostname: str
+    addresses: HostAddresses
+    services: tuple[MailService, ...] = ()
+    senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """One domain. `receives` is false for the host's own name if that is no domain of mail.
+    `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
+    `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
+    `reports` takes its DMARC reports."""
+
+    domain: str
+    receives: bool = True
+    keys: tuple[DomainKey, ...] = ()
+    spf: tuple[str, ...] = ()
+    unknown_routes: tuple[str, ...] = ()
+    reports: Address | None = None

@@ -1,0 +1,112 @@
+"""Facts for plans, read from the settings: services, source addresses, smarthosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+
+from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.model import Listen, Route, Settings
+from mailhost.config.protocol import ListenProtocol
+from mailhost.config.types import split_host_port
+from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
+from mailhost.dns_records.record import is_at_or_below
+from mailhost.interfaces.signing import DomainKey
+from mailhost.message.address import Address
+
+# each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
+# with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
+_SERVICES = (
+    ((ListenProtocol.SUBMISSIONS, "_submissions"), (ListenProtocol.SUBMISSION, "_submission")),
+    ((ListenProtocol.IMAPS, "_imaps"), (ListenProtocol.IMAP, "_imap")),
+    ((ListenProtocol.POP3S, "_pop3s"), (ListenProtocol.POP3, "_pop3")),
+)
+# the SPF mechanisms of large providers, by the domain of their smarthosts
+PROVIDERS: Mapping[str, str] = {
+    "amazonaws.com": "include:amazonses.com",
+    "gmail.com": "include:_spf.google.com",
+    "mailgun.org": "include:mailgun.org",
+    "mailjet.com": "include:spf.mailjet.com",
+    "mtasv.net": "include:spf.mtasv.net",
+    "office365.com": "include:spf.protection.outlook.com",
+    "outlook.com": "include:spf.protection.outlook.com",
+    "postmarkapp.com": "include:spf.mtasv.net",
+    "sendgrid.net": "include:sendgrid.net",
+}
+
+
+def host_facts(settings: Settings, addresses: HostAddresses) -> HostFacts:
+    """Return the facts about the host, with the addresses that were found for it."""
+    bound = settings.relay.bind
+    senders = (bound,) if bound and ip_address(bound).is_global else ()
+    return HostFacts(settings.hostname, addresses, tuple(_services(settings.listen)), senders)
+
+
+def domain_facts(
+    settings: Settings,
+    domain: str,
+    receives: bool = True,
+    keys: Sequence[DomainKey] = (),
+    reports: Address | None = None,
+) -> DomainFacts:
+    """Return the facts about a domain."""
+    own = set(settings.dns.spf)
+    smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
+    known = {host: provider_mechanism(host) for host in smarthosts}
+    return DomainFacts(
+        domain,
+        receives=receives,
+        keys=tuple(keys),
+        spf=(*settings.dns.spf, *(text for text in known.values() if text and text not in own)),
+        unknown_routes=() if own else tuple(host for host in smarthosts if not known[host]),
+        reports=reports,
+    )
+
+
+def provider_mechanism(host: str) -> str:
+    """Return the SPF mechanism of a smarthost's provider, empty if it is not known."""
+    found = (text for domain, text in PROVIDERS.items() if is_at_or_below(host.lower(), domain))
+    return next(found, "")
+
+
+def _smarthosts(routes: Sequence[Route], domain: str) -> Iterator[str]:
+    """Yield the hosts that take mail of this sender domain; addresses of private networks are
+    those of our own machines."""
+    for route in routes:
+        if route.sender not in ("*", domain) and not (
+            route.sender.startswith("*.") and domain.endswith(route.sender[1:])
+        ):
+            continue
+        host, _ = split_host_port(route.via, 25)
+        if host != "localhost" and not _is_private(host):
+            yield host
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def _services(listeners: Sequence[Listen]) -> Iterator[MailService]:
+    for choices in _SERVICES:
+        for protocol, label in choices:
+            port = next(_ports(listeners, protocol), None)
+            if port is not None:
+                yield MailService(f"{label}._tcp", port, preferred="pop3" not in label)
+                break
+
+
+def _ports(listeners: Sequence[Listen], protocol: ListenProtocol) -> Iterator[int]:
+    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first."""
+    ports = []
+    for listen in listeners:
+        endpoint = parse_endpoint(listen.endpoint)
+        if listen.protocol is not protocol or endpoint.interface.startswith(("127.", "::1")):
+            continue
+        if endpoint.kind == "systemd" and protocol.usual_port:
+            ports.append(protocol.usual_port)
+        elif endpoint.port:
+            ports.append(endpoint.port)
+    yield from sorted(ports, key=lambda port: port != protocol.usual_port)

@@ -1,0 +1,74 @@
+"""The plan of a domain as values: records that DNS should have, each with its purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "TLSA", "CAA"]
+
+
+class Topic(StrEnum):
+    """What a record belongs to; each topic is checked as one."""
+
+    ADDRESS = "address"
+    REVERSE = "reverse name"
+    MAIL = "MX"
+    SPF = "SPF"
+    DKIM = "DKIM"
+    DMARC = "DMARC"
+    REPORTS = "DMARC reports"
+    SERVICE = "services"
+    SERVERS = "DNS servers"
+
+
+class Place(Enum):
+    """The zone that a record belongs to, seen from the domain of the plan."""
+
+    DOMAIN = "domain"
+    ELSEWHERE = "elsewhere"  # another zone, mostly that of the host's own name
+    REVERSE = "reverse"  # the zone of an address, which its provider manages
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRecord:
+    """One record. `name` is in A-labels, without a final dot. `data` is in the form of zone files;
+    that of a TXT record is its text, undivided and without quotes."""
+
+    name: str
+    kind: Kind
+    data: str
+    topic: Topic
+    purpose: str
+
+    def place(self, domain: str) -> Place:
+        """Return where the record stands if `domain` has a zone of its own."""
+        if self.kind == "PTR":
+            return Place.REVERSE
+        return Place.DOMAIN if is_at_or_below(self.name, domain) else Place.ELSEWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The records of a domain, and notes: sentences on what the plan cannot know, or what the
+    operator has to do besides."""
+
+    domain: str
+    hostname: str
+    records: tuple[PlannedRecord, ...]
+    notes: tuple[str, ...] = ()
+
+    def at(self, place: Place) -> Iterator[PlannedRecord]:
+        """Yield the records that belong to one place."""
+        return (record for record in self.records if record.place(self.domain) is place)
+
+    def about(self, topic: Topic) -> list[PlannedRecord]:
+        """Return the records of one topic."""
+        return [record for record in self.records if record.topic is topic]
+
+
+def is_at_or_below(name: str, domain: str) -> bool:
+    """True for the domain itself and all names below it."""
+    return f".{name}".endswith(f".{domain}")

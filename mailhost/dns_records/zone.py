@@ -1,0 +1,94 @@
+"""Plans as text: a fragment of a zone file (RFC 1035 §5.1), commands of nsupdate, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mailhost.dns_records.record import Place, Plan, PlannedRecord
+from mailhost.message.address import unicode_domain
+
+TTL = 3600  # seconds that resolvers may keep a record
+LONGEST_STRING = 255  # octets of one string in a TXT record (RFC 1035 §3.3)
+_HEADINGS = {
+    Place.DOMAIN: "In the zone of {domain}:",
+    Place.ELSEWHERE: "In the zones of these names, if that is not the one above:",
+    Place.REVERSE: "Set by the provider of the addresses; ask for it there:",
+}
+
+
+def zone_text(plan: Plan) -> Iterator[str]:
+    """Yield the lines of a zone fragment, each record after a comment with its purpose. Records
+    that belong to the provider of an address are comments."""
+    for place in Place:
+        records = list(plan.at(place))
+        if records:
+            yield ""
+            yield "; " + _HEADINGS[place].format(domain=plan.domain)
+        for record in records:
+            yield f"; {record.purpose}"
+            yield ("; " if place is Place.REVERSE else "") + record_line(record)
+
+
+def nsupdate_text(plan: Plan) -> Iterator[str]:
+    """Yield commands for nsupdate that add the records. Each name is sent on its own, as names of
+    one request must be in one zone; records of the reverse zones are left out."""
+    for record in plan.records:
+        if record.place(plan.domain) is not Place.REVERSE:
+            yield f"; {record.purpose}"
+            yield f"update add {record_line(record, class_='')}"
+            yield "send"
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """Return a plan as values of JSON."""
+    return {
+        "domain": plan.domain,
+        "domain_unicode": unicode_domain(plan.domain),
+        "hostname": plan.hostname,
+        "records": [record_values(record, plan.domain) for record in plan.records],
+        "notes": list(plan.notes),
+    }
+
+
+def record_values(record: PlannedRecord, domain: str) -> dict[str, Any]:
+    """Return one record of the plan of `domain` as values of JSON."""
+    return {
+        "name": record.name,
+        "type": record.kind,
+        "ttl": TTL,
+        "data": zone_data(record),
+        "value": record.data,
+        "topic": record.topic.value,
+        "zone": record.place(domain).value,
+        "purpose": record.purpose,
+    }
+
+
+def record_line(record: PlannedRecord, class_: str = "IN ") -> str:
+    """Return one line of a zone file."""
+    return f"{record.name}. {TTL} {class_}{record.kind} {zone_data(record)}"
+
+
+def zone_data(record: PlannedRecord) -> str:
+    """Return the data of a record as zone files have it; the text of a TXT record is divided into
+    strings of at most 255 octets."""
+    return txt_data(record.data.encode()) if record.kind == "TXT" else record.data
+
+
+def txt_data(text: bytes) -> str:
+    """Return a text as quoted strings of at most 255 octets each. Resolvers join them without a
+    blank (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
+    starts = range(0, max(len(text), 1), LONGEST_STRING)
+    return " ".join(_quoted(text[start : start + LONGEST_STRING]) for start in starts)
+
+
+def _quoted(string: Iterable[int]) -> str:
+    return '"' + "".join(map(_escaped, string)) + '"'
+
+
+def _escaped(octet: int) -> str:
+    """One octet inside quotes; `\\DDD` for those that are not printable (RFC 1035 §5.1)."""
+    if octet in b'"\\':
+        return "\\" + chr(octet)
+    return chr(octet) if 0x20 <= octet < 0x7F else f"\\{octet:03}"

@@ -1,0 +1,51 @@
+"""Forwarders and lists that the settings trust: their changes to a message are no forgery.
+
+A trusted sealer of ARC counts where it says that DMARC passed when it received the message, and
+where all later sealers are trusted too. Anybody can write a List-Id, so that of a trusted list
+counts only with a pass of SPF or DKIM for a domain that the List-Id is below.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailhost.arc.verify import ARCStatus
+from mailhost.config.filters.authenticity import Authenticity
+from mailhost.reception.filters.authenticity.evidence import Evidence
+
+_DMARC_PASS = re.compile(r"(?:^|;)\s*dmarc\s*=\s*pass\b([^;]*)", re.IGNORECASE)
+_FROM = re.compile(r"\bheader\.from\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_COMMENT = re.compile(r"\([^()]*\)")
+
+
+def forwarder_reason(evidence: Evidence, settings: Authenticity) -> str:
+    """Return why a trusted forwarder vouches for a message, empty where none does."""
+    sealer = _trusted_sealer(evidence, frozenset(settings.trusted_sealers))
+    if sealer:
+        return f"{sealer}, a trusted sealer, says that DMARC passed there"
+    trusted = {each.lower().strip("<>") for each in settings.trusted_lists}
+    for list_id in trusted.intersection(evidence.list_ids):
+        if any(f".{list_id}".endswith(f".{domain}") for domain in evidence.passing):
+            return f"{list_id} is a trusted list"
+    return ""
+
+
+def _trusted_sealer(evidence: Evidence, trusted: frozenset[str]) -> str:
+    if evidence.arc.status is not ARCStatus.PASS:
+        return ""
+    for each in reversed(evidence.arc.sets):
+        if each.seal.domain not in trusted:
+            return ""
+        if says_dmarc_passed(each.text, evidence.dmarc.domain):
+            return each.seal.domain
+    return ""
+
+
+def says_dmarc_passed(results: str, author: str) -> bool:
+    """True where the value of an ARC-Authentication-Results field has a pass of DMARC for this
+    domain."""
+    for match in _DMARC_PASS.finditer(_COMMENT.sub("", results)):
+        named = _FROM.search(match[1])
+        if named is None or named[1].lower().rpartition("@")[2] == author:
+            return bool(author)
+    return False

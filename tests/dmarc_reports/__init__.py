@@ -1,0 +1,1 @@
+"""Tests of aggregate reports of DMARC."""

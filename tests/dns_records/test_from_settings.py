@@ -1,0 +1,72 @@
+"""Facts for plans, read from the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.config.model import Settings
+from mailhost.dns_records.from_settings import domain_facts, host_facts
+from tests.dns_records.facts import ADDRESSES
+
+
+def settings(**more: Any) -> Settings:
+    """Settings of a host."""
+    return Settings.model_validate(
+        {"version": 1, "hostname": "mail.example.com", "data": "/data"} | more
+    )
+
+
+class HostTests(SynchronousTestCase):
+    """Services and addresses."""
+
+    def test_services_of_the_default_listeners(self) -> None:
+        services = host_facts(settings(), ADDRESSES).services
+        self.assertEqual(
+            [("_submissions._tcp", 465), ("_imaps._tcp", 993), ("_pop3s._tcp", 995)],
+            [(each.label, each.port) for each in services],
+        )
+
+    def test_services_that_other_hosts_can_reach(self) -> None:
+        listen = [
+            {"protocol": "submissions", "endpoint": "tcp:127.0.0.1:465"},
+            {"protocol": "submission", "endpoint": "tcp:2587"},
+            {"protocol": "imaps", "endpoint": "systemd:domain=INET6:index=0"},
+            {"protocol": "imap", "endpoint": "tcp:143"},
+            {"protocol": "smtp", "endpoint": "unix:/smtp.sock"},
+        ]
+        services = host_facts(settings(listen=listen), ADDRESSES).services
+        self.assertEqual(
+            [("_submission._tcp", 2587), ("_imaps._tcp", 993)],
+            [(each.label, each.port) for each in services],
+        )
+
+    def test_the_source_address(self) -> None:
+        facts = host_facts(settings(relay={"bind": "1.2.3.4"}), ADDRESSES)
+        self.assertEqual(("1.2.3.4",), facts.senders)
+        self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
+
+
+class RouteTests(SynchronousTestCase):
+    """Smarthosts in SPF."""
+
+    def facts(self, *routes: dict[str, str], **dns: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        facts = domain_facts(settings(relay={"route": routes}, dns=dns), "a.example.com")
+        return facts.spf, facts.unknown_routes
+
+    def test_a_known_provider(self) -> None:
+        route = {"via": "email-smtp.eu-west-1.amazonaws.com:587"}
+        self.assertEqual((("include:amazonses.com",), ()), self.facts(route, route))
+
+    def test_an_unknown_one_until_the_settings_have_a_mechanism(self) -> None:
+        route = {"via": "smtp.isp.example:587"}
+        self.assertEqual(((), ("smtp.isp.example",)), self.facts(route))
+        spf = ["include:_spf.isp.example"]
+        self.assertEqual((tuple(spf), ()), self.facts(route, spf=spf))
+
+    def test_routes_for_other_senders_and_to_own_machines(self) -> None:
+        self.assertEqual(((), ()), self.facts({"from": "example.com", "via": "smtp.isp.example"}))
+        self.assertEqual(((), ()), self.facts({"via": "10.0.0.5:25"}, {"via": "localhost:26"}))
+        below = self.facts({"from": "*.example.com", "via": "smtp.isp.example"})
+        self.assertEqual(((), ("smtp.isp.example",)), below)

@@ -1,0 +1,64 @@
+"""Plans as text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis.strategies import binary
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.dns_records.plan import make_plan
+from mailhost.dns_records.zone import nsupdate_text, plan_values, txt_data, zone_text
+from tests.dns_records.facts import HOST, OWN, RSA
+
+
+def read_strings(text: str) -> list[bytes]:
+    """Read quoted strings as zone files have them."""
+    strings = re.findall(r'"((?:[^"\\]|\\[0-9]{3}|\\[^0-9])*)"', text)
+    escape = re.compile(r"\\([0-9]{3}|.)")
+    return [
+        escape.sub(lambda m: chr(int(m[1])) if len(m[1]) == 3 else m[1], each).encode("latin-1")
+        for each in strings
+    ]
+
+
+class ZoneTests(SynchronousTestCase):
+    """A fragment of a zone file."""
+
+    def test_each_record_has_its_purpose_and_place(self) -> None:
+        lines = list(zone_text(make_plan(HOST, replace(OWN, domain="example.net"))))
+        place = lines.index("example.net. 3600 IN MX 10 mail.example.com.")
+        self.assertEqual("; Mail for the domain is sent to this host.", lines[place - 1])
+        elsewhere = next(n for n, line in enumerate(lines) if line.startswith("; In the zones"))
+        self.assertLess(place, elsewhere)
+        self.assertGreater(lines.index("mail.example.com. 3600 IN A 192.0.2.1"), elsewhere)
+        reverse = "; 1.2.0.192.in-addr.arpa. 3600 IN PTR mail.example.com."
+        self.assertGreater(lines.index(reverse), elsewhere)
+
+    def test_long_texts_are_divided(self) -> None:
+        (line,) = (line for line in zone_text(make_plan(HOST, OWN)) if "_domainkey" in line)
+        strings = read_strings(line)
+        self.assertEqual([255, len(RSA) - 255], [len(string) for string in strings])
+        self.assertEqual(RSA.encode(), b"".join(strings))
+
+    @given(binary(max_size=600))
+    def test_any_octets_can_be_read_back(self, text: bytes) -> None:
+        strings = read_strings(txt_data(text))
+        self.assertEqual(text, b"".join(strings))
+        self.assertTrue(all(len(string) <= 255 for string in strings))
+
+    def test_nsupdate_adds_each_name_on_its_own(self) -> None:
+        lines = list(nsupdate_text(make_plan(HOST, OWN)))
+        self.assertIn("update add example.com. 3600 MX 10 mail.example.com.", lines)
+        self.assertEqual(lines.count("send"), sum("update add" in line for line in lines))
+        self.assertFalse(any("arpa" in line for line in lines))
+
+    def test_json(self) -> None:
+        values = plan_values(make_plan(HOST, replace(OWN, domain="xn--bcher-kva.example")))
+        self.assertEqual("bücher.example", values["domain_unicode"])
+        mx = values["records"][0]
+        self.assertEqual(
+            ("MX", "10 mail.example.com.", "domain"), (mx["type"], mx["data"], mx["zone"])
+        )

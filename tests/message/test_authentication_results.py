@@ -1,0 +1,94 @@
+"""Our Authentication-Results field, and those that pretend to be ours."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.message.authentication_results import (
+    MethodResult,
+    authserv_id,
+    results_field,
+    without_results_of,
+)
+from mailhost.message.header import fields
+
+HOSTS = ("mx.a.example", "a.example")
+
+
+class Written(SynchronousTestCase):
+    def test_results(self) -> None:
+        results = [
+            MethodResult("spf", "pass", [("smtp.mailfrom", "ann@b.example"), ("smtp.helo", "")]),
+            MethodResult(
+                "dkim",
+                "fail",
+                [("header.d", "b.example"), ("header.s", "s"), ("header.b", "a+b/c=")],
+                'the "body"\r\nhas changed',
+            ),
+            MethodResult("dmarc", "none"),
+        ]
+        self.assertEqual(
+            results_field("mx.a.example", results),
+            b"Authentication-Results: mx.a.example;\r\n"
+            b"\tspf=pass smtp.mailfrom=ann@b.example;\r\n"
+            b'\tdkim=fail reason="the \\"body\\" has changed" header.d=b.example header.s=s\r\n'
+            b'\t header.b="a+b/c=";\r\n'
+            b"\tdmarc=none\r\n",
+        )
+
+    def test_no_results(self) -> None:
+        field = results_field("mx.a.example", [])
+        self.assertEqual(field, b"Authentication-Results: mx.a.example;\r\n\tnone\r\n")
+
+    @given(st.text(max_size=400), st.text(max_size=400))
+    def test_any_value_stays_in_its_place(self, value: str, reason: str) -> None:
+        value, reason = (text.encode("utf-8", "replace").decode() for text in (value, reason))
+        field = results_field("a.example", [MethodResult("spf", "fail", [("x.y", value)], reason)])
+        self.assertEqual(len(list(fields(field + b"To: x\r\n"))), 2)
+        self.assertEqual(without_results_of(field, HOSTS), b"")
+
+
+class Removed(SynchronousTestCase):
+    def test_fields_in_our_name(self) -> None:
+        for value in (
+            "mx.a.example; spf=pass",
+            "MX.A.Example ; spf=pass",
+            "mx.a.example",
+            "mx.a.example. 1; none",
+            " (x (y) \\) ) mx.a.example (z) 1; spf=pass",
+            "\r\n\t(;)\r\n mx.a.example;\r\n spf=pass",
+            '"mx.a.example"; spf=pass',
+            '"mx.a\\.example"; spf=pass',
+            "a.example; none",
+            # values with a fault, which other programs may read as ours
+            "(mx.a.example; spf=pass",
+            "mx.a.example=1; spf=pass",
+            "; mx.a.example; spf=pass",
+            "mx.a.example/x; spf=pass",
+        ):
+            header = f"A: 1\r\nAuthentication-results: {value}\r\nB: 2\r\n".encode()
+            self.assertEqual(without_results_of(header, HOSTS), b"A: 1\r\nB: 2\r\n", value)
+
+    def test_fields_of_others(self) -> None:
+        for value in (
+            "mx.b.example; spf=pass smtp.mailfrom=mx.a.example",
+            "(mx.a.example) b.example; spf=pass",
+            "xa.example; none",
+            "b.example 1; none",
+            "",
+        ):
+            header = f"A: 1\r\nAuthentication-Results: {value}\r\nB: 2\r\n".encode()
+            self.assertIs(without_results_of(header, HOSTS), header)
+        header = b"X-Authentication-Results: a.example; none\r\n"
+        self.assertIs(without_results_of(header, HOSTS), header)
+
+    def test_several(self) -> None:
+        ours, other = b"Authentication-Results: a.example;x\r\n", b"Authentication-Results: b\r\n"
+        self.assertEqual(without_results_of(ours + other + ours + ours, HOSTS), other)
+
+    @given(st.text(alphabet='ab.;()"\\ \t', max_size=20))
+    def test_any_value_is_read(self, value: str) -> None:
+        identity = authserv_id(value)
+        self.assertTrue(identity is None or len(identity) <= len(value))
