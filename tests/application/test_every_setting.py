@@ -75,6 +75,7 @@ OTHERS = {
     "dns.servers": '["192.0.2.53"]',
     "dns.addresses": '["192.0.2.1"]',
     "dns.spf": '["include:_spf.isp.example"]',
+    "dns.spf_of": '{ "example.org" = ["include:_spf.isp.example"] }',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
     "relay.bind": '"127.0.0.9"',

@@ -106,7 +106,10 @@ def _merged(record: PlannedRecord, text: bytes) -> PlannedRecord:
     *own, end = record.data.split()[1:]
     terms = [term for term in text.decode("ascii").split()[1:] if term.lower() != "?all"]
     new = [term for term in own if term not in terms]
-    ended = any(term.lower().endswith("all") or term.startswith("redirect=") for term in terms)
+    ended = any(
+        term.lower().lstrip("+-~?") == "all" or term.lower().startswith("redirect=")
+        for term in terms
+    )
     data = " ".join(["v=spf1", *new, *terms, *([] if ended else [end])])
     return replace(record, data=data)
 
