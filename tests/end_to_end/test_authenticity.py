@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from mailhost.dkim.body import hash_body
 from mailhost.dkim.keys import make_ed25519_key
 from mailhost.dkim.sign import BODY_FORM, Signer, sign
+from mailhost.dmarc_reports.waiting import results_of, waiting_before
 from mailhost.message.content import Content
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.end_to_end.dns_process import DNSProcess
@@ -23,7 +24,7 @@ KEY = make_ed25519_key()
 SIGNER = Signer("strict.internal", "s", KEY)
 RECORDS = {
     "strict.internal": [["TXT", "v=spf1 -all"]],
-    "_dmarc.strict.internal": [["TXT", "v=DMARC1; p=reject"]],
+    "_dmarc.strict.internal": [["TXT", "v=DMARC1; p=reject; rua=mailto:d@strict.internal"]],
     "s._domainkey.strict.internal": [["TXT", KEY.record()]],
     "soft.internal": [["TXT", "v=spf1 -all"]],
     "_dmarc.soft.internal": [["TXT", "v=DMARC1; p=quarantine"]],
@@ -32,6 +33,7 @@ OBSERVE = """
 [dns]
 servers = ["127.0.0.1:%d"]
 [dmarc]
+send_reports = true
 reports = { "one.internal" = "dmarc@one.internal" }
 [[filter]]
 kind = "authenticity"
@@ -115,3 +117,14 @@ class AuthenticityTests(TestCase):
         shown = self.running.command("dmarc", "one.internal", "--no-names", "--days", "10000")
         self.assertIn("12 messages, reported by Far Mail", shown.stdout)
         self.assertEqual([], list((self.running.data / "dmarc" / "incoming" / "new").iterdir()))
+
+    def test_the_results_wait_for_a_report(self) -> None:
+        """Also over a stop. The last test by its name, so that no further start is needed."""
+        self.send(signed(MAIL % b"strict.internal"), "sue@strict.internal")
+        self.stored()
+        self.running.stop()
+        AuthenticityTests.host = None
+        (waiting,) = waiting_before(str(self.running.data), 1 << 20)
+        published, rows = results_of(str(self.running.data), waiting)
+        self.assertEqual(("strict.internal", "reject"), (published.domain, published.policy))
+        self.assertIn(("127.0.0.1", True, False), [(r.source, r.dkim, r.spf) for r in rows])
