@@ -11,7 +11,15 @@ _COLUMNS = (
     "id, path, mailbox_id, uid_validity, uid_next, modseq, horizon, keywords, messages, unseen,"
     " deleted, new_mtime, cur_mtime, list_mtime, dirty, place"
 )
-_TABLES = ("page", "names", "odd_name", "listed", "vanished", "content")  # all but its own
+_TABLES = (
+    "page",
+    "names",
+    "odd_name",
+    "listed",
+    "vanished",
+    "sorting",
+    "content",
+)  # all but its own
 
 
 @dataclass(frozen=True, slots=True)
