@@ -244,7 +244,7 @@ class EverySettingTests(SynchronousTestCase):
         """A worker that serves all listeners."""
         startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
         worker = Worker(cast(Any, reactor), startup)
-        worker._services = worker._new_services(loaded)
+        worker._use(loaded, worker._new_services(loaded))
         self.hand_sockets(worker, loaded)
         return worker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -165,7 +165,26 @@ class ReaderTests(SynchronousTestCase):
         self.add(gzipped())
         self.reader.start()
         self.assertEqual(["incoming"], list(self.store.boxes))
-        self.assertIn("DMARC reports", self.events.lines[-1])
+        (line,) = self.events.lines
+        self.assertIn("waits", line)
+        self.clock.pump([PERIOD] * 10)
+        self.assertEqual([line], self.events.lines)  # and not one each round
+
+    def test_one_that_cannot_be_read_does_not_stop_the_others(self) -> None:
+        self.add(gzipped())
+        self.add(gzipped(OLD))
+        calls = []
+
+        def failing_once(work: Any) -> Deferred[Any]:
+            calls.append(work)
+            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else in_thread(work)
+
+        self.reader._in_thread = failing_once
+        self.reader.start()
+        self.assertEqual(["old.example"], self.organizations())
+        self.assertEqual(1, len(self.store.boxes["incoming"]))
+        self.clock.pump([PERIOD] * int(RETRY / PERIOD))
+        self.assertEqual(["Far Mail", "old.example"], sorted(self.organizations()))
 
 
 class DatabaseTests(SynchronousTestCase):

@@ -14,6 +14,7 @@ from mailhost.dkim.body import hash_body
 from mailhost.dkim.keys import make_ed25519_key
 from mailhost.dkim.sign import BODY_FORM, Signer, sign
 from mailhost.message.content import Content
+from tests.dmarc_reports.samples import NEW, gzipped
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost
 from tests.end_to_end.shared import new_folder
@@ -30,6 +31,8 @@ RECORDS = {
 OBSERVE = """
 [dns]
 servers = ["127.0.0.1:%d"]
+[dmarc]
+reports = { "one.internal" = "dmarc@one.internal" }
 [[filter]]
 kind = "authenticity"
 mode = "observe"
@@ -70,10 +73,10 @@ class AuthenticityTests(TestCase):
         atexit.register(host.stop)
         return host
 
-    def send(self, message: bytes, sender: str) -> None:
-        """A stranger sends to ann."""
+    def send(self, message: bytes, sender: str, to: str = "ann") -> None:
+        """A stranger sends to ann, or to another name."""
         with smtplib.SMTP("127.0.0.1", self.running.ports["smtp"], timeout=30) as client:
-            client.sendmail(sender, ["ann@one.internal"], message)
+            client.sendmail(sender, [f"{to}@one.internal"], message)
 
     def stored(self, folder: str = "") -> bytes:
         """The one message that arrives in a folder of ann."""
@@ -103,3 +106,12 @@ class AuthenticityTests(TestCase):
         text = self.stored()
         self.assertIn(b"dkim=pass", text)
         self.assertIn(b"dmarc=pass header.from=strict.internal", text)
+
+    def test_a_dmarc_report_is_collected(self) -> None:
+        since = self.running.mark()
+        report = gzipped(NEW.replace(b"example.org", b"one.internal"))
+        self.send(report, "dmarc@strict.internal", to="dmarc")
+        self.running.wait_for("DMARC report of Far Mail about one.internal", since)
+        shown = self.running.command("dmarc", "one.internal", "--no-names", "--days", "10000")
+        self.assertIn("12 messages, reported by Far Mail", shown.stdout)
+        self.assertEqual([], list((self.running.data / "dmarc" / "incoming" / "new").iterdir()))
