@@ -94,11 +94,13 @@ def _print_findings(plan: Plan, findings: list[Finding], form: str) -> None:
     from mailhost.dns_records.report import changes_text, findings_text, findings_values
 
     if form == "json":
-        print_json({"domain": plan.domain, "findings": findings_values(findings, plan.domain)})
+        found = findings_values(findings, plan.domain)
+        print_json({"domain": plan.domain, "findings": found, "notes": list(plan.notes)})
     elif form == "nsupdate":
         click.echo("\n".join(map(plain, changes_text(findings, plan.domain))))
     else:
-        click.echo("\n".join(map(plain, findings_text(findings, plan.domain))))
+        notes = (f"note: {note}" for note in plan.notes)
+        click.echo("\n".join(map(plain, [*notes, *findings_text(findings, plan.domain)])))
     sys.exit(exit_code(findings))
 
 

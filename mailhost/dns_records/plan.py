@@ -23,7 +23,7 @@ _KEY_PURPOSE = {
 def make_plan(host: HostFacts, own: DomainFacts) -> Plan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
-    return Plan(own.domain, host.hostname, records, tuple(_notes(host, own)))
+    return Plan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

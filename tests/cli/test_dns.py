@@ -102,7 +102,7 @@ class CheckTests(TestCase):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
             file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
-            file.write('[domain."books.example"]\n')
+            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
 
     def call(self, *arguments: str) -> Deferred[Any]:
         """Start `mailhost dns books.example`; its output, errors and exit code come."""
