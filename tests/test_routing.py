@@ -283,6 +283,19 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(NO_ADMIN.route(empty, address("postmaster")), NO_POSTMASTER)
         self.assertEqual(led(ROUTER.route(empty, address("postmaster"))), ">ann@a.example")
 
+    def test_addresses_for_dmarc_reports(self) -> None:
+        """They lead to a place of their own, also beside a catch-all, an alias or an account."""
+        names = ("dmarc", "ann", "one")
+        router = replace(ROUTER, reports=frozenset(("a.example", name) for name in names))
+        view = VIEW
+        for name in names:
+            found = router.route(view, address(f"{name}@a.example"))
+            assert isinstance(found, Destinations)
+            self.assertEqual([address(f"{name}@a.example")], list(found.here))
+        account = router.account_of(view, address("DMARC+detail@a.example"))
+        self.assertEqual(address("dmarc@a.example"), account and account.address)
+        self.assertEqual(NO_SUCH_USER, ROUTER.route(view, address("dmarc@a.example")))
+
     def test_what_is_expanded(self) -> None:
         for text, wanted in {"ann": False, "one": False, "team": True, "everybody": True}.items():
             found = ROUTER.route(VIEW, Address(text, "a.example"))

@@ -24,6 +24,7 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
+from mailhost.dmarc_reports.reader import ReportPlaces, ReportReader
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
@@ -114,6 +115,9 @@ class Head:
             self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.report_reader = ReportReader(
+            reactor, base.in_thread, base.data, self._report_places, events
+        )
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
@@ -121,6 +125,16 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+
+    def _report_places(self) -> ReportPlaces:
+        """Return where DMARC reports are, by the present settings."""
+        services, directory = self.services, self.foundation.directory
+        return ReportPlaces(
+            services.incoming_reports,
+            services.store,
+            lambda: directory.view,
+            services.settings.admin,
+        )
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -163,6 +177,7 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
+        self.report_reader.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -185,6 +200,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        self.report_reader.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()

@@ -1,47 +1,99 @@
-"""`mailhost dns`: the DNS records that a domain of this host needs."""
+"""`mailhost dns`: the DNS records that a domain of this host needs, and whether DNS has them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
-from mailhost.cli.table import print_json
+from mailhost.cli.table import plain, print_json
 from mailhost.message.address import unicode_domain
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
-    from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts
+    from mailhost.dns_records.facts import DomainFacts, HostAddresses
+    from mailhost.dns_records.finding import Finding
     from mailhost.dns_records.record import Plan
+    from mailhost.interfaces.reactor import IReactor
     from mailhost.interfaces.signing import DomainKey
 
 
-@click.command("dns", short_help="Print the DNS records that a domain needs.")
+class NotAsked(Fail):
+    """Nothing could be checked."""
+
+    exit_code = 3
+
+
+@click.command("dns", short_help="Print and check the DNS records of a domain.")
 @click.argument("name", metavar="[DOMAIN]", type=DOMAIN, required=False)
+@click.option("--check", is_flag=True, help="Compare the records with those in DNS.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["zone", "json", "nsupdate"]),
     default="zone",
-    help="A fragment of a zone file (the default), JSON for programs, or commands for nsupdate.",
+    help="A fragment of a zone file (the default), JSON for programs, or commands for nsupdate; "
+    "with --check a report, JSON, or the commands that correct the records.",
 )
 @config_option
-def command(name: str | None, form: str, config: str | None) -> None:
+def command(name: str | None, check: bool, form: str, config: str | None) -> None:
     """Print the DNS records that DOMAIN needs, each with its purpose; without DOMAIN, those of the
-    host's own name."""
+    host's own name.
+
+    --check asks the authoritative servers. Its exit code is 0 if all records are right, 1 if some
+    are different, 2 if some are missing or harmful, 3 if DNS could not be asked.
+    """
+    try:
+        loaded = load_settings(config)
+        facts = _domain_facts(loaded, name or loaded.settings.hostname)
+    except Fail as error:
+        if check:
+            raise NotAsked(error.message) from error
+        raise
+    plan, addresses, findings = _results(loaded, facts, check)
+    if check:
+        _print_findings(plan, findings, form)
+    else:
+        _print_plan(plan, addresses, form)
+
+
+def _print_plan(plan: Plan, addresses: HostAddresses, form: str) -> None:
     from mailhost.dns_records.zone import nsupdate_text, plan_values, zone_text
 
-    loaded = load_settings(config)
-    domain = name or loaded.settings.hostname
-    facts = _domain_facts(loaded, domain)
-    plan, addresses = _planned(loaded, facts)
     if form == "json":
         print_json(plan_values(plan))
         return
     body = zone_text(plan) if form == "zone" else nsupdate_text(plan)
     click.echo("\n".join([*_header(plan, addresses), *body]))
+
+
+def _header(plan: Plan, addresses: HostAddresses) -> Iterator[str]:
+    yield f"; DNS records of {plan.domain}, for the mail host {plan.hostname}"
+    for name in dict.fromkeys((plan.domain, plan.hostname)):
+        if unicode_domain(name) != name:
+            yield f"; {name} is how DNS writes {unicode_domain(name)}"
+    if addresses.found:
+        yield f"; addresses of the host: {', '.join(addresses.found)}; they are"
+        yield f";   {addresses.source.value}"
+    for note in plan.notes:
+        yield f"; note: {note}"
+
+
+def _print_findings(plan: Plan, findings: list[Finding], form: str) -> None:
+    """Print what was found, and exit."""
+    from mailhost.dns_records.finding import exit_code
+    from mailhost.dns_records.report import changes_text, findings_text, findings_values
+
+    if form == "json":
+        print_json({"domain": plan.domain, "findings": findings_values(findings, plan.domain)})
+    elif form == "nsupdate":
+        click.echo("\n".join(map(plain, changes_text(findings, plan.domain))))
+    else:
+        click.echo("\n".join(map(plain, findings_text(findings, plan.domain))))
+    sys.exit(exit_code(findings))
 
 
 def _domain_facts(loaded: Loaded, domain: str) -> DomainFacts:
@@ -60,41 +112,44 @@ def _keys(loaded: Loaded, domain: str) -> list[DomainKey]:
     return []
 
 
-def _planned(loaded: Loaded, own: DomainFacts) -> tuple[Plan, HostAddresses]:
-    """Return the plan, and the addresses of the host with their source."""
-    from mailhost.dns_records.plan import make_plan
-
-    host = _host_facts(loaded)
-    return make_plan(host, own), host.addresses
-
-
-def _host_facts(loaded: Loaded) -> HostFacts:
-    from mailhost.dns_records.from_settings import host_facts
-
-    return host_facts(loaded.settings, _addresses(loaded))
-
-
-def _addresses(loaded: Loaded) -> HostAddresses:
+def _results(
+    loaded: Loaded, own: DomainFacts, check: bool
+) -> tuple[Plan, HostAddresses, list[Finding]]:
+    """Return the plan, the addresses of the host, and with `check` what was found. A plan whose
+    addresses are in the settings needs no DNS, so no reactor runs for it."""
     from mailhost.cli.asynchronous import run_on_reactor
-    from mailhost.dns_records.addresses import find_addresses
     from mailhost.dns_records.facts import AddressSource, HostAddresses
+
+    named = loaded.settings.dns.addresses
+    addresses = HostAddresses(named, AddressSource.SETTINGS) if named else None
+    if addresses is not None and not check:
+        return _planned(loaded, own, addresses), addresses, []
+    return run_on_reactor(lambda reactor: _asked(reactor, loaded, own, addresses, check))
+
+
+async def _asked(
+    reactor: IReactor,
+    loaded: Loaded,
+    own: DomainFacts,
+    addresses: HostAddresses | None,
+    check: bool,
+) -> tuple[Plan, HostAddresses, list[Finding]]:
+    from mailhost.dns_records.addresses import find_addresses
+    from mailhost.dns_records.checking import check_plan
+    from mailhost.net.dns.authoritative import AuthoritativeServers
     from mailhost.net.dns.resolver import Resolver
 
-    settings = loaded.settings
-    if settings.dns.addresses:
-        return HostAddresses(settings.dns.addresses, AddressSource.SETTINGS)
-    return run_on_reactor(
-        lambda reactor: find_addresses(settings.hostname, Resolver(reactor, settings.dns), reactor)
-    )
+    resolver = Resolver(reactor, loaded.settings.dns)
+    if addresses is None:
+        addresses = await find_addresses(loaded.settings.hostname, resolver, reactor)
+    plan = _planned(loaded, own, addresses)
+    servers = AuthoritativeServers(reactor, resolver)
+    findings = await check_plan(plan, servers, resolver, reactor) if check else []
+    return plan, addresses, findings
 
 
-def _header(plan: Plan, addresses: HostAddresses) -> Iterator[str]:
-    yield f"; DNS records of {plan.domain}, for the mail host {plan.hostname}"
-    for name in dict.fromkeys((plan.domain, plan.hostname)):
-        if unicode_domain(name) != name:
-            yield f"; {name} is how DNS writes {unicode_domain(name)}"
-    if addresses.found:
-        yield f"; addresses of the host: {', '.join(addresses.found)}; they are"
-        yield f";   {addresses.source.value}"
-    for note in plan.notes:
-        yield f"; note: {note}"
+def _planned(loaded: Loaded, own: DomainFacts, addresses: HostAddresses) -> Plan:
+    from mailhost.dns_records.from_settings import host_facts
+    from mailhost.dns_records.plan import make_plan
+
+    return make_plan(host_facts(loaded.settings, addresses), own)

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhost.config.dkim import DKIM, DomainDKIM
+from mailhost.config.dmarc import DMARC
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -42,6 +43,7 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
+from mailhost.message.address import Address
 
 
 class RouteTLS(StrEnum):
@@ -230,12 +232,14 @@ class AccountSettings(Section):
 
 
 class DomainSettings(Section):
-    """`[domain.NAME]`: a domain of the settings file, which the commands cannot change."""
+    """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
+    `dmarc_reports` is the address for DMARC reports about the domain."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
+    dmarc_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
 
 
@@ -276,6 +280,7 @@ class Settings(Section):
     queue: Queue = Queue()
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
+    dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
@@ -286,6 +291,13 @@ class Settings(Section):
     def listens_by_default(self) -> bool:
         """True if the file has no [[listen]]."""
         return "listen" not in self.model_fields_set
+
+    @property
+    def report_addresses(self) -> dict[str, Address]:
+        """The addresses for DMARC reports about domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.dmarc_reports for name, each in tables if each.dmarc_reports}
+        return {**self.dmarc.reports, **in_tables}
 
     @property
     def receives(self) -> bool:

@@ -21,6 +21,7 @@ class Topic(StrEnum):
     DMARC = "DMARC"
     REPORTS = "DMARC reports"
     SERVICE = "services"
+    SERVERS = "DNS servers"
 
 
 class Place(Enum):

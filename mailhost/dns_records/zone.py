@@ -46,12 +46,13 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "domain": plan.domain,
         "domain_unicode": unicode_domain(plan.domain),
         "hostname": plan.hostname,
-        "records": [_record_values(record, plan.domain) for record in plan.records],
+        "records": [record_values(record, plan.domain) for record in plan.records],
         "notes": list(plan.notes),
     }
 
 
-def _record_values(record: PlannedRecord, domain: str) -> dict[str, Any]:
+def record_values(record: PlannedRecord, domain: str) -> dict[str, Any]:
+    """Return one record of the plan of `domain` as values of JSON."""
     return {
         "name": record.name,
         "type": record.kind,

@@ -35,6 +35,7 @@ class Reason(Enum):
     OVER_QUOTA = "OVERQUOTA"
     LIMIT = "LIMIT"
     EXPUNGED = "EXPUNGEISSUED"
+    IN_USE = "INUSE"
     UNAVAILABLE = "UNAVAILABLE"
 
 

@@ -47,6 +47,7 @@ admin = "ann@example.org"
 [queue]
 [delivery]
 [store]
+[dmarc]
 [dkim]
 [relay]
 
@@ -89,6 +90,8 @@ OTHERS = {
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
+    "domain.dmarc_reports": '"dmarc@example.org"',
+    "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
 }
 """Keys with None are shown by tests of their own below."""
@@ -378,7 +381,8 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         attempts: Any = head.queue._attempts
         transport = attempts._attempts._transport
-        for part in (head.queue, head.relay, transport, head.services.delivery):
+        delivery: Any = head.services.delivery
+        for part in (head.queue, head.relay, transport, delivery):
             self.assertIs(head.events, part._events, part)
 
     def test_the_number_of_workers(self) -> None:

@@ -25,16 +25,20 @@ from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
 from mailhost.observe.counts import Counts
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
+from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.chain import ASKED_COUNT
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
 
 LEAST: dict[str, dict[str, Any]] = {
+    "authenticity": {},
     "dnslist": {"zones": ["bl.example"]},
     "list": {"entries": ["192.0.2.1"]},
     "greylist": {},
@@ -86,6 +90,9 @@ class ChainsCase(SynchronousTestCase):
             bench,
             settings.hostname,
             settings.data,
+            cast(Any, SimpleNamespace(view=DirectoryView())),
+            NoDomainKeys(),
+            KnownClients(cast(Any, Clock())),
         )
         return make_chains(settings, context)
 

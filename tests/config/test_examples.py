@@ -18,6 +18,7 @@ from mailhost.config.section import Section
 
 ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
+    "reports",
     "domain",
     "account",
     "app_passwords",

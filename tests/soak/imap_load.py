@@ -35,6 +35,7 @@ class Session:
         self.client = client
         self.account = account
         self.uid_validity = 0
+        self.read_all = False  # the last `look` saw every message
         self._ledger = ledger
         self._known = dict[str, int]()  # the UIDVALIDITY that a folder had last
 
@@ -55,8 +56,9 @@ class Session:
 
     def look(self) -> dict[Place, Seen]:
         """Fetch all messages; none where the folder has got its other name just now."""
-        found = {}
-        for line in self.client.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])"):
+        found, lines = {}, self.client.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])")
+        self.read_all = lines[-1].split()[1:2] == [b"OK"]
+        for line in lines:
             match = _FETCH.match(line)
             if match is None:
                 continue
@@ -274,5 +276,7 @@ def found_in(port: int, ledger: ImapLedger) -> dict[Place, Seen]:
         for folder in FOLDERS:
             if session.select(folder):
                 found |= session.look()
+                if not session.read_all:
+                    ledger.faults.append(f"{account} cannot read all of {folder} at the end")
         client.close()
     return found

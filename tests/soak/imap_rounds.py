@@ -30,6 +30,7 @@ connections_per_client = 1000
 plaintext_on_loopback = true
 """
 CACHE = "mailhost.db"
+EXPLAINED = 5  # broken promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class ImapRounds:
             self._others.stop()
             self._host.stop()
         faults = self._ledger.check(found)
+        if faults:
+            faults += self._explained(faults)
         return ImapAccount(
             rounds,
             self._kills,
@@ -104,6 +107,23 @@ class ImapRounds:
             [*faults, *self._load.troubles, *self._others.troubles],
             [line for line in self._host.lines if "Traceback" in line],
         )
+
+    def _explained(self, faults: list[str]) -> list[str]:
+        """Return the files that have the first messages of which a promise was broken, and the last
+        warnings of the host."""
+        explained = []
+        wanted = list(dict.fromkeys(fault.split()[0] for fault in faults))[:EXPLAINED]
+        for identity in wanted:
+            field = f"X-Soak-Id: {identity}\r\n".encode()
+            files = (each for each in self._host.data.rglob("*") if each.is_file())
+            paths = [
+                str(each.relative_to(self._host.data))
+                for each in files
+                if field in each.read_bytes().replace(b"\r", b"").replace(b"\n", b"\r\n")
+            ]
+            explained.append(f"the files of {identity}: {' '.join(paths) or 'none'}")
+        warnings = [line for line in self._host.lines if "#warn]" in line]
+        return explained + warnings[-EXPLAINED:]
 
     def _make_folders(self) -> None:
         for account in ACCOUNTS:

@@ -57,8 +57,8 @@ class FolderContract(Case):
         return folder
 
     def view(self, folder: IFolder | None = None) -> FolderView:
-        """The newest state of a folder, with all sizes."""
-        view = now((folder or self.open()).sized_view())
+        """The newest state of a folder, with all sizes and dates."""
+        view = now((folder or self.open()).view(sizes=True, dates=True))
         assert not isinstance(view, StoreRefusal), view
         return view
 

@@ -180,7 +180,7 @@ class RemovedCache(FolderCase):
         self.work.close()
         os.unlink(path)
         os.rename(f"{path}-wal.kept", f"{path}-wal")
-        cache = schema.open_cache(path).connection
+        cache = schema.open_cache(path, 1.0).connection
         self.addCleanup(cache.close)
         self.assertEqual([], cache.execute("SELECT * FROM page").fetchall())
 

@@ -12,7 +12,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 VERSION = 2
-BUSY = 20.0  # seconds to wait for another process that writes
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 TABLES = """
@@ -111,16 +110,22 @@ class OpenedCache:
     behind: bool = False
 
 
-def open_cache(path: str) -> OpenedCache:
-    """Open the cache at `path`, made where it is missing or damaged. Raises OSError where the
-    folder takes no file, sqlite3.OperationalError where the file cannot be used now."""
+def open_cache(path: str, patience: float) -> OpenedCache:
+    """Open the cache at `path`, made where it is missing or damaged. Waits up to `patience` seconds
+    for others. Raises OSError where the folder takes no file, sqlite3.OperationalError where the
+    file cannot be used now."""
     try:
-        return _opened(path)
+        return _opened(path, patience)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
         remove_cache(path)
-    return _opened(path)
+    return _opened(path, patience)
+
+
+def wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    """Let the connection wait so long where another process writes."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def open_in_memory() -> sqlite3.Connection:
@@ -137,11 +142,11 @@ def remove_cache(path: str) -> None:
             os.unlink(name)
 
 
-def _opened(path: str) -> OpenedCache:
+def _opened(path: str, patience: float) -> OpenedCache:
     if not os.path.isfile(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     unfinished = _has_octets(f"{path}-wal")  # its last user did not close it, or is still there
-    connection = sqlite3.connect(path, BUSY, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # a lost commit is healed by the scan

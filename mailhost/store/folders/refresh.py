@@ -22,6 +22,7 @@ from mailhost.store.cache.folder_row import FolderRow, remove_folder
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import all_names
 from mailhost.store.folders.mtimes import dirty_until, mtimes_of
+from mailhost.store.folders.patience import is_locked
 from mailhost.store.folders.reading_files import Reading
 from mailhost.store.folders.uids import Backup, UidSource, cannot_write
 from mailhost.store.maildir.pop3_uidls import settle_adoption
@@ -91,13 +92,17 @@ def _uid_source(
     if known is not None:
         row, pages = known.row, known
         backup = Backup(row.uid_validity, row.uid_next, lambda: _listed(work, pages))
-    return UidSource(work.root, work.path_of(folder), work.disk, place, backup, to_read)
+    return UidSource(
+        work.root, work.path_of(folder), work.disk, work.patience, place, backup, to_read
+    )
 
 
 def _settle_adoption(work: AccountWork, to_read: bool) -> None:
     try:
         settle_adoption(work.disk.system, work.root, makes_list=True)
     except OSError as error:
+        if is_locked(error) and not work.patience.last:
+            raise
         listed = os.path.exists(os.path.join(work.root, NAME))
         if not (listed and to_read and cannot_write(error)):
             raise

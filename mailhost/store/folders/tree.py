@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from mailhost.message.flags import DELETED
 from mailhost.store.cache.folder_row import folder_row, remove_folder, write_row
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.measuring import sized
-from mailhost.store.folders.refresh import refreshed
+from mailhost.store.folders.patience import is_locked
+from mailhost.store.folders.refresh import refreshed, refreshed_locked
 from mailhost.store.folders.special_use import SpecialUses
 from mailhost.store.folders.transfer import move
 from mailhost.store.maildir.folder_names import (
@@ -57,11 +59,11 @@ def directories(work: AccountWork) -> Mapping[str, str]:
     missing = SpecialUses(work).missing(found)
     if not missing:
         return found
+    _subscriptions(work).change(add=[INBOX, *missing])  # first, as it may wait for a lock
     for name in missing:
         path = directory_of(name)
         assert isinstance(path, str)
         make_maildir(work, path)
-    _subscriptions(work).change(add=[INBOX, *missing])
     return find_folders(work.root).directories
 
 
@@ -165,10 +167,11 @@ def create(work: AccountWork, name: str, special_use: str) -> str | StoreRefusal
         return StoreRefusal(Reason.CANNOT, path.text)
     if name in directories(work):
         return EXISTS
-    make_maildir(work, path)
-    if special_use:
-        SpecialUses(work).give(special_use, name)
-    return refreshed(work, path).row.mailbox_id
+    with work.transaction():
+        make_maildir(work, path)
+        if special_use:
+            SpecialUses(work).give(special_use, name)
+        return refreshed_locked(work, path).row.mailbox_id
 
 
 def remove(work: AccountWork, name: str) -> StoreRefusal | None:
@@ -210,6 +213,7 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
     if old == INBOX:
         return _rename_inbox(work, new)
     with work.transaction() as cache:
+        _rename_subscriptions(work, old, new)  # first, as it may wait for a lock
         for name, path in targets.items():
             os.rename(work.path_of(names[name]), work.path_of(path))
             row = folder_row(cache, names[name])
@@ -221,7 +225,6 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
                 write_row(cache, row.moved_to(path))
             work.known.pop(names[name], None)
     work.disk.system.sync_folder(work.root)
-    _rename_subscriptions(work, old, new)
     SpecialUses(work).rename(old, new)
     return None
 
@@ -233,7 +236,12 @@ def _rename_inbox(work: AccountWork, new: str) -> StoreRefusal | None:
         return made
     path = directory_of(new)
     assert isinstance(path, str)
-    move(work, "", list(refreshed(work, "").view.uids), path)
+    try:
+        move(work, "", list(refreshed(work, "").view.uids), path)
+    except (OSError, sqlite3.Error) as error:
+        if is_locked(error):  # nothing has moved, and this is tried again
+            remove(work, new)
+        raise
     return None
 
 
@@ -262,7 +270,8 @@ def subscribe(work: AccountWork, name: str, subscribed: bool) -> StoreRefusal | 
 
 
 def _subscriptions(work: AccountWork) -> SubscriptionsFile:
-    return SubscriptionsFile(work.root, work.disk.system, work.disk.dotlocks)
+    disk = work.disk
+    return SubscriptionsFile(work.root, disk.system, disk.dotlocks, work.patience.seconds)
 
 
 def count_messages(work: AccountWork) -> int:

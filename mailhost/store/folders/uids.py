@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from types import TracebackType
 
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.patience import Patience, is_locked
 from mailhost.store.maildir.dotlock import Dotlock, LockTimeout
 from mailhost.store.maildir.filename import by_arrival
 from mailhost.store.maildir.keywords import KeywordsFile
@@ -16,7 +17,6 @@ from mailhost.store.maildir.uid_list import Header, UidList, extensions_of
 from mailhost.store.maildir.uid_list_file import Part, Place, UidListFile, worth_rewriting
 from mailhost.store.maildir.uid_validity import new_guid, new_uid_validity
 
-PATIENCE = 15.0  # seconds; shorter than what another process waits for the account's cache
 FEWEST_LINES = 100  # of a list that is rewritten for its dead lines
 NO_WRITING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -37,8 +37,8 @@ class UidSource:
     """Has the lock from `with` on. `account` is the path of the account's Maildir, `folder` that of
     the folder's, and `place` what `place` returned last: what was read before is not read again.
 
-    With `to_read` a list that cannot be locked or written is good enough: messages that have no UID
-    yet get none then. Everything blocks, and raises OSError.
+    With `to_read` a list that cannot be written, nor be locked by the last attempt, is good enough:
+    messages that have no UID yet get none then. Everything blocks, and raises OSError.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class UidSource:
         account: str,
         folder: str,
         disk: Disk,
+        patience: Patience,
         place: str = "",
         backup: Backup | None = None,
         to_read: bool = False,
@@ -53,6 +54,7 @@ class UidSource:
         self._account = account
         self._file = UidListFile(folder, disk.system, disk.dotlocks)
         self._disk = disk
+        self._patience = patience
         self._before = Place(*json.loads(place)) if place else None
         self._backup = backup
         self._to_read = to_read
@@ -62,8 +64,10 @@ class UidSource:
 
     def __enter__(self) -> UidSource:
         try:
-            self._lock = self._file.lock(PATIENCE)
+            self._lock = self._file.lock(self._patience.seconds)
         except OSError as error:
+            if is_locked(error) and not self._patience.last:
+                raise
             if not (self._to_read and cannot_write(error)):
                 raise
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mailhost.interfaces.changes import Change, Results
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
@@ -66,6 +68,9 @@ class DyingSystem(QuickSystem):
     def remove(self, path: str) -> None:
         self._call()
         super().remove(path)
+
+    def sync_file_system(self, fd: int) -> None:
+        self._call()
 
 
 Told = dict[str, dict[int, bytes]]
@@ -157,6 +162,43 @@ class CrashTests(AccountCase):
         self.check = check  # type: ignore[method-assign]
         for error in (0, errno.ENOSPC):
             self.each(act, error)
+
+    def test_moving_many(self) -> None:
+        """So many that one sync of the file system serves them."""
+        number = 0
+
+        def act(work: AccountWork) -> None:
+            nonlocal number
+            number += 1
+            texts = (b"one %d.", b"two %d.", b"three %d.", b"four %d.")
+            move(work, "", [self.put(text % number) for text in texts], ".Other")
+
+        def check(finished: bool) -> None:
+            for text in (b"one %d.", b"two %d.", b"three %d.", b"four %d."):
+                self.assertEqual(self.counted(text % number), 1)
+
+        self.check = check  # type: ignore[method-assign]
+        for error in (0, errno.ENOSPC):
+            self.each(act, error)
+
+    def test_files_that_another_program_renames_are_found(self) -> None:
+        disk = self.work.disk
+
+        def commit(changes: Sequence[Change]) -> Results:
+            """Another program reads some of them just before."""
+            self.work.disk = disk
+            for name in self.inbox.names()[::2]:
+                self.inbox.rename(name, f"{name}S")
+            return disk.commit(changes)
+
+        for act, folders in ((copy, 2), (move, 1)):
+            texts = [b"%s %d." % (act.__name__.encode(), number) for number in range(6)]
+            uids = [self.put(text) for text in texts]
+            self.work.disk = replace(disk, commit=commit)
+            done = act(self.work, "", uids, ".Other")
+            self.assertEqual(list(done.uids), uids)
+            self.assertEqual([self.counted(text) for text in texts], [folders] * 6)
+            self.look(self.work)
 
     def test_copying(self) -> None:
         uid = self.put(b"copied")

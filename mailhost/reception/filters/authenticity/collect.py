@@ -7,12 +7,8 @@ result temperror.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
-
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from mailhost.arc.chain import read_chain
 from mailhost.arc.verify import ARCResult, verify_chain
@@ -23,14 +19,13 @@ from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify
 from mailhost.dmarc.author import NoAuthorDomain, author_domain
 from mailhost.dmarc.evaluate import Authenticated, DMARCResult, DMARCStatus, evaluate
 from mailhost.dmarc.walk import WalkFailed, walk
-from mailhost.interfaces.dns import ILookUp, Lookups, Result
+from mailhost.interfaces.dns import Lookups
 from mailhost.interfaces.verdict import Mail
 from mailhost.message.content import Content
 from mailhost.message.header import values
-from mailhost.net.dns.lookups import run_lookups
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.reception.filters.authenticity.iprev import check_iprev
-from mailhost.reception.filters.authenticity.message_questions import MessageQuestions
+from mailhost.reception.filters.authenticity.message_lookups import MessageLookUps
 from mailhost.spf.check import SPFResult, SPFStatus, check_hello, check_mail_from
 
 HASHED_AT_ONCE = 1 << 16  # octets of a message whose body is hashed in the reactor's thread
@@ -39,51 +34,53 @@ _LIST_ID = re.compile(r"<([^<>\s]{1,255})>\s*\Z|\A([^<>\s]{1,255})\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class CollectorServices:
-    """`now` returns the seconds since 1970; `seconds` is the time for all look-ups of a message,
-    `hostname` our name for macros of SPF."""
+class ExaminedMessage:
+    """The message, its header section, and when it is examined, in seconds since 1970. `hostname`
+    is our name, for macros of SPF."""
 
-    resolver: ILookUp
-    clock: IReactorTime
-    in_thread: InThread
+    mail: Mail
+    header: bytes
+    now: float
     hostname: str
-    seconds: float
-    now: Callable[[], float]
 
 
-async def collect(mail: Mail, header: bytes, services: CollectorServices) -> Evidence:
-    """Return the evidence about a message with this header section. Raises OSError."""
-    return await _Collection(mail, header, services).collect()
+async def collect(
+    message: ExaminedMessage, lookups: MessageLookUps, in_thread: InThread
+) -> Evidence:
+    """Return the evidence about a message. Raises OSError."""
+    return await _Collection(message, lookups, in_thread).collect()
 
 
 class _Collection:
     """The checks of one message."""
 
-    def __init__(self, mail: Mail, header: bytes, services: CollectorServices) -> None:
-        self._mail = mail
-        self._header = header
-        self._services = services
-        self._questions = MessageQuestions(services.resolver)
-        self._until = services.clock.seconds() + services.seconds
-        self._now = services.now()
+    def __init__(
+        self, message: ExaminedMessage, lookups: MessageLookUps, in_thread: InThread
+    ) -> None:
+        self._mail = message.mail
+        self._header = message.header
+        self._now = message.now
+        self._hostname = message.hostname
+        self._run = lookups.run
+        self._in_thread = in_thread
 
     async def collect(self) -> Evidence:
         client = self._mail.client
         path = self._mail.envelope.reverse_path
         ip, now = client.ip.partition("%")[0], int(self._now)
         reverse_path = str(path) if path is not None else ""
-        receiver = self._services.hostname
+        receiver = self._hostname
         author, fault = _author(self._header)
-        hello = self._begin(check_hello(ip, client.hello, receiver, now))
-        iprev = self._begin(check_iprev(ip_address(ip)))
-        spf = self._begin(check_mail_from(ip, reverse_path, client.hello, receiver, now))
-        policy = self._begin(_walked(author))
+        hello = self._run(check_hello(ip, client.hello, receiver, now))
+        iprev = self._run(check_iprev(ip_address(ip)))
+        spf = self._run(check_mail_from(ip, reverse_path, client.hello, receiver, now))
+        policy = self._run(_walked(author))
         dkim, arc = await self._signatures()
         spf_found = await spf
         await policy  # its replies are kept, for what follows
         dmarc = DMARCResult(DMARCStatus.PERMERROR, "", reason=fault)
         if author:
-            dmarc = await self._begin(evaluate(author, _authenticated(spf_found, dkim)))
+            dmarc = await self._run(evaluate(author, _authenticated(spf_found, dkim)))
         return Evidence(
             ip=ip,
             mail_from=path.domain if path is not None else "",
@@ -96,19 +93,14 @@ class _Collection:
             list_ids=_list_ids(self._header),
         )
 
-    def _begin(self, machine: Lookups[Result]) -> Deferred[Result]:
-        seconds = self._until - self._services.clock.seconds()
-        running = run_lookups(machine, self._questions, self._services.clock, seconds)
-        return Deferred.fromCoroutine(running)
-
     async def _signatures(self) -> tuple[list[SignatureResult], ARCResult]:
         """Verify the signatures and the chain of seals."""
         header = self._header
         signatures, chain = read_signatures(header), read_chain(header)
         forms = {each.body_form for each in signatures if isinstance(each, Signature)}
         hashes = await self._hashes(forms.union(chain.body_forms))
-        dkim = self._begin(verify(header, signatures, hashes, self._now))
-        arc = self._begin(verify_chain(header, chain, hashes, self._now))
+        dkim = self._run(verify(header, signatures, hashes, self._now))
+        arc = self._run(verify_chain(header, chain, hashes, self._now))
         return await dkim, await arc
 
     async def _hashes(self, forms: set[BodyForm]) -> dict[BodyForm, BodyHash]:
@@ -117,7 +109,7 @@ class _Collection:
             return {}
         if content.in_memory and content.size <= HASHED_AT_ONCE:
             return hash_body(content, self._header, forms)
-        return await self._services.in_thread(lambda: hash_body(content, self._header, forms))
+        return await self._in_thread(lambda: hash_body(content, self._header, forms))
 
 
 def _author(header: bytes) -> tuple[str, str]:

@@ -1,0 +1,13 @@
+"""`[dmarc]`: aggregate reports of DMARC, those that come in and those that are sent."""
+
+from __future__ import annotations
+
+from mailhost.config.section import Section
+from mailhost.config.types import DomainName, MailAddress
+
+
+class DMARC(Section):
+    """`[dmarc]`. `reports` has the addresses for reports about domains of the directory; those of
+    the settings file have theirs as `dmarc_reports`."""
+
+    reports: dict[DomainName, MailAddress] = {}
