@@ -55,6 +55,7 @@ class DMARCReports:
             services.store,
             lambda: self._directory.view,
             services.settings.admin,
+            services.settings.hostname,
         )
 
     def _sender_services(self) -> SenderServices:

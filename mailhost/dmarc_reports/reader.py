@@ -25,6 +25,7 @@ from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.store import IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address
+from mailhost.message.authentication_results import is_junk
 from mailhost.message.content import Content
 from mailhost.message.header import values
 from mailhost.message.status import Status
@@ -45,6 +46,7 @@ class ReportPlaces:
     store: IMailStore
     view: Callable[[], DirectoryView]
     admin: Address | None
+    hostname: str
 
     def person(self, header: bytes) -> Account | None:
         """Return the account that gets a message that is no report, None for none."""
@@ -125,7 +127,10 @@ class ReportReader:
         return True
 
     async def _keep(self, places: ReportPlaces, content: Content) -> None:
-        """Keep the report in a message. Raises BadReport."""
+        """Keep the report in a message. One that a filter has marked as junk is not believed, since
+        false reports could recommend a wrong policy (RFC 9990 §8.2). Raises BadReport."""
+        if is_junk(await self._in_thread(content.header), places.hostname):
+            raise BadReport("its author is not authenticated")
         report = await self._in_thread(partial(_report_of, content))
         domain = report.published.domain
         if not _is_here(places.view(), domain):

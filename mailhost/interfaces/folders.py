@@ -218,7 +218,6 @@ class SummaryField(Enum):
     HEAD = "head"
     PREVIEW = "preview"
     MESSAGE_ID = "message_id"
-    IN_REPLY_TO = "in_reply_to"
     REFERENCES = "refs"
     BASE_SUBJECT = "base_subject"
     IS_REPLY = "is_reply"
@@ -227,8 +226,6 @@ class SummaryField(Enum):
     SORT_FROM = "sort_from"
     SORT_TO = "sort_to"
     SORT_CC = "sort_cc"
-    DISPLAY_FROM = "display_from"
-    DISPLAY_TO = "display_to"
     THREAD_ID = "thread_id"
 
 

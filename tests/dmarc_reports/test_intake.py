@@ -100,7 +100,7 @@ class ReaderTests(SynchronousTestCase):
         self.addCleanup(self.reader.stop)
 
     def places(self) -> ReportPlaces:
-        return ReportPlaces(self.incoming, self.store, lambda: self.view, self.admin)
+        return ReportPlaces(self.incoming, self.store, lambda: self.view, self.admin, "mx.x")
 
     def add(self, message: bytes) -> None:
         """A message has come in."""
@@ -130,6 +130,17 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual([], self.organizations())
         self.assertEqual(["ann@example.org"], list(self.store.boxes))
         self.assertEqual(2, len(self.store.boxes["ann@example.org"]))
+
+    def test_a_report_that_is_junk_is_not_believed(self) -> None:
+        results = (
+            b"Authentication-Results: mx.x;\r\n\tdmarc=fail header.from=a.org\r\n"
+            b"\t policy.applied-disposition=quarantine\r\n"
+        )
+        self.add(results + gzipped())
+        self.add(results.replace(b"mx.x", b"mx.y") + gzipped(OLD))
+        self.reader.start()
+        self.assertEqual(["old.example"], self.organizations())
+        self.assertEqual(["ann@example.org"], list(self.store.boxes))
 
     def test_or_to_the_account_of_the_address(self) -> None:
         self.view = view_of(domain("example.org", "ann dmarc"))

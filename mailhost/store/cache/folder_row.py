@@ -16,7 +16,8 @@ _NAMES = _COLUMNS.replace(" ", "").split(",")  # those of the fields of a Folder
 _MARKS = ", ".join("?" * len(_NAMES))
 _KEYWORDS = _NAMES.index("keywords")
 _fields_of = attrgetter(*_NAMES)
-_TABLES = ("page", "names", "odd_name", "listed", "vanished", "content")  # all but its own
+# all but its own
+_TABLES = ("page", "names", "odd_name", "listed", "vanished", "sorting", "content")
 
 
 @dataclass(frozen=True, slots=True)
