@@ -1,4 +1,4 @@
-"""What a plan is made from: facts about the host and about one domain, as values."""
+"""Facts about the host and about one domain, from which a plan is made."""
 
 from __future__ import annotations
 

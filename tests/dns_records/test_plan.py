@@ -20,7 +20,7 @@ def rows(plan: Plan, *topics: Topic) -> list[tuple[str, str, str]]:
 
 
 class PlanTests(SynchronousTestCase):
-    """What a domain needs."""
+    """The records that a domain needs."""
 
     def test_all_records_of_a_domain(self) -> None:
         plan = make_plan(HOST, OWN)
