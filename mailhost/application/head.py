@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -24,7 +25,6 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
-from mailhost.dmarc_reports.reader import ReportPlaces, ReportReader
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
@@ -81,7 +81,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.events = events = FanOut(log, self.counts)
+        self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.events = events = FanOut(log, self.counts, self.tally)
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -115,9 +116,7 @@ class Head:
             self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
-        self.report_reader = ReportReader(
-            reactor, base.in_thread, base.data, self._report_places, events
-        )
+        self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
@@ -125,16 +124,6 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
-
-    def _report_places(self) -> ReportPlaces:
-        """Return where DMARC reports are, by the present settings."""
-        services, directory = self.services, self.foundation.directory
-        return ReportPlaces(
-            services.incoming_reports,
-            services.store,
-            lambda: directory.view,
-            services.settings.admin,
-        )
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -177,7 +166,7 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
-        self.report_reader.start()
+        self.dmarc_reports.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -200,7 +189,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
-        self.report_reader.stop()
+        await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -229,6 +218,7 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
+        self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
         self.relay.reconfigure(
             settings.relay, self.loaded.secrets, settings.hostname, settings.listen
         )

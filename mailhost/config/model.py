@@ -160,14 +160,15 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
-    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
-    are for `mailhost dns` alone."""
+    """`[dns]`. Without servers, the resolvers of the system are used. The others are for `mailhost
+    dns` alone: `addresses` are those at which other hosts reach this one, `spf` are mechanisms for
+    the SPF records of all domains, `spf_of` of one domain."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
     addresses: tuple[PublicAddress, ...] = ()
     spf: tuple[SPFMechanism, ...] = ()
+    spf_of: dict[DomainName, tuple[SPFMechanism, ...]] = {}
 
 
 class Route(Section):

@@ -119,8 +119,8 @@ def _differing(seen: Mapping[Question[Any], AuthorityReply[Any]]) -> Iterator[Fi
             shown = (f"{', '.join(hosts)}: {_count(each)}" for each, hosts in answers.items())
             tried = f"{question.kind} of {question.name}"
             remedy = "A change takes some time to reach all servers; check again later."
-            seen_ = f"the servers differ ({'; '.join(shown)})"
-            yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, seen_, remedy)
+            text = f"the servers differ ({'; '.join(shown)})"
+            yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, text, remedy)
 
 
 def _count(records: frozenset[Any]) -> str:

@@ -53,10 +53,12 @@ class PlannedRecord:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
-    operator has to do besides."""
+    operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
+    is not signed."""
 
     domain: str
     hostname: str
+    signer: str
     records: tuple[PlannedRecord, ...]
     notes: tuple[str, ...] = ()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given, strategies
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dkim.keys import make_ed25519_key, make_rsa_key
 from mailhost.dns_records.checking import check_plan
-from mailhost.dns_records.facts import DomainFacts, HostFacts
+from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses, HostFacts
 from mailhost.dns_records.finding import Finding, Verdict, exit_code
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
@@ -240,6 +241,19 @@ class SPFTests(CheckCase):
         self.more |= {("AAAA", f"h{n}.example"): ["2001:db8:1::"] for n in range(10)}
         self.spf(Verdict.HARMFUL, "more than 10 terms that need DNS", text)
 
+    def test_a_fault_for_a_family_that_this_host_does_not_use(self) -> None:
+        names = [f"h{number}.example" for number in range(3)]
+        text = " ".join(["v=spf1 ip4:192.0.2.1", *(f"a:{name}" for name in names), "-all"])
+        dns = FakeDNS(RIGHT | {_SPF: [text.encode()]} | {("A", n): ["192.0.2.7"] for n in names})
+        for addresses, verdict in (
+            (("192.0.2.1",), Verdict.RIGHT),
+            (("192.0.2.1", "2001:db8::1"), Verdict.HARMFUL),
+        ):
+            host = replace(HOST, addresses=HostAddresses(addresses, AddressSource.SETTINGS))
+            findings = self.findings(FakeServers(ns1=dns), dns, _OWN, host)
+            (found, _) = (each for each in findings if each.topic is Topic.SPF)
+            self.assertEqual(verdict, found.verdict, found)
+
     def test_wrong_syntax(self) -> None:
         self.spf(Verdict.HARMFUL, "is no mechanism", b"v=spf1 mx ipv4:192.0.2.1 -all")
 
@@ -289,6 +303,12 @@ class KeyTests(CheckCase):
         self.finds(Verdict.DIFFERENT, "t=y", {_KEY: [f"{_RSA}; t=y".encode()]})
         self.finds(Verdict.UNKNOWN, "SERVFAIL", {_KEY: Found.FAILED})
 
+    def test_no_key(self) -> None:
+        found = self.finds(Verdict.MISSING, "there is no key", {}, replace(_OWN, keys=()))
+        self.assertIn("mailhost dkim make example.com", found.remedy)
+        unsigned = self.check({}, replace(_OWN, keys=(), signer=""))
+        self.assertEqual({Verdict.RIGHT}, {each.verdict for each in unsigned})
+
     def test_the_same_key_in_other_words(self) -> None:
         text = _RSA.replace("v=DKIM1; k=rsa;", "k=rsa ;  s=email;")
         self.assertNotEqual(text, _RSA)
@@ -332,6 +352,29 @@ class PolicyTests(CheckCase):
         self.finds(Verdict.UNKNOWN, "SERVFAIL", policy | {name: Found.FAILED}, own)
         findings = self.check(policy | {name: [b"v=DMARC1;"]}, own)
         self.assertEqual({Verdict.RIGHT}, {each.verdict for each in findings})
+
+
+class HostileTests(CheckCase):
+    """Records of any content."""
+
+    @given(
+        strategies.lists(
+            strategies.builds(
+                bytes.__add__,
+                strategies.sampled_from([b"", b"v=spf1 ", b"v=DMARC1; ", b"v=DKIM1; "]),
+                strategies.binary(max_size=60)
+                | strategies.text("aplx=:;/-~?+%{}. 1").map(str.encode),
+            ),
+            max_size=3,
+        )
+    )
+    def test_any_text_is_judged(self, texts: list[bytes]) -> None:
+        names = (_SPF, _KEY, _DMARC, ("TXT", "mail.example.com"))
+        findings = self.check(dict.fromkeys(names, texts))
+        self.assertIn(exit_code(findings), range(4))
+        for line in changes_text(findings, "example.com"):
+            self.assertTrue(line.isascii() or line.startswith(";"), line)
+            self.assertNotIn("\n", "" if line.startswith(";") else line)
 
 
 class ServiceTests(CheckCase):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import dns.rdata
+import dns.rdatatype
+import dns.zone
 from hypothesis import given
 from hypothesis.strategies import binary
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dns_records.plan import make_plan
+from mailhost.dns_records.record import Place
 from mailhost.dns_records.zone import nsupdate_text, plan_values, txt_data, zone_text
 from tests.dns_records.facts import HOST, OWN, RSA
 
@@ -22,6 +26,12 @@ def read_strings(text: str) -> list[bytes]:
         escape.sub(lambda m: chr(int(m[1])) if len(m[1]) == 3 else m[1], each).encode("latin-1")
         for each in strings
     ]
+
+
+def _data(data: dns.rdata.Rdata) -> str:
+    """The data of a record as dnspython read it; the strings of a TXT record are joined."""
+    strings = getattr(data, "strings", None)
+    return data.to_text() if strings is None else b"".join(strings).decode()
 
 
 class ZoneTests(SynchronousTestCase):
@@ -42,6 +52,19 @@ class ZoneTests(SynchronousTestCase):
         strings = read_strings(line)
         self.assertEqual([255, len(RSA) - 255], [len(string) for string in strings])
         self.assertEqual(RSA.encode(), b"".join(strings))
+
+    def test_another_program_reads_it(self) -> None:
+        plan = make_plan(HOST, OWN)
+        text = "\n".join(zone_text(plan))
+        zone = dns.zone.from_text(text, "example.com.", relativize=False, check_origin=False)
+        read = {
+            (str(name).removesuffix("."), dns.rdatatype.to_text(data.rdtype), _data(data))
+            for name, _, data in zone.iterate_rdatas()
+        }
+        planned = {
+            (r.name, r.kind, r.data) for r in plan.records if r.place(plan.domain) is Place.DOMAIN
+        }
+        self.assertEqual(planned, read)
 
     @given(binary(max_size=600))
     def test_any_octets_can_be_read_back(self, text: bytes) -> None:

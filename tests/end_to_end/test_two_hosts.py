@@ -19,6 +19,7 @@ from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
 from tests.dkim.messages import results
+from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
@@ -39,12 +40,14 @@ RECORDS: Records = {
     "_dmarc.careful.internal": [["TXT", "v=DMARC1; p=quarantine"]],
 }
 SETTINGS = """
-admin = "ann@%s.internal"
+admin = "ann@{0}.internal"
+[dmarc]
+reports = {{ "{0}.internal" = "dmarc@{0}.internal" }}
 [dns]
-servers = ["127.0.0.1:%d"]
+servers = ["127.0.0.1:{1}"]
 [relay]
-port = %d
-bind = "%s"
+port = {2}
+bind = "{3}"
 allow_loopback = true
 [queue]
 first_retry = "1 second"
@@ -111,7 +114,7 @@ class TwoHosts(TestCase):
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
-            host.write_settings(SETTINGS % (name, dns.port, port, host.address))
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -120,11 +123,11 @@ class TwoHosts(TestCase):
             content = b"From: ann@one.internal\r\nSubject: hello\r\n\r\n.dots\r\n..\r\n"
             client.sendmail("ann@one.internal", recipients, content, rcpt_options=options)
 
-    def send_as_stranger(self, sender: str, to: str) -> None:
+    def send_as_stranger(self, sender: str, to: str, content: bytes = b"") -> None:
         """A client on no listed network sends to an address of two.internal."""
+        usual = f"From: {sender}\r\nSubject: hello\r\n\r\nHello\r\n"
         with smtplib.SMTP(TWO, self.two.ports["smtp"], timeout=30) as client:
-            content = f"From: {sender}\r\nSubject: hello\r\n\r\nHello\r\n"
-            client.sendmail(sender, [to], content)
+            client.sendmail(sender, [to], content or usual)
 
     def mail(self, host: RunningHost, address: str, count: int = 1) -> list[bytes]:
         """Wait until the inbox has so many messages."""
@@ -248,3 +251,12 @@ class TwoHosts(TestCase):
     def alias(self, alias: str, *to: str) -> None:
         host = self.one if alias.endswith("@one.internal") else self.two
         self.assertEqual(0, host.command("alias", "add", alias, *to).returncode)
+
+    def test_a_dmarc_report_is_collected(self) -> None:
+        since = self.two.mark()
+        report = gzipped(NEW.replace(b"example.org", b"two.internal"))
+        self.send_as_stranger("dmarc@careful.internal", "dmarc@two.internal", report)
+        self.two.wait_for("DMARC report of Far Mail about two.internal", since)
+        shown = self.two.command("dmarc", "two.internal", "--no-names", "--days", "10000")
+        self.assertIn("12 messages, reported by Far Mail", shown.stdout)
+        self.assertEqual([], list((self.two.data / "dmarc" / "incoming" / "new").iterdir()))

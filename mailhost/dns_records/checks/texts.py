@@ -16,6 +16,11 @@ from mailhost.interfaces.dns import Found, Lookups, SRVRecord, ask, srv_of, txt_
 def check_dkim(plan: Plan) -> Lookups[list[Finding]]:
     """Check that the record of each key has this very key (RFC 6376 §3.6.1)."""
     findings = []
+    if plan.signer and not plan.about(Topic.DKIM):
+        seen = "there is no key, so its mail is not signed"
+        remedy = f"`mailhost dkim make {plan.signer}` makes keys, and prints their records."
+        tried = f"DKIM keys of {plan.signer}"
+        findings.append(Finding(Topic.DKIM, tried, Verdict.MISSING, seen, remedy))
     for record in plan.about(Topic.DKIM):
         tried = f"DKIM key {record.name}"
         reply = yield from ask(txt_of(record.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Container, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from mailhost.store.folders.disk import Disk
@@ -13,11 +13,12 @@ from mailhost.store.folders.patience import Patience, is_locked
 from mailhost.store.maildir.dotlock import Dotlock, LockTimeout
 from mailhost.store.maildir.filename import by_arrival
 from mailhost.store.maildir.keywords import KeywordsFile
-from mailhost.store.maildir.uid_list import Header, UidList, extensions_of
+from mailhost.store.maildir.uid_list import LARGEST, Header, UidList, extensions_of
 from mailhost.store.maildir.uid_list_file import Part, Place, UidListFile, worth_rewriting
 from mailhost.store.maildir.uid_validity import new_guid, new_uid_validity
 
 FEWEST_LINES = 100  # of a list that is rewritten for its dead lines
+FEWEST_LEFT = 1 << 20  # UIDs; with fewer left the folder gets a new UIDVALIDITY, and UIDs from 1 on
 NO_WRITING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
@@ -94,6 +95,8 @@ class UidSource:
             return part or self._unwritten(backup)
         if part is None:
             return self._created(backup)
+        if part.uid_list.next_uid > LARGEST - FEWEST_LEFT:
+            return self._created(None)
         if (
             backup is not None
             and part.uid_list.header.uid_validity == backup.uid_validity
@@ -137,7 +140,9 @@ class UidSource:
     @property
     def place(self) -> str:
         """How far the list was read, as text to keep."""
-        return json.dumps(astuple(self.part.place))
+        place = self.part.place
+        numbers = (place.device, place.inode, place.size, place.last_uid, place.lines, place.check)
+        return json.dumps(numbers)
 
     @property
     def mailbox_id(self) -> str:

@@ -61,6 +61,10 @@ class DyingSystem(QuickSystem):
         self._call()
         super().rename(old, new)
 
+    def rename_in(self, folder: int, old: str, new: str) -> None:
+        self._call()
+        super().rename_in(folder, old, new)
+
     def link(self, old: str, new: str) -> None:
         self._call()
         super().link(old, new)
