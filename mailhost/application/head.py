@@ -27,6 +27,7 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
@@ -45,6 +46,7 @@ from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
+from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -220,7 +222,11 @@ class Head:
         self.guard.reconfigure(settings.login)
         self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
         self.relay.reconfigure(
-            settings.relay, self.loaded.secrets, settings.hostname, settings.listen
+            settings.relay,
+            self.loaded.secrets,
+            settings.hostname,
+            settings.listen,
+            _forwarding(self.foundation, settings),
         )
 
     def _queue_services(self) -> QueueServices:
@@ -320,7 +326,16 @@ def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> Re
         settings.hostname,
         foundation.events,
         listeners=settings.listen,
+        forwarding=_forwarding(foundation, settings),
     )
+
+
+def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
+    """Return what seals forwarded mail, None where the settings ask for no seals."""
+    if not settings.relay.arc:
+        return None
+    in_thread = foundation.in_thread
+    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

@@ -184,7 +184,8 @@ class Route(Section):
 
 
 class Relay(Section):
-    """`[relay]`: mail for domains that this host does not serve."""
+    """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
+    mail that aliases send on gets a seal of ARC."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -195,6 +196,7 @@ class Relay(Section):
     idle_timeout: Seconds = 5.0
     bind: SourceAddress = ""
     allow_loopback: Switch = False
+    arc: tuple[DomainPattern, ...] = ()
     route: tuple[Route, ...] = ()
 
 

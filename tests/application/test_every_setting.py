@@ -78,6 +78,7 @@ OTHERS = {
     "dns.spf_of": '{ "example.org" = ["include:_spf.isp.example"] }',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
+    "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',

@@ -52,6 +52,7 @@ servers = ["127.0.0.1:{1}"]
 port = {2}
 bind = "{3}"
 allow_loopback = true
+arc = ["*"]
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -241,8 +242,9 @@ class TwoHosts(TestCase):
         self.assertIn(b"Authentication-Results: mx.one.internal;", stored)
         ours = stored[stored.index(b"Authentication-Results: mx.one.internal;") :]
         ours = ours[: ours.index(b"\r\nReceived:")]
-        for result in (b"spf=fail", b"dkim=pass", b"dmarc=pass"):
+        for result in (b"spf=fail", b"dkim=pass", b"dmarc=pass", b"arc=pass"):
             self.assertIn(result, ours)
+        self.assertIn(b'reason="sealed by mx.two.internal"', ours)
 
     def test_junk_by_an_alias(self) -> None:
         self.alias("team@two.internal", "ann@two.internal")

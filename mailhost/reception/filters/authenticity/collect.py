@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from mailhost.arc.verify import ARCResult, verify_chain
 from mailhost.concurrency.threads import InThread
@@ -53,7 +53,7 @@ async def collect(
     ip, now = client.ip.partition("%")[0], int(message.now)
     reverse_path = str(path) if path is not None else ""
     hello = lookups.run(check_hello(ip, client.hello, message.hostname, now))
-    iprev = lookups.run(check_iprev(ip_address(ip)))
+    iprev = lookups.run(check_iprev(_address(ip)))
     spf = lookups.run(check_mail_from(ip, reverse_path, client.hello, message.hostname, now))
     policy = lookups.run(_walked(claims.author))
     dkim, arc = await _verified(message, claims, lookups, in_thread)
@@ -73,6 +73,12 @@ async def collect(
         dmarc=dmarc,
         list_ids=claims.list_ids,
     )
+
+
+def _address(ip: str) -> IPv4Address | IPv6Address:
+    """Return the address; an IPv4 address inside an IPv6 address is one of IPv4."""
+    address = ip_address(ip)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 async def _claims(message: ExaminedMessage, in_thread: InThread) -> HeaderClaims:
