@@ -1,7 +1,7 @@
 """Reads the reports that came in, from time to time, and keeps them in the database.
 
-A message that is no report about a domain of this host is delivered to a person: to the account
-with the address for reports, or to the admin. While neither exists, the message waits. A message is
+A message that is no report about a domain of this host is delivered as mail: to the account with
+the address for reports, or else to the admin. While neither exists, the message waits. A message is
 removed only when its report, or the message itself, is safe elsewhere.
 """
 
@@ -23,11 +23,14 @@ from mailhost.dmarc_reports.report import AggregateReport, BadReport
 from mailhost.dmarc_reports.unpack import LARGEST_MESSAGE, xml_of_message
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.reception import IHandover
 from mailhost.interfaces.store import IMailbox, IMailStore, StoredMessage
-from mailhost.message.address import Address
+from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.authentication_results import is_junk
 from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import values
+from mailhost.message.ids import new_id
 from mailhost.message.status import Status
 
 PERIOD = 10.0  # seconds between two rounds
@@ -40,21 +43,40 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 @dataclass(frozen=True, slots=True)
 class ReportPlaces:
     """What the reader uses in one generation of the settings: the Maildir of reports, the mailboxes
-    of persons, the directory's newest view, the admin, and the name of this host."""
+    of accounts, the directory's newest view, the handover for mail to the admin, the name of this
+    host. `admin` is None too if it is itself an address for reports."""
 
     incoming: IMailbox
     store: IMailStore
     view: Callable[[], DirectoryView]
+    handover: IHandover
     admin: Address | None
     hostname: str
 
-    def person(self, header: bytes) -> Account | None:
-        """Return the account that gets a message that is no report, None for none."""
-        view = self.view()
+    async def deliver(self, content: Content, header: bytes) -> Status:
+        """Deliver a message that is no report to the account with the address for reports, or to
+        the admin."""
+        own = self._own_account(header)
+        if own is not None:  # its Return-Path and Delivered-To fields are on top already
+            return await self.store.inbox(own.address).deliver((content,))
+        if self.admin is None:
+            return WAITING
+        paths = (ForwardPath(self.admin),)
+        envelope = Envelope(_reverse_path(header), paths, body=Body.EIGHT_BIT, size=content.size)
+        return await self.handover.take_or_queue(envelope, content, new_id())
+
+    def _own_account(self, header: bytes) -> Account | None:
         found = values(header, "Delivered-To")
         local, _, domain = (found[0] if found else "").strip(" <>").rpartition("@")
-        own = view.account(Address(local, domain)) if domain else None
-        return own or (view.account(self.admin) if self.admin else None)
+        return self.view().account(Address(local, domain)) if domain else None
+
+
+def _reverse_path(header: bytes) -> Address | None:
+    found = values(header, "Return-Path")
+    try:
+        return parse_address(found[0].strip(" <>")) if found else None
+    except BadAddress:  # the null reverse-path
+        return None
 
 
 class ReportReader:
@@ -142,15 +164,10 @@ class ReportReader:
 
     async def _deliver(self, places: ReportPlaces, content: Content, why: str) -> bool:
         """Deliver a message that is no report to a person. True if it is safe there."""
-        header = await self._in_thread(content.header)
-        person = places.person(header)
-        if person is None:
-            status = WAITING
-        else:
-            # its Return-Path and Delivered-To fields are on top already
-            status = await places.store.inbox(person.address).deliver((content,))
-        to = f" to <{person.address}>" if person else ""
-        text = f"mail for the DMARC reports goes{to} as it is no report: {why}; {status}"
+        status = await places.deliver(content, await self._in_thread(content.header))
+        text = (
+            f"mail for the DMARC reports is delivered as mail, as it is no report: {why}; {status}"
+        )
         self._events.emit(Notice(text) if status.ok else Faulted("DMARC reports", text))
         return status.ok
 
