@@ -25,6 +25,7 @@ _ONE_LESS = {
     Policy.QUARANTINE: Policy.NONE,
     Policy.NONE: Policy.NONE,
 }
+_STRICTNESS = {Disposition.NONE: 0, Disposition.QUARANTINE: 1, Disposition.REJECT: 2}
 _NO_SPF = (SPFStatus.NONE, SPFStatus.FAIL, SPFStatus.SOFTFAIL)
 
 
@@ -60,16 +61,11 @@ def decide(evidence: Evidence, settings: Authenticity, around: Surroundings) -> 
         _dmarc(evidence, settings, around),
         _spf(evidence, settings),
     )
-    strictest = max(rules, key=lambda each: _STRICTNESS[each.disposition])
+    strictest = max(rules, key=lambda each: (_STRICTNESS[each.disposition], each.override != ""))
     if strictest.disposition is Disposition.NONE:
-        return strictest if strictest.override else next((r for r in rules if r.override), DELIVER)
+        return strictest
     reason = forwarder_reason(evidence, settings)
-    if reason:
-        return Judgement(reason=reason, override="trusted_forwarder")
-    return strictest
-
-
-_STRICTNESS = {Disposition.NONE: 0, Disposition.QUARANTINE: 1, Disposition.REJECT: 2}
+    return Judgement(reason=reason, override="trusted_forwarder") if reason else strictest
 
 
 def _dmarc(evidence: Evidence, settings: Authenticity, around: Surroundings) -> Judgement:

@@ -8,6 +8,10 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
+from mailhost.arc.verify import ARCStatus
+from mailhost.config.filters.authenticity import TAGS
+from mailhost.dkim.verify import DKIMStatus
+from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.authentication import Disposition
 from mailhost.interfaces.dns import Found
 from mailhost.interfaces.events import Authenticated
@@ -15,6 +19,8 @@ from mailhost.interfaces.verdict import PASS, Decision, Mail, Verdict
 from mailhost.message.address import parse_address
 from mailhost.message.authentication_results import NAME
 from mailhost.message.header import values
+from mailhost.reception.filters.authenticity.iprev import IPRevStatus
+from mailhost.spf.check import SPFStatus
 from tests.lookups import RecordsLookUp, SilentLookUp
 from tests.reception.filters.authenticity.case import (
     HOST,
@@ -47,6 +53,11 @@ class ExaminedTests(ExaminedCase):
         ):
             self.passes(replace(mail, client=client))
         self.passes(mail, trusted_networks=[ip_network("192.0.2.0/24")])
+
+    def test_not_twice(self) -> None:
+        facts = self.look().facts
+        assert facts is not None
+        self.passes(facts.mail)
 
     def test_that_of_strangers(self) -> None:
         self.assertIsNot(self.look(), PASS)
@@ -92,6 +103,19 @@ class ResultsTests(ExaminedCase):
         self.assertEqual(facts.tags, tags)
         self.assertEqual(facts.mail.authentication.aligned_domain, "far.org")
         self.assertEqual(facts.mail.authentication.dkim_aligned, ("far.org",))
+
+    def test_all_tags_are_known_to_the_check_of_settings(self) -> None:
+        known = set[str]()
+        for method, statuses in (
+            ("spf", SPFStatus),
+            ("helo", SPFStatus),
+            ("dkim", DKIMStatus),
+            ("dmarc", DMARCStatus),
+            ("arc", ARCStatus),
+            ("iprev", IPRevStatus),
+        ):
+            known |= {f"{method}:{each.value}" for each in statuses}
+        self.assertEqual(TAGS, known | {"dkim:none", "own_domain:fail"})
 
     def test_an_event(self) -> None:
         self.look(records={**REJECT, **SPF_FAIL})
