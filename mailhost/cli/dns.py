@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mailhost.dns_records.facts import DomainFacts, HostAddresses
     from mailhost.dns_records.finding import Finding
     from mailhost.dns_records.record import Plan
+    from mailhost.interfaces.accounts import DirectoryView
     from mailhost.interfaces.reactor import IReactor
     from mailhost.interfaces.signing import DomainKey
 
@@ -150,7 +151,16 @@ def _subject(loaded: Loaded, domain: str) -> _Subject:
     if not receives and not keys and domain != settings.hostname:
         raise Fail(f"{domain} is no domain of this host; `mailhost domain add {domain}` adds it")
     facts = domain_facts(settings, domain, receives, signer if signs else "", keys)
+    facts = replace(facts, policy_of=_above(view, domain))
     return _Subject(settings, facts, view.domain(settings.hostname) is not None)
+
+
+def _above(view: DirectoryView, domain: str) -> str:
+    """Return the nearest domain of this host above a name, empty if there is none."""
+    _, _, above = domain.partition(".")
+    if not above or view.domain(above) is not None:
+        return above
+    return _above(view, above)
 
 
 def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:

@@ -40,7 +40,7 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 @dataclass(frozen=True, slots=True)
 class ReportPlaces:
     """What the reader uses in one generation of the settings: the Maildir of reports, the mailboxes
-    of persons, the directory's newest view, and the admin."""
+    of persons, the directory's newest view, the admin, and the name of this host."""
 
     incoming: IMailbox
     store: IMailStore

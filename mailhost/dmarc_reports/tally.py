@@ -1,15 +1,16 @@
 """Counts the results of sender authentication, for the reports to other domains.
 
-Each process counts in memory, and adds its counts to the database from time to time and at its end:
-a process that is killed loses those of the last PERIOD. The number of rows of a day is bounded,
-since a stranger chooses what is in them; what is above the bounds is not reported.
+Each process remembers the results, and from time to time and at its end counts them in a thread and
+adds the counts to the database: a process that is killed loses those of the last PERIOD. The number
+of rows of a day is bounded, since a stranger chooses what is in them; what is above the bounds is
+not reported.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address, ip_address
@@ -33,7 +34,8 @@ from mailhost.interfaces.events import Authenticated, Event, Faulted, IEventSink
 
 PERIOD = 60.0  # seconds between two writings
 DAY = 86_400  # seconds
-MOST_WAITING = 10_000  # different rows in memory
+MOST_AT_ONCE = 2_000  # messages after which counts are written early
+MOST_WAITING = 20_000  # messages in memory, while the database cannot be used
 MOST_SIGNATURES = 10  # of one message
 _OVERRIDES = ("local_policy", "mailing_list", "other", "policy_test_mode", "trusted_forwarder")
 
@@ -67,7 +69,7 @@ class Tally:
         self._write = write
         self._events = events
         self._wall = wall
-        self._counts: Counts = Counter()
+        self._waiting: list[tuple[int, Authenticated]] = []  # each with its day
         self._reports = False
         self._not_from: Container[tuple[str, str]] = ()
         self._periodic = LoopingCall(self.flush)
@@ -85,40 +87,54 @@ class Tally:
 
     def emit(self, event: Event) -> None:
         """See IEventSink."""
-        if self._reports and type(event) is Authenticated:
-            self._count(event)
-
-    def _count(self, event: Authenticated) -> None:
-        published = event.authentication.published
-        if published is None or not published.reports or not event.client.ip:
-            return
-        if published.domain.rpartition(".")[2] in FOR_TESTS:
-            return
-        if any((each.domain, each.key) in self._not_from for each in event.recipients):
-            return
-        judged = Judged(int(self._wall()) // DAY, _policy(published), _row(event))
-        if judged in self._counts or len(self._counts) < MOST_WAITING:
-            self._counts[judged] += 1
+        if self._reports and type(event) is Authenticated and len(self._waiting) < MOST_WAITING:
+            self._waiting.append((int(self._wall()) // DAY, event))
+            if len(self._waiting) == MOST_AT_ONCE:
+                self.flush()
 
     def flush(self) -> Deferred[None]:
         """Write what is not written yet. After a failure, which is logged, the counts wait."""
         return Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
-        counts, self._counts = self._counts, Counter()
-        if not counts:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
             return
         try:
-            await self._in_thread(partial(self._write, counts))
+            await self._in_thread(partial(self._count_and_write, waiting, self._not_from))
         except Exception:  # noqa: BLE001 - logged; mail does not wait for it
-            self._counts.update(counts)
+            self._waiting = [*waiting, *self._waiting][:MOST_WAITING]
             self._events.emit(Faulted("DMARC results", Failure().getErrorMessage()))
+
+    def _count_and_write(
+        self, waiting: Sequence[tuple[int, Authenticated]], not_from: Container[tuple[str, str]]
+    ) -> None:
+        counts = count(waiting, not_from)
+        if counts:
+            self._write(counts)
 
     async def stop(self) -> None:
         """Write the rest."""
         if self._periodic.running:
             self._periodic.stop()
         await self.flush()
+
+
+def count(
+    judged: Sequence[tuple[int, Authenticated]], not_from: Container[tuple[str, str]]
+) -> Counts:
+    """Count messages, each given with its day, but for those whose domain asks for no reports, and
+    those to `not_from`. Blocks: takes about 30 µs for each."""
+    counts: Counts = Counter()
+    for day, event in judged:
+        published = event.authentication.published
+        if published is None or not published.reports or not event.client.ip:
+            continue
+        if published.domain.rpartition(".")[2] in FOR_TESTS:
+            continue
+        if not any((each.domain, each.key) in not_from for each in event.recipients):
+            counts[Judged(day, _policy(published), _row(event))] += 1
+    return counts
 
 
 def _policy(published: PublishedPolicy) -> Published:

@@ -1,4 +1,4 @@
-"""What a plan is made from: facts about the host and about one domain, as values."""
+"""Facts about the host and about one domain, from which a plan is made."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class DomainFacts:
     `signer` is the domain by whose `keys` its mail is signed, empty if it is not signed.
     `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
-    `reports` takes its DMARC reports."""
+    `reports` takes its DMARC reports. `policy_of` is the nearest domain of this host above it,
+    whose DMARC record applies to it too; empty if there is none."""
 
     domain: str
     receives: bool = True
@@ -67,3 +68,4 @@ class DomainFacts:
     spf: tuple[str, ...] = ()
     unknown_routes: tuple[str, ...] = ()
     reports: Address | None = None
+    policy_of: str = ""

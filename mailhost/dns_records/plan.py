@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
+from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
 from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic, is_at_or_below
 from mailhost.interfaces.signing import KeyState
+from mailhost.message.address import Address
 
 _KEY_PURPOSE = {
     KeyState.COMING: "the {} key that signs once DNS shows it",
@@ -33,7 +35,7 @@ def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 
 
 def _addresses(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
-    for address in host.addresses.found:
+    for address in sorted(host.addresses.found, key=lambda each: ":" in each):
         kind: Kind = "AAAA" if ":" in address else "A"
         purpose = f"The IPv{6 if kind == 'AAAA' else 4} address of this host."
         yield PlannedRecord(host.hostname, kind, address, Topic.ADDRESS, purpose)
@@ -80,13 +82,21 @@ _ALGORITHMS = {"rsa": "RSA", "ed25519": "Ed25519"}
 
 def _dmarc(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     reports = own.reports
-    text = f"v=DMARC1; p=none; rua=mailto:{reports}" if reports else "v=DMARC1; p=none"
-    purpose = "The policy for mail that fails (DMARC). p=none asks only for reports; begin with it."
+    if own.policy_of and not reports:
+        return  # a record with p=none would be weaker than the one above may be
+    text = f"v=DMARC1; p=none; rua={_mailto(reports)}" if reports else "v=DMARC1; p=none"
+    purpose = "The policy for mail that fails (DMARC). Begin with p=none; keep a stricter record."
     yield PlannedRecord(f"_dmarc.{own.domain}", "TXT", text, Topic.DMARC, purpose)
     if reports and not _same_tree(reports.domain, own.domain):
         name = f"{own.domain}._report._dmarc.{reports.domain}"
         purpose = f"{reports.domain} consents to reports about {own.domain}."
         yield PlannedRecord(name, "TXT", "v=DMARC1", Topic.REPORTS, purpose)
+
+
+def _mailto(address: Address) -> str:
+    """Return the URI of an address. Commas and exclamation marks have a meaning in rua, and are
+    encoded (RFC 6068 §2, RFC 7489 §6.2)."""
+    return f"mailto:{quote(address.local, safe='+')}@{address.domain}"
 
 
 def _same_tree(one: str, other: str) -> bool:
@@ -141,7 +151,9 @@ def _notes(host: HostFacts, own: DomainFacts) -> Iterator[str]:
     for key in own.keys:
         if key.state is KeyState.REMOVABLE:
             yield f"The TXT record at {key.name} is no longer used; remove it."
-    if not own.reports:
+    if own.policy_of and not own.reports:
+        yield f"The DMARC record of {own.policy_of} applies to {own.domain} too."
+    elif not own.reports:
         yield (
             "No address takes DMARC reports, so the DMARC record has no rua: without reports it is "
             "not known which mail fails. Write an address in the settings, such as [dmarc] reports "

@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "TLSA", "CAA"]
 
 
 class Topic(StrEnum):
-    """What a record belongs to; each topic is checked as one."""
+    """The subject of a record; the records of one topic are checked together."""
 
     ADDRESS = "address"
     REVERSE = "reverse name"

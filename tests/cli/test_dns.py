@@ -40,6 +40,9 @@ class PlanTests(CommandCase):
         output = self.run_ok("dns", "--format", "nsupdate")
         self.assertIn("update add mail.example.com. 3600 A 192.0.2.1\n", output)
         self.assertNotIn(" MX ", output)
+        self.assertIn("add _dmarc.mail.example.com.", output)
+        self.settings(ADDRESSES + '[domain."example.com"]\n')
+        self.assertNotIn("_dmarc", self.run_ok("dns"))
 
     def test_keys(self) -> None:
         self.run_ok("dkim", "make", "books.example")

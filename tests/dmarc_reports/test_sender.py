@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dmarc_reports import tally as tally_module
 from mailhost.dmarc_reports import waiting as waiting_module
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.report import AggregateReport
@@ -165,6 +166,12 @@ class TallyTests(ReportCase):
         self.tally.start()
         self.tally.emit(judged())
         now(self.tally.stop())
+        self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
+
+    def test_many_messages_are_written_early(self) -> None:
+        self.patch(tally_module, "MOST_AT_ONCE", 3)
+        for _ in range(3):
+            self.tally.emit(judged())
         self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
 
     def test_a_full_database_takes_no_more(self) -> None:

@@ -20,7 +20,7 @@ def rows(plan: Plan, *topics: Topic) -> list[tuple[str, str, str]]:
 
 
 class PlanTests(SynchronousTestCase):
-    """What a domain needs."""
+    """The records that a domain needs."""
 
     def test_all_records_of_a_domain(self) -> None:
         plan = make_plan(HOST, OWN)
@@ -94,6 +94,19 @@ class PlanTests(SynchronousTestCase):
         outside = make_plan(HOST, replace(OWN, reports=parse_address("dmarc@example.net")))
         consent = [("example.com._report._dmarc.example.net", "TXT", "v=DMARC1")]
         self.assertEqual(consent, rows(outside, Topic.REPORTS))
+
+    def test_an_address_with_letters_that_mean_something_in_a_list(self) -> None:
+        plan = make_plan(HOST, replace(OWN, reports=parse_address("a!b+c@example.com")))
+        data = plan.about(Topic.DMARC)[0].data
+        self.assertEqual("v=DMARC1; p=none; rua=mailto:a%21b+c@example.com", data)
+
+    def test_a_policy_of_the_domain_above(self) -> None:
+        own = DomainFacts("mail.example.com", receives=False, policy_of="example.com")
+        plan = make_plan(HOST, own)
+        self.assertEqual([], plan.about(Topic.DMARC))
+        self.assertIn("The DMARC record of example.com applies", plan.notes[-1])
+        plan = make_plan(HOST, replace(own, reports=parse_address("dmarc@example.com")))
+        self.assertEqual(1, len(plan.about(Topic.DMARC)))
 
     def test_unknown_addresses(self) -> None:
         host = replace(HOST, addresses=HostAddresses((), AddressSource.UNKNOWN))

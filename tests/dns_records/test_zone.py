@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis.strategies import binary
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dns_records.facts import AddressSource, HostAddresses
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Place
 from mailhost.dns_records.zone import nsupdate_text, plan_values, txt_data, zone_text
@@ -72,10 +73,23 @@ class ZoneTests(SynchronousTestCase):
         self.assertEqual(text, b"".join(strings))
         self.assertTrue(all(len(string) <= 255 for string in strings))
 
-    def test_nsupdate_adds_each_name_on_its_own(self) -> None:
-        lines = list(nsupdate_text(make_plan(HOST, OWN)))
-        self.assertIn("update add example.com. 3600 MX 10 mail.example.com.", lines)
-        self.assertEqual(lines.count("send"), sum("update add" in line for line in lines))
+    def test_nsupdate_adds_where_nothing_is_there(self) -> None:
+        addresses = HostAddresses(("192.0.2.1", "192.0.2.2"), AddressSource.SETTINGS)
+        lines = list(nsupdate_text(make_plan(replace(HOST, addresses=addresses), OWN)))
+        requests = [
+            [line for line in request.splitlines() if line and not line.startswith(";")]
+            for request in "\n".join(lines).split("send")
+        ]
+        self.assertIn(
+            [
+                "prereq nxrrset mail.example.com. A",
+                "update add mail.example.com. 3600 A 192.0.2.1",
+                "update add mail.example.com. 3600 A 192.0.2.2",
+            ],
+            requests,
+        )
+        text = '"v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 ~all"'
+        self.assertIn([f"update add example.com. 3600 TXT {text}"], requests)
         self.assertFalse(any("arpa" in line for line in lines))
 
     def test_json(self) -> None:

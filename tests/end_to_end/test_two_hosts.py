@@ -13,6 +13,7 @@ from typing import ClassVar
 from twisted.trial.unittest import TestCase
 
 from mailhost.dkim.verify import DKIMStatus
+from mailhost.dmarc_reports.waiting import results_of, waiting_before
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.signing.key_files import KeyFiles
@@ -27,7 +28,8 @@ from tests.end_to_end.shared import new_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
-POLICY = [["TXT", "v=DMARC1; p=reject"]]
+DOMAIN = "one.internal"
+POLICY = [["TXT", "v=DMARC1; p=reject; rua=mailto:dmarc@one.internal"]]
 RECORDS: Records = {
     "one.internal": [["MX", 10, "mx.one.internal"], ["TXT", f"v=spf1 ip4:{ONE} -all"]],
     "two.internal": [["MX", 10, "mx.two.internal"], ["TXT", f"v=spf1 ip4:{TWO} -all"]],
@@ -42,6 +44,7 @@ RECORDS: Records = {
 SETTINGS = """
 admin = "ann@{0}.internal"
 [dmarc]
+send_reports = true
 reports = {{ "{0}.internal" = "dmarc@{0}.internal" }}
 [dns]
 servers = ["127.0.0.1:{1}"]
@@ -262,3 +265,14 @@ class TwoHosts(TestCase):
         shown = self.two.command("dmarc", "two.internal", "--no-names", "--days", "10000")
         self.assertIn("12 messages, reported by Far Mail", shown.stdout)
         self.assertEqual([], list((self.two.data / "dmarc" / "incoming" / "new").iterdir()))
+
+    def test_the_results_wait_for_a_report(self) -> None:
+        """Also over a stop. The last test by its name, so that no further start is needed."""
+        self.send("ann@two.internal")
+        self.mail(self.two, "ann@two.internal")
+        self.two.stop()
+        data = str(self.two.data)
+        (waiting,) = (each for each in waiting_before(data, 1 << 20) if each.domain == DOMAIN)
+        published, rows = results_of(data, waiting)
+        self.assertEqual("reject", published.policy)
+        self.assertIn((ONE, True, True), [(row.source, row.dkim, row.spf) for row in rows])

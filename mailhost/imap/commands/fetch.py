@@ -282,8 +282,8 @@ class _Answer:
 
     async def _lines_with_sections(
         self, numbers: Sequence[int], rows: Rows, contents: Mapping[int, Content]
-    ) -> list[Iterator[bytes]]:
-        lines: list[Iterator[bytes]] = []
+    ) -> list[Iterable[bytes]]:
+        lines: list[Iterable[bytes]] = []
         starts = _starts(numbers, rows, self._plan, b" " if self._plan.plain else b"")
         for start, uid in zip(starts, rows.uids, strict=True):
             content = contents.get(uid)
@@ -291,9 +291,12 @@ class _Answer:
                 self.some_gone = True
                 continue
             try:
-                lines.append(_joined(start, await self._sections(uid, rows, content)))
+                line = _joined(start, await self._sections(uid, rows, content))
             except UnknownEncoding:
                 self.unknown_encoding = True
+                continue
+            in_memory = content is None or content.in_memory
+            lines.append((b"".join(line),) if in_memory else line)
         return lines
 
     async def _sections(

@@ -29,7 +29,7 @@ from mailhost.message.imap.search import (
     HEADER_LIMIT,
     all_texts,
     body_texts,
-    field_texts,
+    decoded_value,
     fold,
     search,
 )
@@ -166,7 +166,8 @@ class _Field:
             return None
         if not self._quick.may_be_in_header(known.header):
             return False
-        return any(search([[text] for text in field_texts(known.header, self._name)], self._text))
+        values = filter(self._quick.may_be_in_header, raw_values(known.header, self._name))
+        return any(search([[decoded_value(value)] for value in values], self._text))
 
 
 class _Sent:

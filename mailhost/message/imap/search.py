@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from html import unescape
 
-from mailhost.message.header import raw_fields, raw_values
+from mailhost.message.header import raw_fields
 from mailhost.message.imap.decoding import decoded, texts
 from mailhost.message.imap.part_offsets import BodyPart
 from mailhost.message.imap.reader import Reader
@@ -66,11 +66,6 @@ def search(found: Iterable[Iterable[str]], needle: str) -> Iterator[bool]:
                 yield True
                 return
             yield False
-
-
-def field_texts(header: bytes, name: bytes) -> list[str]:
-    """Return the decoded values of the fields of that name: for SUBJECT, FROM, HEADER and so on."""
-    return list(map(decoded_value, raw_values(header, name)))
 
 
 def decoded_value(value: bytes) -> str:

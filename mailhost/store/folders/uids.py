@@ -150,9 +150,12 @@ class UidSource:
         header = self.part.uid_list.header
         return header.guid or f"{header.uid_validity:08x}"
 
-    def numbered(self, bases: Sequence[str], first: int) -> list[tuple[int, str]]:
+    def numbered(
+        self, bases: Sequence[str], first: int, sync: bool = True
+    ) -> list[tuple[int, str]]:
         """Return UIDs with base names, rising; messages that the list does not have get UIDs, the
-        oldest first. The UIDs are safe on the disk then.
+        oldest first. The UIDs are safe on the disk then; without `sync` they are after a call of
+        `sync`, and may be told to nobody before.
 
         A message whose UID is below `first` gets another one: that UID was told to be gone. Names
         that no line can hold get none.
@@ -160,22 +163,26 @@ class UidSource:
         uids = self.part.uid_list.uids
         unknown = [base for base in bases if uids.get(base, 0) < first or base not in uids]
         if unknown:
-            self._append(by_arrival(unknown), first)
+            self._append(by_arrival(unknown), first, sync)
             uids = self.part.uid_list.uids
         wanted = frozenset(bases)
         return sorted(  # the list rises, so that little is left to do
             (uid, base) for base, uid in uids.items() if uid >= first and base in wanted
         )
 
-    def _append(self, bases: Sequence[str], first: int) -> None:
+    def _append(self, bases: Sequence[str], first: int, sync: bool) -> None:
         if self._lock is None:
             return
         try:
             new = [(base, "") for base in bases]
-            self._read = self._file.append(self._lock, new, self._before, above=first)
+            self._read = self._file.append(self._lock, new, self._before, first, sync)
         except OSError as error:
             if not (self._to_read and cannot_write(error)):
                 raise
+
+    def sync(self) -> None:
+        """Make all UIDs safe that `numbered` has given. Raises OSError."""
+        self._file.sync()
 
     def fields(self, uid: int) -> str:
         """Return what the list says of a message besides its UID, empty for nothing."""
