@@ -18,6 +18,7 @@ from mailhost.interfaces.events import Authenticated
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Verdict
 from mailhost.message.address import parse_address
 from mailhost.message.authentication_results import NAME
+from mailhost.message.content import ContentWriter
 from mailhost.message.header import values
 from mailhost.reception.filters.authenticity.iprev import IPRevStatus
 from mailhost.spf.check import SPFStatus
@@ -147,6 +148,34 @@ class ResultsTests(ExaminedCase):
         self.assertIn(b"policy.applied-disposition=quarantine", self.header(verdict))
         assert verdict.facts is not None
         self.assertIn("junk", verdict.facts.tags)
+
+
+class LargeTests(ExaminedCase):
+    """Large messages: their bodies are hashed in a thread, and may be in a file."""
+
+    def test_a_message_in_a_file(self) -> None:
+        text = signed(TEXT + b"x" * 70 + b"\r\n" * 50_000 + b"end\r\n")
+        writer = ContentWriter(self.mktemp(), 1000)
+        writer.write(text)
+        mail = message(b"", sender="sue@far.org").containing(writer.finish())
+        self.assertFalse(mail.content.in_memory)
+        self.dns = RecordsLookUp({**REJECT, **key_of("far.org")})
+        verdict = self.verdict(mail)
+        self.assertIn(b"dkim=pass header.d=far.org", self.header(verdict))
+        assert verdict.facts is not None
+        self.assertTrue(verdict.facts.mail.content.read().endswith(text))
+
+    def test_the_work_is_done_in_threads(self) -> None:
+        self.dns = RecordsLookUp({**REJECT, **key_of("far.org")})
+        for text, wanted in (
+            (signed(TEXT), 0),
+            (signed(TEXT + b"x\r\n" * 30_000), 1),
+            (signed(b"X-Y: " + b"y" * 20_000 + b"\r\n" + TEXT), 4),
+        ):
+            self.hops = 0
+            self.verdict(message(text, sender="sue@far.org"))
+            self.assertGreaterEqual(self.hops, wanted)
+            self.assertEqual(bool(self.hops), bool(wanted))
 
 
 class BoundedTests(ExaminedCase):
