@@ -43,7 +43,7 @@ class Surroundings:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the settings say to do, and why. `refusal` is the reply of a refusal, `override` a word
-    of RFC 9990 §3.1.1.8."""
+    of RFC 9990 §3.1.6."""
 
     disposition: Disposition = Disposition.NONE
     reason: str = ""
