@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -24,9 +25,9 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
-from mailhost.dmarc_reports.reader import ReportPlaces, ReportReader
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
@@ -46,6 +47,7 @@ from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
+from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -82,7 +84,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.events = events = FanOut(log, self.counts)
+        self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.events = events = FanOut(log, self.counts, self.tally)
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -120,9 +123,7 @@ class Head:
             self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
-        self.report_reader = ReportReader(
-            reactor, base.in_thread, base.data, self._report_places, events
-        )
+        self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
@@ -130,16 +131,6 @@ class Head:
         self.workers = self._make_pool(reactor, key)
         self._watchers = base.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
-
-    def _report_places(self) -> ReportPlaces:
-        """Return where DMARC reports are, by the present settings."""
-        services, directory = self.services, self.foundation.directory
-        return ReportPlaces(
-            services.incoming_reports,
-            services.store,
-            lambda: directory.view,
-            services.settings.admin,
-        )
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -182,7 +173,7 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
-        self.report_reader.start()
+        self.dmarc_reports.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -205,7 +196,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
-        self.report_reader.stop()
+        await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -234,8 +225,13 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
+        self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
         self.relay.reconfigure(
-            settings.relay, self.loaded.secrets, settings.hostname, settings.listen
+            settings.relay,
+            self.loaded.secrets,
+            settings.hostname,
+            settings.listen,
+            _forwarding(self.foundation, settings),
         )
 
     def _queue_services(self) -> QueueServices:
@@ -335,7 +331,16 @@ def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> Re
         settings.hostname,
         foundation.events,
         listeners=settings.listen,
+        forwarding=_forwarding(foundation, settings),
     )
+
+
+def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
+    """Return what seals forwarded mail, None where the settings ask for no seals."""
+    if not settings.relay.arc:
+        return None
+    in_thread = foundation.in_thread
+    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

@@ -28,7 +28,6 @@ from mailhost.interfaces.signing import IKeyMaker
 from mailhost.interfaces.store import IMailbox
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
-from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.whole_messages import WholeMessages
 from mailhost.routing import Router
 from mailhost.signing.key_ring import DomainKeys
@@ -160,6 +159,6 @@ class Services:
             self.settings.hostname,
             foundation.data,
             foundation.directory,
-            NoDomainKeys(),
+            self.domain_keys,
             foundation.known_clients,
         )

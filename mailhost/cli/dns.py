@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
 from mailhost.cli.table import plain, print_json
+from mailhost.interfaces.dns import is_for_tests
 from mailhost.message.address import unicode_domain
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
+    from mailhost.config.model import Settings
     from mailhost.dns_records.facts import DomainFacts, HostAddresses
     from mailhost.dns_records.finding import Finding
     from mailhost.dns_records.record import Plan
+    from mailhost.interfaces.accounts import DirectoryView
     from mailhost.interfaces.reactor import IReactor
     from mailhost.interfaces.signing import DomainKey
 
@@ -48,12 +53,14 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
     """
     try:
         loaded = load_settings(config)
-        facts = _domain_facts(loaded, name or loaded.settings.hostname)
+        subject = _subject(loaded, name or loaded.settings.hostname)
+        if check and not subject.is_in_dns(subject.own.domain):
+            raise Fail(f"{subject.own.domain} is no name of the public DNS: nothing was asked")
     except Fail as error:
         if check:
             raise NotAsked(error.message) from error
         raise
-    plan, addresses, findings = _results(loaded, facts, check)
+    plan, addresses, findings = _results(subject, check)
     if check:
         _print_findings(plan, findings, form)
     else:
@@ -88,68 +95,111 @@ def _print_findings(plan: Plan, findings: list[Finding], form: str) -> None:
     from mailhost.dns_records.report import changes_text, findings_text, findings_values
 
     if form == "json":
-        print_json({"domain": plan.domain, "findings": findings_values(findings, plan.domain)})
+        found = findings_values(findings, plan.domain)
+        print_json({"domain": plan.domain, "findings": found, "notes": list(plan.notes)})
     elif form == "nsupdate":
         click.echo("\n".join(map(plain, changes_text(findings, plan.domain))))
     else:
-        click.echo("\n".join(map(plain, findings_text(findings, plan.domain))))
+        notes = (f"note: {note}" for note in plan.notes)
+        click.echo("\n".join(map(plain, [*notes, *findings_text(findings, plan.domain)])))
     sys.exit(exit_code(findings))
 
 
-def _domain_facts(loaded: Loaded, domain: str) -> DomainFacts:
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A domain of this host. `host_receives`: the host's name is a domain of mail too."""
+
+    settings: Settings
+    own: DomainFacts
+    host_receives: bool
+
+    def plan(self, addresses: HostAddresses) -> Plan:
+        """Return the plan of the domain, with these addresses of the host."""
+        from mailhost.dns_records.from_settings import host_facts
+        from mailhost.dns_records.plan import make_plan
+
+        return make_plan(host_facts(self.settings, addresses, self.host_receives), self.own)
+
+    def is_in_dns(self, name: str) -> bool:
+        """False for the demo and for names below example, test, localhost and invalid, unless the
+        settings name servers that may have them."""
+        settings = self.settings
+        return bool(settings.dns.servers) or not (is_for_tests(name) or settings.demo)
+
+    def known_addresses(self) -> HostAddresses | None:
+        """Return the addresses of the host as far as they need no DNS; None if they do."""
+        from mailhost.dns_records.addresses import addresses_without_dns
+        from mailhost.dns_records.facts import AddressSource, HostAddresses
+
+        if self.settings.dns.addresses:
+            return HostAddresses(self.settings.dns.addresses, AddressSource.SETTINGS)
+        return None if self.is_in_dns(self.settings.hostname) else addresses_without_dns()
+
+
+def _subject(loaded: Loaded, domain: str) -> _Subject:
     """Return the facts about a domain of this host. Raises Fail for another domain."""
     from mailhost.cli.views import whole_directory
     from mailhost.dns_records.from_settings import domain_facts
+    from mailhost.signing.rules import SigningRules
 
-    receives = whole_directory(loaded).view.domain(domain) is not None
-    keys = _keys(loaded, domain)
-    if not receives and not keys and domain != loaded.settings.hostname:
+    settings, view = loaded.settings, whole_directory(loaded).view
+    receives = view.domain(domain) is not None
+    rules = SigningRules(settings)
+    signer = rules.signing_domain(domain)
+    signs = rules.signs(signer, view)
+    keys = _keys(settings.data, signer) if signs else ()
+    if not receives and not keys and domain != settings.hostname:
         raise Fail(f"{domain} is no domain of this host; `mailhost domain add {domain}` adds it")
-    return domain_facts(loaded.settings, domain, receives, keys)
+    facts = domain_facts(settings, domain, receives, signer if signs else "", keys)
+    facts = replace(facts, policy_of=_above(view, domain))
+    return _Subject(settings, facts, view.domain(settings.hostname) is not None)
 
 
-def _keys(loaded: Loaded, domain: str) -> list[DomainKey]:
-    return []
+def _above(view: DirectoryView, domain: str) -> str:
+    """Return the nearest domain of this host above a name, empty if there is none."""
+    _, _, above = domain.partition(".")
+    if not above or view.domain(above) is not None:
+        return above
+    return _above(view, above)
 
 
-def _results(
-    loaded: Loaded, own: DomainFacts, check: bool
-) -> tuple[Plan, HostAddresses, list[Finding]]:
-    """Return the plan, the addresses of the host, and with `check` what was found. A plan whose
-    addresses are in the settings needs no DNS, so no reactor runs for it."""
+def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:
+    """Return the keys of a domain; none before the host or `mailhost dkim make` made them."""
+    from mailhost.application.privileges import as_owner
+    from mailhost.durable.blocking import BlockingCommitter
+    from mailhost.durable.system import OperatingSystem
+    from mailhost.signing.key_files import KeyFiles
+
+    if not os.path.isdir(data):
+        return ()
+    with as_owner(data):
+        pairs = KeyFiles(data, BlockingCommitter(OperatingSystem()).commit).read(domain) or ()
+    return tuple(pair.public for pair in pairs)
+
+
+def _results(subject: _Subject, check: bool) -> tuple[Plan, HostAddresses, list[Finding]]:
+    """Return the plan, the addresses of the host, and with `check` what was found. No reactor runs
+    for a plan that needs no DNS."""
     from mailhost.cli.asynchronous import run_on_reactor
-    from mailhost.dns_records.facts import AddressSource, HostAddresses
 
-    named = loaded.settings.dns.addresses
-    addresses = HostAddresses(named, AddressSource.SETTINGS) if named else None
+    addresses = subject.known_addresses()
     if addresses is not None and not check:
-        return _planned(loaded, own, addresses), addresses, []
-    return run_on_reactor(lambda reactor: _asked(reactor, loaded, own, addresses, check))
+        return subject.plan(addresses), addresses, []
+    return run_on_reactor(lambda reactor: _asked(reactor, subject, addresses, check))
 
 
 async def _asked(
-    reactor: IReactor,
-    loaded: Loaded,
-    own: DomainFacts,
-    addresses: HostAddresses | None,
-    check: bool,
+    reactor: IReactor, subject: _Subject, addresses: HostAddresses | None, check: bool
 ) -> tuple[Plan, HostAddresses, list[Finding]]:
     from mailhost.dns_records.addresses import find_addresses
     from mailhost.dns_records.checking import check_plan
     from mailhost.net.dns.authoritative import AuthoritativeServers
     from mailhost.net.dns.resolver import Resolver
 
-    resolver = Resolver(reactor, loaded.settings.dns)
+    resolver = Resolver(reactor, subject.settings.dns)
     if addresses is None:
-        addresses = await find_addresses(loaded.settings.hostname, resolver, reactor)
-    plan = _planned(loaded, own, addresses)
+        addresses = await find_addresses(subject.settings.hostname, resolver, reactor)
+    plan = subject.plan(addresses)
     servers = AuthoritativeServers(reactor, resolver)
     findings = await check_plan(plan, servers, resolver, reactor) if check else []
     return plan, addresses, findings
-
-
-def _planned(loaded: Loaded, own: DomainFacts, addresses: HostAddresses) -> Plan:
-    from mailhost.dns_records.from_settings import host_facts
-    from mailhost.dns_records.plan import make_plan
-
-    return make_plan(host_facts(loaded.settings, addresses), own)

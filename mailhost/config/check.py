@@ -46,6 +46,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _domain_names(settings)
     yield from _account_ids(settings)
     yield from _dkim(settings)
+    yield from _report_addresses(settings)
     names = NamesInFile(settings)
     for name, domain in settings.domain.items():
         yield from _domain(names, name, domain)
@@ -97,6 +98,18 @@ def _dkim(settings: Settings) -> Iterator[Problem]:
         if name in settings.domain:
             text = f'is a domain of this file; write [domain."{name}".dkim] instead'
             yield Problem(key_of(("dkim", "domain", name)), text)
+
+
+def _report_addresses(settings: Settings) -> Iterator[Problem]:
+    """Check that addresses for DMARC reports are in domains and not in other names of these."""
+    other_names = {also: name for name, each in settings.domain.items() for also in each.aliases}
+    for domain, address in settings.report_addresses.items():
+        if address.domain in other_names:
+            in_file = domain in settings.domain and settings.domain[domain].dmarc_reports
+            key = ("domain", domain, "dmarc_reports") if in_file else ("dmarc", "reports", domain)
+            name = other_names[address.domain]
+            explanation = f"{address.domain} is another name of {name}; write {name} here"
+            yield Problem(key_of(key), explanation)
 
 
 def _listeners(settings: Settings) -> Iterator[Problem]:

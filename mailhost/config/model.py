@@ -160,14 +160,15 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
-    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
-    are for `mailhost dns` alone."""
+    """`[dns]`. Without servers, the resolvers of the system are used. The others are for `mailhost
+    dns` alone: `addresses` are those at which other hosts reach this one, `spf` are mechanisms for
+    the SPF records of all domains, `spf_of` of one domain."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
     addresses: tuple[PublicAddress, ...] = ()
     spf: tuple[SPFMechanism, ...] = ()
+    spf_of: dict[DomainName, tuple[SPFMechanism, ...]] = {}
 
 
 class Route(Section):
@@ -183,7 +184,8 @@ class Route(Section):
 
 
 class Relay(Section):
-    """`[relay]`: mail for domains that this host does not serve."""
+    """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
+    mail that aliases send on gets a seal of ARC."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -194,6 +196,7 @@ class Relay(Section):
     idle_timeout: Seconds = 5.0
     bind: SourceAddress = ""
     allow_loopback: Switch = False
+    arc: tuple[DomainPattern, ...] = ()
     route: tuple[Route, ...] = ()
 
 

@@ -52,7 +52,7 @@ CREATE TABLE policy (
     day INTEGER NOT NULL,
     domain TEXT NOT NULL,
     published TEXT NOT NULL,       -- the newest policy of the day, in JSON
-    destinations TEXT NOT NULL,    -- the URIs of rua, in JSON
+    sent TEXT NOT NULL,            -- the addresses that have the report, in JSON
     PRIMARY KEY (day, domain)
 ) WITHOUT ROWID;
 """

@@ -25,11 +25,12 @@ from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.store import IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address
+from mailhost.message.authentication_results import is_junk
 from mailhost.message.content import Content
 from mailhost.message.header import values
 from mailhost.message.status import Status
 
-PERIOD = 60.0  # seconds between two rounds
+PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
 _DAY = 86_400.0
@@ -39,12 +40,13 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 @dataclass(frozen=True, slots=True)
 class ReportPlaces:
     """What the reader uses in one generation of the settings: the Maildir of reports, the mailboxes
-    of persons, the directory's newest view, and the admin."""
+    of persons, the directory's newest view, the admin, and the name of this host."""
 
     incoming: IMailbox
     store: IMailStore
     view: Callable[[], DirectoryView]
     admin: Address | None
+    hostname: str
 
     def person(self, header: bytes) -> Account | None:
         """Return the account that gets a message that is no report, None for none."""
@@ -100,29 +102,43 @@ class ReportReader:
             for message in messages:
                 if not self._periodic.running:
                     return
-                if self._later.get(message.unique, 0.0) <= self._clock.seconds():
-                    await self._read(places, message)
+                if self._later.get(message.unique, 0.0) > self._clock.seconds():
+                    continue
+                if not await self._read(places, message):
+                    self._later[message.unique] = self._clock.seconds() + RETRY
             await self._tidy()
         except Exception as error:  # noqa: BLE001 - logged; the messages wait for the next round
             self._events.emit(Faulted("DMARC reports", f"{type(error).__name__}: {error}"))
 
-    async def _read(self, places: ReportPlaces, message: StoredMessage) -> None:
-        content = await places.incoming.open(message)
+    async def _read(self, places: ReportPlaces, message: StoredMessage) -> bool:
+        """Read one message, and remove it. False if it has to wait."""
         try:
-            report = await self._in_thread(partial(_report_of, content))
-            domain = report.published.domain
-            if not _is_here(places.view(), domain):
-                raise BadReport(f"the report is about {domain}, which is no domain of this host")
-            added = await self._in_thread(partial(keep_report, self._data, report))
-        except BadReport as bad:
-            if not await self._deliver(places, content, str(bad)):
-                self._later[message.unique] = self._clock.seconds() + RETRY
-                return
-        else:
-            again = "" if added else ", which is there already"
-            by = (report.organization or report.email)[:_LONGEST_NAME]
-            self._events.emit(Notice(f"DMARC report of {by} about {domain}{again}"))
-        await places.incoming.remove((message,))
+            content = await places.incoming.open(message)
+            try:
+                await self._keep(places, content)
+            except BadReport as bad:
+                if not await self._deliver(places, content, str(bad)):
+                    return False
+            await places.incoming.remove((message,))
+        except Exception as error:  # noqa: BLE001 - logged; the other messages do not wait for it
+            text = f"{message.unique} waits: {type(error).__name__}: {error}"
+            self._events.emit(Faulted("DMARC reports", text))
+            return False
+        return True
+
+    async def _keep(self, places: ReportPlaces, content: Content) -> None:
+        """Keep the report in a message. One that a filter has marked as junk is not believed, since
+        false reports could recommend a wrong policy (RFC 9990 §8.2). Raises BadReport."""
+        if is_junk(await self._in_thread(content.header), places.hostname):
+            raise BadReport("its author is not authenticated")
+        report = await self._in_thread(partial(_report_of, content))
+        domain = report.published.domain
+        if not _is_here(places.view(), domain):
+            raise BadReport(f"the report is about {domain}, which is no domain of this host")
+        added = await self._in_thread(partial(keep_report, self._data, report))
+        again = "" if added else ", which is there already"
+        by = (report.organization or report.email)[:_LONGEST_NAME]
+        self._events.emit(Notice(f"DMARC report of {by} about {domain}{again}"))
 
     async def _deliver(self, places: ReportPlaces, content: Content, why: str) -> bool:
         """Deliver a message that is no report to a person. True if it is safe there."""

@@ -4,11 +4,12 @@ removed. All functions block, and raise sqlite3.Error and OSError."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mailhost.dmarc_reports.database import opened
+from mailhost.dmarc_reports.database import database_path, opened
 from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
 
 DAY = 86_400  # seconds
@@ -58,14 +59,19 @@ def keep_report(data: str, report: AggregateReport) -> bool:
 
 
 def forget_old(data: str, now: float) -> None:
-    """Remove the reports whose period ended more than KEPT seconds before `now`."""
+    """Remove the reports whose period ended more than KEPT seconds before `now`. Makes no
+    database."""
+    if not os.path.exists(database_path(data)):
+        return
     with opened(data) as connection:
         connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
 
 
 def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
     """Return the rows of reports about a domain whose period ended after `since`, in seconds since
-    1970, the oldest first."""
+    1970, the oldest first. Makes no database."""
+    if not os.path.exists(database_path(data)):
+        return []
     with opened(data) as connection:
         found = connection.execute(
             "SELECT organization, first, last, published, source, count, disposition, dkim, spf, "

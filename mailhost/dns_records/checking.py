@@ -67,8 +67,8 @@ class PlanLookUps:
     """Asks the authoritative servers for the names of a plan, and the resolver for all others."""
 
     def __init__(self, plan: Plan, servers: IAuthoritativeServers, resolver: ILookUp) -> None:
-        names = (plan.domain, plan.hostname, *(each.name for each in plan.about(Topic.REPORTS)))
-        self._names = names
+        consents = (record.name for record in plan.about(Topic.REPORTS))
+        self._names = (plan.domain, plan.hostname, plan.signer or plan.domain, *consents)
         self._servers = servers
         self._resolver = resolver
         self._seen: dict[Question[Any], AuthorityReply[Any]] = {}
@@ -119,8 +119,8 @@ def _differing(seen: Mapping[Question[Any], AuthorityReply[Any]]) -> Iterator[Fi
             shown = (f"{', '.join(hosts)}: {_count(each)}" for each, hosts in answers.items())
             tried = f"{question.kind} of {question.name}"
             remedy = "A change takes some time to reach all servers; check again later."
-            seen_ = f"the servers differ ({'; '.join(shown)})"
-            yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, seen_, remedy)
+            text = f"the servers differ ({'; '.join(shown)})"
+            yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, text, remedy)
 
 
 def _count(records: frozenset[Any]) -> str:

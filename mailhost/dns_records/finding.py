@@ -1,4 +1,4 @@
-"""What a check found, as values."""
+"""The findings of a check, as values."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class SeenRecord:
 class Finding:
     """One look at DNS.
 
-    `tried` says what was looked for, `seen` what is there, `remedy` what to do; a RIGHT finding may
-    have a remedy too, as a recommendation. `add` are planned records that are missing, `remove`
-    those that stand in the way.
+    `tried` names the records that were looked for, `seen` tells those that are there, `remedy` the
+    change to make; a RIGHT finding may have a remedy too, as a recommendation. `add` are planned
+    records that are missing, `remove` those that stand in the way.
     """
 
     topic: Topic

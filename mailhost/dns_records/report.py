@@ -9,6 +9,7 @@ from mailhost.dns_records.finding import Finding, Verdict, exit_code
 from mailhost.dns_records.record import Place
 from mailhost.dns_records.zone import record_line, record_values
 
+LONGEST_SHOWN = 1000  # characters of what a server answered
 _WIDTH = max(len(verdict.value) for verdict in Verdict) + 2
 _SUMMARIES = (
     "all records are right",
@@ -19,11 +20,15 @@ _SUMMARIES = (
 
 
 def findings_text(findings: Sequence[Finding], domain: str) -> Iterator[str]:
-    """Yield one line for each finding, followed by what to do, and a last line with the sum."""
+    """Yield one line for each finding, followed by what to do, and a last line with the sum. A
+    remedy that stands above already is not repeated."""
+    remedy = ""
     for finding in findings:
-        yield f"{finding.verdict.value:<{_WIDTH}}{finding.tried}: {finding.seen}"
-        if finding.remedy:
+        text = f"{finding.tried}: {finding.seen[:LONGEST_SHOWN]}"
+        yield f"{finding.verdict.value:<{_WIDTH}}{text}"
+        if finding.remedy and finding.remedy != remedy:
             yield " " * _WIDTH + finding.remedy
+        remedy = finding.remedy
         for seen in finding.remove:
             yield " " * _WIDTH + f"remove: {seen.name}. {seen.kind} {seen.data}"
         for record in finding.add:

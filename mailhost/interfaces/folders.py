@@ -131,6 +131,11 @@ class FlagsSet:
     expunged: Sequence[int] = ()
     modseq_before: int = 0
 
+    @property
+    def changed(self) -> bool:
+        """True where the flags of a message have changed."""
+        return self.view.highest_modseq > self.modseq_before
+
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
@@ -183,7 +188,8 @@ class Details:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """The use of an account: octets and messages, and the octets that it may hold, None for any
-    number."""
+    number. With such a limit, `octets` is the count by which mail is refused, which may be some
+    minutes behind what other programs do."""
 
     octets: int
     messages: int
@@ -212,7 +218,6 @@ class SummaryField(Enum):
     HEAD = "head"
     PREVIEW = "preview"
     MESSAGE_ID = "message_id"
-    IN_REPLY_TO = "in_reply_to"
     REFERENCES = "refs"
     BASE_SUBJECT = "base_subject"
     IS_REPLY = "is_reply"
@@ -221,8 +226,6 @@ class SummaryField(Enum):
     SORT_FROM = "sort_from"
     SORT_TO = "sort_to"
     SORT_CC = "sort_cc"
-    DISPLAY_FROM = "display_from"
-    DISPLAY_TO = "display_to"
     THREAD_ID = "thread_id"
 
 
@@ -254,7 +257,8 @@ class IFolder(Interface):
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> Awaitable[FlagsSet | StoreRefusal]:
         """Change the flags of messages. With `unchanged_since` a message with a higher MODSEQ is
-        left as it is. The change survives the end of the process, not a power cut."""
+        left as it is. The change survives the end of the process, not a power cut. If anything has
+        changed, those who watch are called once, right before it returns."""
 
     def copy(uids: Sequence[int], target: str) -> Awaitable[Copied | StoreRefusal]:
         """Copy messages with their flags and dates to another folder, all or none. Safe on disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zope.interface import Interface
@@ -69,3 +70,11 @@ class IOutgoingStep(Interface):
 
     def apply(message: OutgoingMessage) -> Answer[Content | Status]:
         """Return the content for the next step, or a refusal of the message."""
+
+
+class IForwarding(Interface):
+    """What is added to a message of others that an alias sends on to another host."""
+
+    def seal(content: Content, domains: Collection[str]) -> Answer[Content]:
+        """Return the message for recipients in these domains, with a seal of ARC if the settings
+        say so, and otherwise as it is. Raises nothing."""

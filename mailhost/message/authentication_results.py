@@ -100,12 +100,23 @@ def without_forged(content: Content, header: bytes, host: str) -> tuple[Content,
 
 
 def is_junk(header: bytes, host: str) -> bool:
-    """True where a field of `host` says that the message goes to the Junk folder."""
+    """True where the field of `host` says that the message goes to the Junk folder."""
+    found = own_field(header, host)
+    return found is not None and _JUNK.search(found.text) is not None
+
+
+def own_field(header: bytes, host: str) -> Field | None:
+    """Return the first field of `host`, None for none."""
     if not has_field(header, NAME):
-        return False
-    host = host.lower()
-    ours = (each for each in named(header, NAME) if authserv_id(each.text) == host)
-    return any(_JUNK.search(each.text) for each in ours)
+        return None
+    name = host.lower()
+    return next((each for each in named(header, NAME) if authserv_id(each.text) == name), None)
+
+
+def result_in(field: Field, method: str) -> str:
+    """Return the first result for a method in a field that `results_field` made, empty for none."""
+    match = re.search(rb"\n\t%b=([a-z]+)" % method.encode(), field.value)
+    return match[1].decode() if match else ""
 
 
 def is_in_name_of(field: Field, hosts: Collection[str]) -> bool:

@@ -75,8 +75,10 @@ OTHERS = {
     "dns.servers": '["192.0.2.53"]',
     "dns.addresses": '["192.0.2.1"]',
     "dns.spf": '["include:_spf.isp.example"]',
+    "dns.spf_of": '{ "example.org" = ["include:_spf.isp.example"] }',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
+    "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
@@ -243,7 +245,7 @@ class EverySettingTests(SynchronousTestCase):
         """A worker that serves all listeners."""
         startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
         worker = Worker(cast(Any, reactor), startup)
-        worker._services = worker._new_services(loaded)
+        worker._use(loaded, worker._new_services(loaded))
         self.hand_sockets(worker, loaded)
         return worker
 

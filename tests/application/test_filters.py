@@ -31,7 +31,6 @@ from mailhost.interfaces.verdict import PASS, Mail, Stage
 from mailhost.message.client import Client
 from mailhost.observe.counts import Counts
 from mailhost.reception.filters.authenticity.known_clients import KnownClients
-from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.chain import ASKED_COUNT
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
@@ -91,7 +90,7 @@ class ChainsCase(SynchronousTestCase):
             settings.hostname,
             settings.data,
             cast(Any, SimpleNamespace(view=DirectoryView())),
-            NoDomainKeys(),
+            cast(Any, SimpleNamespace()),
             KnownClients(cast(Any, Clock())),
         )
         return make_chains(settings, context)

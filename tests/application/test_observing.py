@@ -24,7 +24,6 @@ from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
 from mailhost.reception.filters.authenticity.known_clients import KnownClients
-from mailhost.reception.filters.authenticity.own_domains import NoDomainKeys
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
@@ -115,7 +114,7 @@ class ObservingTests(SynchronousTestCase):
             settings.hostname,
             settings.data,
             cast(Any, SimpleNamespace(view=DirectoryView())),
-            NoDomainKeys(),
+            cast(Any, SimpleNamespace()),
             KnownClients(cast(Any, Clock())),
         )
         made = make_chains(settings, context)[ListenProtocol.SMTP]

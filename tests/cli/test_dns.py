@@ -40,6 +40,22 @@ class PlanTests(CommandCase):
         output = self.run_ok("dns", "--format", "nsupdate")
         self.assertIn("update add mail.example.com. 3600 A 192.0.2.1\n", output)
         self.assertNotIn(" MX ", output)
+        self.assertIn("add _dmarc.mail.example.com.", output)
+        self.settings(ADDRESSES + '[domain."example.com"]\n')
+        self.assertNotIn("_dmarc", self.run_ok("dns"))
+
+    def test_keys(self) -> None:
+        self.run_ok("dkim", "make", "books.example")
+        records = json.loads(self.run_ok("dns", "books.example", "--format", "json"))["records"]
+        dkim = [each for each in records if each["topic"] == "DKIM"]
+        self.assertEqual(["k=ed25519", "k=rsa"], sorted(r["value"].split("; ")[1] for r in dkim))
+        long = next(each for each in dkim if "k=rsa" in each["value"])
+        self.assertEqual(long["value"], "".join(long["data"].split('"')[1::2]))
+        self.assertIn('" "', long["data"])
+
+    def test_a_domain_that_does_not_sign(self) -> None:
+        self.settings(ADDRESSES + '[dkim]\nsign = false\n[domain."books.example"]\n')
+        self.assertIn("is not signed (DKIM)", self.run_ok("dns", "books.example"))
 
     def test_json(self) -> None:
         values = json.loads(self.run_ok("dns", "books.example", "--format", "json"))
@@ -49,10 +65,17 @@ class PlanTests(CommandCase):
         error = self.run_fails("dns", "other.example")
         self.assertIn("`mailhost domain add other.example` adds it", error)
 
+    def test_the_demo_asks_nothing(self) -> None:
+        self.settings('[demo]\naccounts = ["ann@example.org"]\n[domain."example.org"]\n')
+        output = self.run_ok("dns", "example.org")  # a reactor could not run here
+        self.assertIn("example.org. 3600 IN MX 10 mail.example.com.", output)
+        self.assertEqual(3, self.call("dns", "example.org", "--check").exit_code)
+
     def test_a_check_that_cannot_begin(self) -> None:
-        for arguments in (("other.example",), ("--config", "/nowhere.toml")):
+        for arguments in (("other.example",), ("--config", "/nowhere.toml"), ("books.example",)):
             result = self.call("dns", "--check", *arguments)
             self.assertEqual(3, result.exit_code, result.output)
+        self.assertIn("books.example is no name of the public DNS", result.stderr)
 
 
 _MAIN = (
@@ -82,7 +105,7 @@ class CheckTests(TestCase):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
             file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
-            file.write('[domain."books.example"]\n')
+            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
 
     def call(self, *arguments: str) -> Deferred[Any]:
         """Start `mailhost dns books.example`; its output, errors and exit code come."""

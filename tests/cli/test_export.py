@@ -9,9 +9,10 @@ import stat
 
 from mailhost.config.load import load
 from mailhost.directory.from_settings import view_of_settings
-from mailhost.logins.app_passwords import hash_app_password, is_app_hash
+from mailhost.logins.app_passwords import hash_app_password
 from mailhost.message.address import parse_address
 from tests.cli.directory_case import IN_FILE, DirectoryCase
+from tests.logins.test_app_passwords import APP_HASH
 
 
 class ExportTests(DirectoryCase):
@@ -95,7 +96,7 @@ class ExportTests(DirectoryCase):
             assert account is not None
             (app_password,) = account.app_passwords
             self.assertEqual(app_password.name, name)
-            self.assertTrue(is_app_hash(app_password.hash))
+            self.assertRegex(app_password.hash, APP_HASH)
 
     def test_a_file_without_the_hash_of_an_app_password(self) -> None:
         line = 'app_passwords = { tv = { file = "secrets/ann" } }'

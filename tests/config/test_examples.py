@@ -25,6 +25,7 @@ NAMED = (
     "alias",
     "replace",
     "sign_as",
+    "spf_of",
     "add",
     "senders",
     "recipients",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -100,7 +100,7 @@ class ReaderTests(SynchronousTestCase):
         self.addCleanup(self.reader.stop)
 
     def places(self) -> ReportPlaces:
-        return ReportPlaces(self.incoming, self.store, lambda: self.view, self.admin)
+        return ReportPlaces(self.incoming, self.store, lambda: self.view, self.admin, "mx.x")
 
     def add(self, message: bytes) -> None:
         """A message has come in."""
@@ -130,6 +130,17 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual([], self.organizations())
         self.assertEqual(["ann@example.org"], list(self.store.boxes))
         self.assertEqual(2, len(self.store.boxes["ann@example.org"]))
+
+    def test_a_report_that_is_junk_is_not_believed(self) -> None:
+        results = (
+            b"Authentication-Results: mx.x;\r\n\tdmarc=fail header.from=a.org\r\n"
+            b"\t policy.applied-disposition=quarantine\r\n"
+        )
+        self.add(results + gzipped())
+        self.add(results.replace(b"mx.x", b"mx.y") + gzipped(OLD))
+        self.reader.start()
+        self.assertEqual(["old.example"], self.organizations())
+        self.assertEqual(["ann@example.org"], list(self.store.boxes))
 
     def test_or_to_the_account_of_the_address(self) -> None:
         self.view = view_of(domain("example.org", "ann dmarc"))
@@ -165,7 +176,26 @@ class ReaderTests(SynchronousTestCase):
         self.add(gzipped())
         self.reader.start()
         self.assertEqual(["incoming"], list(self.store.boxes))
-        self.assertIn("DMARC reports", self.events.lines[-1])
+        (line,) = self.events.lines
+        self.assertIn("waits", line)
+        self.clock.pump([PERIOD] * 10)
+        self.assertEqual([line], self.events.lines)  # and not one each round
+
+    def test_one_that_cannot_be_read_does_not_stop_the_others(self) -> None:
+        self.add(gzipped())
+        self.add(gzipped(OLD))
+        calls = []
+
+        def failing_once(work: Any) -> Deferred[Any]:
+            calls.append(work)
+            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else in_thread(work)
+
+        self.reader._in_thread = failing_once
+        self.reader.start()
+        self.assertEqual(["old.example"], self.organizations())
+        self.assertEqual(1, len(self.store.boxes["incoming"]))
+        self.clock.pump([PERIOD] * int(RETRY / PERIOD))
+        self.assertEqual(["Far Mail", "old.example"], sorted(self.organizations()))
 
 
 class DatabaseTests(SynchronousTestCase):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given, strategies
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dkim.keys import make_ed25519_key, make_rsa_key
 from mailhost.dns_records.checking import check_plan
-from mailhost.dns_records.facts import DomainFacts, HostFacts
+from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses, HostFacts
 from mailhost.dns_records.finding import Finding, Verdict, exit_code
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
@@ -21,8 +22,8 @@ from mailhost.message.address import parse_address
 from tests.dns_records.facts import HOST, OWN, key
 from tests.dns_records.fake_dns import FakeDNS, FakeServers
 
-_RSA, _OTHER = make_rsa_key(2048).record(), make_ed25519_key().record()
-_OWN = replace(OWN, keys=(key(record=_RSA),))
+_RSA, OTHER_KEY = make_rsa_key(2048).record(), make_ed25519_key().record()
+OWN_WITH_KEY = replace(OWN, keys=(key(record=_RSA),))
 _KEY = ("TXT", "r1._domainkey.example.com")
 _SPF = ("TXT", "example.com")
 _DMARC = ("TXT", "_dmarc.example.com")
@@ -46,20 +47,27 @@ class CheckCase(SynchronousTestCase):
     """Runs checks on DNS in memory."""
 
     def check(
-        self, changes: dict[tuple[str, str], Any], own: DomainFacts = _OWN, host: HostFacts = HOST
+        self,
+        changes: dict[tuple[str, str], Any],
+        own: DomainFacts = OWN_WITH_KEY,
+        host: HostFacts = HOST,
     ) -> list[Finding]:
         """The findings where DNS is RIGHT but for some records."""
         dns = FakeDNS(RIGHT | changes)
         return self.findings(FakeServers(ns1=dns), dns, own, host)
 
     def findings(
-        self, servers: FakeServers, dns: FakeDNS, own: DomainFacts = _OWN, host: HostFacts = HOST
+        self,
+        servers: FakeServers,
+        dns: FakeDNS,
+        own: DomainFacts = OWN_WITH_KEY,
+        host: HostFacts = HOST,
     ) -> list[Finding]:
         """The findings of all checks."""
         checking = check_plan(make_plan(host, own), servers, dns, Clock())
         return self.successResultOf(Deferred.fromCoroutine(checking))
 
-    def one(self, changes: dict[tuple[str, str], Any], own: DomainFacts = _OWN) -> Finding:
+    def one(self, changes: dict[tuple[str, str], Any], own: DomainFacts = OWN_WITH_KEY) -> Finding:
         """The only finding that is not right."""
         (found,) = (each for each in self.check(changes, own) if each.verdict is not Verdict.RIGHT)
         return found
@@ -69,7 +77,7 @@ class CheckCase(SynchronousTestCase):
         verdict: Verdict,
         seen: str,
         changes: dict[tuple[str, str], Any],
-        own: DomainFacts = _OWN,
+        own: DomainFacts = OWN_WITH_KEY,
     ) -> Finding:
         """The only finding that is not right has this verdict, and says this."""
         found = self.one(changes, own)
@@ -95,7 +103,7 @@ class WholeTests(CheckCase):
         dns = FakeDNS({})
         findings = self.findings(FakeServers(ns1=dns), dns)
         self.assertEqual({Verdict.MISSING}, {each.verdict for each in findings})
-        planned = set(make_plan(HOST, _OWN).records)
+        planned = set(make_plan(HOST, OWN_WITH_KEY).records)
         self.assertEqual(planned, {record for each in findings for record in each.add})
         self.assertEqual(2, exit_code(findings))
 
@@ -209,7 +217,7 @@ class SPFTests(CheckCase):
 
     def spf(self, verdict: Verdict, seen: str, *texts: bytes, **more: Any) -> Finding:
         """The finding about these records of example.com."""
-        own = replace(_OWN, **more)
+        own = replace(OWN_WITH_KEY, **more)
         return self.finds(verdict, seen, {_SPF: texts, **self.more}, own)
 
     def setUp(self) -> None:
@@ -239,6 +247,19 @@ class SPFTests(CheckCase):
         self.more = {("A", f"h{n}.example"): ["198.51.100.1"] for n in range(10)}
         self.more |= {("AAAA", f"h{n}.example"): ["2001:db8:1::"] for n in range(10)}
         self.spf(Verdict.HARMFUL, "more than 10 terms that need DNS", text)
+
+    def test_a_fault_for_a_family_that_this_host_does_not_use(self) -> None:
+        names = [f"h{number}.example" for number in range(3)]
+        text = " ".join(["v=spf1 ip4:192.0.2.1", *(f"a:{name}" for name in names), "-all"])
+        dns = FakeDNS(RIGHT | {_SPF: [text.encode()]} | {("A", n): ["192.0.2.7"] for n in names})
+        for addresses, verdict in (
+            (("192.0.2.1",), Verdict.RIGHT),
+            (("192.0.2.1", "2001:db8::1"), Verdict.HARMFUL),
+        ):
+            host = replace(HOST, addresses=HostAddresses(addresses, AddressSource.SETTINGS))
+            findings = self.findings(FakeServers(ns1=dns), dns, OWN_WITH_KEY, host)
+            (found, _) = (each for each in findings if each.topic is Topic.SPF)
+            self.assertEqual(verdict, found.verdict, found)
 
     def test_wrong_syntax(self) -> None:
         self.spf(Verdict.HARMFUL, "is no mechanism", b"v=spf1 mx ipv4:192.0.2.1 -all")
@@ -278,16 +299,22 @@ class KeyTests(CheckCase):
     def test_each_fault(self) -> None:
         self.finds(Verdict.MISSING, "no record", {_KEY: []})
         for seen, texts in {
-            "another key": [_OTHER],
+            "another key": [OTHER_KEY],
             "revoked": ["v=DKIM1; p="],
             "cut after 255 octets": [_RSA[:255]],
             "no DKIM1 key": ["v=spf1 -all"],
-            "several": [_RSA, _OTHER],
+            "several": [_RSA, OTHER_KEY],
         }.items():
             found = self.finds(Verdict.HARMFUL, seen, {_KEY: [text.encode() for text in texts]})
             self.assertEqual(len(texts), len(found.remove))
         self.finds(Verdict.DIFFERENT, "t=y", {_KEY: [f"{_RSA}; t=y".encode()]})
         self.finds(Verdict.UNKNOWN, "SERVFAIL", {_KEY: Found.FAILED})
+
+    def test_no_key(self) -> None:
+        found = self.finds(Verdict.MISSING, "there is no key", {}, replace(OWN_WITH_KEY, keys=()))
+        self.assertIn("mailhost dkim make example.com", found.remedy)
+        unsigned = self.check({}, replace(OWN_WITH_KEY, keys=(), signer=""))
+        self.assertEqual({Verdict.RIGHT}, {each.verdict for each in unsigned})
 
     def test_the_same_key_in_other_words(self) -> None:
         text = _RSA.replace("v=DKIM1; k=rsa;", "k=rsa ;  s=email;")
@@ -316,7 +343,7 @@ class PolicyTests(CheckCase):
         self.assertIn("that of com applies (sp=none)", found.seen)
 
     def test_reports(self) -> None:
-        own = replace(_OWN, reports=parse_address("dmarc@example.com"))
+        own = replace(OWN_WITH_KEY, reports=parse_address("dmarc@example.com"))
         text = b"v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example"
         found = self.finds(Verdict.DIFFERENT, "sp=none", {_DMARC: [text]}, own)
         self.assertEqual(
@@ -325,13 +352,36 @@ class PolicyTests(CheckCase):
         )
 
     def test_consent_to_reports(self) -> None:
-        own = replace(_OWN, reports=parse_address("dmarc@example.net"))
+        own = replace(OWN_WITH_KEY, reports=parse_address("dmarc@example.net"))
         policy = {_DMARC: [b"v=DMARC1; p=none; rua=mailto:dmarc@example.net"]}
         name = ("TXT", "example.com._report._dmarc.example.net")
         self.finds(Verdict.MISSING, "no record", policy, own)
         self.finds(Verdict.UNKNOWN, "SERVFAIL", policy | {name: Found.FAILED}, own)
         findings = self.check(policy | {name: [b"v=DMARC1;"]}, own)
         self.assertEqual({Verdict.RIGHT}, {each.verdict for each in findings})
+
+
+class HostileTests(CheckCase):
+    """Records of any content."""
+
+    @given(
+        strategies.lists(
+            strategies.builds(
+                bytes.__add__,
+                strategies.sampled_from([b"", b"v=spf1 ", b"v=DMARC1; ", b"v=DKIM1; "]),
+                strategies.binary(max_size=60)
+                | strategies.text("aplx=:;/-~?+%{}. 1").map(str.encode),
+            ),
+            max_size=3,
+        )
+    )
+    def test_any_text_is_judged(self, texts: list[bytes]) -> None:
+        names = (_SPF, _KEY, _DMARC, ("TXT", "mail.example.com"))
+        findings = self.check(dict.fromkeys(names, texts))
+        self.assertIn(exit_code(findings), range(4))
+        for line in changes_text(findings, "example.com"):
+            self.assertTrue(line.isascii() or line.startswith(";"), line)
+            self.assertNotIn("\n", "" if line.startswith(";") else line)
 
 
 class ServiceTests(CheckCase):

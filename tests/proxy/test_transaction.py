@@ -43,6 +43,13 @@ class PassedOnTests(ProxyCase):
         self.caller().send()
         self.assertEqual(self.first.mail[0][-1], "Subject: hello\r\n\r\nhello\r\n")
 
+    def test_results_in_our_name_are_removed(self) -> None:
+        self.make(trace=False)
+        ours, others = "proxy.example; spf=pass", "mx.far.example; spf=pass"
+        fields = [f"Authentication-Results: {each}" for each in (ours, others)]
+        self.caller().say(*ENVELOPE, "DATA", *fields, "", "hello", ".")
+        self.assertEqual(self.first.mail[0][-1], f"{fields[1]}\r\n\r\nhello\r\n")
+
     def test_dots_arrive_as_they_were_written(self) -> None:
         self.make(trace=False)
         self.caller().say(*ENVELOPE, "DATA", "a: b", "", "..", "...x", ".")

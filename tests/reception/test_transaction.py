@@ -121,6 +121,20 @@ class BeginningTests(ReceptionCase):
         self.assertEqual(self.below(b"From x y\r\n" + MESSAGE), MESSAGE)
         self.assertEqual(self.below(MESSAGE), MESSAGE)
 
+    def test_results_in_our_name_are_removed_for_all_clients(self) -> None:
+        forged = b"Authentication-Results: MX.a.example; spf=pass\r\n"
+        others = b"Authentication-Results: mx.far.example; spf=pass\r\n"
+        lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
+        for client in (UNKNOWN_CLIENT, lmtp):
+            rest = self.below(forged + others + MESSAGE + forged, client=client)
+            self.assertEqual(rest, others + MESSAGE + forged)
+        own = b"From: ann@a.example\r\n\r\n"
+        rest = self.below(forged + own, client=ANN, sender="ann@a.example")
+        self.assertNotIn(forged, rest)
+        self.assertTrue(rest.endswith(own), rest)
+        large = b"X-A: " + b"x" * 900 + b"\r\n"  # so large that the message is in a file
+        self.assertEqual(self.below(large + forged + MESSAGE), large + MESSAGE)
+
     def test_a_body_becomes_no_header_with_lmtp_or_a_login(self) -> None:
         lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
         self.assertEqual(self.below(b"hello", client=lmtp), b"\r\nhello")

@@ -48,40 +48,55 @@ def _check(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
 
 def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: Plan) -> Lookups[Finding]:
     """Return what the record says about us and about strangers."""
-    shown = text.decode("ascii", "backslashreplace")
-    terms = 0
+    own = _own_addresses(record)
+    results = []
     for stranger in STRANGERS:
         result = yield from _result(stranger, record.name, plan)
-        terms = max(terms, result.terms)
-        if result.status is SPFStatus.TEMPERROR:
-            return could_not_ask(Topic.SPF, tried, result.reason)
-        if result.status is SPFStatus.PERMERROR:
-            remedy = "Correct the record: with this fault receivers ignore all of it, or refuse."
-            return _in_the_way(tried, record, text, f"{shown}: {result.reason}", remedy)
-        if result.status is SPFStatus.PASS:
-            seen = f"{shown}: it allows every address ({result.mechanism})"
-            return _in_the_way(tried, record, text, seen, "Name the addresses that send.")
-    for address in _own_addresses(record):
-        own = yield from _result(address, record.name, plan)
-        if own.status is not SPFStatus.PASS:
-            seen = f"{shown}: {own.status.value} for {address}, from which this host sends"
+        ours = not own or any((":" in each) == (":" in stranger) for each in own)
+        # a record may have faults for IPv6 alone, as more names are without addresses there
+        if ours or result.status is not SPFStatus.PERMERROR:
+            results.append(result)
+    for result in results:
+        fault = _fault_for_strangers(tried, record, text, result)
+        if fault is not None:
+            return fault
+    for address in own:
+        result = yield from _result(address, record.name, plan)
+        if result.status is not SPFStatus.PASS:
+            seen = f"{_shown(text)}: {result.status.value} for {address}, which sends mail"
             remedy = "Add the addresses of this host."
             return _in_the_way(tried, _merged(record, text), text, seen, remedy)
-    return _judged(tried, record, text, result.status, terms)
+    return _judged(tried, record, text, results)
+
+
+def _fault_for_strangers(
+    tried: str, record: PlannedRecord, text: bytes, result: SPFResult
+) -> Finding | None:
+    """Return what is wrong with the result for a stranger, None if nothing is harmful."""
+    if result.status is SPFStatus.TEMPERROR:
+        return could_not_ask(Topic.SPF, tried, result.reason)
+    if result.status is SPFStatus.PERMERROR:
+        remedy = "Correct the record: with this fault receivers ignore all of it, or refuse."
+        return _in_the_way(tried, record, text, f"{_shown(text)}: {result.reason}", remedy)
+    if result.status is SPFStatus.PASS:
+        seen = f"{_shown(text)}: it allows every address ({result.mechanism})"
+        return _in_the_way(tried, record, text, seen, "Name the addresses that send.")
+    return None
 
 
 def _judged(
-    tried: str, record: PlannedRecord, text: bytes, stranger: SPFStatus, terms: int
+    tried: str, record: PlannedRecord, text: bytes, strangers: Sequence[SPFResult]
 ) -> Finding:
     """Judge a record that has no fault, and passes for this host."""
-    seen = f"{text.decode('ascii', 'backslashreplace')} ({terms} of {MOST_TERMS} look-ups)"
+    terms = max(result.terms for result in strangers)
+    seen = f"{_shown(text)} ({terms} of {MOST_TERMS} look-ups)"
     add = (_merged(record, text),)
     lacking = sorted(_includes(record.data.encode()) - _includes(text))
     remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
     if lacking:
         remedy = f"Add {' '.join(lacking)}: mail leaves through these hosts too."
         return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
-    if stranger not in (SPFStatus.FAIL, SPFStatus.SOFTFAIL):
+    if any(each.status not in (SPFStatus.FAIL, SPFStatus.SOFTFAIL) for each in strangers):
         remedy = "End the record with ~all: as it is, it says nothing about strangers."
         return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
     remedy = ""
@@ -106,9 +121,16 @@ def _merged(record: PlannedRecord, text: bytes) -> PlannedRecord:
     *own, end = record.data.split()[1:]
     terms = [term for term in text.decode("ascii").split()[1:] if term.lower() != "?all"]
     new = [term for term in own if term not in terms]
-    ended = any(term.lower().endswith("all") or term.startswith("redirect=") for term in terms)
+    ended = any(
+        term.lower().lstrip("+-~?") == "all" or term.lower().startswith("redirect=")
+        for term in terms
+    )
     data = " ".join(["v=spf1", *new, *terms, *([] if ended else [end])])
     return replace(record, data=data)
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("ascii", "backslashreplace")
 
 
 def _in_the_way(tried: str, record: PlannedRecord, text: bytes, seen: str, remedy: str) -> Finding:

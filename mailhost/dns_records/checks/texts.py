@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.dkim.key_record import BadKey, KeyRecord, parse_key_record
+from mailhost.dkim.key_record import BadKey, parse_key_record
 from mailhost.dmarc.record import DMARCRecord, Policy, is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
@@ -16,6 +16,11 @@ from mailhost.interfaces.dns import Found, Lookups, SRVRecord, ask, srv_of, txt_
 def check_dkim(plan: Plan) -> Lookups[list[Finding]]:
     """Check that the record of each key has this very key (RFC 6376 §3.6.1)."""
     findings = []
+    if plan.signer and not plan.about(Topic.DKIM):
+        seen = "there is no key, so its mail is not signed"
+        remedy = f"`mailhost dkim make {plan.signer}` makes keys, and prints their records."
+        tried = f"DKIM keys of {plan.signer}"
+        findings.append(Finding(Topic.DKIM, tried, Verdict.MISSING, seen, remedy))
     for record in plan.about(Topic.DKIM):
         tried = f"DKIM key {record.name}"
         reply = yield from ask(txt_of(record.name))
@@ -39,16 +44,12 @@ def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> Finding:
         cut = len(found[0]) == LONGEST_STRING < len(record.data)
         reason = f"the record is cut after {LONGEST_STRING} octets" if cut else str(bad)
         return _not_this(tried, record, found, reason)
-    if key.kind != planned.kind or not _is_same(key, planned):
+    if key.kind != planned.kind or key.key != planned.key:
         return _not_this(tried, record, found, "another key is there")
     if key.testing:
         remedy = "Remove t=y: receivers may treat the mail as unsigned."
         return Finding(Topic.DKIM, tried, Verdict.DIFFERENT, "the key, with t=y", remedy)
     return Finding(Topic.DKIM, tried, Verdict.RIGHT, "the key is there")
-
-
-def _is_same(one: KeyRecord, other: KeyRecord) -> bool:
-    return one.key == other.key
 
 
 def _not_this(tried: str, record: PlannedRecord, found: Sequence[bytes], seen: str) -> Finding:
@@ -103,7 +104,8 @@ def _policy(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> Findin
     if policy is None:
         remedy = "Correct it: p must be none, quarantine or reject."
         return Finding(Topic.DMARC, tried, Verdict.HARMFUL, shown, remedy, (record,), remove)
-    if planned is not None and not set(planned.reports) <= set(policy.reports):
+    there = {uri.lower() for uri in policy.reports}
+    if planned is not None and not {uri.lower() for uri in planned.reports} <= there:
         remedy = f"Add rua={','.join(planned.reports)}, so that reports arrive here."
         add = (_with_reports(record, policy, planned),)
         return Finding(Topic.DMARC, tried, Verdict.DIFFERENT, shown, remedy, add, remove)
@@ -139,7 +141,7 @@ def _recommended(policy: DMARCRecord) -> str:
 
 
 def check_reports(plan: Plan) -> Lookups[list[Finding]]:
-    """Check the consent of another domain to take reports (RFC 9990 §4)."""
+    """Check the consent of another domain to take reports (RFC 9990)."""
     findings = []
     for record in plan.about(Topic.REPORTS):
         tried = f"consent {record.name}"

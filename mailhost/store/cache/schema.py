@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-VERSION = 2
+VERSION = 3
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 TABLES = """
@@ -74,29 +74,31 @@ CREATE TABLE vanished (
     last_uid INTEGER NOT NULL
 );
 CREATE INDEX vanished_since ON vanished (folder, modseq);
-CREATE TABLE content (
+CREATE TABLE sorting (          -- of the summaries, what SORT, THREAD and SEARCH read of many
     folder INTEGER NOT NULL,
     uid INTEGER NOT NULL,
     size INTEGER NOT NULL,       -- octets on the wire; the rest as in message/imap/summary
-    envelope BLOB NOT NULL,
-    body BLOB NOT NULL,
-    body_structure BLOB NOT NULL,
-    parts BLOB NOT NULL,
-    head BLOB,
-    preview TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    in_reply_to TEXT NOT NULL,
-    refs TEXT NOT NULL,          -- divided by blanks
-    base_subject TEXT NOT NULL,
-    is_reply INTEGER NOT NULL,
     sent INTEGER,                -- seconds since 1970
     sent_day INTEGER,            -- days since 1970, as the Date field writes it
+    is_reply INTEGER NOT NULL,
+    base_subject TEXT NOT NULL,
     sort_from TEXT NOT NULL,
     sort_to TEXT NOT NULL,
     sort_cc TEXT NOT NULL,
-    display_from TEXT NOT NULL,
-    display_to TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    refs TEXT NOT NULL,          -- divided by blanks
     thread_id TEXT NOT NULL,
+    PRIMARY KEY (folder, uid)
+) WITHOUT ROWID;
+CREATE TABLE content (          -- the rest, for the same messages
+    folder INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    envelope BLOB NOT NULL,
+    body_structure BLOB NOT NULL,
+    head BLOB,
+    parts BLOB NOT NULL,
+    preview TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
 """

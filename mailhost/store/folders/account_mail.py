@@ -134,15 +134,20 @@ class AccountMail:
         return result
 
     async def usage(self) -> Usage | StoreRefusal:
+        """With a quota, the octets are those by which mail is refused."""
         context = self._context
-        messages = await self._run(tree.count_messages)
-        if isinstance(messages, StoreRefusal):
-            return messages
+        counted = await self._run(tree.counted)
+        if isinstance(counted, StoreRefusal):
+            return counted
         quota = context.quota_of(context.account)
-        octets = await self._run(tree.count_octets)
-        if isinstance(octets, StoreRefusal):
-            return octets
-        return Usage(octets, messages, quota)
+        if quota is None:
+            return Usage(counted.octets, counted.messages, None)
+        try:
+            left = context.usages.left(context.root, 0, quota)
+            left = left if isinstance(left, int) else await left
+        except OSError as error:
+            return context.thread.refusal(error)
+        return Usage(quota - left, counted.messages, quota)
 
     def watch(self, changed: Callable[[str], None]) -> IWatch:
         return self._context.watchers.watch(self._context.account, changed)
@@ -212,7 +217,10 @@ class MailFolder:
             change=change,
             unchanged_since=unchanged_since,
         )
-        return self._notified(await self._run(operation), self.name)
+        result = await self._run(operation)
+        if not isinstance(result, StoreRefusal) and result.changed:
+            self._context.changed(self.name)
+        return result
 
     async def copy(self, uids: Sequence[int], target: str) -> Copied | StoreRefusal:
         into = await self._target(target)

@@ -30,7 +30,7 @@ from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.patience import BLOCKING, Busy, Patience, is_locked
 from mailhost.store.maildir.dotlock import LockTimeout
 from mailhost.store.maildir.keywords import MOST
-from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
+from mailhost.store.maildir.modseq_mark import STEP, raise_mark, read_mark
 
 CACHE = "mailhost.db"
 
@@ -128,10 +128,16 @@ class AccountWork:
         opened = open_cache(path, self.patience.seconds)
         self._waits = self.patience
         self._connection, self._file = opened.connection, before or _identity(path)
-        if opened.behind or self._told:
+        if opened.behind or self._told or self._is_older(opened.connection):
             with self.transaction() as cache:
                 restart(cache, self._restarting_modseq())
             self._told = 0
+
+    def _is_older(self, cache: sqlite3.Connection) -> bool:
+        """True for a cache that came back from a backup or another account: the mark was raised by
+        a STEP above a MODSEQ that the cache does not know."""
+        row = cache.execute("SELECT modseq FROM account").fetchone()
+        return row is not None and row[0] < read_mark(self.root) - STEP
 
     def _restarting_modseq(self) -> int:
         """A MODSEQ above all that the account may have told, also to clients of other processes."""

@@ -38,15 +38,18 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     found: dict[int, Content] = {}
 
     def take(message: NamedMessage, name: str) -> None:
-        path = os.path.join(cur, name)
-        octets = read_small(path, SMALL)
+        octets = read_small(name, SMALL, directory)
         if octets is None:
-            found[message.uid] = as_sent(opened(path), name, temporary)
+            found[message.uid] = as_sent(opened(os.path.join(cur, name)), name, temporary)
         else:
             as_it_is = message.size == len(octets)
             found[message.uid] = Content((octets if as_it_is else with_crlf(octets),))
 
-    locate(cur, named(work, known, uids), take)
+    directory = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        locate(cur, named(work, known, uids), take)
+    finally:
+        os.close(directory)
     return found
 
 

@@ -7,7 +7,6 @@ may leave out a file that is renamed meanwhile.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import add
@@ -33,9 +32,8 @@ from mailhost.store.folders.file_flags import flags_of, info_of, split_name
 from mailhost.store.folders.file_names import all_infos, all_names, keep_odd
 from mailhost.store.folders.mtimes import READ_AGAIN, Mtimes, dirty_until, mtimes_of
 from mailhost.store.folders.uids import UidSource, cannot_write
+from mailhost.store.maildir.filename import WIRE_SIZE
 from mailhost.store.maildir.uid_list import can_be_listed
-
-_WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")
 
 
 @dataclass(slots=True)
@@ -351,7 +349,7 @@ def forget(
 
 def size_in_name(base: str) -> int:
     """Return the octets on the wire as a file's name tells them, UNKNOWN_SIZE where it does not."""
-    found = _WIRE_SIZE.search(base)
+    found = WIRE_SIZE.search(base)
     return int(found[1]) if found else UNKNOWN_SIZE
 
 

@@ -33,7 +33,6 @@ from mailhost.store.maildir.folder_names import (
     find_folders,
 )
 from mailhost.store.maildir.subscriptions import SubscriptionsFile
-from mailhost.store.maildir.usage import usage
 
 NO_SUCH = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
 EXISTS = StoreRefusal(Reason.ALREADY_EXISTS, "There is a folder of that name")
@@ -274,11 +273,15 @@ def _subscriptions(work: AccountWork) -> SubscriptionsFile:
     return SubscriptionsFile(work.root, disk.system, disk.dotlocks, work.patience.seconds)
 
 
-def count_messages(work: AccountWork) -> int:
-    """Return the number of messages in all folders. Raises OSError, sqlite3.Error."""
-    return sum(refreshed(work, path).row.messages for path in directories(work).values())
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What all folders hold: octets on the wire, and messages."""
+
+    octets: int
+    messages: int
 
 
-def count_octets(work: AccountWork) -> int:
-    """Return the octets of all folders. Raises OSError."""
-    return usage(work.root)
+def counted(work: AccountWork) -> Counted:
+    """Return what all folders hold, as the cache knows it. Raises OSError, sqlite3.Error."""
+    folders = [_status(sized(work, path)) for path in directories(work).values()]
+    return Counted(sum(each.size for each in folders), sum(each.messages for each in folders))

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 _FLAGS = re.compile(r"2,([A-Za-z]*)")
 _SIZE = re.compile(r"(?:^|,)S=([0-9]{1,18})(?:,|\Z)")
-_WIRE_SIZE = re.compile(r"(?:^|,)W=([0-9]{1,18})(?:,|\Z)")
+WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")  # in a whole name
 _ARRIVAL = re.compile(r"([0-9]+)(?:\.M([0-9]+))?")
 _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
 
@@ -41,7 +41,7 @@ class MessageName:
     @property
     def wire_size(self) -> int | None:
         """The octets on the wire, None where the name does not tell them."""
-        return _number(_WIRE_SIZE, self.fields)
+        return _number(WIRE_SIZE, f",{self.fields}")
 
 
 def parse_name(name: str) -> MessageName | None:

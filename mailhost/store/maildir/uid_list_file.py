@@ -113,6 +113,7 @@ class UidListFile:
         new: Iterable[tuple[str, str]],
         since: Place | None = None,
         above: int = 0,
+        sync: bool = True,
     ) -> Part:
         """Give UIDs to new messages, in order. Each is a base name with the fields of its line.
 
@@ -122,8 +123,8 @@ class UidListFile:
         can hold get no UID.
 
         Returns what is new after `since`: what others wrote, and these. The lines are on the disk
-        then. Raises NoUidList, LockTimeout, UidsExhausted, and OSError; nothing was written in that
-        case, as far as can be.
+        then; without `sync` they are after a call of `sync`. Raises NoUidList, LockTimeout,
+        UidsExhausted, and OSError; nothing was written in that case, as far as can be.
         """
         part = self._read_locked(since)
         wanted = _wanted(part, new := list(new), above)
@@ -137,7 +138,7 @@ class UidListFile:
         part.uid_list.add_all(wanted)
         octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
         lock.check()
-        self._append(octets, part.place.size)
+        self._append(octets, part.place.size, sync)
         return self._after(part, len(octets))
 
     def _read_locked(self, since: Place | None) -> Part:
@@ -146,12 +147,21 @@ class UidListFile:
             raise NoUidList(f"{self.path} is missing or broken")
         return part
 
-    def _append(self, octets: bytes, size: int) -> None:
+    def sync(self) -> None:
+        """Make the lines durable that were appended. Raises OSError."""
+        fd = self._system.open_file(self.path)
+        try:
+            self._system.sync(fd)
+        finally:
+            self._system.close(fd)
+
+    def _append(self, octets: bytes, size: int, sync: bool) -> None:
         fd = self._system.open_to_append(self.path)
         try:
             try:
                 self._system.write(fd, [octets])
-                self._system.sync(fd)
+                if sync:
+                    self._system.sync(fd)
             except OSError:
                 with suppress(OSError):  # readers leave out half a line
                     self._system.truncate(fd, size)

@@ -163,6 +163,20 @@ class RefreshTests(AccountCase):
         self.assertEqual((uids_of(after), after.uid_validity), ([3], 1700000000))
         self.assertGreater(after.highest_modseq, before.highest_modseq)
 
+    def test_uids_that_are_used_up(self) -> None:
+        self.inbox.put("cur", "1.a:2,")
+        for warm in (False, True):
+            before = self.view() if warm else None
+            with open(f"{self.root}/dovecot-uidlist", "a" if warm else "w") as file:
+                file.write("" if warm else HEAD + "3 :1.a\n")
+                file.write("4294967294 :broken\n")
+            after = self.view()
+            self.assertEqual(uids_of(after), [1])
+            floor = 1700000000 if before is None else before.uid_validity
+            self.assertGreater(after.uid_validity, floor)
+            self.assertEqual(list(add(self.work, "", [message(b"x")]).uids), [2])
+            os.unlink(next(Path(self.root, "cur").glob("*S=*")))
+
     def test_a_list_full_of_dead_lines_is_written_anew(self) -> None:
         dead = "".join(f"{number} :gone{number}\n" for number in range(1, 200))
         Path(self.root, "dovecot-uidlist").write_text(HEAD + dead + "300 :1.a\n")

@@ -120,6 +120,8 @@ class AuthenticityFilter:
         reverse_path = str(path) if path is not None else ""
         results = method_results(evidence, found, reverse_path, mail.client.hello)
         field = results_field(self._services.hostname, list(results))
+        if not (field.isascii() or mail.envelope.smtputf8):
+            field = field.decode().encode("ascii", "replace")
         return replace(mail, content=mail.content.after(field, header), authentication=found)
 
     def _note(self, mail: Mail, evidence: Evidence, found: Authentication) -> None:

@@ -8,10 +8,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from mailhost.interfaces.dns import Found, ILookUp, Lookups, Question, Record, Reply, Result
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.dns import (
+    Found,
+    ILookUp,
+    Lookups,
+    Question,
+    Record,
+    Reply,
+    Result,
+    is_for_tests,
+)
 from mailhost.net.dns.lookups import run_lookups
-
-RESERVED = frozenset({"example", "test", "localhost", "invalid"})  # top-level domains, RFC 6761
 
 
 @implementer(ILookUp)
@@ -36,14 +44,15 @@ class MessageLookUps:
         self._until = clock.seconds() + seconds
         self._replies: dict[Question[Any], Reply[Any]] = {}
 
-    def run(self, machine: Lookups[Result]) -> Deferred[Result]:
-        """Begin a check, and return its result."""
+    def run(self, machine: Lookups[Result], in_thread: InThread | None = None) -> Deferred[Result]:
+        """Begin a check, and return its result. With `in_thread` its own work is done there."""
         seconds = self._until - self._clock.seconds()
-        return Deferred.fromCoroutine(run_lookups(machine, self, self._clock, seconds))
+        running = run_lookups(machine, self, self._clock, seconds, in_thread)
+        return Deferred.fromCoroutine(running)
 
     async def look_up(self, question: Question[Record]) -> Reply[Record]:
         question = Question(question.kind, question.name.lower().removesuffix("."))
-        if question.name.rpartition(".")[2] in RESERVED:
+        if is_for_tests(question.name):
             return Reply(Found.NO_DOMAIN)
         reply: Reply[Record] | None = self._replies.get(question)
         if reply is None:

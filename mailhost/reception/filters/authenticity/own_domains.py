@@ -9,23 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from zope.interface import implementer
-
 from mailhost.dkim.key_record import BadKey, parse_key_record
 from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import Lookups, ask, txt_of
-from mailhost.interfaces.signing import DomainKey, IDomainKeys, KeyState
+from mailhost.interfaces.signing import DomainKey, KeyState
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.spf.record import is_spf
-
-
-@implementer(IDomainKeys)
-class NoDomainKeys:
-    """No domain signs here."""
-
-    def keys_of(self, domain: str) -> Sequence[DomainKey]:
-        return ()
 
 
 def own_domains_without_pass(evidence: Evidence, view: DirectoryView) -> tuple[str, ...]:
