@@ -137,7 +137,8 @@ class Router:
         for key in keys_of(address):
             if key in domain.accounts:
                 return domain.accounts[key]
-        if self.reports and (place := self._reports_at(domain, address)):
+        place = self._reports_at(domain, address)
+        if place is not None:
             return place
         if self.admin and address.key in ROLES and not self._is_admin(address):
             return self.account_of(view, self.admin)
@@ -174,7 +175,7 @@ class Router:
                 return (domain.name, key)
             if key in domain.accounts:
                 return None
-        if address.key in ROLES:
+        if address.key in ROLES or self._reports_at(domain, address):
             return (domain.name, address.key)
         return (domain.name, "") if domain.catch_all else None
 
@@ -236,7 +237,7 @@ class Router:
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
-            place = self._reports_at(domain, step) if self.reports else None
+            place = self._reports_at(domain, step)
             if place is not None:
                 found.here.setdefault(place.address, LocalDestination(place, step))
                 continue
@@ -257,7 +258,7 @@ class Router:
 
     def _reports_at(self, domain: Domain, address: Address) -> Account | None:
         """Return the place for DMARC reports that `address` names, None for all other addresses."""
-        for key in keys_of(address):
+        for key in keys_of(address) if self.reports else ():
             if (domain.name, key) in self.reports:
                 return Account(Address(key, domain.name))
         return None

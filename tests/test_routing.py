@@ -296,6 +296,20 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(address("dmarc@a.example"), account and account.address)
         self.assertEqual(NO_SUCH_USER, ROUTER.route(view, address("dmarc@a.example")))
 
+    def test_addresses_for_dmarc_reports_beside_a_catch_all(self) -> None:
+        """All names of a catch-all have the same destinations, but for these addresses."""
+        view = view_of(domain("c.example", "ann", catch_all="ann"))
+        router = replace(ROUTER, reports=frozenset({("c.example", "dmarc")}))
+        names = ("any@c.example", "dmarc@c.example", "DMARC+x@c.example", "other@c.example")
+        for recipients in (names, names[::-1]):
+            routes = Routes(router, view, Pauses())
+            found = {name: led(now(routes.route(address(name)))) for name in recipients}
+            places = {name: text.lower() for name, text in found.items()}
+            self.assertEqual("ann@c.example", places["any@c.example"])
+            self.assertEqual("ann@c.example", places["other@c.example"])
+            self.assertIn("dmarc", places["dmarc@c.example"])
+            self.assertIn("dmarc", places["DMARC+x@c.example"])
+
     def test_what_is_expanded(self) -> None:
         for text, wanted in {"ann": False, "one": False, "team": True, "everybody": True}.items():
             found = ROUTER.route(VIEW, Address(text, "a.example"))

@@ -93,6 +93,7 @@ OTHERS = {
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
     "domain.dmarc_reports": '"dmarc@example.org"',
+    "dmarc.send_reports": None,  # warns without a filter
     "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
 }
@@ -377,6 +378,12 @@ class EverySettingTests(SynchronousTestCase):
         lines = '\n[[filter]]\nkind = "size"\nlimit = 1\n'
         self.old = self.load(f"{self.text}{lines}")
         self.check(self.load(f"{self.text}{lines}".replace("version = 1", OBSERVE, 1)))
+
+    def test_reports_to_other_domains(self) -> None:
+        lines = '\n[[filter]]\nkind = "authenticity"\n'
+        self.old = self.load(f"{self.text}{lines}")
+        new = self.text.replace("[dmarc]", "[dmarc]\nsend_reports = true", 1)
+        self.check(self.load(f"{new}{lines}"))
 
     def test_what_the_queue_emits_is_counted(self) -> None:
         """Its transport, too, emits to the counts and not past them to the log."""
