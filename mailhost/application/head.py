@@ -34,6 +34,7 @@ from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
 from mailhost.logins.loggable_names import may_be_shown
 from mailhost.logins.salt_key import lasting_key
+from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
@@ -108,7 +109,11 @@ class Head:
             base.in_thread,
             base.key_ring,
             self.key_work,
-            Servers(reactor, lambda: self.services.settings.dns),
+            Servers(
+                reactor,
+                lambda: self.services.settings.dns,
+                AuthoritativeServers(reactor, base.resolver),
+            ),
             base.directory,
             events,
             lambda: self.services.signing_rules,

@@ -9,7 +9,7 @@ from typing import Literal
 
 class Disposition(StrEnum):
     """What is done with a message: delivered as usual, delivered into the Junk folder, or
-    refused. The names are those of RFC 9990 §3.1.1.7."""
+    refused. The names are those of RFC 9990 appendix A."""
 
     NONE = "none"
     QUARANTINE = "quarantine"
@@ -68,7 +68,7 @@ class Authentication:
 
     `disposition` is what the settings say to do, `applied` what is done: in the mode "observe" that
     is NONE. Where the disposition is not the requested one, `override` says why by a word of RFC
-    9990 §3.1.1.8. `reason` says for the log why there is a disposition, or an override.
+    9990 §3.1.6. `reason` says for the log why there is a disposition, or an override.
     """
 
     client_name: str = ""

@@ -100,17 +100,16 @@ def without_forged(content: Content, header: bytes, host: str) -> tuple[Content,
 
 
 def is_junk(header: bytes, host: str) -> bool:
-    """True where the field of `host` says that the message goes to the Junk folder."""
-    found = own_field(header, host)
-    return found is not None and _JUNK.search(found.text) is not None
+    """True where a field of `host` says that the message goes to the Junk folder."""
+    return any(_JUNK.search(each.text) for each in own_fields(header, host))
 
 
-def own_field(header: bytes, host: str) -> Field | None:
-    """Return the first field of `host`, None for none."""
+def own_fields(header: bytes, host: str) -> list[Field]:
+    """Return the fields of `host`. A milter may have added one in the same name."""
     if not has_field(header, NAME):
-        return None
+        return []
     name = host.lower()
-    return next((each for each in named(header, NAME) if authserv_id(each.text) == name), None)
+    return [each for each in named(header, NAME) if authserv_id(each.text) == name]
 
 
 def result_in(field: Field, method: str) -> str:

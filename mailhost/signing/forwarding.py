@@ -22,7 +22,7 @@ from mailhost.dkim.body import hash_body
 from mailhost.dkim.sign import BODY_FORM, Signer
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.outgoing import IForwarding
-from mailhost.message.authentication_results import own_field, result_in
+from mailhost.message.authentication_results import own_fields, result_in
 from mailhost.message.content import Content
 from mailhost.signing.key_ring import KeyRing
 
@@ -64,10 +64,11 @@ class Forwarding:
     def _sealed(self, content: Content, signer: Signer) -> Content:
         """Raises NotSealed, OSError."""
         header = content.header()
-        results = own_field(header, self._hostname)
+        ours = own_fields(header, self._hostname)
+        results = next((each for each in ours if result_in(each, "arc")), None)
         if results is None:
             return content
-        status = ARCStatus(result_in(results, "arc") or "none")
+        status = ARCStatus(result_in(results, "arc"))
         sets = read_chain(header).sets if status is ARCStatus.PASS else ()
         body = hash_body(content, header, [BODY_FORM])[BODY_FORM]
         value = results.value.lstrip() + b"\r\n"

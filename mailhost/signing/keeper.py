@@ -135,7 +135,7 @@ class KeyKeeper:
         rules = self._rules().of(domain)
         try:
             await self.change(domain, lambda name: self._work.tend(name, rules, shown or {}))
-        except OSError as fault:
+        except Exception as fault:  # noqa: BLE001 - mail must not wait for keys in vain
             self._failed[domain] = self._clock.seconds()
             self._events.emit(Faulted(WHERE, f"cannot change the keys of {domain}: {fault}"))
         else:
@@ -147,6 +147,7 @@ class KeyKeeper:
         if same and not any(map(self._may_retry, self._failed)):
             return None
         self._seen = view, rules
+        self._failed = {name: at for name, at in self._failed.items() if not self._may_retry(name)}
         return self._run(self.ensure_all())
 
     def _check_due(self) -> Deferred[None]:

@@ -79,7 +79,7 @@ class SigningRules:
 
     def signs(self, domain: str, view: DirectoryView) -> bool:
         """True for a domain that is to have keys: of this host, its name, or one of `sign_as`."""
-        if not self._on or self._is_off(domain) or domain.startswith("["):
+        if self.is_off(domain) or domain.startswith("["):
             return False
         return (
             domain == self._hostname
@@ -97,6 +97,7 @@ class SigningRules:
         }
         return sorted(name for name in names if self.signs(name, view))
 
-    def _is_off(self, domain: str) -> bool:
+    def is_off(self, domain: str) -> bool:
+        """True if the settings say that a domain has no keys."""
         table = self._tables.get(domain)
-        return table is not None and table.off
+        return not self._on or (table is not None and table.off)

@@ -1,4 +1,5 @@
-"""The DNS servers that are asked for the records of keys: each resolver of the host, by itself."""
+"""The DNS servers that are asked for the records of keys: each resolver of the host by itself, and
+the authoritative servers of the domain, where these can be found."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
-from mailhost.interfaces.dns import Reply, txt_of
+from mailhost.interfaces.dns import IAuthoritativeServers, Reply, txt_of
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.servers import SystemServers
@@ -24,10 +25,12 @@ class Servers:
         self,
         reactor: IReactor,
         settings: Callable[[], DNS],
+        authoritative: IAuthoritativeServers,
         system: SystemServers | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
+        self._authoritative = authoritative
         self._system = system or SystemServers()
 
     async def ask_all(self, name: str) -> Sequence[Reply[bytes]]:
@@ -38,8 +41,10 @@ class Servers:
             Resolver(self._reactor, DNS(servers=(server,), timeout=settings.timeout))
             for server in servers
         ]
-        asking = [Deferred.fromCoroutine(each.look_up(txt_of(name))) for each in resolvers]
-        return await gatherResults(asking)
+        question = txt_of(name)
+        asking = [Deferred.fromCoroutine(each.look_up(question)) for each in resolvers]
+        authority = await self._authoritative.ask_all(question)
+        return [*await gatherResults(asking), *authority.replies.values()]
 
 
 def _text(server: tuple[str, int]) -> str:

@@ -87,6 +87,8 @@ class Signing:
         except BadAddress as bad:
             return self._unsigned(message, message.author.domain, f"its From field: {bad}")
         domain = self._rules.signing_domain(author)
+        if self._rules.is_off(domain):
+            return message.content
         if not self._rules.signs(domain, self._directory.view):
             return self._unsigned(message, author, "it is no domain that signs here")
         if self._ring.keys(domain) is not None:

@@ -216,6 +216,7 @@ class NotSignedTests(SigningCase):
     def test_a_domain_that_is_switched_off(self) -> None:
         for settings in ({"sign": False}, {"domain": {"a.example": {"off": True}}}):
             self.assertEqual(self.sent(MAIL, **settings), MAIL)
+        self.assertEqual([], self.events.lines)
 
     def test_a_domain_whose_keys_cannot_be_made(self) -> None:
         self.maker.fails = True

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
+from tests.soak.crowd import Crowd
 from tests.soak.imap_client import ImapClient
 from tests.soak.imap_ledger import FLAGS, ImapLedger, Place, Seen
 from tests.soak.message import identity_of, make
@@ -85,27 +86,16 @@ class ImapLoad:
         self.ledger = ledger
         self.troubles: list[str] = []  # of the test itself, and replies that are wrong
         self._port = port
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(f"c{each}", Random(seed * 100 + each)))
-            for each in range(clients)
+        workers = [
+            partial(self._work, f"c{each}", Random(seed * 100 + each)) for each in range(clients)
         ]
-        self._threads.append(threading.Thread(target=self._rename))
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End when each command under way has its answer."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(120)
+        self._crowd = Crowd([*workers, self._rename])
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _work(self, name: str, random: Random) -> None:
         owner = Owner(name, random, self.ledger)
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             try:
                 client = ImapClient(self._port, owner.account)
             except (OSError, AssertionError):
@@ -113,7 +103,7 @@ class ImapLoad:
                 continue
             session = Session(client, owner.account, self.ledger)
             try:
-                while not self._stopped.is_set():
+                while not self._crowd.stopped.is_set():
                     owner.act(session)
             except OSError:
                 pass  # killed
@@ -124,7 +114,7 @@ class ImapLoad:
 
     def _rename(self) -> None:
         names = itertools.cycle((ROAMING, ROAMING[::-1]))
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             old, new = next(names)
             for account in ACCOUNTS:
                 try:
@@ -133,7 +123,7 @@ class ImapLoad:
                     client.close()
                 except (OSError, AssertionError):
                     time.sleep(0.05)
-            self._stopped.wait(0.2)
+            self._crowd.stopped.wait(0.2)
 
 
 class Owner:

@@ -7,16 +7,17 @@ import contextlib
 import os
 import signal
 import smtplib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost, until
+from tests.soak.crowd import Crowd
 from tests.soak.imap_client import PASSWORD, ImapClient
 from tests.soak.imap_ledger import ImapLedger
 from tests.soak.imap_load import ACCOUNTS, ROAMING, ImapLoad, found_in
@@ -169,26 +170,16 @@ class Others:
         self._random = random
         self._ledger = ledger
         self._port = port
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(each, seconds))
+        self._crowd = Crowd(
+            partial(self._repeat, each, seconds)
             for each, seconds in ((self._rename_some, 0.1), (self._deliver, 0.05))
-        ]
+        )
         self._delivered = 0
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(120)
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _repeat(self, act: Callable[[], None], seconds: float) -> None:
-        while not self._stopped.wait(seconds):
+        while not self._crowd.stopped.wait(seconds):
             try:
                 act()
             except OSError:

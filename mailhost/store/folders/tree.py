@@ -182,7 +182,7 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
         return INBOX_STAYS
     gone = os.path.join(work.root, f"mailhost-removed-{os.getpid()}-{work.disk.now():.6f}")
     with work.transaction() as cache:
-        os.rename(work.path_of(place.path), gone)
+        work.disk.system.rename(work.path_of(place.path), gone)
         row = folder_row(cache, place.path)
         if row is not None:
             remove_folder(cache, row.id)
@@ -214,7 +214,7 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
     with work.transaction() as cache:
         _rename_subscriptions(work, old, new)  # first, as it may wait for a lock
         for name, path in targets.items():
-            os.rename(work.path_of(names[name]), work.path_of(path))
+            work.disk.system.rename(work.path_of(names[name]), work.path_of(path))
             row = folder_row(cache, names[name])
             stale = folder_row(cache, path)
             if stale is not None:  # another program has removed that folder

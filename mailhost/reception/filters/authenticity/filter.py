@@ -81,6 +81,8 @@ class AuthenticityFilter:
         client = mail.client
         if not client.ip or client.protocol == "lmtp" or client.trusted(self._trusted):
             return PASS
+        if mail.authentication is not None:  # another filter of this kind has examined it
+            return PASS
         return self._examine(mail)
 
     async def _examine(self, mail: Mail) -> Verdict:

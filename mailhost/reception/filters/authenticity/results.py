@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailhost.arc.verify import ARCResult
+from mailhost.config.filters.authenticity import JUNK
 from mailhost.dkim.verify import SignatureResult
 from mailhost.dmarc.evaluate import DMARCResult, DMARCStatus
 from mailhost.interfaces.authentication import (
@@ -84,7 +85,7 @@ def tags_of(found: Authentication) -> frozenset[str]:
     if found.own_domains:
         tags.add("own_domain:fail")
     if found.applied is Disposition.QUARANTINE:
-        tags.add("junk")
+        tags.add(JUNK)
     return frozenset(tags)
 
 

@@ -8,13 +8,20 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 
+from mailhost.arc.verify import ARCStatus
+from mailhost.config.filters.authenticity import TAGS
+from mailhost.dkim.verify import DKIMStatus
+from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.authentication import Disposition
 from mailhost.interfaces.dns import Found
 from mailhost.interfaces.events import Authenticated
 from mailhost.interfaces.verdict import PASS, Decision, Mail, Verdict
 from mailhost.message.address import parse_address
 from mailhost.message.authentication_results import NAME
+from mailhost.message.content import ContentWriter
 from mailhost.message.header import values
+from mailhost.reception.filters.authenticity.iprev import IPRevStatus
+from mailhost.spf.check import SPFStatus
 from tests.lookups import RecordsLookUp, SilentLookUp
 from tests.reception.filters.authenticity.case import (
     HOST,
@@ -47,6 +54,11 @@ class ExaminedTests(ExaminedCase):
         ):
             self.passes(replace(mail, client=client))
         self.passes(mail, trusted_networks=[ip_network("192.0.2.0/24")])
+
+    def test_not_twice(self) -> None:
+        facts = self.look().facts
+        assert facts is not None
+        self.passes(facts.mail)
 
     def test_that_of_strangers(self) -> None:
         self.assertIsNot(self.look(), PASS)
@@ -93,6 +105,19 @@ class ResultsTests(ExaminedCase):
         self.assertEqual(facts.mail.authentication.aligned_domain, "far.org")
         self.assertEqual(facts.mail.authentication.dkim_aligned, ("far.org",))
 
+    def test_all_tags_are_known_to_the_check_of_settings(self) -> None:
+        known = set[str]()
+        for method, statuses in (
+            ("spf", SPFStatus),
+            ("helo", SPFStatus),
+            ("dkim", DKIMStatus),
+            ("dmarc", DMARCStatus),
+            ("arc", ARCStatus),
+            ("iprev", IPRevStatus),
+        ):
+            known |= {f"{method}:{each.value}" for each in statuses}
+        self.assertEqual(TAGS, known | {"dkim:none", "own_domain:fail"})
+
     def test_an_event(self) -> None:
         self.look(records={**REJECT, **SPF_FAIL})
         (event,) = [each for each in self.events.told if isinstance(each, Authenticated)]
@@ -123,6 +148,34 @@ class ResultsTests(ExaminedCase):
         self.assertIn(b"policy.applied-disposition=quarantine", self.header(verdict))
         assert verdict.facts is not None
         self.assertIn("junk", verdict.facts.tags)
+
+
+class LargeTests(ExaminedCase):
+    """Large messages: their bodies are hashed in a thread, and may be in a file."""
+
+    def test_a_message_in_a_file(self) -> None:
+        text = signed(TEXT + b"x" * 70 + b"\r\n" * 50_000 + b"end\r\n")
+        writer = ContentWriter(self.mktemp(), 1000)
+        writer.write(text)
+        mail = message(b"", sender="sue@far.org").containing(writer.finish())
+        self.assertFalse(mail.content.in_memory)
+        self.dns = RecordsLookUp({**REJECT, **key_of("far.org")})
+        verdict = self.verdict(mail)
+        self.assertIn(b"dkim=pass header.d=far.org", self.header(verdict))
+        assert verdict.facts is not None
+        self.assertTrue(verdict.facts.mail.content.read().endswith(text))
+
+    def test_the_work_is_done_in_threads(self) -> None:
+        self.dns = RecordsLookUp({**REJECT, **key_of("far.org")})
+        for text, wanted in (
+            (signed(TEXT), 0),
+            (signed(TEXT + b"x\r\n" * 30_000), 1),
+            (signed(b"X-Y: " + b"y" * 20_000 + b"\r\n" + TEXT), 4),
+        ):
+            self.hops = 0
+            self.verdict(message(text, sender="sue@far.org"))
+            self.assertGreaterEqual(self.hops, wanted)
+            self.assertEqual(bool(self.hops), bool(wanted))
 
 
 class BoundedTests(ExaminedCase):

@@ -72,6 +72,9 @@ class TrustedSealerTests(ExaminedCase):
             ("mx.good.org; (dmarc=pass) dmarc=fail", False),
             ("mx.good.org; dmarc=passed header.from=far.org", False),
             ("mx.good.org; x-dmarc=pass", False),
+            ('mx.good.org; spf=fail smtp.helo="x; dmarc=pass"; dmarc=fail', False),
+            ("mx.good.org; spf=fail (a (b) ; dmarc=pass); dmarc=fail", False),
+            ('mx.good.org; spf=fail (a "; dmarc=pass; b', False),
         ):
             self.assertEqual(says_dmarc_passed(text, "far.org"), wanted, text)
         self.assertFalse(says_dmarc_passed("mx; dmarc=pass", ""))
