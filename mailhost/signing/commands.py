@@ -1,4 +1,4 @@
-"""What the `mailhost dkim` commands do to the keys of a domain, in the running host or without one.
+"""The changes that the `mailhost dkim` commands make, in the running host or without one.
 
 Each change is a function of the settings' rules and a KeyWork, which blocks for the disk. Entries
 are keys as the commands show them, also in JSON.

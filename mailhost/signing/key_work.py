@@ -138,5 +138,5 @@ def _is_coming(key: DomainKey, kind: str) -> bool:
 
 
 def _as_if_asked(key: DomainKey) -> Shown:
-    """What DNS would show of a domain that cannot be in it, if the operator followed the log."""
+    """Return what DNS would show of a domain that cannot be in it."""
     return Shown.MISSING if key.state is KeyState.REMOVABLE else Shown.YES

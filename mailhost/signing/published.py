@@ -1,4 +1,4 @@
-"""What DNS shows of a key, asked of each server."""
+"""Compares a key with the replies of DNS servers for its record."""
 
 from __future__ import annotations
 

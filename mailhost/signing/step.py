@@ -105,11 +105,11 @@ class Signing:
     def _sign_by(
         self, message: OutgoingMessage, header: bytes, domain: str
     ) -> Answer[Content | Status]:
+        if _is_signed_by(header, domain):
+            return message.content
         signers = self._ring.signers(domain)
         if not signers:
             return self._unsigned(message, domain, "it has no key in use; see mailhost dkim list")
-        if _is_signed_by(header, domain):
-            return message.content
         if self._rules.validity is not None:
             signers = tuple(replace(each, validity=self._rules.validity) for each in signers)
         work = partial(_signatures, message.content, header, signers, self._now())
