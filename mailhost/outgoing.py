@@ -78,8 +78,8 @@ class Completion:
 
     def apply(self, message: OutgoingMessage) -> Answer[Content | Status]:
         content = message.content
-        if content is message.completed:  # the usual case: no filter has changed it
-            return content
+        if content is message.completed or message.relayed:
+            return content  # the usual case: no filter has changed it
         if content.in_memory:
             return self._complete(message, content.header())
         return self._apply_on_disk(message)

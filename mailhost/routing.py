@@ -7,6 +7,8 @@ If an alias leads back to its own name, the account of that name is meant, if it
 that the message came through before, on its way to another host and back, is not expanded again;
 its detail does not matter.
 
+An address for DMARC reports leads to a place of its own, which is not an account of the directory.
+
 In each domain without an account, alias or catch-all for postmaster and abuse, their mail is
 delivered to the admin. Without an admin such mail is deferred, since it would have no reader.
 
@@ -83,10 +85,12 @@ class Destinations:
 @dataclass(frozen=True, slots=True)
 class Router:
     """The rules for looking up names. `admin` gets the mail for postmaster and abuse in domains
-    without an account or alias for them."""
+    without an account or alias for them. `reports` are the addresses for DMARC reports, each as the
+    name of the domain and its key."""
 
     hostname: str
     admin: Address | None = None
+    reports: frozenset[_Name] = frozenset()
 
     def route(
         self, view: DirectoryView, address: Address, passed: Container[str] = ()
@@ -133,6 +137,9 @@ class Router:
         for key in keys_of(address):
             if key in domain.accounts:
                 return domain.accounts[key]
+        place = self._reports_at(domain, address)
+        if place is not None:
+            return place
         if self.admin and address.key in ROLES and not self._is_admin(address):
             return self.account_of(view, self.admin)
         return None
@@ -168,7 +175,7 @@ class Router:
                 return (domain.name, key)
             if key in domain.accounts:
                 return None
-        if address.key in ROLES:
+        if address.key in ROLES or self._reports_at(domain, address):
             return (domain.name, address.key)
         return (domain.name, "") if domain.catch_all else None
 
@@ -230,6 +237,10 @@ class Router:
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
+            place = self._reports_at(domain, step)
+            if place is not None:
+                found.here.setdefault(place.address, LocalDestination(place, step))
+                continue
             key, targets = self._targets(domain, step)
             name = (domain.name, key)
             if targets and name not in seen:
@@ -244,6 +255,13 @@ class Router:
             elif not targets or name in on_the_way:
                 self._arrive(view, step, found, looped=bool(targets))
         return found
+
+    def _reports_at(self, domain: Domain, address: Address) -> Account | None:
+        """Return the place for DMARC reports that `address` names, None for all other addresses."""
+        for key in keys_of(address) if self.reports else ():
+            if (domain.name, key) in self.reports:
+                return Account(Address(key, domain.name))
+        return None
 
     def _arrive(
         self, view: DirectoryView, address: Address, found: Destinations, looped: bool

@@ -23,6 +23,10 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "CNAME": lambda host: dns.Record_CNAME(host, TTL),
     "TXT": lambda *strings: dns.Record_TXT(*(each.encode("latin-1") for each in strings), ttl=TTL),
     "PTR": lambda host: dns.Record_PTR(host, TTL),
+    "NS": lambda host: dns.Record_NS(host, TTL),
+    "SRV": lambda priority, weight, port, target: dns.Record_SRV(
+        priority, weight, port, target.rstrip("."), TTL
+    ),
     "TLSA": lambda *parts: _TLSA(bytes(parts[:3]) + bytes.fromhex(parts[3]), TTL),
 }
 
@@ -38,10 +42,12 @@ class _Factory(server.DNSServerFactory):
 
     noisy = False
     authenticates = False
+    authoritative = True
 
     def sendReply(self, protocol: Any, message: Any, address: Any) -> None:
         message.maxSize = 512 if address else 0  # RFC 1035 §4.2.1
         message.authenticData = self.authenticates
+        message.auth = self.authoritative
         super().sendReply(protocol, message, address)
 
     def gotResolverError(self, failure: Any, protocol: Any, message: Any, address: Any) -> None:
@@ -54,10 +60,14 @@ class _Factory(server.DNSServerFactory):
 
 class DNSServer:
     """`records` has `[type, value ...]` rows by name; a row `["SERVFAIL"]` or `["SILENT"]` says
-    how to fail. `asked` counts questions. `authenticates` is for a server that validates."""
+    how to fail. `asked` counts questions. `authenticates` is for a server that validates, and
+    `authoritative` for one that has the zone."""
 
-    def __init__(self, records: Records, authenticates: bool = False) -> None:
+    def __init__(
+        self, records: Records, authenticates: bool = False, authoritative: bool = True
+    ) -> None:
         self._authenticates = authenticates
+        self._authoritative = authoritative
         self.records = dict(records)
         self.asked: list[tuple[str, str]] = []
         self._ports: list[Any] = []
@@ -66,6 +76,7 @@ class DNSServer:
         """Listen on UDP and TCP, and return the port; 0 asks for any that is not in use."""
         factory = _Factory(clients=[self])
         factory.authenticates = self._authenticates
+        factory.authoritative = self._authoritative
         tcp = reactor.listenTCP(port, factory, interface=address)
         port = tcp.getHost().port
         udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface=address)

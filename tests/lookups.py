@@ -5,9 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mailhost.interfaces.dns import Found, Lookups, Question, Reply, Result
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from mailhost.interfaces.dns import Found, ILookUp, Lookups, Question, Record, Reply, Result
 
 Records = Mapping[tuple[str, str], Any]
+
+
+@implementer(ILookUp)
+class RecordsLookUp:
+    """Replies from `records`, which are as for `answered`."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = dict(records)
+        self.asked: list[tuple[str, str]] = []
+
+    async def look_up(self, question: Question[Record]) -> Reply[Record]:
+        self.asked.append((question.kind, question.name))
+        return _reply(question, self.records)
+
+
+@implementer(ILookUp)
+class SilentLookUp:
+    """Never replies."""
+
+    async def look_up(self, question: Question[Record]) -> Reply[Record]:
+        return await Deferred()
 
 
 def answered(

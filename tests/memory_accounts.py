@@ -339,11 +339,8 @@ class MemoryFolder:
 
         return self._account.watch(notified)
 
-    async def view(self) -> FolderView | StoreRefusal:
+    async def view(self, sizes: bool = False, dates: bool = False) -> FolderView | StoreRefusal:
         return NO_SUCH if self._gone else self._folder.seen()
-
-    async def sized_view(self) -> FolderView | StoreRefusal:
-        return await self.view()
 
     async def add(self, messages: Sequence[NewMessage]) -> Added | StoreRefusal:
         if self._gone:

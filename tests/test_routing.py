@@ -283,6 +283,33 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(NO_ADMIN.route(empty, address("postmaster")), NO_POSTMASTER)
         self.assertEqual(led(ROUTER.route(empty, address("postmaster"))), ">ann@a.example")
 
+    def test_addresses_for_dmarc_reports(self) -> None:
+        """They lead to a place of their own, also beside a catch-all, an alias or an account."""
+        names = ("dmarc", "ann", "one")
+        router = replace(ROUTER, reports=frozenset(("a.example", name) for name in names))
+        view = VIEW
+        for name in names:
+            found = router.route(view, address(f"{name}@a.example"))
+            assert isinstance(found, Destinations)
+            self.assertEqual([address(f"{name}@a.example")], list(found.here))
+        account = router.account_of(view, address("DMARC+detail@a.example"))
+        self.assertEqual(address("dmarc@a.example"), account and account.address)
+        self.assertEqual(NO_SUCH_USER, ROUTER.route(view, address("dmarc@a.example")))
+
+    def test_addresses_for_dmarc_reports_beside_a_catch_all(self) -> None:
+        """All names of a catch-all have the same destinations, but for these addresses."""
+        view = view_of(domain("c.example", "ann", catch_all="ann"))
+        router = replace(ROUTER, reports=frozenset({("c.example", "dmarc")}))
+        names = ("any@c.example", "dmarc@c.example", "DMARC+x@c.example", "other@c.example")
+        for recipients in (names, names[::-1]):
+            routes = Routes(router, view, Pauses())
+            found = {name: led(now(routes.route(address(name)))) for name in recipients}
+            places = {name: text.lower() for name, text in found.items()}
+            self.assertEqual("ann@c.example", places["any@c.example"])
+            self.assertEqual("ann@c.example", places["other@c.example"])
+            self.assertIn("dmarc", places["dmarc@c.example"])
+            self.assertIn("dmarc", places["DMARC+x@c.example"])
+
     def test_what_is_expanded(self) -> None:
         for text, wanted in {"ann": False, "one": False, "team": True, "everybody": True}.items():
             found = ROUTER.route(VIEW, Address(text, "a.example"))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
+from mailhost.application.key_commands import key_commands
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.message.address import parse_address
@@ -47,6 +48,7 @@ def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) ->
         "status": lambda: status(head),
         "filters": filters,
         **{name: _as_text(command) for name, command in queue.items()},
+        **key_commands(head),
         "directory.refresh": refresh,
         "reload": reload,
     }

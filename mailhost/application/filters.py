@@ -17,19 +17,24 @@ from mailhost.config.filters.common import Filter, Mode, OnError
 from mailhost.config.lists import BadEntry
 from mailhost.config.model import Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.directory import IDirectory
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.filters import ICounters, IFilter, IRates, ISessionFilter
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.reception import IHandover
+from mailhost.interfaces.signing import IDomainKeys
 from mailhost.interfaces.store import IMaildirs
 from mailhost.message.address import BadAddress
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
-from mailhost.reception.filters.authenticity.collect import CollectorServices
-from mailhost.reception.filters.authenticity.filter import AuthenticityFilter
-from mailhost.reception.filters.authenticity.message_questions import NoDNS
+from mailhost.reception.filters.authenticity.filter import (
+    AuthenticityFilter,
+    AuthenticityServices,
+)
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
+from mailhost.reception.filters.authenticity.message_lookups import NoDNS
 from mailhost.reception.filters.block.attachment import AttachmentFilter
 from mailhost.reception.filters.block.dnslist import DNSListFilter
 from mailhost.reception.filters.block.greylist import GreylistFilter
@@ -68,6 +73,9 @@ class FilterContext:
     whole_messages: WholeMessages
     hostname: str
     data: str
+    directory: IDirectory
+    domain_keys: IDomainKeys
+    known_clients: KnownClients
 
 
 Chains = dict[ListenProtocol, Chain]
@@ -197,15 +205,18 @@ def _make(
 def _authenticity(
     settings: authenticity.Authenticity, observe: bool, whole: Settings, context: FilterContext
 ) -> IFilter:
-    services = CollectorServices(
+    services = AuthenticityServices(
         resolver=context.resolver if whole.demo is None else NoDNS(),
         clock=context.reactor,
         in_thread=context.in_thread,
+        events=context.events,
+        directory=context.directory,
+        keys=context.domain_keys,
+        known_clients=context.known_clients,
         hostname=context.hostname,
-        seconds=settings.time_limit,
         now=time.time,
     )
-    return AuthenticityFilter(settings, services, context.events, observe, whole.relay.networks)
+    return AuthenticityFilter(settings, services, observe, whole.relay.networks)
 
 
 def _own_code(settings: outside.Python) -> IFilter | ISessionFilter:

@@ -34,6 +34,7 @@ from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_ring import KeyRing
@@ -92,6 +93,7 @@ class Foundation:
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.key_ring = KeyRing(KeyFiles(self.data, self.commit_now.commit), self.in_thread, events)
         self.resolver = Resolver(reactor, settings.dns)
+        self.known_clients = KnownClients(reactor)
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:

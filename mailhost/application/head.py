@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -26,12 +27,14 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
 from mailhost.logins.loggable_names import may_be_shown
 from mailhost.logins.salt_key import lasting_key
+from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
@@ -44,8 +47,10 @@ from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.transport import RelayTransport
+from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
+from mailhost.signing.servers import Servers
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -79,7 +84,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.events = events = FanOut(log, self.counts)
+        self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.events = events = FanOut(log, self.counts, self.tally)
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -97,11 +103,17 @@ class Head:
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
+        self.key_work = KeyWork(base.key_ring.files)
         self.keys = KeyKeeper(
             reactor,
             base.in_thread,
             base.key_ring,
-            KeyWork(base.key_ring.files),
+            self.key_work,
+            Servers(
+                reactor,
+                lambda: self.services.settings.dns,
+                AuthoritativeServers(reactor, base.resolver),
+            ),
             base.directory,
             events,
             lambda: self.services.signing_rules,
@@ -111,6 +123,7 @@ class Head:
             self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.certificates = CertificateWatch(
             reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
         )
@@ -160,6 +173,7 @@ class Head:
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
         self.last_uses.start()
+        self.dmarc_reports.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -182,6 +196,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -210,8 +225,13 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
+        self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
         self.relay.reconfigure(
-            settings.relay, self.loaded.secrets, settings.hostname, settings.listen
+            settings.relay,
+            self.loaded.secrets,
+            settings.hostname,
+            settings.listen,
+            _forwarding(self.foundation, settings),
         )
 
     def _queue_services(self) -> QueueServices:
@@ -311,7 +331,16 @@ def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> Re
         settings.hostname,
         foundation.events,
         listeners=settings.listen,
+        forwarding=_forwarding(foundation, settings),
     )
+
+
+def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
+    """Return what seals forwarded mail, None where the settings ask for no seals."""
+    if not settings.relay.arc:
+        return None
+    in_thread = foundation.in_thread
+    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

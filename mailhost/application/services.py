@@ -17,12 +17,15 @@ from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
 from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
+from mailhost.dmarc_reports.intake import ReportDelivery, incoming_folder
 from mailhost.handover import Handover
+from mailhost.interfaces.delivery import ILocalDelivery
 from mailhost.interfaces.filters import ICounters, IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.outgoing import IOutgoingStep
 from mailhost.interfaces.queue import IQueue
 from mailhost.interfaces.signing import IKeyMaker
+from mailhost.interfaces.store import IMailbox
 from mailhost.outgoing import Completion, Outgoing
 from mailhost.queue.reports import Reports
 from mailhost.reception.filters.whole_messages import WholeMessages
@@ -60,13 +63,9 @@ class Services:
         self.incoming = os.path.join(foundation.data, "incoming")
         self.store = self._mail_store()
         self.accounts = self._account_store()
-        self.router = Router(settings.hostname, settings.admin)
-        self.delivery = LocalDelivery(
-            self.store,
-            foundation.events,
-            foundation.pause,
-            JunkFolders(self.accounts, settings.delivery.junk, settings.hostname),
-        )
+        reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
+        self.router = Router(settings.hostname, settings.admin, frozenset(reports))
+        self.delivery = self._local_delivery()
         self.signing_rules = SigningRules(settings)
         self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)
         self.outgoing = Outgoing(
@@ -86,6 +85,22 @@ class Services:
             foundation.pause,
         )
         self.chains = make_chains(settings, self._filter_context(shared))
+
+    def _local_delivery(self) -> ILocalDelivery:
+        """Local delivery; only where there are addresses for DMARC reports, mail is compared with
+        these."""
+        events = self.foundation.events
+        settings = self.settings
+        junk = JunkFolders(self.accounts, settings.delivery.junk, settings.hostname)
+        delivery = LocalDelivery(self.store, events, self.foundation.pause, junk)
+        if not self.router.reports:
+            return delivery
+        return ReportDelivery(delivery, self.router.reports, self.incoming_reports, events)
+
+    @property
+    def incoming_reports(self) -> IMailbox:
+        """The Maildir of DMARC reports that were not read yet."""
+        return self.store.maildir(incoming_folder(self.foundation.data))
 
     def _signing(self, shared: Shared) -> IOutgoingStep:
         return IOutgoingStep(
@@ -143,4 +158,7 @@ class Services:
             WholeMessages(self.incoming, memory, foundation.in_thread, foundation.large_messages),
             self.settings.hostname,
             foundation.data,
+            foundation.directory,
+            self.domain_keys,
+            foundation.known_clients,
         )

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
+from mailhost.application.dmarc_reports import make_tally
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
@@ -82,7 +83,9 @@ class Worker:
         self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
-        self._events = FanOut(self._log, self._counts.counts)
+        own = FanOut(self._log, self._counts.counts)
+        self._tally = make_tally(reactor, startup.loaded.settings.data, own)
+        self._events = FanOut(self._log, self._counts.counts, self._tally)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -104,8 +107,9 @@ class Worker:
         observers = [self._log, CriticalEvents(self._reactor, self._counts.counts)]
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
         attach(self._reactor, self._channel, CHANNEL)
-        self._services = self._new_services(self._loaded)
+        self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
+        self._tally.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 
@@ -159,7 +163,7 @@ class Worker:
         loaded, certificates = self._newest
         services = self._new_services(loaded)
         self._foundation.reconfigure(loaded, certificates)
-        self._loaded, self._services = loaded, services
+        self._use(loaded, services)
         wanted = {listen.socket: listen for listen in loaded.settings.listen}
         removed = [key for key in self._served if key not in wanted]
         closing = [self._remove(self._served.pop(key)) for key in removed]
@@ -167,6 +171,11 @@ class Worker:
             served.listen = wanted[socket_key]
             serve(served.factory, services, served.listen)
         await gatherResults(closing)
+
+    def _use(self, loaded: Loaded, services: Services) -> None:
+        """Have the parts that live on work with the services of a new generation."""
+        self._loaded, self._services = loaded, services
+        self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
 
     def _remove(self, served: _Served) -> Deferred[Any]:
         """Accept no more from a socket. Its connections go on."""
@@ -218,6 +227,7 @@ class Worker:
         if self._ending:
             return
         self._ending = True
+        await self._tally.stop()
         await self._foundation.stop()
         self._log.flush()
         self._counts.flush()

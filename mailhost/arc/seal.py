@@ -5,8 +5,6 @@ A chain that does not pass is not sealed: receivers do not read such a chain any
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mailhost.arc.chain import MOST_SETS, read_chain
 from mailhost.arc.verify import ARCResult, ARCStatus, seal_digest
 from mailhost.dkim.body import BodyHash
@@ -14,7 +12,7 @@ from mailhost.dkim.canonical import Canonicalization
 from mailhost.dkim.field_text import as_field, folded, with_signature
 from mailhost.dkim.sign import Signer, field_without_signature, signed_names
 from mailhost.dkim.signed_header import SignedHeader
-from mailhost.message.authentication_results import NAME, MethodResult, results_field
+from mailhost.message.authentication_results import NAME
 
 
 class NotSealed(ValueError):
@@ -25,16 +23,15 @@ def seal(
     header: bytes,
     body: BodyHash,
     found: ARCResult,
-    results: Sequence[MethodResult],
-    host: str,
+    results: bytes,
     signer: Signer,
     now: float,
 ) -> bytes:
     """Return the three fields of a set, to be put in front of the message.
 
     `body` is the hash of the body in BODY_FORM of `dkim.sign`, `found` the result for the chain so
-    far, `results` are those of this host. `now` is in seconds since 1970. Takes as long as two
-    signatures. Raises NotSealed.
+    far, `results` the value of the Authentication-Results field of this host, with its CRLF. `now`
+    is in seconds since 1970. Takes as long as two signatures. Raises NotSealed.
     """
     number = len(found.sets) + 1
     signed = SignedHeader(header)
@@ -42,8 +39,7 @@ def seal(
         raise NotSealed(f"the chain has the result {found.status.value}, and {number - 1} sets")
     if not signed.whole or signed.count(b"from") != 1:
         raise NotSealed("the message has not exactly one From field, or a header section too long")
-    text = results_field(host, results).removeprefix(f"{NAME}: ".encode())
-    fields = f"ARC-{NAME}: i={number}; ".encode() + text
+    fields = f"ARC-{NAME}: i={number}; ".encode() + results
     fields = _message_signature(signed, body, number, signer, int(now)) + fields
     lines = [
         f"ARC-Seal: i={number}; a={signer.key.algorithm}; cv={found.status.value};",

@@ -42,6 +42,7 @@ def add(name: str, alias_of: str | None, config: str | None) -> None:
         else:
             directory.add_domain(name)
     click.echo(f"{name} is added" + (f", another name for {alias_of}" if alias_of else ""))
+    click.echo(f"its DNS records come next: `mailhost dns {name}` prints them")
 
 
 @command.command()

@@ -15,7 +15,9 @@ from typing import Any
 import click
 
 from mailhost.cli.context import Fail, config_option, load_settings
+from mailhost.cli.export_keys import exported_keys
 from mailhost.config.load import Loaded
+from mailhost.config.model import Settings
 from mailhost.config.types import Secret
 from mailhost.directory.account_id import id_of_address
 from mailhost.interfaces.accounts import Domain
@@ -28,14 +30,14 @@ from mailhost.message.address import Address
     "folder",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Write the hashes of passwords to files here, of mode 600, and name them.",
+    help="Write the hashes of passwords, and DKIM keys, to files here, of mode 600.",
 )
 @config_option
 def command(folder: str | None, config: str | None) -> None:
     """Print all domains, accounts and aliases as TOML, to be put into a settings file.
 
-    Passwords of the directory's accounts are left out, unless --secrets says where to write their
-    hashes.
+    Passwords of the directory's accounts are left out, and DKIM keys too, unless --secrets says
+    where to write hashes and keys. Comments at the end have the commands that import the keys.
     """
     from mailhost.cli.views import both_views
 
@@ -52,6 +54,9 @@ def command(folder: str | None, config: str | None) -> None:
             passwords = _passwords(domain, sources, folder, loaded.path)
             further = _app_passwords(domain, loaded, folder)
             click.echo("\n".join(_tables(domain, also, passwords, further)))
+            click.echo("".join(_dkim_table(loaded.settings, name)), nl=False)
+    for line in exported_keys(loaded.settings, folder):
+        click.echo(line)
 
 
 def _sources(loaded: Loaded) -> Iterator[tuple[Address, Secret]]:
@@ -153,6 +158,16 @@ def _tables(
             name = _local(Address(local, domain.name))
             yield _pair(name, [_target(target, domain.name) for target in targets])
         yield ""
+
+
+def _dkim_table(settings: Settings, name: str) -> Iterator[str]:
+    """Yield the lines of `[domain.NAME.dkim]` of a domain of the settings file."""
+    table = settings.domain[name].dkim if name in settings.domain else None
+    if table is not None and table.model_fields_set:
+        yield f"[domain.{_key(name)}.dkim]\n"
+        for key in sorted(table.model_fields_set):
+            yield f"{_pair(key, getattr(table, key))}\n"
+        yield "\n"
 
 
 def _local(address: Address) -> str:

@@ -24,7 +24,7 @@ from mailhost.cli.context import (
     refusals,
 )
 from mailhost.directory.place import in_use
-from mailhost.message.address import Address, BadAddress, parse_address, unicode_domain
+from mailhost.message.address import Address, BadAddress, parse_address
 
 if TYPE_CHECKING:
     from mailhost.config.model import Settings
@@ -186,21 +186,8 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
     yield f"  3. check it:       mailhost check-config {option}".rstrip()
     yield f"  4. start it:       mailhost run {option}".rstrip()
     yield "     (as root, or from systemd, for the ports below 1024)"
-    yield "  5. add DNS records, with this machine's addresses for 192.0.2.1 and 2001:db8::1:"
-    yield ""
-    rows = [(f"{hostname}.", "A", "192.0.2.1"), (f"{hostname}.", "AAAA", "2001:db8::1")]
-    for domain in domains:
-        rows.append((f"{domain}.", "MX", f"10 {hostname}."))
-        rows.append((f"{domain}.", "TXT", '"v=spf1 mx -all"'))
-        rows.append((f"_submissions._tcp.{domain}.", "SRV", f"0 1 465 {hostname}."))
-        rows.append((f"_imaps._tcp.{domain}.", "SRV", f"0 1 993 {hostname}."))
-        rows.append((f"_pop3s._tcp.{domain}.", "SRV", f"0 1 995 {hostname}."))
-    width = max(len(name) for name, _, _ in rows)
-    for name, kind, value in rows:
-        yield f"     {name:<{width}}  {kind:<4}  {value}"
-    yield ""
-    yield f"     and ask your provider for {hostname} as their reverse name (PTR): many hosts"
-    yield "     refuse mail from an address without a name."
-    for domain in domains:
-        if unicode_domain(domain) != domain:
-            yield f"     ({domain} is how the DNS writes {unicode_domain(domain)}.)"
+    yield "  5. publish the DNS records that these commands print; with --check they compare them:"
+    for name in ("", *domains):
+        yield "       " + " ".join(filter(None, ("mailhost dns", name, option)))
+    yield f"     and ask your provider for {hostname} as the reverse name (PTR) of the addresses of"
+    yield "     this machine: many hosts refuse mail from an address without a name."

@@ -156,12 +156,14 @@ def rename(account: Address, folder: str, new: str, config: str | None) -> None:
 @command.command()
 @click.argument("account", type=ADDRESS)
 @click.argument("folder")
-@click.option("--force", is_flag=True, help="Remove its messages too; they cannot be had back.")
+@click.option("--force", is_flag=True, help="Remove its messages too; they cannot be restored.")
 @config_option
 def remove(account: Address, folder: str, force: bool, config: str | None) -> None:
     """Remove a folder; those below it stay."""
     with open_mail(config, account) as mail:
         place = mail.run(partial(tree.found, name=folder))
+        if not place.path:
+            raise Fail(tree.INBOX_STAYS.text)
         count = mail.run(lambda work: refreshed(work, place.path).row.messages)
         if count and not force:
             raise Fail(f"{folder} has {counted(count, 'message')}; move them first, or say --force")

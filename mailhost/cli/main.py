@@ -26,6 +26,7 @@ _GROUPS = {
     "dns": "mailhost.cli.dns",
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
+    "dmarc": "mailhost.cli.dmarc",
     "dkim": "mailhost.cli.dkim",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",

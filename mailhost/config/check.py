@@ -45,6 +45,8 @@ def check(settings: Settings) -> Iterator[Problem]:
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
     yield from _account_ids(settings)
+    yield from _dkim(settings)
+    yield from _report_addresses(settings)
     names = NamesInFile(settings)
     for name, domain in settings.domain.items():
         yield from _domain(names, name, domain)
@@ -55,6 +57,11 @@ def check(settings: Settings) -> Iterator[Problem]:
 def check_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield names that are different spellings of one name: the model would keep only one of
     them."""
+    for name in ("domain", "sign_as"):
+        dkim = raw.get("dkim")
+        names = dkim.get(name) if isinstance(dkim, dict) else None
+        if isinstance(names, dict):
+            yield from _same(("dkim", name), names, _pattern)
     domains = raw.get("domain")
     if not isinstance(domains, dict):
         return
@@ -77,8 +84,32 @@ def _same(above: tuple[str, ...], names: Mapping[str, Any], normal: Any) -> Iter
             yield Problem(key_of((*above, name)), f"is {first!r} again; write both as one")
 
 
+def _pattern(name: str) -> str:
+    wild = "*." if name.startswith("*.") else ""
+    return name if name == "*" else wild + parse_domain(name.removeprefix(wild))
+
+
 def _local_key(name: str) -> str:
     return parse_address(f"{name}@localhost").key
+
+
+def _dkim(settings: Settings) -> Iterator[Problem]:
+    for name in settings.dkim.domain:
+        if name in settings.domain:
+            text = f'is a domain of this file; write [domain."{name}".dkim] instead'
+            yield Problem(key_of(("dkim", "domain", name)), text)
+
+
+def _report_addresses(settings: Settings) -> Iterator[Problem]:
+    """Check that addresses for DMARC reports are in domains and not in other names of these."""
+    other_names = {also: name for name, each in settings.domain.items() for also in each.aliases}
+    for domain, address in settings.report_addresses.items():
+        if address.domain in other_names:
+            in_file = domain in settings.domain and settings.domain[domain].dmarc_reports
+            key = ("domain", domain, "dmarc_reports") if in_file else ("dmarc", "reports", domain)
+            name = other_names[address.domain]
+            explanation = f"{address.domain} is another name of {name}; write {name} here"
+            yield Problem(key_of(key), explanation)
 
 
 def _listeners(settings: Settings) -> Iterator[Problem]:

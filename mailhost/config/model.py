@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhost.config.dkim import DKIM, DomainDKIM
+from mailhost.config.dmarc import DMARC
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -42,6 +43,7 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
+from mailhost.message.address import Address
 
 
 class RouteTLS(StrEnum):
@@ -158,14 +160,15 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used. `addresses` are those at
-    which other hosts reach this one, `spf` are mechanisms for the SPF records of all domains; both
-    are for `mailhost dns` alone."""
+    """`[dns]`. Without servers, the resolvers of the system are used. The others are for `mailhost
+    dns` alone: `addresses` are those at which other hosts reach this one, `spf` are mechanisms for
+    the SPF records of all domains, `spf_of` of one domain."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
     addresses: tuple[PublicAddress, ...] = ()
     spf: tuple[SPFMechanism, ...] = ()
+    spf_of: dict[DomainName, tuple[SPFMechanism, ...]] = {}
 
 
 class Route(Section):
@@ -181,7 +184,8 @@ class Route(Section):
 
 
 class Relay(Section):
-    """`[relay]`: mail for domains that this host does not serve."""
+    """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
+    mail that aliases send on gets a seal of ARC."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -192,6 +196,7 @@ class Relay(Section):
     idle_timeout: Seconds = 5.0
     bind: SourceAddress = ""
     allow_loopback: Switch = False
+    arc: tuple[DomainPattern, ...] = ()
     route: tuple[Route, ...] = ()
 
 
@@ -230,12 +235,14 @@ class AccountSettings(Section):
 
 
 class DomainSettings(Section):
-    """`[domain.NAME]`: a domain of the settings file, which the commands cannot change."""
+    """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
+    `dmarc_reports` is the address for DMARC reports about the domain."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
+    dmarc_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
 
 
@@ -276,6 +283,7 @@ class Settings(Section):
     queue: Queue = Queue()
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
+    dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
@@ -286,6 +294,13 @@ class Settings(Section):
     def listens_by_default(self) -> bool:
         """True if the file has no [[listen]]."""
         return "listen" not in self.model_fields_set
+
+    @property
+    def report_addresses(self) -> dict[str, Address]:
+        """The addresses for DMARC reports about domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.dmarc_reports for name, each in tables if each.dmarc_reports}
+        return {**self.dmarc.reports, **in_tables}
 
     @property
     def receives(self) -> bool:

@@ -22,7 +22,7 @@ from mailhost.config.filters.outside import Python
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
-_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls")  # of the data folder
+_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc")  # of the data folder
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:

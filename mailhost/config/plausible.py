@@ -18,6 +18,7 @@ from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import PATHS, parse_endpoint
 from mailhost.config.endpoint_meant import is_address
 from mailhost.config.files import unreadable
+from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
 from mailhost.config.model import Certificate, Settings
@@ -45,6 +46,9 @@ SYSTEM_FOLDERS |= {
 _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without an admin this mail is answered 451"
+)
+_NOTHING_TO_REPORT = (
+    'has no effect; add a [[filter]] with kind = "authenticity": its results are what is reported'
 )
 WELL_KNOWN = {
     465: "submissions",
@@ -98,6 +102,9 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _lists(settings)
     yield from _listeners(settings)
     yield from _durations(settings)
+    judges = any(isinstance(each, Authenticity) for each in settings.filter)
+    if settings.dmarc.send_reports and not judges:
+        yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)
 
 
 def hostname_fault(name: str) -> str:

@@ -8,15 +8,17 @@ how the body is read, are signed in this way, whether they are there or not.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from mailhost.dkim.body import BodyForm, BodyHash
 from mailhost.dkim.canonical import Canonicalization
 from mailhost.dkim.field_text import as_field, folded, with_signature, wrapped
 from mailhost.dkim.keys import SigningKey
-from mailhost.dkim.signed_header import SignedHeader
+from mailhost.dkim.signed_header import SignedHeader, without_signature
 
 OVERSIGNED = (
     b"from",
@@ -85,7 +87,8 @@ def sign(header: bytes, body: BodyHash, signers: Sequence[Signer], now: float) -
     if signed.count(b"from") != 1:
         raise NotSigned("the message has not exactly one From field")
     names = signed_names(signed)
-    return b"".join(_sign_by(each, signed, names, body, int(now)) for each in signers)
+    fields = signed.hashed(names, Canonicalization.RELAXED)
+    return b"".join(_sign_by(each, fields, names, body, int(now)) for each in signers)
 
 
 def signed_names(signed: SignedHeader) -> list[bytes]:
@@ -101,11 +104,12 @@ def _all_names(signed: SignedHeader) -> Iterator[bytes]:
 
 
 def _sign_by(
-    signer: Signer, signed: SignedHeader, names: Sequence[bytes], body: BodyHash, now: int
+    signer: Signer, fields: hashlib._Hash, names: Sequence[bytes], body: BodyHash, now: int
 ) -> bytes:
     unsigned = field_without_signature("DKIM-Signature: v=1;", signer, names, body, now)
-    digest = signed.digest(names, Canonicalization.RELAXED, as_field(unsigned), unsigned)
-    return with_signature(unsigned, signer.key.sign(digest))
+    hashed = fields.copy()
+    hashed.update(without_signature(as_field(unsigned), unsigned, Canonicalization.RELAXED))
+    return with_signature(unsigned, signer.key.sign(hashed.digest()))
 
 
 def field_without_signature(
@@ -116,8 +120,14 @@ def field_without_signature(
     lines = [
         f"{beginning} a={signer.key.algorithm}; c=relaxed/relaxed;",
         *wrapped(f"d={signer.domain}; s={signer.selector}; {times}".split(" "), " "),
-        *wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"),
+        *_lines_of_names(tuple(names)),
         f"bh={base64.b64encode(body.digest).decode()};",
         "b=",
     ]
     return folded(lines)
+
+
+@lru_cache(maxsize=100)
+def _lines_of_names(names: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Return the lines of h=: mail programs write the same fields into most messages."""
+    return tuple(wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"))

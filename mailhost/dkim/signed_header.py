@@ -42,6 +42,13 @@ class SignedHeader:
         """Return the SHA-256 digest over the fields named, and over the field of the signature
         itself with an empty `b=`. Of fields with one name the lowest is taken first. `within` has
         the octets of `signature` if that field is not in the header section yet."""
+        hashed = self.hashed(names, form)
+        hashed.update(without_signature(signature, within or self._header, form))
+        return hashed.digest()
+
+    def hashed(self, names: Sequence[bytes], form: Canonicalization) -> hashlib._Hash:
+        """Return SHA-256 over the fields named, for several signatures over the same fields: each
+        goes on with a copy."""
         hashed = hashlib.sha256()
         taken = dict[bytes, int]()
         for name in names:
@@ -49,8 +56,7 @@ class SignedHeader:
             found = self._fields.get(name, ())
             if number <= len(found):
                 hashed.update(canonical_field(found[-number], self._header, form))
-        hashed.update(without_signature(signature, within or self._header, form))
-        return hashed.digest()
+        return hashed
 
 
 def without_signature(signature: Field, header: bytes, form: Canonicalization) -> bytes:

@@ -1,7 +1,5 @@
 """Finds the addresses at which other hosts reach this one: those of the settings, else those that
 DNS has for the host's name, else those from which this machine reaches other hosts.
-
-A name below example, test, localhost or invalid is not looked up.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ LOOKUP_SECONDS = 5.0
 # addresses outside this machine, by which the system chooses the address of a socket; nothing is
 # sent to them
 _FAR = ((socket.AF_INET, "1.1.1.1"), (socket.AF_INET6, "2606:4700:4700::1111"))
-_NOT_IN_DNS = ("example", "test", "localhost", "invalid")  # RFC 2606 §2
 
 
 async def find_addresses(
@@ -32,14 +29,18 @@ async def find_addresses(
 ) -> HostAddresses:
     """Return the addresses of a host whose settings name none, and how they were found. `own`
     returns the global addresses of this machine."""
-    machine = tuple((own or machine_addresses)())
+    machine = addresses_without_dns(own)
     found = await _looked_up(hostname, resolver, clock)
     if found:
-        other = tuple(address for address in machine if address not in found)
+        other = tuple(address for address in machine.found if address not in found)
         return HostAddresses(tuple(found), AddressSource.RESOLVER, other)
-    if machine:
-        return HostAddresses(machine, AddressSource.MACHINE)
-    return HostAddresses((), AddressSource.UNKNOWN)
+    return machine
+
+
+def addresses_without_dns(own: Callable[[], Sequence[str]] | None = None) -> HostAddresses:
+    """Return the addresses of this machine as those of the host."""
+    found = tuple((own or machine_addresses)())
+    return HostAddresses(found, AddressSource.MACHINE if found else AddressSource.UNKNOWN)
 
 
 def machine_addresses() -> list[str]:
@@ -54,8 +55,6 @@ def machine_addresses() -> list[str]:
 
 async def _looked_up(hostname: str, resolver: IResolver, clock: IReactorTime) -> list[str]:
     """Return the global addresses of a name, IPv4 first; none if they cannot be looked up."""
-    if hostname.rpartition(".")[2] in _NOT_IN_DNS:
-        return []
 
     async def ask() -> Sequence[str]:
         return await resolver.addresses(hostname)

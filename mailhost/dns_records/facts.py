@@ -1,4 +1,4 @@
-"""What a plan is made from: facts about the host and about one domain, as values."""
+"""Facts about the host and about one domain, from which a plan is made."""
 
 from __future__ import annotations
 
@@ -40,24 +40,32 @@ class MailService:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """The host itself. `senders` are source addresses of the settings, from which mail leaves."""
+    """The host itself. `senders` are source addresses of the settings, from which mail leaves.
+    `spf` are further mechanisms of the SPF record at the host's name, if that `receives` mail as a
+    domain of its own."""
 
     hostname: str
     addresses: HostAddresses
     services: tuple[MailService, ...] = ()
     senders: tuple[str, ...] = ()
+    receives: bool = False
+    spf: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
     """One domain. `receives` is false for the host's own name if that is no domain of mail.
+    `signer` is the domain by whose `keys` its mail is signed, empty if it is not signed.
     `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
-    `reports` takes its DMARC reports."""
+    `reports` takes its DMARC reports. `policy_of` is the nearest domain of this host above it,
+    whose DMARC record applies to it too; empty if there is none."""
 
     domain: str
     receives: bool = True
+    signer: str = ""
     keys: tuple[DomainKey, ...] = ()
     spf: tuple[str, ...] = ()
     unknown_routes: tuple[str, ...] = ()
     reports: Address | None = None
+    policy_of: str = ""

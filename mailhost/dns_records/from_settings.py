@@ -12,7 +12,6 @@ from mailhost.config.types import split_host_port
 from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
 from mailhost.dns_records.record import is_at_or_below
 from mailhost.interfaces.signing import DomainKey
-from mailhost.message.address import Address
 
 # each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
 # with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
@@ -35,32 +34,50 @@ PROVIDERS: Mapping[str, str] = {
 }
 
 
-def host_facts(settings: Settings, addresses: HostAddresses) -> HostFacts:
-    """Return the facts about the host, with the addresses that were found for it."""
+def host_facts(settings: Settings, addresses: HostAddresses, receives: bool = False) -> HostFacts:
+    """Return the facts about the host, with the addresses that were found for it. `receives`: its
+    name is a domain of mail too."""
     bound = settings.relay.bind
-    senders = (bound,) if bound and ip_address(bound).is_global else ()
-    return HostFacts(settings.hostname, addresses, tuple(_services(settings.listen)), senders)
+    return HostFacts(
+        settings.hostname,
+        addresses,
+        services=tuple(_services(settings.listen)),
+        senders=(bound,) if bound and ip_address(bound).is_global else (),
+        receives=receives,
+        spf=_mechanisms(settings, settings.hostname)[0] if receives else (),
+    )
 
 
 def domain_facts(
     settings: Settings,
     domain: str,
     receives: bool = True,
+    signer: str = "",
     keys: Sequence[DomainKey] = (),
-    reports: Address | None = None,
 ) -> DomainFacts:
-    """Return the facts about a domain."""
-    own = set(settings.dns.spf)
-    smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
-    known = {host: provider_mechanism(host) for host in smarthosts}
+    """Return the facts about a domain. `signer` is the domain by whose keys its mail is signed,
+    empty if it is not signed."""
+    mechanisms, unknown = _mechanisms(settings, domain)
     return DomainFacts(
         domain,
         receives=receives,
+        signer=signer,
         keys=tuple(keys),
-        spf=(*settings.dns.spf, *(text for text in known.values() if text and text not in own)),
-        unknown_routes=() if own else tuple(host for host in smarthosts if not known[host]),
-        reports=reports,
+        spf=mechanisms,
+        unknown_routes=unknown,
+        reports=settings.report_addresses.get(domain),
     )
+
+
+def _mechanisms(settings: Settings, domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the SPF mechanisms of those that send for a domain besides this host, and the
+    smarthosts whose mechanism is not known. If the settings have mechanisms, they are taken for
+    those of such smarthosts."""
+    own = [*settings.dns.spf, *settings.dns.spf_of.get(domain, ())]
+    smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
+    known = {host: provider_mechanism(host) for host in smarthosts}
+    found = dict.fromkeys([*own, *filter(None, known.values())])
+    return tuple(found), () if own else tuple(host for host in smarthosts if not known[host])
 
 
 def provider_mechanism(host: str) -> str:

@@ -6,12 +6,14 @@ The records of further protocols (MTA-STS, TLS-RPT, TLSA, CAA) become functions 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
+from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
 from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic, is_at_or_below
 from mailhost.interfaces.signing import KeyState
+from mailhost.message.address import Address
 
 _KEY_PURPOSE = {
     KeyState.COMING: "the {} key that signs once DNS shows it",
@@ -23,7 +25,7 @@ _KEY_PURPOSE = {
 def make_plan(host: HostFacts, own: DomainFacts) -> Plan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
-    return Plan(own.domain, host.hostname, records, tuple(_notes(host, own)))
+    return Plan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
@@ -33,7 +35,7 @@ def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 
 
 def _addresses(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
-    for address in host.addresses.found:
+    for address in sorted(host.addresses.found, key=lambda each: ":" in each):
         kind: Kind = "AAAA" if ":" in address else "A"
         purpose = f"The IPv{6 if kind == 'AAAA' else 4} address of this host."
         yield PlannedRecord(host.hostname, kind, address, Topic.ADDRESS, purpose)
@@ -49,23 +51,22 @@ def _reverse(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def _spf(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     if own.domain != host.hostname:
         purpose = "The addresses from which mail of the domain comes (SPF)."
-        yield PlannedRecord(own.domain, "TXT", spf_text(host, own), Topic.SPF, purpose)
-    own_name = DomainFacts(host.hostname, spf=own.spf if own.domain == host.hostname else ())
-    end = "~all" if own.domain == host.hostname and own.receives else "-all"
-    text = spf_text(host, own_name, end)
+        text = _spf_text(host, own.spf, "~all")
+        yield PlannedRecord(own.domain, "TXT", text, Topic.SPF, purpose)
     purpose = "The addresses that may greet with the name of this host (SPF of HELO, for bounces)."
+    text = _spf_text(host, host.spf, "~all" if host.receives else "-all")
     yield PlannedRecord(host.hostname, "TXT", text, Topic.SPF, purpose)
 
 
-def spf_text(host: HostFacts, own: DomainFacts, end: str = "~all") -> str:
+def _spf_text(host: HostFacts, mechanisms: Sequence[str], end: str) -> str:
     """Return an SPF record. Addresses are written out, as they take none of the ten look-ups of
     RFC 7208 §4.6.4. `~all` leaves the refusal to DMARC: with `-all` some hosts refuse forwarded
-    mail before they look at its signature (RFC 9989 §7.1)."""
+    mail before they look at its signature (RFC 7489 §10.1)."""
     addresses = dict.fromkeys([*host.addresses.found, *host.senders])
     terms = [f"ip{6 if ':' in each else 4}:{each}" for each in addresses]
     if not host.addresses.found:
         terms.insert(0, f"a:{host.hostname}")
-    return " ".join(["v=spf1", *dict.fromkeys([*terms, *own.spf]), end])
+    return " ".join(["v=spf1", *dict.fromkeys([*terms, *mechanisms]), end])
 
 
 def _dkim(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
@@ -81,13 +82,21 @@ _ALGORITHMS = {"rsa": "RSA", "ed25519": "Ed25519"}
 
 def _dmarc(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     reports = own.reports
-    text = f"v=DMARC1; p=none; rua=mailto:{reports}" if reports else "v=DMARC1; p=none"
-    purpose = "The policy for mail that fails (DMARC). p=none asks only for reports; begin with it."
+    if own.policy_of and not reports:
+        return  # a record with p=none would be weaker than the one above may be
+    text = f"v=DMARC1; p=none; rua={_mailto(reports)}" if reports else "v=DMARC1; p=none"
+    purpose = "The policy for mail that fails (DMARC). Begin with p=none; keep a stricter record."
     yield PlannedRecord(f"_dmarc.{own.domain}", "TXT", text, Topic.DMARC, purpose)
     if reports and not _same_tree(reports.domain, own.domain):
         name = f"{own.domain}._report._dmarc.{reports.domain}"
         purpose = f"{reports.domain} consents to reports about {own.domain}."
         yield PlannedRecord(name, "TXT", "v=DMARC1", Topic.REPORTS, purpose)
+
+
+def _mailto(address: Address) -> str:
+    """Return the URI of an address. Commas and exclamation marks have a meaning in rua, and are
+    encoded (RFC 6068 §2, RFC 7489 §6.2)."""
+    return f"mailto:{quote(address.local, safe='+')}@{address.domain}"
 
 
 def _same_tree(one: str, other: str) -> bool:
@@ -132,13 +141,21 @@ def _notes(host: HostFacts, own: DomainFacts) -> Iterator[str]:
             'mechanism of its hosts, and write it in the settings, such as [dns] spf = ["include:'
             '_spf.isp.example"].'
         )
-    if not own.keys:
-        yield f"There is no DKIM key of {own.domain}: its mail is sent without a signature."
+    if not own.signer:
+        yield "Mail of the domain is not signed (DKIM), as the settings say."
+    elif not own.keys:
+        yield (
+            f"{own.signer} has no DKIM key yet. The host makes its keys when it runs, and "
+            f"`mailhost dkim make {own.signer}` at once; then print the records again."
+        )
     for key in own.keys:
         if key.state is KeyState.REMOVABLE:
             yield f"The TXT record at {key.name} is no longer used; remove it."
-    if not own.reports:
+    if own.policy_of and not own.reports:
+        yield f"The DMARC record of {own.policy_of} applies to {own.domain} too."
+    elif not own.reports:
         yield (
             "No address takes DMARC reports, so the DMARC record has no rua: without reports it is "
-            "not known which mail fails."
+            "not known which mail fails. Write an address in the settings, such as [dmarc] reports "
+            f'= {{ "{own.domain}" = "dmarc@{own.domain}" }}.'
         )

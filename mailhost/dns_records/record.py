@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "TLSA", "CAA"]
 
 
 class Topic(StrEnum):
-    """What a record belongs to; each topic is checked as one."""
+    """The subject of a record; the records of one topic are checked together."""
 
     ADDRESS = "address"
     REVERSE = "reverse name"
@@ -21,6 +21,7 @@ class Topic(StrEnum):
     DMARC = "DMARC"
     REPORTS = "DMARC reports"
     SERVICE = "services"
+    SERVERS = "DNS servers"
 
 
 class Place(Enum):
@@ -52,10 +53,12 @@ class PlannedRecord:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
-    operator has to do besides."""
+    operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
+    is not signed."""
 
     domain: str
     hostname: str
+    signer: str
     records: tuple[PlannedRecord, ...]
     notes: tuple[str, ...] = ()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
-from mailhost.dns_records.record import Place, Plan, PlannedRecord
+from mailhost.dns_records.record import Place, Plan, PlannedRecord, Topic
 from mailhost.message.address import unicode_domain
 
 TTL = 3600  # seconds that resolvers may keep a record
@@ -31,13 +32,21 @@ def zone_text(plan: Plan) -> Iterator[str]:
 
 
 def nsupdate_text(plan: Plan) -> Iterator[str]:
-    """Yield commands for nsupdate that add the records. Each name is sent on its own, as names of
-    one request must be in one zone; records of the reverse zones are left out."""
-    for record in plan.records:
-        if record.place(plan.domain) is not Place.REVERSE:
-            yield f"; {record.purpose}"
-            yield f"update add {record_line(record, class_='')}"
-            yield "send"
+    """Yield commands for nsupdate that add the records, for names that have none of their type yet.
+
+    Records of one name and type are one request, as a request must stay in one zone; those of the
+    reverse zones are left out. Beside an SPF record there may be other TXT records, so only for SPF
+    the request does not depend on there being none.
+    """
+    yield "; for names without such records; with --check only what has to change is printed"
+    records = [each for each in plan.records if each.place(plan.domain) is not Place.REVERSE]
+    for (name, kind), group in groupby(records, lambda each: (each.name, each.kind)):
+        added = list(group)
+        yield from (f"; {record.purpose}" for record in added)
+        if added[0].topic is not Topic.SPF:
+            yield f"prereq nxrrset {name}. {kind}"
+        yield from (f"update add {record_line(record, class_='')}" for record in added)
+        yield "send"
 
 
 def plan_values(plan: Plan) -> dict[str, Any]:
@@ -46,12 +55,13 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "domain": plan.domain,
         "domain_unicode": unicode_domain(plan.domain),
         "hostname": plan.hostname,
-        "records": [_record_values(record, plan.domain) for record in plan.records],
+        "records": [record_values(record, plan.domain) for record in plan.records],
         "notes": list(plan.notes),
     }
 
 
-def _record_values(record: PlannedRecord, domain: str) -> dict[str, Any]:
+def record_values(record: PlannedRecord, domain: str) -> dict[str, Any]:
+    """Return one record of the plan of `domain` as values of JSON."""
     return {
         "name": record.name,
         "type": record.kind,

@@ -7,7 +7,7 @@ is reported as safe, even if another process made them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from mailhost.durable.system import NO_SHARING, OperatingSystem
@@ -41,20 +41,35 @@ class Folders:
         system = self.system
         if len(folders) < FEWEST_FOR_SHARING or not system.shares_syncs:
             return
-        opened: dict[int, str] = {}
+        opened = self.opened(folders)
         try:
-            for folder in folders:
-                with suppress(OSError):
-                    opened[system.open_folder(folder)] = folder
             for fds in self.sharing(opened):
                 error = failure(system.sync_file_system, fds[0])
-                self._results.update({opened[fd]: error for fd in fds})
+                self.synced({opened[fd] for fd in fds}, error)
         finally:
-            for fd in opened:
-                with suppress(OSError):  # nothing was written by it
-                    system.close(fd)
+            self.close(opened)
 
-    def sharing(self, folders: Mapping[int, str]) -> list[list[int]]:
+    def opened(self, folders: Iterable[str]) -> dict[int, str]:
+        """Return descriptors of those folders that can be opened."""
+        opened: dict[int, str] = {}
+        for folder in folders:
+            with suppress(OSError):
+                opened[self.system.open_folder(folder)] = folder
+        return opened
+
+    def close(self, opened: Iterable[int]) -> None:
+        """Close descriptors of folders."""
+        for fd in opened:
+            with suppress(OSError):  # nothing was written by it
+                self.system.close(fd)
+
+    def synced(self, folders: Iterable[str], error: OSError | None) -> None:
+        """The folders were synced by a sync of their file system, which raised `error`."""
+        self._results.update(dict.fromkeys(folders, error))
+
+    def sharing(
+        self, folders: Mapping[int, str], fewest: int = FEWEST_FOR_SHARING
+    ) -> list[list[int]]:
         """Return those descriptors that share a file system with many others, and may share syncs.
 
         `folders` says where each is; each folder is looked up once.
@@ -66,7 +81,7 @@ class Folders:
                 systems[folder] = self.system.file_system(fd)
             groups.setdefault(systems[folder], []).append(fd)
         groups.pop(NO_SHARING, None)
-        return [group for group in groups.values() if len(group) >= FEWEST_FOR_SHARING]
+        return [group for group in groups.values() if len(group) >= fewest]
 
     def sync(self, folder: str) -> None:
         """Make the names in a folder durable, once for the whole batch. Raises OSError."""

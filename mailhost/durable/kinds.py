@@ -28,13 +28,14 @@ MOST_CHUNKS = 500  # written by one call
 class Work:
     """One change under way. `gains` and `loses` are folders whose names it changes, or empty."""
 
-    __slots__ = ("error", "fd", "gains", "loses", "named", "synced")
+    __slots__ = ("error", "fd", "gains", "loses", "named", "names_file", "synced")
 
     def __init__(self, gains: str, loses: str) -> None:
         self.gains = gains
         self.loses = loses
         self.fd = -1  # open until it was synced
-        self.synced = False
+        self.synced = False  # or is by another one's sync
+        self.names_file = False  # `name` needs no `prepare`: the file is there
         self.named = False
         self.error: OSError | None = None  # what stopped it
 
@@ -149,6 +150,7 @@ class RenamedFileWork(Work):
         gains, loses = os.path.dirname(change.new), os.path.dirname(change.old)
         super().__init__(gains, loses if loses != gains else "")
         self._change = change
+        self.names_file = not change.again
 
     def prepare(self, folders: Folders) -> None:
         """Open the file."""
@@ -181,6 +183,7 @@ class LinkedFileWork(Work):
     def __init__(self, change: LinkedFile) -> None:
         super().__init__(os.path.dirname(change.final), "")
         self._change = change
+        self.names_file = not change.again
 
     def prepare(self, folders: Folders) -> None:
         """Open the file."""

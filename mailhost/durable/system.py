@@ -101,6 +101,10 @@ class OperatingSystem:
         """Give a file its final name, replacing what has it."""
         os.rename(old, new)
 
+    def rename_in(self, folder: int, old: str, new: str) -> None:
+        """Give a file of the folder with this descriptor another name there."""
+        os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
     def link(self, old: str, new: str) -> None:
         """Give a file a second name. Raises FileExistsError where anything has it."""
         os.link(old, new, follow_symlinks=False)

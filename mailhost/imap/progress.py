@@ -27,12 +27,19 @@ async def with_progress(context: Context, text: str, waiting: Awaitable[T]) -> T
         progress.stop()
 
 
+def progress_line(
+    context: Context, text: str, done: int | None = None, goal: int | None = None
+) -> bytes:
+    """Return the line that tells the client how far its command is."""
+    return ok(text, in_progress(context.tag, done, goal)).line(UNTAGGED)
+
+
 class _Progress:
     """Writes outside of the session's step, which waits, so by way of `IWire.stream`."""
 
     def __init__(self, context: Context, text: str) -> None:
         self._context = context
-        self._line = ok(text, in_progress(context.tag)).line(UNTAGGED)
+        self._line = progress_line(context, text)
         self._call: IDelayedCall = context.clock.callLater(FIRST, self._tell)
 
     def _tell(self) -> None:

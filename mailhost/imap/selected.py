@@ -53,7 +53,7 @@ class Selected:
 
     __slots__ = (
         "_keywords", "_looked", "_silent", "_uid_validity", "_view", "_watch", "changed", "folder",
-        "modseq", "read_only", "saved", "uids",
+        "modseq", "notified", "read_only", "saved", "uids",
     )  # fmt: skip
 
     def __init__(self, folder: IFolder, view: FolderView, read_only: bool) -> None:
@@ -63,6 +63,7 @@ class Selected:
         self.modseq = view.highest_modseq
         self.saved: Sequence[int] = ()  # the UIDs of the last SEARCH with SAVE
         self.changed = False  # somebody says that there is something new
+        self.notified = 0  # how often that was said
         self._looked = 0.0
         self._keywords = view.keywords  # those that the client was told of
         self._uid_validity = view.uid_validity
@@ -93,6 +94,11 @@ class Selected:
         """True where the folder may have changed since it was read last: other programs notify
         nobody."""
         return self.changed or now - self._looked > LOOK_AGAIN
+
+    def notify(self) -> None:
+        """The folder may have changed."""
+        self.changed = True
+        self.notified += 1
 
     def looked(self, now: float) -> None:
         """The folder is read now."""

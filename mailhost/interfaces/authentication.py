@@ -9,7 +9,7 @@ from typing import Literal
 
 class Disposition(StrEnum):
     """What is done with a message: delivered as usual, delivered into the Junk folder, or
-    refused. The names are those of RFC 9990 §3.1.1.7."""
+    refused. The names are those of RFC 9990 appendix A."""
 
     NONE = "none"
     QUARANTINE = "quarantine"
@@ -63,11 +63,12 @@ class Authentication:
     `author` is the domain of the From field in A-labels, empty where the message has no single
     one. `spf` has the results for MAIL FROM and HELO, `sealers` are the domains of an ARC chain
     that passes. `requested` is the policy that the author's domain asks for if DMARC fails.
-    `spf_aligned` and `dkim_aligned` are the domains by which DMARC passes.
+    `spf_aligned` and `dkim_aligned` are the domains by which DMARC passes. `own_domains` are the
+    domains of this host that the message uses without a pass.
 
     `disposition` is what the settings say to do, `applied` what is done: in the mode "observe" that
     is NONE. Where the disposition is not the requested one, `override` says why by a word of RFC
-    9990 §3.1.1.8. `reason` says for the log why there is a disposition, or an override.
+    9990 §3.1.6. `reason` says for the log why there is a disposition, or an override.
     """
 
     client_name: str = ""
@@ -82,6 +83,7 @@ class Authentication:
     published: PublishedPolicy | None = None
     spf_aligned: str = ""
     dkim_aligned: tuple[str, ...] = ()
+    own_domains: tuple[str, ...] = ()
     disposition: Disposition = Disposition.NONE
     applied: Disposition = Disposition.NONE
     override: str = ""

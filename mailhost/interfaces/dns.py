@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -45,11 +45,22 @@ class TLSARecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SRVRecord:
+    """One SRV record (RFC 2782). `target` is empty for a service that is not offered, which has the
+    name `.`."""
+
+    priority: int
+    weight: int
+    port: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question(Generic[Record]):
     """The records of one type at one name. Made by the functions below, which give it the type of
     its records. The name is in ASCII."""
 
-    kind: Literal["A", "AAAA", "MX", "TXT", "PTR", "TLSA"]
+    kind: Literal["A", "AAAA", "MX", "TXT", "PTR", "TLSA", "SRV", "NS", "CNAME"]
     name: str
 
 
@@ -92,6 +103,21 @@ def tlsa_of(name: str) -> Question[TLSARecord]:
     return Question("TLSA", name)
 
 
+def srv_of(name: str) -> Question[SRVRecord]:
+    """Ask for SRV records at a name such as `_imaps._tcp.example.org`."""
+    return Question("SRV", name)
+
+
+def ns_of(name: str) -> Question[str]:
+    """Ask for the names of the servers of the zone `name`; CNAMEs are not followed."""
+    return Question("NS", name)
+
+
+def cname_of(name: str) -> Question[str]:
+    """Ask for the CNAME at the very name `name`."""
+    return Question("CNAME", name)
+
+
 class Found(Enum):
     """The kinds of reply to a Question."""
 
@@ -131,6 +157,23 @@ class ILookUp(Interface):
 
     def look_up(question: Question[Record]) -> Awaitable[Reply[Record]]:
         """Return the reply to any question, with CNAMEs followed. Raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityReply(Generic[Record]):
+    """The replies of all authoritative servers of one zone, by their names. `zone` is empty, and
+    there is no reply, if the servers could not be found; `trouble` says why."""
+
+    zone: str
+    replies: Mapping[str, Reply[Record]] = field(default_factory=dict)
+    trouble: str = ""
+
+
+class IAuthoritativeServers(Interface):
+    """Asks the servers that have the zone of a name, and no cache."""
+
+    def ask_all(question: Question[Record]) -> Awaitable[AuthorityReply[Record]]:
+        """Return the reply of each server. Raises nothing."""
 
 
 class IResolver(ILookUp):

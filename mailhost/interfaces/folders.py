@@ -22,6 +22,9 @@ from mailhost.message.content import Content
 from mailhost.message.flags import FlagAction
 from mailhost.message.imap.content_keys import ContentKey
 
+UNKNOWN_SIZE = 0  # octets of a message that were not counted yet
+UNKNOWN_DATE = -(1 << 63)  # of a message whose date was not looked up yet
+
 
 class Reason(Enum):
     """Why a store refuses something. The value is IMAP's response code (RFC 9051 §7.1)."""
@@ -32,6 +35,7 @@ class Reason(Enum):
     OVER_QUOTA = "OVERQUOTA"
     LIMIT = "LIMIT"
     EXPUNGED = "EXPUNGEISSUED"
+    IN_USE = "INUSE"
     UNAVAILABLE = "UNAVAILABLE"
 
 
@@ -81,7 +85,7 @@ class FolderView:
 
     `flags` are bits (`message.flags`), `keywords` names those above the system flags; a name may be
     empty. `more_keywords` says that the folder can have others too. `sizes` are octets on the wire,
-    `dates` are INTERNALDATE in seconds since 1970.
+    or UNKNOWN_SIZE; `dates` are INTERNALDATE in seconds since 1970, or UNKNOWN_DATE.
     """
 
     mailbox_id: str
@@ -126,6 +130,11 @@ class FlagsSet:
     modified: Sequence[int] = ()
     expunged: Sequence[int] = ()
     modseq_before: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """True where the flags of a message have changed."""
+        return self.view.highest_modseq > self.modseq_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +188,8 @@ class Details:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """The use of an account: octets and messages, and the octets that it may hold, None for any
-    number."""
+    number. With such a limit, `octets` is the count by which mail is refused, which may be some
+    minutes behind what other programs do."""
 
     octets: int
     messages: int
@@ -208,7 +218,6 @@ class SummaryField(Enum):
     HEAD = "head"
     PREVIEW = "preview"
     MESSAGE_ID = "message_id"
-    IN_REPLY_TO = "in_reply_to"
     REFERENCES = "refs"
     BASE_SUBJECT = "base_subject"
     IS_REPLY = "is_reply"
@@ -217,8 +226,6 @@ class SummaryField(Enum):
     SORT_FROM = "sort_from"
     SORT_TO = "sort_to"
     SORT_CC = "sort_cc"
-    DISPLAY_FROM = "display_from"
-    DISPLAY_TO = "display_to"
     THREAD_ID = "thread_id"
 
 
@@ -238,13 +245,10 @@ class IFolder(Interface):
         """Call `changed` whenever the folder may have changed, whoever changed it: this host's
         other sessions, or programs outside of it."""
 
-    def view() -> Awaitable[FolderView | StoreRefusal]:
+    def view(sizes: bool = False, dates: bool = False) -> Awaitable[FolderView | StoreRefusal]:
         """Return the newest state: all that this host and other programs have changed so far. The
-        same object is returned while nothing has changed. Sizes that are not known yet are 0."""
-
-    def sized_view() -> Awaitable[FolderView | StoreRefusal]:
-        """As `view`, with the sizes of all messages; those of files that other programs wrote may
-        have to be counted."""
+        same object is returned while nothing has changed. With `sizes` the sizes of all messages
+        are known, with `dates` their dates: a store may find them out when they are asked for."""
 
     def add(messages: Sequence[NewMessage]) -> Awaitable[Added | StoreRefusal]:
         """Add all of `messages`, or none. They are safe on disk then."""
@@ -253,7 +257,8 @@ class IFolder(Interface):
         uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
     ) -> Awaitable[FlagsSet | StoreRefusal]:
         """Change the flags of messages. With `unchanged_since` a message with a higher MODSEQ is
-        left as it is. The change survives the end of the process, not a power cut."""
+        left as it is. The change survives the end of the process, not a power cut. If anything has
+        changed, those who watch are called once, right before it returns."""
 
     def copy(uids: Sequence[int], target: str) -> Awaitable[Copied | StoreRefusal]:
         """Copy messages with their flags and dates to another folder, all or none. Safe on disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zope.interface import Interface
@@ -17,6 +18,9 @@ from mailhost.message.status import Status
 class OutgoingMessage:
     """A message in our name: submitted by a user who logged in, or written by this host.
 
+    `relayed` is for a message of a client in a listed network, which may be in the name of others:
+    no field is added to it but a signature, where its author's domain signs here.
+
     `author` is responsible for the message, and becomes its From field if it has none. `identity`
     names the message in the log. If `IOutgoing.missing` was called before, `completed` is the
     content with the fields that it returned, else None.
@@ -27,6 +31,7 @@ class OutgoingMessage:
     author: Address
     identity: str
     completed: Content | None = None
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,8 @@ class OwnMessage:
 
 class IOutgoing(Interface):
     """The steps that every message in our name passes before it is handed over: submitted mail,
-    bounces and other reports. Incoming and forwarded mail does not pass them, since its authors are
-    on other hosts."""
+    bounces and other reports, and mail of clients in listed networks. Incoming and forwarded mail
+    does not pass them, since its authors are on other hosts."""
 
     def missing(header: bytes, author: Address, identity: str) -> bytes:
         """Return the fields that a message with this header section lacks, to be put on top of it
@@ -65,3 +70,11 @@ class IOutgoingStep(Interface):
 
     def apply(message: OutgoingMessage) -> Answer[Content | Status]:
         """Return the content for the next step, or a refusal of the message."""
+
+
+class IForwarding(Interface):
+    """What is added to a message of others that an alias sends on to another host."""
+
+    def seal(content: Content, domains: Collection[str]) -> Answer[Content]:
+        """Return the message for recipients in these domains, with a seal of ARC if the settings
+        say so, and otherwise as it is. Raises nothing."""

@@ -18,6 +18,15 @@ class KeyState(StrEnum):
     REMOVABLE = "removable"  # its record may be removed from DNS
 
 
+class Shown(StrEnum):
+    """The record of a key as DNS shows it."""
+
+    YES = "shown"
+    MISSING = "missing"
+    DIFFERENT = "different"  # another key, several records, or one that cannot be read
+    UNKNOWN = "unknown"  # not asked, or no server answered
+
+
 @dataclass(frozen=True, slots=True)
 class DomainKey:
     """The public half of one key of a domain. `domain` is in A-labels. `record` is the text of the

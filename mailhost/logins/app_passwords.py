@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 
 from mailhost.interfaces.accounts import Account, AppPassword
@@ -23,7 +22,6 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26
 _GROUP = 5  # characters between two hyphens
 _SCHEME = "$sha256$"
-_HASH = re.compile(r"\$sha256\$[0-9a-f]{64}")
 _IGNORED = str.maketrans("", "", "- ")
 
 
@@ -37,11 +35,6 @@ def hash_app_password(password: str) -> str:
     """Return what is kept of an app password."""
     typed = password.translate(_IGNORED).lower()
     return _SCHEME + hashlib.sha256(typed.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def is_app_hash(text: str) -> bool:
-    """True for what `hash_app_password` returns."""
-    return _HASH.fullmatch(text) is not None
 
 
 def matching(account: Account | None, hashed: str) -> AppPassword | None:

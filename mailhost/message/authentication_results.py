@@ -101,11 +101,21 @@ def without_forged(content: Content, header: bytes, host: str) -> tuple[Content,
 
 def is_junk(header: bytes, host: str) -> bool:
     """True where a field of `host` says that the message goes to the Junk folder."""
+    return any(_JUNK.search(each.text) for each in own_fields(header, host))
+
+
+def own_fields(header: bytes, host: str) -> list[Field]:
+    """Return the fields of `host`. A milter may have added one in the same name."""
     if not has_field(header, NAME):
-        return False
-    host = host.lower()
-    ours = (each for each in named(header, NAME) if authserv_id(each.text) == host)
-    return any(_JUNK.search(each.text) for each in ours)
+        return []
+    name = host.lower()
+    return [each for each in named(header, NAME) if authserv_id(each.text) == name]
+
+
+def result_in(field: Field, method: str) -> str:
+    """Return the first result for a method in a field that `results_field` made, empty for none."""
+    match = re.search(rb"\n\t%b=([a-z]+)" % method.encode(), field.value)
+    return match[1].decode() if match else ""
 
 
 def is_in_name_of(field: Field, hosts: Collection[str]) -> bool:

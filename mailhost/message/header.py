@@ -6,13 +6,15 @@ No field is decoded or printed again: each is returned with its offsets in the h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mailhost.message.address import Address, BadAddress, parse_address
 
-_VALUE = rb"[ \t]*:([^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*)"
+_TEXT = rb"[^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*"
+_VALUE = rb"[ \t]*:(" + _TEXT + rb")"
+_NAME = re.compile(rb"[!-9;-~]+")
 _LINE_END = rb"\r?\n?"
 _FIELD = re.compile(rb"^([!-9;-~]+)" + _VALUE + _LINE_END, re.MULTILINE)
 # for a header section with an LF in front: `re` finds a pattern that begins with a literal octet
@@ -68,6 +70,29 @@ def first_value(header: bytes, name: str) -> str:
     """Return the unfolded value of the first field with this name, empty for none."""
     match = _behind_lf(name).search(b"\n" + header)
     return _unfolded(match[1]) if match else ""
+
+
+def raw_values(header: bytes, name: bytes) -> list[bytes]:
+    """Return the raw values of the fields with this name, in any case and in order."""
+    if not _NAME.fullmatch(name):
+        return []
+    return _behind_lf(name.decode("ascii")).findall(b"\n" + header)
+
+
+def whole_fields(header: bytes, names: Iterable[bytes]) -> list[bytes]:
+    """Return the fields with one of these names, in any case and in order, each with its line
+    end."""
+    found = _one_of(tuple(names)).findall(b"\n" + header)
+    return [field + end for field, end in found]
+
+
+@lru_cache(maxsize=100)
+def _one_of(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """Return the pattern of an LF and a whole field with one of these names, and its line end,
+    which is not consumed: the LF may be the one in front of the next field."""
+    known = b"|".join(re.escape(name) for name in names if _NAME.fullmatch(name))
+    field = rb"(?:" + (known or rb"(?!)") + rb")[ \t]*:" + _TEXT
+    return re.compile(rb"\n(" + field + rb")(?=(" + _LINE_END + rb"))", re.IGNORECASE)
 
 
 @lru_cache(maxsize=100)

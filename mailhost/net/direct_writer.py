@@ -2,7 +2,7 @@
 calls of epoll.
 
 Octets that the kernel does not take at once go through the transport, and so do all octets after
-them, since the transport must send its own data first. TLS always goes through the transport.
+them until the transport has sent its own data. TLS always goes through the transport.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ PIECE_SIZE = 65_536  # octets
 class DirectWriter:
     """Writes to a connected transport."""
 
-    __slots__ = ("_socket", "_transport")
+    __slots__ = ("_direct", "_socket", "_transport")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         handle = getattr(transport, "getHandle", lambda: None)()
         self._socket = handle if isinstance(handle, Socket) else None
+        self._direct = True  # the transport has nothing to send
 
     def write(self, data: bytes) -> None:
         """Send `data` now, or have the transport send it."""
-        if self._socket is not None:
+        if self._socket is not None and self._direct:
             try:
                 sent = self._socket.send(data)
             except OSError:  # the transport gets the same error and ends the connection
@@ -35,8 +36,12 @@ class DirectWriter:
             if sent == len(data):
                 return
             data = data[sent:]
-            self._socket = None
+            self._direct = False
         self._transport.write(data)
+
+    def drained(self) -> None:
+        """The transport has sent all that it was given."""
+        self._direct = True
 
     def stop(self) -> None:
         """Send everything through the transport from now on, as TLS begins."""

@@ -171,6 +171,7 @@ class Pump(Protocol):
 
     def resumeProducing(self) -> None:
         self._throttled = False
+        self._writer.drained()  # a transport resumes its producer when its buffer is empty
         self._last_heard = self._clock.seconds()
         if self._drained is not None:
             drained, self._drained = self._drained, None

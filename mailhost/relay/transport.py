@@ -16,13 +16,14 @@ from typing import cast
 
 from zope.interface import implementer
 
+from mailhost.concurrency.answers import result_of
 from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import Attempted, IEventSink
+from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.queue import Carried, IRelay, Lane
 from mailhost.interfaces.reactor import IReactor
-from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
@@ -52,6 +53,7 @@ class RelayTransport:
         events: IEventSink,
         tls: ClientTLS = client_tls,
         listeners: Sequence[Listen] = (),
+        forwarding: IForwarding | None = None,
     ) -> None:
         self._clock = reactor
         self._resolver = resolver
@@ -59,12 +61,19 @@ class RelayTransport:
         self._connector = Connector(reactor, hostname, tls)
         self._pool = Pool(reactor, settings)
         self._failures: dict[Destination, tuple[float, Fault]] = {}
-        self.reconfigure(settings, secrets, hostname, listeners)
+        self.reconfigure(settings, secrets, hostname, listeners, forwarding)
 
     def reconfigure(
-        self, settings: Relay, secrets: Secrets, hostname: str, listeners: Sequence[Listen] = ()
+        self,
+        settings: Relay,
+        secrets: Secrets,
+        hostname: str,
+        listeners: Sequence[Listen] = (),
+        forwarding: IForwarding | None = None,
     ) -> None:
-        """Take new settings; connections that are open go on. `listeners` are all of the host's."""
+        """Take new settings; connections that are open go on. `listeners` are all of the host's.
+        With `forwarding` messages that aliases send on may be sealed."""
+        self._forwarding = forwarding
         self.settings = settings
         self._secrets = secrets
         self._pool.settings = settings
@@ -90,7 +99,7 @@ class RelayTransport:
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Carried:
         destination = cast("Destination", lane.next_hop)
-        marked = _marked(content, lane.recipients[0].through, envelope.smtputf8)
+        marked = await self._marked(lane, content, envelope.smtputf8)
         attempt = Attempt(destination, Sending(envelope, marked, lane.recipients), self._pool)
         stopped: Exception | None = None
         try:
@@ -105,6 +114,18 @@ class RelayTransport:
         for outcome in outcomes:
             self._events.emit(Attempted(identity, outcome))
         return Carried(outcomes, stopped)
+
+    async def _marked(self, lane: Lane, content: Content, utf8: bool) -> Content:
+        """Return the message with a Delivered-To field for each alias on top, and with a seal."""
+        through = lane.recipients[0].through
+        if not through:
+            return content
+        content = content.after(alias_fields(through, utf8))
+        if self._forwarding is None:
+            return content
+        domains = {each.address.domain for each in lane.recipients}
+        sealed: Content = await result_of(self._forwarding.seal(content, domains))
+        return sealed
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
         until, silence = self._failures.get(destination, (0.0, Fault(NO_HOST)))
@@ -139,8 +160,3 @@ class RelayTransport:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
         return Connection(await self._connector.open(target), target)
-
-
-def _marked(content: Content, through: Sequence[Address], utf8: bool) -> Content:
-    """Return the message with a Delivered-To field for each alias on top."""
-    return content.after(alias_fields(through, utf8)) if through else content

@@ -1,31 +1,39 @@
-"""Makes the keys of domains in the head: when a domain is first seen, in a thread.
+"""Makes, replaces and retires the keys of domains in the head, without a person.
 
-The directory and the settings are compared each second with those of the second before. A message
-of a domain that is newer than that asks for its keys by `ensure`.
+The directory and the settings are compared each second with those of the second before, so that a
+new domain has keys at once. A message of a domain that is newer than that asks for its keys by
+`ensure`. DNS is asked every five minutes for keys that are coming, and once a day for all; then the
+log has a warning for each domain whose keys DNS does not show, or shows differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.directory import IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
-from mailhost.interfaces.signing import IKeyMaker
-from mailhost.signing.key_files import KeyPair
+from mailhost.interfaces.signing import DomainKey, IKeyMaker, KeyState, Shown
 from mailhost.signing.key_ring import KeyRing
-from mailhost.signing.key_work import KeyWork, missing_kinds
+from mailhost.signing.key_work import KeyWork
+from mailhost.signing.published import IServers, shown_by
+from mailhost.signing.rotation import Keys, missing_kinds, warnings
 from mailhost.signing.rules import SigningRules
 
 LOOK_PERIOD = 1.0  # seconds
-RETRY_AFTER = 60.0  # seconds after a failure to make keys
+CHECK_PERIOD = 300.0  # seconds between two checks of coming keys
+DAY = 86_400.0  # seconds
+RETRY_AFTER = 600.0  # seconds after a failure to change keys
+WHERE = "dkim"
 
 
 @implementer(IKeyMaker)
@@ -39,6 +47,7 @@ class KeyKeeper:
         in_thread: InThread,
         ring: KeyRing,
         work: KeyWork,
+        servers: IServers,
         directory: IDirectory,
         events: IEventSink,
         rules: Callable[[], SigningRules],
@@ -48,71 +57,139 @@ class KeyKeeper:
         self._in_thread = in_thread
         self._ring = ring
         self._work = work
+        self._servers = servers
         self._directory = directory
         self._events = events
         self._rules = rules
         self._changed = changed
         self._seen: tuple[DirectoryView, SigningRules] | None = None
-        self._failed: dict[str, float] = {}  # when making the keys of a domain failed
+        self._failed: dict[str, float] = {}  # when the keys of a domain could not be changed
+        self._shown: dict[str, Mapping[str, Shown]] = {}
+        self._checked: dict[str, float] = {}  # when all keys of a domain were looked up
         self._one_at_a_time = DeferredLock()
         self._stopping = False
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
+        self._loops = (LoopingCall(self._look), LoopingCall(self._check_due))
+        for loop in self._loops:
+            loop.clock = clock
 
     def start(self) -> None:
-        """Make what is missing, now and whenever a domain is added."""
-        self._loop.start(LOOK_PERIOD)
+        """Make what is missing, now and whenever a domain is added, and begin to ask DNS."""
+        look, check = self._loops
+        look.start(LOOK_PERIOD)
+        check.start(CHECK_PERIOD, now=False)
 
     async def stop(self) -> None:
         """Begin nothing new; return when what was begun is done."""
         self._stopping = True
-        if self._loop.running:
-            self._loop.stop()
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
         await self._one_at_a_time.run(lambda: None)
 
     async def ensure(self, domain: str) -> None:
-        await self._one_at_a_time.run(self._make_missing, domain)
+        if self._is_missing(domain):
+            await self._tend(domain)
 
     async def ensure_all(self) -> None:
         """Return when all domains that sign here have keys, or cannot get any."""
         for domain in self._rules().domains(self._directory.view):
             await self.ensure(domain)
 
+    async def check(self, domain: str) -> Mapping[str, Shown]:
+        """Ask DNS for the keys of a domain, and use those that it shows. Return what DNS shows, by
+        selector."""
+        keys = self._keys(domain)
+        if self._rules().of(domain).not_in_dns:
+            await self._tend(domain)
+            return {}
+        replies = await gatherResults(
+            [Deferred.fromCoroutine(self._servers_asked(key)) for key in keys]
+        )
+        shown = {key.selector: each for key, each in zip(keys, replies, strict=True)}
+        self._shown[domain] = shown
+        await self._tend(domain, shown)
+        return shown
+
+    def shown(self, key: DomainKey) -> Shown:
+        """Return what DNS showed of a key when it was asked last."""
+        return self._shown.get(key.domain, {}).get(key.selector, Shown.UNKNOWN)
+
+    async def change(self, domain: str, work: Callable[[str], Keys]) -> None:
+        """Change the keys of a domain in a thread, and use them in all processes. `work` is not
+        begun while the host stops. Raises what `work` raises."""
+
+        async def change_now() -> None:
+            if self._stopping:
+                return
+            keys = await self._in_thread(partial(work, domain))
+            if keys.pairs != self._ring.keys(domain):
+                self._ring.use(domain, keys.pairs)
+                self._changed(domain)
+            for text in keys.texts:
+                self._events.emit(Notice(f"{WHERE}: {text}"))
+
+        await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(change_now()))
+
+    async def _tend(self, domain: str, shown: Mapping[str, Shown] | None = None) -> None:
+        """Bring the keys of a domain up to date. A failure is logged."""
+        rules = self._rules().of(domain)
+        try:
+            await self.change(domain, lambda name: self._work.tend(name, rules, shown or {}))
+        except Exception as fault:  # noqa: BLE001 - mail must not wait for keys in vain
+            self._failed[domain] = self._clock.seconds()
+            self._events.emit(Faulted(WHERE, f"cannot change the keys of {domain}: {fault}"))
+        else:
+            self._failed.pop(domain, None)
+
     def _look(self) -> Deferred[None] | None:
         view, rules = self._directory.view, self._rules()
-        if self._seen is not None and self._seen[0] is view and self._seen[1] is rules:
+        same = self._seen is not None and self._seen[0] is view and self._seen[1] is rules
+        if same and not any(map(self._may_retry, self._failed)):
             return None
         self._seen = view, rules
-        return Deferred.fromCoroutine(self.ensure_all())
+        self._failed = {name: at for name, at in self._failed.items() if not self._may_retry(name)}
+        return self._run(self.ensure_all())
 
-    def _make_missing(self, domain: str) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._made(domain))
+    def _check_due(self) -> Deferred[None]:
+        return self._run(self._checked_due())
 
-    async def _made(self, domain: str) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
+        """Log a failure, so that the loop goes on."""
+
+        def failed(failure: Failure) -> None:
+            self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
+
+        return Deferred.fromCoroutine(work).addErrback(failed)
+
+    async def _checked_due(self) -> None:
+        for domain in self._rules().domains(self._directory.view):
+            now = self._clock.seconds()
+            daily = now >= self._checked.get(domain, now - DAY) + DAY
+            coming = any(key.state is KeyState.COMING for key in self._keys(domain))
+            if self._stopping or not (daily or coming):
+                continue
+            if daily:
+                self._checked[domain] = now
+                await self._tend(domain)  # makes the keys that are due
+            shown = await self.check(domain)
+            for text in warnings(self._keys(domain), shown) if daily else ():
+                self._events.emit(Faulted(WHERE, text))
+
+    async def _servers_asked(self, key: DomainKey) -> Shown:
+        return shown_by(key, await self._servers.ask_all(key.name))
+
+    def _keys(self, domain: str) -> list[DomainKey]:
+        return [pair.public for pair in self._ring.keys(domain) or ()]
+
+    def _is_missing(self, domain: str) -> bool:
         rules = self._rules()
-        if self._stopping or not self._is_missing(domain, rules):
-            return
-        shown = rules.shown_without_dns(domain)
-        work = partial(self._work.make_missing, domain, rules.of(domain), shown)
-        try:
-            keys = await self._in_thread(work)
-        except Exception as fault:  # noqa: BLE001 - logged; mail leaves without a signature
-            self._failed[domain] = self._clock.seconds()
-            self._events.emit(Faulted("dkim", f"cannot make keys of {domain}: {fault}"))
-            return
-        self._failed.pop(domain, None)
-        self.use(domain, keys)
-        self._events.emit(Notice(f"dkim: {domain} has new keys; see `mailhost dkim list {domain}`"))
-
-    def use(self, domain: str, keys: Sequence[KeyPair]) -> None:
-        """Sign by these keys of a domain from now on, in all processes."""
-        self._ring.use(domain, keys)
-        self._changed(domain)
-
-    def _is_missing(self, domain: str, rules: SigningRules) -> bool:
-        if not rules.signs(domain, self._directory.view):
-            return False
-        if self._clock.seconds() < self._failed.get(domain, -RETRY_AFTER) + RETRY_AFTER:
+        if not (self._may_retry(domain) and rules.signs(domain, self._directory.view)):
             return False
         keys = self._ring.keys(domain)
-        return keys is None or bool(missing_kinds(keys, rules.of(domain)))
+        if keys is None:
+            return True
+        kinds = {each.public.algorithm for each in keys if each.pem}
+        return bool(missing_kinds(keys, rules.of(domain)) or kinds - {*rules.of(domain).algorithms})
+
+    def _may_retry(self, domain: str) -> bool:
+        return self._clock.seconds() >= self._failed.get(domain, -RETRY_AFTER) + RETRY_AFTER

@@ -94,11 +94,12 @@ class KeyFiles:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise KeysUnreadable(f"{path} is damaged; restore it from a backup") from error
 
-    def save(self, domain: str, keys: Sequence[KeyPair]) -> None:
-        """Replace the keys of a domain, durably. Raises OSError."""
+    def save(self, domain: str, keys: Sequence[KeyPair]) -> tuple[KeyPair, ...]:
+        """Replace the keys of a domain, durably; return them in their order. Raises OSError."""
         ordered = sorted(keys, key=lambda pair: pair.public.made, reverse=True)
         text = json.dumps({"version": 1, "keys": [*map(_entry, ordered)]}, indent=1)
         self._write(self._path(domain), text + "\n")
+        return tuple(ordered)
 
     def _path(self, domain: str) -> str:
         return os.path.join(self._folder, domain, NAME)

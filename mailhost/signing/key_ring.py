@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from twisted.internet.defer import DeferredLock
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
@@ -25,6 +26,7 @@ class KeyRing:
     def __init__(self, files: KeyFiles, in_thread: InThread, events: IEventSink) -> None:
         self.files = files
         self._in_thread = in_thread
+        self._one_at_a_time = DeferredLock()
         self._events = events
         self._keys: dict[str, tuple[KeyPair, ...]] = {}
         self._active: dict[str, tuple[Signer, ...]] = {}
@@ -35,9 +37,13 @@ class KeyRing:
             self.use(domain, self._read(domain))
 
     async def read_again(self, domain: str) -> None:
-        """Use the keys of a domain as they are in its file now. A failure is logged."""
+        """Use the keys of a domain as they are in its file now. A failure is logged.
+
+        Reads one after another, so that the last one always has the newest keys.
+        """
+        read = partial(self._read, domain)
         try:
-            self.use(domain, await self._in_thread(partial(self._read, domain)))
+            self.use(domain, await self._one_at_a_time.run(lambda: self._in_thread(read)))
         except OSError as error:
             self._events.emit(Faulted("dkim", f"cannot read the keys of {domain}: {error}"))
 

@@ -18,12 +18,16 @@ TIME_IN_OTHER_QUEUES = (
 
 @dataclass(frozen=True, slots=True)
 class DomainRules:
-    """The keys of one domain: their kinds, the size of RSA keys in bits, and how selectors of new
-    keys begin."""
+    """The keys of one domain: their kinds, the size of RSA keys in bits, how selectors of new keys
+    begin, and the times after which a key is replaced (0: never) and a retired one is removable, in
+    seconds. Keys of a domain that is `not_in_dns` sign at once."""
 
     algorithms: tuple[str, ...]
     rsa_bits: int
-    selector: str
+    selector: str = ""
+    rotate_after: float = 0.0
+    retire_for: float = 10 * DAY
+    not_in_dns: bool = False
 
 
 class SigningRules:
@@ -40,15 +44,24 @@ class SigningRules:
             **{name: domain.dkim for name, domain in settings.domain.items()},
             **dkim.domain,
         }
-        self.asks_dns = settings.demo is None
+        self._asks_dns = settings.demo is None
         self.validity = int(dkim.expire_after) or None
-        self.rotate_after = dkim.rotate_after
-        self.retire_for = settings.queue.expire_after + max(dkim.expire_after, TIME_IN_OTHER_QUEUES)
+        self._rotate_after = dkim.rotate_after
+        self._retire_for = settings.queue.expire_after + max(
+            dkim.expire_after, TIME_IN_OTHER_QUEUES
+        )
 
     def of(self, domain: str) -> DomainRules:
         """Return the rules for the keys of a domain."""
         table = self._tables.get(domain, DomainDKIM())
-        return DomainRules(self._algorithms, table.rsa_bits or self._rsa_bits, table.selector)
+        return DomainRules(
+            self._algorithms,
+            table.rsa_bits or self._rsa_bits,
+            table.selector,
+            self._rotate_after,
+            self._retire_for,
+            not self._asks_dns or is_for_tests(domain),
+        )
 
     def signing_domain(self, author: str) -> str:
         """Return the domain that signs for mail of authors in the domain `author`: that domain
@@ -66,7 +79,7 @@ class SigningRules:
 
     def signs(self, domain: str, view: DirectoryView) -> bool:
         """True for a domain that is to have keys: of this host, its name, or one of `sign_as`."""
-        if not self._on or self._is_off(domain) or domain.startswith("["):
+        if self.is_off(domain) or domain.startswith("["):
             return False
         return (
             domain == self._hostname
@@ -84,10 +97,7 @@ class SigningRules:
         }
         return sorted(name for name in names if self.signs(name, view))
 
-    def shown_without_dns(self, domain: str) -> bool:
-        """True for a domain that cannot be in DNS, or is not asked about: its keys sign at once."""
-        return not self.asks_dns or is_for_tests(domain)
-
-    def _is_off(self, domain: str) -> bool:
+    def is_off(self, domain: str) -> bool:
+        """True if the settings say that a domain has no keys."""
         table = self._tables.get(domain)
-        return table is not None and table.off
+        return not self._on or (table is not None and table.off)

@@ -87,6 +87,8 @@ class Signing:
         except BadAddress as bad:
             return self._unsigned(message, message.author.domain, f"its From field: {bad}")
         domain = self._rules.signing_domain(author)
+        if self._rules.is_off(domain):
+            return message.content
         if not self._rules.signs(domain, self._directory.view):
             return self._unsigned(message, author, "it is no domain that signs here")
         if self._ring.keys(domain) is not None:
@@ -103,11 +105,11 @@ class Signing:
     def _sign_by(
         self, message: OutgoingMessage, header: bytes, domain: str
     ) -> Answer[Content | Status]:
+        if _is_signed_by(header, domain):
+            return message.content
         signers = self._ring.signers(domain)
         if not signers:
             return self._unsigned(message, domain, "it has no key in use; see mailhost dkim list")
-        if _is_signed_by(header, domain):
-            return message.content
         if self._rules.validity is not None:
             signers = tuple(replace(each, validity=self._rules.validity) for each in signers)
         work = partial(_signatures, message.content, header, signers, self._now())
@@ -133,7 +135,9 @@ class Signing:
             return LOCAL_ERROR.because(f"the message cannot be read: {error}")
 
     def _unsigned(self, message: OutgoingMessage, domain: str, reason: str) -> Content:
-        """Send the message as it is."""
+        """Send the message as it is. Mail that is only relayed may be in the name of others."""
+        if message.relayed:
+            return message.content
         now = self._now()
         if now >= self._logged.get(domain, 0.0) + DAY:
             if len(self._logged) >= MOST_NAMES:

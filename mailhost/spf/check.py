@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -64,7 +64,8 @@ class SPFResult:
     """The result for one identity.
 
     `mechanism` is the one that matched, as it is written. `reason` says why there was an error.
-    `explanation` is by the sender's domain (exp=), for a fail only: foreign text in ASCII.
+    `explanation` is by the sender's domain (exp=), for a fail only: foreign text in ASCII. `terms`
+    counts those that needed DNS.
     """
 
     status: SPFStatus
@@ -72,6 +73,7 @@ class SPFResult:
     mechanism: str = ""
     reason: str = ""
     explanation: str = ""
+    terms: int = field(default=0, compare=False)
 
 
 class _Ended(Exception):
@@ -127,10 +129,10 @@ class _Check:
     def run(self, domain: str, explained: bool = False) -> Lookups[SPFResult]:
         """Return the result for the sender's domain; errors are results."""
         try:
-            return (yield from self._check(domain, explained))
+            return replace((yield from self._check(domain, explained)), terms=self._terms)
         except _Ended as ended:
             reason = _UNPRINTABLE.sub("?", ended.reason)[:LONGEST_REASON]
-            return SPFResult(ended.status, domain, reason=reason)
+            return SPFResult(ended.status, domain, reason=reason, terms=self._terms)
 
     def _check(self, domain: str, explained: bool) -> Lookups[SPFResult]:
         """Return the result for a domain. Raises _Ended."""

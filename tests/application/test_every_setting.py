@@ -47,6 +47,7 @@ admin = "ann@example.org"
 [queue]
 [delivery]
 [store]
+[dmarc]
 [dkim]
 [relay]
 
@@ -74,8 +75,10 @@ OTHERS = {
     "dns.servers": '["192.0.2.53"]',
     "dns.addresses": '["192.0.2.1"]',
     "dns.spf": '["include:_spf.isp.example"]',
+    "dns.spf_of": '{ "example.org" = ["include:_spf.isp.example"] }',
     "relay.networks": '["192.0.2.0/24"]',
     "delivery.junk": '"X-Spam"',
+    "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
@@ -89,6 +92,9 @@ OTHERS = {
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
+    "domain.dmarc_reports": '"dmarc@example.org"',
+    "dmarc.send_reports": None,  # warns without a filter
+    "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
 }
 """Keys with None are shown by tests of their own below."""
@@ -240,7 +246,7 @@ class EverySettingTests(SynchronousTestCase):
         """A worker that serves all listeners."""
         startup = StartupData(1, b"k" * 16, loaded, head.foundation.tls.pem)
         worker = Worker(cast(Any, reactor), startup)
-        worker._services = worker._new_services(loaded)
+        worker._use(loaded, worker._new_services(loaded))
         self.hand_sockets(worker, loaded)
         return worker
 
@@ -373,12 +379,19 @@ class EverySettingTests(SynchronousTestCase):
         self.old = self.load(f"{self.text}{lines}")
         self.check(self.load(f"{self.text}{lines}".replace("version = 1", OBSERVE, 1)))
 
+    def test_reports_to_other_domains(self) -> None:
+        lines = '\n[[filter]]\nkind = "authenticity"\n'
+        self.old = self.load(f"{self.text}{lines}")
+        new = self.text.replace("[dmarc]", "[dmarc]\nsend_reports = true", 1)
+        self.check(self.load(f"{new}{lines}"))
+
     def test_what_the_queue_emits_is_counted(self) -> None:
         """Its transport, too, emits to the counts and not past them to the log."""
         head = self.head(self.old)
         attempts: Any = head.queue._attempts
         transport = attempts._attempts._transport
-        for part in (head.queue, head.relay, transport, head.services.delivery):
+        delivery: Any = head.services.delivery
+        for part in (head.queue, head.relay, transport, delivery):
             self.assertIs(head.events, part._events, part)
 
     def test_the_number_of_workers(self) -> None:

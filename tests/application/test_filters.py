@@ -23,18 +23,23 @@ from mailhost.application.filters import (
 from mailhost.config.explain import kinds
 from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
-from mailhost.config.model import Relay, Settings
+from mailhost.config.model import Demo, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.filters import IFilter
 from mailhost.interfaces.verdict import PASS, Mail, Stage
+from mailhost.message.address import parse_address
 from mailhost.message.client import Client
 from mailhost.observe.counts import Counts
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
+from mailhost.reception.filters.authenticity.message_lookups import NoDNS
 from mailhost.reception.filters.chain import ASKED_COUNT
 from mailhost.reception.filters.whole_messages import WholeMessages
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.queue.fakes import here
 
 LEAST: dict[str, dict[str, Any]] = {
+    "authenticity": {},
     "dnslist": {"zones": ["bl.example"]},
     "list": {"entries": ["192.0.2.1"]},
     "greylist": {},
@@ -72,9 +77,13 @@ class ChainsCase(SynchronousTestCase):
     def chains(self, *filters: dict[str, Any], **more: Any) -> Chains:
         """The chains of these filters."""
         settings = self.settings(*filters, **more)
+        return make_chains(settings, self.context(settings))
+
+    def context(self, settings: Settings) -> FilterContext:
+        """Services, most of which do nothing."""
         nothing = cast(Any, SimpleNamespace(maildir=lambda path: None))
         bench = WholeMessages("/nowhere", 1000, here)
-        context = FilterContext(
+        return FilterContext(
             cast(Any, Clock()),
             here,
             RecordingEvents(),
@@ -86,8 +95,10 @@ class ChainsCase(SynchronousTestCase):
             bench,
             settings.hostname,
             settings.data,
+            cast(Any, SimpleNamespace(view=DirectoryView())),
+            cast(Any, SimpleNamespace()),
+            KnownClients(cast(Any, Clock())),
         )
-        return make_chains(settings, context)
 
     def one(self, kind: str, **more: Any) -> dict[str, Any]:
         """A filter of a kind with what it needs at least."""
@@ -168,6 +179,16 @@ class MakeTests(ChainsCase):
                 self.chains(self.one("size"), filter)
             self.assertTrue(str(raised.exception).startswith("filter[2]: "), raised.exception)
             self.assertIn(text, str(raised.exception))
+
+
+class DemoTests(ChainsCase):
+    def test_nothing_is_asked_of_dns(self) -> None:
+        settings = self.settings(self.one("authenticity"))
+        demo = settings.model_copy(update={"demo": Demo(accounts=(parse_address("a@b.net"),))})
+        for each, wanted in ((settings, False), (demo, True)):
+            (link,) = make_chains(each, self.context(each))[ListenProtocol.SMTP].links
+            resolver = cast(Any, link.filter)._services.resolver
+            self.assertEqual(isinstance(resolver, NoDNS), wanted)
 
 
 class ToldTests(ChainsCase):

@@ -17,11 +17,13 @@ from mailhost.config.filters.common import Mode
 from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
+from mailhost.interfaces.accounts import DirectoryView
 from mailhost.message.content import Content
 from mailhost.message.status import OK
 from mailhost.milter.client import MilterTimeouts
 from mailhost.milter.filter import MilterContext, MilterFilter
 from mailhost.observe.counts import Counts
+from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.reception.filters.chain import Chain, ChainLink
 from mailhost.reception.filters.reception import FilteredReception
@@ -111,6 +113,9 @@ class ObservingTests(SynchronousTestCase):
             bench,
             settings.hostname,
             settings.data,
+            cast(Any, SimpleNamespace(view=DirectoryView())),
+            cast(Any, SimpleNamespace()),
+            KnownClients(cast(Any, Clock())),
         )
         made = make_chains(settings, context)[ListenProtocol.SMTP]
         milter = FakeMilter({"R": ["y|550 5.1.1 Not him"], "E": [*EDITS, *ENVELOPE]})

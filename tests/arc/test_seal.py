@@ -9,13 +9,14 @@ from mailhost.arc.seal import NotSealed, seal
 from mailhost.arc.verify import ARCResult, ARCStatus
 from mailhost.dkim.body import hash_body
 from mailhost.dkim.sign import BODY_FORM
-from mailhost.message.authentication_results import MethodResult
+from mailhost.message.authentication_results import NAME, MethodResult, results_field
 from mailhost.message.content import Content
 from tests.arc.messages import HOST, sealed_often, verified
 from tests.dkim.messages import KEYS, NOW, PLAIN, SIGNERS, signed
 from tests.dkim.test_sign import ODD
 
-RESULTS = [MethodResult("spf", "pass", [("smtp.mailfrom", "b.example")])]
+SPF = MethodResult("spf", "pass", [("smtp.mailfrom", "b.example")])
+RESULTS = results_field(HOST, [SPF]).removeprefix(f"{NAME}: ".encode())
 
 
 def sealed_here(message: bytes, number: int = 0, found: ARCResult | None = None) -> bytes:
@@ -24,7 +25,7 @@ def sealed_here(message: bytes, number: int = 0, found: ARCResult | None = None)
     header = content.header()
     body = hash_body(content, header, [BODY_FORM])[BODY_FORM]
     found = found or verified(message)
-    return seal(header, body, found, RESULTS, HOST, SIGNERS[number], NOW) + message
+    return seal(header, body, found, RESULTS, SIGNERS[number], NOW) + message
 
 
 def dkimpy_accepts(message: bytes) -> bool:

@@ -19,7 +19,8 @@ class EditTests(DirectoryCase):
 
     def test_domains(self) -> None:
         self.assertIn("example.com", self.run_ok("domain", "list"))
-        self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
+        output = self.run_ok("domain", "add", "example.org", "--alias-of", "example.com")
+        self.assertIn("`mailhost dns example.org` prints them", output)
         self.run_ok("account", "add", "ann@example.com", stdin="hunter2\n")
         self.run_ok("domain", "catch-all", "example.com", "ann@example.com")
         rows = {row["domain"]: row for row in json.loads(self.run_ok("domain", "list", "--json"))}

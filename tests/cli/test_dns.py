@@ -1,10 +1,21 @@
-"""`mailhost dns`: records as text."""
+"""`mailhost dns`: records as text, and compared with a DNS server on loopback."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
+from typing import Any
 
-from tests.cli.bench import CommandCase
+from twisted.internet import reactor as running_reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from tests.cli.bench import SETTINGS, CommandCase
+from tests.dns_server import DNSServer, Records
+
+reactor: Any = running_reactor
 
 ADDRESSES = '[dns]\naddresses = ["192.0.2.1"]\n'
 
@@ -29,6 +40,22 @@ class PlanTests(CommandCase):
         output = self.run_ok("dns", "--format", "nsupdate")
         self.assertIn("update add mail.example.com. 3600 A 192.0.2.1\n", output)
         self.assertNotIn(" MX ", output)
+        self.assertIn("add _dmarc.mail.example.com.", output)
+        self.settings(ADDRESSES + '[domain."example.com"]\n')
+        self.assertNotIn("_dmarc", self.run_ok("dns"))
+
+    def test_keys(self) -> None:
+        self.run_ok("dkim", "make", "books.example")
+        records = json.loads(self.run_ok("dns", "books.example", "--format", "json"))["records"]
+        dkim = [each for each in records if each["topic"] == "DKIM"]
+        self.assertEqual(["k=ed25519", "k=rsa"], sorted(r["value"].split("; ")[1] for r in dkim))
+        long = next(each for each in dkim if "k=rsa" in each["value"])
+        self.assertEqual(long["value"], "".join(long["data"].split('"')[1::2]))
+        self.assertIn('" "', long["data"])
+
+    def test_a_domain_that_does_not_sign(self) -> None:
+        self.settings(ADDRESSES + '[dkim]\nsign = false\n[domain."books.example"]\n')
+        self.assertIn("is not signed (DKIM)", self.run_ok("dns", "books.example"))
 
     def test_json(self) -> None:
         values = json.loads(self.run_ok("dns", "books.example", "--format", "json"))
@@ -37,3 +64,70 @@ class PlanTests(CommandCase):
     def test_a_domain_that_is_not_served_here(self) -> None:
         error = self.run_fails("dns", "other.example")
         self.assertIn("`mailhost domain add other.example` adds it", error)
+
+    def test_the_demo_asks_nothing(self) -> None:
+        self.settings('[demo]\naccounts = ["ann@example.org"]\n[domain."example.org"]\n')
+        output = self.run_ok("dns", "example.org")  # a reactor could not run here
+        self.assertIn("example.org. 3600 IN MX 10 mail.example.com.", output)
+        self.assertEqual(3, self.call("dns", "example.org", "--check").exit_code)
+
+    def test_a_check_that_cannot_begin(self) -> None:
+        for arguments in (("other.example",), ("--config", "/nowhere.toml"), ("books.example",)):
+            result = self.call("dns", "--check", *arguments)
+            self.assertEqual(3, result.exit_code, result.output)
+        self.assertIn("books.example is no name of the public DNS", result.stderr)
+
+
+_MAIN = (
+    "from mailhost.net.dns import authoritative; authoritative.PORT = {port}\n"
+    "from mailhost.cli.main import main; main()"
+)
+_SPF = "v=spf1 ip4:127.0.0.1 -all"
+SERVED: Records = {
+    "books.example": [["NS", "mail.example.com"], ["MX", 10, "mail.example.com"], ["TXT", _SPF]],
+    "mail.example.com": [["NS", "mail.example.com"], ["A", "127.0.0.1"], ["TXT", _SPF]],
+    "1.0.0.127.in-addr.arpa": [["PTR", "mail.example.com"]],
+    "_dmarc.books.example": [["TXT", "v=DMARC1; p=none"]],
+    "_submissions._tcp.books.example": [["SRV", 0, 1, 465, "mail.example.com"]],
+    "_imaps._tcp.books.example": [["SRV", 0, 1, 993, "mail.example.com"]],
+    "_pop3s._tcp.books.example": [["SRV", 10, 1, 995, "mail.example.com"]],
+}
+
+
+class CheckTests(TestCase):
+    """The command as a process of its own, since it runs a reactor."""
+
+    def setUp(self) -> None:
+        self.server = DNSServer(SERVED)
+        self.port = self.server.start(reactor)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
+        self.config = os.path.abspath(self.mktemp())
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
+            file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
+            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
+
+    def call(self, *arguments: str) -> Deferred[Any]:
+        """Start `mailhost dns books.example`; its output, errors and exit code come."""
+        main = ["-c", _MAIN.format(port=self.port), "dns", "books.example", *arguments]
+        environment = dict(os.environ, MAILHOST_CONFIG=self.config)
+        called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
+        return called
+
+    async def _check(self) -> None:
+        right, values = await gatherResults(
+            [self.call("--check"), self.call("--check", "--format", "json")]
+        )
+        self.assertEqual(0, right[2], right)
+        self.assertIn(b"right      MX of books.example: 10 mail.example.com.\n", right[0])
+        self.assertTrue(right[0].endswith(b"\nbooks.example: all records are right\n"))
+        verdicts = {each["verdict"] for each in json.loads(values[0])["findings"]}
+        self.assertEqual({"right"}, verdicts)
+        self.server.records = {**SERVED, "_dmarc.books.example": []}
+        wrong = await self.call("--check", "--format", "nsupdate")
+        self.assertEqual(2, wrong[2], wrong)
+        update = b'update add _dmarc.books.example. 3600 TXT "v=DMARC1; p=none"\nsend\n'
+        self.assertTrue(wrong[0].endswith(update), wrong)
+
+    def test_right_and_wrong_records(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._check())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 
 from mailhost.config.load import load
 from mailhost.directory.from_settings import view_of_settings
-from mailhost.logins.app_passwords import hash_app_password, is_app_hash
+from mailhost.logins.app_passwords import hash_app_password
 from mailhost.message.address import parse_address
 from tests.cli.directory_case import IN_FILE, DirectoryCase
+from tests.logins.test_app_passwords import APP_HASH
 
 
 class ExportTests(DirectoryCase):
@@ -53,6 +55,28 @@ class ExportTests(DirectoryCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
 
+    def test_keys_can_be_imported_again(self) -> None:
+        self.run_ok("dkim", "make", "example.com")
+        self.assertIn("# The DKIM keys are left out", self.run_ok("export"))
+        folder = os.path.join(self.folder, "exported")
+        text = self.run_ok("export", "--secrets", folder)
+        before = json.loads(self.run_ok("dkim", "list", "example.com", "--json"))
+        shutil.rmtree(os.path.join(self.data, "dkim"))
+        commands = [line[2:].split()[1:] for line in text.splitlines() if "dkim import" in line]
+        self.assertEqual(len(commands), 2)
+        for command in commands:
+            self.assertEqual(stat.S_IMODE(os.stat(command[-1]).st_mode), 0o600)
+            self.run_ok(*command)
+        after = json.loads(self.run_ok("dkim", "list", "example.com", "--json"))
+        records = [{(key["name"], key["record"]) for key in keys} for keys in (before, after)]
+        self.assertEqual(*records)
+
+    def test_settings_for_keys_stay(self) -> None:
+        self.settings(IN_FILE + '[domain."file.example".dkim]\noff = true\nselector = "mail"\n')
+        before = load(self.config).settings.domain["file.example"]
+        self.settings(self.run_ok("export"))
+        self.assertEqual(load(self.config).settings.domain["file.example"], before)
+
     def test_app_passwords(self) -> None:
         self.run_ok("account", "password", "add", "ann@example.com", "Ann's phone")
         self.assertIn("# its app passwords are left out", self.run_ok("export"))
@@ -72,7 +96,7 @@ class ExportTests(DirectoryCase):
             assert account is not None
             (app_password,) = account.app_passwords
             self.assertEqual(app_password.name, name)
-            self.assertTrue(is_app_hash(app_password.hash))
+            self.assertRegex(app_password.hash, APP_HASH)
 
     def test_a_file_without_the_hash_of_an_app_password(self) -> None:
         line = 'app_passwords = { tv = { file = "secrets/ann" } }'

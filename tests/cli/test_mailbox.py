@@ -72,6 +72,11 @@ class FolderTests(MailboxCase):
         ):
             self.run_fails("mailbox", *arguments)
 
+    def test_an_inbox_with_mail_is_not_removed_either(self) -> None:
+        self.put("1.2.x:2,", b"A: b\r\n\r\n")
+        error = self.run_fails("mailbox", "remove", ANN, "INBOX")
+        self.assertIn("INBOX cannot be removed", error)
+
     def test_the_mail_of_an_account_that_was_removed(self) -> None:
         self.mailbox("list")
         self.run_ok("account", "remove", ANN)

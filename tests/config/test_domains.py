@@ -41,6 +41,21 @@ class DomainTests(LoadCase):
             },
         )
 
+    def test_an_address_for_reports_in_another_name_of_a_domain(self) -> None:
+        problems = self.problems(
+            HEAD
+            + """
+            dmarc.reports = { "example.net" = "dmarc@example.org" }
+            [domain."example.com"]
+            aliases = ["example.org"]
+            dmarc_reports = "dmarc@example.org"
+            """
+        )
+        keys = {'domain."example.com".dmarc_reports', 'dmarc.reports."example.net"'}
+        self.assertEqual(keys, set(problems))
+        for explanation in problems.values():
+            self.assertIn("write example.com here", explanation)
+
     def test_ids_of_accounts(self) -> None:
         same, table = "0123456789abcdef" * 2, 'domain."example.com".account'
         problems = self.problems(

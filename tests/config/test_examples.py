@@ -18,12 +18,14 @@ from mailhost.config.section import Section
 
 ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
+    "reports",
     "domain",
     "account",
     "app_passwords",
     "alias",
     "replace",
     "sign_as",
+    "spf_of",
     "add",
     "senders",
     "recipients",

@@ -22,6 +22,16 @@ class PlausibleCase(LoadCase):
         return HEAD.replace("mail.example.com", name) + ADMIN + more
 
 
+class ReportTests(PlausibleCase):
+    """Reports to other domains."""
+
+    def test_without_a_filter_there_is_nothing_to_report(self) -> None:
+        text = self.named("mx.example.com", HERE + "[dmarc]\nsend_reports = true\n")
+        self.assertEqual(list(self.warnings(text)), ["dmarc.send_reports"])
+        text += '[[filter]]\nkind = "authenticity"\n'
+        self.assertEqual(list(self.warnings(text)), [])
+
+
 class HostnameTests(PlausibleCase):
     """A name that other hosts can look up."""
 

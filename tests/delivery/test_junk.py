@@ -77,6 +77,10 @@ class ResultsTests(SynchronousTestCase):
         self.assertTrue(self.takes(junk))
         self.assertTrue(self.takes(MethodResult("spf", "pass"), junk))
         self.assertFalse(self.takes(junk, host="other.example"))
+        ours = results_field(HOST, [junk])
+        of_a_milter = results_field(HOST, [MethodResult("dkim", "none")])
+        for header in (ours + of_a_milter, of_a_milter + ours):
+            self.assertTrue(JunkFolders(cast(Any, None), "", HOST).takes(header))
 
     def test_other_results(self) -> None:
         self.assertFalse(self.takes(MethodResult("dmarc", "fail", [(APPLIED, "none")])))

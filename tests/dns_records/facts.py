@@ -22,4 +22,4 @@ def key(state: KeyState = KeyState.ACTIVE, selector: str = "r1", record: str = R
     return DomainKey("example.com", selector, "rsa", record, state, made=0)
 
 
-OWN = DomainFacts("example.com", keys=(key(),))
+OWN = DomainFacts("example.com", signer="example.com", keys=(key(),))

@@ -48,6 +48,19 @@ class HostTests(SynchronousTestCase):
         self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
 
 
+class ReportTests(SynchronousTestCase):
+    """The address for DMARC reports."""
+
+    def test_both_tables(self) -> None:
+        tables = {
+            "dmarc": {"reports": {"a.example": "dmarc@a.example"}},
+            "domain": {"b.example": {"dmarc_reports": "dmarc@a.example"}},
+        }
+        for domain, address in (("a.example", "dmarc@a.example"), ("b.example", "dmarc@a.example")):
+            self.assertEqual(address, str(domain_facts(settings(**tables), domain).reports))
+        self.assertIsNone(domain_facts(settings(**tables), "c.example").reports)
+
+
 class RouteTests(SynchronousTestCase):
     """Smarthosts in SPF."""
 
@@ -64,6 +77,13 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(((), ("smtp.isp.example",)), self.facts(route))
         spf = ["include:_spf.isp.example"]
         self.assertEqual((tuple(spf), ()), self.facts(route, spf=spf))
+
+    def test_mechanisms_of_one_domain(self) -> None:
+        dns = {"spf": ["mx:b.example"], "spf_of": {"a.example.com": ["include:news.example"]}}
+        self.assertEqual((("mx:b.example", "include:news.example"), ()), self.facts(**dns))
+        facts = host_facts(settings(dns=dns), ADDRESSES, receives=True)
+        self.assertEqual(("mx:b.example",), facts.spf)
+        self.assertEqual((), host_facts(settings(dns=dns), ADDRESSES).spf)
 
     def test_routes_for_other_senders_and_to_own_machines(self) -> None:
         self.assertEqual(((), ()), self.facts({"from": "example.com", "via": "smtp.isp.example"}))

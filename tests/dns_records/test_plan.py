@@ -20,7 +20,7 @@ def rows(plan: Plan, *topics: Topic) -> list[tuple[str, str, str]]:
 
 
 class PlanTests(SynchronousTestCase):
-    """What a domain needs."""
+    """The records that a domain needs."""
 
     def test_all_records_of_a_domain(self) -> None:
         plan = make_plan(HOST, OWN)
@@ -51,10 +51,12 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual("_dmarc.mail.example.com", plan.about(Topic.DMARC)[0].name)
 
     def test_a_domain_that_is_the_hosts_name_has_one_spf_record(self) -> None:
-        own = DomainFacts("mail.example.com", spf=("include:_spf.isp.example",))
+        host = replace(HOST, receives=True, spf=("include:_spf.isp.example",))
         text = "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:_spf.isp.example ~all"
-        plan = make_plan(HOST, own)
-        self.assertEqual([("mail.example.com", "TXT", text)], rows(plan, Topic.SPF))
+        record = ("mail.example.com", "TXT", text)
+        plan = make_plan(host, DomainFacts("mail.example.com", spf=host.spf))
+        self.assertEqual([record], rows(plan, Topic.SPF))
+        self.assertEqual(record, rows(make_plan(host, OWN), Topic.SPF)[1])
 
     def test_source_addresses_and_routes_are_in_spf(self) -> None:
         host = replace(HOST, senders=("198.51.100.7", "192.0.2.1"))
@@ -78,6 +80,11 @@ class PlanTests(SynchronousTestCase):
         self.assertIn("the RSA key that signs once DNS shows it", dkim[0].purpose)
         self.assertIn("removable._domainkey.example.com is no longer used", plan.notes[0])
 
+    def test_a_domain_without_keys(self) -> None:
+        plan = make_plan(HOST, replace(OWN, keys=()))
+        self.assertIn("`mailhost dkim make example.com` at once", plan.notes[0])
+        self.assertIn("is not signed", make_plan(HOST, replace(OWN, keys=(), signer="")).notes[0])
+
     def test_an_address_for_reports(self) -> None:
         inside = make_plan(HOST, replace(OWN, reports=parse_address("dmarc@example.com")))
         self.assertEqual(
@@ -87,6 +94,19 @@ class PlanTests(SynchronousTestCase):
         outside = make_plan(HOST, replace(OWN, reports=parse_address("dmarc@example.net")))
         consent = [("example.com._report._dmarc.example.net", "TXT", "v=DMARC1")]
         self.assertEqual(consent, rows(outside, Topic.REPORTS))
+
+    def test_an_address_with_letters_that_mean_something_in_a_list(self) -> None:
+        plan = make_plan(HOST, replace(OWN, reports=parse_address("a!b+c@example.com")))
+        data = plan.about(Topic.DMARC)[0].data
+        self.assertEqual("v=DMARC1; p=none; rua=mailto:a%21b+c@example.com", data)
+
+    def test_a_policy_of_the_domain_above(self) -> None:
+        own = DomainFacts("mail.example.com", receives=False, policy_of="example.com")
+        plan = make_plan(HOST, own)
+        self.assertEqual([], plan.about(Topic.DMARC))
+        self.assertIn("The DMARC record of example.com applies", plan.notes[-1])
+        plan = make_plan(HOST, replace(own, reports=parse_address("dmarc@example.com")))
+        self.assertEqual(1, len(plan.about(Topic.DMARC)))
 
     def test_unknown_addresses(self) -> None:
         host = replace(HOST, addresses=HostAddresses((), AddressSource.UNKNOWN))

@@ -281,3 +281,78 @@ class RealTests(SynchronousTestCase):
 
     def test_files_that_are_not_there_are_not_the_same(self) -> None:
         self.assertFalse(OperatingSystem().same_file("/no", "/no"))
+
+
+class ManyNames(SynchronousTestCase):
+    """Many files that are there get other names, or further ones: nobody opens them."""
+
+    MOVED = tuple(f"moved{number}" for number in range(4))
+    MOVES: tuple[RenamedFile, ...] = tuple(
+        RenamedFile(f"{NEW}/{name}", f"{CUR}/{name}:2,S") for name in MOVED
+    )
+    LINKS = tuple(LinkedFile(f"{NEW}/linked", f"{JUNK}/link{number}") for number in range(2))
+
+    def disk(self) -> FakeDisk:
+        """A disk with files whose octets no one has synced."""
+        disk = FakeDisk(NEW, CUR, JUNK, shares_syncs=True)
+        for name in (*self.MOVED, "linked"):
+            fd = disk.create(f"{NEW}/{name}")
+            disk.write(fd, [b"whole"])
+            disk.close(fd)
+        disk.sync_folder(NEW)
+        disk.calls.clear()
+        return disk
+
+    def run_all(self, disk: FakeDisk) -> list[OSError | None]:
+        """Make all changes of a process that has just begun."""
+        return run(disk, [*self.MOVES, *self.LINKS])
+
+    def test_one_sync_makes_octets_and_names_durable(self) -> None:
+        disk = self.disk()
+        self.assertEqual(self.run_all(disk), [None] * 6)
+        kinds = [call.split()[0] for call in disk.calls]
+        self.assertNotIn("open_file", kinds)
+        self.assertEqual(kinds.count("sync"), 1)
+        self.assertEqual([call for call in disk.calls if f"sync_folder {CUR}" in call], [])
+        names = [*(move.new for move in self.MOVES), *(link.final for link in self.LINKS)]
+        self.assertEqual(disk.after_crash(), dict.fromkeys([*names, f"{NEW}/linked"], b"whole"))
+        self.assertEqual(disk.open, {})
+
+    def test_any_call_fails(self) -> None:
+        good = self.disk()
+        self.run_all(good)
+        for number in range(len(good.calls)):
+            disk = self.disk()
+            disk.fail_at = number
+            results = self.run_all(disk)
+            safe, there = disk.after_crash(), disk.files()
+            with self.subTest(call=disk.calls[number]):
+                for change, result in zip(self.MOVES, results, strict=False):
+                    there_now, gone = (
+                        (change.old, change.new) if result else (change.new, change.old)
+                    )
+                    self.assertIn(there_now, there)
+                    self.assertNotIn(gone, there)
+                    self.assertTrue(result or safe.get(change.new) == b"whole")
+                for link, result in zip(self.LINKS, results[4:], strict=True):
+                    self.assertEqual(there.get(link.final), None if result else b"whole")
+                self.assertEqual(disk.open, {})
+
+    def test_no_message_is_lost_wherever_the_process_dies(self) -> None:
+        good = self.disk()
+        self.run_all(good)
+        for number in range(len(good.calls)):
+            disk = self.disk()
+            disk.crash_at = number
+            self.assertRaises(Crash, self.run_all, disk)
+            for left in (disk.after_crash(), disk.after_lucky_crash()):
+                for move in self.MOVES:
+                    self.assertEqual((move.old in left) + (move.new in left), 1)
+                self.assertIn(f"{NEW}/linked", left)
+
+    def test_what_may_have_been_done_is_looked_at_first(self) -> None:
+        disk = self.disk()
+        self.run_all(disk)
+        changes: tuple[Change, ...] = (*self.MOVES, *self.LINKS)
+        results = run(disk, [begun(change) for change in changes])
+        self.assertEqual(results, [None] * 6)

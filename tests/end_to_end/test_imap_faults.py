@@ -224,10 +224,6 @@ class Disk(ImapFaults):
         self.client().ok("SELECT INBOX")
         self.assertLess(time.monotonic() - begun, 5)
 
-    test_caches_that_another_program_locks.skip = (  # type: ignore[attr-defined]
-        "operations wait for a locked cache in threads of the pool, which has ten"
-    )
-
     def test_a_large_message_that_cannot_be_kept_while_it_arrives(self) -> None:
         client = self.client()
         incoming = self.host.data / "incoming"

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import smtplib
 import threading
+import time
 from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
+from mailhost.dkim.verify import DKIMStatus
+from mailhost.dmarc_reports.waiting import results_of, waiting_before
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
+from mailhost.signing.key_files import KeyFiles
+from mailhost.signing.key_work import KeyWork
+from mailhost.signing.rules import DomainRules
+from tests.dkim.messages import results
+from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
@@ -17,41 +28,67 @@ from tests.end_to_end.shared import new_folder
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
+DOMAIN = "one.internal"
+POLICY = [["TXT", "v=DMARC1; p=reject; rua=mailto:dmarc@one.internal"]]
 RECORDS: Records = {
-    "one.example": [["MX", 10, "mx.one.example"]],
-    "two.example": [["MX", 10, "mx.two.example"]],
-    "mx.one.example": [["A", ONE]],
-    "mx.two.example": [["A", TWO]],
-    "null.example": [["MX", 0, "."]],
+    "one.internal": [["MX", 10, "mx.one.internal"], ["TXT", f"v=spf1 ip4:{ONE} -all"]],
+    "two.internal": [["MX", 10, "mx.two.internal"], ["TXT", f"v=spf1 ip4:{TWO} -all"]],
+    "mx.one.internal": [["A", ONE]],
+    "mx.two.internal": [["A", TWO]],
+    "null.internal": [["MX", 0, "."]],
+    "_dmarc.one.internal": POLICY,
+    "_dmarc.two.internal": POLICY,
+    "_dmarc.strict.internal": POLICY,
+    "_dmarc.careful.internal": [["TXT", "v=DMARC1; p=quarantine"]],
 }
-
-
-def make(name: str, address: str, port: int, dns: int) -> RunningHost:
-    """A host for NAME.example with the account ann."""
-    settings = f"""
-admin = "ann@{name}.example"
+SETTINGS = """
+admin = "ann@{0}.internal"
+[dmarc]
+send_reports = true
+reports = {{ "{0}.internal" = "dmarc@{0}.internal" }}
 [dns]
-servers = ["127.0.0.1:{dns}"]
+servers = ["127.0.0.1:{1}"]
 [relay]
-port = {port}
-bind = "{address}"
+port = {2}
+bind = "{3}"
 allow_loopback = true
+arc = ["*"]
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
 [login]
 plaintext_on_loopback = true
+[[filter]]
+kind = "authenticity"
+listeners = ["smtp"]
 """
+
+
+def make(name: str, address: str, port: int) -> RunningHost:
+    """A host for NAME.internal with the account ann, without settings."""
     host = RunningHost(
         new_folder(),
-        settings,
+        "",
         address,
         protocols=("submission",),
         ports={"smtp": port},
-        hostname=f"mx.{name}.example",
+        hostname=f"mx.{name}.internal",
     )
-    host.add_accounts(PASSWORD, f"ann@{name}.example")
+    host.add_accounts(PASSWORD, f"ann@{name}.internal")
     return host
+
+
+def make_keys(host: RunningHost, *domains: str) -> Records:
+    """Make DKIM keys of these domains, and return their records."""
+    files = KeyFiles(str(host.data), BlockingCommitter(OperatingSystem()).commit)
+    rules = DomainRules(("rsa", "ed25519"), 2048, not_in_dns=True)
+    made = [pair for each in domains for pair in KeyWork(files).tend(each, rules, {}).pairs]
+    return {each.public.name: [["TXT", *parts(each.public.record)]] for each in made}
+
+
+def parts(record: str) -> list[str]:
+    """The strings of a TXT record."""
+    return [record[:250], record[250:]] if len(record) > 250 else [record]
 
 
 class TwoHosts(TestCase):
@@ -63,29 +100,38 @@ class TwoHosts(TestCase):
         if not self.hosts:
             self.start()
         self.one, self.two = self.hosts
-        for host, address in ((self.one, "ann@one.example"), (self.two, "ann@two.example")):
+        for host, address in ((self.one, "ann@one.internal"), (self.two, "ann@two.internal")):
             if host.stopped:
                 host.start()
             for path in host.inbox(address):
                 path.unlink()
 
     def start(self) -> None:
-        """Start a DNS server, and make the hosts."""
-        dns = DNSProcess(RECORDS)
-        atexit.register(dns.stop)
-        port = free_port(ONE, TWO)
+        """Make the hosts with their keys, and start a DNS server."""
+        port, records = free_port(ONE, TWO), dict(RECORDS)
         for name, address in (("one", ONE), ("two", TWO)):
-            host = make(name, address, port, dns.port)
+            host = make(name, address, port)
+            records |= make_keys(host, f"{name}.internal", host.hostname)
             atexit.register(shutil.rmtree, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
+        dns = DNSProcess(records)
+        atexit.register(dns.stop)
+        for host, name in zip(self.hosts, ("one", "two"), strict=True):
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
-        """ann@one.example sends to these."""
+        """ann@one.internal sends to these."""
         with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
-            client.login("ann@one.example", PASSWORD)
-            content = b"From: ann@one.example\r\nSubject: hello\r\n\r\n.dots\r\n..\r\n"
-            client.sendmail("ann@one.example", recipients, content, rcpt_options=options)
+            client.login("ann@one.internal", PASSWORD)
+            content = b"From: ann@one.internal\r\nSubject: hello\r\n\r\n.dots\r\n..\r\n"
+            client.sendmail("ann@one.internal", recipients, content, rcpt_options=options)
+
+    def send_as_stranger(self, sender: str, to: str, content: bytes = b"") -> None:
+        """A client on no listed network sends to an address of two.internal."""
+        usual = f"From: {sender}\r\nSubject: hello\r\n\r\nHello\r\n"
+        with smtplib.SMTP(TWO, self.two.ports["smtp"], timeout=30) as client:
+            client.sendmail(sender, [to], content or usual)
 
     def mail(self, host: RunningHost, address: str, count: int = 1) -> list[bytes]:
         """Wait until the inbox has so many messages."""
@@ -97,40 +143,54 @@ class TwoHosts(TestCase):
             done.wait(0.1)
         raise AssertionError(f"{address} has {len(found)} of {count}:\n" + "\n".join(host.lines))
 
+    def signers(self, host: RunningHost, stored: bytes) -> set[tuple[str, str]]:
+        """The domain and algorithm of each signature, all of which must be right by the records
+        that the command shows."""
+        keys = json.loads(host.command("dkim", "list", "--json").stdout)
+        records = {("TXT", key["name"]): [key["record"].encode()] for key in keys}
+        found = results(stored, records, time.time())
+        for each in found:
+            self.assertIs(each.status, DKIMStatus.PASS, each)
+        return {(each.domain, each.algorithm) for each in found}
+
     def test_mail_reaches_the_mx_host_over_tls(self) -> None:
-        self.send("ann@two.example")
-        (stored,) = self.mail(self.two, "ann@two.example")
+        self.send("ann@two.internal")
+        (stored,) = self.mail(self.two, "ann@two.internal")
+        both = {("one.internal", "rsa-sha256"), ("one.internal", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, stored), both)
         self.assertTrue(stored.endswith(b"\r\n\r\n.dots\r\n..\r\n"), stored)
-        self.assertIn(b"Return-Path: <ann@one.example>", stored)
+        self.assertIn(b"Return-Path: <ann@one.internal>", stored)
         self.assertIn(b"with ESMTPS id", stored)
-        self.assertIn(b"from mx.one.example ([127.0.0.2])", stored)
+        self.assertIn(b"from mx.one.internal ([127.0.0.2])", stored)
 
     def test_an_unknown_user_there_and_a_loop_of_aliases_bounce_back_here(self) -> None:
         for host, own, other in ((self.one, "one", "two"), (self.two, "two", "one")):
-            alias = (f"round@{own}.example", f"round@{other}.example")
+            alias = (f"round@{own}.internal", f"round@{other}.internal")
             self.assertEqual(0, host.command("alias", "add", *alias).returncode)
-        odd = "nobody+caf_=" + "x" * 80 + "=try..this.@two.example"
+        odd = "nobody+caf_=" + "x" * 80 + "=try..this.@two.internal"
         self.send(odd)
-        (bounce,) = self.mail(self.one, "ann@one.example")
+        (bounce,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"Return-Path: <>", bounce)
+        both = {("mx.one.internal", "rsa-sha256"), ("mx.one.internal", "ed25519-sha256")}
+        self.assertEqual(self.signers(self.one, bounce), both)
         self.assertIn(f"Final-Recipient: rfc822; {odd}", " ".join(bounce.decode().split()))
         self.assertIn(b"Status: 5.1.1", bounce)
         self.assertIn(b"Action: failed", bounce)
-        self.send("round@one.example")
-        loop = next(each for each in self.mail(self.one, "ann@one.example", 2) if each != bounce)
-        self.assertIn(b"Reporting-MTA: dns; mx.two.example", loop)
-        self.assertIn(b"Remote-MTA: dns; mx.one.example", loop)
+        self.send("round@one.internal")
+        loop = next(each for each in self.mail(self.one, "ann@one.internal", 2) if each != bounce)
+        self.assertIn(b"Reporting-MTA: dns; mx.two.internal", loop)
+        self.assertIn(b"Remote-MTA: dns; mx.one.internal", loop)
         self.assertIn(b"Diagnostic-Code: smtp; 554 5.4.6 Mail loop", loop)
-        self.assertIn(b"Delivered-To: round@one.example", loop)
+        self.assertIn(b"Delivered-To: round@one.internal", loop)
 
     def test_a_null_mx_and_a_missing_domain_bounce(self) -> None:
         since = self.one.mark()
-        self.send("x@null.example", "y@missing.example")
-        text = b"".join(self.mail(self.one, "ann@one.example"))
-        self.one.wait_for("missing.example", since)
+        self.send("x@null.internal", "y@missing.internal")
+        text = b"".join(self.mail(self.one, "ann@one.internal"))
+        self.one.wait_for("missing.internal", since)
         for _ in range(100):
-            text = b"".join(self.mail(self.one, "ann@one.example"))
-            if b"missing.example" in text and b"null.example" in text:
+            text = b"".join(self.mail(self.one, "ann@one.internal"))
+            if b"missing.internal" in text and b"null.internal" in text:
                 break
             threading.Event().wait(0.1)
         self.assertIn(b"5.1.10", text)
@@ -139,23 +199,80 @@ class TwoHosts(TestCase):
     def test_mail_waits_for_a_host_that_is_down_and_survives_kills(self) -> None:
         self.two.stop()
         since = self.one.mark()
-        self.send("ann@two.example")
-        self.one.wait_for("delayed <ann@two.example>", since)
+        self.send("ann@two.internal")
+        self.one.wait_for("delayed <ann@two.internal>", since)
         self.one.kill()
         self.one.start()
-        self.one.until(lambda: self.waits("ann@two.example"), "it is not in the queue")
+        self.one.until(lambda: self.waits("ann@two.internal"), "it is not in the queue")
         self.two.start()
         self.one.reload()  # it forgets that two could not be reached
         self.one.command("queue", "retry", "--all")
-        self.mail(self.two, "ann@two.example")
+        self.mail(self.two, "ann@two.internal")
 
     def waits(self, address: str) -> bool:
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
-        self.send("ann@two.example", options=("NOTIFY=SUCCESS",))
-        self.mail(self.two, "ann@two.example")
-        (report,) = self.mail(self.one, "ann@one.example")
+        self.send("ann@two.internal", options=("NOTIFY=SUCCESS",))
+        self.mail(self.two, "ann@two.internal")
+        (report,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"Action: delivered", report)
-        self.assertIn(b"Reporting-MTA: dns; mx.two.example", report)
+        self.assertIn(b"Reporting-MTA: dns; mx.two.internal", report)
+
+    def test_signed_mail_passes(self) -> None:
+        self.send("ann@two.internal")
+        (stored,) = self.mail(self.two, "ann@two.internal")
+        for result in (b"spf=pass", b"dkim=pass", b"dmarc=pass"):
+            self.assertIn(result, stored)
+        self.assertEqual(stored.count(b"Authentication-Results: mx.two.internal;"), 1)
+
+    def test_forged_mail_is_refused(self) -> None:
+        for sender in ("eve@strict.internal", "ann@two.internal"):
+            refused = self.assertRaises(
+                smtplib.SMTPDataError, self.send_as_stranger, sender, "ann@two.internal"
+            )
+            self.assertEqual(refused.smtp_code, 550)
+            self.assertIn(b"5.7.26", refused.smtp_error)
+
+    def test_forwarded_mail_is_judged_by_its_signature(self) -> None:
+        self.alias("forward@two.internal", "ann@one.internal")
+        self.send("forward@two.internal")
+        (stored,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"Authentication-Results: mx.one.internal;", stored)
+        ours = stored[stored.index(b"Authentication-Results: mx.one.internal;") :]
+        ours = ours[: ours.index(b"\r\nReceived:")]
+        for result in (b"spf=fail", b"dkim=pass", b"dmarc=pass", b"arc=pass"):
+            self.assertIn(result, ours)
+        self.assertIn(b'reason="sealed by mx.two.internal"', ours)
+
+    def test_junk_by_an_alias(self) -> None:
+        self.alias("team@two.internal", "ann@two.internal")
+        self.send_as_stranger("eve@careful.internal", "team@two.internal")
+        junk = self.two.data / "mail" / "two.internal" / "ann" / ".Junk" / "new"
+        self.two.until(lambda: junk.is_dir() and any(junk.iterdir()))
+        self.assertEqual(self.two.inbox("ann@two.internal"), [])
+
+    def alias(self, alias: str, *to: str) -> None:
+        host = self.one if alias.endswith("@one.internal") else self.two
+        self.assertEqual(0, host.command("alias", "add", alias, *to).returncode)
+
+    def test_a_dmarc_report_is_collected(self) -> None:
+        since = self.two.mark()
+        report = gzipped(NEW.replace(b"example.org", b"two.internal"))
+        self.send_as_stranger("dmarc@careful.internal", "dmarc@two.internal", report)
+        self.two.wait_for("DMARC report of Far Mail about two.internal", since)
+        shown = self.two.command("dmarc", "two.internal", "--no-names", "--days", "10000")
+        self.assertIn("12 messages, reported by Far Mail", shown.stdout)
+        self.assertEqual([], list((self.two.data / "dmarc" / "incoming" / "new").iterdir()))
+
+    def test_the_results_wait_for_a_report(self) -> None:
+        """Also over a stop. The last test by its name, so that no further start is needed."""
+        self.send("ann@two.internal")
+        self.mail(self.two, "ann@two.internal")
+        self.two.stop()
+        data = str(self.two.data)
+        (waiting,) = (each for each in waiting_before(data, 1 << 20) if each.domain == DOMAIN)
+        published, rows = results_of(data, waiting)
+        self.assertEqual("reject", published.policy)
+        self.assertIn((ONE, True, True), [(row.source, row.dkim, row.spf) for row in rows])

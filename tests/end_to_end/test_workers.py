@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mailhost.dkim.signature import Signature, read_signatures
 from mailhost.logins.stored_secret import hash_password
 from mailhost.net.control.client import CommandFailed, ControlClient, control_path
 from tests.child_processes import children, is_writer
@@ -20,6 +21,7 @@ from tests.end_to_end.running import PATIENCE, RunningHost
 from tests.end_to_end.shared import MAIL, Raw, SharedHost
 
 PASSWORD = "correct horse battery"
+SENDER = "ann@example.test"  # its keys are never looked up in DNS
 SETTINGS = """
 workers = 2
 [limits]
@@ -38,6 +40,8 @@ password = { file = "ann" }
 quota = "500 kB"
 [domain."example.com".account.bob]
 quota = "500 kB"
+[domain."example.test".account.ann]
+password = { file = "ann" }
 """
 SOURCES = (f"127.0.0.{number}" for number in range(10, 250))
 
@@ -219,6 +223,29 @@ class Workers(SharedHost):
         client.login("ann@example.com", PASSWORD)
         client.sendmail("ann@example.com", "ann@example.com", "Subject: me\r\n\r\nhello\r\n")
         self.assertEqual(1, len(self.host.inbox("ann@example.com")))
+
+    def test_a_worker_signs_by_new_keys_without_a_reload(self) -> None:
+        with self.head_asleep():
+            client = self.client()
+        client.login(SENDER, PASSWORD)
+        for command in ("make", "rotate"):
+            done = self.host.command("dkim", command, "example.test")
+            self.assertEqual(0, done.returncode, done.stderr)
+            active = {key["selector"] for key in self.keys() if key["state"] == "active"}
+            self.assertEqual(2, len(active))
+            client.sendmail(SENDER, "ann@example.com", f"From: {SENDER}\r\n\r\nhello\r\n")
+            (path,) = self.host.inbox("ann@example.com")
+            found = read_signatures(path.read_bytes())
+            self.assertEqual(
+                active, {each.selector for each in found if isinstance(each, Signature)}
+            )
+            path.unlink()
+
+    def keys(self) -> list[dict[str, str]]:
+        keys: list[dict[str, str]] = json.loads(
+            self.host.command("dkim", "list", "example.test", "--json").stdout
+        )
+        return keys
 
     def test_one_that_is_killed_is_replaced(self) -> None:
         (worker,) = self.workers()

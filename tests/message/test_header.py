@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.address import BadAddress
-from mailhost.message.header import addresses, count_received, fields, first_value, named, values
+from mailhost.message.header import (
+    addresses,
+    count_received,
+    fields,
+    first_value,
+    named,
+    raw_fields,
+    raw_values,
+    values,
+    whole_fields,
+)
 
 odd_headers = st.lists(
     st.sampled_from(
@@ -66,6 +76,19 @@ class FieldTests(SynchronousTestCase):
             self.assertEqual([each.text for each in named(header, name)], found)
         hops = header.replace(b"X-Y", b"Received")
         self.assertEqual(count_received(hops), len(values(hops, "received")))
+
+    @settings(deadline=None)
+    @given(odd_headers)
+    def test_raw_values_and_whole_fields(self, header: bytes) -> None:
+        """A name that no field can have is that of no field, whatever stands in a line."""
+        found = list(raw_fields(header))
+        for name in (b"From", b"x-y", b"A", b"a:", b"", b"a b", b"\xff"):
+            wanted = [value for each, value, _ in found if each == name.lower()]
+            self.assertEqual(raw_values(header, name), wanted)
+        names = (b"from", b"A", b"a:", b"")
+        wanted = [whole for each, _, whole in found if each in (b"from", b"a")]
+        self.assertEqual(whole_fields(header, names), wanted)
+        self.assertEqual(whole_fields(header, ()), [])
 
     @settings(deadline=None, max_examples=200)
     @given(odd_headers)

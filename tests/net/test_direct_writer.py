@@ -56,6 +56,14 @@ class DirectWriterTests(SynchronousTestCase):
         self.writer.write(b"last")
         self.assertEqual(b"".join(sent) + b"last", first + self.transport.value())
 
+    def test_the_kernel_gets_it_at_once_again_when_the_transport_has_sent_its_own(self) -> None:
+        self.writer.write(b"x" * 3_000_000)
+        self.received()
+        self.transport.clear()
+        self.writer.drained()
+        self.writer.write(b"250 OK\r\n")
+        self.assertEqual((b"250 OK\r\n", b""), (self.received(), self.transport.value()))
+
     def test_what_goes_wrong_is_for_the_transport_to_find_out(self) -> None:
         self.there.close()
         self.writer.write(b"hello")

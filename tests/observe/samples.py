@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.events import (
     Attempted,
+    Authenticated,
     Event,
     Faulted,
     Filtered,
@@ -17,6 +19,7 @@ from mailhost.interfaces.events import (
     Received,
     Refused,
     Reported,
+    Unsigned,
 )
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
@@ -39,6 +42,11 @@ KEYS: list[tuple[Event, tuple[str, str, str]]] = [
     (Refused(CLIENT, "RCPT", NO_USER), ("refused", "submission", "5xx")),
     (Refused(CLIENT, "message", NO_STORAGE), ("refused", "submission", "4xx")),
     *((attempted(fate), ("attempted", "", fate.value)) for fate in Fate),
+    (
+        Authenticated(CLIENT, "one", ANN, (ANN,), Authentication(dmarc="pass")),
+        ("authenticated", "submission", "dmarc pass"),
+    ),
+    (Unsigned("one", "example.com", "no key"), ("unsigned", "", "")),
     (PassedOn("one", "127.0.0.1", OK), ("passed on", "", "")),
     (Queued("one", ANN, (ANN,)), ("queued", "", "")),
     (Queued("one", ANN, (ANN,), "odd"), ("queued", "", "quarantined")),

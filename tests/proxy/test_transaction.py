@@ -6,6 +6,7 @@ from mailhost.interfaces.events import PassedOn, Received
 from mailhost.interfaces.verdict import quarantine
 from tests.proxy.fake_upstream import LOST
 from tests.proxy.talking import ENVELOPE, MESSAGE, ProxyCase
+from tests.reception.filters.authenticity.case import ExaminedCase
 from tests.reception.filters.chain_fakes import ChainServices, FakeFilter
 
 MAIL, RCPT = ENVELOPE
@@ -42,6 +43,13 @@ class PassedOnTests(ProxyCase):
         self.make(trace=False)
         self.caller().send()
         self.assertEqual(self.first.mail[0][-1], "Subject: hello\r\n\r\nhello\r\n")
+
+    def test_results_in_our_name_are_removed(self) -> None:
+        self.make(trace=False)
+        ours, others = "proxy.example; spf=pass", "mx.far.example; spf=pass"
+        fields = [f"Authentication-Results: {each}" for each in (ours, others)]
+        self.caller().say(*ENVELOPE, "DATA", *fields, "", "hello", ".")
+        self.assertEqual(self.first.mail[0][-1], f"{fields[1]}\r\n\r\nhello\r\n")
 
     def test_dots_arrive_as_they_were_written(self) -> None:
         self.make(trace=False)
@@ -151,6 +159,25 @@ class PassedOnTests(ProxyCase):
             self.assertEqual(
                 rests, ["A: 1\r\n\r\nhello\r\nFrom: eve\r\n", "\r\n  hello\r\nA: 1\r\n"]
             )
+
+
+class ExaminedTests(ExaminedCase, ProxyCase):
+    """The filter "authenticity" before the server."""
+
+    def setUp(self) -> None:
+        ProxyCase.setUp(self)
+        told = self.events
+        ExaminedCase.setUp(self)
+        self.events = told
+
+    def test_the_server_gets_the_results(self) -> None:
+        self.chain = ChainServices().chain(self.filter(own_domains="never"))
+        self.make(trace=False)
+        self.assertEqual(self.caller().send()[-1][:3], "250")
+        content = self.first.mail[0][-1]
+        self.assertTrue(content.startswith("Authentication-Results: mx.a.net;"), content)
+        self.assertIn("dmarc=permerror", content)
+        self.assertIn("policy.applied-disposition=quarantine", content)
 
 
 class HeldTests(ProxyCase):

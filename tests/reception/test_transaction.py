@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from mailhost.interfaces.events import Received
+from mailhost.interfaces.outgoing import OutgoingMessage
+from mailhost.message.content import Content
 from mailhost.message.envelope import Body
 from mailhost.message.header import values
 from mailhost.message.status import LOCAL_ERROR, Status
+from mailhost.outgoing import Outgoing
+from mailhost.reception.rules import Rules
 from tests.fakes import now, path
 from tests.reception.context import ANN, MESSAGE, UNKNOWN_CLIENT, ReceptionCase
 
@@ -116,6 +121,20 @@ class BeginningTests(ReceptionCase):
         self.assertEqual(self.below(b"From x y\r\n" + MESSAGE), MESSAGE)
         self.assertEqual(self.below(MESSAGE), MESSAGE)
 
+    def test_results_in_our_name_are_removed_for_all_clients(self) -> None:
+        forged = b"Authentication-Results: MX.a.example; spf=pass\r\n"
+        others = b"Authentication-Results: mx.far.example; spf=pass\r\n"
+        lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
+        for client in (UNKNOWN_CLIENT, lmtp):
+            rest = self.below(forged + others + MESSAGE + forged, client=client)
+            self.assertEqual(rest, others + MESSAGE + forged)
+        own = b"From: ann@a.example\r\n\r\n"
+        rest = self.below(forged + own, client=ANN, sender="ann@a.example")
+        self.assertNotIn(forged, rest)
+        self.assertTrue(rest.endswith(own), rest)
+        large = b"X-A: " + b"x" * 900 + b"\r\n"  # so large that the message is in a file
+        self.assertEqual(self.below(large + forged + MESSAGE), large + MESSAGE)
+
     def test_a_body_becomes_no_header_with_lmtp_or_a_login(self) -> None:
         lmtp = replace(UNKNOWN_CLIENT, protocol="lmtp")
         self.assertEqual(self.below(b"hello", client=lmtp), b"\r\nhello")
@@ -160,8 +179,35 @@ class AddedFieldTests(ReceptionCase):
         self.send(b"Subject: x\r\n\r\n", client=ANN, sender="")
         self.assertEqual(values(self.handover.taken[0][1], "From"), ["<ann@a.example>"])
 
-    def test_no_fields_are_added_for_networks(self) -> None:
-        self.send(b"\r\nbody", client=replace(UNKNOWN_CLIENT, ip="127.0.0.1"))
+
+class LeavingTests(ReceptionCase):
+    """Which messages pass the last steps for mail in our name."""
+
+    def left(self, **more: Any) -> list[bool]:
+        """Whether each message that passed them is one that is only relayed."""
+        seen: list[bool] = []
+
+        def leave(outgoing: Outgoing, message: OutgoingMessage) -> Content:
+            seen.append(message.relayed)
+            return message.content
+
+        self.patch(Outgoing, "leave", leave)
+        client = replace(UNKNOWN_CLIENT, **more)
+        self.send(b"Subject: x\r\n\r\n", client=client, sender="ann@a.example")
+        return seen
+
+    def test_those_of_users_and_of_listed_networks(self) -> None:
+        networks = (ip_network("192.0.2.0/28"),)
+        self.reception = self.reception_with(Rules("mx.a.example", networks=networks))
+        self.assertEqual(self.left(account=ANN.account), [False])
+        self.assertEqual(self.left(), [True])
+        self.assertEqual(self.left(ip="192.0.2.77"), [])
+        self.assertEqual(self.left(protocol="lmtp"), [])
+
+    def test_nothing_is_added_for_networks_but_by_those_steps(self) -> None:
+        networks = (ip_network("192.0.2.0/28"),)
+        self.reception = self.reception_with(Rules("mx.a.example", networks=networks))
+        self.send(b"Subject: x\r\n\r\n")
         self.assertEqual(values(self.handover.taken[0][1], "Date"), [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,7 +15,8 @@ from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
 
 NOW = 1_700_000_000  # 2023-11-14
-BOTH = DomainRules(("rsa", "ed25519"), 1024, "")
+BOTH = DomainRules(("rsa", "ed25519"), 1024)
+TESTS = replace(BOTH, not_in_dns=True)
 
 
 class KeyWorkCase(SynchronousTestCase):
@@ -33,7 +35,7 @@ class KeyWorkCase(SynchronousTestCase):
 class Made(KeyWorkCase):
     def test_a_new_host_signs_at_once(self) -> None:
         self.files.prepare(new_host=True)
-        made = self.work.make_missing("a.example", BOTH, shown=False)
+        made = self.work.tend("a.example", BOTH, {}).pairs
         self.assertEqual(self.states(), {"20231114-rsa": "active", "20231114-ed25519": "active"})
         self.assertEqual(self.files.read("a.example"), made)
         self.assertEqual([each.private().kind for each in made], ["rsa", "ed25519"])
@@ -44,31 +46,31 @@ class Made(KeyWorkCase):
     def test_an_upgraded_host_waits_for_dns(self) -> None:
         self.files.prepare(new_host=False)
         self.files.prepare(new_host=True)  # a later start changes nothing
-        self.work.make_missing("a.example", BOTH, shown=False)
+        self.work.tend("a.example", BOTH, {})
         self.assertEqual(set(self.states().values()), {"coming"})
-        self.work.make_missing("b.example", BOTH, shown=True)
+        self.work.tend("b.example", TESTS, {})
         self.assertEqual(set(self.states("b.example").values()), {"active"})
 
     def test_a_data_folder_from_before_waits_for_dns(self) -> None:
-        self.work.make_missing("a.example", BOTH, shown=False)
+        self.work.tend("a.example", BOTH, {})
         self.assertEqual(set(self.states().values()), {"coming"})
 
     def test_only_what_is_missing(self) -> None:
         self.files.prepare(new_host=True)
-        self.work.make_missing("a.example", DomainRules(("rsa",), 1024, "mail"), shown=False)
+        self.work.tend("a.example", DomainRules(("rsa",), 1024, "mail"), {})
         before = self.files.read("a.example")
-        self.work.make_missing("a.example", BOTH, shown=False)
+        self.work.tend("a.example", BOTH, {})
         self.assertEqual(
             self.states(), {"20231114-ed25519": "coming", "mail-20231114-rsa": "active"}
         )
         assert before is not None
         self.assertIn(before[0], self.files.read("a.example") or ())
         after = self.files.read("a.example")
-        self.assertEqual(self.work.make_missing("a.example", BOTH, shown=False), after)
+        self.assertEqual(self.work.tend("a.example", BOTH, {}).pairs, after)
 
     def test_nobody_else_can_read_them(self) -> None:
         self.files.prepare(new_host=True)
-        self.work.make_missing("a.example", BOTH, shown=False)
+        self.work.tend("a.example", BOTH, {})
         for folder, _, names in os.walk(os.path.join(self.data, "dkim")):
             self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700, folder)
             for name in names:
@@ -84,17 +86,17 @@ class Damaged(KeyWorkCase):
         with open(os.path.join(folder, "keys.json.new"), "w") as file:
             file.write("{")
         self.assertIsNone(self.files.read("a.example"))
-        self.work.make_missing("a.example", BOTH, shown=True)
+        self.work.tend("a.example", TESTS, {})
         self.assertEqual(len(self.states()), 2)
         self.assertEqual(os.listdir(folder), ["keys.json"])
 
     def test_a_damaged_file_is_never_replaced(self) -> None:
-        self.work.make_missing("a.example", BOTH, shown=True)
+        self.work.tend("a.example", TESTS, {})
         path = os.path.join(self.data, "dkim", "a.example", "keys.json")
         for text in ("", "{", '{"keys": [{}]}', "[]", '{"keys": 3}'):
             with open(path, "w") as file:
                 file.write(text)
             self.assertRaises(KeysUnreadable, self.files.read, "a.example")
-            self.assertRaises(KeysUnreadable, self.work.make_missing, "a.example", BOTH, shown=True)
+            self.assertRaises(KeysUnreadable, self.work.tend, "a.example", TESTS, {})
             with open(path) as file:
                 self.assertEqual(file.read(), text)

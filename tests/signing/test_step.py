@@ -195,6 +195,12 @@ class NotSignedTests(SigningCase):
         signed = self.sent(MAIL)
         self.assertEqual(self.sent(signed), signed)
 
+    def test_what_a_milter_has_signed_while_keys_wait_for_dns(self) -> None:
+        signed = self.sent(MAIL)
+        self.ring.use("a.example", [])
+        self.assertEqual(self.sent(signed), signed)
+        self.assertEqual([], self.events.lines)
+
     def test_a_signature_of_another_domain_does_not_count(self) -> None:
         other = self.sent(MAIL).replace(b"d=a.example", b"d=b.example")
         names = [field.name for field in fields(self.sent(other))]
@@ -216,12 +222,22 @@ class NotSignedTests(SigningCase):
     def test_a_domain_that_is_switched_off(self) -> None:
         for settings in ({"sign": False}, {"domain": {"a.example": {"off": True}}}):
             self.assertEqual(self.sent(MAIL, **settings), MAIL)
+        self.assertEqual([], self.events.lines)
 
     def test_a_domain_whose_keys_cannot_be_made(self) -> None:
         self.maker.fails = True
         mail = MAIL.replace(b"a.example", b"mx.example")
         self.assertEqual(self.sent(mail), mail)
         self.assertIn("it has no key in use", self.events.lines[0])
+
+    def test_what_is_relayed_for_others(self) -> None:
+        step = self.step()
+        for mail, count in (MAIL.replace(b"a.example", b"far.example"), 0), (MAIL, 2):
+            message = OutgoingMessage(Envelope(ANN), Content((mail,)), ANN, "id1", relayed=True)
+            left = now(step.apply(message))
+            assert isinstance(left, Content)
+            self.assertEqual(len(read_signatures(left.header())), count)
+        self.assertEqual([], self.events.lines)
 
     def test_two_author_fields(self) -> None:
         mail = b"From: bob@b.example\r\n" + MAIL

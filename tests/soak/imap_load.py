@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
+from tests.soak.crowd import Crowd
 from tests.soak.imap_client import ImapClient
 from tests.soak.imap_ledger import FLAGS, ImapLedger, Place, Seen
 from tests.soak.message import identity_of, make
@@ -35,6 +36,7 @@ class Session:
         self.client = client
         self.account = account
         self.uid_validity = 0
+        self.read_all = False  # the last `look` saw every message
         self._ledger = ledger
         self._known = dict[str, int]()  # the UIDVALIDITY that a folder had last
 
@@ -55,8 +57,9 @@ class Session:
 
     def look(self) -> dict[Place, Seen]:
         """Fetch all messages; none where the folder has got its other name just now."""
-        found = {}
-        for line in self.client.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])"):
+        found, lines = {}, self.client.ask("UID FETCH 1:* (UID FLAGS BODY.PEEK[])")
+        self.read_all = lines[-1].split()[1:2] == [b"OK"]
+        for line in lines:
             match = _FETCH.match(line)
             if match is None:
                 continue
@@ -83,27 +86,16 @@ class ImapLoad:
         self.ledger = ledger
         self.troubles: list[str] = []  # of the test itself, and replies that are wrong
         self._port = port
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(f"c{each}", Random(seed * 100 + each)))
-            for each in range(clients)
+        workers = [
+            partial(self._work, f"c{each}", Random(seed * 100 + each)) for each in range(clients)
         ]
-        self._threads.append(threading.Thread(target=self._rename))
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End when each command under way has its answer."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(120)
+        self._crowd = Crowd([*workers, self._rename])
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _work(self, name: str, random: Random) -> None:
         owner = Owner(name, random, self.ledger)
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             try:
                 client = ImapClient(self._port, owner.account)
             except (OSError, AssertionError):
@@ -111,7 +103,7 @@ class ImapLoad:
                 continue
             session = Session(client, owner.account, self.ledger)
             try:
-                while not self._stopped.is_set():
+                while not self._crowd.stopped.is_set():
                     owner.act(session)
             except OSError:
                 pass  # killed
@@ -122,7 +114,7 @@ class ImapLoad:
 
     def _rename(self) -> None:
         names = itertools.cycle((ROAMING, ROAMING[::-1]))
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             old, new = next(names)
             for account in ACCOUNTS:
                 try:
@@ -131,7 +123,7 @@ class ImapLoad:
                     client.close()
                 except (OSError, AssertionError):
                     time.sleep(0.05)
-            self._stopped.wait(0.2)
+            self._crowd.stopped.wait(0.2)
 
 
 class Owner:
@@ -274,5 +266,7 @@ def found_in(port: int, ledger: ImapLedger) -> dict[Place, Seen]:
         for folder in FOLDERS:
             if session.select(folder):
                 found |= session.look()
+                if not session.read_all:
+                    ledger.faults.append(f"{account} cannot read all of {folder} at the end")
         client.close()
     return found

@@ -7,16 +7,17 @@ import contextlib
 import os
 import signal
 import smtplib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from tests.child_processes import children, is_writer
 from tests.end_to_end.running import RunningHost, until
+from tests.soak.crowd import Crowd
 from tests.soak.imap_client import PASSWORD, ImapClient
 from tests.soak.imap_ledger import ImapLedger
 from tests.soak.imap_load import ACCOUNTS, ROAMING, ImapLoad, found_in
@@ -30,6 +31,7 @@ connections_per_client = 1000
 plaintext_on_loopback = true
 """
 CACHE = "mailhost.db"
+EXPLAINED = 5  # broken promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class ImapRounds:
             self._others.stop()
             self._host.stop()
         faults = self._ledger.check(found)
+        if faults:
+            faults += self._explained(faults)
         return ImapAccount(
             rounds,
             self._kills,
@@ -104,6 +108,23 @@ class ImapRounds:
             [*faults, *self._load.troubles, *self._others.troubles],
             [line for line in self._host.lines if "Traceback" in line],
         )
+
+    def _explained(self, faults: list[str]) -> list[str]:
+        """Return the files that have the first messages of which a promise was broken, and the last
+        warnings of the host."""
+        explained = []
+        wanted = list(dict.fromkeys(fault.split()[0] for fault in faults))[:EXPLAINED]
+        for identity in wanted:
+            field = f"X-Soak-Id: {identity}\r\n".encode()
+            files = (each for each in self._host.data.rglob("*") if each.is_file())
+            paths = [
+                str(each.relative_to(self._host.data))
+                for each in files
+                if field in each.read_bytes().replace(b"\r", b"").replace(b"\n", b"\r\n")
+            ]
+            explained.append(f"the files of {identity}: {' '.join(paths) or 'none'}")
+        warnings = [line for line in self._host.lines if "#warn]" in line]
+        return explained + warnings[-EXPLAINED:]
 
     def _make_folders(self) -> None:
         for account in ACCOUNTS:
@@ -149,26 +170,16 @@ class Others:
         self._random = random
         self._ledger = ledger
         self._port = port
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(each, seconds))
+        self._crowd = Crowd(
+            partial(self._repeat, each, seconds)
             for each, seconds in ((self._rename_some, 0.1), (self._deliver, 0.05))
-        ]
+        )
         self._delivered = 0
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(120)
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _repeat(self, act: Callable[[], None], seconds: float) -> None:
-        while not self._stopped.wait(seconds):
+        while not self._crowd.stopped.wait(seconds):
             try:
                 act()
             except OSError:

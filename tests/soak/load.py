@@ -13,9 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedRWPair
 from random import Random
 
+from tests.soak.crowd import Crowd
 from tests.soak.message import make
 
 MAILBOXES = ("ann@example.com", "bob@example.com")
@@ -51,27 +53,17 @@ class Load:
         self.ledger = Ledger()
         self._port = port
         self._numbers = itertools.count()
-        self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._send_all, args=(Random(seed * 1000 + number),))
-            for number in range(clients)
-        ]
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End when every message under way has its answer."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(2 * PATIENCE)
+        self._crowd = Crowd(
+            (partial(self._send_all, Random(seed * 1000 + number)) for number in range(clients)),
+            2 * PATIENCE,
+        )
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _send_all(self, random: Random) -> None:
         kept: list[Mail] = []  # what got no answer, one at most
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             try:
                 with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as client:
                     self._converse(client, random, kept)
@@ -85,7 +77,7 @@ class Load:
         wire.flush()
         _expect(wire.readline(), b"250")
         for _ in range(random.randrange(1, 20)):
-            if self._stopped.is_set():
+            if self._crowd.stopped.is_set():
                 return
             if not kept:
                 kept.append(self._new(random))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedRWPair
 from random import Random
 
+from tests.soak.crowd import Crowd
 from tests.soak.message import make
 
 PATIENCE = 60.0  # seconds
@@ -42,24 +43,14 @@ class Senders:
         self._port = port
         self._choices = choices
         self._numbers = itertools.count()
-        self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(Random(number),)) for number in range(clients)
-        ]
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End when every message under way has its answer."""
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(2 * PATIENCE)
+        self._crowd = Crowd(
+            (partial(self._work, Random(number)) for number in range(clients)), 2 * PATIENCE
+        )
+        self.start = self._crowd.start
+        self.stop = self._crowd.stop
 
     def _work(self, random: Random) -> None:
-        while not self._stopped.is_set():
+        while not self._crowd.stopped.is_set():
             self._send(f"{self._name}{next(self._numbers)}", random.choice(self._choices), random)
             time.sleep(0.01)
 

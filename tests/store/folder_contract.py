@@ -57,8 +57,8 @@ class FolderContract(Case):
         return folder
 
     def view(self, folder: IFolder | None = None) -> FolderView:
-        """The newest state of a folder, with all sizes."""
-        view = now((folder or self.open()).sized_view())
+        """The newest state of a folder, with all sizes and dates."""
+        view = now((folder or self.open()).view(sizes=True, dates=True))
         assert not isinstance(view, StoreRefusal), view
         return view
 
@@ -248,6 +248,18 @@ class FolderContract(Case):
         self.taken(self.open().move([uid], "Sent"))
         self.taken(self.open("Sent").expunge([1]))
         self.add(b"x" * 100)
+
+    def test_above_a_quota(self) -> None:
+        """Mail can be read, flagged, moved and removed, as after the quota was lowered."""
+        (uid,) = self.add(b"x" * 60)
+        self.quota = 50
+        self.assertEqual(self.taken(self.mail.usage()).octets, 60)
+        self.refused(self.open().add([NewMessage(Content((b"x",)))]), Reason.OVER_QUOTA)
+        self.store_flags([uid], FlagAction.ADD, "\\Seen")
+        self.taken(self.open().move([uid], "Trash"))
+        self.taken(self.open("Trash").expunge([1]))
+        self.assertEqual(self.taken(self.mail.usage()).octets, 0)
+        self.add(b"x" * 50)
 
     # --- messages --------------------------------------------------------------------------------
 
@@ -440,6 +452,11 @@ class FolderContract(Case):
         heard.clear()
         self.add(b"one", to="Sent")
         self.assertEqual(set(heard), {"Sent"})
+        heard.clear()
+        self.store_flags([1], FlagAction.ADD, "\\Seen")
+        self.assertEqual(sorted(heard), ["INBOX", "watched"])
+        self.store_flags([1], FlagAction.ADD, "\\Seen")
+        self.assertEqual(len(heard), 2)
         heard.clear()
         self.taken(self.open().move([1], "Sent"))
         self.assertEqual(set(heard), {"INBOX", "Sent", "watched"})

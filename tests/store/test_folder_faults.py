@@ -137,8 +137,11 @@ class RenamedMeanwhile(FolderCase):
         self.left = 3
         change = FlagChange(FlagAction.ADD, ("\\Flagged",))
         result = flag_changes.set_flags(self.work, "", [1], change, None)
-        self.assertEqual(([ANSWERED | FLAGGED], []), (list(result.view.flags), result.expunged))
-        self.assertTrue(os.listdir(self.cur)[0].endswith(":2,FR"))
+        done, self.left = 3 - self.left, 0
+        self.assertGreater(done, 1)
+        answered, letters = (ANSWERED, "FR") if done % 2 else (0, "F")
+        self.assertEqual(([answered | FLAGGED], []), (list(result.view.flags), result.expunged))
+        self.assertTrue(os.listdir(self.cur)[0].endswith(f":2,{letters}"))
 
 
 class FullDisk(FolderCase):
@@ -180,7 +183,7 @@ class RemovedCache(FolderCase):
         self.work.close()
         os.unlink(path)
         os.rename(f"{path}-wal.kept", f"{path}-wal")
-        cache = schema.open_cache(path).connection
+        cache = schema.open_cache(path, 1.0).connection
         self.addCleanup(cache.close)
         self.assertEqual([], cache.execute("SELECT * FROM page").fetchall())
 

@@ -45,6 +45,7 @@ class UpgradeFrom010(TestCase):
         self.mail_keeps_its_unique_ids(before)
         self.the_directory_is_kept()
         self.the_greylist_is_kept()
+        self.keys_wait_for_dns()
 
     def maildrop_files(self) -> list[str]:
         """The names of ann's files, without their flags."""
@@ -98,6 +99,15 @@ class UpgradeFrom010(TestCase):
         submit(self.host, "carol@example.net", "team@example.edu", "after the upgrade")
         for account, count in (("ann@example.com", 5), ("carol@example.net", 2)):
             self.assertEqual(count, len(self.host.inbox(account)), account)
+
+    def keys_wait_for_dns(self) -> None:
+        """The keys of this version sign nothing before an operator has published them."""
+        keys = json.loads(self.host.command("dkim", "list", "--json").stdout)
+        states = {(key["domain"], key["state"]) for key in keys}
+        domains = ("example.com", "example.net", "example.edu", self.host.hostname)
+        self.assertEqual(states, {(name, "coming") for name in domains})
+        (stored, *_) = [path.read_bytes() for path in self.host.inbox("carol@example.net")]
+        self.assertNotIn(b"DKIM-Signature", stored)
 
     def the_greylist_is_kept(self) -> None:
         """The known client is let in at once."""

@@ -18,6 +18,7 @@ from mailhost.interfaces.events import Faulted, Notice, Queued
 from mailhost.interfaces.filters import IRates
 from mailhost.interfaces.logins import IAuthenticator, ILoginGuard
 from mailhost.interfaces.queue import IQueue
+from mailhost.interfaces.signing import IKeyMaker
 from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.status import NO_STORAGE, OK
@@ -34,6 +35,7 @@ from mailhost.workers.remote import (
     CountsForHead,
     RemoteAuthenticator,
     RemoteGuard,
+    RemoteKeyMaker,
     RemoteLog,
     RemoteQueue,
     RemoteRates,
@@ -97,6 +99,29 @@ class Rates(RemoteCase):
             self.fake.answer = succeed(granted)
             self.assertIs(now(rates.take("client 192.0.2.1", 5, 60.0)), granted)
         self.assertEqual(self.fake.asked, [(calls.RATE, "client 192.0.2.1", 5, 60.0)] * 2)
+
+
+class Keys(RemoteCase):
+    def test_the_head_makes_them_and_the_worker_reads_them(self) -> None:
+        read: list[str] = []
+
+        async def read_again(domain: str) -> None:
+            read.append(domain)
+
+        maker = RemoteKeyMaker(self.channel, read_again)
+        verifyObject(IKeyMaker, maker)
+        self.fake.answer = Deferred()
+        ensuring = Deferred.fromCoroutine(maker.ensure("a.example"))
+        self.assertEqual(self.fake.asked, [(calls.MAKE_KEYS, "a.example")])
+        self.assertEqual([], read)
+        self.fake.answer.callback(None)
+        self.successResultOf(ensuring)
+        self.assertEqual(["a.example"], read)
+
+    def test_without_the_head_mail_leaves_unsigned(self) -> None:
+        self.fake.answer = fail(ConnectionLost())
+        maker = RemoteKeyMaker(self.channel, lambda domain: succeed(None))
+        now(maker.ensure("a.example"))
 
 
 class CountsTests(RemoteCase):

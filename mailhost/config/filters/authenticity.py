@@ -9,6 +9,20 @@ from mailhost.config.filters.common import Filter, OnError
 from mailhost.config.section import Positive
 from mailhost.config.types import DomainName, Network
 
+_ERRORS = ("temperror", "permerror")
+_RESULTS = {
+    "spf": ("pass", "fail", "softfail", "neutral", "none", *_ERRORS),
+    "helo": ("pass", "fail", "softfail", "neutral", "none", *_ERRORS),
+    "dkim": ("pass", "fail", "neutral", "none", *_ERRORS),
+    "dmarc": ("pass", "fail", "none", *_ERRORS),
+    "arc": ("pass", "fail", "none", "temperror"),
+    "iprev": ("pass", "fail", *_ERRORS),
+    "own_domain": ("fail",),
+}
+# the tags that the filter leaves
+TAGS = frozenset(f"{method}:{each}" for method, found in _RESULTS.items() for each in found)
+JUNK = "junk"  # the tag of messages for the Junk folder
+
 
 class RejectPolicy(StrEnum):
     """When a message that fails DMARC with p=reject is refused; otherwise it counts as junk."""

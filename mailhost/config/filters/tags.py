@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mailhost.config.filters.authenticity import Authenticity
+from mailhost.config.filters.authenticity import JUNK, TAGS, Authenticity
 from mailhost.config.filters.block import (
     Attachment,
     CountBy,
@@ -76,7 +76,7 @@ def check_tags(filters: Sequence[Filter]) -> Iterator[Problem]:
 
 def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
     each = filters[number]
-    known = {_tag(one) for one in filters} - {""}
+    known = frozenset().union(*map(_tags, filters))
     for name in ("when", "unless"):
         if name not in each.model_fields_set:
             continue  # the default of greylisting
@@ -96,7 +96,7 @@ def _check_each(filters: Sequence[Filter], number: int) -> Iterator[Problem]:
 
 def _too_late(filters: Sequence[Filter], number: int, tag: str) -> str:
     """Return the reason why the filter never sees this tag, empty if it may see the tag."""
-    leaving = [place for place, each in enumerate(filters) if _tag(each) == tag]
+    leaving = [place for place, each in enumerate(filters) if tag in _tags(each)]
     here = [place for place in leaving if _meet(filters[place], filters[number])]
     if not here:
         return f"filter[{leaving[0] + 1}] leaves {tag!r} for other listeners only"
@@ -124,6 +124,9 @@ def _meet(one: Filter, other: Filter) -> bool:
     return not one.listeners or not other.listeners or bool({*one.listeners} & {*other.listeners})
 
 
-def _tag(each: Filter) -> str:
-    leaves = isinstance(each, Acting) and each.action is Action.TAG
-    return each.tag if leaves and isinstance(each, Acting) else ""
+def _tags(each: Filter) -> frozenset[str]:
+    """Return the tags that a filter may leave."""
+    if isinstance(each, Authenticity):
+        return TAGS | {JUNK}
+    leaves = isinstance(each, Acting) and each.action is Action.TAG and each.tag
+    return frozenset([each.tag]) if leaves and isinstance(each, Acting) else frozenset()

@@ -64,17 +64,14 @@ UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The needs of a command. `plain` items have columns, `sections` are made from octets, of which
-    those in `kept` may be answered from summaries; `fields` are asked for of the summaries."""
+    those in `kept` may be answered from summaries; `fields` are asked for of the summaries.
+    `needs_contents` says that summaries alone do not do."""
 
     plain: tuple[FetchItem, ...]
     sections: tuple[SectionItem, ...]
     kept: frozenset[SectionItem]
     fields: tuple[SummaryField, ...]
-
-    @property
-    def needs_contents(self) -> bool:
-        """True where not all can be answered from summaries."""
-        return any(item not in self.kept for item in self.sections)
+    needs_contents: bool
 
 
 def plan_of(items: Sequence[FetchItem]) -> Plan:
@@ -88,7 +85,7 @@ def plan_of(items: Sequence[FetchItem]) -> Plan:
     others = [item for item in sections if item not in kept]
     if any(map(needs_parts, others)) or kept:
         fields[SummaryField.PARTS] = None
-    return Plan(plain, sections, kept, tuple(fields))
+    return Plan(plain, sections, kept, tuple(fields), bool(others))
 
 
 async def fetch(context: Context, command: Fetch) -> Completion:
@@ -131,12 +128,12 @@ async def fetch(context: Context, command: Fetch) -> Completion:
 async def _view(
     context: Context, selected: Selected, items: Sequence[FetchItem], uids: Sequence[int]
 ) -> FolderView | StoreRefusal:
-    """Return the state to answer from, with sizes where they are asked for."""
-    sized = Attribute.SIZE in items
-    if selected.has_view and not sized and not selected.due(context.now()):
+    """Return the state to answer from, with sizes and dates where they are asked for."""
+    sizes, dates = Attribute.SIZE in items, Attribute.INTERNALDATE in items
+    if selected.has_view and not (sizes or dates or selected.due(context.now())):
         return selected.view
     selected.looked(context.now())
-    view = await (selected.folder.sized_view() if sized else selected.folder.view())
+    view = await selected.folder.view(sizes, dates)
     if not isinstance(view, StoreRefusal):
         if not selected.is_same_folder(view):
             return REMOVED
@@ -210,6 +207,7 @@ class _Answer:
         self._selected = selected
         self._view = view
         self._plan = plan
+        self._decodes = any(isinstance(one, BinarySection | BinarySize) for one in plan.sections)
         self._names = FlagLists(view.keywords)
         self.some_gone = False
         self.unknown_encoding = False
@@ -284,8 +282,8 @@ class _Answer:
 
     async def _lines_with_sections(
         self, numbers: Sequence[int], rows: Rows, contents: Mapping[int, Content]
-    ) -> list[Iterator[bytes]]:
-        lines: list[Iterator[bytes]] = []
+    ) -> list[Iterable[bytes]]:
+        lines: list[Iterable[bytes]] = []
         starts = _starts(numbers, rows, self._plan, b" " if self._plan.plain else b"")
         for start, uid in zip(starts, rows.uids, strict=True):
             content = contents.get(uid)
@@ -293,17 +291,19 @@ class _Answer:
                 self.some_gone = True
                 continue
             try:
-                lines.append(_joined(start, await self._sections(uid, rows, content)))
+                line = _joined(start, await self._sections(uid, rows, content))
             except UnknownEncoding:
                 self.unknown_encoding = True
+                continue
+            in_memory = content is None or content.in_memory
+            lines.append((b"".join(line),) if in_memory else line)
         return lines
 
     async def _sections(
         self, uid: int, rows: Rows, content: Content | None
     ) -> list[Iterable[bytes]]:
         """As `sections`, in a thread where a large part has to be decoded for its size."""
-        decodes = any(isinstance(item, BinarySection | BinarySize) for item in self._plan.sections)
-        if not decodes or content is None or content.in_memory:
+        if not self._decodes or content is None or content.in_memory:
             return sections(uid, rows, self._plan, content)
         return await self._context.in_thread(partial(sections, uid, rows, self._plan, content))
 
@@ -357,19 +357,19 @@ def _is_read(plan: Plan, rows: Rows, uid: int) -> bool:
 def sections(uid: int, rows: Rows, plan: Plan, content: Content | None) -> list[Iterable[bytes]]:
     """Return the chunks of each item that is made from octets. Raises UnknownEncoding."""
     reader = _reader_of(content) if content is not None else None
-    root = _root(plan, rows, uid)
     head = None
     if SummaryField.HEAD in plan.fields:
         head = rows.summaries[uid][plan.fields.index(SummaryField.HEAD)]
     parts: list[Iterable[bytes]] = []
     for item in plan.sections:
-        if item in plan.kept and head is not None:
+        if head is not None and item in plan.kept:
             assert isinstance(item, BodySection)
             data = answer_from(head, [name.encode() for name in item.fields])
             parts.append(labelled(item, data))
         else:
             assert reader is not None
-            parts.append(section_data(item, reader, root if needs_parts(item) else None))
+            root = _root(plan, rows, uid) if needs_parts(item) else None
+            parts.append(section_data(item, reader, root))
     return parts
 
 

@@ -10,7 +10,7 @@ from mailhost.imap.grammar.commands_message import Search, SearchReturn, Sort, T
 from mailhost.imap.grammar.numbers import write_set
 from mailhost.imap.grammar.response_message import SearchResult, esearch, search_line
 from mailhost.imap.grammar.search_keys import ChangedFrom, SearchKey, parts_of
-from mailhost.imap.searching.by_view import needs_sizes
+from mailhost.imap.searching.by_view import needs_dates, needs_sizes
 from mailhost.imap.searching.evaluation import Evaluation, SearchRefused
 from mailhost.imap.searching.masks import picked
 from mailhost.imap.searching.progress import Progress
@@ -48,16 +48,18 @@ async def search(context: Context, command: Search) -> Completion:
 
 
 async def found(
-    context: Context, command: Search | Sort | Thread, sized: bool = False
+    context: Context, command: Search | Sort | Thread, sizes: bool = False, dates: bool = False
 ) -> tuple[Scope, list[int]]:
-    """Return what a command searches in, and the places of what it finds. Raises SearchRefused,
-    ConnectionLost."""
+    """Return what a command searches in, with sizes or dates if the command needs them beside its
+    key, and the places of what it finds. Raises SearchRefused, ConnectionLost."""
     selected = context.selected
     assert selected is not None
     key = command.key
     if has_modseq(key):
         context.condstore = True
-    scope = await scope_of(selected, context.now(), sized or needs_sizes(key))
+    scope = await scope_of(
+        selected, context.now(), sizes or needs_sizes(key), dates or needs_dates(key)
+    )
     if isinstance(scope, StoreRefusal):
         raise SearchRefused(scope)
     progress = Progress(context, scope.count)

@@ -49,7 +49,7 @@ def watch(context: Context, selected: Selected) -> None:
     """Have the session woken when the mailbox changes."""
 
     def changed() -> None:
-        selected.changed = True
+        selected.notify()
         context.wire.wake()
 
     selected.watch(selected.folder.watch(changed))

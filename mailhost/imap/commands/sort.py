@@ -14,9 +14,10 @@ from mailhost.imap.searching.progress import Progress
 
 async def sort(context: Context, command: Sort) -> Completion:
     """SORT."""
-    sized = any(criterion.by is SortBy.SIZE for criterion in command.criteria)
+    by = {criterion.by for criterion in command.criteria}
+    dates = SortBy.ARRIVAL in by or SortBy.DATE in by  # for messages without a Date field
     try:
-        scope, places = await found(context, command, sized)
+        scope, places = await found(context, command, SortBy.SIZE in by, dates)
         progress = Progress(context, len(places))
         places = await ordered(context, scope, places, command.criteria, progress)
     except SearchRefused as refusal:

@@ -35,11 +35,13 @@ async def store(context: Context, command: Store) -> Completion:
     if not uids:
         return ok("No message to store")
     change = FlagChange(command.action, command.flags)
+    begun, notified = context.now(), selected.notified
     result = await selected.folder.set_flags(uids, change, command.unchanged_since)
     if isinstance(result, StoreRefusal):
         return refused(result)
     selected.seen(result.view)
-    selected.looked(context.now())
+    if selected.notified - notified <= result.changed and not result.modified:
+        selected.looked(begun)  # no notification but our own: nobody else has changed anything
     context.wire.write(selected.new_keywords())
     await _tell(context, selected, command, uids, result)
     return _completion(selected, command, result)

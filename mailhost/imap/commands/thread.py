@@ -30,7 +30,7 @@ _BY_REFERENCES = (
 async def thread(context: Context, command: Thread) -> Completion:
     """THREAD. The threads are made in a thread of the pool."""
     try:
-        scope, places = await found(context, command)
+        scope, places = await found(context, command, dates=True)
         if command.algorithm is Threading.ORDEREDSUBJECT:
             rows = _messages(context, scope, places, _BY_SUBJECT, command.uid)
             messages = [message async for message in rows]

@@ -50,6 +50,14 @@ def needs_sizes(key: SearchKey) -> bool:
     return any(isinstance(part, Larger | Smaller) for part in parts_of(key))
 
 
+def needs_dates(key: SearchKey) -> bool:
+    """True where INTERNALDATE makes a difference."""
+    return any(
+        isinstance(part, Older | Younger) or (isinstance(part, Dated) and part.of is DateOf.ARRIVED)
+        for part in parts_of(key)
+    )
+
+
 def day_number(day: date) -> int:
     """Return days since 1970."""
     return day.toordinal() - _EPOCH

@@ -5,9 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionLost
 
 from mailhost.imap.context import Context
-from mailhost.imap.grammar.response import OK, UNTAGGED, in_progress, status
-
-EVERY = 10.0  # seconds
+from mailhost.imap.progress import FIRST, progress_line
 
 
 class Progress:
@@ -19,7 +17,7 @@ class Progress:
         self._goal = goal
         self._done = 0
         self._selected = context.selected
-        self._next = context.now() + EVERY
+        self._next = context.now() + FIRST
 
     def seconds(self) -> float:
         """Return the seconds of a clock."""
@@ -34,8 +32,7 @@ class Progress:
         if context.now() < self._next:
             await context.pause()
             return
-        self._next = context.now() + EVERY
+        self._next = context.now() + FIRST
         if context.offers(("INPROGRESS",)):
-            code = in_progress(context.tag, self._done, self._goal)
-            line = status(UNTAGGED, OK, "Still searching", code)
+            line = progress_line(context, "Still searching", self._done, self._goal)
             await context.wire.stream(iter((line,)))

@@ -52,13 +52,15 @@ class Scope:
         return mask_of_uids(self.view.uids, self.saved)
 
 
-async def scope_of(selected: Selected, now: float, sized: bool) -> Scope | StoreRefusal:
-    """Return what a command searches in, as it is now; with `sized` all sizes are known."""
-    if not sized and selected.has_view and not selected.due(now):
+async def scope_of(
+    selected: Selected, now: float, sizes: bool, dates: bool
+) -> Scope | StoreRefusal:
+    """Return what a command searches in, as it is now; with `sizes` all sizes are known, with
+    `dates` all dates."""
+    if selected.has_view and not (sizes or dates or selected.due(now)):
         return _scope(selected, selected.view, now)
-    folder = selected.folder
     selected.looked(now)  # before it is read: what changes meanwhile is told next
-    view = await (folder.sized_view() if sized else folder.view())
+    view = await selected.folder.view(sizes, dates)
     if isinstance(view, StoreRefusal):
         return view
     selected.seen(view)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mailhost.message.date import parse_date
+from mailhost.message.header import raw_values
 from mailhost.message.imap.content_keys import (
     AllOf,
     AnyOf,
@@ -20,7 +21,6 @@ from mailhost.message.imap.content_keys import (
     Sent,
     TextContains,
 )
-from mailhost.message.imap.header_fields import HeaderFields
 from mailhost.message.imap.headers import KEPT
 from mailhost.message.imap.part_offsets import BodyPart, read_parts
 from mailhost.message.imap.quick_search import QuickSearch
@@ -29,10 +29,11 @@ from mailhost.message.imap.search import (
     HEADER_LIMIT,
     all_texts,
     body_texts,
-    field_texts,
+    decoded_value,
     fold,
     search,
 )
+from mailhost.message.imap.strings import unfolded
 
 FIRST = 1 << 13  # octets in which most headers end
 LARGE = 1 << 17  # octets of a message for which there are pauses
@@ -165,7 +166,8 @@ class _Field:
             return None
         if not self._quick.may_be_in_header(known.header):
             return False
-        return any(search([[text] for text in field_texts(known.header, self._name)], self._text))
+        values = filter(self._quick.may_be_in_header, raw_values(known.header, self._name))
+        return any(search([[decoded_value(value)] for value in values], self._text))
 
 
 class _Sent:
@@ -177,8 +179,8 @@ class _Sent:
         self._key = key
 
     def decide(self, known: Known) -> bool | None:
-        value = HeaderFields(known.header).first(b"date")
-        sent = parse_date(value.decode("latin-1")) if value else None
+        found = raw_values(known.header, b"date")
+        sent = parse_date(unfolded(found[0]).decode("latin-1")) if found else None
         return sent is not None and self._key.when.holds(sent.day, self._key.day)
 
 

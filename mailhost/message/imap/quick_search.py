@@ -97,7 +97,8 @@ class QuickSearch:
         return not types or (types == 1 and _TYPE + b" text/" in header)
 
     def may_be_in_header(self, header: bytes) -> bool:
-        """Return False where no field of the header section contains the needle."""
+        """Return False where no field of the header section contains the needle; `header` may be
+        the raw value of one field too."""
         if not self._is_literal or b"=?" in header or not header.isascii():
             return True
         lowered = header.lower()

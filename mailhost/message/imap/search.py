@@ -68,12 +68,6 @@ def search(found: Iterable[Iterable[str]], needle: str) -> Iterator[bool]:
             yield False
 
 
-def field_texts(header: bytes, name: bytes) -> list[str]:
-    """Return the decoded values of the fields of that name: for SUBJECT, FROM, HEADER and so on."""
-    name = name.lower()
-    return [decoded_value(value) for each, value, _ in raw_fields(header) if each == name]
-
-
 def decoded_value(value: bytes) -> str:
     """Return a raw value unfolded, its encoded words decoded. Octets above 127 are UTF-8 where they
     can be, otherwise Latin-1."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from mailhost.message.header import fields, raw_fields
+from mailhost.message.header import fields, whole_fields
 from mailhost.message.imap.part_offsets import BodyPart
 from mailhost.message.imap.reader import Reader, blocks
 
@@ -104,8 +104,7 @@ def read_fields(reader: Reader, root: BodyPart, section: Section) -> bytes | Non
 
 def only_fields(header: bytes, names: Iterable[bytes]) -> bytes:
     """Return the fields with these names, in any case, and the empty line if the header has it."""
-    wanted = {name.lower() for name in names}
-    return joined_fields(header, [whole for name, _, whole in raw_fields(header) if name in wanted])
+    return joined_fields(header, whole_fields(header, names))
 
 
 def joined_fields(header: bytes, found: list[bytes]) -> bytes:

@@ -20,7 +20,6 @@ from mailhost.message.imap.preview import preview
 from mailhost.message.imap.reader import MemoryReader, Reader, octets_of
 from mailhost.message.imap.strings import text_of
 from mailhost.message.imap.threads import base_subject, message_ids
-from mailhost.message.mime.encoded_words import decode_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ class Summary:
     For THREAD: `message_id` is empty where there is none, `references` has the identifiers of
     References, or else the first of In-Reply-To; `base_subject` and `is_reply` are those of RFC
     5256 §2.1. For SORT and SEARCH: `sent` is None where the Date field cannot be read. `sort_from`,
-    `sort_to` and `sort_cc` are the mailbox of the first address, `display_from` and `display_to`
-    its name where it has one (RFC 5957); all in upper case.
+    `sort_to` and `sort_cc` are the mailbox of the first address, in upper case.
 
     `thread_id` is THREADID (RFC 8474): made of the first identifier of References, or else of the
     message's own.
@@ -49,7 +47,6 @@ class Summary:
     head: bytes | None
     preview: str
     message_id: str
-    in_reply_to: str
     references: tuple[str, ...]
     base_subject: str
     is_reply: bool
@@ -57,8 +54,6 @@ class Summary:
     sort_from: str
     sort_to: str
     sort_cc: str
-    display_from: str
-    display_to: str
     thread_id: str
 
 
@@ -86,7 +81,6 @@ def summary(reader: Reader) -> Summary:
         head=kept_fields(header, fields.kept),
         preview=preview(reader, root),
         message_id=message_id,
-        in_reply_to="".join(answered),
         references=references,
         base_subject=subject,
         is_reply=is_reply,
@@ -94,8 +88,6 @@ def summary(reader: Reader) -> Summary:
         sort_from=_mailbox(envelope.from_),
         sort_to=_mailbox(envelope.to),
         sort_cc=_mailbox(envelope.cc),
-        display_from=_display(envelope.from_),
-        display_to=_display(envelope.to),
         thread_id=object_id(
             "T", "".join(references[:1]) or message_id or written.decode("latin-1")
         ),
@@ -105,13 +97,3 @@ def summary(reader: Reader) -> Summary:
 def _mailbox(addresses: list[ListedAddress]) -> str:
     """The mailbox of the first address; of a group it is the name (RFC 5256 §3)."""
     return text_of(addresses[0].mailbox or b"").upper() if addresses else ""
-
-
-def _display(addresses: list[ListedAddress]) -> str:
-    """The name of the first address, decoded; else `mailbox@host` (RFC 5957 §3)."""
-    if not addresses:
-        return ""
-    name, _, mailbox, host = addresses[0]
-    if name:
-        return decode_words(text_of(name)).upper()
-    return text_of((mailbox or b"") + (b"@" + host if host else b"")).upper()

@@ -17,7 +17,7 @@ from twisted.names import dns
 from twisted.names.error import DNSNameError, ResolverError
 
 from mailhost.interfaces.reactor import IReactor
-from mailhost.net.dns.question import ask_over_tcp, ask_over_udp
+from mailhost.net.dns.question import QuestionMessage, ask_over_tcp, ask_over_udp
 from mailhost.net.dns.servers import Server
 
 _SHARES = (0.1, 0.25, 0.65)  # of the time for a question: its first, second and last round
@@ -26,10 +26,12 @@ _NO_EDNS = (dns.EFORMAT, dns.ENOTIMP)  # what servers say that do not know EDNS0
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The records of an answer, and whether a server on this machine has authenticated them."""
+    """The records of an answer, whether a server on this machine has authenticated them, and
+    whether they come from a server of their zone."""
 
     records: Sequence[Any]
     secure: bool = False
+    authoritative: bool = False
 
 
 class DNSClient:
@@ -37,10 +39,18 @@ class DNSClient:
 
     The first answer is taken, even if it is an error of the server. If a server is silent or cannot
     be reached, the next is asked. The last round does without EDNS0, which some firewalls drop.
+    Without `recursion`, servers answer from their own zones alone.
     """
 
-    def __init__(self, reactor: IReactor, servers: Callable[[], Sequence[Server]], seconds: float):
+    def __init__(
+        self,
+        reactor: IReactor,
+        servers: Callable[[], Sequence[Server]],
+        seconds: float,
+        recursion: bool = True,
+    ) -> None:
         self._reactor = reactor
+        self._recursion = recursion
         self._find_servers = servers
         self._seconds = seconds
 
@@ -55,7 +65,7 @@ class DNSClient:
         if message.rCode != dns.OK:
             raise ResolverError(f"response code {message.rCode}")
         secure = bool(message.authenticData) and ip_address(server[0]).is_loopback
-        return Response(message.answers, secure)
+        return Response(message.answers, secure, bool(message.auth))
 
     async def _over_udp(self, query: dns.Query) -> tuple[Any, Server]:
         servers = self._find_servers()
@@ -87,14 +97,16 @@ class DNSClient:
 
     async def _ask_one(
         self,
-        ask: Callable[[IReactor, Server, dns.Query, float, bool], Awaitable[Any]],
+        ask: Callable[[IReactor, Server, QuestionMessage, float], Awaitable[Any]],
         server: Server,
         query: dns.Query,
         seconds: float,
         edns: bool,
     ) -> Any:
         """Ask one server, again without EDNS0 if it does not know that."""
-        message = await ask(self._reactor, server, query, seconds, edns)
+        question = QuestionMessage(query, edns, self._recursion)
+        message = await ask(self._reactor, server, question, seconds)
         if edns and message.rCode in _NO_EDNS:
-            return await ask(self._reactor, server, query, seconds, False)
+            question = QuestionMessage(query, False, self._recursion)
+            return await ask(self._reactor, server, question, seconds)
         return message

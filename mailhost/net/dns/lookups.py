@@ -7,27 +7,48 @@ with its own result for failures.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Generic
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.dns import Found, ILookUp, Lookups, Question, Reply, Result
 
 
+class _End(Generic[Result]):
+    """The end of a machine."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+
+
 async def run_lookups(
-    machine: Lookups[Result], resolver: ILookUp, clock: IReactorTime, seconds: float
+    machine: Lookups[Result],
+    resolver: ILookUp,
+    clock: IReactorTime,
+    seconds: float,
+    in_thread: InThread | None = None,
 ) -> Result:
-    """Return the result of `machine`; its look-ups take at most `seconds` in all."""
+    """Return the result of `machine`; its look-ups take at most `seconds` in all. With `in_thread`
+    the machine's own work between two questions is done in a thread."""
     until = clock.seconds() + seconds
+    reply: Reply[Any] | None = None
+    while True:
+        step = partial(_step, machine, reply)
+        found = step() if in_thread is None else await in_thread(step)
+        if isinstance(found, _End):
+            return found.result
+        reply = await _look_up(found, resolver, clock, until - clock.seconds())
+
+
+def _step(machine: Lookups[Result], reply: Reply[Any] | None) -> Question[Any] | _End[Result]:
+    """Let the machine go on to its next question or to its end."""
     try:
-        question = next(machine)
-        while True:
-            reply = await _look_up(question, resolver, clock, until - clock.seconds())
-            question = machine.send(reply)
+        return next(machine) if reply is None else machine.send(reply)
     except StopIteration as end:
-        result: Result = end.value
-        return result
+        return _End(end.value)
 
 
 async def _look_up(
@@ -40,7 +61,10 @@ async def _look_up(
     async def ask() -> Reply[Any]:
         return await resolver.look_up(question)
 
+    asking = Deferred.fromCoroutine(ask())
+    if not asking.called:  # known replies need no timer
+        asking.addTimeout(seconds, clock)
     try:
-        return await Deferred.fromCoroutine(ask()).addTimeout(seconds, clock)
+        return await asking
     except TimeoutError:
         return failed

@@ -33,15 +33,17 @@ _EDNS = b"\0" + struct.pack(">HHIH", dns.OPT, LARGEST_DATAGRAM, 0x8000, 0)
 
 
 class QuestionMessage:
-    """A question as a message, and what is an answer to it. `edns` asks for DNSSEC too."""
+    """A question as a message, and what is an answer to it. `edns` asks for DNSSEC too. Resolvers
+    are asked with `recursion`, servers of a zone without."""
 
-    def __init__(self, query: dns.Query, edns: bool = True) -> None:
+    def __init__(self, query: dns.Query, edns: bool = True, recursion: bool = True) -> None:
         self._query = query
         self._edns = edns
+        self._recursion = recursion
         self._id = secrets.randbelow(1 << 16)
 
     def __bytes__(self) -> bytes:
-        message = dns.Message(self._id, recDes=1)
+        message = dns.Message(self._id, recDes=int(self._recursion))
         message.queries = [self._query]
         wire = bytes(message.toStr())
         # ARCOUNT, the last two octets of the message's header, is 1 then
@@ -60,10 +62,10 @@ class QuestionMessage:
 
 
 async def ask_over_udp(
-    reactor: IReactor, server: Server, query: dns.Query, seconds: float, edns: bool = True
+    reactor: IReactor, server: Server, question: QuestionMessage, seconds: float
 ) -> Any:
     """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
-    asking = _Datagrams(reactor, server, QuestionMessage(query, edns))
+    asking = _Datagrams(reactor, server, question)
     try:
         return await asking.answer.addTimeout(seconds, reactor)
     finally:
@@ -71,11 +73,11 @@ async def ask_over_udp(
 
 
 async def ask_over_tcp(
-    reactor: IReactor, server: Server, query: dns.Query, seconds: float, edns: bool = True
+    reactor: IReactor, server: Server, question: QuestionMessage, seconds: float
 ) -> Any:
     """As `ask_over_udp`, for answers that do not fit a datagram."""
     endpoint = (TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint)(reactor, *server)
-    stream = _Stream(QuestionMessage(query, edns))
+    stream = _Stream(question)
     connecting: Deferred[Any] = endpoint.connect(OneConnection(stream))
     await connecting.addTimeout(seconds, reactor)
     try:

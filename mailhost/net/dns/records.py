@@ -13,12 +13,14 @@ from typing import Any
 
 from twisted.names import dns
 
-from mailhost.interfaces.dns import MXRecord, NoPossibleHost, TLSARecord
+from mailhost.interfaces.dns import MXRecord, NoPossibleHost, SRVRecord, TLSARecord
 from mailhost.message.address import BadAddress, parse_domain
 
 MOST_RECORDS = 64  # of one answer that are kept; TXT records are bounded by the size of the answer
 LONGEST_NAME = 253  # characters of a name without a final dot (RFC 1035 §3.1)
 TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA, "TXT": dns.TXT, "PTR": dns.PTR, "TLSA": 52}
+TYPES |= {"SRV": dns.SRV, "NS": dns.NS, "CNAME": dns.CNAME}
+_NOT_FOLLOWED = ("NS", "CNAME")  # at the very name of the question alone
 _FOR_HOSTS = ("MX", "A", "AAAA")
 _NAME = re.compile(r"(?:[!-\-/-~]{1,63}\.)*[!-\-/-~]{1,63}\.?")
 
@@ -42,8 +44,10 @@ def is_possible_host(host: str) -> bool:
         return False
 
 
-def follow(name: str, answers: Sequence[Any]) -> tuple[str, bool]:
+def follow(kind: str, name: str, answers: Sequence[Any]) -> tuple[str, bool]:
     """Return the name at the end of the CNAMEs in an answer, and whether there were any."""
+    if kind in _NOT_FOLLOWED:
+        return name.lower().rstrip("."), False
     aliases = {
         _name(record.name): _name(record.payload.name)
         for record in answers
@@ -99,9 +103,16 @@ def _txt(payload: Any) -> bytes:
     return b"".join(payload.data)
 
 
-def _ptr(payload: Any) -> str | None:
+def _named(payload: Any) -> str | None:
     name = _name(payload.name)
     return name if can_be_asked(name) else None
+
+
+def _srv(payload: Any) -> SRVRecord | None:
+    target = _name(payload.target)
+    if not is_possible_host(target):
+        return None
+    return SRVRecord(int(payload.priority), int(payload.weight), int(payload.port), target)
 
 
 def _tlsa(payload: Any) -> TLSARecord | None:
@@ -115,6 +126,9 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "A": _a,
     "AAAA": _aaaa,
     "TXT": _txt,
-    "PTR": _ptr,
+    "PTR": _named,
+    "NS": _named,
+    "CNAME": _named,
+    "SRV": _srv,
     "TLSA": _tlsa,
 }

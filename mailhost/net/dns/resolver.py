@@ -123,7 +123,7 @@ class Resolver:
             except NoSuchDomain:
                 return Answered((), NEGATIVE_VALIDITY, exists=False)
             answers = response.records
-            name, followed = follow(name, answers)
+            name, followed = follow(kind, name, answers)
             if followed and not is_possible_target(kind, name):
                 text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
                 raise ResolveFailed(f"{question[1]}: {text}")

@@ -284,6 +284,8 @@ def _checked(answer: object) -> Verdict:
         raise TypeError("look() returned an edit without a Mail")
     if not isinstance(answer.facts, Facts | None):
         raise TypeError(f"look() returned the facts {answer.facts!r:.100}")
+    if decision is Decision.JUNK and answer.facts is None:
+        raise TypeError("look() returned junk without facts, which have the mark in them")
     if decision is Decision.QUARANTINE and not isinstance(mail, Mail | None):
         raise TypeError(f"look() returned a quarantine of {mail!r:.100}")
     return answer

@@ -1,17 +1,33 @@
-"""The summaries of messages in an account's cache: what IMAP answers without reading them."""
+"""The summaries of messages in an account's cache: what IMAP answers without reading them.
+
+The short fields that SORT and THREAD read of all messages are in a table of their own: a row with
+the other fields has two thousand octets, and SQLite reads half of them to find the next row.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mailhost.interfaces.folders import SummaryField
 from mailhost.message.imap.summary import Summary
 
 AT_ONCE = 500  # UIDs asked for by one statement
-_COLUMNS = ", ".join(field.value for field in SummaryField)
-_MARKS = ", ".join("?" * (len(SummaryField) + 2))
+_LONG = frozenset(
+    {
+        SummaryField.ENVELOPE,
+        SummaryField.BODY,
+        SummaryField.BODY_STRUCTURE,
+        SummaryField.PARTS,
+        SummaryField.HEAD,
+        SummaryField.PREVIEW,
+    }
+)
+_TABLES: Mapping[str, Sequence[SummaryField]] = {
+    "content": [field for field in SummaryField if field in _LONG],
+    "sorting": [field for field in SummaryField if field not in _LONG],
+}
 
 
 def read_summaries(
@@ -27,11 +43,17 @@ def read_summaries(
         some = uids[start : start + AT_ONCE]
         where, values = _where(some)
         rows = connection.execute(
-            f"SELECT uid, {names} FROM content WHERE folder = ? AND {where}",
+            f"SELECT uid, {names} FROM {_tables_of(fields)} WHERE folder = ? AND {where}",
             (folder, *values),
         ).fetchall()
         found.update((row[0], row[1:]) for row in rows)
     return found
+
+
+def _tables_of(fields: Sequence[SummaryField]) -> str:
+    """Return the tables that have these fields."""
+    tables = [name for name, known in _TABLES.items() if not set(known).isdisjoint(fields)]
+    return tables[0] if len(tables) == 1 else "content JOIN sorting USING (folder, uid)"
 
 
 def heads_of(
@@ -54,33 +76,28 @@ def write_summaries(
     connection: sqlite3.Connection, folder: int, summaries: Iterable[tuple[int, Summary]]
 ) -> None:
     """Keep summaries by UID."""
-    connection.executemany(
-        f"INSERT OR REPLACE INTO content (folder, uid, {_COLUMNS}) VALUES ({_MARKS})",
-        [(folder, uid, *row_of(summary)) for uid, summary in summaries],
-    )
+    made = list(summaries)
+    for table, fields in _TABLES.items():
+        names = ", ".join(field.value for field in fields)
+        marks = ", ".join("?" * (len(fields) + 2))
+        connection.executemany(
+            f"INSERT OR REPLACE INTO {table} (folder, uid, {names}) VALUES ({marks})",
+            [(folder, uid, *fields_of(summary, fields)) for uid, summary in made],
+        )
 
 
-def row_of(summary: Summary) -> Sequence[Any]:
-    """Return the fields of a summary in the order of SummaryField."""
+def fields_of(summary: Summary, fields: Sequence[SummaryField]) -> Sequence[Any]:
+    """Return some fields of a summary."""
     values = {
         SummaryField.REFERENCES: " ".join(summary.references),
         SummaryField.SENT: summary.sent.seconds if summary.sent is not None else None,
         SummaryField.SENT_DAY: summary.sent.day if summary.sent is not None else None,
     }
-    return [
-        values[field] if field in values else getattr(summary, field.value)
-        for field in SummaryField
-    ]
-
-
-def fields_of(summary: Summary, fields: Sequence[SummaryField]) -> Sequence[Any]:
-    """Return some fields of a summary."""
-    row = dict(zip(SummaryField, row_of(summary), strict=True))
-    return [row[field] for field in fields]
+    return [values[field] if field in values else getattr(summary, field.value) for field in fields]
 
 
 def remove_summaries(connection: sqlite3.Connection, folder: int, uids: Iterable[int]) -> None:
     """Forget the summaries of these messages."""
-    connection.executemany(
-        "DELETE FROM content WHERE folder = ? AND uid = ?", [(folder, uid) for uid in uids]
-    )
+    keys = [(folder, uid) for uid in uids]
+    for table in _TABLES:
+        connection.executemany(f"DELETE FROM {table} WHERE folder = ? AND uid = ?", keys)

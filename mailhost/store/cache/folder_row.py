@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 _COLUMNS = (
     "id, path, mailbox_id, uid_validity, uid_next, modseq, horizon, keywords, messages, unseen,"
     " deleted, new_mtime, cur_mtime, list_mtime, dirty, place"
 )
-_TABLES = ("page", "names", "odd_name", "listed", "vanished", "content")  # all but its own
+_NAMES = _COLUMNS.replace(" ", "").split(",")  # those of the fields of a FolderRow
+_MARKS = ", ".join("?" * len(_NAMES))
+_KEYWORDS = _NAMES.index("keywords")
+_fields_of = attrgetter(*_NAMES)
+# all but its own
+_TABLES = ("page", "names", "odd_name", "listed", "vanished", "sorting", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,11 @@ def folder_rows(connection: sqlite3.Connection) -> list[FolderRow]:
 
 def write_row(connection: sqlite3.Connection, row: FolderRow) -> FolderRow:
     """Write a row in place of the one with its id; id 0 is a new one. Returns it with its id."""
-    values = asdict(row)
-    values["id"] = row.id or None
-    values["path"] = os.fsencode(row.path)
-    values["keywords"] = "\n".join(row.keywords)
-    marks = ", ".join(f":{name.strip()}" for name in _COLUMNS.split(","))
+    values: list[object] = list(_fields_of(row))
+    values[:2] = row.id or None, os.fsencode(row.path)
+    values[_KEYWORDS] = "\n".join(row.keywords)
     cursor = connection.execute(
-        f"INSERT OR REPLACE INTO folder ({_COLUMNS}) VALUES ({marks})",
-        values,
+        f"INSERT OR REPLACE INTO folder ({_COLUMNS}) VALUES ({_MARKS})", values
     )
     if row.id:
         return row

@@ -21,7 +21,6 @@ from mailhost.message.flags import DELETED, SEEN
 
 MOST_IN_PAGE = 1000  # messages
 LARGEST_SIZE = (1 << 32) - 1  # octets of a message that can be told
-UNKNOWN_SIZE = 0  # octets that were not counted yet
 
 COLUMNS = "first_uid, changed, uids, flags, modseqs, sizes, dates"
 FEW = 30  # UIDs that are searched for in a page one by one
@@ -150,6 +149,14 @@ class Page:
         page.sizes = self.sizes[:]
         for uid, size in sizes.items():
             page.sizes[bisect_left(self.uids, uid)] = min(size, LARGEST_SIZE)
+        return page
+
+    def with_dates(self, dates: Mapping[int, int]) -> Page:
+        """As `with_sizes`, for dates."""
+        page = self._copy(self.changed)
+        page.dates = self.dates[:]
+        for uid, date in dates.items():
+            page.dates[bisect_left(self.uids, uid)] = date
         return page
 
     def with_modseq(self, modseq: int) -> Page:

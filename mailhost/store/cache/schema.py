@@ -11,8 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-VERSION = 2
-BUSY = 20.0  # seconds to wait for another process that writes
+VERSION = 3
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 TABLES = """
@@ -75,29 +74,31 @@ CREATE TABLE vanished (
     last_uid INTEGER NOT NULL
 );
 CREATE INDEX vanished_since ON vanished (folder, modseq);
-CREATE TABLE content (
+CREATE TABLE sorting (          -- of the summaries, what SORT, THREAD and SEARCH read of many
     folder INTEGER NOT NULL,
     uid INTEGER NOT NULL,
     size INTEGER NOT NULL,       -- octets on the wire; the rest as in message/imap/summary
-    envelope BLOB NOT NULL,
-    body BLOB NOT NULL,
-    body_structure BLOB NOT NULL,
-    parts BLOB NOT NULL,
-    head BLOB,
-    preview TEXT NOT NULL,
-    message_id TEXT NOT NULL,
-    in_reply_to TEXT NOT NULL,
-    refs TEXT NOT NULL,          -- divided by blanks
-    base_subject TEXT NOT NULL,
-    is_reply INTEGER NOT NULL,
     sent INTEGER,                -- seconds since 1970
     sent_day INTEGER,            -- days since 1970, as the Date field writes it
+    is_reply INTEGER NOT NULL,
+    base_subject TEXT NOT NULL,
     sort_from TEXT NOT NULL,
     sort_to TEXT NOT NULL,
     sort_cc TEXT NOT NULL,
-    display_from TEXT NOT NULL,
-    display_to TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    refs TEXT NOT NULL,          -- divided by blanks
     thread_id TEXT NOT NULL,
+    PRIMARY KEY (folder, uid)
+) WITHOUT ROWID;
+CREATE TABLE content (          -- the rest, for the same messages
+    folder INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    envelope BLOB NOT NULL,
+    body_structure BLOB NOT NULL,
+    head BLOB,
+    parts BLOB NOT NULL,
+    preview TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
 """
@@ -111,16 +112,22 @@ class OpenedCache:
     behind: bool = False
 
 
-def open_cache(path: str) -> OpenedCache:
-    """Open the cache at `path`, made where it is missing or damaged. Raises OSError where the
-    folder takes no file, sqlite3.OperationalError where the file cannot be used now."""
+def open_cache(path: str, patience: float) -> OpenedCache:
+    """Open the cache at `path`, made where it is missing or damaged. Waits up to `patience` seconds
+    for others. Raises OSError where the folder takes no file, sqlite3.OperationalError where the
+    file cannot be used now."""
     try:
-        return _opened(path)
+        return _opened(path, patience)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
         remove_cache(path)
-    return _opened(path)
+    return _opened(path, patience)
+
+
+def wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    """Let the connection wait so long where another process writes."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def open_in_memory() -> sqlite3.Connection:
@@ -137,11 +144,11 @@ def remove_cache(path: str) -> None:
             os.unlink(name)
 
 
-def _opened(path: str) -> OpenedCache:
+def _opened(path: str, patience: float) -> OpenedCache:
     if not os.path.isfile(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     unfinished = _has_octets(f"{path}-wal")  # its last user did not close it, or is still there
-    connection = sqlite3.connect(path, BUSY, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # a lost commit is healed by the scan

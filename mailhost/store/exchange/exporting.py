@@ -24,6 +24,7 @@ from mailhost.store.exchange.progress import Result, Rights, TransferProgress
 from mailhost.store.folders import tree
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import message_paths
+from mailhost.store.folders.measuring import dated
 from mailhost.store.folders.reading import contents
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.maildir import keywords, subscriptions, uid_list_file
@@ -166,7 +167,7 @@ class MboxExport:
 
     def folder(self, place: tree.Place) -> Result:
         """Export one folder. Raises CannotExport."""
-        known = refreshed(self._work, place.path)
+        known = dated(self._work, place.path)
         view = known.view
         path = os.path.join(self._target, *f"{place.name}.mbox".split("/"))
         state = self._states.get(place.name)

@@ -43,6 +43,7 @@ from mailhost.store.folders import (
     adding,
     flag_changes,
     matching,
+    measuring,
     reading,
     removal,
     transfer,
@@ -52,7 +53,6 @@ from mailhost.store.folders.account_thread import AccountThread, AccountThreads
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.file_watches import FileWatches
-from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.watchers import Watchers
 from mailhost.store.quota import QuotaOf
 
@@ -134,15 +134,20 @@ class AccountMail:
         return result
 
     async def usage(self) -> Usage | StoreRefusal:
+        """With a quota, the octets are those by which mail is refused."""
         context = self._context
-        messages = await self._run(tree.count_messages)
-        if isinstance(messages, StoreRefusal):
-            return messages
+        counted = await self._run(tree.counted)
+        if isinstance(counted, StoreRefusal):
+            return counted
         quota = context.quota_of(context.account)
-        octets = await self._run(tree.count_octets)
-        if isinstance(octets, StoreRefusal):
-            return octets
-        return Usage(octets, messages, quota)
+        if quota is None:
+            return Usage(counted.octets, counted.messages, None)
+        try:
+            left = context.usages.left(context.root, 0, quota)
+            left = left if isinstance(left, int) else await left
+        except OSError as error:
+            return context.thread.refusal(error)
+        return Usage(quota - left, counted.messages, quota)
 
     def watch(self, changed: Callable[[str], None]) -> IWatch:
         return self._context.watchers.watch(self._context.account, changed)
@@ -186,11 +191,9 @@ class MailFolder:
     def watch(self, changed: Callable[[], None]) -> IWatch:
         return FolderWatch(self._context, self.name, self._path, changed)
 
-    async def view(self) -> FolderView | StoreRefusal:
-        return self._seen(await self._run(lambda work: refreshed(work, self._path).view))
-
-    async def sized_view(self) -> FolderView | StoreRefusal:
-        return self._seen(await self._run(lambda work: reading.sized(work, self._path).view))
+    async def view(self, sizes: bool = False, dates: bool = False) -> FolderView | StoreRefusal:
+        read = partial(measuring.view, folder=self._path, sizes=sizes, dates=dates)
+        return self._seen(await self._run(read))
 
     def _seen(self, view: FolderView | StoreRefusal) -> FolderView | StoreRefusal:
         """From the first view on, the folder is the one with these UIDs."""
@@ -214,7 +217,10 @@ class MailFolder:
             change=change,
             unchanged_since=unchanged_since,
         )
-        return self._notified(await self._run(operation), self.name)
+        result = await self._run(operation)
+        if not isinstance(result, StoreRefusal) and result.changed:
+            self._context.changed(self.name)
+        return result
 
     async def copy(self, uids: Sequence[int], target: str) -> Copied | StoreRefusal:
         into = await self._target(target)

@@ -3,7 +3,8 @@
 The cache of an account is opened with the first operation, and closed after a while without any or
 when too many others are open, so that ten thousand accounts with a connected client each need few
 open files. A cache that is found damaged is removed and made anew, once, and the operation is tried
-again.
+again. Where another program has a lock, the operation gives its thread back and is tried again
+after a pause: so other accounts are served meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from mailhost.concurrency.threads import InThread
@@ -24,6 +26,16 @@ from mailhost.interfaces.folders import Reason, StoreRefusal
 from mailhost.store.folders.account_work import AccountWork, attempt
 from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.opening import CompressedMail
+from mailhost.store.folders.patience import (
+    AGAIN,
+    FIRST,
+    LAST,
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    TOTAL,
+    Busy,
+    is_locked,
+)
 
 READINGS = 2  # that are done beside the operations of accounts at once
 IDLE = 30.0  # seconds without an operation after which an account's cache is closed
@@ -35,6 +47,9 @@ NO_SUCH_FOLDER = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
 NO_ROOM = StoreRefusal(Reason.OVER_QUOTA, "The disk of the server is full; please try again later")
 COMPRESSED = StoreRefusal(
     Reason.CANNOT, "The message is compressed; the administrator must uncompress the mailbox first"
+)
+IN_USE = StoreRefusal(
+    Reason.IN_USE, "Another program has locked the mailbox; please try again later"
 )
 UNAVAILABLE = StoreRefusal(Reason.UNAVAILABLE, "The mailbox cannot be used now; try again later")
 
@@ -108,7 +123,7 @@ class AccountThread:
         self._waiting += 1
         await self._lock.acquire()
         try:
-            return await self._accounts.in_thread(partial(attempt, self._work, operation))
+            return await self._attempts(operation)
         except FileNotFoundError as error:
             return replace(NO_SUCH_FOLDER, cause=str(error))
         except (OSError, sqlite3.Error) as error:
@@ -119,6 +134,18 @@ class AccountThread:
             self._waiting -= 1
             self._close_later()
             self._accounts.used(self)
+
+    async def _attempts(self, operation: Callable[[AccountWork], T]) -> T:
+        """Try an operation until others have no lock that it needs, or for TOTAL seconds."""
+        clock, in_thread = self._accounts.clock, self._accounts.in_thread
+        ends, patience, pause = clock.seconds() + TOTAL, FIRST, SHORTEST_PAUSE
+        while True:
+            try:
+                return await in_thread(partial(attempt, self._work, operation, patience))
+            except Busy:
+                await deferLater(clock, pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            patience = LAST if clock.seconds() >= ends else AGAIN
 
     async def beside(self, reading: Callable[[], T]) -> T | StoreRefusal:
         """As `run`, for a reading that needs no more of the account than its files."""
@@ -132,6 +159,8 @@ class AccountThread:
         self._log.error("Mailbox {root}: {error}", root=self._root, error=error)
         if isinstance(error, CompressedMail):
             return replace(COMPRESSED, cause=str(error))
+        if is_locked(error):
+            return replace(IN_USE, cause=str(error))
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         return replace(NO_ROOM if full else UNAVAILABLE, cause=str(error))
 

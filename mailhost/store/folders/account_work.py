@@ -1,8 +1,9 @@
 """The state that all operations on one account share: cache, lock, and the folders read so far.
 
 Everything here blocks and runs in threads, for one operation at a time. The lock between processes
-is the write transaction of the cache. Where the disk takes no cache (it is full, or read-only) one
-in memory is used until the account is closed: then only the locks of the UID lists are left.
+is the write transaction of the cache; `patience` says how long one attempt waits for it. Where the
+disk takes no cache (it is full, or read-only) one in memory is used until the account is closed:
+then only the locks of the UID lists are left.
 """
 
 from __future__ import annotations
@@ -18,10 +19,18 @@ from mailhost.interfaces.folders import FolderView
 from mailhost.store.cache.folder_row import FolderRow, folder_row, write_row
 from mailhost.store.cache.pages import Page, joined, read_pages
 from mailhost.store.cache.restart import restart
-from mailhost.store.cache.schema import boot_id, open_cache, open_in_memory, remove_cache
+from mailhost.store.cache.schema import (
+    boot_id,
+    open_cache,
+    open_in_memory,
+    remove_cache,
+    wait_for_others,
+)
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.patience import BLOCKING, Busy, Patience, is_locked
+from mailhost.store.maildir.dotlock import LockTimeout
 from mailhost.store.maildir.keywords import MOST
-from mailhost.store.maildir.modseq_mark import raise_mark, read_mark
+from mailhost.store.maildir.modseq_mark import STEP, raise_mark, read_mark
 
 CACHE = "mailhost.db"
 
@@ -82,6 +91,8 @@ class AccountWork:
         self.in_memory = False
         self.files_changed = False  # by the transaction under way
         self.fault = ""  # why a cache in memory is used, for the log
+        self.patience = BLOCKING
+        self._waits = BLOCKING  # the patience that the connection has
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None  # the device and inode of the cache
         self._mark = 0  # no MODSEQ of the account has passed it
@@ -95,6 +106,8 @@ class AccountWork:
             try:
                 self._open()
             except (OSError, sqlite3.Error) as error:
+                if is_locked(error) and not self.patience.last:
+                    raise
                 self.use_memory(error)
         assert self._connection is not None
         return self._connection
@@ -112,12 +125,19 @@ class AccountWork:
     def _open(self) -> None:
         path = os.path.join(self.root, CACHE)
         before = _identity(path)  # another process may remove the cache just now
-        opened = open_cache(path)
+        opened = open_cache(path, self.patience.seconds)
+        self._waits = self.patience
         self._connection, self._file = opened.connection, before or _identity(path)
-        if opened.behind or self._told:
+        if opened.behind or self._told or self._is_older(opened.connection):
             with self.transaction() as cache:
                 restart(cache, self._restarting_modseq())
             self._told = 0
+
+    def _is_older(self, cache: sqlite3.Connection) -> bool:
+        """True for a cache that came back from a backup or another account: the mark was raised by
+        a STEP above a MODSEQ that the cache does not know."""
+        row = cache.execute("SELECT modseq FROM account").fetchone()
+        return row is not None and row[0] < read_mark(self.root) - STEP
 
     def _restarting_modseq(self) -> int:
         """A MODSEQ above all that the account may have told, also to clients of other processes."""
@@ -166,6 +186,9 @@ class AccountWork:
         it is no error: a cache in memory is used, and the next reading finds the changes.
         """
         cache = self.cache
+        if self._waits != self.patience:
+            wait_for_others(cache, self.patience.seconds)
+            self._waits = self.patience
         cache.execute("BEGIN IMMEDIATE")
         self.files_changed = False
         try:
@@ -271,18 +294,28 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def attempt(work: AccountWork, operation: Callable[[AccountWork], T]) -> T:
+def attempt(
+    work: AccountWork, operation: Callable[[AccountWork], T], patience: Patience = BLOCKING
+) -> T:
     """Run an operation, a second time with a new cache where the cache is damaged, and with one in
     memory where it cannot be used. The changes of the first run were taken back.
 
-    Raises what the operation raises.
+    Raises what the operation raises, and Busy where others have a lock and this is not the last
+    attempt.
     """
+    work.patience = patience
     work.check()
     try:
         return operation(work)
+    except LockTimeout as error:
+        if patience.last:
+            raise
+        raise Busy from error
     except sqlite3.OperationalError as error:  # locked for too long, or no room
         if work.in_memory:
             raise
+        if is_locked(error) and not patience.last:
+            raise Busy from error
         work.use_memory(error)
     except sqlite3.DatabaseError as error:
         try:

@@ -1,7 +1,9 @@
 """Adds messages to a folder (APPEND), safe on the disk before their UIDs are told.
 
 The UID is written to the UID list before the file gets its name: where the process dies in between,
-the list has a UID without a message, and the UID is never given again.
+the list has a UID without a message, and the UID is never given again. The list is synced after the
+files: the disk's journal has it by then, so that this sync costs little. Where the power is cut in
+between, the message has a name and no UID; nobody was told one, and the next reading gives it one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of
 from mailhost.store.folders.flag_changes import flag_bits
 from mailhost.store.folders.refresh import locked, numbered_row, settled
+from mailhost.store.folders.uids import UidSource
 from mailhost.store.maildir.filename import new_unique, sized_name
 
 
@@ -43,12 +46,13 @@ def add(
             for message in messages:
                 bits, known = flag_bits(known, message.flags, source)
                 flags.append(bits)
-            numbered = source.numbered(names, known.row.uid_next)
+            numbered = source.numbered(names, known.row.uid_next, sync=False)
             row = numbered_row(known.row, source)
             finals = [
                 f"{path}/cur/{name}{info_of(bits)}" for name, bits in zip(names, flags, strict=True)
             ]
             _make_files(work, path, messages, finals)
+            _sync_uids(work, source, finals)
             _set_dates(messages, finals)
             uids = {name: uid for uid, name in numbered}
             added = Added(row.uid_validity, [uids[name] for name in names])
@@ -72,6 +76,17 @@ def _make_files(
             if error is None:
                 work.disk.system.remove(final)
         raise fault
+
+
+def _sync_uids(work: AccountWork, source: UidSource, finals: Sequence[str]) -> None:
+    """Make the UIDs of the files durable. Raises OSError; then the files are gone again."""
+    try:
+        source.sync()
+    except OSError:
+        for final in finals:
+            with suppress(FileNotFoundError):
+                work.disk.system.remove(final)
+        raise
 
 
 def _set_dates(messages: Sequence[NewMessage], finals: Sequence[str]) -> None:

@@ -6,8 +6,8 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from stat import S_ISREG
+from typing import NamedTuple
 
 from mailhost.store.cache.by_uid import Kind, read_texts, remove_texts, write_texts
 from mailhost.store.cache.pages import by_page, names_of
@@ -17,10 +17,10 @@ from mailhost.store.folders.file_flags import info_of, renamed, split_name
 LISTINGS = 4  # of a directory, for a file that another program renames all the time
 
 
-@dataclass(frozen=True, slots=True)
-class NamedMessage:
+class NamedMessage(NamedTuple):
     """A message with the name of its file in cur/, as `base` and what follows it. `size` is in
-    octets on the wire, `date` and `saved` are in seconds since 1970."""
+    octets on the wire, `date` and `saved` are in seconds since 1970. A tuple, as thousands are made
+    at once."""
 
     uid: int
     base: str
@@ -56,12 +56,10 @@ def named(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> list[Na
             at = bisect_left(page.uids, uid)
             flags = page.flags[at]
             info = odd[uid] if uid in odd else info_of(flags)
+            date, saved = page.dates[at], names.saved[at]
             found.append(
-                NamedMessage(
-                    uid, names.bases[at], info, flags, page.sizes[at], page.dates[at],
-                    names.saved[at],
-                )
-            )  # fmt: skip
+                NamedMessage(uid, names.bases[at], info, flags, page.sizes[at], date, saved)
+            )
     return found
 
 
@@ -131,18 +129,27 @@ def _take_lost(
     return was_listed
 
 
-def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
-    """Return the paths of the files of messages by rising UID; what is gone is left out."""
+def message_files(
+    work: AccountWork, known: KnownFolder, uids: Sequence[int]
+) -> dict[int, tuple[str, os.stat_result]]:
+    """Return the paths and the status of the files of messages by rising UID; what is gone is left
+    out."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    paths: dict[int, str] = {}
+    files: dict[int, tuple[str, os.stat_result]] = {}
 
     def take(message: NamedMessage, name: str) -> None:
         path = os.path.join(cur, name)
-        if S_ISREG(os.lstat(path).st_mode):
-            paths[message.uid] = path
+        status = os.lstat(path)
+        if S_ISREG(status.st_mode):
+            files[message.uid] = path, status
 
     locate(cur, named(work, known, uids), take)
-    return dict(sorted(paths.items()))
+    return dict(sorted(files.items()))
+
+
+def message_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:
+    """Return the paths of the files of messages by rising UID; what is gone is left out."""
+    return {uid: path for uid, (path, _) in message_files(work, known, uids).items()}
 
 
 def probable_paths(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> dict[int, str]:

@@ -42,11 +42,12 @@ def set_flags(
             bits = known_bits(known.row.keywords, change.flags)
         wanted, modified, expunged = _wanted(known, uids, change.action, bits, unchanged_since)
         if wanted or known.row.keywords != before:
-            flags = _renamed(work, known, wanted)
+            flags, others = _renamed(work, known, wanted, unchanged_since is not None)
             work.files_changed = True
-            missing = wanted.keys() - flags.keys()
+            modified = sorted({*modified, *others})
+            missing = wanted.keys() - flags.keys() - others
             expunged = sorted({*expunged, *missing})
-            known = _entered(work, known, flags, again=bool(missing))
+            known = _entered(work, known, flags, again=bool(missing or others))
     if work.files_changed and work.in_memory:
         known = refreshed(work, folder)
     return FlagsSet(known.view, modified, expunged, modseq)
@@ -130,30 +131,42 @@ def _after(before: int, action: FlagAction, bits: int) -> int:
     return bits
 
 
-def _renamed(work: AccountWork, known: KnownFolder, wanted: Mapping[int, int]) -> dict[int, int]:
+def _renamed(
+    work: AccountWork, known: KnownFolder, wanted: Mapping[int, int], only_unchanged: bool
+) -> tuple[dict[int, int], set[int]]:
     """Give the files of messages other flags; returns those of the files that were there. A file
-    that another program renames meanwhile keeps what that has changed."""
+    that another program has renamed meanwhile keeps what that has changed; with `only_unchanged` it
+    stays as it is, and its UID is in the set that is returned."""
     cur = os.path.join(work.path_of(known.row.path), "cur")
-    rename = work.disk.system.rename
+    rename = work.disk.system.rename_in
     done: dict[int, int] = {}
     odd: dict[int, str] = {}
+    others: set[int] = set()
 
     def take(message: NamedMessage, name: str) -> None:
         before, after = message.flags, wanted[message.uid]
         if name != message.name:
             now = flags_of(split_name(name)[1])
+            if only_unchanged and now != before:
+                others.add(message.uid)
+                return
             after = (now | after & ~before) & ~(before & ~after)
         info = message.info_after(after)
-        if name != message.base + info:
-            rename(f"{cur}/{name}", f"{cur}/{message.base}{info}")
+        renamed = message.base + info
+        if name != renamed:
+            rename(fd, name, renamed)
         done[message.uid] = after
         if message.is_odd:
             odd[message.uid] = info
 
-    locate(cur, named(work, known, list(wanted)), take)
+    fd = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        locate(cur, named(work, known, list(wanted)), take)
+    finally:
+        os.close(fd)
     if odd:
         keep_odd(work, known.row.id, odd, done)
-    return done
+    return done, others
 
 
 def _entered(

@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailhost.interfaces.folders import Matches
+from mailhost.interfaces.folders import Matches, SummaryField
 from mailhost.message.crlf import with_crlf
-from mailhost.message.imap.content_keys import ContentKey
+from mailhost.message.imap.content_keys import ContentKey, Sent
 from mailhost.message.imap.content_search import ContentSearch, is_kept
 from mailhost.message.imap.reader import MemoryReader, Reader, reader_of
-from mailhost.store.cache.contents import heads_of
+from mailhost.store.cache.contents import heads_of, read_summaries
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.file_names import message_paths, probable_paths
 from mailhost.store.folders.reading_files import size_in_name
@@ -53,12 +53,24 @@ def begin(
     step = Step(uids)
     open_uids: Iterable[int] = uids
     if is_kept(key):
-        heads = heads_of(work.cache, known.row.id, uids)
-        decided = {uid: search.in_kept(head) for uid, head in heads.items()}
+        decided = _decided(work, known.row.id, uids, key, search)
         step.found = {uid for uid, found in decided.items() if found}
         open_uids = [uid for uid in uids if decided.get(uid) is None]
     step.paths = probable_paths(work, known, list(open_uids))
     return step
+
+
+def _decided(
+    work: AccountWork, folder: int, uids: Sequence[int], key: ContentKey, search: ContentSearch
+) -> Mapping[int, bool | None]:
+    """Return what the cache says of the messages that it has, None for what it cannot decide."""
+    if isinstance(key, Sent):
+        days = read_summaries(work.cache, folder, uids, (SummaryField.SENT_DAY,))
+        return {
+            uid: day is not None and key.when.holds(day, key.day) for uid, (day,) in days.items()
+        }
+    heads = heads_of(work.cache, folder, uids)
+    return {uid: search.in_kept(head) for uid, head in heads.items()}
 
 
 def found_again(work: AccountWork, folder: str, step: Step) -> Step:

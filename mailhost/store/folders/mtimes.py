@@ -3,11 +3,14 @@ whether the folder must be read again."""
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from stat import S_ISLNK
 
 from mailhost.store.cache.folder_row import FolderRow
+from mailhost.store.maildir.links import is_followed
 from mailhost.store.maildir.uid_list_file import NAME
 
 RECENT = 1.0  # seconds: a change in the same tick as an mtime so recent may not be seen by it
@@ -51,10 +54,16 @@ def mtimes_of(path: str) -> Mtimes:
 
 
 def _mtime(path: str) -> int:
+    """Raises PermissionError for a link that is not followed."""
     try:
-        return os.stat(path).st_mtime_ns
+        found = os.lstat(path)
+        if S_ISLNK(found.st_mode):
+            if not is_followed(found):
+                raise PermissionError(errno.EPERM, "another user's link is not followed", path)
+            found = os.stat(path)
     except FileNotFoundError:
         return 0
+    return found.st_mtime_ns
 
 
 def dirty_until(now: float, mtimes: Mtimes, messages: int) -> float:

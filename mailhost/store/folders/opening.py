@@ -27,16 +27,18 @@ def opened(path: str) -> Content:
     return content
 
 
-def read_small(path: str, most: int) -> bytes | None:
+def read_small(name: str, most: int, directory: int) -> bytes | None:
     """Return a message of `most` octets at most as it lies in its file, None for a larger one.
+    `directory` is the descriptor of the directory in which the name is looked up: the kernel need
+    not follow its path for each file.
 
     Raises CompressedMail, OSError.
     """
-    fd = open_file(path)
+    fd = open_file(name, directory)
     try:
         octets = os.read(fd, most + 1)
     finally:
         os.close(fd)
     if octets.startswith(MAGIC):
-        raise CompressedMail(f"{path} is compressed by Dovecot's plugin zlib")
+        raise CompressedMail(f"{name} is compressed by Dovecot's plugin zlib")
     return octets if len(octets) <= most else None

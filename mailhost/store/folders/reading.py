@@ -16,54 +16,17 @@ from mailhost.message.imap.summary import Summary
 from mailhost.message.imap.summary import summary as summary_of
 from mailhost.store.cache.by_uid import Kind, read_texts
 from mailhost.store.cache.contents import fields_of, read_summaries, write_summaries
-from mailhost.store.cache.pages import UNKNOWN_SIZE, by_page, write_page
 from mailhost.store.cache.vanished import vanished_since
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import NamedMessage, locate, message_paths, named
+from mailhost.store.folders.measuring import sized
 from mailhost.store.folders.opening import opened, read_small
 from mailhost.store.folders.reading_files import size_in_name
-from mailhost.store.folders.refresh import refreshed, refreshed_locked
+from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.uids import guid_of
-from mailhost.store.maildir.scan import as_sent, wire_size
+from mailhost.store.maildir.scan import as_sent
 
 SMALL = 1 << 16  # octets of a message that is read at once
-
-
-def sized(work: AccountWork, folder: str) -> KnownFolder:
-    """Return a folder in which the sizes of all messages are known. Raises as `refreshed`."""
-    known = refreshed(work, folder)
-    if not _unsized(work, known):
-        return known
-    with work.transaction():
-        known = refreshed_locked(work, folder)
-        row, pages = known.row, dict(known.pages)
-        unknown = _unsized(work, known)
-        sizes = {uid: _size(path) for uid, path in message_paths(work, known, unknown).items()}
-        work.no_size.update((row.id, uid) for uid, size in sizes.items() if size == UNKNOWN_SIZE)
-        for page, uids in list(by_page(pages, sorted(sizes))):
-            page = page.with_sizes({uid: sizes[uid] for uid in uids})
-            pages[page.first_uid] = page
-            write_page(work.cache, row.id, page)
-        return work.written(KnownFolder(row, pages))
-
-
-def _unsized(work: AccountWork, known: KnownFolder) -> list[int]:
-    """Return the UIDs of the messages whose octets are to be counted."""
-    folder = known.row.id
-    return [
-        uid
-        for page in known.pages.values()
-        if UNKNOWN_SIZE in page.sizes
-        for uid, size in zip(page.uids, page.sizes, strict=True)
-        if size == UNKNOWN_SIZE and (folder, uid) not in work.no_size
-    ]
-
-
-def _size(path: str) -> int:
-    try:
-        return wire_size(path)
-    except OSError:  # it is gone, or an error is raised when the message is opened
-        return UNKNOWN_SIZE
 
 
 def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, Content]:
@@ -75,15 +38,18 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     found: dict[int, Content] = {}
 
     def take(message: NamedMessage, name: str) -> None:
-        path = os.path.join(cur, name)
-        octets = read_small(path, SMALL)
+        octets = read_small(name, SMALL, directory)
         if octets is None:
-            found[message.uid] = as_sent(opened(path), name, temporary)
+            found[message.uid] = as_sent(opened(os.path.join(cur, name)), name, temporary)
         else:
             as_it_is = message.size == len(octets)
             found[message.uid] = Content((octets if as_it_is else with_crlf(octets),))
 
-    locate(cur, named(work, known, uids), take)
+    directory = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        locate(cur, named(work, known, uids), take)
+    finally:
+        os.close(directory)
     return found
 
 

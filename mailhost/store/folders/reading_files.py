@@ -7,18 +7,17 @@ may leave out a file that is renamed meanwhile.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import add
-from stat import S_ISREG
 
+from mailhost.interfaces.folders import UNKNOWN_DATE, UNKNOWN_SIZE
 from mailhost.store.cache.by_uid import Kind, remove_texts, write_texts
 from mailhost.store.cache.contents import remove_summaries
 from mailhost.store.cache.folder_row import FolderRow
 from mailhost.store.cache.pages import (
     FEW,
-    UNKNOWN_SIZE,
+    MOST_IN_PAGE,
     Entries,
     Page,
     add_entries,
@@ -33,9 +32,8 @@ from mailhost.store.folders.file_flags import flags_of, info_of, split_name
 from mailhost.store.folders.file_names import all_infos, all_names, keep_odd
 from mailhost.store.folders.mtimes import READ_AGAIN, Mtimes, dirty_until, mtimes_of
 from mailhost.store.folders.uids import UidSource, cannot_write
+from mailhost.store.maildir.filename import WIRE_SIZE
 from mailhost.store.maildir.uid_list import can_be_listed
-
-_WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")
 
 
 @dataclass(slots=True)
@@ -219,8 +217,7 @@ class Reading:
     def _entered(self, known: KnownFolder, differences: Differences) -> KnownFolder:
         """Write the differences to the cache, and give UIDs to unknown files."""
         work, row, pages = self._work, known.row, dict(known.pages)
-        dates = self._dates(differences.unknown)
-        unknown = {base: info for base, info in differences.unknown.items() if base in dates}
+        unknown = differences.unknown
         # a file that came back after it had vanished is another message to those who were told so
         numbered = self._source.numbered(list(unknown), row.uid_next)
         flags = {uid: flags_of(info) for uid, info in differences.infos.items()}
@@ -232,7 +229,7 @@ class Reading:
         if differences.infos:
             keep_odd(work, row.id, differences.infos, flags)
         if numbered:
-            self._add(row, pages, unknown, numbered, dates)
+            self._add(row, pages, unknown, numbered)
         row = self._settled(row, pages)
         if len(numbered) < len(unknown) and self._lacks_uids(unknown, numbered):
             row = replace(row, dirty=work.disk.now() + READ_AGAIN)
@@ -251,49 +248,38 @@ class Reading:
         pages: dict[int, Page],
         unknown: Mapping[str, str],
         numbered: Sequence[tuple[int, str]],
-        dates: Mapping[str, int],
     ) -> None:
         now = int(self._work.disk.now())
         uids = [uid for uid, _ in numbered]
         bases = [base for _, base in numbered]
         infos = [unknown[base] for base in bases]
-        flags = list(map(flags_of, infos))
+        kinds = {info: flags_of(info) for info in set(infos)}
+        flags = [kinds[info] for info in infos]
         sizes = list(map(size_in_name, bases))
-        entries = Entries(uids, bases, flags, sizes, [dates[base] for base in bases])
+        entries = Entries(uids, bases, flags, sizes, self._dates(bases, infos))
         cache = self._work.cache
         add_entries(cache, row.id, pages, entries, row.modseq, now)
-        odd = {
-            uid: info
-            for uid, info, some in zip(uids, infos, flags, strict=True)
-            if info != info_of(some)
-        }
-        write_texts(cache, row.id, Kind.ODD_NAME, odd)
+        odd = {info for info, some in kinds.items() if info != info_of(some)}
+        if odd:
+            texts = {uid: info for uid, info in zip(uids, infos, strict=True) if info in odd}
+            write_texts(cache, row.id, Kind.ODD_NAME, texts)
         listed = self._source.part.uid_list.extensions
         if listed:
             write_texts(
                 cache, row.id, Kind.LISTED, {uid: listed[uid] for uid in uids if uid in listed}
             )
 
-    def _dates(self, unknown: Mapping[str, str]) -> dict[str, int]:
-        """Return INTERNALDATE by base name, of regular files alone: a link may lead to a file of
-        others, and a pipe would block its reader."""
-        if not unknown:
-            return {}
-        now = int(self._work.disk.now())
-        dates: dict[str, int] = {}
-        fd = os.open(self._cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _dates(self, bases: Sequence[str], infos: Sequence[str]) -> list[int]:
+        """Return INTERNALDATE of files; those of many are looked up when they are asked for."""
+        if len(bases) > MOST_IN_PAGE:
+            return [UNKNOWN_DATE] * len(bases)
+        return [self._date(base + info) for base, info in zip(bases, infos, strict=True)]
+
+    def _date(self, name: str) -> int:
         try:
-            for base, info in unknown.items():
-                try:
-                    status = os.lstat(base + info, dir_fd=fd)
-                except OSError:  # it is gone, or renamed, just now
-                    dates[base] = now
-                    continue
-                if S_ISREG(status.st_mode):
-                    dates[base] = int(status.st_mtime)
-        finally:
-            os.close(fd)
-        return dates
+            return int(os.lstat(os.path.join(self._cur, name)).st_mtime)
+        except OSError:  # it is gone, or renamed, just now
+            return int(self._work.disk.now())
 
     def _settled(self, row: FolderRow, pages: dict[int, Page]) -> FolderRow:
         after, now = mtimes_of(self._work.path_of(self._folder)), self._work.disk.now()
@@ -363,13 +349,16 @@ def forget(
 
 def size_in_name(base: str) -> int:
     """Return the octets on the wire as a file's name tells them, UNKNOWN_SIZE where it does not."""
-    found = _WIRE_SIZE.search(base)
+    found = WIRE_SIZE.search(base)
     return int(found[1]) if found else UNKNOWN_SIZE
 
 
 def _listed(path: str) -> list[str]:
+    """Return the names of regular files alone: a link may lead to a file of others, and a pipe
+    would block its reader."""
     try:
-        return os.listdir(path)
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     except FileNotFoundError:
         return []
 

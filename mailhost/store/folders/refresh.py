@@ -22,6 +22,7 @@ from mailhost.store.cache.folder_row import FolderRow, remove_folder
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import all_names
 from mailhost.store.folders.mtimes import dirty_until, mtimes_of
+from mailhost.store.folders.patience import is_locked
 from mailhost.store.folders.reading_files import Reading
 from mailhost.store.folders.uids import Backup, UidSource, cannot_write
 from mailhost.store.maildir.pop3_uidls import settle_adoption
@@ -34,12 +35,11 @@ _GUID = re.compile(r"[0-9a-f]{32}")
 def refreshed(work: AccountWork, folder: str) -> KnownFolder:
     """Return a folder up to date with its files; takes the account's lock only where something has
     changed. Raises OSError (FileNotFoundError where there is no such folder), sqlite3.Error."""
-    path = work.path_of(folder)
-    mtimes, known, now = mtimes_of(path), work.read(folder), work.disk.now()
+    mtimes, known, now = mtimes_of(work.path_of(folder)), work.read(folder), work.disk.now()
     if (
         known is not None
         and mtimes.cur_as(known.row, now)
-        and (mtimes.new_as(known.row, now) or not os.listdir(os.path.join(path, "new")))
+        and (mtimes.new_as(known.row, now) or _new_is_empty(work, folder))
     ):
         return known
     with work.transaction():
@@ -53,6 +53,10 @@ def refreshed_locked(work: AccountWork, folder: str) -> KnownFolder:
         return known
     with _uid_source(work, folder, known, to_read=True) as source:
         return _up_to_date(work, folder, known, source)
+
+
+def _new_is_empty(work: AccountWork, folder: str) -> bool:
+    return not os.listdir(os.path.join(work.path_of(folder), "new"))
 
 
 @contextmanager
@@ -74,8 +78,8 @@ def _up_to_date(
         known = None
     if known is None:
         return Reading(work, folder, source, mtimes).run_first()
-    same = mtimes.cur_as(known.row, now) and mtimes.new_as(known.row, now)
-    if same and known.row.place == source.place:
+    same = mtimes.cur_as(known.row, now) and known.row.place == source.place
+    if same and (mtimes.new_as(known.row, now) or _new_is_empty(work, folder)):
         return known
     return Reading(work, folder, source, mtimes).run(known)
 
@@ -91,13 +95,17 @@ def _uid_source(
     if known is not None:
         row, pages = known.row, known
         backup = Backup(row.uid_validity, row.uid_next, lambda: _listed(work, pages))
-    return UidSource(work.root, work.path_of(folder), work.disk, place, backup, to_read)
+    return UidSource(
+        work.root, work.path_of(folder), work.disk, work.patience, place, backup, to_read
+    )
 
 
 def _settle_adoption(work: AccountWork, to_read: bool) -> None:
     try:
         settle_adoption(work.disk.system, work.root, makes_list=True)
     except OSError as error:
+        if is_locked(error) and not work.patience.last:
+            raise
         listed = os.path.exists(os.path.join(work.root, NAME))
         if not (listed and to_read and cannot_write(error)):
             raise

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from stat import S_ISREG
 
-from mailhost.interfaces.changes import CANNOT_LINK, LinkedFile, NewFile, RenamedFile
+from mailhost.interfaces.changes import CANNOT_LINK, LinkedFile, NewFile, RenamedFile, Results
 from mailhost.interfaces.folders import Copied
 from mailhost.message.flags import SYSTEM_BITS, flag_names
 from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import renamed
+from mailhost.store.folders.file_flags import info_of, renamed
 from mailhost.store.folders.file_names import (
     NamedMessage,
     keep_odd,
@@ -33,6 +34,7 @@ from mailhost.store.folders.uids import UidSource
 from mailhost.store.maildir.filename import new_unique
 from mailhost.store.maildir.message_file import content_of_message
 
+ATTEMPTS = 3  # for files that another program renames meanwhile
 _SIZES = re.compile(r",[SW]=[0-9]{1,18}(?=,|\Z)")
 
 
@@ -68,8 +70,7 @@ def copy(work: AccountWork, folder: str, uids: Sequence[int], target: str) -> Co
         with locked(work, target) as (into, source):
             plan, into = _plan(work, known, uids, into, source, target)
             numbers = _numbers(source, plan, into)
-            errors = _linked(work, plan)
-            result = _result(plan, numbers, errors)
+            result = _done(work, known, plan, numbers, _linked)
             if result.fault is not None:
                 for one, _ in result.done:
                     with suppress(FileNotFoundError):
@@ -89,8 +90,7 @@ def move(work: AccountWork, folder: str, uids: Sequence[int], target: str) -> Co
         with locked(work, target) as (into, source):
             plan, into = _plan(work, known, uids, into, source, target)
             numbers = _numbers(source, plan, into)
-            errors = work.disk.commit([RenamedFile(one.source, one.final) for one in plan])
-            result = _result(plan, numbers, errors)
+            result = _done(work, known, plan, numbers, _renamed)
             copied = _copied(into, result)
             into = into.with_row(numbered_row(into.row, source))
             work.files_changed = bool(result.done)
@@ -113,29 +113,43 @@ def _plan(
     target: str,
 ) -> tuple[list[_Transfer], KnownFolder]:
     """Return what is to be transferred; the target gets the keywords that it lacks."""
-    cur = os.path.join(work.path_of(target), "cur")
-    paths = message_paths(work, known, uids)
+    cur = os.path.join(work.path_of(known.row.path), "cur")
+    target_cur = os.path.join(work.path_of(target), "cur")
     translated: dict[int, int] = {}
     plan = []
+    unique = _uniques(work)
     for message in named(work, known, uids):
-        path = paths.get(message.uid)
-        if path is None:
-            continue
         flags = translated.get(message.flags)
         if flags is None:
             keywords = flag_names(message.flags & ~SYSTEM_BITS, known.row.keywords)
             bits, into = flag_bits(into, keywords, source)
             flags = translated[message.flags] = message.flags & SYSTEM_BITS | bits
-        base = _new_base(work, message.base)
-        info = renamed(message.info, flags)
-        plan.append(_Transfer(message, path, base, flags, info, f"{cur}/{base}{info}"))
-    return plan, into
+        base = next(unique) + "".join(_SIZES.findall(message.base))
+        info = renamed(message.info, flags) if message.is_odd else info_of(flags)
+        final = f"{target_cur}/{base}{info}"
+        plan.append(_Transfer(message, f"{cur}/{message.name}", base, flags, info, final))
+    return _without_links(cur, plan), into
 
 
-def _new_base(work: AccountWork, base: str) -> str:
-    """Return a new name that tells the same sizes."""
-    unique = new_unique(work.disk.hostname, work.disk.now())
-    return unique + "".join(_SIZES.findall(base))
+def _without_links(cur: str, plan: Sequence[_Transfer]) -> list[_Transfer]:
+    """Leave out messages in whose place something else lies than a regular file."""
+    fd = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return [one for one in plan if _may_be_regular(fd, one.message.name)]
+    finally:
+        os.close(fd)
+
+
+def _may_be_regular(fd: int, name: str) -> bool:
+    try:
+        return S_ISREG(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return True  # it has another name by now, as the commit finds
+
+
+def _uniques(work: AccountWork) -> Iterator[str]:
+    while True:
+        yield new_unique(work.disk.hostname, work.disk.now())
 
 
 def _numbers(source: UidSource, plan: Sequence[_Transfer], into: KnownFolder) -> dict[str, int]:
@@ -146,7 +160,40 @@ def _numbers(source: UidSource, plan: Sequence[_Transfer], into: KnownFolder) ->
 # --- what was done -------------------------------------------------------------------------------
 
 
-def _linked(work: AccountWork, plan: Sequence[_Transfer]) -> Sequence[OSError | None]:
+def _done(
+    work: AccountWork,
+    known: KnownFolder,
+    plan: Sequence[_Transfer],
+    numbers: dict[str, int],
+    commit: Callable[[AccountWork, Sequence[_Transfer]], Results],
+) -> _Result:
+    """Give the files their names by `commit`, safe on the disk. A file that is not there was
+    renamed by another program, and is looked for; one that is gone is no fault."""
+    done: list[_Transfer] = []
+    faults: list[OSError] = []
+    for _ in range(ATTEMPTS):
+        errors = commit(work, plan)
+        lost: dict[int, _Transfer] = {}
+        for one, error in zip(plan, errors, strict=True):
+            if error is None:
+                done.append(one)
+            elif isinstance(error, FileNotFoundError):
+                lost[one.uid] = one
+            else:
+                faults.append(error)
+        if not lost:
+            break
+        paths = message_paths(work, known, list(lost))
+        plan = [replace(lost[uid], source=path) for uid, path in paths.items()]
+    pairs = [(one, numbers[one.base]) for one in done]
+    return _Result(sorted(pairs, key=lambda pair: pair[1]), next(iter(faults), None))
+
+
+def _renamed(work: AccountWork, plan: Sequence[_Transfer]) -> Results:
+    return work.disk.commit([RenamedFile(one.source, one.final) for one in plan])
+
+
+def _linked(work: AccountWork, plan: Sequence[_Transfer]) -> Results:
     errors = list(work.disk.commit([LinkedFile(one.source, one.final) for one in plan]))
     for index, error in enumerate(errors):
         if error is not None and error.errno in CANNOT_LINK:
@@ -158,24 +205,14 @@ def _octets_copied(work: AccountWork, one: _Transfer) -> OSError | None:
     folder = os.path.dirname(os.path.dirname(one.final))
     try:
         content = content_of_message(one.source)
+        date = os.stat(one.source).st_mtime
     except OSError as error:
         return error
     (fault,) = work.disk.commit([NewFile(f"{folder}/tmp/{one.base}", one.final, (content,))])
     if fault is None:
         with suppress(OSError):
-            os.utime(one.final, (one.message.date, one.message.date))
+            os.utime(one.final, (date, date))
     return fault
-
-
-def _result(
-    plan: Sequence[_Transfer], numbers: dict[str, int], errors: Sequence[OSError | None]
-) -> _Result:
-    """A file that is gone is no fault: another program removed the message."""
-    done = [
-        (one, numbers[one.base]) for one, error in zip(plan, errors, strict=True) if error is None
-    ]
-    faults = (error for error in errors if error and not isinstance(error, FileNotFoundError))
-    return _Result(sorted(done, key=lambda pair: pair[1]), next(faults, None))
 
 
 def _copied(into: KnownFolder, result: _Result) -> Copied:

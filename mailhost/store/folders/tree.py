@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from mailhost.interfaces.folders import FolderInfo, FolderStatus, Reason, StoreR
 from mailhost.message.flags import DELETED
 from mailhost.store.cache.folder_row import folder_row, remove_folder, write_row
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.reading import sized
-from mailhost.store.folders.refresh import refreshed
+from mailhost.store.folders.measuring import sized
+from mailhost.store.folders.patience import is_locked
+from mailhost.store.folders.refresh import refreshed, refreshed_locked
 from mailhost.store.folders.special_use import SpecialUses
 from mailhost.store.folders.transfer import move
 from mailhost.store.maildir.folder_names import (
@@ -31,7 +33,6 @@ from mailhost.store.maildir.folder_names import (
     find_folders,
 )
 from mailhost.store.maildir.subscriptions import SubscriptionsFile
-from mailhost.store.maildir.usage import usage
 
 NO_SUCH = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
 EXISTS = StoreRefusal(Reason.ALREADY_EXISTS, "There is a folder of that name")
@@ -57,11 +58,11 @@ def directories(work: AccountWork) -> Mapping[str, str]:
     missing = SpecialUses(work).missing(found)
     if not missing:
         return found
+    _subscriptions(work).change(add=[INBOX, *missing])  # first, as it may wait for a lock
     for name in missing:
         path = directory_of(name)
         assert isinstance(path, str)
         make_maildir(work, path)
-    _subscriptions(work).change(add=[INBOX, *missing])
     return find_folders(work.root).directories
 
 
@@ -165,10 +166,11 @@ def create(work: AccountWork, name: str, special_use: str) -> str | StoreRefusal
         return StoreRefusal(Reason.CANNOT, path.text)
     if name in directories(work):
         return EXISTS
-    make_maildir(work, path)
-    if special_use:
-        SpecialUses(work).give(special_use, name)
-    return refreshed(work, path).row.mailbox_id
+    with work.transaction():
+        make_maildir(work, path)
+        if special_use:
+            SpecialUses(work).give(special_use, name)
+        return refreshed_locked(work, path).row.mailbox_id
 
 
 def remove(work: AccountWork, name: str) -> StoreRefusal | None:
@@ -180,7 +182,7 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
         return INBOX_STAYS
     gone = os.path.join(work.root, f"mailhost-removed-{os.getpid()}-{work.disk.now():.6f}")
     with work.transaction() as cache:
-        os.rename(work.path_of(place.path), gone)
+        work.disk.system.rename(work.path_of(place.path), gone)
         row = folder_row(cache, place.path)
         if row is not None:
             remove_folder(cache, row.id)
@@ -210,8 +212,9 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
     if old == INBOX:
         return _rename_inbox(work, new)
     with work.transaction() as cache:
+        _rename_subscriptions(work, old, new)  # first, as it may wait for a lock
         for name, path in targets.items():
-            os.rename(work.path_of(names[name]), work.path_of(path))
+            work.disk.system.rename(work.path_of(names[name]), work.path_of(path))
             row = folder_row(cache, names[name])
             stale = folder_row(cache, path)
             if stale is not None:  # another program has removed that folder
@@ -221,7 +224,6 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
                 write_row(cache, row.moved_to(path))
             work.known.pop(names[name], None)
     work.disk.system.sync_folder(work.root)
-    _rename_subscriptions(work, old, new)
     SpecialUses(work).rename(old, new)
     return None
 
@@ -233,7 +235,12 @@ def _rename_inbox(work: AccountWork, new: str) -> StoreRefusal | None:
         return made
     path = directory_of(new)
     assert isinstance(path, str)
-    move(work, "", list(refreshed(work, "").view.uids), path)
+    try:
+        move(work, "", list(refreshed(work, "").view.uids), path)
+    except (OSError, sqlite3.Error) as error:
+        if is_locked(error):  # nothing has moved, and this is tried again
+            remove(work, new)
+        raise
     return None
 
 
@@ -262,14 +269,19 @@ def subscribe(work: AccountWork, name: str, subscribed: bool) -> StoreRefusal | 
 
 
 def _subscriptions(work: AccountWork) -> SubscriptionsFile:
-    return SubscriptionsFile(work.root, work.disk.system, work.disk.dotlocks)
+    disk = work.disk
+    return SubscriptionsFile(work.root, disk.system, disk.dotlocks, work.patience.seconds)
 
 
-def count_messages(work: AccountWork) -> int:
-    """Return the number of messages in all folders. Raises OSError, sqlite3.Error."""
-    return sum(refreshed(work, path).row.messages for path in directories(work).values())
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What all folders hold: octets on the wire, and messages."""
+
+    octets: int
+    messages: int
 
 
-def count_octets(work: AccountWork) -> int:
-    """Return the octets of all folders. Raises OSError."""
-    return usage(work.root)
+def counted(work: AccountWork) -> Counted:
+    """Return what all folders hold, as the cache knows it. Raises OSError, sqlite3.Error."""
+    folders = [_status(sized(work, path)) for path in directories(work).values()]
+    return Counted(sum(each.size for each in folders), sum(each.messages for each in folders))

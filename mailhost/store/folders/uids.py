@@ -5,19 +5,20 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Container, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from mailhost.store.folders.disk import Disk
+from mailhost.store.folders.patience import Patience, is_locked
 from mailhost.store.maildir.dotlock import Dotlock, LockTimeout
-from mailhost.store.maildir.filename import arrival
+from mailhost.store.maildir.filename import by_arrival
 from mailhost.store.maildir.keywords import KeywordsFile
-from mailhost.store.maildir.uid_list import Header, UidList, extensions_of
+from mailhost.store.maildir.uid_list import LARGEST, Header, UidList, extensions_of
 from mailhost.store.maildir.uid_list_file import Part, Place, UidListFile, worth_rewriting
 from mailhost.store.maildir.uid_validity import new_guid, new_uid_validity
 
-PATIENCE = 15.0  # seconds; shorter than what another process waits for the account's cache
 FEWEST_LINES = 100  # of a list that is rewritten for its dead lines
+FEWEST_LEFT = 1 << 20  # UIDs; with fewer left the folder gets a new UIDVALIDITY, and UIDs from 1 on
 NO_WRITING = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
@@ -37,8 +38,8 @@ class UidSource:
     """Has the lock from `with` on. `account` is the path of the account's Maildir, `folder` that of
     the folder's, and `place` what `place` returned last: what was read before is not read again.
 
-    With `to_read` a list that cannot be locked or written is good enough: messages that have no UID
-    yet get none then. Everything blocks, and raises OSError.
+    With `to_read` a list that cannot be written, nor be locked by the last attempt, is good enough:
+    messages that have no UID yet get none then. Everything blocks, and raises OSError.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class UidSource:
         account: str,
         folder: str,
         disk: Disk,
+        patience: Patience,
         place: str = "",
         backup: Backup | None = None,
         to_read: bool = False,
@@ -53,6 +55,7 @@ class UidSource:
         self._account = account
         self._file = UidListFile(folder, disk.system, disk.dotlocks)
         self._disk = disk
+        self._patience = patience
         self._before = Place(*json.loads(place)) if place else None
         self._backup = backup
         self._to_read = to_read
@@ -62,8 +65,10 @@ class UidSource:
 
     def __enter__(self) -> UidSource:
         try:
-            self._lock = self._file.lock(PATIENCE)
+            self._lock = self._file.lock(self._patience.seconds)
         except OSError as error:
+            if is_locked(error) and not self._patience.last:
+                raise
             if not (self._to_read and cannot_write(error)):
                 raise
         try:
@@ -90,6 +95,8 @@ class UidSource:
             return part or self._unwritten(backup)
         if part is None:
             return self._created(backup)
+        if part.uid_list.next_uid > LARGEST - FEWEST_LEFT:
+            return self._created(None)
         if (
             backup is not None
             and part.uid_list.header.uid_validity == backup.uid_validity
@@ -133,7 +140,9 @@ class UidSource:
     @property
     def place(self) -> str:
         """How far the list was read, as text to keep."""
-        return json.dumps(astuple(self.part.place))
+        place = self.part.place
+        numbers = (place.device, place.inode, place.size, place.last_uid, place.lines, place.check)
+        return json.dumps(numbers)
 
     @property
     def mailbox_id(self) -> str:
@@ -141,9 +150,12 @@ class UidSource:
         header = self.part.uid_list.header
         return header.guid or f"{header.uid_validity:08x}"
 
-    def numbered(self, bases: Sequence[str], first: int) -> list[tuple[int, str]]:
+    def numbered(
+        self, bases: Sequence[str], first: int, sync: bool = True
+    ) -> list[tuple[int, str]]:
         """Return UIDs with base names, rising; messages that the list does not have get UIDs, the
-        oldest first. The UIDs are safe on the disk then.
+        oldest first. The UIDs are safe on the disk then; without `sync` they are after a call of
+        `sync`, and may be told to nobody before.
 
         A message whose UID is below `first` gets another one: that UID was told to be gone. Names
         that no line can hold get none.
@@ -151,20 +163,26 @@ class UidSource:
         uids = self.part.uid_list.uids
         unknown = [base for base in bases if uids.get(base, 0) < first or base not in uids]
         if unknown:
-            self._append(sorted(unknown, key=arrival), first)
+            self._append(by_arrival(unknown), first, sync)
             uids = self.part.uid_list.uids
-        found = [(uids.get(base, 0), base) for base in bases]
-        return sorted(pair for pair in found if pair[0] >= max(first, 1))
+        wanted = frozenset(bases)
+        return sorted(  # the list rises, so that little is left to do
+            (uid, base) for base, uid in uids.items() if uid >= first and base in wanted
+        )
 
-    def _append(self, bases: Sequence[str], first: int) -> None:
+    def _append(self, bases: Sequence[str], first: int, sync: bool) -> None:
         if self._lock is None:
             return
         try:
             new = [(base, "") for base in bases]
-            self._read = self._file.append(self._lock, new, self._before, above=first)
+            self._read = self._file.append(self._lock, new, self._before, first, sync)
         except OSError as error:
             if not (self._to_read and cannot_write(error)):
                 raise
+
+    def sync(self) -> None:
+        """Make all UIDs safe that `numbered` has given. Raises OSError."""
+        self._file.sync()
 
     def fields(self, uid: int) -> str:
         """Return what the list says of a message besides its UID, empty for nothing."""

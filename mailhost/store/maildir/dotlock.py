@@ -6,8 +6,9 @@ long touches it. So Dovecot does, and so do we, with three additions for our own
 
 - The holder has flock(2) on the lock file. So its own threads do not take the lock from each other,
   and one that an earlier process with the same PID left, as in a restarted container, is seen to
-  be nobody's at once. One whose PID belongs to an unrelated process by now is removed after two
-  minutes without a change; Dovecot waits for it in vain.
+  be nobody's at once. A process that was killed may leave a lock without a PID, or with a PID that
+  an unrelated process has by now: one that started later than the lock was changed. Such a lock is
+  removed after two seconds; Dovecot waits for it in vain.
 - Waiters stand in a line of two: flock(2) on the folder admits one of them, and only that one tries
   to make the lock file. The process that waits there is next, so a process that takes the lock
   again and again does not keep the others out.
@@ -33,6 +34,8 @@ from mailhost.durable.system import OperatingSystem
 
 PATIENCE = 30.0  # seconds that a caller waits for a lock
 STALE = 120.0  # seconds without a change after which a lock is nobody's
+ORPHANED = 2.0  # the same, where no living process can have made it
+START_ERROR = 1.0  # seconds that the start of a process may be wrong by
 LONG = 1.0  # seconds of waiting after which a waiter looks less often
 PAUSE, LONG_PAUSE = 0.002, 0.02  # seconds between two attempts
 STEP_BACK = 0.006  # seconds that a holder leaves to those who wait
@@ -204,17 +207,26 @@ class _Watch:
         """True where the lock is nobody's."""
         self._judged = _change(self._lock_path)
         owner = self._dotlocks.owner(self._lock_path)
-        if owner is None:
-            return self._unchanged()
-        if owner != os.getpid() and not _is_alive(owner):
+        if owner not in (None, os.getpid()) and not _is_alive(owner):
             return True
         held = self._held_by_ours()
         if held is False and owner == os.getpid():
             return True
-        return not held and self._unchanged()
+        orphaned = held is False and self._has_no_maker(owner)
+        return not held and self._unchanged(ORPHANED if orphaned else self._stale)
 
-    def _unchanged(self) -> bool:
-        """True where lock and file have not changed for long, by their times or by our watch."""
+    def _has_no_maker(self, owner: int | None) -> bool:
+        """True for an empty lock, and for one that is older than the process with its PID."""
+        if not self._judged:
+            return False  # released
+        if owner is None:
+            return self._judged[-1] == 0
+        started = _start(owner)
+        return started is not None and started - START_ERROR > self._judged[0] / 1e9
+
+    def _unchanged(self, stale: float) -> bool:
+        """True where lock and file have not changed for so many seconds, by their times or by our
+        watch."""
         times = self._dotlocks.times
         seen = (_change(self._lock_path), _change(self._path))
         if seen != self._seen:
@@ -223,7 +235,7 @@ class _Watch:
             return False  # released
         now, last = times.now(), max(max(change[:2], default=0) for change in seen) / 1e9
         watched = times.steady() - self._since
-        return (last <= now and now - last > self._stale) or watched > self._stale
+        return (last <= now and now - last > stale) or watched > stale
 
     def _held_by_ours(self) -> bool | None:
         """True where a process of ours has the lock; None where that cannot be seen."""
@@ -277,6 +289,17 @@ def _same_file(fd: int, path: str) -> bool:
         return os.path.samestat(os.fstat(fd), os.lstat(path))
     except OSError:
         return False
+
+
+def _start(pid: int) -> float | None:
+    """Return when a process started, in seconds since 1970; None where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])  # since the boot
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return None
+    return time.time() - age
 
 
 def _is_alive(pid: int) -> bool:

@@ -12,12 +12,13 @@ import itertools
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 _FLAGS = re.compile(r"2,([A-Za-z]*)")
 _SIZE = re.compile(r"(?:^|,)S=([0-9]{1,18})(?:,|\Z)")
-_WIRE_SIZE = re.compile(r"(?:^|,)W=([0-9]{1,18})(?:,|\Z)")
+WIRE_SIZE = re.compile(r",W=([0-9]{1,18})(?:,|\Z)")  # in a whole name
 _ARRIVAL = re.compile(r"([0-9]+)(?:\.M([0-9]+))?")
 _UNIQUE_ID = re.compile(r"[\x21-\x7e]{1,70}")
 
@@ -40,7 +41,7 @@ class MessageName:
     @property
     def wire_size(self) -> int | None:
         """The octets on the wire, None where the name does not tell them."""
-        return _number(_WIRE_SIZE, self.fields)
+        return _number(WIRE_SIZE, f",{self.fields}")
 
 
 def parse_name(name: str) -> MessageName | None:
@@ -90,7 +91,17 @@ def unique_id(unique: str) -> str:
     return hashlib.sha256(unique.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
+def by_arrival(uniques: Iterable[str]) -> list[str]:
+    """Return names in the order of `arrival`: sorted by name first, since comparing texts takes a
+    quarter of the time of comparing tuples."""
+    return sorted(sorted(uniques), key=_arrived)
+
+
+def _arrived(unique: str) -> tuple[int, int]:
+    match = _ARRIVAL.match(unique)
+    return (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+
+
 def arrival(unique: str) -> tuple[int, int, str]:
     """Return what messages are sorted by: seconds, microseconds, then the name itself."""
-    match = _ARRIVAL.match(unique)
-    return (int(match[1]), int(match[2] or 0), unique) if match else (0, 0, unique)
+    return (*_arrived(unique), unique)

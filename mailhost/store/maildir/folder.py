@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from mailhost.message.address import Address
 from mailhost.store.maildir.folder_names import UnfitName, directory_of
+from mailhost.store.maildir.links import is_folder
 
 
 @lru_cache(maxsize=10_000)
@@ -61,8 +62,9 @@ def all_mailboxes(mail: str) -> Iterator[str]:
 def _folders(path: str, start: str = "") -> list[str]:
     """The folders in a folder whose names start so."""
     with suppress(OSError), os.scandir(path) as entries:
-        found = [entry.path for entry in entries if entry.name.startswith(start)]
-        return list(filter(os.path.isdir, found))
+        return [
+            entry.path for entry in entries if entry.name.startswith(start) and is_folder(entry)
+        ]
     return []
 
 

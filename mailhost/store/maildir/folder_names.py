@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mailhost.message.utf7 import decode_utf7, encode_utf7
+from mailhost.store.maildir.links import is_folder
 
 INBOX = "INBOX"
 LONGEST = 255  # octets of a directory's name
@@ -140,7 +141,7 @@ def find_folders(account: str) -> FoundFolders:
 def _directories(account: str) -> list[str]:
     try:
         with os.scandir(account) as entries:
-            return [entry.name for entry in entries if entry.name[0] == "." and entry.is_dir()]
+            return [entry.name for entry in entries if entry.name[0] == "." and is_folder(entry)]
     except FileNotFoundError:
         return []
 

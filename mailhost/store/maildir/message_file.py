@@ -15,11 +15,11 @@ from mailhost.message.content import Content, content_of_descriptor
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def open_file(path: str) -> int:
-    """Return a descriptor of the regular file at `path`. Raises FileNotFoundError where there is
-    none, OSError."""
+def open_file(path: str, directory: int | None = None) -> int:
+    """Return a descriptor of the regular file at `path`, or of that name in the directory with this
+    descriptor. Raises FileNotFoundError where there is none, OSError."""
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(path, _FLAGS, dir_fd=directory)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, or a socket
             raise FileNotFoundError(errno.ENOENT, "no regular file", path) from error

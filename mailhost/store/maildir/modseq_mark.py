@@ -18,14 +18,16 @@ from mailhost.store.maildir.whole_file import read_file, replace_file
 
 NAME = "mailhost-modseq"
 STEP = 24 * 3600 * 1_000_000  # one day, as MODSEQs count microseconds since 1970
-_LARGEST = (1 << 63) - 1  # RFC 7162 §3.1
+_LARGEST = 1 << 62  # half of what RFC 7162 §3.1 allows: a higher mark is damaged
 
 
 def read_mark(folder: str) -> int:
-    """Return the mark in the folder at that path, 0 where there is none. Raises OSError."""
+    """Return the mark in the folder at that path, 0 where there is none, or a damaged one. Raises
+    OSError."""
     octets = read_file(os.path.join(folder, NAME)) or b""
     text = octets.strip()
-    return min(int(text), _LARGEST) if text.isdigit() and len(text) < 20 else 0
+    mark = int(text) if text.isdigit() and len(text) < 20 else 0
+    return mark if mark <= _LARGEST else 0
 
 
 def raise_mark(system: OperatingSystem, folder: str, modseq: int) -> int:
@@ -33,7 +35,7 @@ def raise_mark(system: OperatingSystem, folder: str, modseq: int) -> int:
 
     Raises OSError; then no MODSEQ above the old mark may be used.
     """
-    mark = min(max(read_mark(folder), modseq) + STEP, _LARGEST)
+    mark = max(read_mark(folder), modseq) + STEP
     path = os.path.join(folder, NAME)
     replace_file(system, path, f"{path}.tmp", b"%d\n" % mark)
     return mark

@@ -92,25 +92,31 @@ def _unescaped(level: str) -> str:
 
 
 class SubscriptionsFile:
-    """The file in the account's Maildir at `account`. Everything blocks."""
+    """The file in the account's Maildir at `account`. Everything blocks; for the lock a change
+    waits `patience` seconds."""
 
-    def __init__(self, account: str, system: OperatingSystem, dotlocks: Dotlocks) -> None:
+    def __init__(
+        self,
+        account: str,
+        system: OperatingSystem,
+        dotlocks: Dotlocks,
+        patience: float = PATIENCE,
+    ) -> None:
         self.path = os.path.join(account, NAME)
         self._system = system
         self._dotlocks = dotlocks
+        self._patience = patience
 
     def read(self) -> Subscriptions:
         """Return what the file says, nothing where it is missing. Raises OSError."""
         return parse(read_file(self.path) or b"")
 
-    def change(
-        self, add: Iterable[str] = (), remove: Iterable[str] = (), patience: float = PATIENCE
-    ) -> Subscriptions:
+    def change(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> Subscriptions:
         """Add and remove names, durably, and return what the file says then.
 
         Raises LockTimeout, OSError.
         """
-        with self._dotlocks.take(self.path, patience, STALE) as lock:
+        with self._dotlocks.take(self.path, self._patience, STALE) as lock:
             old = self.read()
             new = old.changed(add, remove)
             if new != old:

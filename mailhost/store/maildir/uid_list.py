@@ -21,12 +21,15 @@ File names are text with surrogates for octets that are no UTF-8, as `os.fsdecod
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from operator import lt
 
 LARGEST = (1 << 32) - 2  # UID; Dovecot takes 2^32 - 1 for none
 _GUID = re.compile(r"[0-9a-f]{32}")
 _FIELDS = re.compile(r"(?:[A-Z][^ ]*(?: [A-Z][^ ]*)*)?")
+_UNLISTED = re.compile(r"[/:\0\r\n]")
 _DIGITS = 10  # of a number below 2^32
 _SLICE = 5000  # lines
 
@@ -169,15 +172,21 @@ class UidList:
         """Give the next UID to a message, and return it. Raises UidsExhausted, ValueError."""
         if not can_be_listed(base):
             raise ValueError(f"{base!r} cannot be the name of a message file")
-        uid = self.next_uid
-        if uid > LARGEST:
+        self.add_all({base: fields})
+        return self.last_uid
+
+    def add_all(self, new: Mapping[str, str]) -> None:
+        """Give the next UIDs to messages, in order: base names that `can_be_listed`, with the
+        fields of their lines. Raises UidsExhausted; none was given a UID then."""
+        first = self.next_uid
+        if first + len(new) - 1 > LARGEST:
             raise UidsExhausted("the folder has given all UIDs")
-        self.extensions.pop(self.uids.pop(base, 0), None)
-        self.uids[base] = self.last_uid = uid
-        if fields:
-            self.extensions[uid] = fields
-        self.lines += 1
-        return uid
+        for base in self.uids.keys() & new.keys():
+            self.extensions.pop(self.uids.pop(base), None)
+        self.uids.update(zip(new, count(first)))
+        self.extensions |= {uid: text for uid, text in enumerate(new.values(), first) if text}
+        self.last_uid = first + len(new) - 1
+        self.lines += len(new)
 
     def lines_from(self, first: int) -> str:
         """Return the lines of all messages whose UID is `first` or higher, as written to a file."""
@@ -196,7 +205,7 @@ class UidList:
 
 def can_be_listed(base: str) -> bool:
     """True for the base name of a file that a line can hold."""
-    return bool(base) and not set(base) & set("/:\0\r\n")
+    return bool(base) and not _UNLISTED.search(base)
 
 
 def header_line(header: Header) -> str:

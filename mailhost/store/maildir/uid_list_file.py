@@ -113,6 +113,7 @@ class UidListFile:
         new: Iterable[tuple[str, str]],
         since: Place | None = None,
         above: int = 0,
+        sync: bool = True,
     ) -> Part:
         """Give UIDs to new messages, in order. Each is a base name with the fields of its line.
 
@@ -122,20 +123,22 @@ class UidListFile:
         can hold get no UID.
 
         Returns what is new after `since`: what others wrote, and these. The lines are on the disk
-        then. Raises NoUidList, LockTimeout, UidsExhausted, and OSError; nothing was written in that
-        case, as far as can be.
+        then; without `sync` they are after a call of `sync`. Raises NoUidList, LockTimeout,
+        UidsExhausted, and OSError; nothing was written in that case, as far as can be.
         """
         part = self._read_locked(since)
-        if _wanted(part, new := list(new), above) and _must_be_rewritten(part):
+        wanted = _wanted(part, new := list(new), above)
+        if not wanted:
+            return part
+        if _must_be_rewritten(part):
             part = part if part.whole else self._read_locked(None)
-            _add_all(part, new, above)
+            part.uid_list.add_all(_wanted(part, new, above))
             return self.write(lock, part.uid_list)
         first = part.uid_list.next_uid
-        if not _add_all(part, new, above):
-            return part
+        part.uid_list.add_all(wanted)
         octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
         lock.check()
-        self._append(octets, part.place.size)
+        self._append(octets, part.place.size, sync)
         return self._after(part, len(octets))
 
     def _read_locked(self, since: Place | None) -> Part:
@@ -144,12 +147,21 @@ class UidListFile:
             raise NoUidList(f"{self.path} is missing or broken")
         return part
 
-    def _append(self, octets: bytes, size: int) -> None:
+    def sync(self) -> None:
+        """Make the lines durable that were appended. Raises OSError."""
+        fd = self._system.open_file(self.path)
+        try:
+            self._system.sync(fd)
+        finally:
+            self._system.close(fd)
+
+    def _append(self, octets: bytes, size: int, sync: bool) -> None:
         fd = self._system.open_to_append(self.path)
         try:
             try:
                 self._system.write(fd, [octets])
-                self._system.sync(fd)
+                if sync:
+                    self._system.sync(fd)
             except OSError:
                 with suppress(OSError):  # readers leave out half a line
                     self._system.truncate(fd, size)
@@ -201,23 +213,14 @@ def _must_be_rewritten(part: Part) -> bool:
     return part.ragged or part.uid_list.needs_rewriting
 
 
-def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> list[tuple[str, str]]:
+def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> dict[str, str]:
     """Those of the messages that need a UID, each once."""
     uids = part.uid_list.uids
-    wanted = {
+    return {
         base: fields
         for base, fields in new
         if (base not in uids or uids[base] < above) and can_be_listed(base)
     }
-    return list(wanted.items())
-
-
-def _add_all(part: Part, new: Iterable[tuple[str, str]], above: int) -> bool:
-    """Give them UIDs; False where there are none to give."""
-    wanted = _wanted(part, new, above)
-    for base, fields in wanted:
-        part.uid_list.add(base, fields)
-    return bool(wanted)
 
 
 def _read(file: BinaryIO, since: Place | None) -> Part | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from mailhost.store.maildir.files import file_size, message_files
+from mailhost.store.maildir.links import is_folder
 
 
 def usage(path: str) -> int:
@@ -29,5 +30,5 @@ def _folders(path: str) -> Iterator[str]:
     yield path
     with suppress(FileNotFoundError), os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.startswith(".") and entry.is_dir():
+            if entry.name.startswith(".") and is_folder(entry):
                 yield entry.path

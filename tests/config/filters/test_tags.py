@@ -14,6 +14,7 @@ from mailhost.config.filters.block import CountBy, Rate
 from mailhost.config.filters.tags import stages_of
 from mailhost.config.load import load
 from mailhost.interfaces.filters import IFilter
+from mailhost.reception.filters.authenticity.filter import AuthenticityFilter
 from mailhost.reception.filters.block.attachment import AttachmentFilter
 from mailhost.reception.filters.block.dnslist import DNSListFilter
 from mailhost.reception.filters.block.greylist import GreylistFilter
@@ -61,6 +62,14 @@ class TagTests(FilterCase):
             (CLIENT + TAG + 'mode = "observe"\n', SIZE + UNLESS),
         ):
             self.load(*filters)
+
+    def test_results_of_sender_authentication(self) -> None:
+        examined = 'kind = "authenticity"\n'
+        self.load(examined, HEADER + 'when = ["dmarc:fail", "junk"]\nunless = ["spf:pass"]\n')
+        [problem] = self.problems(HEADER + 'when = ["dmarc:fail"]\n', examined)
+        self.assertIn("filter[2] leaves 'dmarc:fail' after this one", problem)
+        [problem] = self.problems(examined, HEADER + 'when = ["dmarc:failed"]\n')
+        self.assertIn("no filter leaves the tag 'dmarc:failed'; known: arc:fail, ", problem)
 
     def test_tags_that_come_too_late(self) -> None:
         for filters, text in {
@@ -113,6 +122,7 @@ class StageTests(FilterCase):
     def test_each_kind(self) -> None:
         cases: dict[str, type[Any]] = {
             'kind = "attachment"\nnames = ["*.exe"]': AttachmentFilter,
+            'kind = "authenticity"': AuthenticityFilter,
             'kind = "disclaimer"\ntext = "x"': DisclaimerFilter,
             'kind = "dnslist"\nzones = ["bl.example"]': DNSListFilter,
             'kind = "greylist"': GreylistFilter,

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.imap.grammar.cursor import Mode
-from mailhost.imap.searching.progress import EVERY
+from mailhost.imap.progress import FIRST
 from mailhost.interfaces.folders import Reason, StoreRefusal
 from mailhost.store.maildir.folder import account_folder
 from tests.fake_wire import drive
@@ -248,7 +248,7 @@ class ESearchTests(SynchronousTestCase):
 
 
 class LongSearchTests(SynchronousTestCase):
-    """The clock goes on by EVERY with each part that the store looks at."""
+    """The clock goes on by FIRST with each part that the store looks at."""
 
     def setUp(self) -> None:
         self.session = Session(self.mktemp())
@@ -265,7 +265,7 @@ class LongSearchTests(SynchronousTestCase):
 
         async def matching(folder, uids, key):  # type: ignore[no-untyped-def]
             self.parts += 1
-            self.session.clock.advance(EVERY)
+            self.session.clock.advance(FIRST)
             return await real(folder, uids[:1], key)
 
         return matching

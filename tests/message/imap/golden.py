@@ -40,7 +40,6 @@ def answers() -> Answers:
             "references": list(made.references),
             "sent": made.sent.seconds if made.sent else None,
             "sort": [made.sort_from, made.sort_to, made.sort_cc],
-            "display": [made.display_from, made.display_to],
         }
     return found
 

@@ -75,7 +75,7 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(made.size, len(message))
         replies.check_envelope(replies.read(made.envelope))
         decode_parts(made.parts)
-        for text in (made.preview, made.base_subject, made.display_from):
+        for text in (made.preview, made.base_subject, made.sort_from):
             self.assertNotIn("\n", text)
 
 

@@ -55,7 +55,7 @@ class Reading(SynchronousTestCase):
 
 class OverUDP(TestCase):
     def ask(self, server: tuple[str, int]) -> Deferred[Any]:
-        return Deferred.fromCoroutine(ask_over_udp(reactor, server, QUERY, 5.0))
+        return Deferred.fromCoroutine(ask_over_udp(reactor, server, QuestionMessage(QUERY), 5.0))
 
     def test_a_server_that_is_not_there(self) -> None:
         """Some systems report that nobody listens; the time need not run out then."""
@@ -112,7 +112,7 @@ class OverTCP(TestCase):
         port = reactor.listenTCP(0, Factory.forProtocol(Rude), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         server = ("127.0.0.1", port.getHost().port)
-        asking = Deferred.fromCoroutine(ask_over_tcp(reactor, server, QUERY, 5.0))
+        asking = Deferred.fromCoroutine(ask_over_tcp(reactor, server, QuestionMessage(QUERY), 5.0))
         return self.assertFailure(asking, ConnectionClosed)
 
     def test_the_first_answer_counts(self) -> None:
@@ -140,7 +140,9 @@ class Silence(SynchronousTestCase):
         self.addCleanup(server.close)
         server.bind(("127.0.0.1", 0))
         clock: Any = Reactor()
-        asking = Deferred.fromCoroutine(ask_over_udp(clock, server.getsockname(), QUERY, 5.0))
+        asking = Deferred.fromCoroutine(
+            ask_over_udp(clock, server.getsockname(), QuestionMessage(QUERY), 5.0)
+        )
         clock.advance(5)
         self.failureResultOf(asking, TimeoutError)
         self.assertFalse(hasattr(clock, "reader"))

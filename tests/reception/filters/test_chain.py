@@ -14,6 +14,7 @@ from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import (
     PASS,
     Decision,
+    Facts,
     Mail,
     Stage,
     Verdict,
@@ -59,6 +60,39 @@ class ChainCase(SynchronousTestCase):
         """Return the text of the reply."""
         assert result.refusal is not None
         return str(result.refusal)
+
+
+class FactTests(ChainCase):
+    """What a filter has found out has its effect in the mode "observe" too."""
+
+    def facts(self, decision: Decision, **more: Any) -> Verdict:
+        edited = MAIL.containing(Content((b"X-A: b\r\n" + MAIL.content.read(),)))
+        return Verdict(decision, facts=Facts(edited, frozenset({"a:pass", "b:fail"})), **more)
+
+    def test_filters_behind_see_them(self) -> None:
+        for verdict in (self.facts(Decision.PASS), self.facts(Decision.JUNK, reason="forged")):
+            for observe in (False, True):
+                behind = FakeFilter()
+                first = ChainLink("first", FakeFilter(verdict), observe=observe)
+                result = self.look(first, behind)
+                self.assertTrue(result.mail.content.read().startswith(b"X-A: b"))
+                self.assertEqual(result.state.tags, {"a:pass", "b:fail"})
+                (seen,) = behind.asked
+                self.assertEqual(seen.tags, {"a:pass", "b:fail"})
+                self.assertTrue(seen.content.read().startswith(b"X-A: b"))
+
+    def test_a_pass_is_not_logged_and_junk_is(self) -> None:
+        self.look(FakeFilter(self.facts(Decision.PASS)))
+        self.assertEqual(self.services.events.lines, [])
+        self.look(FakeFilter(self.facts(Decision.JUNK, reason="forged")))
+        self.assertIn("filter first: junk, forged", self.services.events.lines[0])
+
+    def test_no_facts_and_bad_line_ends(self) -> None:
+        odd = Verdict(Decision.PASS, facts=Facts(MAIL.containing(Content((b"a\nb",)))))
+        result = self.look(ChainLink("own", FakeFilter(odd), own=True))
+        self.assertIn("4.3.0", self.refusal(result))
+        self.assertIn("4.3.0", self.refusal(self.look(FakeFilter(replace(odd, facts=1)))))  # type: ignore[arg-type]
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
 
 class OrderTests(ChainCase):

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mailhost.interfaces.folders import FolderView, Reason, StoreRefusal
+from mailhost.store.folders import tree
 from mailhost.store.folders.account_thread import IDLE, AccountThread, AccountThreads
 from mailhost.store.folders.account_work import CACHE, AccountWork
 from mailhost.store.folders.adding import add
@@ -208,14 +209,88 @@ class CacheTests(ThreadCase):
         now(self.thread.close())
         self.assertGreater(self.done(view_of).highest_modseq, highest)
 
+    def begun(self, operation: Callable[[AccountWork], T]) -> Deferred[T | StoreRefusal]:
+        """An operation of the account that has not ended, as it waits for a lock."""
+        begun = Deferred.fromCoroutine(self.thread.run(operation))
+        self.assertNoResult(begun)
+        return begun
+
     def test_locked_for_too_long(self) -> None:
-        self.patch(sqlite3, "connect", _impatient(sqlite3.connect))
-        other = sqlite3.connect(self.cache, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        """Then a cache in memory is used."""
+        other = self.locked_cache()
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
-        view = self.done(view_of)
+        begun = self.begun(view_of)
+        self.clock.pump([0.3] * 40)
+        self.assertNoResult(begun)
+        self.clock.pump([0.3] * 15)
+        view = self.successResultOf(begun)
+        assert isinstance(view, FolderView)
         self.assertEqual(list(view.uids), [1, 2, 3, 4])
         other.close()
+
+    def locked_cache(self) -> sqlite3.Connection:
+        """A connection of another program that has the cache locked."""
+        other = sqlite3.connect(self.cache, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        return other
+
+    def test_an_operation_that_waits_for_the_cache_needs_no_thread(self) -> None:
+        self.shown()
+        other = self.locked_cache()
+        begun = self.begun(lambda work: add(work, "", [message(b"new")]))
+        elsewhere = self.of(f"{self.root}-other")
+        self.assertEqual(now(elsewhere.run(lambda work: 5)), 5)
+        other.execute("COMMIT")
+        self.clock.advance(1)
+        self.assertNotIsInstance(self.successResultOf(begun), StoreRefusal)
+        self.assertEqual(list(self.done(view_of).uids), [1, 2, 3, 4])
+
+    def test_a_cache_that_is_locked_when_it_is_opened(self) -> None:
+        other = self.locked_cache()
+        begun = self.begun(lambda work: add(work, "", [message(b"new")]))
+        other.execute("COMMIT")
+        self.clock.advance(1)
+        self.assertNotIsInstance(self.successResultOf(begun), StoreRefusal)
+        self.assertFalse(self.thread._work.in_memory)
+
+    def test_folders_are_made_once_the_cache_is_free(self) -> None:
+        self.shown()
+        other = self.locked_cache()
+        begun = self.begun(lambda work: tree.create(work, "New", ""))
+        other.execute("COMMIT")
+        self.clock.advance(1)
+        self.assertIsInstance(self.successResultOf(begun), str)
+
+    def test_folders_are_renamed_once_the_subscriptions_are_free(self) -> None:
+        self.done(lambda work: tree.create(work, "Old", ""))
+        self.done(lambda work: tree.subscribe(work, "Old", True))
+        lock = Path(self.root, "subscriptions.lock")
+        lock.write_text("1:another.example")
+        begun = self.begun(lambda work: tree.rename(work, "Old", "New"))
+        lock.unlink()
+        self.clock.advance(1)
+        self.assertIsNone(self.successResultOf(begun))
+        (new,) = [one for one in self.done(tree.list_folders) if one.name in ("Old", "New")]
+        self.assertEqual((new.name, new.selectable, new.subscribed), ("New", True, True))
+
+    def test_a_uid_list_that_another_program_locks(self) -> None:
+        """What needs the lock is refused after a while; a reading goes on without it."""
+        Path(self.root, "dovecot-uidlist.lock").write_text("1:another.example")
+        self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
+        begun = self.begun(lambda work: add(work, "", [message(b"new")]))
+        reading = self.begun(view_of)
+        self.clock.pump([0.3] * 55)
+        refusal = self.successResultOf(begun)
+        assert isinstance(refusal, StoreRefusal)
+        self.assertEqual(refusal.reason, Reason.IN_USE)
+        self.clock.pump([0.3] * 55)
+        view = self.successResultOf(reading)
+        assert isinstance(view, FolderView)
+        self.assertEqual(list(view.uids), [1, 2, 3])
+        Path(self.root, "dovecot-uidlist.lock").unlink()
+        self.later()
+        self.assertEqual(list(self.done(view_of).uids), [1, 2, 3, 4])
 
     def test_a_full_disk(self) -> None:
         """SQLite may not make the file larger, and nothing of ours can be written."""
@@ -251,10 +326,3 @@ class CacheTests(ThreadCase):
 
 def _full(path: str) -> int:
     raise OSError(errno.ENOSPC, "No space left on device", path)
-
-
-def _impatient(connect: Any) -> Any:
-    def call(path: str, *arguments: Any, **options: Any) -> Any:
-        return connect(path, 0.05, **options) if arguments else connect(path, **options)
-
-    return call

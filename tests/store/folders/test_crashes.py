@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mailhost.interfaces.changes import Change, Results
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
@@ -59,6 +61,10 @@ class DyingSystem(QuickSystem):
         self._call()
         super().rename(old, new)
 
+    def rename_in(self, folder: int, old: str, new: str) -> None:
+        self._call()
+        super().rename_in(folder, old, new)
+
     def link(self, old: str, new: str) -> None:
         self._call()
         super().link(old, new)
@@ -66,6 +72,9 @@ class DyingSystem(QuickSystem):
     def remove(self, path: str) -> None:
         self._call()
         super().remove(path)
+
+    def sync_file_system(self, fd: int) -> None:
+        self._call()
 
 
 Told = dict[str, dict[int, bytes]]
@@ -158,6 +167,43 @@ class CrashTests(AccountCase):
         for error in (0, errno.ENOSPC):
             self.each(act, error)
 
+    def test_moving_many(self) -> None:
+        """So many that one sync of the file system serves them."""
+        number = 0
+
+        def act(work: AccountWork) -> None:
+            nonlocal number
+            number += 1
+            texts = (b"one %d.", b"two %d.", b"three %d.", b"four %d.")
+            move(work, "", [self.put(text % number) for text in texts], ".Other")
+
+        def check(finished: bool) -> None:
+            for text in (b"one %d.", b"two %d.", b"three %d.", b"four %d."):
+                self.assertEqual(self.counted(text % number), 1)
+
+        self.check = check  # type: ignore[method-assign]
+        for error in (0, errno.ENOSPC):
+            self.each(act, error)
+
+    def test_files_that_another_program_renames_are_found(self) -> None:
+        disk = self.work.disk
+
+        def commit(changes: Sequence[Change]) -> Results:
+            """Another program reads some of them just before."""
+            self.work.disk = disk
+            for name in self.inbox.names()[::2]:
+                self.inbox.rename(name, f"{name}S")
+            return disk.commit(changes)
+
+        for act, folders in ((copy, 2), (move, 1)):
+            texts = [b"%s %d." % (act.__name__.encode(), number) for number in range(6)]
+            uids = [self.put(text) for text in texts]
+            self.work.disk = replace(disk, commit=commit)
+            done = act(self.work, "", uids, ".Other")
+            self.assertEqual(list(done.uids), uids)
+            self.assertEqual([self.counted(text) for text in texts], [folders] * 6)
+            self.look(self.work)
+
     def test_copying(self) -> None:
         uid = self.put(b"copied")
 
@@ -199,6 +245,59 @@ class CrashTests(AccountCase):
 
         self.each(act)
         self.assertLess(len(self.inbox.list_lines()), 100)
+
+
+class KnowingSystem(QuickSystem):
+    """Knows how much of each file was synced, and which folders were since their last change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synced: dict[int, int] = {}
+        self.changed: set[str] = set()
+        self.named: list[tuple[str, bool]] = []
+
+    def sync(self, fd: int) -> None:
+        found = os.fstat(fd)
+        self.synced[found.st_ino] = found.st_size
+
+    def sync_folder(self, path: str) -> None:
+        self.changed.discard(path)
+
+    def rename(self, old: str, new: str) -> None:
+        self.named.append((new, self.is_safe(old)))
+        super().rename(old, new)
+        self.changed.add(os.path.dirname(new))
+
+    def is_safe(self, path: str) -> bool:
+        """True where all octets of a file are on the disk."""
+        found = os.stat(path)
+        return self.synced.get(found.st_ino, 0) == found.st_size
+
+
+class PowerCutTests(AccountCase):
+    def test_what_was_added_is_on_the_disk(self) -> None:
+        add(self.work, "", [message(b"the list is there")])
+        system = KnowingSystem()
+        work = self.opened(system)
+        for count in (1, 2, 3):  # more share one sync of their file system
+            add(work, "", [message(b"safe")] * count)
+            self.assertTrue(system.is_safe(f"{self.root}/dovecot-uidlist"))
+            self.assertNotIn(f"{self.root}/cur", system.changed)
+        names = [safe for name, safe in system.named if "/cur/" in name]
+        self.assertEqual(names, [True] * 6)
+
+    def test_a_message_without_a_durable_uid_gets_another_one(self) -> None:
+        (first,) = add(self.work, "", [message(b"told")]).uids
+        size = os.path.getsize(f"{self.root}/dovecot-uidlist")
+        add(self.work, "", [message(b"never told")])
+        os.truncate(f"{self.root}/dovecot-uidlist", size)
+        os.unlink(f"{self.root}/mailhost.db")  # it is behind after a power cut
+        self.later(100)
+        work = self.opened()
+        uids = refreshed(work, "").view.uids
+        texts = {uid: content.read() for uid, content in contents(work, "", list(uids)).items()}
+        self.assertEqual(len(uids), 2)
+        self.assertIn(b"told", texts[first])
 
 
 def _no_links(old: str, new: str) -> None:

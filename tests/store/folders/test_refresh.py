@@ -10,8 +10,9 @@ from mailhost.message.flags import FlagAction
 from mailhost.message.imap.object_ids import object_id
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.flag_changes import set_flags
+from mailhost.store.folders.measuring import sized
 from mailhost.store.folders.opening import CompressedMail
-from mailhost.store.folders.reading import contents, details, sized, summaries
+from mailhost.store.folders.reading import contents, details, summaries
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.transfer import copy
 from tests.store.folders.accounts import AccountCase, adding, message, uids_of
@@ -161,6 +162,20 @@ class RefreshTests(AccountCase):
         after = self.view()
         self.assertEqual((uids_of(after), after.uid_validity), ([3], 1700000000))
         self.assertGreater(after.highest_modseq, before.highest_modseq)
+
+    def test_uids_that_are_used_up(self) -> None:
+        self.inbox.put("cur", "1.a:2,")
+        for warm in (False, True):
+            before = self.view() if warm else None
+            with open(f"{self.root}/dovecot-uidlist", "a" if warm else "w") as file:
+                file.write("" if warm else HEAD + "3 :1.a\n")
+                file.write("4294967294 :broken\n")
+            after = self.view()
+            self.assertEqual(uids_of(after), [1])
+            floor = 1700000000 if before is None else before.uid_validity
+            self.assertGreater(after.uid_validity, floor)
+            self.assertEqual(list(add(self.work, "", [message(b"x")]).uids), [2])
+            os.unlink(next(Path(self.root, "cur").glob("*S=*")))
 
     def test_a_list_full_of_dead_lines_is_written_anew(self) -> None:
         dead = "".join(f"{number} :gone{number}\n" for number in range(1, 200))

@@ -205,7 +205,6 @@ class StaleTests(DotlockCase):
 
     def test_a_lock_that_says_nothing(self) -> None:
         for text in (
-            "",
             "x",
             "12",
             ":",
@@ -221,6 +220,21 @@ class StaleTests(DotlockCase):
         """Dovecot would wait for it for ever; its own locks are touched, or their file changes."""
         for age, taken in ((100, False), (121, True)):
             self.left(f"{os.getppid()}:{HOSTNAME}", age)
+            self.assertEqual(self.taken(), taken)
+
+    def test_a_lock_whose_maker_was_killed_before_it_wrote_its_pid(self) -> None:
+        for age, taken in ((1, False), (3, True)):
+            self.left("", age)
+            self.assertEqual(self.taken(), taken)
+
+    def test_the_lock_of_a_dead_process_whose_pid_another_one_has(self) -> None:
+        process = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for made_before, taken in ((0, False), (10, True)):
+            self.left(f"{process.pid}:{HOSTNAME}", 3)
+            made = time.time() - made_before
+            os.utime(self.lock, (made, made))
             self.assertEqual(self.taken(), taken)
 
     def test_a_file_that_changes_keeps_its_lock(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.store.maildir.filename import arrival, new_name, parse_name, unique_id
+from mailhost.store.maildir.filename import arrival, by_arrival, new_name, parse_name, unique_id
 
 UNIQUE = "1700000000.M250000P7Q1.mx.a.example"
 NAMES: dict[str, tuple[str, int | None, int | None, str]] = {
@@ -118,3 +118,4 @@ class ArrivalTests(SynchronousTestCase):
         mixed = list(ordered)
         random.Random(1).shuffle(mixed)
         self.assertEqual(sorted(mixed, key=arrival), ordered)
+        self.assertEqual(by_arrival(mixed), ordered)

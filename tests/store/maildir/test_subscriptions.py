@@ -106,7 +106,8 @@ class FileTests(SynchronousTestCase):
 
     def test_another_program_has_the_lock(self) -> None:
         Path(f"{self.path}.lock").touch()
-        self.assertRaises(LockTimeout, self.file.change, ["a"], patience=0.01)
+        file = SubscriptionsFile(self.folder, OperatingSystem(), Dotlocks(OperatingSystem()), 0.01)
+        self.assertRaises(LockTimeout, file.change, ["a"])
 
     def test_a_disk_that_fails_leaves_the_file_as_it_was(self) -> None:
         def run(system: FaultySystem) -> None:

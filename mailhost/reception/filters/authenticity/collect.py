@@ -1,131 +1,112 @@
 """Collects the evidence about a message: all checks at the same time, within one time.
 
 The body is hashed once, for all signatures and for ARC. A check that has not ended in time has the
-result temperror.
+result temperror. The work on large bodies and large header sections is done in threads.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-
-from mailhost.arc.chain import read_chain
 from mailhost.arc.verify import ARCResult, verify_chain
 from mailhost.concurrency.threads import InThread
 from mailhost.dkim.body import BodyForm, BodyHash, hash_body
-from mailhost.dkim.signature import Signature, read_signatures
 from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify
-from mailhost.dmarc.author import NoAuthorDomain, author_domain
 from mailhost.dmarc.evaluate import Authenticated, DMARCResult, DMARCStatus, evaluate
 from mailhost.dmarc.walk import WalkFailed, walk
-from mailhost.interfaces.dns import ILookUp, Lookups, Result
+from mailhost.interfaces.dns import Lookups
 from mailhost.interfaces.verdict import Mail
-from mailhost.message.content import Content
-from mailhost.message.header import values
-from mailhost.net.dns.lookups import run_lookups
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.reception.filters.authenticity.iprev import check_iprev
-from mailhost.reception.filters.authenticity.message_questions import MessageQuestions
+from mailhost.reception.filters.authenticity.message_lookups import MessageLookUps
+from mailhost.reception.filters.authenticity.reading import HeaderClaims, read_claims
 from mailhost.spf.check import SPFResult, SPFStatus, check_hello, check_mail_from
 
-HASHED_AT_ONCE = 1 << 16  # octets of a message whose body is hashed in the reactor's thread
-MOST_LIST_IDS = 3
-_LIST_ID = re.compile(r"<([^<>\s]{1,255})>\s*\Z|\A([^<>\s]{1,255})\Z")
+LARGEST_BODY = 1 << 16  # octets of a message whose body is hashed in the reactor's thread
+LARGEST_HEADER = 1 << 14  # octets of a header section that is examined in the reactor's thread
 
 
 @dataclass(frozen=True, slots=True)
-class CollectorServices:
-    """`now` returns the seconds since 1970; `seconds` is the time for all look-ups of a message,
-    `hostname` our name for macros of SPF."""
+class ExaminedMessage:
+    """The message, its header section, and when it is examined, in seconds since 1970. `hostname`
+    is our name, for macros of SPF."""
 
-    resolver: ILookUp
-    clock: IReactorTime
-    in_thread: InThread
+    mail: Mail
+    header: bytes
+    now: float
     hostname: str
-    seconds: float
-    now: Callable[[], float]
+
+    @property
+    def large_header(self) -> bool:
+        """True for a header section that is examined in threads."""
+        return len(self.header) > LARGEST_HEADER
 
 
-async def collect(mail: Mail, header: bytes, services: CollectorServices) -> Evidence:
-    """Return the evidence about a message with this header section. Raises OSError."""
-    return await _Collection(mail, header, services).collect()
+async def collect(
+    message: ExaminedMessage, lookups: MessageLookUps, in_thread: InThread
+) -> Evidence:
+    """Return the evidence about a message. Raises OSError."""
+    claims = await _claims(message, in_thread)
+    client, path = message.mail.client, message.mail.envelope.reverse_path
+    ip, now = client.ip.partition("%")[0], int(message.now)
+    reverse_path = str(path) if path is not None else ""
+    hello = lookups.run(check_hello(ip, client.hello, message.hostname, now))
+    iprev = lookups.run(check_iprev(_address(ip)))
+    spf = lookups.run(check_mail_from(ip, reverse_path, client.hello, message.hostname, now))
+    policy = lookups.run(_walked(claims.author))
+    dkim, arc = await _verified(message, claims, lookups, in_thread)
+    spf_found = await spf
+    await policy  # its replies are kept, for what follows
+    dmarc = DMARCResult(DMARCStatus.PERMERROR, "", reason=claims.fault)
+    if claims.author:
+        dmarc = await lookups.run(evaluate(claims.author, _authenticated(spf_found, dkim)))
+    return Evidence(
+        ip=ip,
+        mail_from=path.domain if path is not None else "",
+        iprev=await iprev,
+        hello=await hello,
+        spf=spf_found,
+        dkim=tuple(dkim),
+        arc=arc,
+        dmarc=dmarc,
+        list_ids=claims.list_ids,
+    )
 
 
-class _Collection:
-    """The checks of one message."""
-
-    def __init__(self, mail: Mail, header: bytes, services: CollectorServices) -> None:
-        self._mail = mail
-        self._header = header
-        self._services = services
-        self._questions = MessageQuestions(services.resolver)
-        self._until = services.clock.seconds() + services.seconds
-        self._now = services.now()
-
-    async def collect(self) -> Evidence:
-        client = self._mail.client
-        path = self._mail.envelope.reverse_path
-        ip, now = client.ip.partition("%")[0], int(self._now)
-        reverse_path = str(path) if path is not None else ""
-        receiver = self._services.hostname
-        author, fault = _author(self._header)
-        hello = self._begin(check_hello(ip, client.hello, receiver, now))
-        iprev = self._begin(check_iprev(ip_address(ip)))
-        spf = self._begin(check_mail_from(ip, reverse_path, client.hello, receiver, now))
-        policy = self._begin(_walked(author))
-        dkim, arc = await self._signatures()
-        spf_found = await spf
-        await policy  # its replies are kept, for what follows
-        dmarc = DMARCResult(DMARCStatus.PERMERROR, "", reason=fault)
-        if author:
-            dmarc = await self._begin(evaluate(author, _authenticated(spf_found, dkim)))
-        return Evidence(
-            ip=ip,
-            mail_from=path.domain if path is not None else "",
-            iprev=await iprev,
-            hello=await hello,
-            spf=spf_found,
-            dkim=tuple(dkim),
-            arc=arc,
-            dmarc=dmarc,
-            list_ids=_list_ids(self._header),
-        )
-
-    def _begin(self, machine: Lookups[Result]) -> Deferred[Result]:
-        seconds = self._until - self._services.clock.seconds()
-        running = run_lookups(machine, self._questions, self._services.clock, seconds)
-        return Deferred.fromCoroutine(running)
-
-    async def _signatures(self) -> tuple[list[SignatureResult], ARCResult]:
-        """Verify the signatures and the chain of seals."""
-        header = self._header
-        signatures, chain = read_signatures(header), read_chain(header)
-        forms = {each.body_form for each in signatures if isinstance(each, Signature)}
-        hashes = await self._hashes(forms.union(chain.body_forms))
-        dkim = self._begin(verify(header, signatures, hashes, self._now))
-        arc = self._begin(verify_chain(header, chain, hashes, self._now))
-        return await dkim, await arc
-
-    async def _hashes(self, forms: set[BodyForm]) -> dict[BodyForm, BodyHash]:
-        content: Content = self._mail.content
-        if not forms:
-            return {}
-        if content.in_memory and content.size <= HASHED_AT_ONCE:
-            return hash_body(content, self._header, forms)
-        return await self._services.in_thread(lambda: hash_body(content, self._header, forms))
+def _address(ip: str) -> IPv4Address | IPv6Address:
+    """Return the address; an IPv4 address inside an IPv6 address is one of IPv4."""
+    address = ip_address(ip)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def _author(header: bytes) -> tuple[str, str]:
-    """Return the author's domain, or an empty text and why there is none."""
-    try:
-        return author_domain(header), ""
-    except NoAuthorDomain as fault:
-        return "", str(fault)
+async def _claims(message: ExaminedMessage, in_thread: InThread) -> HeaderClaims:
+    if message.large_header:
+        return await in_thread(lambda: read_claims(message.header))
+    return read_claims(message.header)
+
+
+async def _verified(
+    message: ExaminedMessage, claims: HeaderClaims, lookups: MessageLookUps, in_thread: InThread
+) -> tuple[Sequence[SignatureResult], ARCResult]:
+    """Verify the signatures and the chain of seals."""
+    hashes = await _hashes(message, claims.body_forms, in_thread)
+    header, work = message.header, in_thread if message.large_header else None
+    dkim = lookups.run(verify(header, claims.signatures, hashes, message.now), work)
+    arc = lookups.run(verify_chain(header, claims.chain, hashes, message.now), work)
+    return await dkim, await arc
+
+
+async def _hashes(
+    message: ExaminedMessage, forms: frozenset[BodyForm], in_thread: InThread
+) -> dict[BodyForm, BodyHash]:
+    content, header = message.mail.content, message.header
+    if not forms:
+        return {}
+    if content.in_memory and content.size <= LARGEST_BODY:
+        return hash_body(content, header, forms)
+    return await in_thread(lambda: hash_body(content, header, forms))
 
 
 def _walked(author: str) -> Lookups[None]:
@@ -137,7 +118,7 @@ def _walked(author: str) -> Lookups[None]:
         return
 
 
-def _authenticated(spf: SPFResult, dkim: list[SignatureResult]) -> Authenticated:
+def _authenticated(spf: SPFResult, dkim: Sequence[SignatureResult]) -> Authenticated:
     def domains(status: DKIMStatus) -> list[str]:
         return [each.domain for each in dkim if each.status is status]
 
@@ -148,8 +129,3 @@ def _authenticated(spf: SPFResult, dkim: list[SignatureResult]) -> Authenticated
         spf_failed=name if spf.status is SPFStatus.TEMPERROR else None,
         dkim_failed=domains(DKIMStatus.TEMPERROR),
     )
-
-
-def _list_ids(header: bytes) -> tuple[str, ...]:
-    matches = map(_LIST_ID.search, values(header, "List-Id")[:MOST_LIST_IDS])
-    return tuple((match[1] or match[2]).lower() for match in matches if match)

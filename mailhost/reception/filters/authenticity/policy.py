@@ -25,6 +25,7 @@ _ONE_LESS = {
     Policy.QUARANTINE: Policy.NONE,
     Policy.NONE: Policy.NONE,
 }
+_STRICTNESS = {Disposition.NONE: 0, Disposition.QUARANTINE: 1, Disposition.REJECT: 2}
 _NO_SPF = (SPFStatus.NONE, SPFStatus.FAIL, SPFStatus.SOFTFAIL)
 
 
@@ -42,7 +43,7 @@ class Surroundings:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the settings say to do, and why. `refusal` is the reply of a refusal, `override` a word
-    of RFC 9990 §3.1.1.8."""
+    of RFC 9990 §3.1.6."""
 
     disposition: Disposition = Disposition.NONE
     reason: str = ""
@@ -60,16 +61,11 @@ def decide(evidence: Evidence, settings: Authenticity, around: Surroundings) -> 
         _dmarc(evidence, settings, around),
         _spf(evidence, settings),
     )
-    strictest = max(rules, key=lambda each: _STRICTNESS[each.disposition])
+    strictest = max(rules, key=lambda each: (_STRICTNESS[each.disposition], each.override != ""))
     if strictest.disposition is Disposition.NONE:
-        return strictest if strictest.override else next((r for r in rules if r.override), DELIVER)
+        return strictest
     reason = forwarder_reason(evidence, settings)
-    if reason:
-        return Judgement(reason=reason, override="trusted_forwarder")
-    return strictest
-
-
-_STRICTNESS = {Disposition.NONE: 0, Disposition.QUARANTINE: 1, Disposition.REJECT: 2}
+    return Judgement(reason=reason, override="trusted_forwarder") if reason else strictest
 
 
 def _dmarc(evidence: Evidence, settings: Authenticity, around: Surroundings) -> Judgement:

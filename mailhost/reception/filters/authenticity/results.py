@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailhost.arc.verify import ARCResult
+from mailhost.config.filters.authenticity import JUNK
 from mailhost.dkim.verify import SignatureResult
 from mailhost.dmarc.evaluate import DMARCResult, DMARCStatus
 from mailhost.interfaces.authentication import (
@@ -16,13 +17,15 @@ from mailhost.interfaces.authentication import (
 )
 from mailhost.message.authentication_results import APPLIED, EVALUATED, MethodResult
 from mailhost.reception.filters.authenticity.evidence import Evidence
-from mailhost.reception.filters.authenticity.policy import Judgement
+from mailhost.reception.filters.authenticity.policy import Judgement, Surroundings
 from mailhost.spf.check import SPFResult
 
 MOST_SEALERS = 10  # that are written into the field
 
 
-def authentication_of(evidence: Evidence, judgement: Judgement, observed: bool) -> Authentication:
+def authentication_of(
+    evidence: Evidence, around: Surroundings, judgement: Judgement, observed: bool
+) -> Authentication:
     """Return the results as a value. `observed`: the mode is "observe"."""
     dmarc = evidence.dmarc
     return Authentication(
@@ -44,6 +47,7 @@ def authentication_of(evidence: Evidence, judgement: Judgement, observed: bool) 
         published=_published(dmarc),
         spf_aligned=dmarc.spf_aligned or "",
         dkim_aligned=dmarc.dkim_aligned,
+        own_domains=around.own,
         disposition=judgement.disposition,
         applied=Disposition.NONE if observed else judgement.disposition,
         override=judgement.override,
@@ -69,14 +73,19 @@ def _published(dmarc: DMARCResult) -> PublishedPolicy | None:
 
 
 def tags_of(found: Authentication) -> frozenset[str]:
-    """Return the tags for the filters behind: `spf:pass`, `dmarc:fail` and so on. `dkim` has the
-    results of all signatures, `helo` is that of SPF for the name in HELO."""
+    """Return the tags for the filters behind: `spf:pass`, `dmarc:fail` and so on.
+
+    `dkim` has the results of all signatures, `helo` is that of SPF for the name in HELO.
+    `own_domain:fail` is for a domain of this host without a pass, `junk` for the Junk folder.
+    """
     tags = {f"arc:{found.arc}", f"dmarc:{found.dmarc}", f"iprev:{found.iprev}"}
     tags |= {f"dkim:{each.result}" for each in found.dkim} or {"dkim:none"}
     for each in found.spf:
         tags.add(f"{'spf' if each.scope == 'mfrom' else 'helo'}:{each.result}")
+    if found.own_domains:
+        tags.add("own_domain:fail")
     if found.applied is Disposition.QUARANTINE:
-        tags.add("junk")
+        tags.add(JUNK)
     return frozenset(tags)
 
 

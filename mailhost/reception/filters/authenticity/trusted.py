@@ -14,8 +14,12 @@ from mailhost.config.filters.authenticity import Authenticity
 from mailhost.reception.filters.authenticity.evidence import Evidence
 
 _DMARC_PASS = re.compile(r"(?:^|;)\s*dmarc\s*=\s*pass\b([^;]*)", re.IGNORECASE)
-_FROM = re.compile(r"\bheader\.from\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
-_COMMENT = re.compile(r"\([^()]*\)")
+_FROM = re.compile(r"\bheader\.from\s*=\s*([^\s;]+)", re.IGNORECASE)
+# a quoted string, or a comment that may have comments in it
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_PLAIN = r"[^()\\]|\\."
+_QUOTED_OR_COMMENT = re.compile(rf"{_QUOTED}|\((?:{_PLAIN}|\((?:{_PLAIN})*\))*\)", re.DOTALL)
+_NOT_IN_NAMES = re.compile(r"[^\w.@+-]")
 
 
 def forwarder_reason(evidence: Evidence, settings: Authenticity) -> str:
@@ -43,9 +47,18 @@ def _trusted_sealer(evidence: Evidence, trusted: frozenset[str]) -> str:
 
 def says_dmarc_passed(results: str, author: str) -> bool:
     """True where the value of an ARC-Authentication-Results field has a pass of DMARC for this
-    domain."""
-    for match in _DMARC_PASS.finditer(_COMMENT.sub("", results)):
+    domain. Quoted strings and comments may have texts of the sender, such as the name in HELO, so a
+    pass in them does not count."""
+    bare = _QUOTED_OR_COMMENT.sub(_without_signs, results)
+    if not author or '"' in bare or "(" in bare:
+        return False
+    for match in _DMARC_PASS.finditer(bare):
         named = _FROM.search(match[1])
         if named is None or named[1].lower().rpartition("@")[2] == author:
-            return bool(author)
+            return True
     return False
+
+
+def _without_signs(match: re.Match[str]) -> str:
+    """Return a quoted string without what has a meaning outside of one, and no comment."""
+    return _NOT_IN_NAMES.sub("_", match[1]) if match[1] is not None else " "

@@ -1,0 +1,118 @@
+"""Reports about domains of this host, in the database: each is kept once, and the oldest are
+removed. All functions block, and raise sqlite3.Error and OSError."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mailhost.dmarc_reports.database import database_path, opened
+from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
+
+DAY = 86_400  # seconds
+KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
+MOST_REPORTS = 20_000  # of one domain
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A row of a report: with its reporter, its period, and the policy at that time."""
+
+    organization: str
+    begin: int
+    end: int
+    published: Published
+    row: Row
+
+
+def keep_report(data: str, report: AggregateReport) -> bool:
+    """Keep a report. False if it is there already."""
+    with opened(data) as connection:
+        added = connection.execute(
+            "INSERT INTO report (domain, organization, email, report_id, first, last, published) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                report.published.domain,
+                report.organization,
+                report.email,
+                report.report_id,
+                report.begin,
+                report.end,
+                json.dumps(asdict(report.published)),
+            ),
+        )
+        if not added.rowcount:
+            return False
+        connection.executemany(
+            "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((added.lastrowid, *_columns(row)) for row in report.rows),
+        )
+        connection.execute(
+            "DELETE FROM report WHERE id IN "
+            "(SELECT id FROM report WHERE domain = ? ORDER BY last DESC LIMIT -1 OFFSET ?)",
+            (report.published.domain, MOST_REPORTS),
+        )
+        return True
+
+
+def forget_old(data: str, now: float) -> None:
+    """Remove the reports whose period ended more than KEPT seconds before `now`. Makes no
+    database."""
+    if not os.path.exists(database_path(data)):
+        return
+    with opened(data) as connection:
+        connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
+
+
+def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
+    """Return the rows of reports about a domain whose period ended after `since`, in seconds since
+    1970, the oldest first. Makes no database."""
+    if not os.path.exists(database_path(data)):
+        return []
+    with opened(data) as connection:
+        found = connection.execute(
+            "SELECT organization, first, last, published, source, count, disposition, dkim, spf, "
+            "author, envelope_from, signatures, spf_result, override "
+            "FROM report JOIN result ON report.id = result.report "
+            "WHERE domain = ? AND last > ? ORDER BY last",
+            (domain, int(since)),
+        )
+        return [
+            Reported(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
+            for each in found
+        ]
+
+
+def _columns(row: Row) -> tuple[Any, ...]:
+    return (
+        row.source,
+        row.count,
+        row.disposition,
+        row.dkim,
+        row.spf,
+        row.author,
+        row.envelope_from,
+        json.dumps([asdict(each) for each in row.signatures]),
+        json.dumps(asdict(row.spf_result) if row.spf_result else None),
+        row.override,
+    )
+
+
+def _row(columns: Sequence[Any]) -> Row:
+    source, count, disposition, dkim, spf, author, envelope_from, signed, spf_result, why = columns
+    checked = json.loads(spf_result)
+    return Row(
+        source,
+        count,
+        disposition,
+        bool(dkim),
+        bool(spf),
+        author,
+        envelope_from,
+        tuple(CheckedDomain(**each) for each in json.loads(signed)),
+        CheckedDomain(**checked) if checked else None,
+        why,
+    )

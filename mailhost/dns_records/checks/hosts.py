@@ -1,0 +1,172 @@
+"""Checks the addresses of the host and their reverse names, and where mail of the domain goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
+from mailhost.dns_records.record import Plan, PlannedRecord, Topic
+from mailhost.interfaces.dns import (
+    Found,
+    Lookups,
+    MXRecord,
+    ask,
+    cname_of,
+    ipv4_of,
+    ipv6_of,
+    mx_of,
+    ptr_of,
+)
+
+
+def check_mail(plan: Plan) -> Lookups[list[Finding]]:
+    """Check the MX records (RFC 5321 §5.1)."""
+    findings = []
+    for record in plan.about(Topic.MAIL):
+        tried = f"MX of {record.name}"
+        alias = yield from _alias(record.name)
+        if alias:
+            findings.append(_alias_finding(Topic.MAIL, record.name, alias))
+            continue
+        reply = yield from ask(mx_of(record.name))
+        if reply.found is Found.FAILED:
+            findings.append(could_not_ask(Topic.MAIL, tried, reply.trouble))
+            continue
+        findings.append(_exchangers(tried, record, plan.hostname, reply.records))
+        for mx in reply.records:
+            findings += yield from _exchanger(mx)
+    return findings
+
+
+def _exchangers(
+    tried: str, record: PlannedRecord, hostname: str, found: Sequence[MXRecord]
+) -> Finding:
+    """Compare the MX records with the one that is planned."""
+    if not found:
+        return missing(tried, record)
+    seen = ", ".join(f"{mx.preference} {mx.host}." for mx in found)
+    if any(not mx.host for mx in found):
+        remedy = "Remove the null MX: it says that the domain takes no mail (RFC 7505)."
+        remove = tuple(_seen(record.name, mx) for mx in found if not mx.host)
+        return Finding(Topic.MAIL, tried, Verdict.HARMFUL, seen, remedy, (record,), remove)
+    first = min(mx.preference for mx in found)
+    own = [mx for mx in found if mx.host == hostname]
+    others = [mx for mx in found if mx.host != hostname]
+    if not own:
+        remedy = f"Mail of the domain goes to other hosts: replace the MX records by {hostname}."
+        remove = tuple(_seen(record.name, mx) for mx in others)
+        return Finding(Topic.MAIL, tried, Verdict.DIFFERENT, seen, remedy, (record,), remove)
+    if all(mx.preference != first for mx in own):
+        remedy = f"Mail goes to other hosts first: give {hostname} the lowest number."
+        return Finding(Topic.MAIL, tried, Verdict.DIFFERENT, seen, remedy)
+    remedy = "Other hosts take mail of the domain too; remove them if they are not yours."
+    return Finding(Topic.MAIL, tried, Verdict.RIGHT, seen, remedy if others else "")
+
+
+def _seen(name: str, mx: MXRecord) -> SeenRecord:
+    return SeenRecord(name, "MX", f"{mx.preference} {mx.host}.")
+
+
+def _exchanger(mx: MXRecord) -> Lookups[list[Finding]]:
+    """Check the host of one MX record: it must have addresses and must be no alias
+    (RFC 2181 §10.3)."""
+    if not mx.host:
+        return []
+    alias = yield from _alias(mx.host)
+    if alias:
+        return [_alias_finding(Topic.MAIL, mx.host, alias)]
+    four = yield from ask(ipv4_of(mx.host))
+    six = yield from ask(ipv6_of(mx.host))
+    if four.records or six.records or Found.FAILED in (four.found, six.found):
+        return []
+    remedy = f"Give {mx.host} an address, or remove its MX record."
+    tried = f"addresses of {mx.host}, an MX host"
+    return [Finding(Topic.MAIL, tried, Verdict.HARMFUL, "there is no address", remedy)]
+
+
+def check_addresses(plan: Plan) -> Lookups[list[Finding]]:
+    """Check the A and AAAA records of the host."""
+    alias = yield from _alias(plan.hostname)
+    if alias:
+        return [_alias_finding(Topic.ADDRESS, plan.hostname, alias)]
+    planned = plan.about(Topic.ADDRESS)
+    found: set[str] = set()
+    for question in (ipv4_of(plan.hostname), ipv6_of(plan.hostname)):
+        reply = yield from ask(question)
+        if reply.found is Found.FAILED:
+            tried = f"addresses of {plan.hostname}"
+            return [could_not_ask(Topic.ADDRESS, tried, reply.trouble)]
+        found.update(str(ip_address(each)) for each in reply.records)
+    return list(_addresses(plan.hostname, planned, found))
+
+
+def _addresses(hostname: str, planned: list[PlannedRecord], found: set[str]) -> list[Finding]:
+    tried = f"addresses of {hostname}"
+    if not planned and not found:
+        remedy = 'Add A and AAAA records; [dns] addresses = ["..."] adds them to the plan.'
+        return [Finding(Topic.ADDRESS, tried, Verdict.MISSING, "there is no address", remedy)]
+    findings = []
+    lacking = [record for record in planned if record.data not in found]
+    if lacking:
+        text = ", ".join(record.data for record in lacking)
+        findings.append(missing(tried, *lacking, seen=f"{text} is not there"))
+    extra = sorted(found - {record.data for record in planned})
+    if extra and planned:
+        remedy = "Remove it, or add it to dns.addresses if it is an address of this host."
+        seen = f"{', '.join(extra)} is there, and is not among the addresses of this host"
+        remove = tuple(SeenRecord(hostname, "AAAA" if ":" in each else "A", each) for each in extra)
+        findings.append(
+            Finding(Topic.ADDRESS, tried, Verdict.DIFFERENT, seen, remedy, remove=remove)
+        )
+    if not findings:
+        findings.append(Finding(Topic.ADDRESS, tried, Verdict.RIGHT, ", ".join(sorted(found))))
+    return findings
+
+
+def check_reverse(plan: Plan) -> Lookups[list[Finding]]:
+    """Check that each address has a name that leads back to it (RFC 8601 §3, iprev)."""
+    findings = []
+    for record in plan.about(Topic.REVERSE):
+        findings.append((yield from _reverse(record, plan)))
+    return findings
+
+
+def _reverse(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
+    address = next(
+        each.data
+        for each in plan.about(Topic.ADDRESS)
+        if ip_address(each.data).reverse_pointer == record.name
+    )
+    tried = f"reverse name of {address}"
+    reply = yield from ask(ptr_of(record.name))
+    if reply.found is Found.FAILED:
+        return could_not_ask(Topic.REVERSE, tried, reply.trouble)
+    if plan.hostname in reply.records:
+        return Finding(Topic.REVERSE, tried, Verdict.RIGHT, plan.hostname)
+    ask_for = f"Ask the provider of the address for the name {plan.hostname}."
+    if not reply.records:
+        if ":" in address:
+            ask_for += " Until then send by IPv4 alone: relay.bind names an IPv4 address."
+        seen = "there is no record"
+        return Finding(Topic.REVERSE, tried, Verdict.MISSING, seen, ask_for, (record,))
+    name = reply.records[0]
+    back = yield from ask(ipv6_of(name) if ":" in address else ipv4_of(name))
+    if address in map(str, map(ip_address, back.records)):
+        return Finding(Topic.REVERSE, tried, Verdict.DIFFERENT, name, ask_for)
+    seen = f"{name}, which does not lead back to {address}"
+    return Finding(Topic.REVERSE, tried, Verdict.HARMFUL, seen, ask_for)
+
+
+def _alias(name: str) -> Lookups[str]:
+    """Return the target of a CNAME, empty where there is none."""
+    reply = yield from ask(cname_of(name))
+    return reply.records[0] if reply.records else ""
+
+
+def _alias_finding(topic: Topic, name: str, target: str) -> Finding:
+    text = "a name with a CNAME can have no other records, and no MX may lead to it"
+    remedy = f"Replace the CNAME by the records themselves: {text} (RFC 2181 §10)."
+    remove = (SeenRecord(name, "CNAME", f"{target}."),)
+    seen = f"it is another name (CNAME) of {target}"
+    return Finding(topic, f"records of {name}", Verdict.HARMFUL, seen, remedy, remove=remove)

@@ -1,0 +1,156 @@
+"""Checks SPF records by evaluating them: for the addresses of this host, and for an address of
+strangers.
+
+The record need not be that of the plan: one that lets this host send, and strangers not, is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
+from mailhost.dns_records.record import Plan, PlannedRecord, Topic
+from mailhost.dns_records.zone import txt_data
+from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
+from mailhost.spf.check import MOST_TERMS, SPFResult, SPFStatus, check_host
+from mailhost.spf.record import BadRecord, is_spf, parse_record
+
+# of networks for documentation (RFC 5737, RFC 3849): no record has a reason to name them
+STRANGERS = ("203.0.113.254", "2001:db8:dead:beef::1")
+_CLOSE = MOST_TERMS - 2  # look-ups from which a record is close to the limit
+
+
+def check_spf(plan: Plan) -> Lookups[list[Finding]]:
+    """Check the records of the domain and of the host's name."""
+    findings = []
+    for record in plan.about(Topic.SPF):
+        findings.append((yield from _check(record, plan)))
+    return findings
+
+
+def _check(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
+    tried = f"SPF of {record.name}"
+    reply = yield from ask(txt_of(record.name))
+    if reply.found is Found.FAILED:
+        return could_not_ask(Topic.SPF, tried, reply.trouble)
+    found = [text for text in reply.records if is_spf(text)]
+    if not found:
+        return missing(tried, record)
+    if len(found) > 1:
+        seen = "several SPF records, so none of them is used (RFC 7208 §4.5)"
+        remedy = "Leave one, with the mechanisms of all."
+        remove = tuple(SeenRecord(record.name, "TXT", txt_data(text)) for text in found)
+        add = (_united(record, found),)
+        return Finding(Topic.SPF, tried, Verdict.HARMFUL, seen, remedy, add, remove)
+    return (yield from _evaluate(tried, record, found[0], plan))
+
+
+def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: Plan) -> Lookups[Finding]:
+    """Return what the record says about us and about strangers."""
+    own = _own_addresses(record)
+    results = []
+    for stranger in STRANGERS:
+        result = yield from _result(stranger, record.name, plan)
+        ours = not own or any((":" in each) == (":" in stranger) for each in own)
+        # a record may have faults for IPv6 alone, as more names are without addresses there
+        if ours or result.status is not SPFStatus.PERMERROR:
+            results.append(result)
+    for result in results:
+        fault = _fault_for_strangers(tried, record, text, result)
+        if fault is not None:
+            return fault
+    for address in own:
+        result = yield from _result(address, record.name, plan)
+        if result.status is not SPFStatus.PASS:
+            seen = f"{_shown(text)}: {result.status.value} for {address}, which sends mail"
+            remedy = "Add the addresses of this host."
+            return _in_the_way(tried, _merged(record, text), text, seen, remedy)
+    return _judged(tried, record, text, results)
+
+
+def _fault_for_strangers(
+    tried: str, record: PlannedRecord, text: bytes, result: SPFResult
+) -> Finding | None:
+    """Return what is wrong with the result for a stranger, None if nothing is harmful."""
+    if result.status is SPFStatus.TEMPERROR:
+        return could_not_ask(Topic.SPF, tried, result.reason)
+    if result.status is SPFStatus.PERMERROR:
+        remedy = "Correct the record: with this fault receivers ignore all of it, or refuse."
+        return _in_the_way(tried, record, text, f"{_shown(text)}: {result.reason}", remedy)
+    if result.status is SPFStatus.PASS:
+        seen = f"{_shown(text)}: it allows every address ({result.mechanism})"
+        return _in_the_way(tried, record, text, seen, "Name the addresses that send.")
+    return None
+
+
+def _judged(
+    tried: str, record: PlannedRecord, text: bytes, strangers: Sequence[SPFResult]
+) -> Finding:
+    """Judge a record that has no fault, and passes for this host."""
+    terms = max(result.terms for result in strangers)
+    seen = f"{_shown(text)} ({terms} of {MOST_TERMS} look-ups)"
+    add = (_merged(record, text),)
+    lacking = sorted(_includes(record.data.encode()) - _includes(text))
+    remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
+    if lacking:
+        remedy = f"Add {' '.join(lacking)}: mail leaves through these hosts too."
+        return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
+    if any(each.status not in (SPFStatus.FAIL, SPFStatus.SOFTFAIL) for each in strangers):
+        remedy = "End the record with ~all: as it is, it says nothing about strangers."
+        return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
+    remedy = ""
+    if terms > _CLOSE:
+        remedy = "The record is close to the limit: write addresses in place of names."
+    return Finding(Topic.SPF, tried, Verdict.RIGHT, seen, remedy)
+
+
+def _united(record: PlannedRecord, texts: Sequence[bytes]) -> PlannedRecord:
+    """Return one record with the mechanisms of several, and those of the plan; that of the plan
+    where they cannot be read."""
+    try:
+        mechanisms = [each for text in texts for each in parse_record(text).mechanisms]
+    except BadRecord:
+        return record
+    terms = dict.fromkeys(each.text for each in mechanisms if each.kind != "all")
+    return _merged(record, " ".join(["v=spf1", *terms]).encode())
+
+
+def _merged(record: PlannedRecord, text: bytes) -> PlannedRecord:
+    """Return the record in DNS with the mechanisms of the plan that it lacks, in front."""
+    *own, end = record.data.split()[1:]
+    terms = [term for term in text.decode("ascii").split()[1:] if term.lower() != "?all"]
+    new = [term for term in own if term not in terms]
+    ended = any(
+        term.lower().lstrip("+-~?") == "all" or term.lower().startswith("redirect=")
+        for term in terms
+    )
+    data = " ".join(["v=spf1", *new, *terms, *([] if ended else [end])])
+    return replace(record, data=data)
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("ascii", "backslashreplace")
+
+
+def _in_the_way(tried: str, record: PlannedRecord, text: bytes, seen: str, remedy: str) -> Finding:
+    remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
+    return Finding(Topic.SPF, tried, Verdict.HARMFUL, seen, remedy, (record,), remove)
+
+
+def _result(address: str, domain: str, plan: Plan) -> Lookups[SPFResult]:
+    return (yield from check_host(address, domain, "postmaster", plan.hostname))
+
+
+def _own_addresses(record: PlannedRecord) -> list[str]:
+    """Return the addresses that the planned record lets send."""
+    networks = (each.network for each in parse_record(record.data.encode()).mechanisms)
+    return [
+        str(network.network_address)
+        for network in networks
+        if network is not None and network.num_addresses == 1
+    ]
+
+
+def _includes(text: bytes) -> set[str]:
+    return {each.text.lower() for each in parse_record(text).mechanisms if each.kind == "include"}

@@ -1,0 +1,60 @@
+"""The DNS look-ups for one message: in bounded time, each once, none about reserved names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.dns import (
+    Found,
+    ILookUp,
+    Lookups,
+    Question,
+    Record,
+    Reply,
+    Result,
+    is_for_tests,
+)
+from mailhost.net.dns.lookups import run_lookups
+
+
+@implementer(ILookUp)
+class NoDNS:
+    """Replies to every question that the name does not exist."""
+
+    async def look_up(self, question: Question[Record]) -> Reply[Record]:
+        return Reply(Found.NO_DOMAIN)
+
+
+@implementer(ILookUp)
+class MessageLookUps:
+    """Runs the checks of one message, which together may ask for `seconds`.
+
+    The replies of `resolver` are kept meanwhile, also those that its cache does not keep. That no
+    question is asked twice at the same time is the concern of the resolver.
+    """
+
+    def __init__(self, resolver: ILookUp, clock: IReactorTime, seconds: float) -> None:
+        self._resolver = resolver
+        self._clock = clock
+        self._until = clock.seconds() + seconds
+        self._replies: dict[Question[Any], Reply[Any]] = {}
+
+    def run(self, machine: Lookups[Result], in_thread: InThread | None = None) -> Deferred[Result]:
+        """Begin a check, and return its result. With `in_thread` its own work is done there."""
+        seconds = self._until - self._clock.seconds()
+        running = run_lookups(machine, self, self._clock, seconds, in_thread)
+        return Deferred.fromCoroutine(running)
+
+    async def look_up(self, question: Question[Record]) -> Reply[Record]:
+        question = Question(question.kind, question.name.lower().removesuffix("."))
+        if is_for_tests(question.name):
+            return Reply(Found.NO_DOMAIN)
+        reply: Reply[Record] | None = self._replies.get(question)
+        if reply is None:
+            reply = self._replies[question] = await self._resolver.look_up(question)
+        return reply
