@@ -19,7 +19,7 @@ from twisted.internet.task import LoopingCall
 from mailhost.concurrency.threads import InThread
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.received import forget_old, keep_report
-from mailhost.dmarc_reports.report import AggregateReport, BadReport
+from mailhost.dmarc_reports.report import DAY, AggregateReport, BadReport
 from mailhost.dmarc_reports.unpack import LARGEST_MESSAGE, xml_of_message
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -36,7 +36,6 @@ from mailhost.message.status import Status
 PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
-_DAY = 86_400.0
 _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 
 
@@ -173,7 +172,7 @@ class ReportReader:
 
     async def _tidy(self) -> None:
         now = self._clock.seconds()
-        if self._tidied_at is None or now - self._tidied_at >= _DAY:
+        if self._tidied_at is None or now - self._tidied_at >= DAY:
             self._tidied_at = now
             await self._in_thread(partial(forget_old, self._data, self._wall()))
 

@@ -11,9 +11,8 @@ from mailhost.config.section import DAY
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import is_for_tests
 
-TIME_IN_OTHER_QUEUES = (
-    5 * DAY
-)  # seconds that other hosts keep mail in their queues (RFC 5321 §4.5.4)
+# seconds that other hosts keep mail in their queues (RFC 5321 §4.5.4)
+TIME_IN_OTHER_QUEUES = 5 * DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mailhost.dkim.key_record import BadKey, parse_key_record
+from mailhost.dkim.key_record import is_same_key
 from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import Lookups, ask, txt_of
@@ -50,13 +50,6 @@ def is_published(domain: str, keys: Sequence[DomainKey]) -> Lookups[bool]:
         if key.state is not KeyState.ACTIVE:
             continue
         shown = yield from ask(txt_of(key.name))
-        if any(_is_same(key.record.encode(), record) for record in shown.records):
+        if any(is_same_key(key.record, record) for record in shown.records):
             return True
     return False
-
-
-def _is_same(ours: bytes, shown: bytes) -> bool:
-    try:
-        return parse_key_record(ours).key == parse_key_record(shown).key
-    except BadKey:
-        return False
