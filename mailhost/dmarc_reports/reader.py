@@ -28,6 +28,7 @@ from mailhost.interfaces.store import IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.authentication_results import is_junk
 from mailhost.message.content import Content
+from mailhost.message.domains import names_above
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import values
 from mailhost.message.ids import new_id
@@ -186,5 +187,4 @@ def _report_of(content: Content) -> AggregateReport:
 
 def _is_here(view: DirectoryView, domain: str) -> bool:
     """True for a domain of this host, and for one below it."""
-    labels = domain.split(".")
-    return any(view.domain(".".join(labels[at:])) for at in range(len(labels)))
+    return any(map(view.domain, (domain, *names_above(domain))))

@@ -14,6 +14,7 @@ from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import Lookups, ask, txt_of
 from mailhost.interfaces.signing import DomainKey, KeyState
+from mailhost.message.domains import is_at_or_below
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.spf.record import is_spf
 
@@ -35,9 +36,7 @@ def own_domains_without_pass(evidence: Evidence, view: DirectoryView) -> tuple[s
 
 def _is_related(domain: str, others: Iterable[str]) -> bool:
     """True where one of `others` is the domain itself, above it or below it."""
-    return any(
-        f".{domain}".endswith(f".{other}") or f".{other}".endswith(f".{domain}") for other in others
-    )
+    return any(is_at_or_below(domain, other) or is_at_or_below(other, domain) for other in others)
 
 
 def is_published(domain: str, keys: Sequence[DomainKey]) -> Lookups[bool]:
