@@ -190,11 +190,11 @@ def _print(keys: Sequence[Entry], empty: str) -> None:
 
 def _print_records(keys: Sequence[Entry]) -> None:
     """Print the records as a zone file has them."""
-    from mailhost.dkim.keys import zone_value
+    from mailhost.dns_records.zone import txt_data
 
     for key in keys:
         if key["state"] != "removable":
-            click.echo(f"\n{key['name']}. IN TXT {zone_value(key['record'])}")
+            click.echo(f"\n{key['name']}. IN TXT {txt_data(key['record'].encode())}")
 
 
 def _date(seconds: int) -> str:

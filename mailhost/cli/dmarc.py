@@ -34,7 +34,8 @@ def command(name: str, days: int, names: bool, as_json: bool, config: str | None
     the next step of the DMARC policy: none, quarantine, reject."""
     from mailhost.application.privileges import as_owner
     from mailhost.dmarc_reports.ladder import advise
-    from mailhost.dmarc_reports.received import DAY, results_about
+    from mailhost.dmarc_reports.received import results_about
+    from mailhost.dmarc_reports.report import DAY
     from mailhost.dmarc_reports.summary import summarize
 
     loaded = load_settings(config)

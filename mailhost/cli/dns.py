@@ -14,6 +14,7 @@ from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
 from mailhost.cli.table import plain, print_json
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.message.address import unicode_domain
+from mailhost.message.domains import names_above
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
@@ -157,10 +158,7 @@ def _subject(loaded: Loaded, domain: str) -> _Subject:
 
 def _above(view: DirectoryView, domain: str) -> str:
     """Return the nearest domain of this host above a name, empty if there is none."""
-    _, _, above = domain.partition(".")
-    if not above or view.domain(above) is not None:
-        return above
-    return _above(view, above)
+    return next(filter(view.domain, names_above(domain)), "")
 
 
 def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:

@@ -72,6 +72,15 @@ def parse_key_record(record: bytes) -> KeyRecord:
     return KeyRecord(kind, _key(kind, tags), exact="s" in flags, testing="y" in flags)
 
 
+def is_same_key(ours: str, shown: bytes) -> bool:
+    """True if a verifier finds the key of the record `ours` in another record, however that one is
+    written."""
+    try:
+        return parse_key_record(ours.encode()).key == parse_key_record(shown).key
+    except BadKey:
+        return False
+
+
 def _key(kind: str, tags: dict[str, str]) -> RSAPublicKey | Ed25519PublicKey:
     if "p" not in tags:
         raise BadKey("the key record has no key")

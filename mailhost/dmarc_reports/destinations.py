@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from mailhost.dmarc.record import is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
-from mailhost.interfaces.dns import FOR_TESTS, Found, Lookups, ask, txt_of
+from mailhost.interfaces.dns import Found, Lookups, ask, is_for_tests, txt_of
 from mailhost.message.address import Address, BadAddress, parse_address
 
 MOST_DESTINATIONS = 5  # of one domain
@@ -79,7 +79,7 @@ def _destination(uri: str) -> Destination | None:
         return None
     if not address.domain or address.domain.startswith("["):
         return None
-    if address.domain.rpartition(".")[2] in FOR_TESTS:
+    if is_for_tests(address.domain):
         return None
     return Destination(address, int(match[2]) * _UNITS[match[3].lower()] if match[2] else None)
 

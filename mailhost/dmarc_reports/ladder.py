@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailhost.dmarc_reports.report import DAY
 from mailhost.dmarc_reports.summary import Summary
 
-DAY = 86_400
 LEAST_DAYS = 14  # of reports before a step
 LEAST_MESSAGES = 100
 MOST_FAILING = 0.01  # of the mail from own addresses

@@ -19,7 +19,7 @@ from twisted.internet.task import LoopingCall
 from mailhost.concurrency.threads import InThread
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.received import forget_old, keep_report
-from mailhost.dmarc_reports.report import AggregateReport, BadReport
+from mailhost.dmarc_reports.report import DAY, AggregateReport, BadReport
 from mailhost.dmarc_reports.unpack import LARGEST_MESSAGE, xml_of_message
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -28,6 +28,7 @@ from mailhost.interfaces.store import IMailbox, IMailStore, StoredMessage
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.authentication_results import is_junk
 from mailhost.message.content import Content
+from mailhost.message.domains import names_above
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.header import values
 from mailhost.message.ids import new_id
@@ -36,7 +37,6 @@ from mailhost.message.status import Status
 PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
-_DAY = 86_400.0
 _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 
 
@@ -173,7 +173,7 @@ class ReportReader:
 
     async def _tidy(self) -> None:
         now = self._clock.seconds()
-        if self._tidied_at is None or now - self._tidied_at >= _DAY:
+        if self._tidied_at is None or now - self._tidied_at >= DAY:
             self._tidied_at = now
             await self._in_thread(partial(forget_old, self._data, self._wall()))
 
@@ -187,5 +187,4 @@ def _report_of(content: Content) -> AggregateReport:
 
 def _is_here(view: DirectoryView, domain: str) -> bool:
     """True for a domain of this host, and for one below it."""
-    labels = domain.split(".")
-    return any(view.domain(".".join(labels[at:])) for at in range(len(labels)))
+    return any(map(view.domain, (domain, *names_above(domain))))

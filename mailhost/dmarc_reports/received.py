@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailhost.dmarc_reports.database import database_path, opened
-from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, AggregateReport, CheckedDomain, Published, Row
 
-DAY = 86_400  # seconds
 KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
 MOST_REPORTS = 20_000  # of one domain
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DAY = 86_400  # seconds, the period of a report
+
 
 class BadReport(ValueError):
     """Not an aggregate report, or one that cannot be read; the text of the exception says why."""

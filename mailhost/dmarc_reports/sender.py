@@ -19,8 +19,7 @@ from twisted.internet.task import LoopingCall
 from mailhost.concurrency.threads import InThread
 from mailhost.dmarc_reports.destinations import CannotAsk, Destination, find_destinations
 from mailhost.dmarc_reports.mail import compose, packed, report_id
-from mailhost.dmarc_reports.report import AggregateReport
-from mailhost.dmarc_reports.tally import DAY
+from mailhost.dmarc_reports.report import DAY, AggregateReport
 from mailhost.dmarc_reports.waiting import (
     Waiting,
     note_sent,

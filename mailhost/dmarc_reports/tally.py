@@ -22,18 +22,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.report import CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, CheckedDomain, Published, Row
 from mailhost.interfaces.authentication import (
     Authentication,
     Disposition,
     DKIMOutcome,
     PublishedPolicy,
 )
-from mailhost.interfaces.dns import FOR_TESTS
+from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.events import Authenticated, Event, Faulted, IEventSink
 
 PERIOD = 60.0  # seconds between two writings
-DAY = 86_400  # seconds
 MOST_AT_ONCE = 2_000  # messages after which counts are written early
 MOST_WAITING = 20_000  # messages in memory, while the database cannot be used
 MOST_SIGNATURES = 10  # of one message
@@ -130,7 +129,7 @@ def count(
         published = event.authentication.published
         if published is None or not published.reports or not event.client.ip:
             continue
-        if published.domain.rpartition(".")[2] in FOR_TESTS:
+        if is_for_tests(published.domain):
             continue
         if not any((each.domain, each.key) in not_from for each in event.recipients):
             counts[Judged(day, _policy(published), _row(event))] += 1

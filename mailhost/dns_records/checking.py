@@ -23,7 +23,7 @@ from mailhost.dns_records.checks.texts import (
     check_services,
 )
 from mailhost.dns_records.finding import Finding, Verdict
-from mailhost.dns_records.record import Plan, Topic, is_at_or_below
+from mailhost.dns_records.record import Plan, Topic
 from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
@@ -34,6 +34,7 @@ from mailhost.interfaces.dns import (
     Record,
     Reply,
 )
+from mailhost.message.domains import is_at_or_below
 from mailhost.net.dns.lookups import run_lookups
 
 SECONDS = 60.0  # for all look-ups of one topic

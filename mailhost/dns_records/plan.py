@@ -11,9 +11,10 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
-from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic, is_at_or_below
+from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic
 from mailhost.interfaces.signing import KeyState
 from mailhost.message.address import Address
+from mailhost.message.domains import is_at_or_below
 
 _KEY_PURPOSE = {
     KeyState.COMING: "the {} key that signs once DNS shows it",

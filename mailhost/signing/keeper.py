@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
+from mailhost.config.section import DAY
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.directory import IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -31,7 +32,6 @@ from mailhost.signing.rules import SigningRules
 
 LOOK_PERIOD = 1.0  # seconds
 CHECK_PERIOD = 300.0  # seconds between two checks of coming keys
-DAY = 86_400.0  # seconds
 RETRY_AFTER = 600.0  # seconds after a failure to change keys
 WHERE = "dkim"
 

@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.threads import InThread
+from mailhost.config.section import DAY
 from mailhost.dkim.body import hash_body
 from mailhost.dkim.sign import BODY_FORM, NotSigned, Signer, sign
 from mailhost.dkim.signature import read_signatures
@@ -40,7 +41,6 @@ from mailhost.signing.rules import SigningRules
 
 LARGEST_AT_ONCE = 1 << 16  # octets of a message that is hashed by the reactor
 LARGEST_KEY_AT_ONCE = 2048  # bits of an RSA key by which the reactor signs
-DAY = 86_400.0  # seconds
 MOST_NAMES = 1000  # domains that are remembered as logged
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dmarc_reports.ladder import DAY, Advice, advise
+from mailhost.dmarc_reports.ladder import Advice, advise
 from mailhost.dmarc_reports.received import Reported
-from mailhost.dmarc_reports.report import CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, CheckedDomain, Published, Row
 from mailhost.dmarc_reports.summary import summarize
 
 OWN, FORGER, SERVICE = "192.0.2.1", "198.51.100.66", "203.0.113.9"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.dkim.key_record import BadKey, parse_key_record
+from mailhost.dkim.key_record import BadKey, is_same_key, parse_key_record
 from mailhost.dmarc.record import DMARCRecord, Policy, is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
@@ -37,14 +37,13 @@ def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> Finding:
     if len(found) > 1:
         seen = "several records, of which receivers take any (RFC 6376 §3.6.2.2)"
         return _not_this(tried, record, found, seen)
-    planned = parse_key_record(record.data.encode())
     try:
         key = parse_key_record(found[0])
     except BadKey as bad:
         cut = len(found[0]) == LONGEST_STRING < len(record.data)
         reason = f"the record is cut after {LONGEST_STRING} octets" if cut else str(bad)
         return _not_this(tried, record, found, reason)
-    if key.kind != planned.kind or key.key != planned.key:
+    if not is_same_key(record.data, found[0]):
         return _not_this(tried, record, found, "another key is there")
     if key.testing:
         remedy = "Remove t=y: receivers may treat the mail as unsigned."
