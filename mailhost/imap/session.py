@@ -135,7 +135,7 @@ class ImapSession:
 
     def stopping(self) -> None:
         if not self._context.over:
-            self._farewell("Going down for a while; please come back")
+            self._farewell("The server closes this connection; please connect again later")
 
     def lost(self, reason: str) -> None:
         self._context.ended()
@@ -283,7 +283,7 @@ class ImapSession:
             return self._error(_tag_of(event), bad(event.too_big, b"TOOBIG"))
         self._reader.accept()
         if event.waiting:
-            self._context.wire.write(continuation(b"Go on"))
+            self._context.wire.write(continuation(b"Send the literal"))
         return True
 
     def _begin_append(self, event: Announced, tagged: Tagged) -> Answer[bool]:
