@@ -22,6 +22,7 @@ from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.crlf import with_crlf
 from mailhost.net.account_limit import AccountLimit
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
@@ -110,6 +111,7 @@ class Host:
         self.store = self.new_store()
         self.options = options or ImapOptions(HOSTNAME, 100_000, 1000, incoming)
         self.account_limit = AccountLimit(50)
+        self.account_sessions = AccountSessions()
         self.sessions: list[Talk] = []
         now(self.store.account(ANN).folders())  # makes what every account has
 
@@ -148,6 +150,7 @@ class Host:
             self.clock.seconds,
             self.clock,
             self.account_limit,
+            sessions=self.account_sessions,
         )
 
     def deliver(self, folder: str, *texts: bytes, notify: bool = True) -> None:
