@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.destinations import CannotAsk, Destination, find_destinations
+from mailhost.dmarc_reports.destinations import CannotAsk, ReportDestination, find_destinations
 from mailhost.dmarc_reports.mail import compose, packed, report_id
 from mailhost.dmarc_reports.report import DAY, WHERE, AggregateReport, fault_text
 from mailhost.dmarc_reports.waiting import (
@@ -111,7 +111,7 @@ class ReportSender:
             await self._in_thread(partial(remove, self._data, waiting))
 
     async def _send_to(
-        self, services: SenderServices, waiting: Waiting, destinations: list[Destination]
+        self, services: SenderServices, waiting: Waiting, destinations: list[ReportDestination]
     ) -> bool:
         """Send one report. True if no address is left that a later attempt may reach."""
         left = [each for each in destinations if str(each.address) not in waiting.sent]
@@ -147,7 +147,7 @@ class ReportSender:
         services: SenderServices,
         report: AggregateReport,
         file: bytes,
-        destination: Destination,
+        destination: ReportDestination,
     ) -> bool:
         """Send to one address. True if that is done for good; a report that is too large for the
         address is not sent."""

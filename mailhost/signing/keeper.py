@@ -26,7 +26,7 @@ from mailhost.interfaces.signing import DomainKey, IKeyMaker, KeyState, Shown
 from mailhost.signing.key_ring import KeyRing
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.published import IServers, shown_by
-from mailhost.signing.rotation import Keys, missing_kinds, warnings
+from mailhost.signing.rotation import ChangedKeys, missing_kinds, warnings
 from mailhost.signing.rules import SigningRules
 
 LOOK_PERIOD = 1.0  # seconds
@@ -110,7 +110,7 @@ class KeyKeeper:
         """Return what DNS showed of a key when it was asked last."""
         return self._shown.get(key.domain, {}).get(key.selector, Shown.UNKNOWN)
 
-    async def change(self, domain: str, work: Callable[[str], Keys]) -> None:
+    async def change(self, domain: str, work: Callable[[str], ChangedKeys]) -> None:
         """Change the keys of a domain in a thread, and use them in all processes. `work` is not
         begun while the host stops. Raises what `work` raises."""
 
