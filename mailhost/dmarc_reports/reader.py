@@ -37,6 +37,7 @@ from mailhost.message.status import Status
 PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
+LONGEST_PERIOD = 32 * DAY  # seconds of a report that is believed
 _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 
 
@@ -152,6 +153,8 @@ class ReportReader:
         domain = report.published.domain
         if not _is_here(places.view(), domain):
             raise BadReport(f"the report is about {domain}, which is no domain of this host")
+        if report.end > self._wall() + 2 * DAY or report.end - report.begin > LONGEST_PERIOD:
+            raise BadReport("its period is in the future, or longer than a month")
         added = await self._in_thread(partial(keep_report, self._data, report))
         again = "" if added else ", which is there already"
         by = (report.organization or report.email)[:_LONGEST_NAME]

@@ -1,10 +1,13 @@
 """Reports about domains of this host, in the database: each is kept once, and the oldest are
-removed. All functions block, and raise sqlite3.Error and OSError."""
+removed. Anybody may send reports, also about any name below a domain, so their number is bounded
+for a domain, and the rows of all together. All functions block, and raise sqlite3.Error and
+OSError."""
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +17,7 @@ from mailhost.dmarc_reports.report import DAY, AggregateReport, CheckedDomain, P
 
 KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
 MOST_REPORTS = 20_000  # of one domain
+MOST_ROWS = 1_000_000  # of all reports, some 300 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,16 @@ def keep_report(data: str, report: AggregateReport) -> bool:
             "(SELECT id FROM report WHERE domain = ? ORDER BY last DESC LIMIT -1 OFFSET ?)",
             (report.published.domain, MOST_REPORTS),
         )
+        _remove_oldest(connection)
         return True
+
+
+def _remove_oldest(connection: sqlite3.Connection) -> None:
+    """Remove the oldest reports until the rest has MOST_ROWS at most."""
+    while connection.execute("SELECT count(*) FROM result").fetchone()[0] > MOST_ROWS:
+        connection.execute(
+            "DELETE FROM report WHERE id IN (SELECT id FROM report ORDER BY last LIMIT 100)"
+        )
 
 
 def forget_old(data: str, now: float) -> None:

@@ -81,13 +81,13 @@ class KeyFiles:
         """
         path = self._path(domain)
         try:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
+            with open(path, "rb") as file:
+                octets = file.read()
         except FileNotFoundError:
             return None
         try:
-            return tuple(_pair(domain, each) for each in json.loads(text)["keys"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return tuple(_pair(domain, each) for each in json.loads(octets)["keys"])
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             raise KeysUnreadable(f"{path} is damaged; restore it from a backup") from error
 
     def save(self, domain: str, keys: Sequence[KeyPair]) -> tuple[KeyPair, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dmarc_reports import received
 from mailhost.dmarc_reports.intake import ReportDelivery
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
@@ -199,6 +201,14 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(["incoming"], list(self.store.boxes))
         self.assertEqual(1, len(self.to_admin()))
 
+    def test_a_period_that_cannot_be(self) -> None:
+        """Such a report would count as the newest one for ever."""
+        self.add(gzipped(NEW.replace(b"<end>1795651199", b"<end>9995651199")))
+        self.add(gzipped(NEW.replace(b"<begin>1795564800", b"<begin>1")))
+        self.reader.start()
+        self.assertEqual([], self.organizations())
+        self.assertEqual(2, len(self.store.boxes["ann@example.org"]))
+
     def test_subdomains_are_of_this_host(self) -> None:
         self.add(gzipped(NEW.replace(b">example.org</domain><p>", b">a.example.org</domain><p>")))
         self.reader.start()
@@ -242,6 +252,17 @@ class DatabaseTests(SynchronousTestCase):
         (found,) = results_about(data, "example.org", report.end - 1)
         self.assertEqual((report.rows[0], report.published), (found.row, found.published))
         self.assertEqual([], results_about(data, "example.org", report.end))
+
+    def test_the_rows_of_all_domains_are_bounded(self) -> None:
+        self.patch(received, "MOST_ROWS", 300)
+        data = self.mktemp()
+        report = read_report(NEW)
+        for number in range(400):
+            about = replace(report.published, domain=f"d{number}.example.org")
+            keep_report(data, replace(report, published=about, end=report.end + number))
+        kept = [n for n in range(400) if results_about(data, f"d{n}.example.org", 0)]
+        self.assertEqual(kept[-1], 399)
+        self.assertLessEqual(len(kept) * len(report.rows), 300)
 
     def test_old_reports_are_removed(self) -> None:
         data = self.mktemp()
