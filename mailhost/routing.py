@@ -228,17 +228,13 @@ class Router:
             if isinstance(step, tuple):
                 del on_the_way[step]  # all its targets are done
                 continue
-            account = self.account_without_alias(view, step)
-            if account is not None:
-                found.here.setdefault(account.address, LocalDestination(account, step))
-                continue
             domain = view.domain(step.domain)
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
-            place = self._reports_at(domain, step)
-            if place is not None:
-                found.here.setdefault(place.address, LocalDestination(place, step))
+            account = self.account_without_alias(view, step) or self._reports_at(domain, step)
+            if account is not None:
+                found.here.setdefault(account.address, LocalDestination(account, step))
                 continue
             key, targets = self._targets(domain, step)
             name = (domain.name, key)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from mailhost.dkim.canonical import Canonicalization, collapse
 from mailhost.message.content import Content
 
+LARGEST_AT_ONCE = 1 << 16  # octets of a message that is hashed by the reactor
 _CRLF = b"\r\n"
 _MOST_AT_ONCE = 1 << 14  # empty lines that are hashed in one piece
 
@@ -136,6 +137,12 @@ class BodyHashes:
                 self._left[form] = max(0, left - len(piece))
             if left < len(piece):
                 self._more.add(form)
+
+
+def is_hashed_at_once(content: Content) -> bool:
+    """True for a message that is hashed by the reactor: that takes less than a switch to a thread
+    and back. Larger ones, and those on the disk, are left to threads."""
+    return content.in_memory and content.size <= LARGEST_AT_ONCE
 
 
 def hash_body(

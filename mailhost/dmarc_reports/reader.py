@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.received import forget_old, keep_report
-from mailhost.dmarc_reports.report import DAY, AggregateReport, BadReport
+from mailhost.dmarc_reports.report import DAY, WHERE, AggregateReport, BadReport, fault_text
 from mailhost.dmarc_reports.unpack import LARGEST_MESSAGE, xml_of_message
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -101,37 +101,33 @@ class ReportReader:
         self._wall = wall
         self._tidied_at: float | None = None
         self._later: dict[str, float] = {}  # when each message that waits is tried again, by name
-        self._periodic = LoopingCall(self._round)
-        self._periodic.clock = clock
+        self._rounds = Rounds(clock, PERIOD, self._read_all, self._failed)
 
     def start(self) -> None:
         """Read now and from time to time."""
-        self._periodic.start(PERIOD)
+        self._rounds.start()
 
     def stop(self) -> None:
         """Begin no further round."""
-        if self._periodic.running:
-            self._periodic.stop()
-
-    def _round(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._read_all())
+        self._rounds.stop()
 
     async def _read_all(self) -> None:
         places = self._places()
-        try:
-            messages = await places.incoming.messages()
-            names = {message.unique for message in messages}
-            self._later = {name: at for name, at in self._later.items() if name in names}
-            for message in messages:
-                if not self._periodic.running:
-                    return
-                if self._later.get(message.unique, 0.0) > self._clock.seconds():
-                    continue
-                if not await self._read(places, message):
-                    self._later[message.unique] = self._clock.seconds() + RETRY
-            await self._tidy()
-        except Exception as error:  # noqa: BLE001 - logged; the messages wait for the next round
-            self._events.emit(Faulted("DMARC reports", f"{type(error).__name__}: {error}"))
+        messages = await places.incoming.messages()
+        names = {message.unique for message in messages}
+        self._later = {name: at for name, at in self._later.items() if name in names}
+        for message in messages:
+            if not self._rounds.running:
+                return
+            if self._later.get(message.unique, 0.0) > self._clock.seconds():
+                continue
+            if not await self._read(places, message):
+                self._later[message.unique] = self._clock.seconds() + RETRY
+        await self._tidy()
+
+    def _failed(self, failure: Failure) -> None:
+        """Log why a round ended early; the messages wait for the next one."""
+        self._events.emit(Faulted(WHERE, fault_text(failure.value)))
 
     async def _read(self, places: ReportPlaces, message: StoredMessage) -> bool:
         """Read one message, and remove it. False if it has to wait."""
@@ -144,8 +140,7 @@ class ReportReader:
                     return False
             await places.incoming.remove((message,))
         except Exception as error:  # noqa: BLE001 - logged; the other messages do not wait for it
-            text = f"{message.unique} waits: {type(error).__name__}: {error}"
-            self._events.emit(Faulted("DMARC reports", text))
+            self._events.emit(Faulted(WHERE, f"{message.unique} waits: {fault_text(error)}"))
             return False
         return True
 
@@ -171,7 +166,7 @@ class ReportReader:
         text = (
             f"mail for the DMARC reports is delivered as mail, as it is no report: {why}; {status}"
         )
-        self._events.emit(Notice(text) if status.ok else Faulted("DMARC reports", text))
+        self._events.emit(Notice(text) if status.ok else Faulted(WHERE, text))
         return status.ok
 
     async def _tidy(self) -> None:

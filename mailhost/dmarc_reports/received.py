@@ -21,7 +21,7 @@ MOST_ROWS = 1_000_000  # of all reports, some 300 MB
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ReportedRow:
     """A row of a report: with its reporter, its period, and the policy at that time."""
 
     organization: str
@@ -79,7 +79,7 @@ def forget_old(data: str, now: float) -> None:
         connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
 
 
-def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
+def results_about(data: str, domain: str, since: float) -> Sequence[ReportedRow]:
     """Return the rows of reports about a domain whose period ended after `since`, in seconds since
     1970, the oldest first. Makes no database."""
     if not os.path.exists(database_path(data)):
@@ -93,7 +93,7 @@ def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
             (domain, int(since)),
         )
         return [
-            Reported(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
+            ReportedRow(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
             for each in found
         ]
 

@@ -48,7 +48,7 @@ class Judged:
     row: Row
 
 
-Counts = Counter[Judged]
+ResultCounts = Counter[Judged]
 
 
 @implementer(IEventSink)
@@ -60,7 +60,7 @@ class Tally:
         self,
         clock: IReactorTime,
         in_thread: InThread,
-        write: Callable[[Counts], None],
+        write: Callable[[ResultCounts], None],
         events: IEventSink,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -121,10 +121,10 @@ class Tally:
 
 def count(
     judged: Sequence[tuple[int, Authenticated]], not_from: Container[tuple[str, str]]
-) -> Counts:
+) -> ResultCounts:
     """Count messages, each given with its day, but for those whose domain asks for no reports, and
     those to `not_from`. Blocks: takes about 30 µs for each."""
-    counts: Counts = Counter()
+    counts: ResultCounts = Counter()
     for day, event in judged:
         published = event.authentication.published
         if published is None or not published.reports or not event.client.ip:

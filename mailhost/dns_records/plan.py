@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
-from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic
+from mailhost.dns_records.record import DNSPlan, Kind, PlannedRecord, Topic
 from mailhost.interfaces.signing import KeyState
 from mailhost.message.address import Address
 from mailhost.message.domains import is_at_or_below
@@ -23,10 +23,10 @@ _KEY_PURPOSE = {
 }
 
 
-def make_plan(host: HostFacts, own: DomainFacts) -> Plan:
+def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
-    return Plan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
+    return DNSPlan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

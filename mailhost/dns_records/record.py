@@ -53,7 +53,7 @@ class PlannedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DNSPlan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
     operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
     is not signed."""

@@ -121,8 +121,6 @@ def is_junk(header: bytes, host: str) -> bool:
 
 def own_fields(header: bytes, host: str) -> list[Field]:
     """Return the fields of `host`. A milter may have added one in the same name."""
-    if not has_field(header, NAME):
-        return []
     name = host.lower()
     return [each for each in named(header, NAME) if authserv_id(each.text) == name]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,10 +44,6 @@ class KeyPair:
     def private(self) -> SigningKey:
         """Return the private half. Raises BadPrivateKey."""
         return read_own_key(self.pem.encode())
-
-
-Keys = Mapping[str, Sequence[KeyPair]]
-"""Domains and their keys, the newest first."""
 
 
 class KeyFiles:

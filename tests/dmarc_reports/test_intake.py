@@ -207,7 +207,7 @@ class ReaderTests(SynchronousTestCase):
         self.add(gzipped(NEW.replace(b"<begin>1795564800", b"<begin>1")))
         self.reader.start()
         self.assertEqual([], self.organizations())
-        self.assertEqual(2, len(self.store.boxes["ann@example.org"]))
+        self.assertEqual(2, len(self.to_admin()))
 
     def test_subdomains_are_of_this_host(self) -> None:
         self.add(gzipped(NEW.replace(b">example.org</domain><p>", b">a.example.org</domain><p>")))
