@@ -54,8 +54,8 @@ from mailhost.message.imap.reader import ContentReader, MemoryReader, Reader
 
 AT_ONCE = 1000  # messages between two pauses, if the view has all that is asked for
 SUMMARIES_AT_ONCE = 500  # messages whose summaries are read together
-CONTENTS_AT_ONCE = 64  # messages whose octets are read together, fewer if they are large:
-OCTETS_AT_ONCE = 1 << 18
+CONTENTS_AT_ONCE = 128  # messages whose octets are read together, fewer if they are large:
+OCTETS_AT_ONCE = 1 << 19
 UNKNOWN_SIZE = 1 << 14  # octets, as a guess
 REMOVED = StoreRefusal(Reason.NONEXISTENT, "The selected mailbox was removed")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
@@ -290,22 +290,19 @@ class _Answer:
             if content is None and _is_read(self._plan, rows, uid):
                 self.some_gone = True
                 continue
+            in_memory = content is None or content.in_memory
+            make = partial(sections, uid, rows, self._plan, content)
             try:
-                line = _joined(start, await self._sections(uid, rows, content))
+                if in_memory or not self._decodes:
+                    parts = make()
+                else:  # a large part has to be decoded for its size
+                    parts = await self._context.in_thread(make)
             except UnknownEncoding:
                 self.unknown_encoding = True
                 continue
-            in_memory = content is None or content.in_memory
+            line = _joined(start, parts)
             lines.append((b"".join(line),) if in_memory else line)
         return lines
-
-    async def _sections(
-        self, uid: int, rows: Rows, content: Content | None
-    ) -> list[Iterable[bytes]]:
-        """As `sections`, in a thread where a large part has to be decoded for its size."""
-        if not self._decodes or content is None or content.in_memory:
-            return sections(uid, rows, self._plan, content)
-        return await self._context.in_thread(partial(sections, uid, rows, self._plan, content))
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:
