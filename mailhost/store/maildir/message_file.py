@@ -19,27 +19,43 @@ def open_file(path: str, directory: int | None = None) -> int:
     """Return a descriptor of the regular file at `path`, or of that name in the directory with this
     descriptor. Raises FileNotFoundError where there is none, OSError."""
     descriptor = _opened(path, directory)
-    if not S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _check(descriptor, path)
+    except FileNotFoundError:
         os.close(descriptor)
-        raise FileNotFoundError(errno.ENOENT, "no regular file", path)
+        raise
     return descriptor
 
 
-def read_whole(name: str, directory: int, size: int) -> bytes | None:
-    """Return the octets of the file with this name in the directory with this descriptor; None
-    where they are not `size` octets, or are no file: then `open_file` says more. Raises as that.
+def read_file(name: str, directory: int, most: int, size: int) -> bytes:
+    """Return up to `most` octets of the regular file of that name in the directory with this
+    descriptor. Raises as `open_file`.
 
-    What has no more octets than a message and as many is read like one, whatever it is: fstat(2)
-    takes a tenth of the time.
+    `size` are the octets that it probably has, 0 for unknown. Where it has as many, it is not
+    examined by fstat(2): no device has so few.
     """
     descriptor = _opened(name, directory)
     try:
-        octets = os.read(descriptor, size + 1)
-    except (IsADirectoryError, BlockingIOError):
-        return None
+        if 0 < size < most:
+            octets = _first(descriptor, size + 1)
+            if len(octets) == size:
+                return octets
+        _check(descriptor, name)
+        return os.pread(descriptor, most, 0)
     finally:
         os.close(descriptor)
-    return octets if len(octets) == size else None
+
+
+def _first(descriptor: int, size: int) -> bytes:
+    try:
+        return os.read(descriptor, size)
+    except OSError:  # a directory, or a pipe
+        return b""
+
+
+def _check(descriptor: int, path: str) -> None:
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        raise FileNotFoundError(errno.ENOENT, "no regular file", path)
 
 
 def _opened(path: str, directory: int | None) -> int:
