@@ -65,13 +65,15 @@ UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 class Plan:
     """The needs of a command. `plain` items have columns, `sections` are made from octets, of which
     those in `kept` may be answered from summaries; `fields` are asked for of the summaries.
-    `needs_contents` says that summaries alone do not do."""
+    `needs_contents` says that summaries alone do not do, `needs_parts` that a section is of a part
+    or a header."""
 
     plain: tuple[FetchItem, ...]
     sections: tuple[SectionItem, ...]
     kept: frozenset[SectionItem]
     fields: tuple[SummaryField, ...]
     needs_contents: bool
+    needs_parts: bool
 
 
 def plan_of(items: Sequence[FetchItem]) -> Plan:
@@ -83,9 +85,10 @@ def plan_of(items: Sequence[FetchItem]) -> Plan:
     kept = frozenset(item for item in sections if summary_field(item) is not None)
     fields = dict.fromkeys(found for item in items if (found := summary_field(item)) is not None)
     others = [item for item in sections if item not in kept]
-    if any(map(needs_parts, others)) or kept:
+    parts = any(map(needs_parts, sections))
+    if parts:
         fields[SummaryField.PARTS] = None
-    return Plan(plain, sections, kept, tuple(fields), bool(others))
+    return Plan(plain, sections, kept, tuple(fields), bool(others), parts)
 
 
 async def fetch(context: Context, command: Fetch) -> Completion:
@@ -365,7 +368,7 @@ def sections(uid: int, rows: Rows, plan: Plan, content: Content | None) -> list[
             parts.append(labelled(item, data))
         else:
             assert reader is not None
-            root = _root(plan, rows, uid) if needs_parts(item) else None
+            root = _root(plan, rows, uid) if plan.needs_parts and needs_parts(item) else None
             parts.append(section_data(item, reader, root))
     return parts
 
