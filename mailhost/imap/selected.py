@@ -30,10 +30,6 @@ class Silent:
     uids: Collection[int] = ()
     modseq: int = 0
 
-    def has(self, uid: int, modseq: int) -> bool:
-        """Whether the client knows the flags that this message had from this MODSEQ on."""
-        return modseq <= self.modseq and uid in self.uids
-
 
 NOTHING_SILENT = Silent()
 
@@ -196,12 +192,12 @@ class Selected:
 
     def _changed(self, view: FolderView, first_new: int, lines: FlagLines) -> Iterator[bytes]:
         """Yield the flags of messages that the client knows, as far as they are new to it."""
-        silent = Silent(frozenset(self._silent.uids), self._silent.modseq)
+        silent, up_to = frozenset(self._silent.uids), self._silent.modseq
         self._silent = NOTHING_SILENT
         numbers, places = [], []
         for place in view.changed_since(self.modseq):
             uid = view.uids[place]
-            if place >= first_new or silent.has(uid, view.modseqs[place]):
+            if place >= first_new or (uid in silent and view.modseqs[place] <= up_to):
                 continue
             number = self.number_of(uid)
             if number:

@@ -54,8 +54,8 @@ from mailhost.message.imap.reader import ContentReader, MemoryReader, Reader
 
 AT_ONCE = 1000  # messages between two pauses, if the view has all that is asked for
 SUMMARIES_AT_ONCE = 500  # messages whose summaries are read together
-CONTENTS_AT_ONCE = 64  # messages whose octets are read together, fewer if they are large:
-OCTETS_AT_ONCE = 1 << 18
+CONTENTS_AT_ONCE = 128  # messages whose octets are read together, fewer if they are large:
+OCTETS_AT_ONCE = 1 << 19
 UNKNOWN_SIZE = 1 << 14  # octets, as a guess
 REMOVED = StoreRefusal(Reason.NONEXISTENT, "The selected mailbox was removed")
 UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
@@ -65,13 +65,15 @@ UNKNOWN_CTE = no("The encoding of a part is not known", b"UNKNOWN-CTE")
 class Plan:
     """The needs of a command. `plain` items have columns, `sections` are made from octets, of which
     those in `kept` may be answered from summaries; `fields` are asked for of the summaries.
-    `needs_contents` says that summaries alone do not do."""
+    `needs_contents` says that summaries alone do not do, `needs_parts` that a section is of a part
+    or a header."""
 
     plain: tuple[FetchItem, ...]
     sections: tuple[SectionItem, ...]
     kept: frozenset[SectionItem]
     fields: tuple[SummaryField, ...]
     needs_contents: bool
+    needs_parts: bool
 
 
 def plan_of(items: Sequence[FetchItem]) -> Plan:
@@ -83,9 +85,10 @@ def plan_of(items: Sequence[FetchItem]) -> Plan:
     kept = frozenset(item for item in sections if summary_field(item) is not None)
     fields = dict.fromkeys(found for item in items if (found := summary_field(item)) is not None)
     others = [item for item in sections if item not in kept]
-    if any(map(needs_parts, others)) or kept:
+    parts = any(map(needs_parts, sections))
+    if parts:
         fields[SummaryField.PARTS] = None
-    return Plan(plain, sections, kept, tuple(fields), bool(others))
+    return Plan(plain, sections, kept, tuple(fields), bool(others), parts)
 
 
 async def fetch(context: Context, command: Fetch) -> Completion:
@@ -290,22 +293,19 @@ class _Answer:
             if content is None and _is_read(self._plan, rows, uid):
                 self.some_gone = True
                 continue
+            in_memory = content is None or content.in_memory
+            make = partial(sections, uid, rows, self._plan, content)
             try:
-                line = _joined(start, await self._sections(uid, rows, content))
+                if in_memory or not self._decodes:
+                    parts = make()
+                else:  # a large part has to be decoded for its size
+                    parts = await self._context.in_thread(make)
             except UnknownEncoding:
                 self.unknown_encoding = True
                 continue
-            in_memory = content is None or content.in_memory
+            line = _joined(start, parts)
             lines.append((b"".join(line),) if in_memory else line)
         return lines
-
-    async def _sections(
-        self, uid: int, rows: Rows, content: Content | None
-    ) -> list[Iterable[bytes]]:
-        """As `sections`, in a thread where a large part has to be decoded for its size."""
-        if not self._decodes or content is None or content.in_memory:
-            return sections(uid, rows, self._plan, content)
-        return await self._context.in_thread(partial(sections, uid, rows, self._plan, content))
 
 
 async def _rows(selected: Selected, plan: Plan, rows: Rows) -> Rows | StoreRefusal:
@@ -368,7 +368,7 @@ def sections(uid: int, rows: Rows, plan: Plan, content: Content | None) -> list[
             parts.append(labelled(item, data))
         else:
             assert reader is not None
-            root = _root(plan, rows, uid) if needs_parts(item) else None
+            root = _root(plan, rows, uid) if plan.needs_parts and needs_parts(item) else None
             parts.append(section_data(item, reader, root))
     return parts
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mailhost.imap.commands.expunge import READ_ONLY
 from mailhost.imap.completion import NO_SUCH_NUMBER, Completion, no, ok, refused
 from mailhost.imap.context import Context
+from mailhost.imap.fetching.columns import picked, places_of
 from mailhost.imap.flag_lists import FlagLines, flag_lines
 from mailhost.imap.grammar.commands_message import Store
 from mailhost.imap.grammar.response import modified
@@ -52,25 +53,21 @@ async def _tell(
 ) -> None:
     """Write the new flags. The next updates do not repeat them."""
     view, others = result.view, frozenset(result.modified)
-    done = [
-        (uid, place)
-        for uid in uids
-        if uid not in others and (place := view.index_of(uid)) is not None
-    ]
+    places = places_of(view, [uid for uid in uids if uid not in others] if others else uids)
     with_uid = command.uid or context.uid_in_fetch
+    lines: FlagLines | None = None
     if not command.silent:
         lines = flag_lines(view, with_uid, context.condstore)
     elif context.condstore:
         lines = _modseq_lines(view, with_uid)
-    else:
-        lines = _no_lines
     # with .SILENT the client does not learn what others have changed meanwhile
     if not command.silent or result.modseq_before <= selected.modseq:
-        selected.silence([uid for uid, _ in done])
-    for start in range(0, len(done), AT_ONCE):
-        some = done[start : start + AT_ONCE]
-        numbers = [selected.number_of(uid) for uid, _ in some]
-        await context.send(b"".join(lines(numbers, [place for _, place in some])))
+        selected.silence(picked(view.uids, places))
+    if lines is None:
+        return
+    for start in range(0, len(places), AT_ONCE):
+        some = places[start : start + AT_ONCE]
+        await context.send(b"".join(lines(selected.numbers_at(view, some), some)))
 
 
 def _modseq_lines(view: FolderView, uid: bool) -> FlagLines:
@@ -89,10 +86,6 @@ def _modseq_lines(view: FolderView, uid: bool) -> FlagLines:
         ]
 
     return lines
-
-
-def _no_lines(numbers: Sequence[int], places: Sequence[int]) -> list[bytes]:
-    return []
 
 
 def _completion(selected: Selected, command: Store, result: FlagsSet) -> Completion:

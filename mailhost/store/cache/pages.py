@@ -99,6 +99,13 @@ class Page:
             )
         return self._counts
 
+    def places_of(self, uids: Sequence[int]) -> Sequence[int]:
+        """Return the places of messages that the page has, by rising UIDs."""
+        first = bisect_left(self.uids, uids[0]) if uids else 0
+        if self.uids[first : first + len(uids)] == array("I", uids):
+            return range(first, first + len(uids))
+        return [bisect_left(self.uids, uid) for uid in uids]
+
     def extended(self, entries: Entries, modseq: int, saved: int) -> Page:
         """Return a copy with more messages, whose UIDs are above all others. The names must be
         known."""
@@ -136,10 +143,9 @@ class Page:
         """Return a copy in which the messages with these UIDs have these flags."""
         page = self._copy(modseq)
         page.flags, page.modseqs = self.flags[:], self.modseqs[:]
-        for uid, value in flags.items():
-            index = bisect_left(self.uids, uid)
-            page.flags[index] = value
-            page.modseqs[index] = modseq
+        for place, value in zip(self.places_of(list(flags)), flags.values(), strict=True):
+            page.flags[place] = value
+            page.modseqs[place] = modseq
         return page
 
     def with_sizes(self, sizes: Mapping[int, int]) -> Page:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from stat import S_ISREG
@@ -52,8 +51,7 @@ def named(work: AccountWork, known: KnownFolder, uids: Sequence[int]) -> list[Na
     found = []
     for page, some in by_page(known.pages, uids):
         names = names_of(work.cache, row.id, page)
-        for uid in some:
-            at = bisect_left(page.uids, uid)
+        for uid, at in zip(some, page.places_of(some), strict=True):
             flags = page.flags[at]
             info = odd[uid] if uid in odd else info_of(flags)
             date, saved = page.dates[at], names.saved[at]

@@ -14,8 +14,9 @@ from operator import or_
 
 from mailhost.interfaces.folders import FlagChange, FlagsSet
 from mailhost.message.flags import SYSTEM_FLAGS, FlagAction, keyword_bit
+from mailhost.store.cache.pages import by_page
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
-from mailhost.store.folders.file_flags import flags_of, letters, split_name
+from mailhost.store.folders.file_flags import flags_of, info_of, letters, split_name
 from mailhost.store.folders.file_names import NamedMessage, keep_odd, locate, named
 from mailhost.store.folders.reading_files import write_flags
 from mailhost.store.folders.refresh import locked, refreshed, refreshed_locked, settled
@@ -104,23 +105,20 @@ def _wanted(
 ) -> tuple[dict[int, int], list[int], list[int]]:
     """Return the flags after the change for each UID to be changed, then UIDs that were modified
     since and UIDs that are gone."""
-    view = known.view
     wanted: dict[int, int] = {}
     modified: list[int] = []
-    expunged: list[int] = []
-    for uid in uids:
-        index = view.index_of(uid)
-        if index is None:
-            expunged.append(uid)
-            continue
-        if unchanged_since is not None and view.modseqs[index] > unchanged_since:
-            modified.append(uid)
-            continue
-        before = view.flags[index]
-        after = _after(before, action, bits)
-        if after != before:
-            wanted[uid] = after
-    return wanted, modified, expunged
+    expunged = set(uids)
+    for page, some in by_page(known.pages, uids):
+        expunged.difference_update(some)
+        for uid, place in zip(some, page.places_of(some), strict=True):
+            if unchanged_since is not None and page.modseqs[place] > unchanged_since:
+                modified.append(uid)
+                continue
+            before = page.flags[place]
+            after = _after(before, action, bits)
+            if after != before:
+                wanted[uid] = after
+    return wanted, modified, sorted(expunged)
 
 
 def _after(before: int, action: FlagAction, bits: int) -> int:
@@ -151,12 +149,13 @@ def _renamed(
                 others.add(message.uid)
                 return
             after = (now | after & ~before) & ~(before & ~after)
-        info = message.info_after(after)
+        is_odd = message.is_odd
+        info = message.info_after(after) if is_odd else info_of(after)
         renamed = message.base + info
         if name != renamed:
             rename(fd, name, renamed)
         done[message.uid] = after
-        if message.is_odd:
+        if is_odd:
             odd[message.uid] = info
 
     fd = os.open(cur, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

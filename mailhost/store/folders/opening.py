@@ -6,10 +6,8 @@ compressor, which no message does. Such mail is refused: `doveadm` can write it 
 
 from __future__ import annotations
 
-import os
-
 from mailhost.message.content import Content
-from mailhost.store.maildir.message_file import content_of_message, open_file
+from mailhost.store.maildir.message_file import content_of_message, read_file
 
 MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"Dovecot-LZ4\r\x2a\x9b\xc5")
 _LONGEST = max(map(len, MAGIC))
@@ -27,18 +25,14 @@ def opened(path: str) -> Content:
     return content
 
 
-def read_small(name: str, most: int, directory: int) -> bytes | None:
+def read_small(name: str, most: int, directory: int, size: int) -> bytes | None:
     """Return a message of `most` octets at most as it lies in its file, None for a larger one.
     `directory` is the descriptor of the directory in which the name is looked up: the kernel need
-    not follow its path for each file.
+    not follow its path for each file. `size` are the octets that it probably has, 0 for unknown.
 
     Raises CompressedMail, OSError.
     """
-    fd = open_file(name, directory)
-    try:
-        octets = os.read(fd, most + 1)
-    finally:
-        os.close(fd)
+    octets = read_file(name, directory, most + 1, size)
     if octets.startswith(MAGIC):
         raise CompressedMail(f"{name} is compressed by Dovecot's plugin zlib")
     return octets if len(octets) <= most else None

@@ -38,7 +38,7 @@ def contents(work: AccountWork, folder: str, uids: Sequence[int]) -> dict[int, C
     found: dict[int, Content] = {}
 
     def take(message: NamedMessage, name: str) -> None:
-        octets = read_small(name, SMALL, directory)
+        octets = read_small(name, SMALL, directory, message.size)
         if octets is None:
             found[message.uid] = as_sent(opened(os.path.join(cur, name)), name, temporary)
         else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from mailhost.store.folders.opening import CompressedMail
 from mailhost.store.folders.reading import SMALL, contents
 from tests.store.folders.accounts import AccountCase
@@ -24,6 +27,26 @@ class ContentsTests(AccountCase):
         self.inbox.put("new", f"1700000001.M1P1.x,S={len(octets)},W={len(octets)}", octets)
         (uid,) = self.view().uids
         self.assertEqual(octets, contents(self.work, "", [uid])[uid].read())
+
+    def test_a_name_that_has_another_size(self) -> None:
+        octets = b"Subject: x\r\n\r\ntext\r\n"
+        for number, size in enumerate((1, len(octets) - 1, len(octets) + 1, SMALL, SMALL + 1), 1):
+            self.inbox.put("new", f"170000000{number}.M1P1.x,S={size},W={size}", octets)
+        uids = list(self.view().uids)
+        found = contents(self.work, "", uids)
+        self.assertEqual([octets] * 5, [found[uid].read() for uid in uids])
+
+    def test_what_is_no_file_is_no_message(self) -> None:
+        for number in range(4):
+            self.inbox.put("new", f"170000000{number}.M1P1.x,S=12,W=12", HEAD)
+        first, *uids = self.view().uids
+        paths = sorted(Path(self.root, "cur").iterdir())[1:]
+        for path in paths:
+            path.unlink()
+        os.mkfifo(paths[0])
+        paths[1].mkdir()
+        paths[2].symlink_to("/etc/hostname")
+        self.assertEqual({first}, set(contents(self.work, "", [first, *uids])))
 
     def test_a_file_that_was_renamed_or_removed_just_now(self) -> None:
         for number in (1, 2, 3):
