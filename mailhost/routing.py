@@ -26,6 +26,7 @@ from mailhost.concurrency.pauses import Pause
 from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.interfaces.answer import Answer
 from mailhost.message.address import Address
+from mailhost.message.domains import names_above
 from mailhost.message.status import Status
 
 NO_SUCH_USER = Status(550, "5.1.1", "No such user here")
@@ -192,9 +193,7 @@ class Router:
             yield replace(address, domain=self.hostname)
         if self.admin:
             yield self.admin
-        labels = self.hostname.split(".")
-        above = (".".join(labels[number:]) for number in range(1, len(labels)))
-        nearest = next(filter(view.domain, above), None)
+        nearest = next(filter(view.domain, names_above(self.hostname)), None)
         if nearest is not None or len(view.domains) == 1:
             yield replace(address, domain=nearest or next(iter(view.domains)))
 
@@ -229,17 +228,13 @@ class Router:
             if isinstance(step, tuple):
                 del on_the_way[step]  # all its targets are done
                 continue
-            account = self.account_without_alias(view, step)
-            if account is not None:
-                found.here.setdefault(account.address, LocalDestination(account, step))
-                continue
             domain = view.domain(step.domain)
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
                 continue
-            place = self._reports_at(domain, step)
-            if place is not None:
-                found.here.setdefault(place.address, LocalDestination(place, step))
+            account = self.account_without_alias(view, step) or self._reports_at(domain, step)
+            if account is not None:
+                found.here.setdefault(account.address, LocalDestination(account, step))
                 continue
             key, targets = self._targets(domain, step)
             name = (domain.name, key)

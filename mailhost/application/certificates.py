@@ -9,16 +9,15 @@ finds it unchanged, since ACME clients replace one file after the other. The fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.net.tls.certificate import (
@@ -62,33 +61,28 @@ class CertificateWatch:
         self._checks = 0
         self._broken: Marks | None = None  # files that could not be used at the last check
         self._logged: Marks | None = None  # files that were logged as broken
-        self._loop = LoopingCall(self._check)
-        self._loop.clock = clock
+        self._rounds = Rounds(clock, CHECK_INTERVAL, self._check, self._failed)
 
     def start(self) -> None:
         """Begin now, as the user who is to read the renewed files."""
-        self._loop.start(CHECK_INTERVAL)
+        self._rounds.start()
 
     def stop(self) -> None:
         """Examine the files no more."""
-        if self._loop.running:
-            self._loop.stop()
+        self._rounds.stop()
 
     def log_findings(self) -> None:
         """Log the findings about the certificates in use."""
-        self._run(self._log_found())
+        Deferred.fromCoroutine(self._log_found()).addErrback(self._failed)
 
-    def _check(self) -> Deferred[None]:
+    async def _check(self) -> None:
         if self._checks % CHECKS_A_DAY == 0:
             self.log_findings()
         self._checks += 1
-        return self._run(self._compare(first=self._checks == 1))
+        await self._compare(first=self._checks == 1)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
-        def failed(failure: Failure) -> None:
-            self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
-
-        return Deferred.fromCoroutine(work).addErrback(failed)
+    def _failed(self, failure: Failure) -> None:
+        self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
 
     async def _log_found(self) -> None:
         certificates = self._tls.certificates

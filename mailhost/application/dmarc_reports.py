@@ -50,11 +50,15 @@ class DMARCReports:
 
     def _places(self) -> ReportPlaces:
         services = self._services()
+        admin = services.settings.admin
+        if admin is not None and (admin.domain, admin.key) in services.router.reports:
+            admin = None  # its mail would come back
         return ReportPlaces(
             services.incoming_reports,
             services.store,
             lambda: self._directory.view,
-            services.settings.admin,
+            services.handover,
+            admin,
             services.settings.hostname,
         )
 

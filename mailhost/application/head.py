@@ -96,9 +96,8 @@ class Head:
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
         self.guard = self._make_guard(reactor, settings)
-        self.last_uses = LastUses(
-            reactor, base.in_thread, partial(note_uses, base.data), events, time.time
-        )
+        write_uses = partial(note_uses, base.data)
+        self.last_uses = LastUses(reactor, base.in_thread, write_uses, events, time.time)
         self.authenticator = Authenticator(
             reactor,
             base.directory,
@@ -113,21 +112,7 @@ class Head:
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
-        self.keys = KeyKeeper(
-            reactor,
-            base.in_thread,
-            base.key_ring,
-            self.key_work,
-            Servers(
-                reactor,
-                lambda: self.services.settings.dns,
-                AuthoritativeServers(reactor, base.resolver),
-            ),
-            base.directory,
-            events,
-            lambda: self.services.signing_rules,
-            lambda domain: self.workers.keys_changed(domain),
-        )
+        self.keys = self._make_keys(reactor)
         self.shared = Shared(
             self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
@@ -149,6 +134,21 @@ class Head:
             self.events,
             self._may_show,
             lambda name: directory.view.name_of(name),
+        )
+
+    def _make_keys(self, reactor: IReactor) -> KeyKeeper:
+        base = self.foundation
+        authoritative = AuthoritativeServers(reactor, base.resolver)
+        return KeyKeeper(
+            reactor,
+            base.in_thread,
+            base.key_ring,
+            self.key_work,
+            Servers(reactor, lambda: self.services.settings.dns, authoritative),
+            base.directory,
+            self.events,
+            lambda: self.services.signing_rules,
+            lambda domain: self.workers.keys_changed(domain),
         )
 
     def _make_pool(self, reactor: IReactor, key: bytes) -> WorkerPool:

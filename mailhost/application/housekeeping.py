@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.interfaces.events import Faulted, IEventSink
 from mailhost.interfaces.store import IMaintenance
 
@@ -27,22 +26,17 @@ class Housekeeping:
     ) -> None:
         self._store = store
         self._events = events
-        self._daily = LoopingCall(self._tidy)
-        self._daily.clock = clock
+        self._daily = Rounds(clock, DAY, self._tidy, self._log_failure)
 
     def start(self) -> None:
         """Do it now and once a day."""
-        self._daily.start(DAY)
+        self._daily.start()
 
     def stop(self) -> None:
         """Start no further round."""
-        if self._daily.running:
-            self._daily.stop()
+        self._daily.stop()
 
-    def _tidy(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._tidied()).addErrback(self._log_failure)
-
-    async def _tidied(self) -> None:
+    async def _tidy(self) -> None:
         await self._store().tidy()
 
     def _log_failure(self, failure: Failure) -> None:

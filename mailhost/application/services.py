@@ -69,7 +69,7 @@ class Services:
         self.signing_rules = SigningRules(settings)
         self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)
         self.outgoing = Outgoing(
-            Completion(settings.hostname, foundation.in_thread), [self._signing(shared)]
+            Completion(settings.hostname, foundation.in_thread), self._more_steps(shared)
         )
         self.reports = Reports(
             settings.hostname, foundation.events, foundation.in_thread, self.outgoing
@@ -102,17 +102,19 @@ class Services:
         """The Maildir of DMARC reports that were not read yet."""
         return self.store.maildir(incoming_folder(self.foundation.data))
 
-    def _signing(self, shared: Shared) -> IOutgoingStep:
-        return IOutgoingStep(
-            Signing(
-                self.foundation.key_ring,
-                self.signing_rules,
-                shared.key_maker,
-                self.foundation.directory,
-                self.foundation.events,
-                self.foundation.in_thread,
-            )
+    def _more_steps(self, shared: Shared) -> list[IOutgoingStep]:
+        """Return the steps for mail that leaves, besides the completion."""
+        if not self.settings.dkim.sign:
+            return []
+        signing = Signing(
+            self.foundation.key_ring,
+            self.signing_rules,
+            shared.key_maker,
+            self.foundation.directory,
+            self.foundation.events,
+            self.foundation.in_thread,
         )
+        return [IOutgoingStep(signing)]
 
     def _mail_store(self) -> MailStore:
         return MailStore(

@@ -180,8 +180,8 @@ def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administrat
     """Give the service that changes the directory, with the rights of the host's user. A running
     host is notified of each change. Refusals become Fail; `force_hint` is added to those that need
     `--force`."""
-    from mailhost.cli.views import file_view
     from mailhost.directory.administration import Administration
+    from mailhost.directory.from_settings import view_of_settings
     from mailhost.interfaces.directory import NeedsForce
 
     def changed() -> None:
@@ -189,9 +189,8 @@ def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administrat
 
     with refusals():
         try:
-            yield Administration(
-                file_view(loaded), loaded.path, lambda: open_database(loaded.settings), changed
-            )
+            view = view_of_settings(loaded.settings, loaded.secrets)
+            yield Administration(view, loaded.path, lambda: open_database(loaded.settings), changed)
         except NeedsForce as error:
             raise Fail(f"{error}{force_hint}") from error
 

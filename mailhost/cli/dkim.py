@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, NoHost, ask, config_option, load_settings
+from mailhost.cli.key_files import key_files
 from mailhost.cli.table import print_json, print_table
 from mailhost.message.address import unicode_domain
 
@@ -50,7 +51,7 @@ def list_(name: str | None, check: bool, as_json: bool, config: str | None) -> N
             raise
         settings = load_settings(config).settings
         with _as_owner(settings):
-            files = _files(settings)
+            files = key_files(settings.data)
             domains = [name] if name else files.domains()
             keys = [each for domain in domains for each in _entries(files, domain)]
     if as_json:
@@ -136,7 +137,7 @@ def _changed_here(
         if lock is None:
             raise Fail("the host is starting or stopping; try again in some seconds")
         try:
-            files = _files(settings)
+            files = key_files(settings.data)
             files.prepare(new_host=not in_use(settings.data))
             rules = SigningRules(settings).of(domain)
             change_of(command, rules, KeyWork(files), arguments)(domain)
@@ -156,14 +157,6 @@ def _as_owner(settings: Settings) -> Iterator[None]:
         raise Fail(why_missing(settings.data))
     with as_owner(settings.data):
         yield
-
-
-def _files(settings: Settings) -> KeyFiles:
-    from mailhost.durable.blocking import BlockingCommitter
-    from mailhost.durable.system import OperatingSystem
-    from mailhost.signing.key_files import KeyFiles
-
-    return KeyFiles(settings.data, BlockingCommitter(OperatingSystem()).commit)
 
 
 def _entries(files: KeyFiles, domain: str) -> list[Entry]:
@@ -190,11 +183,11 @@ def _print(keys: Sequence[Entry], empty: str) -> None:
 
 def _print_records(keys: Sequence[Entry]) -> None:
     """Print the records as a zone file has them."""
-    from mailhost.dkim.keys import zone_value
+    from mailhost.dns_records.zone import txt_data
 
     for key in keys:
         if key["state"] != "removable":
-            click.echo(f"\n{key['name']}. IN TXT {zone_value(key['record'])}")
+            click.echo(f"\n{key['name']}. IN TXT {txt_data(key['record'].encode())}")
 
 
 def _date(seconds: int) -> str:

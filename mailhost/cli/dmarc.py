@@ -16,7 +16,7 @@ from mailhost.cli.table import plain, print_json, print_table
 
 if TYPE_CHECKING:
     from mailhost.dmarc_reports.ladder import Advice
-    from mailhost.dmarc_reports.summary import Source, Summary
+    from mailhost.dmarc_reports.summary import ReportSummary, Source
 
 MOST_NAMES = 50  # addresses that are looked up
 NAMES_LIMIT = 5.0  # seconds for all of them
@@ -34,7 +34,8 @@ def command(name: str, days: int, names: bool, as_json: bool, config: str | None
     the next step of the DMARC policy: none, quarantine, reject."""
     from mailhost.application.privileges import as_owner
     from mailhost.dmarc_reports.ladder import advise
-    from mailhost.dmarc_reports.received import DAY, results_about
+    from mailhost.dmarc_reports.received import results_about
+    from mailhost.dmarc_reports.report import DAY
     from mailhost.dmarc_reports.summary import summarize
 
     loaded = load_settings(config)
@@ -51,7 +52,7 @@ def command(name: str, days: int, names: bool, as_json: bool, config: str | None
     _print(summary, advice, known, name in loaded.settings.report_addresses)
 
 
-def _print(summary: Summary, advice: Advice, names: dict[str, str], collected: bool) -> None:
+def _print(summary: ReportSummary, advice: Advice, names: dict[str, str], collected: bool) -> None:
     published = summary.published
     if published is None:
         click.echo(f"no reports about {summary.domain}")
@@ -119,7 +120,7 @@ def _names(addresses: Sequence[str]) -> dict[str, str]:
     return dict(found)
 
 
-def _as_json(summary: Summary, advice: Advice, names: dict[str, str]) -> dict[str, Any]:
+def _as_json(summary: ReportSummary, advice: Advice, names: dict[str, str]) -> dict[str, Any]:
     published = summary.published
     return {
         "domain": summary.domain,

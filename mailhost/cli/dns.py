@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
+from mailhost.cli.key_files import key_files
 from mailhost.cli.table import plain, print_json
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.message.address import unicode_domain
+from mailhost.message.domains import names_above
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.config.model import Settings
     from mailhost.dns_records.facts import DomainFacts, HostAddresses
-    from mailhost.dns_records.finding import Finding
-    from mailhost.dns_records.record import Plan
+    from mailhost.dns_records.finding import DNSFinding
+    from mailhost.dns_records.record import DNSPlan
     from mailhost.interfaces.accounts import DirectoryView
     from mailhost.interfaces.reactor import IReactor
     from mailhost.interfaces.signing import DomainKey
@@ -67,7 +69,7 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
         _print_plan(plan, addresses, form)
 
 
-def _print_plan(plan: Plan, addresses: HostAddresses, form: str) -> None:
+def _print_plan(plan: DNSPlan, addresses: HostAddresses, form: str) -> None:
     from mailhost.dns_records.zone import nsupdate_text, plan_values, zone_text
 
     if form == "json":
@@ -77,7 +79,7 @@ def _print_plan(plan: Plan, addresses: HostAddresses, form: str) -> None:
     click.echo("\n".join([*_header(plan, addresses), *body]))
 
 
-def _header(plan: Plan, addresses: HostAddresses) -> Iterator[str]:
+def _header(plan: DNSPlan, addresses: HostAddresses) -> Iterator[str]:
     yield f"; DNS records of {plan.domain}, for the mail host {plan.hostname}"
     for name in dict.fromkeys((plan.domain, plan.hostname)):
         if unicode_domain(name) != name:
@@ -89,7 +91,7 @@ def _header(plan: Plan, addresses: HostAddresses) -> Iterator[str]:
         yield f"; note: {note}"
 
 
-def _print_findings(plan: Plan, findings: list[Finding], form: str) -> None:
+def _print_findings(plan: DNSPlan, findings: list[DNSFinding], form: str) -> None:
     """Print what was found, and exit."""
     from mailhost.dns_records.finding import exit_code
     from mailhost.dns_records.report import changes_text, findings_text, findings_values
@@ -113,7 +115,7 @@ class _Subject:
     own: DomainFacts
     host_receives: bool
 
-    def plan(self, addresses: HostAddresses) -> Plan:
+    def plan(self, addresses: HostAddresses) -> DNSPlan:
         """Return the plan of the domain, with these addresses of the host."""
         from mailhost.dns_records.from_settings import host_facts
         from mailhost.dns_records.plan import make_plan
@@ -157,27 +159,21 @@ def _subject(loaded: Loaded, domain: str) -> _Subject:
 
 def _above(view: DirectoryView, domain: str) -> str:
     """Return the nearest domain of this host above a name, empty if there is none."""
-    _, _, above = domain.partition(".")
-    if not above or view.domain(above) is not None:
-        return above
-    return _above(view, above)
+    return next(filter(view.domain, names_above(domain)), "")
 
 
 def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:
     """Return the keys of a domain; none before the host or `mailhost dkim make` made them."""
     from mailhost.application.privileges import as_owner
-    from mailhost.durable.blocking import BlockingCommitter
-    from mailhost.durable.system import OperatingSystem
-    from mailhost.signing.key_files import KeyFiles
 
     if not os.path.isdir(data):
         return ()
     with as_owner(data):
-        pairs = KeyFiles(data, BlockingCommitter(OperatingSystem()).commit).read(domain) or ()
+        pairs = key_files(data).read(domain) or ()
     return tuple(pair.public for pair in pairs)
 
 
-def _results(subject: _Subject, check: bool) -> tuple[Plan, HostAddresses, list[Finding]]:
+def _results(subject: _Subject, check: bool) -> tuple[DNSPlan, HostAddresses, list[DNSFinding]]:
     """Return the plan, the addresses of the host, and with `check` what was found. No reactor runs
     for a plan that needs no DNS."""
     from mailhost.cli.asynchronous import run_on_reactor
@@ -190,7 +186,7 @@ def _results(subject: _Subject, check: bool) -> tuple[Plan, HostAddresses, list[
 
 async def _asked(
     reactor: IReactor, subject: _Subject, addresses: HostAddresses | None, check: bool
-) -> tuple[Plan, HostAddresses, list[Finding]]:
+) -> tuple[DNSPlan, HostAddresses, list[DNSFinding]]:
     from mailhost.dns_records.addresses import find_addresses
     from mailhost.dns_records.checking import check_plan
     from mailhost.net.dns.authoritative import AuthoritativeServers

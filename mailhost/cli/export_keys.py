@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from mailhost.cli.context import Fail
+from mailhost.cli.key_files import key_files
 from mailhost.config.model import Settings
 
 
@@ -16,11 +17,10 @@ def exported_keys(settings: Settings, folder: str | None) -> Iterator[str]:
     Raises Fail.
     """
     from mailhost.application.privileges import as_owner
-    from mailhost.signing.key_files import KeyFiles
 
     if not os.path.isdir(settings.data):
         return
-    files = KeyFiles(settings.data, lambda changes: [])  # nothing is changed
+    files = key_files(settings.data)
     with as_owner(settings.data):
         domains = {name: files.read(name) or () for name in files.domains()}
     pairs = [pair for found in domains.values() for pair in found if pair.pem]

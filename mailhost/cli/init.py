@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
@@ -93,8 +93,12 @@ def command(
         click.echo(f"its admin is {settings.admin or 'not set'}, not {admin}: change it there")
     made = _make_data(settings.data, settings.user)
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
+    _add_domains(settings, domains, made or new_directory or not in_use(settings.data))
+    click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
+
+
+def _add_domains(settings: Settings, domains: Sequence[str], create: bool) -> None:
     there = {name for name, own in settings.domain.items() for name in (name, *own.aliases)}
-    create = made or new_directory or not in_use(settings.data)
     with refusals(), open_database(settings, create) as database:
         view = database.view()
         for name in dict.fromkeys(domains):
@@ -103,7 +107,6 @@ def command(
             else:
                 database.add_domain(name)
                 click.echo(f"{name} is added to the directory")
-    click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
 
 
 def _make_data(path: str, user: str) -> bool:

@@ -34,6 +34,7 @@ _GROUPS = {
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
+    "doctor": "mailhost.cli.doctor",
 }
 
 

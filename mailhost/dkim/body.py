@@ -15,6 +15,7 @@ from typing import TypeAlias
 from mailhost.dkim.canonical import Canonicalization, collapse
 from mailhost.message.content import Content
 
+LARGEST_AT_ONCE = 1 << 16  # octets of a message that is hashed by the reactor
 _CRLF = b"\r\n"
 _MOST_AT_ONCE = 1 << 14  # empty lines that are hashed in one piece
 
@@ -26,10 +27,11 @@ of them for None."""
 @dataclass(frozen=True, slots=True)
 class BodyHash:
     """A SHA-256 digest. `whole` is false for a body that is shorter than `l=` says, so that the
-    signature is invalid (RFC 6376 §3.5)."""
+    signature is invalid (RFC 6376 §3.5), `more` is true for one that is longer."""
 
     digest: bytes
     whole: bool = True
+    more: bool = False
 
 
 class CanonicalBody:
@@ -103,6 +105,7 @@ class BodyHashes:
     def __init__(self, forms: Iterable[BodyForm]) -> None:
         self._hashes = {form: hashlib.sha256() for form in forms}
         self._left = {form: form[1] for form in self._hashes}
+        self._more = set[BodyForm]()
         self._bodies = {form[0]: CanonicalBody(form[0]) for form in self._hashes}
 
     def add(self, block: bytes) -> None:
@@ -117,7 +120,7 @@ class BodyHashes:
             for piece in body.finish():
                 self._update(canonicalization, piece)
         return {
-            form: BodyHash(hashed.digest(), self._left[form] in (None, 0))
+            form: BodyHash(hashed.digest(), self._left[form] in (None, 0), form in self._more)
             for form, hashed in self._hashes.items()
         }
 
@@ -128,9 +131,18 @@ class BodyHashes:
             left = self._left[form]
             if left is None:
                 hashed.update(piece)
-            elif left:
+                continue
+            if left:
                 hashed.update(piece[:left])
                 self._left[form] = max(0, left - len(piece))
+            if left < len(piece):
+                self._more.add(form)
+
+
+def is_hashed_at_once(content: Content) -> bool:
+    """True for a message that is hashed by the reactor: that takes less than a switch to a thread
+    and back. Larger ones, and those on the disk, are left to threads."""
+    return content.in_memory and content.size <= LARGEST_AT_ONCE
 
 
 def hash_body(

@@ -18,6 +18,7 @@ from mailhost.message.tag_list import BadTagList, parse_tags, without_blanks
 
 SHORTEST_RSA_KEY = 1024  # bits (RFC 8301 §3.2)
 LONGEST_RSA_KEY = 8192  # bits; a check with a longer one takes too long
+LARGEST_EXPONENT = 1 << 32  # of an RSA key; usual is 65537, and larger ones take long
 LONGEST_RECORD = 8192  # octets
 _SHA256 = Prehashed(SHA256())
 _PADDING = PKCS1v15()
@@ -72,6 +73,15 @@ def parse_key_record(record: bytes) -> KeyRecord:
     return KeyRecord(kind, _key(kind, tags), exact="s" in flags, testing="y" in flags)
 
 
+def is_same_key(ours: str, shown: bytes) -> bool:
+    """True if a verifier finds the key of the record `ours` in another record, however that one is
+    written."""
+    try:
+        return parse_key_record(ours.encode()).key == parse_key_record(shown).key
+    except BadKey:
+        return False
+
+
 def _key(kind: str, tags: dict[str, str]) -> RSAPublicKey | Ed25519PublicKey:
     if "p" not in tags:
         raise BadKey("the key record has no key")
@@ -100,4 +110,6 @@ def _rsa_key(octets: bytes) -> RSAPublicKey:
         raise BadKey(f"the key has {key.key_size} bits, fewer than {SHORTEST_RSA_KEY}")
     if key.key_size > LONGEST_RSA_KEY:
         raise BadKey(f"the key has {key.key_size} bits, more than {LONGEST_RSA_KEY}")
+    if key.public_numbers().e > LARGEST_EXPONENT:
+        raise BadKey("the exponent of the key is too large")
     return key

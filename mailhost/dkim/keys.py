@@ -1,4 +1,4 @@
-"""The private keys by which this host signs: made, read from PEM, and shown as DNS records."""
+"""The private keys by which this host signs: made, read from PEM, and written as DNS records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
 from mailhost.dkim.key_record import LONGEST_RSA_KEY, SHORTEST_RSA_KEY
 
 RSA_BITS = 2048
-LONGEST_STRING = 255  # octets of one string of a TXT record (RFC 1035 §3.3)
 _SHA256 = Prehashed(SHA256())
 _PADDING = PKCS1v15()
 
@@ -108,14 +107,3 @@ def read_own_key(pem: bytes) -> SigningKey:
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         raise BadPrivateKey("the key is neither an RSA nor an Ed25519 key")
     return SigningKey(key)
-
-
-def record_strings(record: str) -> list[str]:
-    """Return the text of a record as the strings of a TXT record, each of 255 octets at most."""
-    return [record[at : at + LONGEST_STRING] for at in range(0, len(record), LONGEST_STRING)]
-
-
-def zone_value(record: str) -> str:
-    """Return the text of a record as a zone file has it: each string quoted (RFC 1035 §5.1)."""
-    quoted = (string.replace("\\", "\\\\").replace('"', '\\"') for string in record_strings(record))
-    return " ".join(f'"{string}"' for string in quoted)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from mailhost.dkim.body import BodyForm, BodyHash
@@ -119,8 +120,14 @@ def field_without_signature(
     lines = [
         f"{beginning} a={signer.key.algorithm}; c=relaxed/relaxed;",
         *wrapped(f"d={signer.domain}; s={signer.selector}; {times}".split(" "), " "),
-        *wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"),
+        *_lines_of_names(tuple(names)),
         f"bh={base64.b64encode(body.digest).decode()};",
         "b=",
     ]
     return folded(lines)
+
+
+@lru_cache(maxsize=100)
+def _lines_of_names(names: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Return the lines of h=: mail programs write the same fields into most messages."""
+    return tuple(wrapped(f"h={':'.join(name.decode() for name in names)};".split(":"), ":"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mailhost.dkim.body import BodyForm
 from mailhost.dkim.canonical import Canonicalization
 from mailhost.message.address import BadAddress, parse_domain
+from mailhost.message.domains import is_at_or_below
 from mailhost.message.header import Field, named
 from mailhost.message.tag_list import BadTagList, parse_tags, without_blanks
 
@@ -170,7 +171,7 @@ def _identity(value: str | None, domain: str) -> tuple[str, str]:
     if value is None:
         return f"@{domain}", domain
     identity_domain = signing_domain(value.rpartition("@")[2])
-    if "@" not in value or not f".{identity_domain}".endswith(f".{domain}"):
+    if "@" not in value or not is_at_or_below(identity_domain, domain):
         raise BadSignature("the domain of i= is not below that of d=")
     return value, identity_domain
 

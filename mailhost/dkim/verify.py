@@ -22,6 +22,7 @@ class DKIMStatus(Enum):
 
     PASS = "pass"
     FAIL = "fail"
+    POLICY = "policy"  # the signature is right, and does not cover the whole body (l=)
     NEUTRAL = "neutral"  # the signature cannot be read
     TEMPERROR = "temperror"
     PERMERROR = "permerror"
@@ -71,12 +72,21 @@ def verify(
     signed = SignedHeader(header)
     results: list[SignatureResult] = []
     for each in signatures:
-        if isinstance(each, Unreadable):
-            result = SignatureResult(DKIMStatus.NEUTRAL, each.domain, each.selector, each.reason)
-        else:
-            result = yield from verify_signature(signed, each, hashes, now)
-        results.append(result)
+        results.append((yield from verify_one(signed, each, hashes, now)))
     return results
+
+
+def verify_one(
+    signed: SignedHeader,
+    signature: Signature | Unreadable,
+    hashes: Mapping[BodyForm, BodyHash],
+    now: float,
+) -> Lookups[SignatureResult]:
+    """As `verify`, for one signature or a field that cannot be read."""
+    if isinstance(signature, Unreadable):
+        domain, selector = signature.domain, signature.selector
+        return SignatureResult(DKIMStatus.NEUTRAL, domain, selector, signature.reason)
+    return (yield from verify_signature(signed, signature, hashes, now))
 
 
 def verify_signature(
@@ -92,6 +102,9 @@ def verify_signature(
         _check_by_key(signed, signature, key)
     except VerificationFailed as failed:
         return _result(signature, failed.status, failed.reason, failed.testing)
+    if hashes[signature.body_form].more:
+        text = "the signature does not cover the end of the body (l=)"
+        return _result(signature, DKIMStatus.POLICY, text, key.testing)
     return _result(signature, DKIMStatus.PASS, "", key.testing)
 
 

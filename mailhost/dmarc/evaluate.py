@@ -10,6 +10,7 @@ from typing import Any
 from mailhost.dmarc.record import DMARCRecord, Policy
 from mailhost.dmarc.walk import Walk, WalkFailed, walk
 from mailhost.interfaces.dns import Found, Lookups, Question, ask, ipv4_of, ipv6_of, mx_of
+from mailhost.message.domains import is_at_or_below
 
 
 class DMARCStatus(Enum):
@@ -151,7 +152,7 @@ class _Alignment:
         another one, so that DNS need not be asked."""
         if domain == self._author or strict:
             return domain == self._author
-        if not f".{domain}".endswith(f".{self._organization}"):
+        if not is_at_or_below(domain, self._organization):
             return False
         if domain not in self._known:
             found = yield from walk(domain)

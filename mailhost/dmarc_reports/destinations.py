@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from mailhost.dmarc.record import is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
-from mailhost.interfaces.dns import FOR_TESTS, Found, Lookups, ask, txt_of
+from mailhost.interfaces.dns import Found, Lookups, ask, is_for_tests, txt_of
 from mailhost.message.address import Address, BadAddress, parse_address
 
 MOST_DESTINATIONS = 5  # of one domain
@@ -28,7 +28,7 @@ class CannotAsk(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class ReportDestination:
     """An address for reports, and the largest message that it takes in octets, None for no
     limit."""
 
@@ -36,13 +36,13 @@ class Destination:
     largest: int | None = None
 
 
-def find_destinations(domain: str) -> Lookups[list[Destination]]:
+def find_destinations(domain: str) -> Lookups[list[ReportDestination]]:
     """Return the addresses that get reports about a policy domain, which is in A-labels. Raises
     CannotAsk."""
     wanted = yield from _record_at(f"_dmarc.{domain}")
     if len(wanted) != 1:
         return []
-    found: dict[Address, Destination] = {}
+    found: dict[Address, ReportDestination] = {}
     for destination in _listed(wanted[0])[:MOST_DESTINATIONS]:
         for each in (yield from _consenting(domain, destination)):
             found.setdefault(each.address, each)
@@ -56,7 +56,7 @@ def _record_at(name: str) -> Lookups[list[bytes]]:
     return [record for record in reply.records if is_dmarc(record)]
 
 
-def _listed(record: bytes) -> list[Destination]:
+def _listed(record: bytes) -> list[ReportDestination]:
     """Return the addresses of the tag rua that can be used. A record by which no policy can be
     applied asks for no reports."""
     if parse_record(record) is None:
@@ -69,7 +69,7 @@ def _listed(record: bytes) -> list[Destination]:
     return []
 
 
-def _destination(uri: str) -> Destination | None:
+def _destination(uri: str) -> ReportDestination | None:
     match = _URI.fullmatch(uri)
     if match is None:
         return None
@@ -79,12 +79,14 @@ def _destination(uri: str) -> Destination | None:
         return None
     if not address.domain or address.domain.startswith("["):
         return None
-    if address.domain.rpartition(".")[2] in FOR_TESTS:
+    if is_for_tests(address.domain):
         return None
-    return Destination(address, int(match[2]) * _UNITS[match[3].lower()] if match[2] else None)
+    return ReportDestination(
+        address, int(match[2]) * _UNITS[match[3].lower()] if match[2] else None
+    )
 
 
-def _consenting(domain: str, wanted: Destination) -> Lookups[list[Destination]]:
+def _consenting(domain: str, wanted: ReportDestination) -> Lookups[list[ReportDestination]]:
     """Return the destination, or those that its domain names in place of it; none where its domain
     has not consented."""
     host = wanted.address.domain

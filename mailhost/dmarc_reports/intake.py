@@ -16,7 +16,9 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
-from mailhost.message.trace import delivery_fields
+from mailhost.message.trace import delivered_before, delivery_fields
+
+LOOP = Status(554, "5.4.6", "Mail loop: the message was delivered to this address before")
 
 
 def incoming_folder(data: str) -> str:
@@ -81,6 +83,8 @@ class ReportDelivery:
     async def _keep(self, envelope: Envelope, content: Content, address: Address) -> Status:
         top = Content((delivery_fields(envelope.reverse_path, address),))
         try:
+            if str(address).lower() in delivered_before(content.header()):
+                return LOOP
             return await self._incoming.deliver((top, content))
         except OSError as error:
             return LOCAL_ERROR.because(f"{address}: {error}")

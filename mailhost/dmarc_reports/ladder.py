@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailhost.dmarc_reports.summary import Summary
+from mailhost.dmarc_reports.report import DAY
+from mailhost.dmarc_reports.summary import ReportSummary
 
-DAY = 86_400
 LEAST_DAYS = 14  # of reports before a step
 LEAST_MESSAGES = 100
 MOST_FAILING = 0.01  # of the mail from own addresses
@@ -30,7 +30,7 @@ class Advice:
     reasons: tuple[str, ...]
 
 
-def advise(summary: Summary) -> Advice:
+def advise(summary: ReportSummary) -> Advice:
     """Return the advice for a domain."""
     published = summary.published
     if published is None:
@@ -47,7 +47,7 @@ def advise(summary: Summary) -> Advice:
     return Advice(policy, not faults, tuple(faults or _good(summary)))
 
 
-def _faults(summary: Summary) -> list[str]:
+def _faults(summary: ReportSummary) -> list[str]:
     faults = []
     days = (summary.end - summary.begin) / DAY
     if days < LEAST_DAYS:
@@ -68,7 +68,7 @@ def _faults(summary: Summary) -> list[str]:
     return faults + _unknown(summary)
 
 
-def _unknown(summary: Summary) -> list[str]:
+def _unknown(summary: ReportSummary) -> list[str]:
     """Return a text for addresses that send a part of the mail that matters, with nothing passing,
     and that authenticate as some other domain, as services and forwarders do."""
     found = [
@@ -82,7 +82,7 @@ def _unknown(summary: Summary) -> list[str]:
     return [f"all mail from {some} fails, but is signed by others: is that a service of yours?"]
 
 
-def _good(summary: Summary) -> list[str]:
+def _good(summary: ReportSummary) -> list[str]:
     own = sum(source.messages for source in summary.sources if source.passed)
     others = summary.messages - own
     good = [f"the {own} messages from addresses of yours pass"]

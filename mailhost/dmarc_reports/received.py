@@ -1,24 +1,27 @@
 """Reports about domains of this host, in the database: each is kept once, and the oldest are
-removed. All functions block, and raise sqlite3.Error and OSError."""
+removed. Anybody may send reports, also about any name below a domain, so their number is bounded
+for a domain, and the rows of all together. All functions block, and raise sqlite3.Error and
+OSError."""
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailhost.dmarc_reports.database import database_path, opened
-from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, AggregateReport, CheckedDomain, Published, Row
 
-DAY = 86_400  # seconds
 KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
 MOST_REPORTS = 20_000  # of one domain
+MOST_ROWS = 1_000_000  # of all reports, some 300 MB
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ReportedRow:
     """A row of a report: with its reporter, its period, and the policy at that time."""
 
     organization: str
@@ -55,7 +58,16 @@ def keep_report(data: str, report: AggregateReport) -> bool:
             "(SELECT id FROM report WHERE domain = ? ORDER BY last DESC LIMIT -1 OFFSET ?)",
             (report.published.domain, MOST_REPORTS),
         )
+        _remove_oldest(connection)
         return True
+
+
+def _remove_oldest(connection: sqlite3.Connection) -> None:
+    """Remove the oldest reports until the rest has MOST_ROWS at most."""
+    while connection.execute("SELECT count(*) FROM result").fetchone()[0] > MOST_ROWS:
+        connection.execute(
+            "DELETE FROM report WHERE id IN (SELECT id FROM report ORDER BY last LIMIT 100)"
+        )
 
 
 def forget_old(data: str, now: float) -> None:
@@ -67,7 +79,7 @@ def forget_old(data: str, now: float) -> None:
         connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
 
 
-def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
+def results_about(data: str, domain: str, since: float) -> Sequence[ReportedRow]:
     """Return the rows of reports about a domain whose period ended after `since`, in seconds since
     1970, the oldest first. Makes no database."""
     if not os.path.exists(database_path(data)):
@@ -81,7 +93,7 @@ def results_about(data: str, domain: str, since: float) -> Sequence[Reported]:
             (domain, int(since)),
         )
         return [
-            Reported(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
+            ReportedRow(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
             for each in found
         ]
 

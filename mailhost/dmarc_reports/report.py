@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DAY = 86_400  # seconds, the period of a report
+WHERE = "DMARC reports"  # in the log
+
 
 class BadReport(ValueError):
     """Not an aggregate report, or one that cannot be read; the text of the exception says why."""
@@ -70,3 +73,8 @@ class AggregateReport:
     end: int
     published: Published
     rows: Sequence[Row]
+
+
+def fault_text(error: BaseException | None) -> str:
+    """Return an unexpected exception as text for the log."""
+    return f"{type(error).__name__}: {error}"

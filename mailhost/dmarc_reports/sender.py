@@ -12,15 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.destinations import CannotAsk, Destination, find_destinations
+from mailhost.dmarc_reports.destinations import CannotAsk, ReportDestination, find_destinations
 from mailhost.dmarc_reports.mail import compose, packed, report_id
-from mailhost.dmarc_reports.report import AggregateReport
-from mailhost.dmarc_reports.tally import DAY
+from mailhost.dmarc_reports.report import DAY, WHERE, AggregateReport, fault_text
 from mailhost.dmarc_reports.waiting import (
     Waiting,
     note_sent,
@@ -74,32 +73,28 @@ class ReportSender:
         self._resolver = resolver
         self._events = events
         self._wall = wall
-        self._periodic = LoopingCall(self._round)
-        self._periodic.clock = clock
+        self._rounds = Rounds(clock, PERIOD, self._send_all, self._failed)
 
     def start(self) -> None:
         """Send from time to time, for the first time in an hour."""
-        self._periodic.start(PERIOD, now=False)
+        self._rounds.start(now=False)
 
     def stop(self) -> None:
         """Begin no further report."""
-        if self._periodic.running:
-            self._periodic.stop()
-
-    def _round(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._send_all())
+        self._rounds.stop()
 
     async def _send_all(self) -> None:
         if not self._services().reports:
             return
         today = int(self._wall()) // DAY
-        try:
-            for waiting in await self._in_thread(partial(waiting_before, self._data, today)):
-                if not (self._periodic.running and self._services().reports):
-                    return
-                await self._send(self._services(), waiting)
-        except Exception as error:  # noqa: BLE001 - logged; the reports wait for the next round
-            self._events.emit(Faulted("DMARC reports", f"{type(error).__name__}: {error}"))
+        for waiting in await self._in_thread(partial(waiting_before, self._data, today)):
+            if not (self._rounds.running and self._services().reports):
+                return
+            await self._send(self._services(), waiting)
+
+    def _failed(self, failure: Failure) -> None:
+        """Log why a round ended early; the reports wait for the next one."""
+        self._events.emit(Faulted(WHERE, fault_text(failure.value)))
 
     async def _send(self, services: SenderServices, waiting: Waiting) -> None:
         """Send one report to all its addresses, and remove it when that is done."""
@@ -116,7 +111,7 @@ class ReportSender:
             await self._in_thread(partial(remove, self._data, waiting))
 
     async def _send_to(
-        self, services: SenderServices, waiting: Waiting, destinations: list[Destination]
+        self, services: SenderServices, waiting: Waiting, destinations: list[ReportDestination]
     ) -> bool:
         """Send one report. True if no address is left that a later attempt may reach."""
         left = [each for each in destinations if str(each.address) not in waiting.sent]
@@ -152,7 +147,7 @@ class ReportSender:
         services: SenderServices,
         report: AggregateReport,
         file: bytes,
-        destination: Destination,
+        destination: ReportDestination,
     ) -> bool:
         """Send to one address. True if that is done for good; a report that is too large for the
         address is not sent."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailhost.dmarc_reports.received import Reported
+from mailhost.dmarc_reports.received import ReportedRow
 from mailhost.dmarc_reports.report import Published
 
 
@@ -30,7 +30,7 @@ class Source:
         """The number of messages that do not pass DMARC."""
         return self.messages - self.passed
 
-    def add(self, reported: Reported) -> None:
+    def add(self, reported: ReportedRow) -> None:
         """Count one row."""
         row = reported.row
         self.messages += row.count
@@ -47,7 +47,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ReportSummary:
     """All reports about a domain. `begin` and `end` of the period are in seconds since 1970, 0
     without reports. `published` is the newest policy that a reporter found."""
 
@@ -64,12 +64,12 @@ class Summary:
         return sum(source.messages for source in self.sources)
 
 
-def summarize(domain: str, reported: Sequence[Reported]) -> Summary:
+def summarize(domain: str, reported: Sequence[ReportedRow]) -> ReportSummary:
     """Return the summary of rows, the sources with most messages first."""
     sources: dict[str, Source] = {}
     for each in reported:
         sources.setdefault(each.row.source, Source(each.row.source)).add(each)
-    return Summary(
+    return ReportSummary(
         domain,
         min((each.begin for each in reported), default=0),
         max((each.end for each in reported), default=0),

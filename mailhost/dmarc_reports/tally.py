@@ -22,18 +22,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.report import CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, CheckedDomain, Published, Row
 from mailhost.interfaces.authentication import (
     Authentication,
     Disposition,
     DKIMOutcome,
     PublishedPolicy,
 )
-from mailhost.interfaces.dns import FOR_TESTS
+from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.events import Authenticated, Event, Faulted, IEventSink
 
 PERIOD = 60.0  # seconds between two writings
-DAY = 86_400  # seconds
 MOST_AT_ONCE = 2_000  # messages after which counts are written early
 MOST_WAITING = 20_000  # messages in memory, while the database cannot be used
 MOST_SIGNATURES = 10  # of one message
@@ -49,7 +48,7 @@ class Judged:
     row: Row
 
 
-Counts = Counter[Judged]
+ResultCounts = Counter[Judged]
 
 
 @implementer(IEventSink)
@@ -61,7 +60,7 @@ class Tally:
         self,
         clock: IReactorTime,
         in_thread: InThread,
-        write: Callable[[Counts], None],
+        write: Callable[[ResultCounts], None],
         events: IEventSink,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -122,15 +121,15 @@ class Tally:
 
 def count(
     judged: Sequence[tuple[int, Authenticated]], not_from: Container[tuple[str, str]]
-) -> Counts:
+) -> ResultCounts:
     """Count messages, each given with its day, but for those whose domain asks for no reports, and
     those to `not_from`. Blocks: takes about 30 µs for each."""
-    counts: Counts = Counter()
+    counts: ResultCounts = Counter()
     for day, event in judged:
         published = event.authentication.published
         if published is None or not published.reports or not event.client.ip:
             continue
-        if published.domain.rpartition(".")[2] in FOR_TESTS:
+        if is_for_tests(published.domain):
             continue
         if not any((each.domain, each.key) in not_from for each in event.recipients):
             counts[Judged(day, _policy(published), _row(event))] += 1

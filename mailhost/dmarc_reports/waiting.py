@@ -12,7 +12,7 @@ from itertools import groupby
 
 from mailhost.dmarc_reports.database import database_path, opened
 from mailhost.dmarc_reports.report import CheckedDomain, Published, Row
-from mailhost.dmarc_reports.tally import Counts, Judged
+from mailhost.dmarc_reports.tally import Judged, ResultCounts
 
 MOST_ROWS = 5_000  # of one report
 MOST_DOMAINS = 20_000  # of one day
@@ -28,7 +28,7 @@ class Waiting:
     sent: tuple[str, ...] = ()
 
 
-def add_counts(data: str, counts: Counts) -> None:
+def add_counts(data: str, counts: ResultCounts) -> None:
     """Add counts to those in the database, up to the bounds."""
 
     def place(judged: Judged) -> tuple[int, str]:

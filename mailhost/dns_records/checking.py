@@ -22,8 +22,8 @@ from mailhost.dns_records.checks.texts import (
     check_reports,
     check_services,
 )
-from mailhost.dns_records.finding import Finding, Verdict
-from mailhost.dns_records.record import Plan, Topic, is_at_or_below
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict
+from mailhost.dns_records.record import DNSPlan, Topic
 from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
@@ -34,10 +34,11 @@ from mailhost.interfaces.dns import (
     Record,
     Reply,
 )
+from mailhost.message.domains import is_at_or_below
 from mailhost.net.dns.lookups import run_lookups
 
 SECONDS = 60.0  # for all look-ups of one topic
-_CHECKS: tuple[Callable[[Plan], Lookups[list[Finding]]], ...] = (
+_CHECKS: tuple[Callable[[DNSPlan], Lookups[list[DNSFinding]]], ...] = (
     check_mail,
     check_addresses,
     check_reverse,
@@ -50,8 +51,8 @@ _CHECKS: tuple[Callable[[Plan], Lookups[list[Finding]]], ...] = (
 
 
 async def check_plan(
-    plan: Plan, servers: IAuthoritativeServers, resolver: ILookUp, clock: IReactorTime
-) -> list[Finding]:
+    plan: DNSPlan, servers: IAuthoritativeServers, resolver: ILookUp, clock: IReactorTime
+) -> list[DNSFinding]:
     """Return what is found about each record of a plan, and about the servers."""
     look_ups = PlanLookUps(plan, servers, resolver)
     running = [
@@ -66,7 +67,7 @@ async def check_plan(
 class PlanLookUps:
     """Asks the authoritative servers for the names of a plan, and the resolver for all others."""
 
-    def __init__(self, plan: Plan, servers: IAuthoritativeServers, resolver: ILookUp) -> None:
+    def __init__(self, plan: DNSPlan, servers: IAuthoritativeServers, resolver: ILookUp) -> None:
         consents = (record.name for record in plan.about(Topic.REPORTS))
         self._names = (plan.domain, plan.hostname, plan.signer or plan.domain, *consents)
         self._servers = servers
@@ -80,7 +81,7 @@ class PlanLookUps:
             self._seen[question] = await self._servers.ask_all(question)
         return _one_of(self._seen[question])
 
-    def about_servers(self) -> list[Finding]:
+    def about_servers(self) -> list[DNSFinding]:
         """Return findings about servers that fail, and about servers that differ."""
         return [*_failing(self._seen.values()), *_differing(self._seen)]
 
@@ -93,7 +94,7 @@ def _one_of(found: AuthorityReply[Record]) -> Reply[Record]:
     return next((reply for reply in replies if reply.found is not Found.FAILED), replies[0])
 
 
-def _failing(seen: Iterable[AuthorityReply[Any]]) -> Iterator[Finding]:
+def _failing(seen: Iterable[AuthorityReply[Any]]) -> Iterator[DNSFinding]:
     """Yield the servers that did not answer a question that another server answered."""
     troubles: dict[tuple[str, str], str] = {}
     for found in seen:
@@ -105,10 +106,10 @@ def _failing(seen: Iterable[AuthorityReply[Any]]) -> Iterator[Finding]:
     for (zone, host), trouble in sorted(troubles.items()):
         tried = f"server {host} of {zone}"
         remedy = "Repair the server, or remove it from the NS records of the zone."
-        yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, trouble, remedy)
+        yield DNSFinding(Topic.SERVERS, tried, DNSVerdict.DIFFERENT, trouble, remedy)
 
 
-def _differing(seen: Mapping[Question[Any], AuthorityReply[Any]]) -> Iterator[Finding]:
+def _differing(seen: Mapping[Question[Any], AuthorityReply[Any]]) -> Iterator[DNSFinding]:
     """Yield the questions to which the servers of one zone have different answers."""
     for question, found in seen.items():
         answers: dict[frozenset[Any], list[str]] = {}
@@ -120,7 +121,7 @@ def _differing(seen: Mapping[Question[Any], AuthorityReply[Any]]) -> Iterator[Fi
             tried = f"{question.kind} of {question.name}"
             remedy = "A change takes some time to reach all servers; check again later."
             text = f"the servers differ ({'; '.join(shown)})"
-            yield Finding(Topic.SERVERS, tried, Verdict.DIFFERENT, text, remedy)
+            yield DNSFinding(Topic.SERVERS, tried, DNSVerdict.DIFFERENT, text, remedy)
 
 
 def _count(records: frozenset[Any]) -> str:

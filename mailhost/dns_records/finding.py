@@ -9,7 +9,7 @@ from enum import Enum
 from mailhost.dns_records.record import PlannedRecord, Topic
 
 
-class Verdict(Enum):
+class DNSVerdict(Enum):
     """How a record in DNS compares to the plan."""
 
     RIGHT = "right"
@@ -29,7 +29,7 @@ class SeenRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DNSFinding:
     """One look at DNS.
 
     `tried` names the records that were looked for, `seen` tells those that are there, `remedy` the
@@ -39,32 +39,32 @@ class Finding:
 
     topic: Topic
     tried: str
-    verdict: Verdict
+    verdict: DNSVerdict
     seen: str
     remedy: str = ""
     add: tuple[PlannedRecord, ...] = ()
     remove: tuple[SeenRecord, ...] = ()
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[DNSFinding]) -> int:
     """Return 2 if a record is missing or harmful, else 3 if something could not be asked, else 1 if
     a record is different, else 0."""
     verdicts = {finding.verdict for finding in findings}
-    if verdicts & {Verdict.MISSING, Verdict.HARMFUL}:
+    if verdicts & {DNSVerdict.MISSING, DNSVerdict.HARMFUL}:
         return 2
-    if Verdict.UNKNOWN in verdicts:
+    if DNSVerdict.UNKNOWN in verdicts:
         return 3
-    return 1 if Verdict.DIFFERENT in verdicts else 0
+    return 1 if DNSVerdict.DIFFERENT in verdicts else 0
 
 
-def could_not_ask(topic: Topic, tried: str, trouble: str) -> Finding:
+def could_not_ask(topic: Topic, tried: str, trouble: str) -> DNSFinding:
     """Return a finding about a question without a reply."""
     remedy = "Check again later. If this stays, this machine may not reach DNS servers at port 53."
-    return Finding(topic, tried, Verdict.UNKNOWN, f"could not be asked: {trouble}", remedy)
+    return DNSFinding(topic, tried, DNSVerdict.UNKNOWN, f"could not be asked: {trouble}", remedy)
 
 
-def missing(tried: str, *records: PlannedRecord, seen: str = "there is no record") -> Finding:
+def missing(tried: str, *records: PlannedRecord, seen: str = "there is no record") -> DNSFinding:
     """Return a finding about planned records that DNS does not have."""
-    return Finding(
-        records[0].topic, tried, Verdict.MISSING, seen, "Add the record.", tuple(records)
+    return DNSFinding(
+        records[0].topic, tried, DNSVerdict.MISSING, seen, "Add the record.", tuple(records)
     )

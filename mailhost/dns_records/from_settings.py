@@ -10,8 +10,8 @@ from mailhost.config.model import Listen, Route, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.types import split_host_port
 from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
-from mailhost.dns_records.record import is_at_or_below
 from mailhost.interfaces.signing import DomainKey
+from mailhost.message.domains import fits, is_at_or_below
 
 # each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
 # with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
@@ -90,9 +90,7 @@ def _smarthosts(routes: Sequence[Route], domain: str) -> Iterator[str]:
     """Yield the hosts that take mail of this sender domain; addresses of private networks are
     those of our own machines."""
     for route in routes:
-        if route.sender not in ("*", domain) and not (
-            route.sender.startswith("*.") and domain.endswith(route.sender[1:])
-        ):
+        if not fits(route.sender, domain):
             continue
         host, _ = split_host_port(route.via, 25)
         if host != "localhost" and not _is_private(host):

@@ -11,9 +11,10 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
-from mailhost.dns_records.record import Kind, Plan, PlannedRecord, Topic, is_at_or_below
+from mailhost.dns_records.record import DNSPlan, Kind, PlannedRecord, Topic
 from mailhost.interfaces.signing import KeyState
 from mailhost.message.address import Address
+from mailhost.message.domains import is_at_or_below
 
 _KEY_PURPOSE = {
     KeyState.COMING: "the {} key that signs once DNS shows it",
@@ -22,10 +23,10 @@ _KEY_PURPOSE = {
 }
 
 
-def make_plan(host: HostFacts, own: DomainFacts) -> Plan:
+def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
-    return Plan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
+    return DNSPlan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias
 
+from mailhost.message.domains import is_at_or_below
+
 Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "TLSA", "CAA"]
 
 
@@ -51,7 +53,7 @@ class PlannedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DNSPlan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
     operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
     is not signed."""
@@ -69,8 +71,3 @@ class Plan:
     def about(self, topic: Topic) -> list[PlannedRecord]:
         """Return the records of one topic."""
         return [record for record in self.records if record.topic is topic]
-
-
-def is_at_or_below(name: str, domain: str) -> bool:
-    """True for the domain itself and all names below it."""
-    return f".{name}".endswith(f".{domain}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mailhost.dns_records.finding import Finding, Verdict, exit_code
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, exit_code
 from mailhost.dns_records.record import Place
 from mailhost.dns_records.zone import record_line, record_values
 
 LONGEST_SHOWN = 1000  # characters of what a server answered
-_WIDTH = max(len(verdict.value) for verdict in Verdict) + 2
+_WIDTH = max(len(verdict.value) for verdict in DNSVerdict) + 2
 _SUMMARIES = (
     "all records are right",
     "some records are different",
@@ -19,7 +19,7 @@ _SUMMARIES = (
 )
 
 
-def findings_text(findings: Sequence[Finding], domain: str) -> Iterator[str]:
+def findings_text(findings: Sequence[DNSFinding], domain: str) -> Iterator[str]:
     """Yield one line for each finding, followed by what to do, and a last line with the sum. A
     remedy that stands above already is not repeated."""
     remedy = ""
@@ -36,7 +36,7 @@ def findings_text(findings: Sequence[Finding], domain: str) -> Iterator[str]:
     yield f"{domain}: {_SUMMARIES[exit_code(findings)]}"
 
 
-def changes_text(findings: Iterable[Finding], domain: str) -> Iterator[str]:
+def changes_text(findings: Iterable[DNSFinding], domain: str) -> Iterator[str]:
     """Yield commands for nsupdate that remove what is in the way and add what is missing. Each
     finding is one request, so its records change together."""
     for finding in findings:
@@ -50,7 +50,7 @@ def changes_text(findings: Iterable[Finding], domain: str) -> Iterator[str]:
             yield "send"
 
 
-def findings_values(findings: Iterable[Finding], domain: str) -> list[dict[str, Any]]:
+def findings_values(findings: Iterable[DNSFinding], domain: str) -> list[dict[str, Any]]:
     """Return findings as values of JSON."""
     return [
         {

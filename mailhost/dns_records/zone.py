@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from mailhost.dns_records.record import Place, Plan, PlannedRecord, Topic
+from mailhost.dns_records.record import DNSPlan, Place, PlannedRecord, Topic
 from mailhost.message.address import unicode_domain
 
 TTL = 3600  # seconds that resolvers may keep a record
@@ -18,7 +18,7 @@ _HEADINGS = {
 }
 
 
-def zone_text(plan: Plan) -> Iterator[str]:
+def zone_text(plan: DNSPlan) -> Iterator[str]:
     """Yield the lines of a zone fragment, each record after a comment with its purpose. Records
     that belong to the provider of an address are comments."""
     for place in Place:
@@ -31,7 +31,7 @@ def zone_text(plan: Plan) -> Iterator[str]:
             yield ("; " if place is Place.REVERSE else "") + record_line(record)
 
 
-def nsupdate_text(plan: Plan) -> Iterator[str]:
+def nsupdate_text(plan: DNSPlan) -> Iterator[str]:
     """Yield commands for nsupdate that add the records, for names that have none of their type yet.
 
     Records of one name and type are one request, as a request must stay in one zone; those of the
@@ -49,7 +49,7 @@ def nsupdate_text(plan: Plan) -> Iterator[str]:
         yield "send"
 
 
-def plan_values(plan: Plan) -> dict[str, Any]:
+def plan_values(plan: DNSPlan) -> dict[str, Any]:
     """Return a plan as values of JSON."""
     return {
         "domain": plan.domain,

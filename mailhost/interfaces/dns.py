@@ -64,12 +64,12 @@ class Question(Generic[Record]):
     name: str
 
 
-FOR_TESTS = frozenset({"example", "test", "localhost", "invalid"})
+_FOR_TESTS = frozenset({"example", "test", "localhost", "invalid"})
 
 
 def is_for_tests(name: str) -> bool:
     """True for names below the top-level domains of RFC 2606 §2, which are never in DNS."""
-    return name.removesuffix(".").rpartition(".")[2].lower() in FOR_TESTS
+    return name.removesuffix(".").rpartition(".")[2].lower() in _FOR_TESTS
 
 
 def ipv4_of(name: str) -> Question[str]:

@@ -19,7 +19,7 @@ class KeyState(StrEnum):
 
 
 class Shown(StrEnum):
-    """What DNS shows of a key."""
+    """The record of a key as DNS shows it."""
 
     YES = "shown"
     MISSING = "missing"

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from mailhost.message.address import Address, BadAddress, parse_address
 
-_TEXT = rb"[^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*"
+# possessive, as nothing behind a value asks for a shorter one
+_TEXT = rb"[^\r\n]*+(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*+)*+"
 _VALUE = rb"[ \t]*:(" + _TEXT + rb")"
 _NAME = re.compile(rb"[!-9;-~]+")
 _LINE_END = rb"\r?\n?"
@@ -52,8 +53,15 @@ def raw_fields(header: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 def named(header: bytes, name: str) -> Iterator[Field]:
     """Yield the fields with this name, in order."""
+    if not has_field(header, name):  # the usual case, found out in a tenth of the time
+        return
     for match in _named(name).finditer(header):
         yield Field(match[0][: len(name)], match[1], match.start(), match.end())
+
+
+def without_fields(header: bytes, name: str) -> bytes:
+    """Return a header section without the fields with this name."""
+    return _named(name).sub(b"", header)
 
 
 def values(header: bytes, name: str) -> list[str]:
@@ -111,7 +119,7 @@ def _behind_lf(name: str) -> re.Pattern[bytes]:
 
 def _unfolded(value: bytes) -> str:
     if b"\n" in value:
-        value = re.sub(rb"\r?\n", b"", value)
+        value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     return value.strip().decode("utf-8", "replace")
 
 

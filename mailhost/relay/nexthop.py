@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mailhost.config.model import Route, RouteTLS
 from mailhost.config.types import split_host_port
+from mailhost.message.domains import fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,9 @@ def choose_destination(
     `sender` is empty for the null reverse-path. `attempts` counts those made before.
     """
     for route in routes:
-        if _fits(route.sender, sender) and _fits(route.recipient, recipient):
+        if fits(route.sender, sender) and fits(route.recipient, recipient):
             if attempts < route.after_attempts:
                 break
             host, route_port = split_host_port(route.via, 25)
             return Destination(host, route_port, route)
     return Destination(recipient, port)
-
-
-def _fits(pattern: str, domain: str) -> bool:
-    if pattern == "*":
-        return True
-    return domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern

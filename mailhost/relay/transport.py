@@ -99,7 +99,9 @@ class RelayTransport:
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
     ) -> Carried:
         destination = cast("Destination", lane.next_hop)
-        marked = await self._marked(lane, content, envelope.smtputf8)
+        marked = content
+        if lane.recipients[0].through:
+            marked = await self._marked(lane, content, envelope.smtputf8)
         attempt = Attempt(destination, Sending(envelope, marked, lane.recipients), self._pool)
         stopped: Exception | None = None
         try:
@@ -117,10 +119,7 @@ class RelayTransport:
 
     async def _marked(self, lane: Lane, content: Content, utf8: bool) -> Content:
         """Return the message with a Delivered-To field for each alias on top, and with a seal."""
-        through = lane.recipients[0].through
-        if not through:
-            return content
-        content = content.after(alias_fields(through, utf8))
+        content = content.after(alias_fields(lane.recipients[0].through, utf8))
         if self._forwarding is None:
             return content
         domains = {each.address.domain for each in lane.recipients}

@@ -1,4 +1,4 @@
-"""What the `mailhost dkim` commands do to the keys of a domain, in the running host or without one.
+"""The changes that the `mailhost dkim` commands make, in the running host or without one.
 
 Each change is a function of the settings' rules and a KeyWork, which blocks for the disk. Entries
 are keys as the commands show them, also in JSON.
@@ -14,7 +14,7 @@ from mailhost.dkim.keys import BadPrivateKey, read_key
 from mailhost.dkim.signature import BadSignature, parse_selector
 from mailhost.interfaces.signing import DomainKey, Shown
 from mailhost.signing.key_work import KeyRefused, KeyWork
-from mailhost.signing.rotation import Keys
+from mailhost.signing.rotation import ChangedKeys
 from mailhost.signing.rules import DomainRules
 
 Entry = dict[str, Any]
@@ -37,7 +37,7 @@ def entry_of(key: DomainKey, shown: Shown) -> Entry:
 
 def change_of(
     command: str, rules: DomainRules, work: KeyWork, arguments: Mapping[str, Any]
-) -> Callable[[str], Keys]:
+) -> Callable[[str], ChangedKeys]:
     """Return the function that carries out a command for a domain. It raises KeyRefused, OSError.
 
     The arguments of `retire` are `selector` and `force`, those of `import` `selector` and `pem`.

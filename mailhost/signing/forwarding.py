@@ -24,6 +24,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.message.authentication_results import own_fields, result_in
 from mailhost.message.content import Content
+from mailhost.message.domains import fits
 from mailhost.signing.key_ring import KeyRing
 
 ALGORITHM = "rsa-sha256"
@@ -49,7 +50,7 @@ class Forwarding:
         self._now = now
 
     def seal(self, content: Content, domains: Collection[str]) -> Answer[Content]:
-        if not any(_fits(each, name) for each in self._destinations for name in domains):
+        if not any(fits(each, name) for each in self._destinations for name in domains):
             return content
         signers = self._ring.signers(self._hostname)
         signer = next((each for each in signers if each.key.algorithm == ALGORITHM), None)
@@ -74,9 +75,3 @@ class Forwarding:
         value = results.value.lstrip() + b"\r\n"
         fields = seal(header, body, ARCResult(status, sets), value, signer, self._now())
         return content.after(fields, header)
-
-
-def _fits(pattern: str, domain: str) -> bool:
-    if pattern.startswith("*."):
-        return domain.endswith(pattern[1:])
-    return pattern in ("*", domain)

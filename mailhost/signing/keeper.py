@@ -8,17 +8,17 @@ log has a warning for each domain whose keys DNS does not show, or shows differe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
+from mailhost.config.section import DAY
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.directory import IDirectory
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -26,12 +26,11 @@ from mailhost.interfaces.signing import DomainKey, IKeyMaker, KeyState, Shown
 from mailhost.signing.key_ring import KeyRing
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.published import IServers, shown_by
-from mailhost.signing.rotation import Keys, missing_kinds, warnings
+from mailhost.signing.rotation import ChangedKeys, missing_kinds, warnings
 from mailhost.signing.rules import SigningRules
 
 LOOK_PERIOD = 1.0  # seconds
 CHECK_PERIOD = 300.0  # seconds between two checks of coming keys
-DAY = 86_400.0  # seconds
 RETRY_AFTER = 600.0  # seconds after a failure to change keys
 WHERE = "dkim"
 
@@ -68,22 +67,19 @@ class KeyKeeper:
         self._checked: dict[str, float] = {}  # when all keys of a domain were looked up
         self._one_at_a_time = DeferredLock()
         self._stopping = False
-        self._loops = (LoopingCall(self._look), LoopingCall(self._check_due))
-        for loop in self._loops:
-            loop.clock = clock
+        self._looking = Rounds(clock, LOOK_PERIOD, self._look, self._failure)
+        self._checking = Rounds(clock, CHECK_PERIOD, self._check_due, self._failure)
 
     def start(self) -> None:
         """Make what is missing, now and whenever a domain is added, and begin to ask DNS."""
-        look, check = self._loops
-        look.start(LOOK_PERIOD)
-        check.start(CHECK_PERIOD, now=False)
+        self._looking.start()
+        self._checking.start(now=False)
 
     async def stop(self) -> None:
         """Begin nothing new; return when what was begun is done."""
         self._stopping = True
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        self._looking.stop()
+        self._checking.stop()
         await self._one_at_a_time.run(lambda: None)
 
     async def ensure(self, domain: str) -> None:
@@ -114,7 +110,7 @@ class KeyKeeper:
         """Return what DNS showed of a key when it was asked last."""
         return self._shown.get(key.domain, {}).get(key.selector, Shown.UNKNOWN)
 
-    async def change(self, domain: str, work: Callable[[str], Keys]) -> None:
+    async def change(self, domain: str, work: Callable[[str], ChangedKeys]) -> None:
         """Change the keys of a domain in a thread, and use them in all processes. `work` is not
         begun while the host stops. Raises what `work` raises."""
 
@@ -135,33 +131,25 @@ class KeyKeeper:
         rules = self._rules().of(domain)
         try:
             await self.change(domain, lambda name: self._work.tend(name, rules, shown or {}))
-        except Exception as fault:  # noqa: BLE001 - mail must not wait for keys in vain
+        except Exception as fault:  # noqa: BLE001 - mail does not wait for keys that cannot be made
             self._failed[domain] = self._clock.seconds()
             self._events.emit(Faulted(WHERE, f"cannot change the keys of {domain}: {fault}"))
         else:
             self._failed.pop(domain, None)
 
-    def _look(self) -> Deferred[None] | None:
+    async def _look(self) -> None:
         view, rules = self._directory.view, self._rules()
         same = self._seen is not None and self._seen[0] is view and self._seen[1] is rules
         if same and not any(map(self._may_retry, self._failed)):
-            return None
+            return
         self._seen = view, rules
         self._failed = {name: at for name, at in self._failed.items() if not self._may_retry(name)}
-        return self._run(self.ensure_all())
+        await self.ensure_all()
 
-    def _check_due(self) -> Deferred[None]:
-        return self._run(self._checked_due())
+    def _failure(self, failure: Failure) -> None:
+        self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> Deferred[None]:
-        """Log a failure, so that the loop goes on."""
-
-        def failed(failure: Failure) -> None:
-            self._events.emit(Faulted(WHERE, failure.getErrorMessage()))
-
-        return Deferred.fromCoroutine(work).addErrback(failed)
-
-    async def _checked_due(self) -> None:
+    async def _check_due(self) -> None:
         for domain in self._rules().domains(self._directory.view):
             now = self._clock.seconds()
             daily = now >= self._checked.get(domain, now - DAY) + DAY

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,10 +44,6 @@ class KeyPair:
     def private(self) -> SigningKey:
         """Return the private half. Raises BadPrivateKey."""
         return read_own_key(self.pem.encode())
-
-
-Keys = Mapping[str, Sequence[KeyPair]]
-"""Domains and their keys, the newest first."""
 
 
 class KeyFiles:
@@ -85,13 +81,13 @@ class KeyFiles:
         """
         path = self._path(domain)
         try:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
+            with open(path, "rb") as file:
+                octets = file.read()
         except FileNotFoundError:
             return None
         try:
-            return tuple(_pair(domain, each) for each in json.loads(text)["keys"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return tuple(_pair(domain, each) for each in json.loads(octets)["keys"])
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             raise KeysUnreadable(f"{path} is damaged; restore it from a backup") from error
 
     def save(self, domain: str, keys: Sequence[KeyPair]) -> tuple[KeyPair, ...]:

@@ -13,7 +13,7 @@ from threading import Lock
 from mailhost.dkim.keys import SigningKey, make_ed25519_key, make_rsa_key
 from mailhost.interfaces.signing import DomainKey, KeyState, Shown
 from mailhost.signing.key_files import KeyFiles, KeyPair
-from mailhost.signing.rotation import Keys, advance, due_kinds, in_state, missing_kinds
+from mailhost.signing.rotation import ChangedKeys, advance, due_kinds, in_state, missing_kinds
 from mailhost.signing.rules import DomainRules
 
 
@@ -29,7 +29,7 @@ class KeyWork:
         self._now = now
         self._lock = Lock()
 
-    def tend(self, domain: str, rules: DomainRules, shown: Mapping[str, Shown]) -> Keys:
+    def tend(self, domain: str, rules: DomainRules, shown: Mapping[str, Shown]) -> ChangedKeys:
         """Bring the keys of a domain up to date: make what is missing or due, use what DNS shows,
         retire and forget the old. `shown` is what DNS shows, by selector."""
         with self._lock:
@@ -46,9 +46,9 @@ class KeyWork:
             if keys.pairs == before:
                 return keys
             made = tuple(f"{each.public.name} is made" for each in pairs[len(before or ()) :])
-            return Keys(self._files.save(domain, keys.pairs), made + keys.texts)
+            return ChangedKeys(self._files.save(domain, keys.pairs), made + keys.texts)
 
-    def rotate(self, domain: str, rules: DomainRules) -> Keys:
+    def rotate(self, domain: str, rules: DomainRules) -> ChangedKeys:
         """Make a coming key of each kind that a domain has none of. Raises KeyRefused."""
         with self._lock:
             pairs = [*self._existing(domain)]
@@ -58,9 +58,9 @@ class KeyWork:
                 raise KeyRefused(f"{domain} has coming keys already; put them into DNS")
             for kind in new:
                 pairs.append(self._new(domain, rules, kind, False, pairs))
-            return Keys(self._files.save(domain, pairs))
+            return ChangedKeys(self._files.save(domain, pairs))
 
-    def retire(self, domain: str, selector: str, force: bool = False) -> Keys:
+    def retire(self, domain: str, selector: str, force: bool = False) -> ChangedKeys:
         """Have a key sign no more; a coming one is forgotten. Raises KeyRefused."""
         with self._lock:
             pairs = self._existing(domain)
@@ -75,9 +75,9 @@ class KeyWork:
                         "without a signature; --force retires it nevertheless"
                     )
                 others.append(in_state(found, KeyState.RETIRED, self._now()))
-            return Keys(self._files.save(domain, others))
+            return ChangedKeys(self._files.save(domain, others))
 
-    def add(self, domain: str, selector: str, key: SigningKey, rules: DomainRules) -> Keys:
+    def add(self, domain: str, selector: str, key: SigningKey, rules: DomainRules) -> ChangedKeys:
         """Add a key that was made elsewhere. It signs as one that was made here: at once if it is
         the first on a new host, else when DNS shows it. It takes the place of a coming key of its
         kind. Raises KeyRefused."""
@@ -89,7 +89,7 @@ class KeyWork:
             state = KeyState.ACTIVE if at_once else KeyState.COMING
             new = pair_of(key, domain, selector, state, int(self._now()))
             kept = [each for each in pairs if not _is_coming(each.public, key.kind)]
-            return Keys(self._files.save(domain, [new, *kept]))
+            return ChangedKeys(self._files.save(domain, [new, *kept]))
 
     def _first_signs_at_once(self, rules: DomainRules) -> bool:
         return rules.not_in_dns or self._files.signs_at_once()
@@ -138,5 +138,5 @@ def _is_coming(key: DomainKey, kind: str) -> bool:
 
 
 def _as_if_asked(key: DomainKey) -> Shown:
-    """What DNS would show of a domain that cannot be in it, if the operator followed the log."""
+    """Return what DNS would show of a domain that cannot be in it."""
     return Shown.MISSING if key.state is KeyState.REMOVABLE else Shown.YES

@@ -1,4 +1,4 @@
-"""What DNS shows of a key, asked of each server."""
+"""Compares a key with the replies of DNS servers for its record."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Sequence
 
 from zope.interface import Interface
 
-from mailhost.dkim.key_record import BadKey, parse_key_record
+from mailhost.dkim.key_record import is_same_key
 from mailhost.interfaces.dns import Found, Reply
 from mailhost.interfaces.signing import DomainKey, Shown
-from mailhost.message.tag_list import parse_tags, without_blanks
 
 
 class IServers(Interface):
@@ -35,20 +34,5 @@ def _shown_by_one(key: DomainKey, reply: Reply[bytes]) -> Shown:
         return Shown.UNKNOWN
     if reply.found is not Found.RECORDS:
         return Shown.MISSING
-    same = len(reply.records) == 1 and _is_same(key, reply.records[0])
+    same = len(reply.records) == 1 and is_same_key(key.record, reply.records[0])
     return Shown.YES if same else Shown.DIFFERENT
-
-
-def _is_same(key: DomainKey, record: bytes) -> bool:
-    """True if a verifier finds this key in a record, however it is written."""
-    try:
-        parse_key_record(record)
-    except BadKey:
-        return False
-    tags = parse_tags(record.decode("utf-8", "replace"))
-    ours = parse_tags(key.record)
-    return tags.get("k", "rsa").lower() == key.algorithm and _octets(tags) == _octets(ours)
-
-
-def _octets(tags: dict[str, str]) -> str:
-    return without_blanks(tags["p"])

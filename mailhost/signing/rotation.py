@@ -18,7 +18,7 @@ IN_USE = (KeyState.COMING, KeyState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class ChangedKeys:
     """The keys of a domain, and lines for the log about what has changed."""
 
     pairs: tuple[KeyPair, ...]
@@ -47,7 +47,7 @@ def due_kinds(pairs: Sequence[KeyPair], rules: DomainRules, now: float) -> list[
 
 def advance(
     pairs: Sequence[KeyPair], rules: DomainRules, shown: Mapping[str, Shown], now: float
-) -> Keys:
+) -> ChangedKeys:
     """Return the keys of a domain in the states that they have now. `shown` is what DNS shows, by
     selector; selectors that are not in it were not asked for."""
     kept, texts = list[KeyPair](), list[str]()
@@ -62,7 +62,7 @@ def advance(
             texts.append(_text(key, state))
             pair = in_state(pair, state, now)
         kept.append(pair)
-    return Keys(tuple(kept), tuple(texts))
+    return ChangedKeys(tuple(kept), tuple(texts))
 
 
 def in_state(pair: KeyPair, state: KeyState, now: float) -> KeyPair:

@@ -10,10 +10,10 @@ from mailhost.config.model import Settings
 from mailhost.config.section import DAY
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import is_for_tests
+from mailhost.message.domains import names_above
 
-TIME_IN_OTHER_QUEUES = (
-    5 * DAY
-)  # seconds that other hosts keep mail in their queues (RFC 5321 §4.5.4)
+# seconds that other hosts keep mail in their queues (RFC 5321 §4.5.4)
+TIME_IN_OTHER_QUEUES = 5 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,7 @@ class SigningRules:
         found = self._sign_as.get(author)
         if found is not None or not self._sign_as:
             return found or author
-        above = author
-        while "." in above:
-            above = above.partition(".")[2]
+        for above in names_above(author):
             found = self._sign_as.get(f"*.{above}")
             if found is not None:
                 return found

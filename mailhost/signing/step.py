@@ -23,7 +23,8 @@ from zope.interface import implementer
 
 from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.threads import InThread
-from mailhost.dkim.body import hash_body
+from mailhost.config.section import DAY
+from mailhost.dkim.body import hash_body, is_hashed_at_once
 from mailhost.dkim.sign import BODY_FORM, NotSigned, Signer, sign
 from mailhost.dkim.signature import read_signatures
 from mailhost.interfaces.answer import Answer
@@ -38,9 +39,7 @@ from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.signing.key_ring import KeyRing
 from mailhost.signing.rules import SigningRules
 
-LARGEST_AT_ONCE = 1 << 16  # octets of a message that is hashed by the reactor
 LARGEST_KEY_AT_ONCE = 2048  # bits of an RSA key by which the reactor signs
-DAY = 86_400.0  # seconds
 MOST_NAMES = 1000  # domains that are remembered as logged
 
 
@@ -105,19 +104,15 @@ class Signing:
     def _sign_by(
         self, message: OutgoingMessage, header: bytes, domain: str
     ) -> Answer[Content | Status]:
+        if _is_signed_by(header, domain):
+            return message.content
         signers = self._ring.signers(domain)
         if not signers:
             return self._unsigned(message, domain, "it has no key in use; see mailhost dkim list")
-        if _is_signed_by(header, domain):
-            return message.content
         if self._rules.validity is not None:
             signers = tuple(replace(each, validity=self._rules.validity) for each in signers)
         work = partial(_signatures, message.content, header, signers, self._now())
-        if (
-            message.content.in_memory
-            and message.content.size <= LARGEST_AT_ONCE
-            and all(map(_is_fast, signers))
-        ):
+        if is_hashed_at_once(message.content) and all(map(_is_fast, signers)):
             try:
                 return message.content.after(work(), header)
             except NotSigned as bad:

@@ -26,6 +26,7 @@ from mailhost.interfaces.dns import (
     ptr_of,
     txt_of,
 )
+from mailhost.message.domains import is_at_or_below
 from mailhost.spf.macros import (
     LONGEST_NAME,
     BadMacro,
@@ -286,7 +287,7 @@ class _Check:
 
 def _is_below(name: str, domain: str) -> bool:
     """True for the domain itself and names below it."""
-    return f".{name}".endswith(f".{domain.lower()}")
+    return is_at_or_below(name, domain.lower())
 
 
 _MATCHES: Mapping[str, Callable[[_Check, Mechanism, str], Lookups[bool]]] = {

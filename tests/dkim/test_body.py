@@ -88,8 +88,8 @@ class Hashes(SynchronousTestCase):
             {
                 (SIMPLE, None): digest(b"a  b \r\n"),
                 (RELAXED, None): digest(b"a b\r\n"),
-                (RELAXED, 3): digest(b"a b"),
-                (SIMPLE, 0): digest(b""),
+                (RELAXED, 3): digest(b"a b", more=True),
+                (SIMPLE, 0): digest(b"", more=True),
                 (SIMPLE, 99): digest(b"a  b \r\n", False),
             },
         )
@@ -114,6 +114,6 @@ class Hashes(SynchronousTestCase):
             self.assertEqual(hashes.finish(), {(RELAXED, None): digest(b"")})
 
 
-def digest(octets: bytes, whole: bool = True) -> BodyHash:
+def digest(octets: bytes, whole: bool = True, more: bool = False) -> BodyHash:
     """The hash of canonical octets."""
-    return BodyHash(hashlib.sha256(octets).digest(), whole)
+    return BodyHash(hashlib.sha256(octets).digest(), whole, more)

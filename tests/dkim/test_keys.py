@@ -16,10 +16,7 @@ from mailhost.dkim.key_record import parse_key_record
 from mailhost.dkim.keys import (
     BadPrivateKey,
     make_ed25519_key,
-    make_rsa_key,
     read_key,
-    record_strings,
-    zone_value,
 )
 from tests.dkim.messages import ED25519, RSA
 
@@ -56,12 +53,3 @@ class KeyTests(SynchronousTestCase):
 
     def test_the_key_is_not_shown(self) -> None:
         self.assertEqual(repr(RSA), "SigningKey()")
-
-    def test_records_are_split(self) -> None:
-        record = make_rsa_key(2048).record()
-        strings = record_strings(record)
-        self.assertEqual(("".join(strings), len(strings)), (record, 2))
-        self.assertLessEqual(max(map(len, strings)), 255)
-        self.assertEqual(zone_value(record), f'"{record[:255]}" "{record[255:]}"')
-        self.assertEqual(zone_value('v=x; n="\\"'), r'"v=x; n=\"\\\""')
-        self.assertEqual(len(record_strings(ED25519.record())), 1)

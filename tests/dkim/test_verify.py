@@ -10,8 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dkim.body import BodyHashes
+from mailhost.dkim.canonical import Canonicalization
+from mailhost.dkim.field_text import as_field, with_signature
+from mailhost.dkim.sign import field_without_signature
 from mailhost.dkim.signature import MOST_SIGNATURES
+from mailhost.dkim.signed_header import SignedHeader
 from mailhost.interfaces.dns import Found, Question
+from mailhost.message.content import Content
 from tests.dkim.messages import (
     ED25519,
     KEYS,
@@ -151,6 +157,12 @@ class Results(SynchronousTestCase):
         self.check("fail", "body has changed", message.replace(b"l=13", b"l=12"))
         self.check("permerror", "shorter than l=", message.replace(b"l=13", b"l=14"))
 
+    def test_more_than_the_signed_part_of_the_body(self) -> None:
+        """Anybody can add to such a body, so this is no pass (RFC 8601 §2.7.1)."""
+        self.check("pass", "", signed_up_to(13))
+        self.check("policy", "does not cover the end of the body", signed_up_to(3))
+        self.check("policy", "does not cover the end of the body", signed_up_to(13) + b"more\r\n")
+
     def test_unreadable_signatures(self) -> None:
         for old, new, reason in (
             (b"v=1", b"v=2", "version"),
@@ -212,6 +224,19 @@ class Bounds(SynchronousTestCase):
     def test_a_long_record(self) -> None:
         record = RECORD + b" " * 60_000
         self.assertEqual(reasons(SIGNED, {NAME: [record]}), ["the key record is too long"])
+
+
+def signed_up_to(length: int) -> bytes:
+    """PLAIN with a signature over so many octets of its body."""
+    header = Content((PLAIN,)).header()
+    bodies = BodyHashes([(Canonicalization.RELAXED, length)])
+    bodies.add(PLAIN[len(header) + 2 :])
+    [body] = bodies.finish().values()
+    beginning = f"DKIM-Signature: v=1; l={length};"
+    unsigned = field_without_signature(beginning, SIGNERS[0], [b"from"], body, int(NOW))
+    signature = as_field(unsigned)
+    digest = SignedHeader(header).digest([b"from"], Canonicalization.RELAXED, signature, unsigned)
+    return with_signature(unsigned, SIGNERS[0].key.sign(digest)) + PLAIN
 
 
 def _record_with(bits: int) -> bytes:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.dmarc_reports.destinations import (
     MOST_DESTINATIONS,
     CannotAsk,
-    Destination,
+    ReportDestination,
     find_destinations,
 )
 from mailhost.interfaces.dns import Found
@@ -78,7 +78,10 @@ class DestinationTests(SynchronousTestCase):
     def test_sizes(self) -> None:
         text = "v=DMARC1; p=none; rua=mailto:a@blue.com!10m,mailto:b@blue.com?x=y!5"
         self.assertEqual(
-            [Destination(address("a@blue.com"), 10 << 20), Destination(address("b@blue.com"), 5)],
+            [
+                ReportDestination(address("a@blue.com"), 10 << 20),
+                ReportDestination(address("b@blue.com"), 5),
+            ],
             answered(find_destinations("blue.com"), record(text)),
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dmarc_reports import received
 from mailhost.dmarc_reports.intake import ReportDelivery
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
@@ -19,12 +21,14 @@ from mailhost.dmarc_reports.received import (
 )
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.delivery import LocalRecipient
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.outcome import Fate
 from tests.dmarc_reports.samples import NEW, OLD, gzipped
 from tests.fakes import (
     FULL,
     FakeDelivery,
+    FakeHandover,
     RecordingEvents,
     address,
     domain,
@@ -76,6 +80,13 @@ class DeliveryTests(SynchronousTestCase):
         self.assertIn(b"Delivered-To: dmarc@example.org\r\n", kept)
         self.assertTrue(kept.endswith(b"x"))
 
+    def test_what_comes_back_is_a_loop(self) -> None:
+        """Such as by an admin whose alias leads to the address for reports."""
+        back = Content((b"Delivered-To: DMARC@example.org\r\n\r\nhello",))
+        recipients = [recipient("dmarc@example.org")]
+        (outcome,) = now(self.delivery.deliver(envelope(), back, recipients, "id"))
+        self.assertEqual((Fate.FAILED, "5.4.6"), (outcome.fate, outcome.status.enhanced))
+
     def test_the_disk_is_full(self) -> None:
         self.store.answers["incoming"] = FULL
         self.assertEqual([Fate.DEFERRED], self.deliver("dmarc@example.org"))
@@ -93,14 +104,17 @@ class ReaderTests(SynchronousTestCase):
         self.incoming = self.store.maildir("incoming")
         self.events = RecordingEvents()
         self.view = view_of(domain("example.org", "ann"))
-        self.admin = address("ann@example.org")
+        self.admin: Address | None = address("ann@example.org")
+        self.handover = FakeHandover()
         self.reader = ReportReader(
             self.clock, in_thread, self.data, self.places, self.events, lambda: TIME
         )
         self.addCleanup(self.reader.stop)
 
     def places(self) -> ReportPlaces:
-        return ReportPlaces(self.incoming, self.store, lambda: self.view, self.admin, "mx.x")
+        return ReportPlaces(
+            self.incoming, self.store, lambda: self.view, self.handover, self.admin, "mx.x"
+        )
 
     def add(self, message: bytes) -> None:
         """A message has come in."""
@@ -123,13 +137,28 @@ class ReaderTests(SynchronousTestCase):
         self.clock.advance(PERIOD)
         self.assertEqual(3, len(self.organizations()))
 
+    def to_admin(self) -> list[bytes]:
+        """What was handed over to the admin."""
+        for each, _, _ in self.handover.taken:
+            self.assertEqual([address("ann@example.org")], [p.address for p in each.recipients])
+        return [content for _, content, _ in self.handover.taken]
+
     def test_what_is_no_report_goes_to_the_admin(self) -> None:
         self.add(b"Subject: hello\r\n\r\nhello\r\n")
         self.add(gzipped(NEW.replace(b">example.org</domain><p>", b">other.example</domain><p>")))
         self.reader.start()
         self.assertEqual([], self.organizations())
-        self.assertEqual(["ann@example.org"], list(self.store.boxes))
-        self.assertEqual(2, len(self.store.boxes["ann@example.org"]))
+        self.assertEqual({}, self.store.boxes)
+        first, _ = self.to_admin()
+        self.assertTrue(first.endswith(b"\r\nSubject: hello\r\n\r\nhello\r\n"))
+
+    def test_it_keeps_its_reverse_path(self) -> None:
+        top = Content((b"Return-Path: <sue@far.example>\r\nDelivered-To: dmarc@example.org\r\n",))
+        now(self.incoming.deliver((top, Content((b"\r\nhello\r\n",)))))
+        self.add(b"\r\nhello\r\n")
+        self.reader.start()
+        paths = [each.reverse_path for each, _, _ in self.handover.taken]
+        self.assertEqual([address("sue@far.example"), None], paths)
 
     def test_a_report_that_is_junk_is_not_believed(self) -> None:
         results = (
@@ -140,7 +169,7 @@ class ReaderTests(SynchronousTestCase):
         self.add(results.replace(b"mx.x", b"mx.y") + gzipped(OLD))
         self.reader.start()
         self.assertEqual(["old.example"], self.organizations())
-        self.assertEqual(["ann@example.org"], list(self.store.boxes))
+        self.assertEqual(1, len(self.to_admin()))
 
     def test_or_to_the_account_of_the_address(self) -> None:
         self.view = view_of(domain("example.org", "ann dmarc"))
@@ -149,21 +178,36 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(["dmarc@example.org"], list(self.store.boxes))
 
     def test_without_a_reader_it_waits(self) -> None:
-        self.admin = address("nobody@example.org")
+        self.admin = None
         self.add(b"Subject: hello\r\n\r\nhello\r\n")
         self.reader.start()
         self.clock.advance(PERIOD)
         self.assertEqual(["incoming"], list(self.store.boxes))
-        self.assertEqual(1, len(self.events.lines))  # and not one each minute
+        self.assertEqual(1, len(self.events.lines))  # and not one each round
         self.admin = address("ann@example.org")
         self.clock.pump([PERIOD] * int(RETRY / PERIOD))
-        self.assertEqual(["ann@example.org"], list(self.store.boxes))
+        self.assertEqual(1, len(self.to_admin()))
+        self.assertEqual({}, self.store.boxes)
 
-    def test_a_full_mailbox(self) -> None:
-        self.store.answers["ann@example.org"] = FULL
+    def test_it_waits_while_it_cannot_be_delivered(self) -> None:
+        self.handover.status = FULL
         self.add(b"Subject: hello\r\n\r\nhello\r\n")
+        self.view = view_of(domain("example.org", "dmarc"))
+        self.store.answers["dmarc@example.org"] = FULL
         self.reader.start()
         self.assertEqual(["incoming"], list(self.store.boxes))
+        self.view = view_of(domain("example.org", "ann"))
+        self.clock.pump([PERIOD] * int(RETRY / PERIOD))
+        self.assertEqual(["incoming"], list(self.store.boxes))
+        self.assertEqual(1, len(self.to_admin()))
+
+    def test_a_period_that_cannot_be(self) -> None:
+        """Such a report would count as the newest one for ever."""
+        self.add(gzipped(NEW.replace(b"<end>1795651199", b"<end>9995651199")))
+        self.add(gzipped(NEW.replace(b"<begin>1795564800", b"<begin>1")))
+        self.reader.start()
+        self.assertEqual([], self.organizations())
+        self.assertEqual(2, len(self.to_admin()))
 
     def test_subdomains_are_of_this_host(self) -> None:
         self.add(gzipped(NEW.replace(b">example.org</domain><p>", b">a.example.org</domain><p>")))
@@ -208,6 +252,17 @@ class DatabaseTests(SynchronousTestCase):
         (found,) = results_about(data, "example.org", report.end - 1)
         self.assertEqual((report.rows[0], report.published), (found.row, found.published))
         self.assertEqual([], results_about(data, "example.org", report.end))
+
+    def test_the_rows_of_all_domains_are_bounded(self) -> None:
+        self.patch(received, "MOST_ROWS", 300)
+        data = self.mktemp()
+        report = read_report(NEW)
+        for number in range(400):
+            about = replace(report.published, domain=f"d{number}.example.org")
+            keep_report(data, replace(report, published=about, end=report.end + number))
+        kept = [n for n in range(400) if results_about(data, f"d{n}.example.org", 0)]
+        self.assertEqual(kept[-1], 399)
+        self.assertLessEqual(len(kept) * len(report.rows), 300)
 
     def test_old_reports_are_removed(self) -> None:
         data = self.mktemp()

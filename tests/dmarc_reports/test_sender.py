@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.dmarc_reports import tally as tally_module
 from mailhost.dmarc_reports import waiting as waiting_module
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import AggregateReport
+from mailhost.dmarc_reports.report import DAY, AggregateReport
 from mailhost.dmarc_reports.sender import LONGEST, PERIOD, ReportSender, SenderServices
-from mailhost.dmarc_reports.tally import DAY, Tally
+from mailhost.dmarc_reports.tally import Tally
 from mailhost.dmarc_reports.unpack import xml_of_message
 from mailhost.dmarc_reports.waiting import add_counts, waiting_before
 from mailhost.interfaces.authentication import (

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.dkim.keys import make_ed25519_key, make_rsa_key
 from mailhost.dns_records.checking import check_plan
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses, HostFacts
-from mailhost.dns_records.finding import Finding, Verdict, exit_code
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, exit_code
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.report import changes_text, findings_text
@@ -51,7 +51,7 @@ class CheckCase(SynchronousTestCase):
         changes: dict[tuple[str, str], Any],
         own: DomainFacts = OWN_WITH_KEY,
         host: HostFacts = HOST,
-    ) -> list[Finding]:
+    ) -> list[DNSFinding]:
         """The findings where DNS is RIGHT but for some records."""
         dns = FakeDNS(RIGHT | changes)
         return self.findings(FakeServers(ns1=dns), dns, own, host)
@@ -62,23 +62,27 @@ class CheckCase(SynchronousTestCase):
         dns: FakeDNS,
         own: DomainFacts = OWN_WITH_KEY,
         host: HostFacts = HOST,
-    ) -> list[Finding]:
+    ) -> list[DNSFinding]:
         """The findings of all checks."""
         checking = check_plan(make_plan(host, own), servers, dns, Clock())
         return self.successResultOf(Deferred.fromCoroutine(checking))
 
-    def one(self, changes: dict[tuple[str, str], Any], own: DomainFacts = OWN_WITH_KEY) -> Finding:
+    def one(
+        self, changes: dict[tuple[str, str], Any], own: DomainFacts = OWN_WITH_KEY
+    ) -> DNSFinding:
         """The only finding that is not right."""
-        (found,) = (each for each in self.check(changes, own) if each.verdict is not Verdict.RIGHT)
+        (found,) = (
+            each for each in self.check(changes, own) if each.verdict is not DNSVerdict.RIGHT
+        )
         return found
 
     def finds(
         self,
-        verdict: Verdict,
+        verdict: DNSVerdict,
         seen: str,
         changes: dict[tuple[str, str], Any],
         own: DomainFacts = OWN_WITH_KEY,
-    ) -> Finding:
+    ) -> DNSFinding:
         """The only finding that is not right has this verdict, and says this."""
         found = self.one(changes, own)
         self.assertEqual(verdict, found.verdict, found)
@@ -92,7 +96,7 @@ class WholeTests(CheckCase):
 
     def test_all_right(self) -> None:
         findings = self.check({})
-        self.assertEqual([], [each for each in findings if each.verdict is not Verdict.RIGHT])
+        self.assertEqual([], [each for each in findings if each.verdict is not DNSVerdict.RIGHT])
         self.assertEqual(set(Topic) - {Topic.REPORTS, Topic.SERVERS}, {f.topic for f in findings})
         self.assertEqual(0, exit_code(findings))
         text = list(findings_text(findings, "example.com"))
@@ -102,7 +106,7 @@ class WholeTests(CheckCase):
     def test_nothing_there(self) -> None:
         dns = FakeDNS({})
         findings = self.findings(FakeServers(ns1=dns), dns)
-        self.assertEqual({Verdict.MISSING}, {each.verdict for each in findings})
+        self.assertEqual({DNSVerdict.MISSING}, {each.verdict for each in findings})
         planned = set(make_plan(HOST, OWN_WITH_KEY).records)
         self.assertEqual(planned, {record for each in findings for record in each.add})
         self.assertEqual(2, exit_code(findings))
@@ -110,24 +114,24 @@ class WholeTests(CheckCase):
     def test_no_server_answers(self) -> None:
         dns = FakeDNS(dict.fromkeys(RIGHT, Found.FAILED))
         findings = self.findings(FakeServers(ns1=dns), dns)
-        self.assertEqual({Verdict.UNKNOWN}, {each.verdict for each in findings})
+        self.assertEqual({DNSVerdict.UNKNOWN}, {each.verdict for each in findings})
         self.assertEqual(3, exit_code(findings))
         findings = self.findings(FakeServers(), FakeDNS(RIGHT))
-        self.assertIn(Verdict.UNKNOWN, {each.verdict for each in findings})
+        self.assertIn(DNSVerdict.UNKNOWN, {each.verdict for each in findings})
 
     def test_exit_codes(self) -> None:
-        each = {verdict: Finding(Topic.MAIL, "", verdict, "") for verdict in Verdict}
+        each = {verdict: DNSFinding(Topic.MAIL, "", verdict, "") for verdict in DNSVerdict}
         codes = {verdict: exit_code([finding]) for verdict, finding in each.items()}
         self.assertEqual([0, 1, 2, 2, 3], list(codes.values()))
-        self.assertEqual(3, exit_code([each[Verdict.DIFFERENT], each[Verdict.UNKNOWN]]))
-        self.assertEqual(2, exit_code([each[Verdict.MISSING], each[Verdict.UNKNOWN]]))
+        self.assertEqual(3, exit_code([each[DNSVerdict.DIFFERENT], each[DNSVerdict.UNKNOWN]]))
+        self.assertEqual(2, exit_code([each[DNSVerdict.MISSING], each[DNSVerdict.UNKNOWN]]))
 
     def test_servers_that_differ_or_fail(self) -> None:
         late = FakeDNS({key: value for key, value in RIGHT.items() if key != _KEY})
         silent = FakeDNS(dict.fromkeys(RIGHT, Found.FAILED))
         dns = FakeDNS(RIGHT)
         findings = self.findings(FakeServers(ns1=dns, ns2=late, ns3=silent), dns)
-        wrong = [each for each in findings if each.verdict is not Verdict.RIGHT]
+        wrong = [each for each in findings if each.verdict is not DNSVerdict.RIGHT]
         self.assertEqual({Topic.SERVERS}, {each.topic for each in wrong})
         self.assertEqual(
             [
@@ -149,7 +153,9 @@ class MailTests(CheckCase):
 
     def test_missing(self) -> None:
         found = self.finds(
-            Verdict.MISSING, "no record", {self.MX: [], _SPF: [b"v=spf1 a:mail.example.com -all"]}
+            DNSVerdict.MISSING,
+            "no record",
+            {self.MX: [], _SPF: [b"v=spf1 a:mail.example.com -all"]},
         )
         self.assertEqual("10 mail.example.com.", found.add[0].data)
 
@@ -159,33 +165,33 @@ class MailTests(CheckCase):
             ("A", "mx.isp.example"): ["198.51.100.1"],
             _SPF: [b"v=spf1 a:mail.example.com -all"],
         }
-        found = self.finds(Verdict.DIFFERENT, "5 mx.isp.example.", {self.MX: other, **there})
+        found = self.finds(DNSVerdict.DIFFERENT, "5 mx.isp.example.", {self.MX: other, **there})
         self.assertEqual(["5 mx.isp.example."], [each.data for each in found.remove])
         both = {self.MX: [*other, MXRecord(10, "mail.example.com")], **there}
-        self.finds(Verdict.DIFFERENT, "10 mail.example.com.", both)
+        self.finds(DNSVerdict.DIFFERENT, "10 mail.example.com.", both)
         backup = {self.MX: [MXRecord(10, "mail.example.com"), MXRecord(20, "mx.isp.example")]}
         found = self.check(backup | there)[0]
-        self.assertEqual(Verdict.RIGHT, found.verdict)
+        self.assertEqual(DNSVerdict.RIGHT, found.verdict)
         self.assertIn("remove them if they are not yours", found.remedy)
 
     def test_a_null_mx(self) -> None:
         null = {self.MX: [MXRecord(0, "")], _SPF: [b"v=spf1 a:mail.example.com -all"]}
-        self.finds(Verdict.HARMFUL, "0 .", null)
+        self.finds(DNSVerdict.HARMFUL, "0 .", null)
 
     def test_cnames(self) -> None:
         found = self.finds(
-            Verdict.HARMFUL,
+            DNSVerdict.HARMFUL,
             "another name (CNAME) of web.example.net",
             {("CNAME", "example.com"): ["web.example.net"]},
         )
         self.assertEqual("web.example.net.", found.remove[0].data)
         findings = self.check({("CNAME", "mail.example.com"): ["host.example.net"]})
-        topics = [each.topic for each in findings if each.verdict is Verdict.HARMFUL]
+        topics = [each.topic for each in findings if each.verdict is DNSVerdict.HARMFUL]
         self.assertEqual([Topic.MAIL, Topic.ADDRESS], topics)
 
     def test_a_host_without_address(self) -> None:
         two = [MXRecord(10, "mail.example.com"), MXRecord(20, "mx2.example.com")]
-        self.finds(Verdict.HARMFUL, "there is no address", {self.MX: two})
+        self.finds(DNSVerdict.HARMFUL, "there is no address", {self.MX: two})
 
 
 class AddressTests(CheckCase):
@@ -196,18 +202,18 @@ class AddressTests(CheckCase):
             ("AAAA", "mail.example.com"): [],
             _SPF: [b"v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"],
         }
-        self.finds(Verdict.MISSING, "2001:db8::1 is not there", lost)
+        self.finds(DNSVerdict.MISSING, "2001:db8::1 is not there", lost)
         more = {("A", "mail.example.com"): ["192.0.2.1", "192.0.2.9"]}
-        found = self.finds(Verdict.DIFFERENT, "192.0.2.9 is there", more)
+        found = self.finds(DNSVerdict.DIFFERENT, "192.0.2.9 is there", more)
         self.assertEqual(("A", "192.0.2.9"), (found.remove[0].kind, found.remove[0].data))
 
     def test_reverse_names(self) -> None:
         name = ("PTR", "1.2.0.192.in-addr.arpa")
-        self.finds(Verdict.MISSING, "there is no record", {name: []})
-        self.finds(Verdict.HARMFUL, "does not lead back", {name: ["a.isp.example"]})
+        self.finds(DNSVerdict.MISSING, "there is no record", {name: []})
+        self.finds(DNSVerdict.HARMFUL, "does not lead back", {name: ["a.isp.example"]})
         back = {name: ["a.isp.example"], ("A", "a.isp.example"): ["192.0.2.1"]}
-        self.finds(Verdict.DIFFERENT, "a.isp.example", back)
-        found = self.finds(Verdict.MISSING, "there is no record", {("PTR", _V6): []})
+        self.finds(DNSVerdict.DIFFERENT, "a.isp.example", back)
+        found = self.finds(DNSVerdict.MISSING, "there is no record", {("PTR", _V6): []})
         self.assertIn("relay.bind", found.remedy)
         self.assertEqual([], list(changes_text([found], "example.com")))
 
@@ -215,7 +221,7 @@ class AddressTests(CheckCase):
 class SPFTests(CheckCase):
     """SPF by evaluation."""
 
-    def spf(self, verdict: Verdict, seen: str, *texts: bytes, **more: Any) -> Finding:
+    def spf(self, verdict: DNSVerdict, seen: str, *texts: bytes, **more: Any) -> DNSFinding:
         """The finding about these records of example.com."""
         own = replace(OWN_WITH_KEY, **more)
         return self.finds(verdict, seen, {_SPF: texts, **self.more}, own)
@@ -225,10 +231,10 @@ class SPFTests(CheckCase):
         self.more: dict[tuple[str, str], Any] = {}
 
     def test_missing(self) -> None:
-        self.spf(Verdict.MISSING, "no record", b"other=1")
+        self.spf(DNSVerdict.MISSING, "no record", b"other=1")
 
     def test_several(self) -> None:
-        found = self.spf(Verdict.HARMFUL, "several", b"v=spf1 mx -all", b"v=spf1 a ~all")
+        found = self.spf(DNSVerdict.HARMFUL, "several", b"v=spf1 mx -all", b"v=spf1 a ~all")
         self.assertEqual(2, len(found.remove))
         commands = list(changes_text([found], "example.com"))
         self.assertIn('update delete example.com. TXT "v=spf1 a ~all"', commands)
@@ -238,7 +244,7 @@ class SPFTests(CheckCase):
 
     def test_a_dangling_include(self) -> None:
         text = b"v=spf1 mx include:gone.example -all"
-        self.spf(Verdict.HARMFUL, "gone.example is included, and has no SPF record", text)
+        self.spf(DNSVerdict.HARMFUL, "gone.example is included, and has no SPF record", text)
 
     def test_an_eleventh_look_up(self) -> None:
         text = (
@@ -246,15 +252,15 @@ class SPFTests(CheckCase):
         )
         self.more = {("A", f"h{n}.example"): ["198.51.100.1"] for n in range(10)}
         self.more |= {("AAAA", f"h{n}.example"): ["2001:db8:1::"] for n in range(10)}
-        self.spf(Verdict.HARMFUL, "more than 10 terms that need DNS", text)
+        self.spf(DNSVerdict.HARMFUL, "more than 10 terms that need DNS", text)
 
     def test_a_fault_for_a_family_that_this_host_does_not_use(self) -> None:
         names = [f"h{number}.example" for number in range(3)]
         text = " ".join(["v=spf1 ip4:192.0.2.1", *(f"a:{name}" for name in names), "-all"])
         dns = FakeDNS(RIGHT | {_SPF: [text.encode()]} | {("A", n): ["192.0.2.7"] for n in names})
         for addresses, verdict in (
-            (("192.0.2.1",), Verdict.RIGHT),
-            (("192.0.2.1", "2001:db8::1"), Verdict.HARMFUL),
+            (("192.0.2.1",), DNSVerdict.RIGHT),
+            (("192.0.2.1", "2001:db8::1"), DNSVerdict.HARMFUL),
         ):
             host = replace(HOST, addresses=HostAddresses(addresses, AddressSource.SETTINGS))
             findings = self.findings(FakeServers(ns1=dns), dns, OWN_WITH_KEY, host)
@@ -262,15 +268,15 @@ class SPFTests(CheckCase):
             self.assertEqual(verdict, found.verdict, found)
 
     def test_wrong_syntax(self) -> None:
-        self.spf(Verdict.HARMFUL, "is no mechanism", b"v=spf1 mx ipv4:192.0.2.1 -all")
+        self.spf(DNSVerdict.HARMFUL, "is no mechanism", b"v=spf1 mx ipv4:192.0.2.1 -all")
 
     def test_all_strangers(self) -> None:
-        self.spf(Verdict.HARMFUL, "allows every address (+all)", b"v=spf1 mx +all")
+        self.spf(DNSVerdict.HARMFUL, "allows every address (+all)", b"v=spf1 mx +all")
 
     def test_this_host_may_not_send(self) -> None:
         self.more = {("TXT", "_spf.isp.example"): [b"v=spf1 ip4:198.51.100.0/24 -all"]}
         text = b"v=spf1 include:_spf.isp.example -all"
-        found = self.spf(Verdict.HARMFUL, "fail for 192.0.2.1", text)
+        found = self.spf(DNSVerdict.HARMFUL, "fail for 192.0.2.1", text)
         self.assertEqual(
             "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:_spf.isp.example -all", found.add[0].data
         )
@@ -278,26 +284,26 @@ class SPFTests(CheckCase):
     def test_a_route_that_is_not_included(self) -> None:
         self.more = {("TXT", "_spf.isp.example"): [b"v=spf1 ip4:198.51.100.0/24 -all"]}
         spf = ("include:_spf.isp.example",)
-        found = self.spf(Verdict.DIFFERENT, "(1 of 10 look-ups)", b"v=spf1 mx -all", spf=spf)
+        found = self.spf(DNSVerdict.DIFFERENT, "(1 of 10 look-ups)", b"v=spf1 mx -all", spf=spf)
         self.assertIn("Add include:_spf.isp.example", found.remedy)
         self.assertIn("include:_spf.isp.example mx -all", found.add[0].data)
 
     def test_no_word_about_strangers(self) -> None:
         for text in (b"v=spf1 mx", b"v=spf1 mx ?all"):
-            found = self.spf(Verdict.DIFFERENT, "look-ups", text)
+            found = self.spf(DNSVerdict.DIFFERENT, "look-ups", text)
             self.assertTrue(found.add[0].data.endswith(" mx ~all"), found.add)
 
     def test_a_failure_is_not_an_absence(self) -> None:
         self.more = {("TXT", "_spf.isp.example"): Found.FAILED}
         text = b"v=spf1 mx include:_spf.isp.example -all"
-        self.spf(Verdict.UNKNOWN, "_spf.isp.example could not be looked up", text)
+        self.spf(DNSVerdict.UNKNOWN, "_spf.isp.example could not be looked up", text)
 
 
 class KeyTests(CheckCase):
     """Keys of DKIM."""
 
     def test_each_fault(self) -> None:
-        self.finds(Verdict.MISSING, "no record", {_KEY: []})
+        self.finds(DNSVerdict.MISSING, "no record", {_KEY: []})
         for seen, texts in {
             "another key": [OTHER_KEY],
             "revoked": ["v=DKIM1; p="],
@@ -305,47 +311,49 @@ class KeyTests(CheckCase):
             "no DKIM1 key": ["v=spf1 -all"],
             "several": [_RSA, OTHER_KEY],
         }.items():
-            found = self.finds(Verdict.HARMFUL, seen, {_KEY: [text.encode() for text in texts]})
+            found = self.finds(DNSVerdict.HARMFUL, seen, {_KEY: [text.encode() for text in texts]})
             self.assertEqual(len(texts), len(found.remove))
-        self.finds(Verdict.DIFFERENT, "t=y", {_KEY: [f"{_RSA}; t=y".encode()]})
-        self.finds(Verdict.UNKNOWN, "SERVFAIL", {_KEY: Found.FAILED})
+        self.finds(DNSVerdict.DIFFERENT, "t=y", {_KEY: [f"{_RSA}; t=y".encode()]})
+        self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", {_KEY: Found.FAILED})
 
     def test_no_key(self) -> None:
-        found = self.finds(Verdict.MISSING, "there is no key", {}, replace(OWN_WITH_KEY, keys=()))
+        found = self.finds(
+            DNSVerdict.MISSING, "there is no key", {}, replace(OWN_WITH_KEY, keys=())
+        )
         self.assertIn("mailhost dkim make example.com", found.remedy)
         unsigned = self.check({}, replace(OWN_WITH_KEY, keys=(), signer=""))
-        self.assertEqual({Verdict.RIGHT}, {each.verdict for each in unsigned})
+        self.assertEqual({DNSVerdict.RIGHT}, {each.verdict for each in unsigned})
 
     def test_the_same_key_in_other_words(self) -> None:
         text = _RSA.replace("v=DKIM1; k=rsa;", "k=rsa ;  s=email;")
         self.assertNotEqual(text, _RSA)
         findings = self.check({_KEY: [text.encode()]})
-        self.assertEqual({Verdict.RIGHT}, {each.verdict for each in findings})
+        self.assertEqual({DNSVerdict.RIGHT}, {each.verdict for each in findings})
 
 
 class PolicyTests(CheckCase):
     """DMARC."""
 
     def test_each_fault(self) -> None:
-        self.finds(Verdict.MISSING, "no record", {_DMARC: [b"other"]})
+        self.finds(DNSVerdict.MISSING, "no record", {_DMARC: [b"other"]})
         policy = b"v=DMARC1; p=none"
         several = {_DMARC: [policy, b"v=DMARC1; p=reject", b"v=DMARC1; p=nonne"]}
-        found = self.finds(Verdict.HARMFUL, "several", several)
+        found = self.finds(DNSVerdict.HARMFUL, "several", several)
         kept = ['"v=DMARC1; p=nonne"', '"v=DMARC1; p=none"']
         self.assertEqual((kept, ()), ([each.data for each in found.remove], found.add))
-        self.finds(Verdict.HARMFUL, "p=nonne", {_DMARC: [b"v=DMARC1; p=nonne"]})
-        self.finds(Verdict.UNKNOWN, "SERVFAIL", {_DMARC: Found.FAILED})
+        self.finds(DNSVerdict.HARMFUL, "p=nonne", {_DMARC: [b"v=DMARC1; p=nonne"]})
+        self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", {_DMARC: Found.FAILED})
 
     def test_the_record_of_a_domain_above(self) -> None:
         above = {_DMARC: [], ("TXT", "_dmarc.com"): [b"v=DMARC1; p=reject; sp=none"]}
         (found,) = (each for each in self.check(above) if each.topic is Topic.DMARC)
-        self.assertEqual(Verdict.RIGHT, found.verdict)
+        self.assertEqual(DNSVerdict.RIGHT, found.verdict)
         self.assertIn("that of com applies (sp=none)", found.seen)
 
     def test_reports(self) -> None:
         own = replace(OWN_WITH_KEY, reports=parse_address("dmarc@example.com"))
         text = b"v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example"
-        found = self.finds(Verdict.DIFFERENT, "sp=none", {_DMARC: [text]}, own)
+        found = self.finds(DNSVerdict.DIFFERENT, "sp=none", {_DMARC: [text]}, own)
         self.assertEqual(
             "v=DMARC1; p=reject; sp=none; rua=mailto:a@b.example,mailto:dmarc@example.com",
             found.add[0].data,
@@ -355,10 +363,10 @@ class PolicyTests(CheckCase):
         own = replace(OWN_WITH_KEY, reports=parse_address("dmarc@example.net"))
         policy = {_DMARC: [b"v=DMARC1; p=none; rua=mailto:dmarc@example.net"]}
         name = ("TXT", "example.com._report._dmarc.example.net")
-        self.finds(Verdict.MISSING, "no record", policy, own)
-        self.finds(Verdict.UNKNOWN, "SERVFAIL", policy | {name: Found.FAILED}, own)
+        self.finds(DNSVerdict.MISSING, "no record", policy, own)
+        self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", policy | {name: Found.FAILED}, own)
         findings = self.check(policy | {name: [b"v=DMARC1;"]}, own)
-        self.assertEqual({Verdict.RIGHT}, {each.verdict for each in findings})
+        self.assertEqual({DNSVerdict.RIGHT}, {each.verdict for each in findings})
 
 
 class HostileTests(CheckCase):
@@ -389,10 +397,10 @@ class ServiceTests(CheckCase):
 
     def test_each_fault(self) -> None:
         name = ("SRV", "_submissions._tcp.example.com")
-        self.finds(Verdict.MISSING, "no record", {name: []})
-        self.finds(Verdict.DIFFERENT, "0 0 0 .", {name: [SRVRecord(0, 0, 0, "")]})
+        self.finds(DNSVerdict.MISSING, "no record", {name: []})
+        self.finds(DNSVerdict.DIFFERENT, "0 0 0 .", {name: [SRVRecord(0, 0, 0, "")]})
         other = SRVRecord(0, 1, 4650, "mail.example.com")
-        found = self.finds(Verdict.DIFFERENT, "0 1 4650", {name: [other, *RIGHT[name]]})
+        found = self.finds(DNSVerdict.DIFFERENT, "0 1 4650", {name: [other, *RIGHT[name]]})
         self.assertEqual((), found.add)
         self.assertEqual(["0 1 4650 mail.example.com."], [each.data for each in found.remove])
-        self.finds(Verdict.UNKNOWN, "SERVFAIL", {name: Found.FAILED})
+        self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", {name: Found.FAILED})

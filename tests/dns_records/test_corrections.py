@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailhost.dns_records.facts import DomainFacts
-from mailhost.dns_records.finding import Finding, Verdict
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.record import PlannedRecord
 from mailhost.dns_records.zone import txt_data
 from mailhost.interfaces.dns import MXRecord, SRVRecord
@@ -46,7 +46,7 @@ def made(record: PlannedRecord) -> Any:
 class CorrectionTests(CheckCase):
     """Each fault that can be corrected in the zone of the domain."""
 
-    def corrected(self, records: dict[tuple[str, str], Any], findings: Iterable[Finding]) -> Any:
+    def corrected(self, records: dict[tuple[str, str], Any], findings: Iterable[DNSFinding]) -> Any:
         """The records after the changes that findings propose."""
         after = {question: list(found) for question, found in records.items()}
         for finding in findings:
@@ -64,7 +64,7 @@ class CorrectionTests(CheckCase):
         for expected in (False, True):
             dns = FakeDNS(records)
             findings = self.findings(FakeServers(ns1=dns), dns, own)
-            wrong = [each for each in findings if each.verdict is not Verdict.RIGHT]
+            wrong = [each for each in findings if each.verdict is not DNSVerdict.RIGHT]
             self.assertEqual(expected, not wrong, (changes, wrong))
             records = self.corrected(records, wrong)
 

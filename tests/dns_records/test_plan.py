@@ -8,13 +8,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses
 from mailhost.dns_records.plan import make_plan
-from mailhost.dns_records.record import Plan, Topic
+from mailhost.dns_records.record import DNSPlan, Topic
 from mailhost.interfaces.signing import KeyState
 from mailhost.message.address import parse_address
 from tests.dns_records.facts import HOST, OWN, RSA, key
 
 
-def rows(plan: Plan, *topics: Topic) -> list[tuple[str, str, str]]:
+def rows(plan: DNSPlan, *topics: Topic) -> list[tuple[str, str, str]]:
     """The records of some topics, in short."""
     return [(r.name, r.kind, r.data) for r in plan.records if r.topic in topics]
 

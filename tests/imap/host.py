@@ -14,7 +14,6 @@ from twisted.internet.task import Clock
 
 from mailhost.concurrency.pauses import no_pause
 from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
 from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.session import ImapSession
 from mailhost.interfaces.folders import IAccountStore, IFolder, NewMessage, StoreRefusal
@@ -36,6 +35,7 @@ from mailhost.store.maildir.folder import account_folder
 from mailhost.store.maildir.folder_names import directory_of
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import QuotaOf, Usages
+from tests.durable.one_by_one import OneByOne
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, address, now
 from tests.memory_accounts import MemoryAccounts
@@ -48,7 +48,7 @@ TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 HOSTNAME = "mail.example.com"
 
 
-class FastSystem(OperatingSystem):
+class FastSystem(OneByOne):
     """The real one, without the waits for the disk."""
 
     def sync(self, fd: int) -> None:

@@ -13,13 +13,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from mailhost.config.model import Settings
+from mailhost.config.section import DAY
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.dns import Found, Reply
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.signing import DomainKey, IKeyMaker, KeyState, Shown
 from mailhost.signing import key_work
-from mailhost.signing.keeper import CHECK_PERIOD, DAY, RETRY_AFTER, KeyKeeper
+from mailhost.signing.keeper import CHECK_PERIOD, RETRY_AFTER, KeyKeeper
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_ring import KeyRing
 from mailhost.signing.key_work import KeyWork

@@ -93,10 +93,21 @@ class Damaged(KeyWorkCase):
     def test_a_damaged_file_is_never_replaced(self) -> None:
         self.work.tend("a.example", TESTS, {})
         path = os.path.join(self.data, "dkim", "a.example", "keys.json")
-        for text in ("", "{", '{"keys": [{}]}', "[]", '{"keys": 3}'):
-            with open(path, "w") as file:
+        with open(path, "rb") as file:
+            good = file.read()
+        for text in (
+            b"",
+            b"{",
+            b'{"keys": [{}]}',
+            b"[]",
+            b'{"keys": 3}',
+            good.replace(b"a", b"\xff"),
+            b"\0" * len(good),
+            good.replace(str(NOW).encode(), b"1e999"),
+        ):
+            with open(path, "wb") as file:
                 file.write(text)
             self.assertRaises(KeysUnreadable, self.files.read, "a.example")
             self.assertRaises(KeysUnreadable, self.work.tend, "a.example", TESTS, {})
-            with open(path) as file:
+            with open(path, "rb") as file:
                 self.assertEqual(file.read(), text)

@@ -195,6 +195,12 @@ class NotSignedTests(SigningCase):
         signed = self.sent(MAIL)
         self.assertEqual(self.sent(signed), signed)
 
+    def test_what_a_milter_has_signed_while_keys_wait_for_dns(self) -> None:
+        signed = self.sent(MAIL)
+        self.ring.use("a.example", [])
+        self.assertEqual(self.sent(signed), signed)
+        self.assertEqual([], self.events.lines)
+
     def test_a_signature_of_another_domain_does_not_count(self) -> None:
         other = self.sent(MAIL).replace(b"d=a.example", b"d=b.example")
         names = [field.name for field in fields(self.sent(other))]

@@ -13,7 +13,7 @@ _ERRORS = ("temperror", "permerror")
 _RESULTS = {
     "spf": ("pass", "fail", "softfail", "neutral", "none", *_ERRORS),
     "helo": ("pass", "fail", "softfail", "neutral", "none", *_ERRORS),
-    "dkim": ("pass", "fail", "neutral", "none", *_ERRORS),
+    "dkim": ("pass", "fail", "policy", "neutral", "none", *_ERRORS),
     "dmarc": ("pass", "fail", "none", *_ERRORS),
     "arc": ("pass", "fail", "none", "temperror"),
     "iprev": ("pass", "fail", *_ERRORS),

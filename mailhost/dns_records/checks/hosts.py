@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
-from mailhost.dns_records.record import Plan, PlannedRecord, Topic
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.interfaces.dns import (
     Found,
     Lookups,
@@ -20,7 +20,7 @@ from mailhost.interfaces.dns import (
 )
 
 
-def check_mail(plan: Plan) -> Lookups[list[Finding]]:
+def check_mail(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the MX records (RFC 5321 §5.1)."""
     findings = []
     for record in plan.about(Topic.MAIL):
@@ -41,7 +41,7 @@ def check_mail(plan: Plan) -> Lookups[list[Finding]]:
 
 def _exchangers(
     tried: str, record: PlannedRecord, hostname: str, found: Sequence[MXRecord]
-) -> Finding:
+) -> DNSFinding:
     """Compare the MX records with the one that is planned."""
     if not found:
         return missing(tried, record)
@@ -49,26 +49,26 @@ def _exchangers(
     if any(not mx.host for mx in found):
         remedy = "Remove the null MX: it says that the domain takes no mail (RFC 7505)."
         remove = tuple(_seen(record.name, mx) for mx in found if not mx.host)
-        return Finding(Topic.MAIL, tried, Verdict.HARMFUL, seen, remedy, (record,), remove)
+        return DNSFinding(Topic.MAIL, tried, DNSVerdict.HARMFUL, seen, remedy, (record,), remove)
     first = min(mx.preference for mx in found)
     own = [mx for mx in found if mx.host == hostname]
     others = [mx for mx in found if mx.host != hostname]
     if not own:
         remedy = f"Mail of the domain goes to other hosts: replace the MX records by {hostname}."
         remove = tuple(_seen(record.name, mx) for mx in others)
-        return Finding(Topic.MAIL, tried, Verdict.DIFFERENT, seen, remedy, (record,), remove)
+        return DNSFinding(Topic.MAIL, tried, DNSVerdict.DIFFERENT, seen, remedy, (record,), remove)
     if all(mx.preference != first for mx in own):
         remedy = f"Mail goes to other hosts first: give {hostname} the lowest number."
-        return Finding(Topic.MAIL, tried, Verdict.DIFFERENT, seen, remedy)
+        return DNSFinding(Topic.MAIL, tried, DNSVerdict.DIFFERENT, seen, remedy)
     remedy = "Other hosts take mail of the domain too; remove them if they are not yours."
-    return Finding(Topic.MAIL, tried, Verdict.RIGHT, seen, remedy if others else "")
+    return DNSFinding(Topic.MAIL, tried, DNSVerdict.RIGHT, seen, remedy if others else "")
 
 
 def _seen(name: str, mx: MXRecord) -> SeenRecord:
     return SeenRecord(name, "MX", f"{mx.preference} {mx.host}.")
 
 
-def _exchanger(mx: MXRecord) -> Lookups[list[Finding]]:
+def _exchanger(mx: MXRecord) -> Lookups[list[DNSFinding]]:
     """Check the host of one MX record: it must have addresses and must be no alias
     (RFC 2181 §10.3)."""
     if not mx.host:
@@ -82,10 +82,10 @@ def _exchanger(mx: MXRecord) -> Lookups[list[Finding]]:
         return []
     remedy = f"Give {mx.host} an address, or remove its MX record."
     tried = f"addresses of {mx.host}, an MX host"
-    return [Finding(Topic.MAIL, tried, Verdict.HARMFUL, "there is no address", remedy)]
+    return [DNSFinding(Topic.MAIL, tried, DNSVerdict.HARMFUL, "there is no address", remedy)]
 
 
-def check_addresses(plan: Plan) -> Lookups[list[Finding]]:
+def check_addresses(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the A and AAAA records of the host."""
     alias = yield from _alias(plan.hostname)
     if alias:
@@ -101,11 +101,11 @@ def check_addresses(plan: Plan) -> Lookups[list[Finding]]:
     return list(_addresses(plan.hostname, planned, found))
 
 
-def _addresses(hostname: str, planned: list[PlannedRecord], found: set[str]) -> list[Finding]:
+def _addresses(hostname: str, planned: list[PlannedRecord], found: set[str]) -> list[DNSFinding]:
     tried = f"addresses of {hostname}"
     if not planned and not found:
         remedy = 'Add A and AAAA records; [dns] addresses = ["..."] adds them to the plan.'
-        return [Finding(Topic.ADDRESS, tried, Verdict.MISSING, "there is no address", remedy)]
+        return [DNSFinding(Topic.ADDRESS, tried, DNSVerdict.MISSING, "there is no address", remedy)]
     findings = []
     lacking = [record for record in planned if record.data not in found]
     if lacking:
@@ -117,14 +117,16 @@ def _addresses(hostname: str, planned: list[PlannedRecord], found: set[str]) -> 
         seen = f"{', '.join(extra)} is there, and is not among the addresses of this host"
         remove = tuple(SeenRecord(hostname, "AAAA" if ":" in each else "A", each) for each in extra)
         findings.append(
-            Finding(Topic.ADDRESS, tried, Verdict.DIFFERENT, seen, remedy, remove=remove)
+            DNSFinding(Topic.ADDRESS, tried, DNSVerdict.DIFFERENT, seen, remedy, remove=remove)
         )
     if not findings:
-        findings.append(Finding(Topic.ADDRESS, tried, Verdict.RIGHT, ", ".join(sorted(found))))
+        findings.append(
+            DNSFinding(Topic.ADDRESS, tried, DNSVerdict.RIGHT, ", ".join(sorted(found)))
+        )
     return findings
 
 
-def check_reverse(plan: Plan) -> Lookups[list[Finding]]:
+def check_reverse(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check that each address has a name that leads back to it (RFC 8601 §3, iprev)."""
     findings = []
     for record in plan.about(Topic.REVERSE):
@@ -132,7 +134,7 @@ def check_reverse(plan: Plan) -> Lookups[list[Finding]]:
     return findings
 
 
-def _reverse(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
+def _reverse(record: PlannedRecord, plan: DNSPlan) -> Lookups[DNSFinding]:
     address = next(
         each.data
         for each in plan.about(Topic.ADDRESS)
@@ -143,19 +145,19 @@ def _reverse(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
     if reply.found is Found.FAILED:
         return could_not_ask(Topic.REVERSE, tried, reply.trouble)
     if plan.hostname in reply.records:
-        return Finding(Topic.REVERSE, tried, Verdict.RIGHT, plan.hostname)
+        return DNSFinding(Topic.REVERSE, tried, DNSVerdict.RIGHT, plan.hostname)
     ask_for = f"Ask the provider of the address for the name {plan.hostname}."
     if not reply.records:
         if ":" in address:
             ask_for += " Until then send by IPv4 alone: relay.bind names an IPv4 address."
         seen = "there is no record"
-        return Finding(Topic.REVERSE, tried, Verdict.MISSING, seen, ask_for, (record,))
+        return DNSFinding(Topic.REVERSE, tried, DNSVerdict.MISSING, seen, ask_for, (record,))
     name = reply.records[0]
     back = yield from ask(ipv6_of(name) if ":" in address else ipv4_of(name))
     if address in map(str, map(ip_address, back.records)):
-        return Finding(Topic.REVERSE, tried, Verdict.DIFFERENT, name, ask_for)
+        return DNSFinding(Topic.REVERSE, tried, DNSVerdict.DIFFERENT, name, ask_for)
     seen = f"{name}, which does not lead back to {address}"
-    return Finding(Topic.REVERSE, tried, Verdict.HARMFUL, seen, ask_for)
+    return DNSFinding(Topic.REVERSE, tried, DNSVerdict.HARMFUL, seen, ask_for)
 
 
 def _alias(name: str) -> Lookups[str]:
@@ -164,9 +166,9 @@ def _alias(name: str) -> Lookups[str]:
     return reply.records[0] if reply.records else ""
 
 
-def _alias_finding(topic: Topic, name: str, target: str) -> Finding:
+def _alias_finding(topic: Topic, name: str, target: str) -> DNSFinding:
     text = "a name with a CNAME can have no other records, and no MX may lead to it"
     remedy = f"Replace the CNAME by the records themselves: {text} (RFC 2181 §10)."
     remove = (SeenRecord(name, "CNAME", f"{target}."),)
     seen = f"it is another name (CNAME) of {target}"
-    return Finding(topic, f"records of {name}", Verdict.HARMFUL, seen, remedy, remove=remove)
+    return DNSFinding(topic, f"records of {name}", DNSVerdict.HARMFUL, seen, remedy, remove=remove)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
-from mailhost.dns_records.record import Plan, PlannedRecord, Topic
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import txt_data
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
 from mailhost.spf.check import MOST_TERMS, SPFResult, SPFStatus, check_host
@@ -21,7 +21,7 @@ STRANGERS = ("203.0.113.254", "2001:db8:dead:beef::1")
 _CLOSE = MOST_TERMS - 2  # look-ups from which a record is close to the limit
 
 
-def check_spf(plan: Plan) -> Lookups[list[Finding]]:
+def check_spf(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the records of the domain and of the host's name."""
     findings = []
     for record in plan.about(Topic.SPF):
@@ -29,7 +29,7 @@ def check_spf(plan: Plan) -> Lookups[list[Finding]]:
     return findings
 
 
-def _check(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
+def _check(record: PlannedRecord, plan: DNSPlan) -> Lookups[DNSFinding]:
     tried = f"SPF of {record.name}"
     reply = yield from ask(txt_of(record.name))
     if reply.found is Found.FAILED:
@@ -42,11 +42,11 @@ def _check(record: PlannedRecord, plan: Plan) -> Lookups[Finding]:
         remedy = "Leave one, with the mechanisms of all."
         remove = tuple(SeenRecord(record.name, "TXT", txt_data(text)) for text in found)
         add = (_united(record, found),)
-        return Finding(Topic.SPF, tried, Verdict.HARMFUL, seen, remedy, add, remove)
+        return DNSFinding(Topic.SPF, tried, DNSVerdict.HARMFUL, seen, remedy, add, remove)
     return (yield from _evaluate(tried, record, found[0], plan))
 
 
-def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: Plan) -> Lookups[Finding]:
+def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: DNSPlan) -> Lookups[DNSFinding]:
     """Return what the record says about us and about strangers."""
     own = _own_addresses(record)
     results = []
@@ -71,7 +71,7 @@ def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: Plan) -> Loo
 
 def _fault_for_strangers(
     tried: str, record: PlannedRecord, text: bytes, result: SPFResult
-) -> Finding | None:
+) -> DNSFinding | None:
     """Return what is wrong with the result for a stranger, None if nothing is harmful."""
     if result.status is SPFStatus.TEMPERROR:
         return could_not_ask(Topic.SPF, tried, result.reason)
@@ -86,7 +86,7 @@ def _fault_for_strangers(
 
 def _judged(
     tried: str, record: PlannedRecord, text: bytes, strangers: Sequence[SPFResult]
-) -> Finding:
+) -> DNSFinding:
     """Judge a record that has no fault, and passes for this host."""
     terms = max(result.terms for result in strangers)
     seen = f"{_shown(text)} ({terms} of {MOST_TERMS} look-ups)"
@@ -95,14 +95,14 @@ def _judged(
     remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
     if lacking:
         remedy = f"Add {' '.join(lacking)}: mail leaves through these hosts too."
-        return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
+        return DNSFinding(Topic.SPF, tried, DNSVerdict.DIFFERENT, seen, remedy, add, remove)
     if any(each.status not in (SPFStatus.FAIL, SPFStatus.SOFTFAIL) for each in strangers):
         remedy = "End the record with ~all: as it is, it says nothing about strangers."
-        return Finding(Topic.SPF, tried, Verdict.DIFFERENT, seen, remedy, add, remove)
+        return DNSFinding(Topic.SPF, tried, DNSVerdict.DIFFERENT, seen, remedy, add, remove)
     remedy = ""
     if terms > _CLOSE:
         remedy = "The record is close to the limit: write addresses in place of names."
-    return Finding(Topic.SPF, tried, Verdict.RIGHT, seen, remedy)
+    return DNSFinding(Topic.SPF, tried, DNSVerdict.RIGHT, seen, remedy)
 
 
 def _united(record: PlannedRecord, texts: Sequence[bytes]) -> PlannedRecord:
@@ -133,12 +133,14 @@ def _shown(text: bytes) -> str:
     return text.decode("ascii", "backslashreplace")
 
 
-def _in_the_way(tried: str, record: PlannedRecord, text: bytes, seen: str, remedy: str) -> Finding:
+def _in_the_way(
+    tried: str, record: PlannedRecord, text: bytes, seen: str, remedy: str
+) -> DNSFinding:
     remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
-    return Finding(Topic.SPF, tried, Verdict.HARMFUL, seen, remedy, (record,), remove)
+    return DNSFinding(Topic.SPF, tried, DNSVerdict.HARMFUL, seen, remedy, (record,), remove)
 
 
-def _result(address: str, domain: str, plan: Plan) -> Lookups[SPFResult]:
+def _result(address: str, domain: str, plan: DNSPlan) -> Lookups[SPFResult]:
     return (yield from check_host(address, domain, "postmaster", plan.hostname))
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.dkim.key_record import BadKey, parse_key_record
+from mailhost.dkim.key_record import BadKey, is_same_key, parse_key_record
 from mailhost.dmarc.record import DMARCRecord, Policy, is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
-from mailhost.dns_records.finding import Finding, SeenRecord, Verdict, could_not_ask, missing
-from mailhost.dns_records.record import Plan, PlannedRecord, Topic
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import LONGEST_STRING, txt_data
 from mailhost.interfaces.dns import Found, Lookups, SRVRecord, ask, srv_of, txt_of
 
 
-def check_dkim(plan: Plan) -> Lookups[list[Finding]]:
+def check_dkim(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check that the record of each key has this very key (RFC 6376 §3.6.1)."""
     findings = []
     if plan.signer and not plan.about(Topic.DKIM):
         seen = "there is no key, so its mail is not signed"
         remedy = f"`mailhost dkim make {plan.signer}` makes keys, and prints their records."
         tried = f"DKIM keys of {plan.signer}"
-        findings.append(Finding(Topic.DKIM, tried, Verdict.MISSING, seen, remedy))
+        findings.append(DNSFinding(Topic.DKIM, tried, DNSVerdict.MISSING, seen, remedy))
     for record in plan.about(Topic.DKIM):
         tried = f"DKIM key {record.name}"
         reply = yield from ask(txt_of(record.name))
@@ -33,36 +33,35 @@ def check_dkim(plan: Plan) -> Lookups[list[Finding]]:
     return findings
 
 
-def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> Finding:
+def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
     if len(found) > 1:
         seen = "several records, of which receivers take any (RFC 6376 §3.6.2.2)"
         return _not_this(tried, record, found, seen)
-    planned = parse_key_record(record.data.encode())
     try:
         key = parse_key_record(found[0])
     except BadKey as bad:
         cut = len(found[0]) == LONGEST_STRING < len(record.data)
         reason = f"the record is cut after {LONGEST_STRING} octets" if cut else str(bad)
         return _not_this(tried, record, found, reason)
-    if key.kind != planned.kind or key.key != planned.key:
+    if not is_same_key(record.data, found[0]):
         return _not_this(tried, record, found, "another key is there")
     if key.testing:
         remedy = "Remove t=y: receivers may treat the mail as unsigned."
-        return Finding(Topic.DKIM, tried, Verdict.DIFFERENT, "the key, with t=y", remedy)
-    return Finding(Topic.DKIM, tried, Verdict.RIGHT, "the key is there")
+        return DNSFinding(Topic.DKIM, tried, DNSVerdict.DIFFERENT, "the key, with t=y", remedy)
+    return DNSFinding(Topic.DKIM, tried, DNSVerdict.RIGHT, "the key is there")
 
 
-def _not_this(tried: str, record: PlannedRecord, found: Sequence[bytes], seen: str) -> Finding:
+def _not_this(tried: str, record: PlannedRecord, found: Sequence[bytes], seen: str) -> DNSFinding:
     remedy = "Replace it by the record of the plan: signatures by this key fail."
     remove = _seen(record, found)
-    return Finding(Topic.DKIM, tried, Verdict.HARMFUL, seen, remedy, (record,), remove)
+    return DNSFinding(Topic.DKIM, tried, DNSVerdict.HARMFUL, seen, remedy, (record,), remove)
 
 
 def _seen(record: PlannedRecord, found: Sequence[bytes]) -> tuple[SeenRecord, ...]:
     return tuple(SeenRecord(record.name, "TXT", txt_data(text)) for text in found)
 
 
-def check_dmarc(plan: Plan) -> Lookups[list[Finding]]:
+def check_dmarc(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the policy; one that is stricter than that of the plan is right."""
     findings = []
     for record in plan.about(Topic.DMARC):
@@ -79,7 +78,7 @@ def check_dmarc(plan: Plan) -> Lookups[list[Finding]]:
     return findings
 
 
-def _inherited(tried: str, record: PlannedRecord, domain: str) -> Lookups[Finding]:
+def _inherited(tried: str, record: PlannedRecord, domain: str) -> Lookups[DNSFinding]:
     """Return what applies to a domain without a record: that of a domain above (RFC 9989 §4.10)."""
     try:
         found = (yield from walk(domain)).found
@@ -88,28 +87,28 @@ def _inherited(tried: str, record: PlannedRecord, domain: str) -> Lookups[Findin
     for above, policy in found:
         if policy is not None:
             seen = f"no record; that of {above} applies (sp={policy.subdomains.value})"
-            return Finding(Topic.DMARC, tried, Verdict.RIGHT, seen)
+            return DNSFinding(Topic.DMARC, tried, DNSVerdict.RIGHT, seen)
     return missing(tried, record)
 
 
-def _policy(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> Finding:
+def _policy(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
     if len(found) > 1:
         seen = "several DMARC records, so none of them is used (RFC 9989 §4.10)"
         remedy = "Leave one; of these the strictest is kept."
         remove = _seen(record, sorted(found, key=_strictness)[:-1])
-        return Finding(Topic.DMARC, tried, Verdict.HARMFUL, seen, remedy, remove=remove)
+        return DNSFinding(Topic.DMARC, tried, DNSVerdict.HARMFUL, seen, remedy, remove=remove)
     remove = _seen(record, found)
     shown = found[0].decode("utf-8", "replace")
     policy, planned = parse_record(found[0]), parse_record(record.data.encode())
     if policy is None:
         remedy = "Correct it: p must be none, quarantine or reject."
-        return Finding(Topic.DMARC, tried, Verdict.HARMFUL, shown, remedy, (record,), remove)
+        return DNSFinding(Topic.DMARC, tried, DNSVerdict.HARMFUL, shown, remedy, (record,), remove)
     there = {uri.lower() for uri in policy.reports}
     if planned is not None and not {uri.lower() for uri in planned.reports} <= there:
         remedy = f"Add rua={','.join(planned.reports)}, so that reports arrive here."
         add = (_with_reports(record, policy, planned),)
-        return Finding(Topic.DMARC, tried, Verdict.DIFFERENT, shown, remedy, add, remove)
-    return Finding(Topic.DMARC, tried, Verdict.RIGHT, shown, _recommended(policy))
+        return DNSFinding(Topic.DMARC, tried, DNSVerdict.DIFFERENT, shown, remedy, add, remove)
+    return DNSFinding(Topic.DMARC, tried, DNSVerdict.RIGHT, shown, _recommended(policy))
 
 
 def _strictness(text: bytes) -> int:
@@ -140,7 +139,7 @@ def _recommended(policy: DMARCRecord) -> str:
     return ""
 
 
-def check_reports(plan: Plan) -> Lookups[list[Finding]]:
+def check_reports(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the consent of another domain to take reports (RFC 9990)."""
     findings = []
     for record in plan.about(Topic.REPORTS):
@@ -149,13 +148,13 @@ def check_reports(plan: Plan) -> Lookups[list[Finding]]:
         if reply.found is Found.FAILED:
             findings.append(could_not_ask(Topic.REPORTS, tried, reply.trouble))
         elif any(map(is_dmarc, reply.records)):
-            findings.append(Finding(Topic.REPORTS, tried, Verdict.RIGHT, "it is there"))
+            findings.append(DNSFinding(Topic.REPORTS, tried, DNSVerdict.RIGHT, "it is there"))
         else:
             findings.append(missing(tried, record))
     return findings
 
 
-def check_services(plan: Plan) -> Lookups[list[Finding]]:
+def check_services(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the SRV records for mail programs (RFC 6186)."""
     findings = []
     for record in plan.about(Topic.SERVICE):
@@ -172,13 +171,15 @@ def check_services(plan: Plan) -> Lookups[list[Finding]]:
 
 def _service(
     tried: str, record: PlannedRecord, found: Sequence[SRVRecord], hostname: str
-) -> Finding:
+) -> DNSFinding:
     port = int(record.data.split()[2])
     texts = [f"{each.priority} {each.weight} {each.port} {each.target}." for each in found]
     if all((each.port, each.target) == (port, hostname) for each in found):
-        return Finding(Topic.SERVICE, tried, Verdict.RIGHT, ", ".join(texts))
+        return DNSFinding(Topic.SERVICE, tried, DNSVerdict.RIGHT, ", ".join(texts))
     remedy = f"Replace it: mail programs are sent elsewhere than to {hostname}, port {port}."
     remove = tuple(SeenRecord(record.name, "SRV", text) for text in texts)
     add = () if record.data in texts else (record,)
     remove = tuple(each for each in remove if each.data != record.data)
-    return Finding(Topic.SERVICE, tried, Verdict.DIFFERENT, ", ".join(texts), remedy, add, remove)
+    return DNSFinding(
+        Topic.SERVICE, tried, DNSVerdict.DIFFERENT, ", ".join(texts), remedy, add, remove
+    )

@@ -1,19 +1,23 @@
 """Collects the evidence about a message: all checks at the same time, within one time.
 
-The body is hashed once, for all signatures and for ARC. A check that has not ended in time has the
-result temperror. The work on large bodies and large header sections is done in threads.
+The body is hashed once, for all signatures and for ARC; the time for it does not count. A check
+that has not ended in time has the result temperror. Each signature is a check of its own, so that a
+stranger's slow DNS server cannot make the check of another signature end so. The work on large
+bodies and large header sections is done in threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from mailhost.arc.verify import ARCResult, verify_chain
 from mailhost.concurrency.threads import InThread
 from mailhost.dkim.body import BodyForm, BodyHash, hash_body
-from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify
+from mailhost.dkim.signed_header import SignedHeader
+from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify_one
 from mailhost.dmarc.evaluate import Authenticated, DMARCResult, DMARCStatus, evaluate
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.interfaces.dns import Lookups
@@ -25,6 +29,9 @@ from mailhost.reception.filters.authenticity.reading import HeaderClaims, read_c
 from mailhost.spf.check import SPFResult, SPFStatus, check_hello, check_mail_from
 
 LARGEST_BODY = 1 << 16  # octets of a message whose body is hashed in the reactor's thread
+# seconds for look-ups about the author's domain and those of this host: a stranger with slow DNS
+# servers, who has used up the time, does not decide about them
+LEAST_TIME = 5.0
 LARGEST_HEADER = 1 << 14  # octets of a header section that is examined in the reactor's thread
 
 
@@ -58,10 +65,11 @@ async def collect(
     policy = lookups.run(_walked(claims.author))
     dkim, arc = await _verified(message, claims, lookups, in_thread)
     spf_found = await spf
-    await policy  # its replies are kept, for what follows
+    at_least = LEAST_TIME if await policy else 0.0  # its replies are kept, for what follows
     dmarc = DMARCResult(DMARCStatus.PERMERROR, "", reason=claims.fault)
     if claims.author:
-        dmarc = await lookups.run(evaluate(claims.author, _authenticated(spf_found, dkim)))
+        machine = evaluate(claims.author, _authenticated(spf_found, dkim))
+        dmarc = await lookups.run(machine, at_least=at_least)
     return Evidence(
         ip=ip,
         mail_from=path.domain if path is not None else "",
@@ -91,11 +99,15 @@ async def _verified(
     message: ExaminedMessage, claims: HeaderClaims, lookups: MessageLookUps, in_thread: InThread
 ) -> tuple[Sequence[SignatureResult], ARCResult]:
     """Verify the signatures and the chain of seals."""
+    begun = lookups.seconds()
     hashes = await _hashes(message, claims.body_forms, in_thread)
-    header, work = message.header, in_thread if message.large_header else None
-    dkim = lookups.run(verify(header, claims.signatures, hashes, message.now), work)
-    arc = lookups.run(verify_chain(header, claims.chain, hashes, message.now), work)
-    return await dkim, await arc
+    lookups.prolong(lookups.seconds() - begun)
+    header, now = message.header, message.now
+    work = in_thread if message.large_header else None
+    signed = SignedHeader(header) if work is None else await work(partial(SignedHeader, header))
+    dkim = [lookups.run(verify_one(signed, s, hashes, now), work) for s in claims.signatures]
+    arc = lookups.run(verify_chain(header, claims.chain, hashes, now), work)
+    return [await each for each in dkim], await arc
 
 
 async def _hashes(
@@ -109,13 +121,14 @@ async def _hashes(
     return await in_thread(lambda: hash_body(content, header, forms))
 
 
-def _walked(author: str) -> Lookups[None]:
-    """Ask for the DMARC records at and above the author's domain."""
+def _walked(author: str) -> Lookups[bool]:
+    """Ask for the DMARC records at and above the author's domain. False where DNS failed."""
     try:
         if author:
             yield from walk(author)
     except WalkFailed:
-        return
+        return False
+    return True
 
 
 def _authenticated(spf: SPFResult, dkim: Sequence[SignatureResult]) -> Authenticated:

@@ -27,7 +27,11 @@ from mailhost.interfaces.signing import IDomainKeys
 from mailhost.interfaces.verdict import PASS, Decision, Facts, Mail, Stage, Verdict
 from mailhost.message.authentication_results import results_field
 from mailhost.message.content import HEADER_LIMIT
-from mailhost.reception.filters.authenticity.collect import ExaminedMessage, collect
+from mailhost.reception.filters.authenticity.collect import (
+    LEAST_TIME,
+    ExaminedMessage,
+    collect,
+)
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.authenticity.message_lookups import MessageLookUps
@@ -103,7 +107,8 @@ class AuthenticityFilter:
         own = own_domains_without_pass(evidence, services.directory.view)
         published = frozenset[str]()
         if self._settings.own_domains is OwnDomains.PUBLISHED:
-            shown = [await lookups.run(is_published(d, services.keys.keys_of(d))) for d in own]
+            machines = [is_published(domain, services.keys.keys_of(domain)) for domain in own]
+            shown = [await lookups.run(each, at_least=LEAST_TIME) for each in machines]
             published = frozenset(compress(own, shown))
         known = services.known_clients.knows(evidence.ip, evidence.dmarc.domain)
         return Surroundings(own, published, known)

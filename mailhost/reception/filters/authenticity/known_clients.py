@@ -39,5 +39,7 @@ class KnownClients:
 
 
 def _network(ip: str) -> str:
-    prefix = IPV4_PREFIX if ip_address(ip).version == 4 else IPV6_PREFIX
-    return str(ip_network((ip, prefix), strict=False))
+    address = ip_address(ip)
+    address = getattr(address, "ipv4_mapped", None) or address
+    prefix = IPV4_PREFIX if address.version == 4 else IPV6_PREFIX
+    return str(ip_network((address, prefix), strict=False))

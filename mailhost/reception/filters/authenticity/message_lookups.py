@@ -44,9 +44,23 @@ class MessageLookUps:
         self._until = clock.seconds() + seconds
         self._replies: dict[Question[Any], Reply[Any]] = {}
 
-    def run(self, machine: Lookups[Result], in_thread: InThread | None = None) -> Deferred[Result]:
-        """Begin a check, and return its result. With `in_thread` its own work is done there."""
-        seconds = self._until - self._clock.seconds()
+    def seconds(self) -> float:
+        """Return the time of the clock."""
+        return self._clock.seconds()
+
+    def prolong(self, seconds: float) -> None:
+        """Give the checks more time, as other work took so long."""
+        self._until += seconds
+
+    def run(
+        self,
+        machine: Lookups[Result],
+        in_thread: InThread | None = None,
+        at_least: float = 0.0,
+    ) -> Deferred[Result]:
+        """Begin a check, and return its result. With `in_thread` its own work is done there. The
+        check has `at_least` so many seconds, even if others have used up the time."""
+        seconds = max(self._until - self._clock.seconds(), at_least)
         running = run_lookups(machine, self, self._clock, seconds, in_thread)
         return Deferred.fromCoroutine(running)
 

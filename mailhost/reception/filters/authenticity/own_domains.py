@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mailhost.dkim.key_record import BadKey, parse_key_record
+from mailhost.dkim.key_record import is_same_key
 from mailhost.dmarc.evaluate import DMARCStatus
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.dns import Lookups, ask, txt_of
 from mailhost.interfaces.signing import DomainKey, KeyState
+from mailhost.message.domains import is_at_or_below
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.spf.record import is_spf
 
@@ -35,9 +36,7 @@ def own_domains_without_pass(evidence: Evidence, view: DirectoryView) -> tuple[s
 
 def _is_related(domain: str, others: Iterable[str]) -> bool:
     """True where one of `others` is the domain itself, above it or below it."""
-    return any(
-        f".{domain}".endswith(f".{other}") or f".{other}".endswith(f".{domain}") for other in others
-    )
+    return any(is_at_or_below(domain, other) or is_at_or_below(other, domain) for other in others)
 
 
 def is_published(domain: str, keys: Sequence[DomainKey]) -> Lookups[bool]:
@@ -50,13 +49,6 @@ def is_published(domain: str, keys: Sequence[DomainKey]) -> Lookups[bool]:
         if key.state is not KeyState.ACTIVE:
             continue
         shown = yield from ask(txt_of(key.name))
-        if any(_is_same(key.record.encode(), record) for record in shown.records):
+        if any(is_same_key(key.record, record) for record in shown.records):
             return True
     return False
-
-
-def _is_same(ours: bytes, shown: bytes) -> bool:
-    try:
-        return parse_key_record(ours).key == parse_key_record(shown).key
-    except BadKey:
-        return False

@@ -11,6 +11,7 @@ import re
 
 from mailhost.arc.verify import ARCStatus
 from mailhost.config.filters.authenticity import Authenticity
+from mailhost.message.domains import is_at_or_below
 from mailhost.reception.filters.authenticity.evidence import Evidence
 
 _DMARC_PASS = re.compile(r"(?:^|;)\s*dmarc\s*=\s*pass\b([^;]*)", re.IGNORECASE)
@@ -29,7 +30,7 @@ def forwarder_reason(evidence: Evidence, settings: Authenticity) -> str:
         return f"{sealer}, a trusted sealer, says that DMARC passed there"
     trusted = {each.lower().strip("<>") for each in settings.trusted_lists}
     for list_id in trusted.intersection(evidence.list_ids):
-        if any(f".{list_id}".endswith(f".{domain}") for domain in evidence.passing):
+        if any(is_at_or_below(list_id, domain) for domain in evidence.passing):
             return f"{list_id} is a trusted list"
     return ""
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from twisted.internet.defer import Deferred
 
-from mailhost.interfaces.verdict import Verdict
-from tests.lookups import RecordsLookUp
+from mailhost.interfaces.dns import Question, Record, Reply
+from mailhost.interfaces.verdict import Decision, Verdict
+from tests.lookups import Records, RecordsLookUp
 from tests.reception.filters.authenticity.case import (
     REJECT,
+    SPF_FAIL,
     TEXT,
     ExaminedCase,
     key_of,
     signed,
 )
+from tests.reception.filters.mails import message
 
 SECONDS = 3.0  # of processor time; the slowest takes 0.3 s on a free machine
 SIGNATURE = signed(TEXT).removesuffix(TEXT)
@@ -33,6 +38,22 @@ def arc_set(number: int) -> bytes:
         + signature
         + b"ARC-Authentication-Results: i=%d; x; dmarc=pass\r\n" % number
     )
+
+
+T = TypeVar("T")
+
+
+class OneSilentDomain(RecordsLookUp):
+    """Never replies to questions about names below a domain."""
+
+    def __init__(self, records: Records, domain: str) -> None:
+        super().__init__(records)
+        self._domain = domain
+
+    async def look_up(self, question: Question[Record]) -> Reply[Record]:
+        if question.name.endswith(self._domain):
+            return await Deferred()
+        return await super().look_up(question)
 
 
 class HostileTests(ExaminedCase):
@@ -103,6 +124,43 @@ class HostileTests(ExaminedCase):
         text = signed(TEXT).replace(b"ed25519-sha256", b"rsa-sha256")
         verdict = self.quick(text, {("TXT", "s._domainkey.far.org"): [record]}, 8)
         self.assertRegex(self.header(verdict), b"dkim=permerror reason=.the key has 16384 bits")
+
+    def test_an_rsa_key_with_a_large_exponent(self) -> None:
+        """A check by it would take 14 ms in the reactor's thread, ten of them 0.14 s."""
+        numbers = RSAPublicNumbers((1 << 3070) - 1, (1 << 3071) + 1)
+        form = PublicFormat.SubjectPublicKeyInfo
+        der = numbers.public_key().public_bytes(Encoding.DER, form)
+        record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(der)
+        text = signed(TEXT).replace(b"ed25519-sha256", b"rsa-sha256")
+        verdict = self.quick(text, {("TXT", "s._domainkey.far.org"): [record]}, 8)
+        self.assertRegex(self.header(verdict), b"dkim=permerror reason=.the exponent")
+
+    def test_a_stranger_with_slow_dns_cannot_make_other_checks_end_without_a_result(self) -> None:
+        """A temperror for the author's domain would let a forged message pass."""
+        slow = SIGNATURE.replace(b"d=far.org", b"d=slow.org")
+        forged = slow * 5 + SIGNATURE.replace(b"s=s;", b"s=none;") + TEXT
+        self.dns = OneSilentDomain({**REJECT, **SPF_FAIL}, "slow.org")
+        found = self.filter(reject="always").look(message(forged, sender="sue@far.org"))
+        examining: Deferred[Verdict] = Deferred.fromCoroutine(cast(Any, found))
+        self.clock.advance(21)
+        verdict = self.successResultOf(examining)
+        self.assertIs(verdict.decision, Decision.REJECT)
+        self.assertIn(b"dkim=temperror", self.header(verdict))
+
+    def test_the_time_to_hash_a_body_does_not_count(self) -> None:
+        """Else a forger could use it up with large messages."""
+        forged = SIGNATURE.replace(b"s=s;", b"s=none;") + TEXT + b"x\r\n" * 40_000
+        self.dns = RecordsLookUp({**REJECT, **SPF_FAIL})
+        self.slow = 60.0
+        verdict = self.verdict(message(forged, sender="sue@far.org"), reject="always")
+        self.assertIs(verdict.decision, Decision.REJECT)
+
+    def in_thread(self, work: Callable[[], T]) -> Deferred[T]:
+        """As the parent, in a thread that takes long."""
+        self.clock.advance(self.slow)
+        return super().in_thread(work)
+
+    slow = 0.0
 
     def test_names_of_512_labels(self) -> None:
         name = b".".join([b"a"] * 512)

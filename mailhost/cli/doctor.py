@@ -1,0 +1,81 @@
+"""`mailhost doctor`: finds out why mail does not flow."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mailhost.cli.context import Fail
+from mailhost.cli.table import plain, print_json
+
+if TYPE_CHECKING:
+    from mailhost.doctor.replies.explain import Explained
+
+
+@click.group("doctor", short_help="Find out why mail does not flow.")
+def command() -> None:
+    """Find out why mail does not flow."""
+
+
+@command.command(short_help="Explain the reply of a mail server.")
+@click.argument("text", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def reply(text: tuple[str, ...], as_json: bool) -> None:
+    """Explain the reply of a mail server: what it means, who has to act, and what to do.
+
+    TEXT is the reply as it stands in the log or in a bounce, with its codes; without it, the
+    reply is read from standard input.
+    """
+    from mailhost.doctor.replies.explain import explain
+
+    given = " ".join(text) or sys.stdin.read(10_000)
+    if not given.strip():
+        raise Fail('there is no reply to explain: mailhost doctor reply "550 5.1.1 No such user"')
+    found = explain(given)
+    if as_json:
+        print_json(_as_json(found))
+        return
+    for label, value in _lines(found):
+        if value:
+            click.echo(f"{label + ':':<13}{plain(value)}")
+
+
+def _lines(found: Explained) -> list[tuple[str, str]]:
+    said, known, advice = found.reply, found.known, found.advice
+    code = f"{said.code}: {found.code.meaning}" if found.code else ""
+    enhanced = f"{said.enhanced}: {found.enhanced.meaning}" if found.enhanced else ""
+    receiver = known.receiver if known else ""
+    return [
+        ("code", code),
+        ("enhanced", enhanced),
+        ("words of", receiver),
+        ("meaning", "" if advice in (found.code, found.enhanced) else advice.meaning),
+        ("try again", _again(found)),
+        ("who acts", advice.actor),
+        ("what to do", advice.remedy),
+        ("more", known.link if known else ""),
+    ]
+
+
+def _again(found: Explained) -> str:
+    if found.reply.temporary:
+        return "yes, the queue does so by itself until the message expires"
+    return "no, the same message is refused again" if found.reply.permanent else ""
+
+
+def _as_json(found: Explained) -> dict[str, object]:
+    said, known, advice = found.reply, found.known, found.advice
+    return {
+        "code": said.code or None,
+        "enhanced": said.enhanced or None,
+        "text": said.text,
+        "temporary": said.temporary,
+        "permanent": said.permanent,
+        "receiver": known.receiver if known else None,
+        "meaning": advice.meaning,
+        "actor": advice.actor,
+        "remedy": advice.remedy,
+        "link": (known.link if known else "") or None,
+    }

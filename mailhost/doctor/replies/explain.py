@@ -1,0 +1,63 @@
+"""Explains a reply: by its words where they are known, else by its codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailhost.doctor.replies.basic import BASIC
+from mailhost.doctor.replies.enhanced import ENHANCED
+from mailhost.doctor.replies.explanation import Actor, Explanation
+from mailhost.doctor.replies.receivers import KNOWN, KnownReply
+from mailhost.doctor.replies.reply import Reply, parse_reply
+
+NO_EXPLANATION = Explanation(
+    "Neither the codes nor the words of the reply are known here.",
+    Actor.THEM,
+    "Write to the postmaster of the receiving domain, by way of another address, and quote the "
+    "reply.",
+)
+_CLASSES = {
+    2: Explanation("The command succeeded.", Actor.NO_ONE, "Nothing."),
+    4: Explanation(
+        "The receiving host defers the message.", Actor.NO_ONE, "The queue tries again by itself."
+    ),
+    5: Explanation(
+        "The receiving host refuses the message for good.", Actor.SENDER, NO_EXPLANATION.remedy
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A reply, and what it means: by its code, its enhanced code, and its words; None where these
+    say nothing that is known."""
+
+    reply: Reply
+    code: Explanation | None
+    enhanced: Explanation | None
+    known: KnownReply | None
+
+    @property
+    def advice(self) -> Explanation:
+        """The most exact of the explanations."""
+        if self.known is not None:
+            return self.known.explanation
+        if self.enhanced is not None and not self.reply.enhanced.endswith(".0.0"):
+            return self.enhanced
+        return self.code or self.enhanced or NO_EXPLANATION
+
+
+def explain(text: str) -> Explained:
+    """Explain the first reply in a text."""
+    reply = parse_reply(text)
+    subject = reply.enhanced.partition(".")[2]
+    enhanced = ENHANCED.get(subject) or ENHANCED.get(f"{subject.partition('.')[0]}.0")
+    code = BASIC.get(reply.code) or _CLASSES.get(reply.code // 100)
+    succeeded = reply.code // 100 == 2
+    known = None if succeeded else _known(reply)
+    return Explained(reply, code, None if succeeded else enhanced, known)
+
+
+def _known(reply: Reply) -> KnownReply | None:
+    text = f"{reply.enhanced} {reply.text}"
+    return next((each for each in KNOWN if each.pattern.search(text)), None)

@@ -1,0 +1,25 @@
+"""The value that the tables of replies are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Actor(StrEnum):
+    """The one who has to act before mail flows."""
+
+    NO_ONE = "no one: wait"
+    SENDER = "the author of the message"
+    US = "the operator of the sending host"
+    RECIPIENT = "the recipient"
+    THEM = "the operator of the receiving host"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code or the words of a reply mean, who has to act, and what to do."""
+
+    meaning: str
+    actor: Actor
+    remedy: str

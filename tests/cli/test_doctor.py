@@ -1,0 +1,36 @@
+"""`mailhost doctor`."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.bench import CommandCase
+
+
+class ReplyTests(CommandCase):
+    """`mailhost doctor reply`."""
+
+    def test_the_meaning_and_the_remedy(self) -> None:
+        output = self.run_ok("doctor", "reply", "550 5.1.1 <bob@example.net>: User unknown")
+        self.assertIn("550: The mailbox does not exist", output)
+        self.assertIn("5.1.1: The mailbox does not exist.", output)
+        self.assertIn("who acts:    the author of the message", output)
+        self.assertIn("refused again", output)
+
+    def test_words_without_quotes(self) -> None:
+        output = self.run_ok("doctor", "reply", "421", "4.7.0", "[TSS04] deferred")
+        self.assertIn("words of:    Yahoo", output)
+        self.assertIn("https://senders.yahooinc.com", output)
+
+    def test_from_standard_input_as_json(self) -> None:
+        output = self.run_ok("doctor", "reply", "--json", stdin="452 4.2.2 full\n")
+        found = json.loads(output)
+        self.assertEqual((found["code"], found["enhanced"]), (452, "4.2.2"))
+        self.assertEqual(found["actor"], "the recipient")
+
+    def test_nothing_to_explain(self) -> None:
+        self.assertIn("no reply to explain", self.run_fails("doctor", "reply", stdin="\n"))
+
+    def test_no_control_characters_reach_the_terminal(self) -> None:
+        output = self.run_ok("doctor", "reply", "550 \x1b[31m no such user")
+        self.assertNotIn("\x1b", output)
