@@ -32,6 +32,7 @@ from mailhost.store.maildir.folder_names import (
     directory_of,
     find_folders,
 )
+from mailhost.store.maildir.removed_folders import removed_path
 from mailhost.store.maildir.subscriptions import SubscriptionsFile
 
 NO_SUCH = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
@@ -208,7 +209,7 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
         return place
     if not place.path:
         return INBOX_STAYS
-    gone = os.path.join(work.root, f"mailhost-removed-{os.getpid()}-{work.disk.now():.6f}")
+    gone = removed_path(work.root, work.disk.now())
     with work.transaction() as cache:
         row = folder_row(cache, place.path)
         work.disk.system.rename(work.path_of(place.path), gone)
