@@ -175,13 +175,15 @@ def create(work: AccountWork, name: str, special_use: str) -> str | StoreRefusal
     if name in directories(work):
         return EXISTS
     with work.transaction():
+        was_there = os.path.lexists(work.path_of(path))
         try:
             make_maildir(work, path)
             mailbox_id = refreshed_locked(work, path).row.mailbox_id
             if special_use:
                 SpecialUses(work).give(special_use, name)
         except (OSError, sqlite3.Error):
-            _remove_empty(work, path)
+            if not was_there:
+                _remove_empty(work, path)
             raise
         work.files_changed = True
     return mailbox_id
