@@ -12,8 +12,7 @@ from functools import lru_cache
 
 from mailhost.message.address import Address, BadAddress, parse_address
 
-# possessive, as nothing behind a value asks for a shorter one
-_TEXT = rb"[^\r\n]*+(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*+)*+"
+_TEXT = rb"[^\r\n]*(?:(?:\r?\n[ \t]|\r(?!\n))[^\r\n]*)*"
 _VALUE = rb"[ \t]*:(" + _TEXT + rb")"
 _NAME = re.compile(rb"[!-9;-~]+")
 _LINE_END = rb"\r?\n?"

@@ -47,6 +47,7 @@ from mailhost.store.maildir.folder import (
 )
 from mailhost.store.maildir.folder_names import INBOX, canonical
 from mailhost.store.maildir.pop3_uidls import LOCK_FILE, settle_adoption
+from mailhost.store.maildir.removed_folders import delete_left
 from mailhost.store.maildir.scan import list_messages, open_message
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import QuotaOf, Usages, no_quota
@@ -136,6 +137,7 @@ class MailStore:
             complete_maildir(path)
             stale += stale_files(path, now)
             stale += outdated(path, now - self._keep_expunged)
+            delete_left(path, now)
         return stale
 
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -19,6 +20,7 @@ from twisted.trial.unittest import SkipTest
 
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port
 from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
+from tests.soak.imap_client import PASSWORD, ImapClient
 
 SETTINGS = """
 [relay]
@@ -33,6 +35,7 @@ longest_retry = "0.5 seconds"
 connections_per_client = 300
 stop_timeout = "1 second"
 """
+SAM = "sam@example.org"
 FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -S -n 64; exec "$0" "$@"')
 
 
@@ -120,7 +123,8 @@ class FullDisk(FaultyHost):
     def setUp(self) -> None:
         folder = new_folder()
         self.addCleanup(shutil.rmtree, folder)
-        self.host = RunningHost(folder, self.settings + DOMAINS, protocols=self.protocols)
+        settings = self.settings + "[login]\nplaintext_on_loopback = true\n" + DOMAINS
+        self.host = RunningHost(folder, settings, protocols=(*self.protocols, "imap"))
         self.host.data.mkdir()
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", str(self.host.data)],
@@ -130,11 +134,32 @@ class FullDisk(FaultyHost):
         if mounted.returncode:
             raise SkipTest("only root can mount the small disk that this test fills")
         self.addCleanup(subprocess.run, ["umount", str(self.host.data)], check=False)
-        self.host.set_up()
+        self.host.add_accounts(PASSWORD, SAM)
         self.addCleanup(self.host.stop)
         self.host.start()
 
+    def imap(self) -> ImapClient:
+        client = ImapClient(self.host.ports["imap"], SAM)
+        self.addCleanup(client.close)
+        return client
+
+    def check_imap(self, client: ImapClient) -> None:
+        """What needs space is refused for now and leaves nothing; messages can be read, flagged and
+        removed."""
+        for last in (client.append("INBOX", b"x" * 10_000)[-1], client.ask("CREATE New")[-1]):
+            self.assertIn(b" NO [OVERQUOTA] The disk of the server is full", last)
+        self.assertNotIn(b"New", b"".join(client.ok('LIST "" *')))
+        client.ok("SELECT INBOX")
+        client.ask("COPY 3 Archive")  # a link takes no space
+        client.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
+        client.ok("EXPUNGE")
+        found = b"".join(client.ok("FETCH 1:* (ENVELOPE BODY.PEEK[])"))
+        self.assertEqual(["Subject: 1", "Subject: 3"], re.findall(r"Subject: \d", found.decode()))
+
     def test_452_nothing_lost_and_back_to_work(self) -> None:
+        client = self.imap()
+        for number in (1, 2, 3):
+            self.assertIn(b" OK ", client.append("INBOX", MAIL % b"%d" % number)[-1])
         reply, taken = b"250", 0
         while reply.startswith(b"250") and taken < 100:
             reply = self.padded_mail(f"{taken:03}", "ann@example.com", 200_000)
@@ -149,11 +174,12 @@ class FullDisk(FaultyHost):
             since = self.host.mark()
             self.refused(self.padded_mail("x", "bob@example.com", padding), "452 4.3.1")
             self.host.wait_for("No space left", since)
-        client = self.raw("lmtp", hello="LHLO")
-        client.envelope("ann@example.com", "bob@example.net")
-        client.say("DATA\r\n")
-        self.refused(client.say(MAIL % b"x"), "452 4.3.1")
-        self.refused(client.reply(), "452 4.3.1")
+        lmtp = self.raw("lmtp", hello="LHLO")
+        lmtp.envelope("ann@example.com", "bob@example.net")
+        lmtp.say("DATA\r\n")
+        self.refused(lmtp.say(MAIL % b"x"), "452 4.3.1")
+        self.refused(lmtp.reply(), "452 4.3.1")
+        self.check_imap(client)
         self.assertEqual(
             [f"{number:03}" for number in range(taken)], self.subjects("ann@example.com")
         )
@@ -163,6 +189,8 @@ class FullDisk(FaultyHost):
         ballast.unlink()
         self.refused(self.send_mail("room again", "bob@example.com"), "250")
         self.assertEqual(["room again"], self.subjects("bob@example.com"))
+        client.ok("CREATE New")
+        self.assertIn(b" OK ", client.append("New", b"x" * 10_000)[-1])
         self.assertNotIn("Traceback", "\n".join(self.host.lines))
 
 

@@ -31,15 +31,15 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/var/tmp"))
     try:
         accounts = _kill(folder, wanted.rounds, wanted.seed)
+        CONSOLE.print(_killed_table(accounts))
         imap = _kill_under_imap(folder, wanted.rounds // 2, wanted.seed)
+        CONSOLE.print(_imap_table(imap))
         suffered = [suffer(name, folder / "faults" / str(n)) for n, name in enumerate(FAULTS)]
+        CONSOLE.print(_suffered_table(suffered))
         floods = [measured(each, folder) for each in FLOODS]
+        CONSOLE.print(_flooded_table(floods))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    CONSOLE.print(_killed_table(accounts))
-    CONSOLE.print(_imap_table(imap))
-    CONSOLE.print(_suffered_table(suffered))
-    CONSOLE.print(_flooded_table(floods))
     good = all(each.good for each in accounts.values())
     good = good and all(each.good for each in imap.values())
     good = good and all(each.good and each.felt for each in suffered)
@@ -111,6 +111,7 @@ def _imap_table(accounts: dict[str, ImapAccount]) -> Table:
         "rounds": lambda a: a.rounds,
         "processes killed": lambda a: sum(a.kills.values()),
         "caches removed": lambda a: a.caches_removed,
+        "locks left behind": lambda a: a.locks_left,
         "files renamed by the other program": lambda a: a.renamed_by_others,
         "commands answered OK": lambda a: sum(a.answered.values()),
         "commands without an answer, or refused": lambda a: sum(a.unanswered.values()),

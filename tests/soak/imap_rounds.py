@@ -31,6 +31,7 @@ connections_per_client = 1000
 plaintext_on_loopback = true
 """
 CACHE = "mailhost.db"
+LOCK = "dovecot-uidlist.lock"
 EXPLAINED = 5  # broken promises
 
 
@@ -41,6 +42,7 @@ class ImapAccount:
     rounds: int
     kills: Mapping[str, int]
     caches_removed: int
+    locks_left: int
     renamed_by_others: int
     answered: Mapping[str, int]
     unanswered: Mapping[str, int]
@@ -69,6 +71,7 @@ class ImapRounds:
         self._others = Others(self._maildirs, Random(seed), self._ledger, self._host.ports["smtp"])
         self._kills: Counter[str] = Counter()
         self._caches_removed = 0
+        self._locks_left = 0
 
     @property
     def _maildirs(self) -> list[Path]:
@@ -101,6 +104,7 @@ class ImapRounds:
             rounds,
             self._kills,
             self._caches_removed,
+            self._locks_left,
             self._others.renamed,
             self._ledger.answered,
             self._ledger.unanswered,
@@ -133,8 +137,9 @@ class ImapRounds:
             client.close()
 
     def _kill_one(self) -> None:
-        """The head, which is started again, perhaps without its caches; or a worker or the writer,
-        which the head replaces."""
+        """The head, which is started again, perhaps without its caches, or with the locks of
+        processes that died before they wrote their PID; or a worker or the writer, which the head
+        replaces."""
         (kind,) = self._random.choices(("head", "worker", "writer"), (5, 3, 2))
         running = children(self._host.pid)
         others = [each for each in running if is_writer(each) == (kind == "writer")]
@@ -150,6 +155,10 @@ class ImapRounds:
             for maildir in self._maildirs:
                 for path in maildir.glob(f"{CACHE}*"):
                     path.unlink()
+        if self._random.random() < 0.2:
+            self._locks_left += 1
+            for maildir in self._maildirs:
+                (maildir / LOCK).touch()
         self._host.start()
 
 

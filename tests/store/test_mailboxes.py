@@ -12,6 +12,7 @@ from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.store import mailboxes
 from mailhost.store.mailboxes import MailStore
+from mailhost.store.maildir.removed_folders import removed_path
 from tests.fakes import address, now
 from tests.store.boxes import ANN, BOB, NOW, StoreCase, failure_of, here
 
@@ -151,6 +152,17 @@ class TidyTests(StoreCase):
                 pass
         now(self.store.tidy())
         self.assertEqual(self.files("tmp"), [])
+
+    def test_folders_that_were_being_removed_are_deleted(self) -> None:
+        old, young = removed_path(self.path, NOW - 2 * HOUR), removed_path(self.path, NOW - 1)
+        for folder in (old, young, os.path.join(self.path, "mailhost-removed-by-nobody")):
+            os.makedirs(os.path.join(folder, "cur"))
+            self.put("1.M2P3Q4.mx:2,S", folder=os.path.join(os.path.basename(folder), "cur"))
+        now(self.store.tidy())
+        self.assertEqual(
+            sorted([os.path.basename(young), "mailhost-removed-by-nobody"]),
+            sorted(name for name in os.listdir(self.path) if name.startswith("mailhost-")),
+        )
 
     def test_many(self) -> None:
         self.patch(mailboxes, "LARGEST_COMMIT", 3)

@@ -32,6 +32,7 @@ from mailhost.store.maildir.folder_names import (
     directory_of,
     find_folders,
 )
+from mailhost.store.maildir.removed_folders import removed_path
 from mailhost.store.maildir.subscriptions import SubscriptionsFile
 
 NO_SUCH = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
@@ -174,10 +175,33 @@ def create(work: AccountWork, name: str, special_use: str) -> str | StoreRefusal
     if name in directories(work):
         return EXISTS
     with work.transaction():
-        make_maildir(work, path)
-        if special_use:
-            SpecialUses(work).give(special_use, name)
-        return refreshed_locked(work, path).row.mailbox_id
+        was_there = os.path.lexists(work.path_of(path))
+        try:
+            make_maildir(work, path)
+            mailbox_id = refreshed_locked(work, path).row.mailbox_id
+            if special_use:
+                SpecialUses(work).give(special_use, name)
+        except (OSError, sqlite3.Error):
+            if not was_there:
+                _remove_empty(work, path)
+            raise
+        work.files_changed = True
+    return mailbox_id
+
+
+def _remove_empty(work: AccountWork, path: str) -> None:
+    """Remove a folder that could not be made. If it has a message by now, it stays."""
+    folder, system = work.path_of(path), work.disk.system
+    work.known.pop(path, None)
+    try:
+        for name in ("new", "cur", "tmp"):
+            with suppress(FileNotFoundError):
+                system.remove_folder(os.path.join(folder, name))
+        for name in os.listdir(folder):
+            system.remove(os.path.join(folder, name))
+        system.remove_folder(folder)
+    except OSError:
+        return  # it is completed when it is used
 
 
 def remove(work: AccountWork, name: str) -> StoreRefusal | None:
@@ -187,13 +211,14 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
         return place
     if not place.path:
         return INBOX_STAYS
-    gone = os.path.join(work.root, f"mailhost-removed-{os.getpid()}-{work.disk.now():.6f}")
+    gone = removed_path(work.root, work.disk.now())
     with work.transaction() as cache:
-        work.disk.system.rename(work.path_of(place.path), gone)
         row = folder_row(cache, place.path)
+        work.disk.system.rename(work.path_of(place.path), gone)
+        work.files_changed = True
+        work.known.pop(place.path, None)
         if row is not None:
             remove_folder(cache, row.id)
-        work.known.pop(place.path, None)
     shutil.rmtree(gone, ignore_errors=True)
     work.disk.system.sync_folder(work.root)
     SpecialUses(work).take(place.name)
@@ -218,21 +243,46 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
         targets[name] = path
     if old == INBOX:
         return _rename_inbox(work, new)
+    paths = {names[name]: path for name, path in targets.items()}
     with work.transaction() as cache:
         _rename_subscriptions(work, old, new)  # first, as it may wait for a lock
-        for name, path in targets.items():
-            work.disk.system.rename(work.path_of(names[name]), work.path_of(path))
-            row = folder_row(cache, names[name])
-            stale = folder_row(cache, path)
-            if stale is not None:  # another program has removed that folder
-                remove_folder(cache, stale.id)
-                work.known.pop(path, None)
-            if row is not None:
-                write_row(cache, row.moved_to(path))
-            work.known.pop(names[name], None)
+        try:
+            _rename_directories(work, paths)
+        except OSError:
+            with suppress(OSError):
+                _rename_subscriptions(work, new, old)
+            raise
+        work.files_changed = True
+        for path in (*paths, *paths.values()):
+            work.known.pop(path, None)
+        _rename_rows(cache, paths)
     work.disk.system.sync_folder(work.root)
     SpecialUses(work).rename(old, new)
     return None
+
+
+def _rename_directories(work: AccountWork, paths: Mapping[str, str]) -> None:
+    """Give directories other paths: all, or none of them. Raises OSError."""
+    renamed: list[tuple[str, str]] = []
+    try:
+        for old, new in paths.items():
+            work.disk.system.rename(work.path_of(old), work.path_of(new))
+            renamed.append((old, new))
+    except OSError:
+        for old, new in reversed(renamed):
+            with suppress(OSError):
+                work.disk.system.rename(work.path_of(new), work.path_of(old))
+        raise
+
+
+def _rename_rows(cache: sqlite3.Connection, paths: Mapping[str, str]) -> None:
+    """Have the cache know folders by their new paths. Raises sqlite3.Error."""
+    for old, new in paths.items():
+        row, stale = folder_row(cache, old), folder_row(cache, new)
+        if stale is not None:  # another program has removed that folder
+            remove_folder(cache, stale.id)
+        if row is not None:
+            write_row(cache, row.moved_to(new))
 
 
 def _rename_inbox(work: AccountWork, new: str) -> StoreRefusal | None:
