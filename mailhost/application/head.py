@@ -94,8 +94,7 @@ class Head:
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
         self.guard = self._make_guard(reactor, settings)
-        write_uses = partial(note_uses, base.data)
-        self.last_uses = LastUses(reactor, base.in_thread, write_uses, events, time.time)
+        self.last_uses = self._make_last_uses(reactor)
         self.authenticator = Authenticator(
             reactor, base.directory, settings.login, events, self.guard, used=self.last_uses.used
         )
@@ -109,13 +108,11 @@ class Head:
         )
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
-        self.certificates = CertificateWatch(
-            reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
-        )
+        self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
-        self._watchers = base.accounts.watchers
-        self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+        notified = FolderChanges(reactor, self.workers.folders_changed)
+        base.accounts.watchers.notify_others = notified.add
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -125,6 +122,17 @@ class Head:
             self.events,
             self._may_show,
             lambda name: directory.view.name_of(name),
+        )
+
+    def _make_last_uses(self, reactor: IReactor) -> LastUses:
+        base = self.foundation
+        write = partial(note_uses, base.data)
+        return LastUses(reactor, base.in_thread, write, self.events, time.time)
+
+    def _make_watch(self, reactor: IReactor) -> CertificateWatch:
+        base = self.foundation
+        return CertificateWatch(
+            reactor, base.in_thread, base.tls, self.events, self._hostname, self._renewed
         )
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
@@ -250,7 +258,7 @@ class Head:
 
     def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
         """A worker has changed folders; it hears of them too, and finds nothing new."""
-        self._watchers.all_changed_elsewhere(changes)
+        self.foundation.accounts.watchers.all_changed_elsewhere(changes)
         self.workers.folders_changed(changes)
 
     def _hostname(self) -> str:

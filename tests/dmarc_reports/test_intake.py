@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,14 +38,10 @@ from tests.fakes import (
     view_of,
 )
 from tests.memory_store import MemoryStore
+from tests.queue.fakes import here
 
 ADDRESSES = {("example.org", "dmarc")}
 TIME = 1795651199.0
-
-
-def in_thread(work: Any) -> Deferred[Any]:
-    """Do blocking work at once."""
-    return maybeDeferred(work)
 
 
 def recipient(text: str) -> LocalRecipient:
@@ -107,7 +103,7 @@ class ReaderTests(SynchronousTestCase):
         self.admin: Address | None = address("ann@example.org")
         self.handover = FakeHandover()
         self.reader = ReportReader(
-            self.clock, in_thread, self.data, self.places, self.events, lambda: TIME
+            self.clock, here, self.data, self.places, self.events, lambda: TIME
         )
         self.addCleanup(self.reader.stop)
 
@@ -232,7 +228,7 @@ class ReaderTests(SynchronousTestCase):
 
         def failing_once(work: Any) -> Deferred[Any]:
             calls.append(work)
-            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else in_thread(work)
+            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else here(work)
 
         self.reader._in_thread = failing_once
         self.reader.start()
