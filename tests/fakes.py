@@ -1,4 +1,4 @@
-"""Fakes of the house's Interfaces that tests of several rooms share. Everything answers at once."""
+"""Fakes of Interfaces that tests of several packages share. They answer at once."""
 
 from __future__ import annotations
 

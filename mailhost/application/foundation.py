@@ -30,6 +30,7 @@ from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
 from mailhost.net.account_limit import AccountLimit
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
@@ -72,6 +73,7 @@ class Foundation:
         self.pause = pauses_of(reactor)
         self.tls = ServerTLS(certificates, _minimums(settings))
         self.limits = ConnectionLimits(_bounds(settings), others)
+        self.sessions = AccountSessions()
         self.account_limit = AccountLimit(settings.limits.connections_per_account, others)
         self.writer_socket = os.path.join(self.data, "writer.sock")
         self.system = OperatingSystem()

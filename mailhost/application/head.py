@@ -33,7 +33,9 @@ from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
 from mailhost.logins.loggable_names import may_be_shown
+from mailhost.logins.revocations import Revocations
 from mailhost.logins.salt_key import lasting_key
+from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
@@ -96,8 +98,15 @@ class Head:
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
         self.authenticator = Authenticator(
-            reactor, base.directory, settings.login, events, self.guard, used=self.last_uses.used
+            reactor,
+            base.directory,
+            settings.login,
+            events,
+            self.guard,
+            logged_in=self._logged_in,
         )
+        self._revocations = Revocations(self._end_sessions)
+        base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
         self.queue = QueueRunner(reactor, base.spool, events)
@@ -260,6 +269,16 @@ class Head:
         """A worker has changed folders; it hears of them too, and finds nothing new."""
         self.foundation.accounts.watchers.all_changed_elsewhere(changes)
         self.workers.folders_changed(changes)
+
+    def _logged_in(self, account: Address, app_password: str) -> None:
+        self._revocations.logged_in(account)
+        if app_password:
+            self.last_uses.used(account, app_password)
+
+    def _end_sessions(self, accounts: Sequence[Address]) -> None:
+        """Passwords of these accounts were revoked."""
+        self.foundation.sessions.end(accounts)
+        self.workers.end_sessions(accounts)
 
     def _hostname(self) -> str:
         return self.services.settings.hostname

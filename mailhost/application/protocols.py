@@ -137,10 +137,11 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
     )
     reception = Reception(context)
     logins = Logins(services.authenticator)
+    foundation, sessions = services.foundation, services.foundation.sessions
 
     def make(output: IWire, client: Client) -> IMachine:
         filtered = _filtered(services, wire, client, reception)
-        return Session(output, client, filtered, logins, options, services.foundation.events)
+        return Session(output, client, filtered, logins, options, foundation.events, sessions)
 
     return make
 
@@ -188,6 +189,7 @@ def _pop3_maker(services: Services, listen: Listen) -> MachineMaker:
             services.foundation.events,
             tls_available=True,
             hostname=services.settings.hostname,
+            sessions=services.foundation.sessions,
         )
 
     return make
@@ -222,6 +224,7 @@ def _imap_maker(services: Services, listen: Listen) -> MachineMaker:
                 time.time,
                 foundation.reactor,
                 foundation.account_limit,
+                sessions=foundation.sessions,
             )
         )
 

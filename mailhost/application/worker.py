@@ -35,6 +35,7 @@ from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.wire import IServerFactory
 from mailhost.logins.authenticator import mechanisms_for
+from mailhost.message.address import Address
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
@@ -124,6 +125,7 @@ class Worker:
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
             calls.KEYS_CHANGED.answered_by(self._keys_changed),
+            calls.END_SESSIONS.answered_by(self._end_sessions),
         ]
 
     def _send_changes(self, changes: Sequence[FolderChange]) -> None:
@@ -131,6 +133,9 @@ class Worker:
 
     def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
         self._watchers.all_changed_elsewhere(changes)
+
+    def _end_sessions(self, accounts: Sequence[Address]) -> None:
+        self._foundation.sessions.end(accounts)
 
     def _keys_changed(self, domain: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._foundation.key_ring.read_again(domain))

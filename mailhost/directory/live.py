@@ -8,6 +8,8 @@ raises DirectoryUnavailable, so that no recipient is refused for good.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
@@ -35,12 +37,17 @@ NO_DOMAIN = (
 Change = DirectoryView | None  # None: nothing has changed
 
 
+def _ignore(before: DirectoryView, after: DirectoryView) -> None:
+    """Do nothing about another view."""
+
+
 @implementer(IDirectory)
 class LiveDirectory:
     """With `database_path` None, the directory has only the domains of the settings file.
 
-    `start` must be called before the first request, `stop` at the end. `in_thread` is for tests; it
-    defaults to the reactor's threads.
+    `start` must be called before the first request, `stop` at the end. `changed` is called with the
+    former view and the new one, once the new one is in use. `in_thread` is for tests; it defaults
+    to the reactor's threads.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class LiveDirectory:
         in_thread: InThread | None = None,
     ) -> None:
         self.view = file_view
+        self.changed: Callable[[DirectoryView, DirectoryView], None] = _ignore
         self._file_view = file_view
         self._database_view = DirectoryView()
         self._watched = _Watched(database_path) if database_path else None
@@ -177,11 +185,12 @@ class LiveDirectory:
         union = unite(self._file_view, self._database_view)
         if self.view.domains and not union.view.domains:
             self._events.emit(Faulted("directory", NO_DOMAIN))
-        self.view = union.view
+        former, self.view = self.view, union.view
         for text in union.clashes:
             if text not in self._clashes:
                 self._events.emit(Faulted("directory", text))
         self._clashes = union.clashes
+        self.changed(former, union.view)
 
     async def _tick(self) -> None:
         try:

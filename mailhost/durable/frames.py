@@ -17,6 +17,7 @@ from mailhost.interfaces.changes import (
     NewFile,
     RemovedFile,
     RenamedFile,
+    WrittenFile,
 )
 from mailhost.message.content import Content
 
@@ -38,6 +39,7 @@ def plain(change: Change) -> tuple[Any, ...]:
             change.replaces,
             change.again,
             change.beside,
+            change.modified,
         )
     match change:
         case RemovedFile(path):
@@ -48,6 +50,8 @@ def plain(change: Change) -> tuple[Any, ...]:
             return ("linked", source, final, again)
         case MadeFolder(path):
             return ("folder", path)
+        case WrittenFile(path):
+            return ("written", path)
 
 
 def _new_file(temporary: str, final: str, pieces: Sequence[bytes], *rest: Any) -> NewFile:
@@ -60,6 +64,7 @@ _KINDS: Mapping[str, Callable[..., Change]] = {
     "renamed": RenamedFile,
     "linked": LinkedFile,
     "folder": MadeFolder,
+    "written": WrittenFile,
 }
 
 

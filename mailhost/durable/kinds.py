@@ -19,6 +19,7 @@ from mailhost.interfaces.changes import (
     NewFile,
     RemovedFile,
     RenamedFile,
+    WrittenFile,
 )
 
 LARGEST_WRITE = 1 << 18  # octets written by one call: a small message is one
@@ -28,7 +29,7 @@ MOST_CHUNKS = 500  # written by one call
 class Work:
     """One change under way. `gains` and `loses` are folders whose names it changes, or empty."""
 
-    __slots__ = ("error", "fd", "gains", "loses", "named", "names_file", "synced")
+    __slots__ = ("error", "fd", "gains", "loses", "named", "names_file", "synced", "written")
 
     def __init__(self, gains: str, loses: str) -> None:
         self.gains = gains
@@ -36,6 +37,7 @@ class Work:
         self.fd = -1  # open until it was synced
         self.synced = False  # or is by another one's sync
         self.names_file = False  # `name` needs no `prepare`: the file is there
+        self.written = ""  # a file to be synced together with the folders
         self.named = False
         self.error: OSError | None = None  # what stopped it
 
@@ -43,8 +45,7 @@ class Work:
         """Write or open the file. Raises OSError."""
 
     def name(self, folders: Folders) -> None:
-        """Make the change visible. Raises OSError."""
-        raise NotImplementedError
+        """Make the change visible, unless it is already. Raises OSError."""
 
     def undo(self, folders: Folders) -> None:
         """Leave nothing under the final name. Raises OSError, which is ignored."""
@@ -90,6 +91,9 @@ class NewFileWork(Work):
                     waiting, size = [], 0
         if waiting:
             system.write(self.fd, waiting)
+        if change.modified is not None:
+            with suppress(OSError, OverflowError):
+                system.set_time_of(self.fd, change.modified)
 
     def _is_complete(self, folders: Folders) -> bool:
         """True where the file was renamed already, and so is written and synced. One that was not
@@ -233,6 +237,16 @@ class MadeFolderWork(Work):
             folders.system.remove_folder(self.gains)
 
 
+class WrittenFileWork(Work):
+    """See WrittenFile."""
+
+    __slots__ = ()
+
+    def __init__(self, change: WrittenFile) -> None:
+        super().__init__("", "")
+        self.written = change.path
+
+
 def work_of(change: Change) -> Work:
     """Return the work for a change."""
     if isinstance(change, NewFile):  # nearly always
@@ -243,4 +257,6 @@ def work_of(change: Change) -> Work:
         return RenamedFileWork(change)
     if isinstance(change, LinkedFile):
         return LinkedFileWork(change)
+    if isinstance(change, WrittenFile):
+        return WrittenFileWork(change)
     return MadeFolderWork(change)

@@ -22,6 +22,7 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.account_limit import AccountLimit
+from mailhost.net.account_sessions import ENDED, AccountSessions
 
 
 class State(Enum):
@@ -81,7 +82,10 @@ class Context:
     tag: bytes = b""
     notifying: Notifying | None = None
     compressed: bool = False
+    sessions: AccountSessions = field(default_factory=AccountSessions)
     identified: bool = False  # the client has said which program it is
+    login_mark: int = 0  # `sessions.mark` when the login began
+    revoked: bool = False  # the password of the login, or its account, is not valid any more
     disabled: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -110,13 +114,20 @@ class Context:
 
     def log_in(self, account: Address) -> Status | None:
         """Enter the authenticated state. Returns why not."""
+        if not self.sessions.add(account, self._revoke, self.login_mark):
+            return ENDED
         refusal = self.account_limit.admit(account)
         if refusal is not None:
+            self.sessions.remove(account, self._revoke)
             return refusal
         self.account = account
         self._switch_off(self.options.disabled_for.get(account, frozenset()))
         self._mail = self.store.account(account)
         return None
+
+    def _revoke(self) -> None:
+        self.revoked = True
+        self.wire.wake()
 
     def ended(self) -> None:
         """The connection is gone: give back what the session has."""
@@ -126,6 +137,7 @@ class Context:
             self.notifying.stop()
         if self.account is not None:
             self.account_limit.release(self.account)
+            self.sessions.remove(self.account, self._revoke)
 
     def enable_condstore(self) -> None:
         """The client shows that it knows of MODSEQs. With a mailbox selected it is told up to which

@@ -14,6 +14,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.logins import Challenge, SASLStep
 from mailhost.message.address import Address
 from mailhost.message.status import Status
+from mailhost.net.account_sessions import ENDED
 from mailhost.net.sasl.exchange import SASLExchange, new_exchange
 
 ENCRYPT_FIRST = "No password in the clear here; use STARTTLS first"
@@ -56,7 +57,7 @@ def logged_in(context: Context, result: Address | Status) -> Completion:
         refusal = context.log_in(result)
         if refusal is not None:
             context.refused(f"a login as {result}", refusal)
-            return no(refusal.text, b"LIMIT")
+            return no(refusal.text, b"UNAVAILABLE" if refusal is ENDED else b"LIMIT")
         return ok("Logged in", capability(capabilities(context)))
     if result.code == 501:
         return bad(result.text)

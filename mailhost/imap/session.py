@@ -55,6 +55,7 @@ from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import TLSState
 from mailhost.message.status import Status
+from mailhost.net.account_sessions import ENDED
 from mailhost.net.http import NO_HTTP, is_http
 
 MOST_ERRORS = 20  # BAD replies in a row, or before the login, before the session ends
@@ -107,6 +108,8 @@ class ImapSession:
     def step(self) -> Answer[bool]:
         if self._context.over:
             return False
+        if self._context.revoked:
+            return self._dismiss(ENDED)
         event = self._reader.next()
         if event is None:
             return self._tell_unasked()
@@ -132,7 +135,7 @@ class ImapSession:
 
     def stopping(self) -> None:
         if not self._context.over:
-            self._farewell("Going down for a while; please come back")
+            self._farewell("The server closes this connection; please connect again later")
 
     def lost(self, reason: str) -> None:
         self._context.ended()
@@ -188,6 +191,8 @@ class ImapSession:
     def _run(self, tagged: Tagged) -> Answer[bool]:
         command = tagged.command
         self._context.tag = tagged.tag
+        if self._context.state is State.NOT_AUTHENTICATED:
+            self._context.login_mark = self._context.sessions.mark
         if isinstance(command, Authenticate):
             self._exchange = LoginExchange(self._context, tagged.tag)
             return self._exchanged(self._exchange.begin(command))
@@ -278,7 +283,7 @@ class ImapSession:
             return self._error(_tag_of(event), bad(event.too_big, b"TOOBIG"))
         self._reader.accept()
         if event.waiting:
-            self._context.wire.write(continuation(b"Go on"))
+            self._context.wire.write(continuation(b"Send the literal"))
         return True
 
     def _begin_append(self, event: Announced, tagged: Tagged) -> Answer[bool]:

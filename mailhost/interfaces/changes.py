@@ -26,7 +26,8 @@ class NewFile:
     until the new one gets it; if the last sync fails, it is unknown which of the two files has the
     name. `again` means that a process that died may have begun the change: the files that it left
     are used. If `beside` is not empty, this folder is made whenever a folder for `temporary` has to
-    be made.
+    be made. `modified` is the file's mtime in seconds since 1970, None for the time of writing; one
+    that the file system cannot hold is ignored.
     """
 
     temporary: str
@@ -35,6 +36,7 @@ class NewFile:
     replaces: bool = False
     again: bool = False
     beside: str = ""
+    modified: float | None = None
 
     @property
     def size(self) -> int:
@@ -104,7 +106,18 @@ class MadeFolder:
     in_memory = True
 
 
-Change: TypeAlias = NewFile | RemovedFile | RenamedFile | LinkedFile | MadeFolder
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that the caller has written to: its octets are synced at the same time as the names of
+    the other changes. If that fails, the file stays as it is.
+    """
+
+    path: str
+    size = 0
+    in_memory = True
+
+
+Change: TypeAlias = NewFile | RemovedFile | RenamedFile | LinkedFile | MadeFolder | WrittenFile
 Results: TypeAlias = Sequence[OSError | None]
 """The results of changes, one for each: None for one that is safe on disk."""
 
@@ -112,6 +125,6 @@ Results: TypeAlias = Sequence[OSError | None]
 def begun(change: Change) -> Change:
     """Return this change with `again`, for a change that a process may have begun or completed
     before it died."""
-    if isinstance(change, RemovedFile | MadeFolder):
+    if isinstance(change, RemovedFile | MadeFolder | WrittenFile):
         return change
     return replace(change, again=True)

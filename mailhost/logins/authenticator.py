@@ -55,13 +55,14 @@ class _Proven:
 
 
 def _note_nothing(account: Address, name: str) -> None:
-    """Do not record when app passwords were used."""
+    """Do not record logins."""
 
 
 @implementer(IAuthenticator)
 class Authenticator:
-    """`in_thread` is for tests; it defaults to the reactor's threads. `used` is called with account
-    and name when an app password was used. The constructor blocks for 50 ms."""
+    """`in_thread` is for tests; it defaults to the reactor's threads. `logged_in` is called
+    with the account at each login, and with the name of the app password that was used, which is
+    empty for the account's own password. The constructor blocks for 50 ms."""
 
     def __init__(
         self,
@@ -71,9 +72,9 @@ class Authenticator:
         events: IEventSink,
         guard: LoginGuard,
         in_thread: InThread | None = None,
-        used: Callable[[Address, str], None] = _note_nothing,
+        logged_in: Callable[[Address, str], None] = _note_nothing,
     ) -> None:
-        self._used = used
+        self._logged_in = logged_in
         self._directory = directory
         self._settings = settings
         self._events = events
@@ -111,10 +112,7 @@ class Authenticator:
             raise
         if isinstance(result, _Proven):
             self._guard.succeeded(client, username)
-            account, name = result.account, result.app_password
-            if name:
-                self._used(account.address, name)
-            return self._log_success(client, account, mechanism, name)
+            return self._log_success(client, result.account, mechanism, result.app_password)
         # a guess counts although the directory cannot be read and the password was not checked
         await self._guard.failed(client, username, result, guessed=result is not BUSY)
         return result
@@ -165,6 +163,7 @@ class Authenticator:
     def _log_success(
         self, client: Client, account: Account, mechanism: str, app_password: str = ""
     ) -> Address:
+        self._logged_in(account.address, app_password)
         self._events.emit(LoggedIn(client, account.address, mechanism, app_password))
         return account.address
 

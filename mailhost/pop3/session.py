@@ -19,13 +19,14 @@ from mailhost.interfaces.store import IMailStore
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.address import Address
 from mailhost.message.client import Client, TLSState
+from mailhost.net.account_sessions import ENDED, AccountSessions
 from mailhost.net.http import NO_HTTP, is_http
 from mailhost.net.read_buffer import BadLine, ReadBuffer
 from mailhost.net.sasl.exchange import LONGEST_RESPONSE_LINE
 from mailhost.pop3.authorization import AUTHORIZATION, Pop3Authorization
 from mailhost.pop3.maildrop import Maildrop
 from mailhost.pop3.replies import Pop3Replies
-from mailhost.pop3.reply import IN_USE, TEMPORARY, err, listing, ok
+from mailhost.pop3.reply import AUTH_FAILED, IN_USE, TEMPORARY, err, listing, ok
 from mailhost.pop3.state import COMMANDS, Pop3State
 from mailhost.pop3.transaction import TRANSACTION, Pop3Transaction
 
@@ -50,14 +51,19 @@ class Pop3Session:
         *,
         tls_available: bool,
         hostname: str,
+        sessions: AccountSessions | None = None,
     ) -> None:
         self._wire = wire
+        self._sessions = sessions or AccountSessions()
+        self._login_mark = 0  # `sessions.mark` when the login began
+        self._revoked = False  # the password of the login, or its account, is not valid any more
         self._store = store
         self._tls_available = tls_available
         self._hostname = hostname
         self._buffer = ReadBuffer(bare_lf=True)
         self._replies = Pop3Replies(wire, client, events)
         self._authorization = Pop3Authorization(self._replies, logins, self._open)
+        self._account: Address | None = None
         self._transaction: Pop3Transaction | None = None  # None before the login
 
     # --- IMachine --------------------------------------------------------------------------------
@@ -72,6 +78,9 @@ class Pop3Session:
     def step(self) -> Answer[bool]:
         if self._replies.over:
             return False
+        if self._revoked:
+            self._replies.log("session", ENDED)
+            return self._replies.close(err(ENDED.text, AUTH_FAILED))
         exchanging = self._authorization.exchanging
         try:
             line = self._buffer.take_line(
@@ -105,6 +114,7 @@ class Pop3Session:
 
     def lost(self, reason: str) -> None:
         self._replies.over = True
+        self._logged_out()
         if self._transaction is not None:
             self._transaction.drop.release()
 
@@ -119,6 +129,7 @@ class Pop3Session:
                 return self._no_command(line, "Command not known here")
             return self._replies.error(f"Not now: {_WHY_NOT_NOW[state]}")
         if verb in AUTHORIZATION:
+            self._login_mark = self._sessions.mark
             return AUTHORIZATION[verb](self._authorization, arguments)
         if self._transaction is not None and verb in TRANSACTION:
             return TRANSACTION[verb](self._transaction, arguments)
@@ -129,20 +140,35 @@ class Pop3Session:
             return self._replies.refuse_and_close("session", NO_HTTP)
         return self._replies.error(text)
 
+    def _revoke(self) -> None:
+        self._revoked = True
+        self._wire.wake()
+
+    def _logged_out(self) -> None:
+        account, self._account = self._account, None
+        if account is not None:
+            self._sessions.remove(account, self._revoke)
+
     # --- the mailbox -----------------------------------------------------------------------------
 
     async def _open(self, account: Address) -> bool:
         """Enter the TRANSACTION state with the mailbox of an account (RFC 1939 §4)."""
+        if not self._sessions.add(account, self._revoke, self._login_mark):
+            self._replies.log(f"a login as {account}", ENDED)
+            return self._replies.write(err(ENDED.text, TEMPORARY))
+        self._account = account
         mailbox = self._store.inbox(account)
         lock = None
         try:
             lock = await self._store.exclusive(account).lock()
             if lock is None:
+                self._logged_out()
                 return self._replies.write(err("Another session has this mailbox", IN_USE))
             messages = await mailbox.messages()
         except OSError as error:
             if lock is not None:
                 lock.release()
+            self._logged_out()
             self._replies.log_fault("mailbox", error)
             return self._replies.write(err("The mailbox cannot be read now", TEMPORARY))
         drop = Maildrop(mailbox, messages, lock)

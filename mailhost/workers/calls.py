@@ -156,5 +156,8 @@ CERTIFICATES: Notification[[Sequence[CertificateSource]]] = Notification("certif
 KEYS_CHANGED: Notification[[str]] = Notification("keys_changed")
 """Domain whose DKIM keys are to be read again."""
 
+END_SESSIONS: Notification[[Sequence[Address]]] = Notification("end_sessions")
+"""Accounts whose passwords were revoked. It follows the results of logins with those passwords."""
+
 RETIRE: Notification[[float | None]] = Notification("retire")
 """Take nothing new and end within so many seconds; None for no limit."""

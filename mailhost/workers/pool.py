@@ -31,6 +31,7 @@ from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
+from mailhost.message.address import Address
 from mailhost.net.tls.server import CertificateSource
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
@@ -140,6 +141,11 @@ class WorkerPool:
         """Have all workers read the DKIM keys of a domain again."""
         for member in self._members:
             member.channel.notify(calls.KEYS_CHANGED, domain)
+
+    def end_sessions(self, accounts: Sequence[Address]) -> None:
+        """Have all workers end the sessions of these accounts."""
+        for member in self._members:
+            member.channel.notify(calls.END_SESSIONS, accounts)
 
     def folders_changed(self, changes: Sequence[FolderChange]) -> None:
         """Notify all workers of changed folders."""

@@ -19,6 +19,7 @@ from mailhost.imap.session import ImapSession
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
 from mailhost.net.account_limit import AccountLimit
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.pop3.session import Pop3Session
 from mailhost.smtp.server.session import Session
@@ -53,6 +54,7 @@ def foundation() -> Foundation:
             pause=no_pause,
             limits=ConnectionLimits(Bounds(0, 0)),
             account_limit=AccountLimit(1),
+            sessions=AccountSessions(),
             tls=SimpleNamespace(factory=lambda role: role),
         ),
     )

@@ -109,6 +109,16 @@ class News(Live):
         self.turn()
         self.assertIsNone(self.directory.view.account(ANN))
 
+    def test_each_change_is_notified_with_both_views(self) -> None:
+        views: list[DirectoryView] = []
+        self.directory.changed = lambda before, after: views.extend((before, after))
+        before = self.directory.view
+        self.turn()
+        self.assertEqual([], views)
+        self.commands.add_account(ANN, "")
+        self.turn()
+        self.assertEqual([before, self.directory.view], views)
+
     def test_nothing_is_read_where_nothing_changed(self) -> None:
         view = self.directory.view
         for _ in range(3):

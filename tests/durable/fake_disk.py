@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailhost.durable.system import OperatingSystem
+from tests.durable.one_by_one import OneByOne
 
 
 class Crash(BaseException):
@@ -26,7 +26,7 @@ class Inode:
     syncs: int = 0
 
 
-class FakeDisk(OperatingSystem):
+class FakeDisk(OneByOne):
     """Paths of folders and files. `names` are those the kernel knows, `safe_names` those on the
     disk; a folder is a name whose inode is None."""
 

@@ -14,6 +14,7 @@ from mailhost.interfaces.changes import (
     NewFile,
     RemovedFile,
     RenamedFile,
+    WrittenFile,
 )
 from mailhost.message.content import Content
 from tests.durable.test_kinds import CHANGES
@@ -25,6 +26,7 @@ ANY_CHANGE = st.one_of(
     st.builds(RenamedFile, NAMES, NAMES, FLAGS),
     st.builds(LinkedFile, NAMES, NAMES, FLAGS),
     st.builds(MadeFolder, NAMES),
+    st.builds(WrittenFile, NAMES),
     st.builds(
         NewFile,
         NAMES,
@@ -33,6 +35,7 @@ ANY_CHANGE = st.one_of(
         FLAGS,
         FLAGS,
         NAMES,
+        st.none() | st.floats(allow_nan=False),
     ),
 )
 

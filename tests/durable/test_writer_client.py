@@ -115,7 +115,7 @@ class Asking(SharedWriterCase):
         self.assertEqual(b"", self.transport.value())
         self.reactor.advance(0)
         sent = marshal.loads(self.transport.value()[4:])
-        asked = ("new", "/t/a", "/n/a", [b"one", b"two", b"three"], False, False, "")
+        asked = ("new", "/t/a", "/n/a", [b"one", b"two", b"three"], False, False, "", None)
         self.assertEqual([asked, ("removed", "/n/b"), asked], sent)
         third = self.commit(GONE)
         self.reactor.advance(0)

@@ -51,7 +51,7 @@ message_size = "5 MB"
 plaintext_on_loopback = true
 """
     domains = ""
-    protocols = ("smtp", "imap", "imaps")
+    protocols = ("smtp", "imap", "imaps", "pop3")
 
     def prepare(self, host: RunningHost) -> None:
         host.add_accounts(PASSWORD, *ACCOUNTS)

@@ -36,7 +36,7 @@ REFUSED_WORD = "forbidden"  # in a subject
 SETTINGS = {
     "smtpd_relay_restrictions": "reject_unauth_destination",
     "smtpd_recipient_restrictions": "check_recipient_access inline:{ {"
-    f"{LATER} = 450 4.2.1 Their house burns, come back later" + "} }",
+    f"{LATER} = 450 4.2.1 The host is closed for now" + "} }",
     "smtpd_sasl_auth_enable": "no",
     "service_throttle_time": "1s",
     "local_header_rewrite_clients": "",
@@ -202,7 +202,7 @@ class Stage:
     def _make_postfix(self, services: Mapping[str, Service]) -> Postfix:
         chain, key = make_self_signed(str(self._folder / "signed"), SIGNED)
         (self._folder / "checks").write_text(
-            f"/^Subject: {REFUSED_WORD}/ REJECT Not in this house\n"
+            f"/^Subject: {REFUSED_WORD}/ REJECT Not accepted here\n"
         )
         settings = {
             **SETTINGS,

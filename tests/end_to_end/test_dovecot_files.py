@@ -134,7 +134,9 @@ class DovecotReadsTests(DovecotCase):
             self.keywords.add(lock, ["$Forwarded", "Work"])
             bases = [self.delivered(info) for info in (":2,Sa", ":2,FPRb", "", ":2,DTab")]
             fields = ["Pours-1 Gours", "", "", ""]
-            part = self.file.append(lock, list(zip(bases, fields, strict=True)), part.place)
+            part = self.file.append(
+                lock, list(zip(bases, fields, strict=True)), self.file.read(part.place)
+            )
         with self.dovecot.session() as session:
             begin = session.say("SELECT INBOX")
             self.assertEqual(number(begin, "UIDVALIDITY"), validity)
@@ -153,7 +155,7 @@ class DovecotReadsTests(DovecotCase):
         with self.file.lock() as lock:
             part = self.file.create(lock, Header(1_700_000_000, 1, new_guid(), ("Xother",)))
             bases = [self.delivered() for _ in range(8)]
-            self.file.append(lock, [(base, "") for base in bases], part.place)
+            self.file.append(lock, [(base, "") for base in bases], self.file.read(part.place))
         with self.dovecot.session() as session:
             session.say("SELECT INBOX")
             for base in bases[3:]:
@@ -161,7 +163,7 @@ class DovecotReadsTests(DovecotCase):
             with self.file.lock() as lock:
                 part = self.file.rewrite(lock, set(bases[:3]))
                 more = self.delivered()
-                part = self.file.append(lock, [(more, "")], part.place)
+                part = self.file.append(lock, [(more, "")], self.file.read(part.place))
             self.assertEqual(part.uid_list.uids[more], 9)
             session.say("NOOP")
             self.assertEqual(set(uids_and_flags(session)), {1, 2, 3, 9})
@@ -234,7 +236,7 @@ class BothAtOnceTests(DovecotCase):
                 base = f"{1_700_000_000 + turn}.M1P1T{thread}.mx,S={len(MAIL)},W={len(MAIL)}"
                 with self.file.lock() as lock:
                     Path(self.maildir, "cur", f"{base}:2,").write_bytes(MAIL)
-                    part = self.file.append(lock, [(base, "")], place)
+                    part = self.file.append(lock, [(base, "")], self.file.read(place))
                 place = part.place
                 ours[base] = part.uid_list.uids[base]
 

@@ -19,6 +19,7 @@ ANN = "ann@example.org"
 MANY = [f"u{number}@example.org" for number in range(16)]
 MB = 1_000_000
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
+NESTED = b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n"
 LONGEST = 2.0  # seconds that others may wait: the machine that runs the tests may be busy
 
 
@@ -128,6 +129,28 @@ class Attacks(ImapFaults):
         self.assertLess(self.memory() - before, 25 * MB)
         self.assertLess(others.slowest, LONGEST)
         client.ok("FETCH 1:* (FLAGS)")
+
+    def test_messages_that_are_nested_deeply_or_have_a_large_header(self) -> None:
+        client = self.client()
+        client.ask("CREATE odd")
+        levels = range(10_000)
+        nested = b"".join(NESTED % (level, level) for level in levels)
+        header = b"".join(b"X-H%d: %s\r\n" % (number, b"v" * 60) for number in range(140_000))
+        with self.others() as others:
+            for message in (
+                nested + b"\r\nnoon\r\n",
+                b"Subject: large\r\n" + header + b"\r\nnoon\r\n",
+            ):
+                self.assertIn(b" OK ", client.append("odd", message)[-1])
+            client.ok("SELECT odd")
+            for command in (
+                "SEARCH TEXT zebra",
+                "FETCH 1:* (ENVELOPE BODYSTRUCTURE PREVIEW)",
+                "SORT (SUBJECT) UTF-8 BODY noon",
+                "THREAD REFERENCES UTF-8 ALL",
+            ):
+                client.ok(command)
+        self.assertLess(others.slowest, LONGEST)
 
     def test_large_parts_that_are_decoded(self) -> None:
         client = self.client()

@@ -7,6 +7,7 @@ import imaplib
 import ssl
 import zlib
 from collections.abc import Callable
+from poplib import POP3
 from typing import Any
 
 from aioimaplib import IMAP4_SSL
@@ -162,6 +163,34 @@ class ImaplibTests(ImapHost):
             self.assertEqual([b"* 1 EXPUNGE"] * 2, [self.line(idle), self.line(idle)])
             idle.send(b"DONE\r\n")
             self.assertRegex(self.line(idle), rb"^I1 OK ")
+
+    def test_sessions_end_when_the_password_or_the_account_is_gone(self) -> None:
+        """Those that idle at either process, and a POP3 client."""
+        for command, text in (
+            (("passwd", self.address), "another long password\n" * 2),
+            (("remove", self.address), ""),
+        ):
+            with self.only_head():
+                clients = [self.connect()]
+            with self.only_worker():
+                clients.append(self.connect())
+                pop3 = POP3(self.where[0], self.host.ports["pop3"], PATIENCE)
+            self.addCleanup(pop3.close)
+            password = PASSWORD if command[0] == "passwd" else "another long password"
+            for client in clients:
+                client.login(self.address, password)
+                client.select()
+                self.begin_idle(client)
+            pop3.user(self.address)
+            pop3.pass_(password)
+            done = self.host.command("account", *command, text=text)
+            self.assertEqual(0, done.returncode, done.stderr)
+            for client in clients:
+                self.assertIn(b"* BYE The account was removed or", self.line(client))
+                self.assertEqual(b"", self.line(client))
+            self.assertIn(b"-ERR [AUTH] The account was removed or", pop3.file.readline())
+            with self.assertRaises(imaplib.IMAP4.error):
+                self.connect().login(self.address, password)
 
     def test_idle_sees_what_another_program_puts_into_the_maildir(self) -> None:
         for mine in (self.only_head, self.only_worker):

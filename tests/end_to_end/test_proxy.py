@@ -60,7 +60,7 @@ class Recipients(Mailing):
 
     def test_a_message_that_postfix_refuses(self) -> None:
         client, subject = self.client(), f"{REFUSED_WORD} things"
-        self.assertEqual(b"550 5.7.1 Not in this house", client.transfer(message(subject)))
+        self.assertEqual(b"550 5.7.1 Not accepted here", client.transfer(message(subject)))
         content = message("allowed things")
         self.starts(client.transfer(content), "250 2.0.0")
         self.arrived(content)

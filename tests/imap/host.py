@@ -14,7 +14,6 @@ from twisted.internet.task import Clock
 
 from mailhost.concurrency.pauses import no_pause
 from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
 from mailhost.imap.context import Context, ImapOptions
 from mailhost.imap.session import ImapSession
 from mailhost.interfaces.folders import IAccountStore, IFolder, NewMessage, StoreRefusal
@@ -23,6 +22,7 @@ from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.crlf import with_crlf
 from mailhost.net.account_limit import AccountLimit
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
@@ -35,6 +35,7 @@ from mailhost.store.maildir.folder import account_folder
 from mailhost.store.maildir.folder_names import directory_of
 from mailhost.store.maildir.usage import usage
 from mailhost.store.quota import QuotaOf, Usages
+from tests.durable.one_by_one import OneByOne
 from tests.fake_wire import FakeWire, drive
 from tests.fakes import RecordingEvents, address, now
 from tests.memory_accounts import MemoryAccounts
@@ -47,7 +48,7 @@ TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 HOSTNAME = "mail.example.com"
 
 
-class FastSystem(OperatingSystem):
+class FastSystem(OneByOne):
     """The real one, without the waits for the disk."""
 
     def sync(self, fd: int) -> None:
@@ -110,6 +111,7 @@ class Host:
         self.store = self.new_store()
         self.options = options or ImapOptions(HOSTNAME, 100_000, 1000, incoming)
         self.account_limit = AccountLimit(50)
+        self.account_sessions = AccountSessions()
         self.sessions: list[Talk] = []
         now(self.store.account(ANN).folders())  # makes what every account has
 
@@ -148,6 +150,7 @@ class Host:
             self.clock.seconds,
             self.clock,
             self.account_limit,
+            sessions=self.account_sessions,
         )
 
     def deliver(self, folder: str, *texts: bytes, notify: bool = True) -> None:

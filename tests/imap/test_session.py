@@ -89,6 +89,47 @@ class Progress(SessionCase):
         self.assertEqual(b"", talk.wire.take())
 
 
+class Revoked(SessionCase):
+    """The password of the login, or the account itself, is not valid any more."""
+
+    BYE = "* BYE The account was removed or its password changed; please log in again\r\n"
+
+    def test_a_session_that_idles_ends(self) -> None:
+        talk = self.host.talk()
+        talk.log_in()
+        talk.send("a SELECT INBOX", "b IDLE")
+        self.host.account_sessions.end([ANN])
+        self.host.settle()
+        self.assertEqual(self.BYE, talk.wire.take().decode())
+        self.assertTrue(talk.wire.hung_up)
+        (event,) = talk.events.of(Refused)
+        self.assertIn("refused session from", event.line)
+
+    def test_no_further_command_is_executed(self) -> None:
+        talk = self.host.talk()
+        talk.log_in()
+        self.host.account_sessions.end([ANN])
+        self.assertEqual(self.BYE, talk.send("a SELECT INBOX", "b NOOP"))
+
+    def test_a_login_that_was_under_way_is_refused(self) -> None:
+        talk = self.host.talk()
+        slow: Deferred[None] = Deferred()
+        talk.authenticator.slow = slow
+        talk.send("a LOGIN ann@example.com secret")
+        self.host.account_sessions.end([ANN])
+        slow.callback(None)
+        self.assertIn("a NO [UNAVAILABLE] The account was removed or", talk.wire.take().decode())
+        talk.authenticator.slow = None
+        self.assertIn("b OK ", talk.send("b LOGIN ann@example.com secret"))
+
+    def test_a_login_beyond_the_limit_leaves_no_session(self) -> None:
+        self.host.account_limit.most = 0
+        talk = self.host.talk()
+        talk.send("a LOGIN ann@example.com secret")
+        self.host.account_sessions.end([ANN])
+        self.assertIn("b OK ", talk.send("b NOOP"))
+
+
 class Connections(SessionCase):
     def test_a_refused_login_is_logged(self) -> None:
         self.host.account_limit.most = 1

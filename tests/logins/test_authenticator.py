@@ -162,7 +162,7 @@ class AppPasswords(Case):
 
     def test_the_own_password_still_works(self) -> None:
         self.assertEqual(self.login("right"), ANN)
-        self.assertEqual(self.used, [])
+        self.assertEqual(self.used, [(ANN, "")])
 
     def test_an_account_without_a_password_of_its_own(self) -> None:
         self.give("mute", "phone")

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.pop3.session import Pop3Session
 from tests.fake_wire import FakeWire, drive
@@ -34,21 +35,24 @@ class SessionCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = store_with_messages()
         self.mailbox = self.store.inbox(ANN)
+        self.account_sessions = AccountSessions()
         self.talk()
 
     def talk(self, tls: bool = True) -> None:
         """Begin a new session."""
         self.wire = FakeWire()
+        self.authenticator = FakeAuthenticator()
         self.events = RecordingEvents()
         client = Client("192.0.2.1", 1, "pop3", tls=TLS if tls else None)
         self.session = Pop3Session(
             self.wire,
             client,
-            Logins(FakeAuthenticator()),
+            Logins(self.authenticator),
             self.store,
             self.events,
             tls_available=True,
             hostname="mail.example.com",
+            sessions=self.account_sessions,
         )
         self.session.greet()
         self.assertEqual(b"+OK mail.example.com POP3 ready\r\n", self.wire.take())

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailhost.pop3.state import COMMANDS, Pop3State
 from tests.fake_wire import drive
+from tests.fakes import now
 from tests.pop3.session_case import ANN, TLS, SessionCase, store_with_messages
 
 
@@ -47,6 +48,30 @@ class BothStates(SessionCase):
         self.session.lost("gone")
         self.mailbox.waiting.callback(None)
         self.assertFalse(self.mailbox.locked)
+
+    def test_a_session_ends_when_its_password_is_revoked(self) -> None:
+        self.log_in()
+        self.say("DELE 1")
+        self.account_sessions.end([ANN])
+        self.assertEqual(1, self.wire.wakes)
+        said = self.say("QUIT")
+        self.assertEqual(
+            "-ERR [AUTH] The account was removed or its password changed; please log in again\r\n",
+            said,
+        )
+        self.assertTrue(self.wire.hung_up)
+        self.assertEqual(3, len(now(self.mailbox.messages())))
+        self.assertIn("refused session", self.events.lines[-1])
+
+    def test_a_login_whose_password_was_revoked_meanwhile_is_refused(self) -> None:
+        self.say("USER ann@example.com")
+        self.authenticator.slow = Deferred()
+        self.say("PASS secret")
+        self.account_sessions.end([ANN])
+        self.authenticator.slow.callback(None)
+        self.assertIn("-ERR [SYS/TEMP] The account was removed", self.wire.take().decode())
+        self.authenticator.slow = None
+        self.log_in()
 
     def test_languages_and_utf8(self) -> None:
         self.assertIn("en English", self.say("LANG"))

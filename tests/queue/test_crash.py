@@ -53,11 +53,11 @@ class Killed(SynchronousTestCase):
         hop = NextHop()
         first = self._process(folder, hop, None, torn)
         self.assertTrue(first.accept(envelope(*NAMES)).ok)
-        houses = [first]
+        queues = [first]
         for crash_at in crashes:
-            houses.append(self._process(folder, hop, crash_at, torn))
-            houses[-1].pass_time(40 * MINUTE)
-        self._finish(folder, hop, houses)
+            queues.append(self._process(folder, hop, crash_at, torn))
+            queues[-1].pass_time(40 * MINUTE)
+        self._finish(folder, hop, queues)
 
     def _life(self, crash_at: int | None, torn: bool, known: bool = False) -> int:
         """Take one message, die, start again, and look. Returns how many changes were made."""
@@ -84,14 +84,14 @@ class Killed(SynchronousTestCase):
         context.start()
         return context
 
-    def _finish(self, folder: str, hop: NextHop, houses: list[RunningQueue]) -> None:
+    def _finish(self, folder: str, hop: NextHop, queues: list[RunningQueue]) -> None:
         """The last process ends it all: everybody is served or told of, and nothing is left."""
         last = self._process(folder, hop, None, torn=False)
         last.pass_time(300 * MINUTE)
         self.assertEqual(last.files(), [])
         self.assertGreaterEqual(hop.tries["good"], 1)
         self.assertGreaterEqual(hop.tries["busy"], 3)
-        bounces = [body for context in (*houses, last) for _, body in context.handover.taken]
+        bounces = [body for context in (*queues, last) for _, body in context.handover.taken]
         self.assertTrue(any(b"Final-Recipient: rfc822; gone@x.example" in b for b in bounces))
 
     def test_what_is_written_down_is_not_done_again(self) -> None:

@@ -19,7 +19,7 @@ from tests.queue.fakes import BUSY, RunningQueue, envelope, here, message
 
 
 class OtherProcess(SynchronousTestCase):
-    """`other` writes into the folder that the house's runner works on."""
+    """`other` writes into the queue folder of a running runner."""
 
     def setUp(self) -> None:
         self.context = RunningQueue(self.mktemp())

@@ -21,6 +21,7 @@ from mailhost.message.client import Client, TLSState
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.status import OK, Status
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.sasl.mechanisms import Logins
 from mailhost.net.sasl.scram_keys import derive_keys
 from mailhost.smtp.server.options import SessionOptions
@@ -222,7 +223,16 @@ class Talk:
         self.events = Events()
         client = Client("192.0.2.7", 4711, tls=tls)
         logins = Logins(authenticator) if authenticator else None
-        self.session = Session(self.wire, client, self.reception, logins, options, self.events)
+        self.account_sessions = AccountSessions()
+        self.session = Session(
+            self.wire,
+            client,
+            self.reception,
+            logins,
+            options,
+            self.events,
+            self.account_sessions,
+        )
 
     def begin(self) -> bytes:
         """Greet and return the greeting."""

@@ -12,14 +12,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailhost.durable.system import OperatingSystem
+from tests.durable.one_by_one import OneByOne
 
 
 class PowerCut(BaseException):
     """The machine is off from here on."""
 
 
-class PowerSystem(OperatingSystem):
+class PowerSystem(OneByOne):
     """The power is gone before call number `cut_at` that changes or syncs something."""
 
     def __init__(self, root: str, cut_at: int) -> None:
@@ -28,6 +28,7 @@ class PowerSystem(OperatingSystem):
         self._root = root
         self._kept: list[int] = []  # descriptors, so that no inode is used again
         self._octets: dict[int, bytes] = {}  # by inode, as synced
+        self._times: dict[int, int] = {}  # mtimes in nanoseconds, as synced
         self._names: dict[str, dict[str, int]] = {}  # inodes by folder and name; 0 for a folder
         self._sync_all()
 
@@ -46,7 +47,9 @@ class PowerSystem(OperatingSystem):
     def _sync_file(self, fd: int) -> None:
         kept = os.dup(fd)
         self._kept.append(kept)
-        self._octets[os.fstat(fd).st_ino] = Path(f"/proc/self/fd/{fd}").read_bytes()
+        found = os.fstat(fd)
+        self._octets[found.st_ino] = Path(f"/proc/self/fd/{fd}").read_bytes()
+        self._times[found.st_ino] = found.st_mtime_ns
 
     def _sync_names(self, path: str) -> None:
         with os.scandir(path) as entries:
@@ -70,6 +73,7 @@ class PowerSystem(OperatingSystem):
                 self._restore(path)
             elif not name.startswith("mailhost.db"):
                 Path(path).write_bytes(self._octets.get(inode, b""))
+                os.utime(path, ns=(0, self._times.get(inode, 0)))
 
     # --- the calls -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Mailboxes as the other rooms see them: what is delivered is listed and opened, byte for byte."""
+"""Mailboxes as other packages see them: what is delivered is listed and opened, byte for byte."""
 
 from __future__ import annotations
 

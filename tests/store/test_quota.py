@@ -1,4 +1,4 @@
-"""Quotas: what is counted, when it is counted anew, and that nobody fits in the same room twice."""
+"""Quotas: what is counted, when it is counted anew, and that no space is promised twice."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def capabilities(context: Context) -> list[str]:
 def capability(context: Context, _: Capability) -> Completion:
     """CAPABILITY."""
     context.wire.write(response.untagged(response.capability(capabilities(context))))
-    return ok("That is all")
+    return ok("Completed")
 
 
 def enable(context: Context, command: Enable) -> Completion:
@@ -73,4 +73,4 @@ def identify(context: Context, command: Id) -> Completion:
         text = _UNPRINTABLE.sub("?", " ".join(pairs))[:LONGEST_LOGGED]
         context.events.emit(Identified(context.client, context.account, text))
     context.wire.write(response.identification({"name": "mailhost"}))
-    return ok("Pleased to meet you")
+    return ok("Identified")

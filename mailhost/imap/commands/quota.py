@@ -32,7 +32,7 @@ async def _tell(context: Context) -> Completion:
     if usage.limit is not None:
         storage = ("STORAGE", -(-usage.octets // UNIT), usage.limit // UNIT)
         context.wire.write(quota(ROOT, [storage]))
-    return ok("That is all")
+    return ok("Completed")
 
 
 def set_quota(_: Context, __: SetQuota) -> Completion:

@@ -23,7 +23,7 @@ def noop(context: Context, _: Noop | Check) -> Completion:
     """NOOP and CHECK: a look at what other programs have changed."""
     if context.selected is not None:
         context.selected.changed = True
-    return ok("Nothing else to do")
+    return ok("Completed")
 
 
 def logout(context: Context, _: Logout) -> Completion:
@@ -68,4 +68,4 @@ def login(context: Context, command: Login) -> Answer[Completion]:
 def namespace(context: Context, _: Namespace) -> Completion:
     """NAMESPACE (RFC 2342): the personal one, without a prefix."""
     context.wire.write(response.namespace([("", "/")]))
-    return ok("That is all")
+    return ok("Completed")

@@ -19,7 +19,7 @@ async def status(context: Context, command: Status) -> Completion:
     if not found:
         return no("There is no such folder", b"NONEXISTENT")
     _write(context, found, command.items)
-    return ok("That is all")
+    return ok("Completed")
 
 
 async def status_lines(

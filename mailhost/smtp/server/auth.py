@@ -16,6 +16,7 @@ from mailhost.smtp.server.session_context import SessionContext
 NO_LOGIN = Status(502, "5.5.1", "Logins are not offered here")
 LOGGED_IN_ALREADY = Status(503, "5.5.1", "You are logged in already")
 ENCRYPT_FIRST = Status(538, "5.7.11", "No password in the clear here; use STARTTLS first")
+REVOKED = Status(454, "4.7.0", "The password was changed just now; please log in again")
 NO_MECHANISM = Status(501, "5.5.4", "AUTH needs the name of a mechanism")
 
 
@@ -50,6 +51,7 @@ class AuthCommand:
         if isinstance(exchange, Status):
             return self._context.replies.error("AUTH", exchange)
         self._exchange = exchange
+        self._context.login_begins()
         return self._context.then(exchange.begin(initial), self._step)
 
     def _read_response(self) -> Answer[bool]:
@@ -68,7 +70,8 @@ class AuthCommand:
         context.read, self._exchange = context.read_command, None
         if isinstance(step, Status):
             return self._refused(step)
-        context.update_client(account=step)
+        if not context.log_in(step):
+            return context.replies.refuse("AUTH", REVOKED)
         return context.done(b"AUTH", statuses.LOGGED_IN)
 
     def _refused(self, status: Status) -> bool:

@@ -22,6 +22,7 @@ from mailhost.interfaces.reception import IReception
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client, TLSState
 from mailhost.message.status import Status
+from mailhost.net.account_sessions import ENDED, AccountSessions
 from mailhost.net.read_buffer import BadLine
 from mailhost.smtp.server import statuses
 from mailhost.smtp.server.auth import AuthCommand
@@ -48,15 +49,19 @@ class Session:
         logins: ILogins | None,
         options: SessionOptions,
         events: IEventSink,
+        sessions: AccountSessions | None = None,
     ) -> None:
         self._wire = wire
         self._reception = reception
         self._options = options
         self._replies = SMTPReplies(wire, client, options, events)
-        self._context = SessionContext(options, self._replies, self._read_command)
+        self._context = SessionContext(
+            options, self._replies, self._read_command, sessions or AccountSessions(), self._revoke
+        )
         self._transaction = TransactionCommands(self._context, reception)
         self._auth = AuthCommand(self._context, logins)
         self._stopping = False
+        self._revoked = False  # the password of the login, or its account, is not valid any more
         self._secret_seen = False
 
     # --- IMachine --------------------------------------------------------------------------------
@@ -78,11 +83,14 @@ class Session:
             return False
         if self._stopping and self._at_rest:
             return self._replies.close(statuses.STOPPING)
+        if self._revoked and self._context.between_commands:
+            return self._replies.refuse_and_close("session", ENDED)
         return self._context.read()
 
     def secured(self, tls: TLSState) -> None:
         """Forget everything that the client sent before TLS, its login too (RFC 3207 §4.2)."""
-        self._context.update_client(tls=tls, hello="", extended=False, account=None)
+        self._context.log_out()
+        self._context.update_client(tls=tls, hello="", extended=False)
         self._context.buffer.clear()
         self._context.read = self._context.read_command
 
@@ -106,7 +114,12 @@ class Session:
             cause = f"connection lost before the message was whole: {reason}"
             self._replies.log("message", statuses.LOST.because(cause))
         self._end_session()
+        self._context.log_out()
         self._reception.disconnected()
+
+    def _revoke(self) -> None:
+        self._revoked = True
+        self._wire.wake()
 
     @property
     def _at_rest(self) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 from mailhost.concurrency.answers import then
 from mailhost.interfaces.answer import Answer
+from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import OK, Status
+from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.read_buffer import ReadBuffer
 from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.replies import SMTPReplies
@@ -20,17 +22,34 @@ class SessionContext:
     """`state` is the row of the state table, `extensions` are those that the client may ask for.
 
     `read` takes the next octets from `buffer`. It is `read_command` unless a command has more
-    input: the responses of a login, or the content of a message.
+    input: the responses of a login, or the content of a message. `revoke` is called when the
+    password of the login is revoked, or its account removed.
     """
 
-    __slots__ = ("buffer", "extensions", "options", "read", "read_command", "replies", "state")
+    __slots__ = (
+        "_login_mark",
+        "_revoke",
+        "_sessions",
+        "buffer",
+        "extensions",
+        "options",
+        "read",
+        "read_command",
+        "replies",
+        "state",
+    )
 
     def __init__(
         self,
         options: SessionOptions,
         replies: SMTPReplies,
         read_command: Callable[[], Answer[bool]],
+        sessions: AccountSessions,
+        revoke: Callable[[], None],
     ) -> None:
+        self._sessions = sessions
+        self._revoke = revoke
+        self._login_mark = 0
         self.options = options
         self.replies = replies
         self.read_command = read_command
@@ -47,6 +66,23 @@ class SessionContext:
     def update_client(self, **changes: Any) -> None:
         """Replace fields of `client`."""
         self.replies.client = replace(self.replies.client, **changes)
+
+    def login_begins(self) -> None:
+        """A password that is revoked from now on does not log in."""
+        self._login_mark = self._sessions.mark
+
+    def log_in(self, account: Address) -> bool:
+        """The client has proven to be this account. False if the password was revoked meanwhile."""
+        if not self._sessions.add(account, self._revoke, self._login_mark):
+            return False
+        self.update_client(account=account)
+        return True
+
+    def log_out(self) -> None:
+        """The client is nobody known."""
+        if self.client.account is not None:
+            self._sessions.remove(self.client.account, self._revoke)
+            self.update_client(account=None)
 
     @property
     def between_commands(self) -> bool:

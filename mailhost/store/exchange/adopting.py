@@ -100,7 +100,7 @@ class Adoption:
                     continue  # it was removed since it was listed
                 except OSError as error:
                     faults[base] = str(error)
-        changes, dates = [], []
+        changes = []
         for base, name, content, date in opened:
             try:
                 whole = unpacked(content, os.path.join(self._work.root, "tmp"))
@@ -109,13 +109,11 @@ class Adoption:
                 continue
             final = os.path.join(self._stage, "cur", _named(name))
             temporary = new_unique(self._work.disk.hostname, self._work.disk.now())
-            changes.append(NewFile(os.path.join(self._stage, "tmp", temporary), final, (whole,)))
-            dates.append(date)
+            temporary = os.path.join(self._stage, "tmp", temporary)
+            changes.append(NewFile(temporary, final, (whole,), modified=date))
         for fault in self._work.disk.commit(changes):
             if fault is not None:
                 raise fault
-        for change, date in zip(changes, dates, strict=True):
-            os.utime(change.final, (date, date))
         return faults
 
     # --- taking over -----------------------------------------------------------------------------

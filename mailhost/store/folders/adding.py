@@ -1,26 +1,27 @@
 """Adds messages to a folder (APPEND), safe on the disk before their UIDs are told.
 
 The UID is written to the UID list before the file gets its name: where the process dies in between,
-the list has a UID without a message, and the UID is never given again. The list is synced after the
-files: the disk's journal has it by then, so that this sync costs little. Where the power is cut in
-between, the message has a name and no UID; nobody was told one, and the next reading gives it one.
+the list has a UID without a message, and the UID is never given again. The list is synced together
+with the names of the files, as both wait for the same commit of the file system's journal. Where
+the power is cut before, the message may have a name and no UID; no client was told one, and the
+next reading gives it one.
+
+A file's mtime is INTERNALDATE; it is set before the file is synced.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
-from mailhost.interfaces.changes import NewFile
+from mailhost.interfaces.changes import NewFile, WrittenFile
 from mailhost.interfaces.folders import Added, NewMessage
 from mailhost.store.cache.pages import Entries, add_entries
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_flags import info_of
 from mailhost.store.folders.flag_changes import flag_bits
 from mailhost.store.folders.refresh import locked, numbered_row, settled
-from mailhost.store.folders.uids import UidSource
 from mailhost.store.maildir.filename import new_unique, sized_name
 
 
@@ -51,9 +52,7 @@ def add(
             finals = [
                 f"{path}/cur/{name}{info_of(bits)}" for name, bits in zip(names, flags, strict=True)
             ]
-            _make_files(work, path, messages, finals)
-            _sync_uids(work, source, finals)
-            _set_dates(messages, finals)
+            _make_files(work, path, messages, finals, source.path)
             uids = {name: uid for uid, name in numbered}
             added = Added(row.uid_validity, [uids[name] for name in names])
             work.files_changed = True
@@ -62,40 +61,29 @@ def add(
 
 
 def _make_files(
-    work: AccountWork, path: str, messages: Sequence[NewMessage], finals: Sequence[str]
+    work: AccountWork,
+    path: str,
+    messages: Sequence[NewMessage],
+    finals: Sequence[str],
+    uid_list: str,
 ) -> None:
-    """Make the files, all or none. Raises OSError."""
+    """Make the files, all or none, and the UIDs in the file `uid_list` durable. Raises OSError."""
     files = [
-        NewFile(f"{path}/tmp/{os.path.basename(final)}", final, (message.content,))
+        NewFile(
+            f"{path}/tmp/{os.path.basename(final)}",
+            final,
+            (message.content,),
+            modified=message.date,
+        )
         for final, message in zip(finals, messages, strict=True)
     ]
-    errors = work.disk.commit(files)
-    fault = next((error for error in errors if error is not None), None)
+    *errors, listed = work.disk.commit([*files, WrittenFile(uid_list)])
+    fault = next((error for error in (*errors, listed) if error is not None), None)
     if fault is not None:
         for final, error in zip(finals, errors, strict=True):
             if error is None:
                 work.disk.system.remove(final)
         raise fault
-
-
-def _sync_uids(work: AccountWork, source: UidSource, finals: Sequence[str]) -> None:
-    """Make the UIDs of the files durable. Raises OSError; then the files are gone again."""
-    try:
-        source.sync()
-    except OSError:
-        for final in finals:
-            with suppress(FileNotFoundError):
-                work.disk.system.remove(final)
-        raise
-
-
-def _set_dates(messages: Sequence[NewMessage], finals: Sequence[str]) -> None:
-    """A file's mtime is INTERNALDATE. It is not synced: after a power cut it may be the time of the
-    addition."""
-    for message, final in zip(messages, finals, strict=True):
-        if message.date is not None:
-            with suppress(OSError, OverflowError):  # renamed just now
-                os.utime(final, (message.date, message.date))
 
 
 def _enter(

@@ -208,10 +208,8 @@ def _octets_copied(work: AccountWork, one: _Transfer) -> OSError | None:
         date = os.stat(one.source).st_mtime
     except OSError as error:
         return error
-    (fault,) = work.disk.commit([NewFile(f"{folder}/tmp/{one.base}", one.final, (content,))])
-    if fault is None:
-        with suppress(OSError):
-            os.utime(one.final, (date, date))
+    temporary = f"{folder}/tmp/{one.base}"
+    (fault,) = work.disk.commit([NewFile(temporary, one.final, (content,), modified=date)])
     return fault
 
 

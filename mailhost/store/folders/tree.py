@@ -83,12 +83,19 @@ def make_maildir(work: AccountWork, path: str) -> None:
 def found(work: AccountWork, name: str) -> Place | StoreRefusal:
     """Return where a folder is. Raises OSError."""
     name = canonical(name)
-    path = directories(work).get(name)
+    path: str | UnfitName | None = directory_of(name)
+    if not (isinstance(path, str) and path and _is_maildir(work.path_of(path))):
+        path = directories(work).get(name)
     if path is None:
         return NO_SUCH
     if not os.path.isdir(os.path.join(work.path_of(path), "new")):
         make_maildir(work, path)  # as Dovecot does where another program made the directory alone
     return Place(name, path)
+
+
+def _is_maildir(path: str) -> bool:
+    """True where the directory of a folder is there, and is no link."""
+    return not os.path.islink(path) and os.path.isdir(os.path.join(path, "new"))
 
 
 def found_or_made(work: AccountWork, name: str) -> Place | StoreRefusal:

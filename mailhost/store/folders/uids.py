@@ -126,6 +126,11 @@ class UidSource:
     # --- what it says ----------------------------------------------------------------------------
 
     @property
+    def path(self) -> str:
+        """The path of the UID list."""
+        return self._file.path
+
+    @property
     def lock(self) -> Dotlock:
         """The lock of the UID list."""
         assert self._lock is not None
@@ -154,8 +159,8 @@ class UidSource:
         self, bases: Sequence[str], first: int, sync: bool = True
     ) -> list[tuple[int, str]]:
         """Return UIDs with base names, rising; messages that the list does not have get UIDs, the
-        oldest first. The UIDs are safe on the disk then; without `sync` they are after a call of
-        `sync`, and may be told to nobody before.
+        oldest first. The UIDs are safe on the disk then; without `sync` they are after a sync of
+        the file at `path`, and may not be told to a client before.
 
         A message whose UID is below `first` gets another one: that UID was told to be gone. Names
         that no line can hold get none.
@@ -175,14 +180,10 @@ class UidSource:
             return
         try:
             new = [(base, "") for base in bases]
-            self._read = self._file.append(self._lock, new, self._before, first, sync)
+            self._read = self._file.append(self._lock, new, self._read, first, sync)
         except OSError as error:
             if not (self._to_read and cannot_write(error)):
                 raise
-
-    def sync(self) -> None:
-        """Make all UIDs safe that `numbered` has given. Raises OSError."""
-        self._file.sync()
 
     def fields(self, uid: int) -> str:
         """Return what the list says of a message besides its UID, empty for nothing."""

@@ -25,7 +25,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -294,19 +294,29 @@ def _same_file(fd: int, path: str) -> bool:
 def _start(pid: int) -> float | None:
     """Return when a process started, in seconds since 1970; None where the system does not tell."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])  # since the boot
+        ticks = int(_stat(pid)[19])  # since the boot
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError, ValueError, IndexError):
+    except (AttributeError, ValueError, IndexError):
         return None
     return time.time() - age
 
 
 def _is_alive(pid: int) -> bool:
+    """False also for a process that has ended but keeps its PID, as its parent does not wait for
+    it: in a container the first process may wait for none."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
-    return True
+    return b"Z" not in _stat(pid)[:1]
+
+
+def _stat(pid: int) -> Sequence[bytes]:
+    """Return what the system tells of a process, its state first; nothing where it does not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return ()

@@ -111,27 +111,27 @@ class UidListFile:
         self,
         lock: Dotlock,
         new: Iterable[tuple[str, str]],
-        since: Place | None = None,
+        part: Part | None = None,
         above: int = 0,
         sync: bool = True,
     ) -> Part:
         """Give UIDs to new messages, in order. Each is a base name with the fields of its line.
 
         Messages that are listed keep their UIDs, unless those are below `above`: a file that came
-        back after its message had vanished is a new message. Only the lines after `since` are
-        looked at; the caller does not name messages that it knows from before. Names that no line
-        can hold get no UID.
+        back after its message had vanished is a new message. `part` is what was read since the file
+        is locked, None for nothing: the caller does not name messages that it knows from before.
+        Names that no line can hold get no UID.
 
-        Returns what is new after `since`: what others wrote, and these. The lines are on the disk
-        then; without `sync` they are after a call of `sync`. Raises NoUidList, LockTimeout,
-        UidsExhausted, and OSError; nothing was written in that case, as far as can be.
+        Returns the part with these messages. The lines are on the disk then; without `sync` they
+        are after a sync of the file. Raises NoUidList, LockTimeout, UidsExhausted, and OSError;
+        nothing was written in that case, as far as can be.
         """
-        part = self._read_locked(since)
+        part = part or self._read_locked()
         wanted = _wanted(part, new := list(new), above)
         if not wanted:
             return part
         if _must_be_rewritten(part):
-            part = part if part.whole else self._read_locked(None)
+            part = part if part.whole else self._read_locked()
             part.uid_list.add_all(_wanted(part, new, above))
             return self.write(lock, part.uid_list)
         first = part.uid_list.next_uid
@@ -141,19 +141,11 @@ class UidListFile:
         self._append(octets, part.place.size, sync)
         return self._after(part, len(octets))
 
-    def _read_locked(self, since: Place | None) -> Part:
-        part = self.read(since)
+    def _read_locked(self) -> Part:
+        part = self.read()
         if part is None:
             raise NoUidList(f"{self.path} is missing or broken")
         return part
-
-    def sync(self) -> None:
-        """Make the lines durable that were appended. Raises OSError."""
-        fd = self._system.open_file(self.path)
-        try:
-            self._system.sync(fd)
-        finally:
-            self._system.close(fd)
 
     def _append(self, octets: bytes, size: int, sync: bool) -> None:
         fd = self._system.open_to_append(self.path)
@@ -184,7 +176,7 @@ class UidListFile:
         Also a file of version 1 or a damaged one. All others keep their UIDs, and the header tells
         the next one. Raises NoUidList, LockTimeout, OSError.
         """
-        part = self._read_locked(None)
+        part = self._read_locked()
         dead = [base for base in part.uid_list.uids if alive is not None and base not in alive]
         for base in dead:
             part.uid_list.extensions.pop(part.uid_list.uids.pop(base), None)

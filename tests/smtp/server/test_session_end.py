@@ -5,9 +5,11 @@ That each transaction is ended or abandoned exactly once is checked after every 
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from mailhost.message.status import Status
 from mailhost.smtp.server.options import SessionOptions
-from tests.smtp.fakes import BUSY, Talk, TalkCase, codes
+from tests.smtp.fakes import ANN, BUSY, FakeAuthenticator, Talk, TalkCase, codes
 
 MAIL = b"MAIL FROM:<a@example.net>\r\n"
 RCPT = b"RCPT TO:<b@example.com>\r\n"
@@ -155,6 +157,48 @@ class StopTests(TalkCase):
         self.talk.say(MAIL)
         self.talk.session.stopping()
         self.assertEqual(codes(self.talk.say(b"RSET\r\nNOOP\r\n")), ["250 2.0.0", "421 4.3.2"])
+
+
+class RevokedTests(TalkCase):
+    """The password of the login, or the account itself, is not valid any more."""
+
+    LOGIN = b"AUTH PLAIN AGFubkBleGFtcGxlLmNvbQBzZWNyZXQ=\r\n"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.authenticator = FakeAuthenticator(in_the_clear=True)
+        self.talk = self.new_talk(authenticator=self.authenticator)
+
+    def test_the_session_ends_before_the_next_command(self) -> None:
+        for commands in (b"", MAIL + RCPT):
+            self.setUp()
+            self.talk.say(self.LOGIN + commands)
+            self.talk.account_sessions.end([ANN])
+            self.assertEqual(1, self.talk.wire.wakes)
+            self.assertEqual(codes(self.talk.say(b"DATA\r\n")), ["421 4.7.0"])
+            self.assertTrue(self.talk.wire.hung_up)
+            self.assertIn("refused session", self.talk.events.lines[-1])
+
+    def test_a_message_that_is_being_sent_is_taken(self) -> None:
+        self.talk.say(self.LOGIN + MAIL + RCPT + b"DATA\r\nhalf")
+        self.talk.account_sessions.end([ANN])
+        self.assertEqual(codes(self.talk.say(b"\r\n.\r\n")), ["250 2.0.0", "421 4.7.0"])
+
+    def test_a_login_whose_password_was_revoked_meanwhile(self) -> None:
+        slow: Deferred[None] = Deferred()
+        self.authenticator.slow = slow
+        self.talk.say(self.LOGIN)
+        self.talk.account_sessions.end([ANN])
+        slow.callback(None)
+        self.assertEqual(codes(self.talk.wire.take()), ["454 4.7.0"])
+        self.authenticator.slow = None
+        self.assertEqual(codes(self.talk.say(self.LOGIN)), ["235 2.7.0"])
+
+    def test_a_client_that_is_gone_is_not_ended(self) -> None:
+        self.talk.say(self.LOGIN)
+        self.talk.session.lost("gone")
+        self.talk.account_sessions.end([ANN])
+        self.assertEqual(0, self.talk.wire.wakes)
 
 
 class BugTests(TalkCase):

@@ -19,6 +19,7 @@ from mailhost.store.folders.disk import Disk
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.tree import make_maildir
 from mailhost.store.maildir.dotlock import Dotlocks
+from tests.durable.one_by_one import OneByOne
 
 
 class Now:
@@ -31,7 +32,7 @@ class Now:
         return time.time() + self.ahead
 
 
-class QuickSystem(OperatingSystem):
+class QuickSystem(OneByOne):
     """Syncs nothing."""
 
     def sync(self, fd: int) -> None:

@@ -47,8 +47,10 @@ class Dates(AccountCase):
         before = os.stat(f"{self.root}/cur")
         os.unlink(self.paths[0])
         os.utime(f"{self.root}/cur", ns=(before.st_mtime_ns, before.st_mtime_ns))
+        began = self.now()
         dates = dated(self.work, "").view.dates
-        self.assertEqual((dates[0], dates[1]), (int(self.now()), FIRST + 1))
+        self.assertIn(dates[0], range(int(began), int(self.now()) + 1))
+        self.assertEqual(dates[1], FIRST + 1)
 
     def test_a_copy_has_the_date_of_its_message(self) -> None:
         refreshed(self.work, "")

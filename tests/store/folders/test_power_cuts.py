@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from mailhost.interfaces.store import DELIVERED
 from mailhost.message.content import Content
-from mailhost.store.folders import tree
+from mailhost.store.folders import measuring, tree
 from mailhost.store.folders.account_work import AccountWork
 from mailhost.store.folders.adding import add
 from mailhost.store.folders.reading import contents
@@ -96,6 +96,32 @@ class PowerCase(AccountCase):
             for uid, octets in told.items():
                 self.assertIn(uid, shown, (number, folder))
                 self.assertEqual(shown[uid].read(), octets, (number, folder))
+
+
+class DateTests(PowerCase):
+    """`dated` is the UID of a message whose addition was answered."""
+
+    dated = 0
+
+    def check(self, number: int) -> None:
+        super().check(number)
+        view = measuring.view(self.work, "", sizes=False, dates=True)
+        if self.dated:
+            place = view.index_of(self.dated)
+            assert place is not None
+            self.assertEqual(view.dates[place], 1_000_000_000, number)
+
+    def test_the_date_of_an_added_message(self) -> None:
+        def prepare(number: int) -> Callable[[AccountWork, PowerSystem], None]:
+            def act(work: AccountWork, _: PowerSystem) -> None:
+                text = b"dated %d." % number
+                (self.dated,) = add(work, "", [message(text, date=1_000_000_000)]).uids
+                self.promise("", self.dated, text)
+
+            return act
+
+        self.each(prepare)
+        self.assertTrue(self.dated)
 
 
 class PowerCutTests(PowerCase):

@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mailhost.durable.system import OperatingSystem
+from tests.durable.one_by_one import OneByOne
 
 
 class PowerCut(BaseException):
     """The machine is off from here on."""
 
 
-class FaultySystem(OperatingSystem):
+class FaultySystem(OneByOne):
     """At call number `fail_at` it raises `error`; at call number `cut_at` the power is gone.
 
     `calls` are the names of the calls that change something.

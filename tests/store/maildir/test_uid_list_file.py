@@ -142,7 +142,7 @@ class WritingTests(FileCase):
             file.write("2 :by another program\n")
         with self.file.lock() as lock:
             new = [("x", ""), ("y", "W5"), ("x", ""), ("a/b", ""), ("by another program", "")]
-            part = self.file.append(lock, new, place_of(first))
+            part = self.file.append(lock, new, self.file.read(place_of(first)))
         self.assertEqual(part.uid_list.uids, {"by another program": 2, "x": 3, "y": 4})
         text = f"{HEAD}1 :a\n2 :by another program\n3 :x\n4 W5 :y\n"
         self.assertEqual(self.path.read_text(), text)
@@ -189,7 +189,7 @@ class WritingTests(FileCase):
         self.written("1 :a\nbroken\n3 :b\n")
         first = place_of(self.file.read())
         with self.file.lock() as lock:
-            part = self.file.append(lock, [("c", "")], first)
+            part = self.file.append(lock, [("c", "")], self.file.read(first))
         self.assertEqual((part.whole, part.uid_list.uids), (True, {"a": 1, "b": 3, "c": 4}))
         self.assertNotIn("broken", self.path.read_text())
         again = self.file.read(part.place)
@@ -201,7 +201,7 @@ class WritingTests(FileCase):
         with self.path.open("a") as file:
             file.write("2 :ha")
         with self.file.lock() as lock:
-            part = self.file.append(lock, [("b", "")], place_of(first))
+            part = self.file.append(lock, [("b", "")], self.file.read(place_of(first)))
         self.assertEqual((part.whole, part.uid_list.uids), (True, {"a": 1, "b": 2}))
         self.assertEqual(self.path.read_text().split("\n", 1)[1], "1 :a\n2 :b\n")
 
@@ -210,7 +210,7 @@ class WritingTests(FileCase):
         with self.file.lock() as lock:
             part = self.file.rewrite(lock, {"b"})
             self.assertEqual(self.path.read_text(), f"3 V1700000000 N4 G{GUID} Xkept\n2 W5 :b\n")
-            part = self.file.append(lock, [("d", "")], part.place)
+            part = self.file.append(lock, [("d", "")], self.file.read(part.place))
         self.assertEqual(part.uid_list.uids, {"d": 4})
 
     def test_a_quarter_is_worth_it(self) -> None:
